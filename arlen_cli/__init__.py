@@ -1,0 +1,1 @@
+"""The tool: writes projects and their pieces, and runs them."""

@@ -1,0 +1,1 @@
+"""The slim runtime: what an application imports and what runs in production."""

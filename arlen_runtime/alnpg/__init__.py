@@ -1,0 +1,1 @@
+"""PostgreSQL by explicit SQL. Knows nothing of HTTP."""

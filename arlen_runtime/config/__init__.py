@@ -1,0 +1,1 @@
+"""Configuration: one frozen dataclass per section; load, merge, validate, mask."""

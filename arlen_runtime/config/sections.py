@@ -1,0 +1,166 @@
+"""Every setting of the runtime, one frozen dataclass per section. One rule: a setting is spelled once, here.
+
+Flags, `ARLEN_*` variables, TOML keys, the reference page and the checks are all derived from these fields: the name, its
+type, its default, and its metadata `help`, `minimum` and `secret`. Units stand in the names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def setting(default: Any, text: str, *, minimum: float | None = None, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
+    """Declare one setting: its default, its help text, its least value, and whether its value must never be shown."""
+    metadata = {"help": text, "minimum": minimum, "secret": secret}
+    if isinstance(default, (list, dict)):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class AppSection:
+    """[app]: what to serve."""
+
+    target: str = setting("", "what to serve, as module:name; name is create(config) or a WSGI callable")
+    name: str = setting("", "the application's name, for logs and pages; the folder's name when empty")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSection:
+    """[server]: where to listen, and whom to believe."""
+
+    host: str = setting("127.0.0.1", "address or name to bind")
+    port: int = setting(3000, "TCP port to bind", minimum=0)
+    trusted_proxies: tuple[str, ...] = setting(
+        (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PropaneSection:
+    """[propane_accessories]: the manager and its workers."""
+
+    worker_count: int = setting(4, "worker processes", minimum=1)
+    threads: int = setting(16, "pool threads of a worker for requests that wait; 0 is plain prefork", minimum=0)
+    graceful_shutdown_seconds: float = setting(10.0, "how long a stop waits for requests in flight", minimum=0)
+    respawn_delay_ms: int = setting(250, "first delay before a worker that crashes at once is started again", minimum=0)
+    reload_overlap_seconds: float = setting(
+        1.0, "how long the old generation goes on accepting beside the new one", minimum=0
+    )
+    boot_timeout_seconds: float = setting(30.0, "how long a generation may take until its workers are ready", minimum=1)
+    worker_timeout_seconds: float = setting(30.0, "a worker that does not tick for so long is replaced", minimum=1)
+    listen_backlog: int = setting(1024, "connections that the kernel queues before they are accepted", minimum=1)
+    handoff_ms: int = setting(5, "after how long a handler loses the reactor to a standby thread", minimum=1)
+    queue_limit: int = setting(1000, "requests that may wait for a pool thread", minimum=0)
+    queue_seconds: float = setting(10.0, "how long a request may wait for a pool thread", minimum=0)
+    pid_file: str = setting("", "where to write the manager's process id; relative to the application; none when empty")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSection:
+    """[limits]: what a client may send, and how long it may take. Sizes in bytes."""
+
+    request_line_bytes: int = setting(
+        8192, "longest request line (RFC 9112 section 3 asks for 8000 at least)", minimum=64
+    )
+    header_bytes: int = setting(32768, "largest header block, request line included", minimum=256)
+    header_count: int = setting(100, "most header fields", minimum=1)
+    body_bytes: int = setting(1_048_576, "largest body, unless the route says otherwise", minimum=0)
+    spool_bytes: int = setting(262_144, "bodies above this go to a file", minimum=0)
+    header_seconds: float = setting(10.0, "total time for a header block", minimum=0.1)
+    body_seconds: float = setting(30.0, "time for a body before its rate is looked at", minimum=0.1)
+    body_bytes_per_second: int = setting(500, "least rate of a body after that", minimum=1)
+    write_seconds: float = setting(30.0, "time for a response before its rate is looked at", minimum=0.1)
+    write_bytes_per_second: int = setting(500, "least rate at which a client must read after that", minimum=1)
+    keep_alive_seconds: float = setting(65.0, "how long an idle connection is kept", minimum=0.1)
+    keep_alive_requests: int = setting(1_000_000, "requests a connection may make", minimum=1)
+    request_timeout_seconds: float = setting(60.0, "time in a handler before the client gets 503", minimum=0.1)
+    connections: int = setting(12_000, "open connections of a worker", minimum=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSection:
+    """[database]: PostgreSQL."""
+
+    url: str = setting(
+        "", "connection string; in development and test an embedded server is started without one", secret=True
+    )
+    direct_url: str = setting(
+        "", "connection string past a bouncer, for migrations and listen; url when empty", secret=True
+    )
+    pool_size: int = setting(8, "most connections of a worker", minimum=1)
+    acquire_seconds: float = setting(2.0, "how long a request waits for a connection", minimum=0)
+    statement_seconds: float = setting(15.0, "longest statement; 0 is no limit", minimum=0)
+    slow_statement_ms: int = setting(200, "statements slower than this are logged", minimum=0)
+    statement_cache: str = setting("named", 'prepared statements: "named", or "unnamed" behind an old PgBouncer')
+
+
+@dataclass(frozen=True, slots=True)
+class LogSection:
+    """[log]: where lines go and what they look like."""
+
+    format: str = setting("", '"text" or "json"; text in development and test, json elsewhere')
+    level: str = setting("info", '"debug", "info", "warning" or "error"')
+    file: str = setting("", "file to append to; standard error when empty")
+    access: bool = setting(True, "whether each request gets a line")
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityHeadersSection:
+    """[security_headers]: sent with every response; an empty value leaves the header out."""
+
+    content_security_policy: str = setting(
+        "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'; object-src 'none'",
+        "Content-Security-Policy",
+    )
+    strict_transport_security: str = setting(
+        "max-age=31536000", "Strict-Transport-Security, sent when the request came by TLS"
+    )
+    frame_options: str = setting("SAMEORIGIN", "X-Frame-Options")
+    referrer_policy: str = setting("strict-origin-when-cross-origin", "Referrer-Policy")
+    permissions_policy: str = setting("camera=(), geolocation=(), microphone=()", "Permissions-Policy")
+    cross_origin_opener_policy: str = setting("same-origin", "Cross-Origin-Opener-Policy")
+    cross_origin_resource_policy: str = setting("same-origin", "Cross-Origin-Resource-Policy")
+
+
+@dataclass(frozen=True, slots=True)
+class StaticSection:
+    """[static]: files under public/."""
+
+    enabled: bool = setting(True, "whether files under public/ are served")
+    prefix: str = setting("/static/", "the path they are served under")
+    folder: str = setting("public", "the folder, relative to the application")
+    max_age_seconds: int = setting(3600, "Cache-Control max-age; fingerprinted names are immutable", minimum=0)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatesSection:
+    """[templates]: where pages come from."""
+
+    folder: str = setting("templates", "the folder, relative to the application's package")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration of one environment; `root` is the application's folder."""
+
+    environment: str
+    root: Path
+    app: AppSection = field(default_factory=AppSection)
+    server: ServerSection = field(default_factory=ServerSection)
+    propane_accessories: PropaneSection = field(default_factory=PropaneSection)
+    limits: LimitsSection = field(default_factory=LimitsSection)
+    database: DatabaseSection = field(default_factory=DatabaseSection)
+    log: LogSection = field(default_factory=LogSection)
+    security_headers: SecurityHeadersSection = field(default_factory=SecurityHeadersSection)
+    static: StaticSection = field(default_factory=StaticSection)
+    templates: TemplatesSection = field(default_factory=TemplatesSection)
+    settings: dict[str, Any] = field(default_factory=dict)
+    """[settings]: the application's own keys, unchecked."""
+
+    @property
+    def production(self) -> bool:
+        """Say whether nothing internal may be shown and every check is strict: all but development and test."""
+        return self.environment not in {"development", "test"}

@@ -1,0 +1,1 @@
+"""One error value, four faces."""

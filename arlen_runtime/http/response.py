@@ -1,0 +1,84 @@
+"""A response: status, header fields and one of three kinds of body. One rule: what could split a response is refused here.
+
+The kinds of body are bytes, a file (`FileBody`) and an iterator of bytes. The serializer has one table for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, LF, NUL nor other control
+
+
+class FileBody(NamedTuple):
+    """A part of an open file: sent by the kernel where it can be, closed by the server afterwards."""
+
+    file: BinaryIO
+    offset: int
+    length: int
+
+
+Body = bytes | FileBody | Iterator[bytes]
+
+
+def check_field(name: str, value: str) -> None:
+    """Raise ValueError for a header field that could not be sent as it is (response splitting, RFC 9110 section 5.5)."""
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is not a header name")
+    if not _VALUE.fullmatch(value):
+        raise ValueError(f"the value of {name} holds a control character or one beyond latin-1: {value!r}")
+
+
+class Response:
+    """Status, fields, body. `prepared` is a block of field lines built at boot; `log` adds fields to the access line."""
+
+    __slots__ = ("_fields", "body", "log", "prepared", "status")
+
+    def __init__(
+        self,
+        body: Body = b"",
+        status: int = 200,
+        headers: Iterable[tuple[str, str]] = (),
+        content_type: str | None = None,
+    ) -> None:
+        """Build a response; raise ValueError for a field that could split it. `content_type` is put first."""
+        self.body = body
+        self.status = status
+        self.prepared = b""
+        self.log: dict[str, object] | None = None
+        self._fields: list[tuple[str, str]] = []
+        if content_type is not None:
+            self._fields.append(("Content-Type", content_type))
+        for name, value in headers:
+            self.add(name, value)
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """The fields in the order they will be sent; change them with `add`, `set` and `remove`."""
+        return self._fields
+
+    def add(self, name: str, value: str) -> None:
+        """Add a field beside others of its name (several Set-Cookie). ValueError for what cannot be sent."""
+        if not value.isascii() or not value.isprintable() or not name.isascii():
+            check_field(name, value)
+        elif not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is not a header name")
+        self._fields.append((name, value))
+
+    def set(self, name: str, value: str) -> None:
+        """Put a field in place of all others of its name. ValueError for what cannot be sent."""
+        self.remove(name)
+        self.add(name, value)
+
+    def remove(self, name: str) -> None:
+        """Drop every field of that name."""
+        wanted = name.lower()
+        self._fields = [field for field in self._fields if field[0].lower() != wanted]
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Return the first value of the field, or the default."""
+        wanted = name.lower()
+        return next((value for field, value in self._fields if field.lower() == wanted), default)

@@ -1,0 +1,1 @@
+"""Log lines: text and JSON; nothing a client sends can forge one."""

@@ -1,0 +1,1 @@
+"""The production server: a prefork manager and its workers."""

@@ -1,0 +1,1 @@
+"""Paths to endpoints and back; pure strings."""

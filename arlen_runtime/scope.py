@@ -1,0 +1,44 @@
+"""What one request carries through every room. One rule: it lives in the request's own `contextvars.Context`.
+
+The server runs a handler, and each step of a stream, inside one Context per request, on whatever thread. So what is set
+here is neither lost when the thread changes nor leaked to the next request on the same thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import NamedTuple, Protocol
+
+
+class Statement(NamedTuple):
+    """One SQL statement of a request: its text, its wall time in seconds, rows or affected count, where it was called."""
+
+    sql: str
+    seconds: float
+    rows: int
+    call_site: str
+
+
+class OpenTransaction(Protocol):
+    """What scope knows of a transaction: nothing but that the layer that opened it can find it again."""
+
+
+def _nothing() -> None:
+    """Stand in for the server's `about_to_wait` where no server runs the request."""
+
+
+deadline: ContextVar[float | None] = ContextVar("arlen_deadline", default=None)
+"""When this request must be answered, in seconds of `time.monotonic()`; None: no limit."""
+
+request_id: ContextVar[str] = ContextVar("arlen_request_id", default="")
+"""The id of the request, for log lines; empty outside a request."""
+
+transaction: ContextVar[OpenTransaction | None] = ContextVar("arlen_transaction", default=None)
+"""The current database transaction of this request, the innermost one."""
+
+statements: ContextVar[list[Statement] | None] = ContextVar("arlen_statements", default=None)
+"""The statement log of this request; None: nobody wants it."""
+
+about_to_wait: ContextVar[Callable[[], None]] = ContextVar("arlen_about_to_wait", default=_nothing)
+"""Call it before a wait of unknown length, so that the server can go on with other connections meanwhile."""
