@@ -1,7 +1,7 @@
 """Every setting of the runtime, one frozen dataclass per section. One rule: a setting is spelled once, here.
 
 Flags, `ARLEN_*` variables, TOML keys, the reference page and the checks are all derived from these fields: the name, its
-type, its default, and its metadata `help`, `minimum` and `secret`. Units stand in the names.
+type, its default, and its metadata `help`, `minimum`, `maximum`, `choices` and `secret`. Units stand in the names.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Any
 
 
-def setting(default: Any, text: str, *, minimum: float | None = None, secret: bool = False) -> Any:  # noqa: ANN401 - a field of any type
-    """Declare one setting: its default, its help text, its least value, and whether its value must never be shown."""
-    metadata = {"help": text, "minimum": minimum, "secret": secret}
-    if isinstance(default, (list, dict)):
-        return field(default_factory=default.copy, metadata=metadata)
+def setting(
+    default: Any,  # noqa: ANN401 - a field of any type
+    text: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:  # noqa: ANN401 - dataclasses want the field where its value will be
+    """Declare one setting: default, help text, least and greatest value, allowed words, whether it must never be shown."""
+    metadata = {"help": text, "minimum": minimum, "maximum": maximum, "choices": choices, "secret": secret}
     return field(default=default, metadata=metadata)
 
 
@@ -32,7 +38,7 @@ class ServerSection:
     """[server]: where to listen, and whom to believe."""
 
     host: str = setting("127.0.0.1", "address or name to bind")
-    port: int = setting(3000, "TCP port to bind", minimum=0)
+    port: int = setting(3000, "TCP port to bind; 0 takes a free one", minimum=0, maximum=65535)
     trusted_proxies: tuple[str, ...] = setting(
         (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed"
     )
@@ -94,15 +100,19 @@ class DatabaseSection:
     acquire_seconds: float = setting(2.0, "how long a request waits for a connection", minimum=0)
     statement_seconds: float = setting(15.0, "longest statement; 0 is no limit", minimum=0)
     slow_statement_ms: int = setting(200, "statements slower than this are logged", minimum=0)
-    statement_cache: str = setting("named", 'prepared statements: "named", or "unnamed" behind an old PgBouncer')
+    statement_cache: str = setting(
+        "named", "prepared statements; unnamed is for a PgBouncer before 1.21", choices=("named", "unnamed")
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class LogSection:
     """[log]: where lines go and what they look like."""
 
-    format: str = setting("", '"text" or "json"; text in development and test, json elsewhere')
-    level: str = setting("info", '"debug", "info", "warning" or "error"')
+    format: str = setting(
+        "", "what a line looks like; empty: text in development and test, json elsewhere", choices=("", "text", "json")
+    )
+    level: str = setting("info", "the least level that is written", choices=("debug", "info", "warning", "error"))
     file: str = setting("", "file to append to; standard error when empty")
     access: bool = setting(True, "whether each request gets a line")
 
@@ -159,6 +169,11 @@ class Config:
     templates: TemplatesSection = field(default_factory=TemplatesSection)
     settings: dict[str, Any] = field(default_factory=dict)
     """[settings]: the application's own keys, unchecked."""
+
+    @property
+    def name(self) -> str:
+        """Return the application's name: the setting, else its folder's name."""
+        return self.app.name or self.root.resolve().name
 
     @property
     def production(self) -> bool:

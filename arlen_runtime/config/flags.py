@@ -1,0 +1,119 @@
+"""The flags of propane, derived from the sections. One rule: a flag is checked as it is read, and a bad one is exit 2.
+
+A flag's text goes into `load` as the last layer, so it means what the same text means in a variable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from arlen_runtime.config.schema import SECTIONS, Setting
+
+FLAGGED = ("server", "propane_accessories")
+"""The sections whose settings are flags."""
+
+ALIASES = {"worker_count": ("--workers",)}
+
+
+class Launch(NamedTuple):
+    """What the command line asks for.
+
+    `target` overrides [app] target when it is not empty; `environment` is None without --env; `flags` is what
+    `config.load.load` takes. `check` and `print_config` do their work and end; without `respawn` the first worker that
+    ends, ends the command.
+    """
+
+    target: str
+    root: Path
+    environment: str | None
+    flags: dict[str, str]
+    check: bool
+    print_config: bool
+    respawn: bool
+
+
+def read_flags(arguments: Sequence[str], program: str = "propane") -> Launch:
+    """Read a command line; ends the process with status 2 and a message on standard error when it is wrong."""
+    found = _parser(program).parse_args(arguments)
+    given = {name: text for name, text in vars(found).items() if "." in name and text is not None}
+    if found.target:
+        given["app.target"] = found.target
+    return Launch(
+        target=found.target,
+        root=found.app_root,
+        environment=found.env,
+        flags=given,
+        check=found.check,
+        print_config=found.print_config,
+        respawn=found.respawn,
+    )
+
+
+def add_setting_flags(parser: argparse.ArgumentParser, *sections: str) -> None:
+    """Add a flag for each setting of the sections; its destination is "section.key", its value the checked text."""
+    for section in sections:
+        group = parser.add_argument_group(f"[{section}]")
+        for setting in SECTIONS[section].values():
+            group.add_argument(
+                setting.flag,
+                *ALIASES.get(setting.key, ()),
+                dest=f"{section}.{setting.key}",
+                type=_checked_text(setting),
+                metavar=setting.key.rpartition("_")[2].upper(),
+                help=_help(setting),
+            )
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that takes no abbreviations and names the nearest flag for an unknown one."""
+
+    def __init__(self, program: str, description: str) -> None:
+        """Build it; flags are added by the caller."""
+        super().__init__(prog=program, description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2, after usage, message and suggestion."""
+        unknown = [word for word in message.partition("unrecognized arguments: ")[2].split() if word.startswith("--")]
+        known = [flag for action in self._actions for flag in action.option_strings]
+        near = [match for word in unknown for match in difflib.get_close_matches(word.partition("=")[0], known, n=1)]
+        super().error(message + (f"; did you mean {', '.join(near)}?" if near else ""))
+
+
+def _parser(program: str) -> Parser:
+    """Build propane's parser."""
+    parser = Parser(program, "Serve an application with Arlen's prefork server.")
+    parser.add_argument(
+        "target", nargs="?", default="", help="module:name of create(config), an App or a WSGI callable"
+    )
+    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV, else production)")
+    parser.add_argument("--app-root", type=Path, default=Path(), metavar="FOLDER", help="the application's folder")
+    parser.add_argument("--check", action="store_true", help="build the application, report what is wrong, end")
+    parser.add_argument("--print-config", action="store_true", help="print the configuration, secrets masked, end")
+    parser.add_argument(
+        "--no-respawn", dest="respawn", action="store_false", help="end when a worker ends instead of replacing it"
+    )
+    add_setting_flags(parser, *FLAGGED)
+    return parser
+
+
+def _checked_text(setting: Setting) -> Callable[[str], str]:
+    """Return argparse's type of a flag: the text itself, once it has proved good."""
+
+    def check(text: str) -> str:
+        try:
+            setting.from_text(text)
+        except ValueError as wrong:
+            raise argparse.ArgumentTypeError(str(wrong)) from wrong
+        return text
+
+    return check
+
+
+def _help(setting: Setting) -> str:
+    """Say what the setting is, its default and its variable."""
+    default = f"default {setting.default}; " if setting.default not in ("", ()) else ""
+    return f"{setting.help} ({default}{setting.variable})".replace("%", "%%")

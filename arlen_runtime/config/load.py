@@ -1,0 +1,171 @@
+"""Where a configuration comes from: files, variables, flags. One rule: later wins, and all mistakes are told at once.
+
+    config/app.toml  <-  config/environments/<environment>.toml  <-  ARLEN_*  <-  flags
+
+Missing files are fine: an application of one file has none. Every layer is checked, also what a later one replaces.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from arlen_runtime.config.schema import KINDS, SECTIONS, VARIABLES, Setting, Value, is_section
+from arlen_runtime.config.sections import Config
+from arlen_runtime.config.toml_file import TomlFile
+from arlen_runtime.errors import ConfigError
+
+ENVIRONMENTS = ("development", "test", "production")
+"""The environments that need no file of their own."""
+
+OTHER_VARIABLES = {
+    "ARLEN_ENV": "the environment",
+    "ARLEN_APP_ROOT": "the application's folder",
+    "ARLEN_PG_BIN": "the folder of the embedded server's programs",
+    "ARLEN_PG_TEST_DSN": "the PostgreSQL server that tests use",
+}
+"""Variables that are no settings; any other name that starts with ARLEN_ is a mistake."""
+
+_FREE = "ARLEN_SETTINGS_"  # [settings] is the application's own: its variables are not checked
+_NAMES = (*SECTIONS, "settings")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")  # it becomes part of a path
+
+
+def load(
+    root: Path,
+    environment: str | None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, str] | None = None,
+    *,
+    default: str = "production",
+) -> Config:
+    """Read, merge and check the configuration of the application in `root`.
+
+    `environment` is what `--env` said, `flags` maps "section.key" to the flag's text, `default` is the environment where
+    neither `--env` nor ARLEN_ENV names one. Raises ConfigError with one line for each mistake.
+    """
+    draft = _Draft(root)
+    name = environment or environ.get("ARLEN_ENV") or default
+    overlay = root / "config" / "environments" / f"{name}.toml"
+    draft.read_file(root / "config" / "app.toml")
+    if draft.knows_environment(name, overlay):
+        draft.read_file(overlay)
+    draft.read_variables(environ)
+    draft.read_flags(flags or {})
+    return draft.finish(name)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the known word that looks most like it, or nothing."""
+    found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+class _Draft:
+    """The values gathered so far, section by section, and the mistakes met on the way."""
+
+    def __init__(self, root: Path) -> None:
+        """Start from the defaults, that is from nothing."""
+        self._root = root
+        self._values: dict[str, dict[str, Value]] = {section: {} for section in SECTIONS}
+        self._free: dict[str, Any] = {}
+        self._mistakes: list[str] = []
+
+    def knows_environment(self, name: str, overlay: Path) -> bool:
+        """Say whether the environment exists; note the mistake when it does not."""
+        if _NAME.fullmatch(name) and (name in ENVIRONMENTS or overlay.is_file()):
+            return True
+        known = {*ENVIRONMENTS, *(file.stem for file in overlay.parent.glob("*.toml"))}
+        self._mistakes.append(f"environment {name!r} has no file in config/environments{nearest(name, known)}")
+        return False
+
+    def read_file(self, path: Path) -> None:
+        """Merge one TOML file; a missing one says nothing."""
+        if not path.exists():
+            return
+        try:
+            file = TomlFile(path, str(path.relative_to(self._root)))
+        except ConfigError as broken:
+            self._mistakes.append(broken.detail)
+            return
+        for section, table in file.data.items():
+            if section not in _NAMES:
+                self._mistakes.append(f"{file.place(section)}: [{section}] is no section{nearest(section, _NAMES)}")
+            elif not isinstance(table, dict):
+                self._mistakes.append(f"{file.place(section)}: {section} is a section: write [{section}]")
+            elif section == "settings":
+                self._free = _merged(self._free, table)
+            else:
+                self._read_table(file, section, table)
+
+    def read_variables(self, environ: Mapping[str, str]) -> None:
+        """Merge the ARLEN_* variables; an empty one counts as not set."""
+        given = {name: text for name, text in environ.items() if name.startswith("ARLEN_") and text}
+        for name, text in given.items():
+            if name.startswith(_FREE):
+                key = name.removeprefix(_FREE).lower()
+                self._free[key] = self._free_value(name, self._free.get(key, ""), text)
+            elif name in VARIABLES:
+                self._read_text(VARIABLES[name], name, text)
+            elif name not in OTHER_VARIABLES:
+                hint = nearest(name, [*VARIABLES, *OTHER_VARIABLES])
+                self._mistakes.append(f"{name}: no setting has this variable{hint}")
+
+    def read_flags(self, flags: Mapping[str, str]) -> None:
+        """Merge the flags, given as "section.key" to text."""
+        for dotted, text in flags.items():
+            section, _, key = dotted.partition(".")
+            setting = SECTIONS[section][key]
+            self._read_text(setting, setting.flag, text)
+
+    def finish(self, environment: str) -> Config:
+        """Build the configuration, or raise ConfigError with every mistake."""
+        if self._mistakes:
+            raise ConfigError("\n".join(self._mistakes))
+        built: dict[str, Any] = {
+            section: kind(**self._values[section])
+            for section, kind in get_type_hints(Config).items()
+            if is_section(kind)
+        }
+        return Config(environment=environment, root=self._root, settings=self._free, **built)
+
+    def _read_table(self, file: TomlFile, section: str, table: Mapping[str, object]) -> None:
+        """Merge one section of a file."""
+        known = SECTIONS[section]
+        for key, raw in table.items():
+            place = f"{file.place(section, key)}: [{section}] {key}"
+            if key not in known:
+                self._mistakes.append(f"{place} is no setting{nearest(key, known)}")
+                continue
+            try:
+                self._values[section][key] = known[key].from_toml(raw)
+            except ValueError as wrong:
+                self._mistakes.append(f"{place} {wrong}")
+
+    def _read_text(self, setting: Setting, place: str, text: str) -> None:
+        """Merge one value that came as text."""
+        try:
+            self._values[setting.section][setting.key] = setting.from_text(text)
+        except ValueError as wrong:
+            self._mistakes.append(f"{place} {wrong}")
+
+    def _free_value(self, name: str, present: object, text: str) -> Value:
+        """Read a variable of [settings]: it takes the type of the value that the files give."""
+        kind = KINDS.get(type(present), KINDS[str])
+        try:
+            return kind.read(text)
+        except ValueError:
+            self._mistakes.append(f"{name} wants {kind.name}, not {text!r}")
+            return ""
+
+
+def _merged(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both tables as one; where both have a table, those merge too, else the later value wins."""
+    both = {
+        key: _merged(under[key], value) if isinstance(value, dict) and isinstance(under.get(key), dict) else value
+        for key, value in over.items()
+    }
+    return {**under, **both}

@@ -1,0 +1,169 @@
+"""What the sections declare, as a table of settings. One rule: every check of a value is here, and names what it wants.
+
+A `Setting` knows its three spellings (TOML key, variable, flag) and turns what came from any of them into its type.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple, TypeGuard, cast, get_type_hints
+
+from arlen_runtime.config.sections import Config
+
+Value = str | int | float | bool | tuple[str, ...]
+
+WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+PREFIXES = {"server": "ARLEN_", "propane_accessories": "ARLEN_PROPANE_"}
+"""The sections whose variables are shorter than `ARLEN_<SECTION>_`."""
+
+
+class Kind(NamedTuple):
+    """One type of setting: its name, how to read it from text (ValueError), how to take it from TOML (TypeError)."""
+
+    name: str
+    read: Callable[[str], Value]
+    take: Callable[[object], Value]
+
+
+def _read_flag(text: str) -> bool:
+    """Read a word that means yes or no."""
+    try:
+        return WORDS[text.strip().lower()]
+    except KeyError as unknown:
+        raise ValueError(text) from unknown
+
+
+def _read_list(text: str) -> tuple[str, ...]:
+    """Read a list whose parts are separated by commas."""
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+
+
+def _take_exactly(kind: type) -> Callable[[object], Any]:
+    """Take a value of this very type: true is not 1."""
+
+    def take(value: object) -> object:
+        if type(value) is not kind:
+            raise TypeError
+        return value
+
+    return take
+
+
+def _take_float(value: object) -> float:
+    """Take a number, whole or not."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError
+    return float(value)
+
+
+def _take_list(value: object) -> tuple[str, ...]:
+    """Take an array of strings."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError
+    return tuple(value)
+
+
+KINDS: dict[object, Kind] = {
+    str: Kind("a string", str, _take_exactly(str)),
+    int: Kind("a whole number", int, _take_exactly(int)),
+    float: Kind("a number", float, _take_float),
+    bool: Kind("true or false", _read_flag, _take_exactly(bool)),
+    tuple[str, ...]: Kind("a list of strings", _read_list, _take_list),
+}
+
+
+class Setting(NamedTuple):
+    """One setting as its section declares it."""
+
+    section: str
+    key: str
+    kind: Kind
+    default: Value
+    help: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    secret: bool
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIXES.get(self.section, f"ARLEN_{self.section.upper()}_") + self.key.upper()
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag that sets it, where its section has flags."""
+        return "--" + self.key.replace("_", "-")
+
+    def from_text(self, text: str) -> Value:
+        """Read the value from a variable or flag; raise ValueError that says what is wanted."""
+        try:
+            value = self.kind.read(text)
+        except ValueError:
+            raise ValueError(f"wants {self.kind.name}, not {self.shown(text)}") from None
+        return self._checked(value)
+
+    def from_toml(self, raw: object) -> Value:
+        """Take the value from a TOML file; raise ValueError that says what is wanted."""
+        try:
+            value = self.kind.take(raw)
+        except (TypeError, OverflowError):
+            raise ValueError(f"wants {self.kind.name}, not {self.shown(raw)}") from None
+        return self._checked(value)
+
+    def shown(self, value: object) -> str:
+        """Quote a value for a message; a secret is never quoted."""
+        return "what it has (a secret is not shown)" if self.secret else repr(value)
+
+    def _checked(self, value: Value) -> Value:
+        """Return the value; raise ValueError when it is outside what the setting allows."""
+        if isinstance(value, (int, float)):
+            if not math.isfinite(value):
+                raise ValueError(f"wants a finite number, not {value}")
+            if self.minimum is not None and value < self.minimum:
+                raise ValueError(f"wants at least {self.minimum}, not {value}")
+            if self.maximum is not None and value > self.maximum:
+                raise ValueError(f"wants at most {self.maximum}, not {value}")
+        if self.choices and value not in self.choices:
+            raise ValueError(f"wants {alternatives(self.choices)}, not {self.shown(value)}")
+        return value
+
+
+def alternatives(words: tuple[str, ...]) -> str:
+    """Write the words as a choice: `"a", "b" or "c"`."""
+    quoted = [f'"{word}"' for word in words]
+    return " or ".join([*([", ".join(quoted[:-1])] if quoted[1:] else []), quoted[-1]])
+
+
+def is_section(kind: object) -> TypeGuard[type[Any]]:
+    """Say whether a field of Config of this type is a section."""
+    return isinstance(kind, type) and is_dataclass(kind)
+
+
+def _settings() -> dict[str, dict[str, Setting]]:
+    """Read every section's fields into the table."""
+    sections = {name: kind for name, kind in get_type_hints(Config).items() if is_section(kind)}
+    return {
+        section: {setting.key: setting for setting in _declared(section, kind)} for section, kind in sections.items()
+    }
+
+
+def _declared(section: str, declaration: type[Any]) -> list[Setting]:
+    """Read one section's fields."""
+    hints = get_type_hints(declaration)
+    return [
+        Setting(section, item.name, KINDS[hints[item.name]], cast("Value", item.default), **item.metadata)
+        for item in fields(declaration)
+    ]
+
+
+SECTIONS: Mapping[str, Mapping[str, Setting]] = _settings()
+"""Section name to key to setting, in the order of declaration."""
+
+VARIABLES: Mapping[str, Setting] = {
+    setting.variable: setting for section in SECTIONS.values() for setting in section.values()
+}
+"""Variable name to setting."""

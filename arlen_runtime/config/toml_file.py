@@ -1,0 +1,62 @@
+"""A TOML file that can say on which line a key stands. One rule: the place is found by the parser, not by guessing.
+
+tomllib tells no lines. But a file cut after some line either parses or does not, and has a key or not; so the line after
+the longest beginning that parses without the key is where the key stands. That is slow, and asked only for a mistake.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from arlen_runtime.errors import ConfigError
+
+_AT = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
+_KEY = re.compile(r"\s*([\w.\"'-]+)\s*=")
+
+
+class TomlFile:
+    """The file's tables as `data`, and `place` for messages."""
+
+    def __init__(self, path: Path, label: str) -> None:
+        """Read the file; `label` is what messages call it. ConfigError when it cannot be read or is no TOML."""
+        self._label = label
+        try:
+            self._text = path.read_bytes().decode()
+            self.data: dict[str, Any] = tomllib.loads(self._text)
+        except OSError as denied:
+            raise ConfigError(f"{label}: cannot be read: {denied.strerror}") from denied
+        except UnicodeDecodeError as alien:
+            raise ConfigError(f"{label}: is not UTF-8 (byte {alien.start})") from alien
+        except ValueError as broken:  # TOMLDecodeError, or a number too long for int()
+            raise ConfigError(self._explained(str(broken))) from broken
+
+    def place(self, *keys: str) -> str:
+        """Return `label, line N` of the key that this path of names leads to."""
+        lines = self._text.splitlines(keepends=True)
+        absent = [count for count in range(len(lines)) if self._parses_without(lines[:count], keys)]
+        return f"{self._label}, line {absent[-1] + 1}"
+
+    @staticmethod
+    def _parses_without(lines: list[str], keys: tuple[str, ...]) -> bool:
+        """Say whether this beginning of the file is whole and does not have the key yet."""
+        try:
+            found: Any = tomllib.loads("".join(lines))
+        except ValueError:
+            return False
+        for key in keys:
+            if not isinstance(found, dict) or key not in found:
+                return True
+            found = found[key]
+        return False
+
+    def _explained(self, message: str) -> str:
+        """Put file, line, key and the parser's own words into one sentence."""
+        lines = self._text.splitlines()
+        match = _AT.fullmatch(message)
+        number = int(match["line"] or len(lines)) if match else len(lines)
+        key = _KEY.match(lines[number - 1]) if lines else None
+        what = match["what"] if match else message
+        return f"{self._label}, line {number}: {f'{key[1]}: ' if key else ''}not TOML: {what}"

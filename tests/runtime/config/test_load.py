@@ -1,0 +1,116 @@
+"""Loading: which layer wins, which environment it is, and mistakes told all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.config.load import load
+from arlen_runtime.errors import ConfigError
+
+
+def write(root: Path, **files: str) -> Path:
+    """Write config/app.toml (`app`) and config/environments/<name>.toml."""
+    folder = root / "config" / "environments"
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (root / "config" / "app.toml" if name == "app" else folder / f"{name}.toml").write_text(text)
+    return root
+
+
+def mistakes(root: Path, environment: str | None = None, **variables: str) -> list[str]:
+    with pytest.raises(ConfigError) as wrong:
+        load(root, environment, variables)
+    return wrong.value.detail.splitlines()
+
+
+def test_an_application_without_files_has_the_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path, None, {})
+    assert (config.environment, config.root, config.server.port) == ("production", tmp_path, 3000)
+
+
+def test_each_layer_wins_over_the_one_before_it(tmp_path: Path) -> None:
+    write(tmp_path, app="[server]\nport = 1\nhost = 'a'\n", staging="[server]\nport = 2\n")
+    port = {"server.port": "4"}
+    variable = {"ARLEN_PORT": "3"}
+    assert load(tmp_path, None, {}).server.port == 1
+    assert load(tmp_path, "staging", {}).server.port == 2
+    assert load(tmp_path, "staging", variable).server.port == 3
+    config = load(tmp_path, "staging", variable, port)
+    assert (config.server.port, config.server.host) == (4, "a")
+
+
+def test_the_environment_is_the_flag_then_the_variable_then_the_callers_default(tmp_path: Path) -> None:
+    variable = {"ARLEN_ENV": "test"}
+    assert load(tmp_path, "development", variable).environment == "development"
+    assert load(tmp_path, None, variable, default="development").environment == "test"
+    assert load(tmp_path, None, {"ARLEN_ENV": ""}, default="development").environment == "development"
+
+
+@pytest.mark.parametrize("name", ["../../etc/x", "Production", "a.b", "1"])
+def test_an_environment_is_no_path(tmp_path: Path, name: str) -> None:
+    assert "has no file in config/environments" in mistakes(tmp_path, name)[0]
+
+
+def test_an_unknown_environment_is_told_with_the_nearest_one(tmp_path: Path) -> None:
+    write(tmp_path, staging="")
+    assert mistakes(tmp_path, "stagin") == [
+        "environment 'stagin' has no file in config/environments; did you mean staging?"
+    ]
+
+
+def test_all_mistakes_of_all_layers_are_told_at_once(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        app='[server]\nprot = 1\nport = "x"\n[servr]\n[propane_accessories]\nworker_count = 0\n',
+        test="log = 3\nfoo = 1\nsettings = 2\n",
+    )
+    assert mistakes(tmp_path, "test", ARLEN_PROPANE_WORKRS="2", ARLEN_LOG_LEVEL="loud") == [
+        "config/app.toml, line 2: [server] prot is no setting; did you mean port?",
+        "config/app.toml, line 3: [server] port wants a whole number, not 'x'",
+        "config/app.toml, line 4: [servr] is no section; did you mean server?",
+        "config/app.toml, line 6: [propane_accessories] worker_count wants at least 1, not 0",
+        "config/environments/test.toml, line 1: log is a section: write [log]",
+        "config/environments/test.toml, line 2: [foo] is no section",
+        "config/environments/test.toml, line 3: settings is a section: write [settings]",
+        "ARLEN_PROPANE_WORKRS: no setting has this variable; did you mean ARLEN_PROPANE_WORKER_COUNT?",
+        'ARLEN_LOG_LEVEL wants "debug", "info", "warning" or "error", not \'loud\'',
+    ]
+
+
+def test_a_broken_file_does_not_hide_other_mistakes(tmp_path: Path) -> None:
+    write(tmp_path, app="[server\n", production="[log]\nlevel = 3\n")
+    first, second = mistakes(tmp_path)
+    assert first.startswith("config/app.toml, line 1: not TOML")
+    assert second == "config/environments/production.toml, line 2: [log] level wants a string, not 3"
+
+
+def test_a_value_that_a_later_layer_replaces_is_checked_too(tmp_path: Path) -> None:
+    write(tmp_path, app="[server]\nport = -1\n")
+    assert len(mistakes(tmp_path, None, ARLEN_PORT="80")) == 1
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    assert load(tmp_path, None, {"ARLEN_PORT": "", "ARLEN_TYPO": ""}).server.port == 3000
+
+
+def test_variables_of_the_tools_and_of_others_are_left_alone(tmp_path: Path) -> None:
+    environ = {"ARLEN_PG_BIN": "/opt/pg", "ARLEN_PG_TEST_DSN": "x", "PORT": "x", "XARLEN_PORT": "y"}
+    assert load(tmp_path, None, environ).server.port == 3000
+
+
+def test_the_applications_own_settings_merge_at_any_depth(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        app="[settings]\nrate = 1.5\n[settings.mail]\nhost = 'a'\nport = 25\n",
+        test="[settings.mail]\nport = 26\n",
+    )
+    assert load(tmp_path, "test", {}).settings == {"rate": 1.5, "mail": {"host": "a", "port": 26}}
+
+
+def test_a_variable_of_the_applications_own_settings_takes_the_type_of_the_files_value(tmp_path: Path) -> None:
+    write(tmp_path, app="[settings]\nrate = 1.5\nloud = false\n")
+    environ = {"ARLEN_SETTINGS_RATE": "2", "ARLEN_SETTINGS_LOUD": "on", "ARLEN_SETTINGS_NEW": "7"}
+    assert load(tmp_path, None, environ).settings == {"rate": 2.0, "loud": True, "new": "7"}
+    assert mistakes(tmp_path, None, ARLEN_SETTINGS_RATE="fast") == ["ARLEN_SETTINGS_RATE wants a number, not 'fast'"]

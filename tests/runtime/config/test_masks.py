@@ -1,0 +1,65 @@
+"""Masks: nothing secret is printed, and what helps an operator still is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.config.masks import MASK, is_secret_name, mask_text, printable
+from arlen_runtime.config.sections import Config, DatabaseSection
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("postgres://ada:love@db/x", f"postgres://ada:{MASK}@db/x"),
+        ("postgres://ada:l@ve@db/x", f"postgres://ada:{MASK}@db/x"),
+        ("postgres://ada:l/v?e@db/x", f"postgres://ada:{MASK}@db/x"),
+        ("redis://:love@cache:6379/0", f"redis://:{MASK}@cache:6379/0"),
+        (
+            "postgres://db/x?user=ada&password=love&sslmode=require",
+            f"postgres://db/x?user=ada&password={MASK}&sslmode=require",
+        ),
+        ("host=db password=love user=ada", f"host=db password={MASK} user=ada"),
+        (r"host=db password='lo\'ve it' user=ada", f"host=db password={MASK} user=ada"),
+        ("could not reach https://ada:love@x.example/ today", f"could not reach https://ada:{MASK}@x.example/ today"),
+        ("postgres://ada@db:5432/x", "postgres://ada@db:5432/x"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_passwords_in_urls_and_connection_strings_are_masked_by_value(text: str, masked: str) -> None:
+    assert mask_text(text) == masked
+
+
+@pytest.mark.parametrize("name", ["password", "API_KEY", "session_secret", "x-auth-token", "SECRET", "db_dsn", "keys"])
+def test_names_that_sound_secret_are(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["name", "port", "keyboard", "monkey", "author", "keep_alive_seconds"])
+def test_names_that_only_look_alike_are_not(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def test_the_printable_configuration_hides_secrets_at_any_depth_and_shows_the_rest() -> None:
+    config = Config(
+        "production",
+        Path(),
+        database=DatabaseSection(url="postgres://ada:love@db/x", direct_url="opaque-love"),
+        settings={
+            "mail": {"host": "smtp", "password": "love", "cc": ["https://ada:love@x.example"]},
+            "tokens": {"first": "love", "more": ["love"]},
+            "rate": 2,
+        },
+    )
+    shown = printable(config)
+    assert "love" not in repr(shown)
+    assert shown["database"]["url"] == f"postgres://ada:{MASK}@db/x"
+    assert shown["settings"]["mail"]["host"] == "smtp"
+    assert shown["settings"]["rate"] == 2
+    assert shown["server"]["port"] == 3000
+
+
+def test_an_unset_secret_shows_as_unset() -> None:
+    assert printable(Config("test", Path()))["database"]["url"] == ""

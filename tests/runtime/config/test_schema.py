@@ -1,0 +1,100 @@
+"""The table of settings: what is declared, its three spellings, and what each type takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from arlen_runtime.config.schema import SECTIONS, VARIABLES, alternatives
+
+
+def test_every_setting_has_help_and_a_default_that_passes_its_own_check() -> None:
+    for section in SECTIONS.values():
+        for setting in section.values():
+            assert setting.help, setting
+            default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
+            assert setting.from_toml(default) == setting.default
+
+
+def test_no_two_settings_share_a_variable() -> None:
+    assert len(VARIABLES) == sum(len(section) for section in SECTIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "variable", "flag"),
+    [
+        ("server", "port", "ARLEN_PORT", "--port"),
+        ("propane_accessories", "worker_count", "ARLEN_PROPANE_WORKER_COUNT", "--worker-count"),
+        ("database", "url", "ARLEN_DATABASE_URL", "--url"),
+        ("security_headers", "frame_options", "ARLEN_SECURITY_HEADERS_FRAME_OPTIONS", "--frame-options"),
+    ],
+)
+def test_a_setting_knows_its_variable_and_its_flag(section: str, key: str, variable: str, flag: str) -> None:
+    setting = SECTIONS[section][key]
+    assert (setting.variable, setting.flag) == (variable, flag)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "text", "value"),
+    [
+        ("server", "host", "::1", "::1"),
+        ("server", "port", "0", 0),
+        ("propane_accessories", "queue_seconds", "0.5", 0.5),
+        ("log", "access", "Off", False),
+        ("log", "access", "yes", True),
+        ("server", "trusted_proxies", "10.0.0.0/8, ::1/128,", ("10.0.0.0/8", "::1/128")),
+    ],
+)
+def test_text_becomes_the_type_of_its_setting(section: str, key: str, text: str, value: object) -> None:
+    assert SECTIONS[section][key].from_text(text) == value
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "text", "reason"),
+    [
+        ("server", "port", "http", "wants a whole number, not 'http'"),
+        ("server", "port", "-1", "wants at least 0, not -1"),
+        ("server", "port", "65536", "wants at most 65535, not 65536"),
+        ("propane_accessories", "queue_seconds", "nan", "wants a finite number, not nan"),
+        ("propane_accessories", "queue_seconds", "inf", "wants a finite number, not inf"),
+        ("log", "access", "maybe", "wants true or false, not 'maybe'"),
+        ("log", "level", "loud", 'wants "debug", "info", "warning" or "error", not \'loud\''),
+    ],
+)
+def test_text_that_does_not_fit_is_refused_with_the_reason(section: str, key: str, text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match="wants") as refused:
+        SECTIONS[section][key].from_text(text)
+    assert str(refused.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "raw"),
+    [
+        ("server", "port", True),
+        ("server", "port", 80.0),
+        ("server", "host", 1),
+        ("log", "access", 1),
+        ("propane_accessories", "queue_seconds", False),
+        ("propane_accessories", "queue_seconds", 10**400),
+        ("server", "trusted_proxies", "10.0.0.0/8"),
+        ("server", "trusted_proxies", [1]),
+    ],
+)
+def test_toml_values_of_another_type_are_refused(section: str, key: str, raw: object) -> None:
+    with pytest.raises(ValueError, match="wants "):
+        SECTIONS[section][key].from_toml(raw)
+
+
+def test_a_whole_number_serves_where_a_number_is_wanted() -> None:
+    value = SECTIONS["propane_accessories"]["queue_seconds"].from_toml(2)
+    assert (value, type(value)) == (2.0, float)
+
+
+def test_a_refused_secret_is_not_quoted() -> None:
+    with pytest.raises(ValueError, match="wants a string") as refused:
+        SECTIONS["database"]["url"].from_toml(["postgres://ada:lovelace@db/x"])
+    assert "lovelace" not in str(refused.value)
+
+
+def test_alternatives_read_as_a_sentence() -> None:
+    assert alternatives(("a",)) == '"a"'
+    assert alternatives(("a", "b", "c")) == '"a", "b" or "c"'
