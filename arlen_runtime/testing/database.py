@@ -1,0 +1,122 @@
+"""A database for each test module. One rule: a copy of a template, made in milliseconds, dropped when it was used.
+
+The server is the one of ARLEN_PG_TEST_DSN, or an embedded one below the project, started at need and shared by every test
+process that runs at the same time. The template holds what `db/migrations` makes; its name is their checksum, so it is
+built once per state of the migrations and not per run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import LiteralString
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from arlen_runtime.alnpg import embedded
+
+TEMPLATE_LOCK = 5_279_414_201
+"""The advisory lock of those who build a template; any number that nobody else uses."""
+
+
+class Databases:
+    """Makes and drops databases on one server."""
+
+    def __init__(self, url: str, *, own: bool) -> None:
+        """Take the URL of a database to connect to; `own`: nobody but these tests uses the server."""
+        self.url = url
+        self._own = own
+
+    def of(self, database: str) -> str:
+        """Return the URL of another database on the same server."""
+        rest = {key: str(value) for key, value in conninfo_to_dict(self.url).items() if key != "dbname"}
+        return f"postgresql:///{quote(database, safe='')}?{urlencode(rest, quote_via=quote, safe='/')}"
+
+    def template(self, fingerprint: str, fill: Callable[[str], object]) -> str:
+        """Return the name of the template that `fill` makes of an empty database, given its URL; built unless it is there.
+
+        It is built under another name and renamed: what bears the name is complete.
+        """
+        name = f"arlen_template_{fingerprint}"
+        fresh = f"{name}_new"
+        with self._alone() as connection:
+            if not _exists(connection, name):
+                self._drop_templates(connection)
+                _run(connection, "create database {} template template0", fresh)
+                fill(self.of(fresh))
+                _run(connection, "alter database {} rename to {}", fresh, name)
+        return name
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """Give the URL of a new database, a copy of `template`, and drop it afterwards with whoever is still in it."""
+        name = f"arlen_test_{os.getpid()}_{secrets.token_hex(4)}"
+        with self._connect() as connection:
+            _run(connection, "create database {} template {}", name, template)
+        try:
+            yield self.of(name)
+        finally:
+            with self._connect() as connection:
+                _run(connection, "drop database if exists {} with (force)", name)
+
+    def sweep(self) -> None:
+        """Drop the databases of test processes that were killed. On a server that others use nothing is swept."""
+        if not self._own:
+            return
+        with self._alone() as connection:
+            for (name,) in connection.execute("select datname from pg_database where datname ~ '^arlen_test_[0-9]+_'"):
+                if not Path(f"/proc/{name.split('_')[2]}").exists() and Path("/proc/self").exists():
+                    _run(connection, "drop database if exists {} with (force)", name)
+
+    def _drop_templates(self, connection: psycopg.Connection) -> None:
+        """Drop the templates of earlier states of the migrations, and what an interrupted build left."""
+        left = "select datname from pg_database where datname like 'arlen\\_template\\_%%' and (%s or datname like '%%\\_new')"
+        for (name,) in connection.execute(left, [self._own]).fetchall():
+            with contextlib.suppress(psycopg.errors.ObjectInUse):
+                _run(connection, "drop database if exists {}", name)
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.url, autocommit=True, connect_timeout=10)
+
+    @contextmanager
+    def _alone(self) -> Iterator[psycopg.Connection]:
+        """Connect as the only one who builds or sweeps. Polled: who waits inside a statement blocks concurrent indexes."""
+        with self._connect() as connection:
+            while not _value(connection, "select pg_try_advisory_lock(%s)", TEMPLATE_LOCK):
+                time.sleep(0.05)
+            yield connection
+
+
+def server(root: Path, environ: Mapping[str, str]) -> Databases:
+    """Return the server for the tests of the project in `root`: ARLEN_PG_TEST_DSN, else an embedded one below it.
+
+    Raises EmbeddedServerError, or psycopg.OperationalError where the server named does not answer.
+    """
+    given = environ.get("ARLEN_PG_TEST_DSN", "")
+    url = given or embedded.ensure(root / ".arlen" / "pg-test", durable=False)
+    databases = Databases(url, own=not given)
+    databases.sweep()
+    if given:
+        psycopg.connect(given, connect_timeout=10).close()
+    return databases
+
+
+def _exists(connection: psycopg.Connection, name: str) -> bool:
+    return bool(_value(connection, "select count(*) from pg_database where datname = %s", name))
+
+
+def _value(connection: psycopg.Connection, statement: LiteralString, parameter: object) -> object:
+    row = connection.execute(statement, [parameter]).fetchone()
+    return row[0] if row else None
+
+
+def _run(connection: psycopg.Connection, statement: LiteralString, *names: str) -> None:
+    connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

@@ -1,0 +1,89 @@
+"""The fixtures, as a project's own test run meets them: pytest in a process of its own, on a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+CONFTEST = 'pytest_plugins = ["arlen_runtime.testing.plugin"]\n'
+
+TWO_TESTS = """
+import psycopg
+
+def test_writes(database_url):
+    with psycopg.connect(database_url) as connection:
+        connection.execute("create table seen (n int)")
+    print("URL", database_url)
+
+def test_sees_what_its_module_wrote(database_url):
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select count(*) from seen").fetchone() == (0,)
+"""
+
+ANOTHER_MODULE = """
+import psycopg
+
+def test_sees_nothing_of_another_module(database_url):
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select to_regclass('seen')").fetchone() == (None,)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_one.py").write_text(TWO_TESTS)
+    (tmp_path / "test_two.py").write_text(ANOTHER_MODULE)
+    return tmp_path
+
+
+def start(project: Path, **environ: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", str(project)]
+    return subprocess.Popen(command, cwd=project, env={**os.environ, **environ}, stdout=subprocess.PIPE, text=True)
+
+
+def run(project: Path, **environ: str) -> str:
+    told, _ = start(project, **environ).communicate(timeout=60)
+    return told
+
+
+def urls(told: str) -> list[str]:
+    return re.findall(r"URL (\S+)", told)
+
+
+def test_each_module_has_a_database_of_its_own(project: Path) -> None:
+    assert "3 passed" in run(project, ARLEN_PG_TEST_DSN="")
+
+
+def test_the_server_named_by_the_variable_is_used_and_keeps_nothing(project: Path, database_url: str) -> None:
+    told = run(project, ARLEN_PG_TEST_DSN=database_url)
+    assert "3 passed" in told
+    assert not (project / ".arlen").exists()
+    (url,) = urls(told)
+    with psycopg.connect(database_url) as connection:
+        left = {name for (name,) in connection.execute("select datname from pg_database")}
+    assert urlsplit(url).path.strip("/") not in left
+
+
+def test_a_missing_server_is_a_failure_of_one_line(project: Path) -> None:
+    told = run(project, ARLEN_PG_TEST_DSN="postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
+    assert "3 errors" in told
+    assert "skipped" not in told
+    assert re.search(r"^no PostgreSQL for the tests: .*127\.0\.0\.1", told, re.MULTILINE)
+
+
+def test_two_runs_at_once_share_one_server_and_no_database(project: Path) -> None:
+    runs = [start(project, ARLEN_PG_TEST_DSN="") for _ in range(2)]
+    told = [process.communicate(timeout=60)[0] for process in runs]
+    assert all("3 passed" in text for text in told), told
+    names = [url for text in told for url in urls(text)]
+    assert len(set(names)) == 2
+    assert len({name.partition("?")[2] for name in names}) == 1
