@@ -14,21 +14,21 @@ Pairs = list[tuple[bytes, bytes]]
 class Headers:
     """A read-only, case-insensitive view of the fields that came: `headers["host"]`, `.get`, `.get_all`, `in`, iteration."""
 
-    __slots__ = ("_first", "raw")
+    __slots__ = ("first", "raw")
 
     def __init__(self, raw: Pairs, first: dict[bytes, bytes] | None = None) -> None:
         """Take (lower-case name, value) pairs; `first` is name to first value when the parser has it already."""
         self.raw = raw
-        self._first = first if first is not None else dict(reversed(raw))
+        self.first = first if first is not None else dict(reversed(raw))
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the first value of the field, or the default."""
-        value = self._first.get(name.lower().encode("latin-1"))
+        value = self.first.get(name.lower().encode("latin-1"))
         return default if value is None else value.decode("latin-1")
 
     def get_bytes(self, name: bytes) -> bytes | None:
         """Return the first value by its lower-case name, undecoded: the hot path's way."""
-        return self._first.get(name)
+        return self.first.get(name)
 
     def get_all(self, name: str) -> list[str]:
         """Return every value of the field, in the order they came."""
@@ -44,7 +44,7 @@ class Headers:
 
     def __contains__(self, name: str) -> bool:
         """Say whether the field came."""
-        return name.lower().encode("latin-1") in self._first
+        return name.lower().encode("latin-1") in self.first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Yield (lower-case name, value) in the order they came, repeated names too."""

@@ -1,0 +1,164 @@
+"""Who sent a request, how, and under which id. One rule: what a stranger says about that is ignored.
+
+Only peers inside `trusted_proxies` are believed about X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239) and
+X-Request-Id. The chain of addresses is walked from the right, from the hop that we see, and ends at the first one that
+is not trusted: everything further left may be made up.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from itertools import count
+
+from arlen_runtime.errors import BadRequest, ConfigError
+from arlen_runtime.http.headers import Headers
+
+UNIX_PEER = "unix"
+"""The peer of a connection by a unix socket, which has no address; also the word that trusts it."""
+
+_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
+_FORWARDED_PAIR = re.compile(
+    r"""[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]++)=([^;,"\s]++|"(?:[^"\\]|\\.)*+"))?[ \t]*([;,]|\Z)"""
+)
+_ADDRESS_AND_PORT = re.compile(r"\[([0-9A-Fa-f:.]++)\](?::\d{1,5})?|([0-9.]++)(?::\d{1,5})?")
+
+
+class IdSource:
+    """Draws ids: 24 hexadecimal characters, 16 drawn at random when this is built and 8 that count.
+
+    Build it after the fork: a prefix from before would be the same in every worker. Calling it is safe from any thread.
+    """
+
+    __slots__ = ("_draw",)
+
+    def __init__(self) -> None:
+        # Both calls are C and keep the GIL, so no two threads get the same number. Past 2^32 ids they grow by a digit.
+        self._draw = map((os.urandom(8).hex() + "%08x").__mod__, count()).__next__
+
+    def __call__(self) -> str:
+        """Return the next id."""
+        return self._draw()
+
+
+class TrustedProxies:
+    """A set of networks. `address in trusted`; nothing is in it that is no address."""
+
+    __slots__ = ("_holds", "_networks", "_unix")
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        """Take networks in CIDR notation, single addresses, or "unix" for peers by unix socket; ConfigError otherwise."""
+        names = list(networks)
+        self._unix = UNIX_PEER in names
+        try:
+            self._networks = [ip_network(name) for name in names if name != UNIX_PEER]
+        except ValueError as error:
+            raise ConfigError(f"[server] trusted_proxies: {error}") from error
+        self._holds = lru_cache(4096)(self._look_up)  # few proxies, many requests; bounded, for clients are in it too
+
+    def __bool__(self) -> bool:
+        """Say whether anybody is trusted."""
+        return self._unix or bool(self._networks)
+
+    def __contains__(self, address: str) -> bool:
+        """Say whether the address lies in one of the networks."""
+        return bool(self) and self._holds(address)
+
+    def _look_up(self, address: str) -> bool:
+        if address == UNIX_PEER:
+            return self._unix
+        try:
+            value = ip_address(address)
+        except ValueError:
+            return False
+        # A socket for both families shows IPv4 peers as ::ffff:a.b.c.d.
+        value = getattr(value, "ipv4_mapped", None) or value
+        return any(value in network for network in self._networks)
+
+
+class Origin:
+    """Where the requests of one connection come from."""
+
+    __slots__ = ("_believed", "_ids", "_trusted", "peer", "scheme")
+
+    def __init__(self, peer: str, scheme: str, trusted: TrustedProxies, ids: Callable[[], str]) -> None:
+        """Take the socket's peer ("unix" without an address), its scheme, who is trusted, and where ids come from."""
+        self.peer = peer
+        self.scheme = scheme
+        self._trusted = trusted
+        self._believed = peer in trusted
+        self._ids = ids
+
+    def resolve(self, headers: Headers) -> tuple[str, str, str]:
+        """Return the id, the client's address and the scheme of a request.
+
+        Raises BadRequest when a trusted peer passes on X-Forwarded-For and Forwarded that name different clients: one
+        of them is the client's own invention, and nothing tells which.
+        """
+        if not self._believed:
+            return self._ids(), self.peer, self.scheme
+        given = headers.get_bytes(b"x-request-id")
+        name = given.decode() if given is not None and _ID.fullmatch(given) else self._ids()
+        client, scheme = self._forwarded(headers)
+        return name, client, scheme
+
+    def _forwarded(self, headers: Headers) -> tuple[str, str]:
+        """Return client and scheme as the trusted peer tells them."""
+        told = ",".join(headers.get_all("x-forwarded-for"))
+        client = self._walk(reversed(told.split(","))) if told else self.peer
+        scheme = (headers.get("x-forwarded-proto") or "").rpartition(",")[2].strip().lower()
+        elements = list(_forwarded_elements(",".join(headers.get_all("forwarded"))))
+        if elements:
+            other = self._walk(element.get("for", "") for element in reversed(elements))
+            if told and other != client:
+                raise BadRequest("X-Forwarded-For and Forwarded name different clients.")
+            client = other
+            scheme = scheme or elements[-1].get("proto", "").lower()
+        return client, scheme if scheme in {"http", "https"} else self.scheme
+
+    def _walk(self, hops: Iterator[str]) -> str:
+        """Follow the hops from the nearest one until one is not trusted; something that is no address ends the walk."""
+        client = self.peer
+        for hop in hops:
+            address = _address(hop)
+            if address is None:
+                break
+            client = address
+            if address not in self._trusted:
+                break
+        return client
+
+
+def _address(hop: str) -> str | None:
+    """Return the address of a hop in its canonical form, without port and brackets; None when it is none."""
+    hop = hop.strip()
+    match = _ADDRESS_AND_PORT.fullmatch(hop)
+    try:
+        return str(ip_address(match[1] or match[2] if match else hop))
+    except ValueError:
+        return None
+
+
+def _forwarded_elements(value: str) -> Iterator[dict[str, str]]:
+    """Yield the elements of Forwarded (RFC 7239 section 4), lower-case names to unquoted values.
+
+    What is malformed makes the last element that is yielded empty, so that a walk from the right ends at once.
+    """
+    if not value:
+        return
+    element: dict[str, str] = {}
+    at = 0
+    while match := _FORWARDED_PAIR.match(value, at):
+        name, content, end = match.groups()
+        if name:
+            element[name.lower()] = re.sub(r"\\(.)", r"\1", content[1:-1]) if content[0] == '"' else content
+        if end != ";":
+            yield element
+            element = {}
+        if not end:
+            return
+        at = match.end()
+    yield {}

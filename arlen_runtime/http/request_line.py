@@ -1,0 +1,75 @@
+"""The request line (RFC 9112 section 3). One rule: what it does not allow letter by letter is refused.
+
+The four forms of the target are origin-form, absolute-form (its authority wins over Host), asterisk-form (OPTIONS only)
+and authority-form, which belongs to CONNECT and is refused with it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from arlen_runtime.errors import BadRequest, NotImplementedByServer, VersionNotSupported
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What this server implements; anything else is 501 (RFC 9110 section 9.1), whatever the path."""
+
+# Visible ASCII but "#": a fragment never travels (RFC 9112 section 3.2), and 8-bit bytes have no place in a URI.
+_ORIGIN_FORM = re.compile(
+    rf"""({"|".join(sorted(METHODS))})[ ](/[!"$->@-~]*+)(?:\?([!"$-~]*+))?[ ]HTTP/1\.([0-9])""", re.VERBOSE
+)
+_ANY_FORM = re.compile(r"""([!#$%&'*+\-.^_`|~0-9A-Za-z]++)[ ]([!"$-~]++)[ ]HTTP/([0-9])\.([0-9])""", re.VERBOSE)
+_ABSOLUTE = re.compile(r"https?://([^/?]*+)(/[^?]*+)?(?:\?(.*+))?", re.IGNORECASE)
+
+# RFC 3986 section 3.2.2, without what no name of a host has in practice: sub-delims (a comma would make a list) and
+# percent-encoding. An underscore is no host name's either, but container networks use it.
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9._~-]{1,255}+|\[(?:[0-9A-Fa-f:]{2,39}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})?)\])(?::([0-9]{0,5}))?"
+)
+_LARGEST_PORT = 65535
+
+
+RequestLine = tuple[str, str, str, int, str | None]
+"""Method, path, query, minor version (0 or 1) and authority, which is None but for the absolute form."""
+
+
+def read(line: bytes) -> RequestLine:
+    """Read a request line; raise BadRequest, NotImplementedByServer or VersionNotSupported."""
+    text = line.decode("latin-1")
+    match = _ORIGIN_FORM.fullmatch(text)
+    if match is None:
+        return _read_any(text)
+    method, path, query, minor = match.groups("")
+    # A later minor version is served as the latest that we know (RFC 9110 section 2.5).
+    return method, path, query, 0 if minor == "0" else 1, None
+
+
+def check_host(host: str) -> str:
+    """Return a Host value or authority as it is; raise BadRequest when it names no host (RFC 9110 section 7.2)."""
+    match = _HOST.fullmatch(host)
+    if match is None or int(match[1] or 0) > _LARGEST_PORT:
+        raise BadRequest("The host is not the name or address of one, with a port or without.")
+    return host
+
+
+def _read_any(text: str) -> RequestLine:
+    """Read what is not in origin-form, or say what is wrong with it."""
+    match = _ANY_FORM.fullmatch(text)
+    if match is None:
+        raise BadRequest("The first line is not a request line: METHOD target HTTP/1.1.")
+    method, target, major, minor = match.groups()
+    if major != "1":
+        raise VersionNotSupported("This server speaks HTTP/1.1 and HTTP/1.0.")
+    if method not in METHODS:
+        raise NotImplementedByServer(f"This server does not implement the method {method[:20]}.")
+    number = 0 if minor == "0" else 1
+    if target == "*":
+        if method != "OPTIONS":
+            raise BadRequest("Only OPTIONS may be asked of * (RFC 9112 section 3.2.4).")
+        return method, "*", "", number, None
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        raise BadRequest("The target is neither a path nor an http address.")
+    authority, path, query = absolute.groups()
+    if not path and not query and method == "OPTIONS":
+        path = "*"  # RFC 9112 section 3.2.4: how a proxy was told to ask the server as a whole
+    return method, path or "/", query or "", number, check_host(authority)

@@ -1,0 +1,181 @@
+"""A response to bytes. One rule: framing is decided here alone, so exactly one thing says where a body ends.
+
+Of the fields that a caller sets, Connection, Date, Keep-Alive, Trailer, Transfer-Encoding and Upgrade are left out: they
+belong to the connection and not to the answer. Content-Length is left out too, for it is counted here, except where only
+the caller can know it: for an iterator, which is then held to it, and where no body is sent: an empty answer to HEAD and
+a 304 say how long the body would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from arlen_runtime.http.request import Head
+from arlen_runtime.http.response import FileBody, Response
+
+UNKNOWN_LENGTH = -1
+"""The length of a body that only its end will tell."""
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_STATUSES = range(100, 1000)
+_NOT_MODIFIED = 304
+_RESET_CONTENT = 205
+_WITHOUT_LENGTH = frozenset({*range(100, 200), 204, _NOT_MODIFIED})  # RFC 9110 section 8.6
+_WITHOUT_BODY = _WITHOUT_LENGTH | {_RESET_CONTENT}  # RFC 9110 section 15.3.6
+
+_CLOSE = b"Connection: close\r\n"
+_KEEP_ALIVE = b"Connection: keep-alive\r\n"
+_CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+_LENGTH = "content-length"
+_LEFT_OUT = frozenset({_LENGTH, "connection", "date", "keep-alive", "trailer", "transfer-encoding", "upgrade"})
+_MOST_PREFIXES = 1024
+
+
+class Serialized(NamedTuple):
+    """What is to be sent: `data` first (the head, and the body when it is bytes), then `rest`.
+
+    `chunked` says that each piece of an iterator wants `chunked.chunk` around it and `chunked.LAST_CHUNK` behind the last;
+    `close` that the connection ends with this answer. `length` counts the bytes of the body that are sent, -1 when only
+    the end of the iterator will tell. `response.body` is the sender's to close, also when `rest` is None.
+    """
+
+    data: bytes
+    rest: FileBody | Iterator[bytes] | None
+    chunked: bool
+    close: bool
+    length: int
+
+
+def serialize(head: Head | None, response: Response, date: bytes, close: bool) -> Serialized:  # noqa: FBT001 - its place says it: the last word on the connection
+    """Serialize the answer to `head`, which is None when no request was understood: that always closes.
+
+    `date` is the whole line, CR LF included; `close` ends the connection whatever the client wants. Raises ValueError
+    for a status that is none.
+    """
+    status = response.status
+    body = response.body
+    fields, announced = _fields(response) if response.headers else (b"", None)
+    if type(body) is not bytes or status in _WITHOUT_BODY or head is None or head.method == "HEAD":
+        return _serialize_rare(head, response, date + response.prepared + fields, announced, close=close)
+    close = close or not head.keep_alive
+    data = b"%b%b%b%b%bContent-Length: %d\r\n\r\n%b" % (
+        _STATUS_LINES.get(status) or _status_line(status),
+        date,
+        response.prepared,
+        fields,
+        _CLOSE if close else b"" if head.minor else _KEEP_ALIVE,
+        len(body),
+        body,
+    )
+    # What Serialized's own __new__ does, without the Python call.
+    return tuple.__new__(Serialized, (data, None, False, close, len(body)))
+
+
+def _serialize_rare(
+    head: Head | None, response: Response, fields: bytes, announced: int | None, *, close: bool
+) -> Serialized:
+    """Serialize what is not plain bytes in answer to a request that wants them."""
+    status = response.status
+    minor = 1 if head is None else head.minor
+    to_head = head is not None and head.method == "HEAD"
+    inline, rest, length = _KINDS.get(type(response.body), _iterator)(response.body, announced)
+    if to_head and not length:
+        length = announced or 0
+    framing = _framing(status, announced, length, minor)
+    if to_head or status in _WITHOUT_BODY:
+        inline, rest, length = b"", None, 0
+    chunked = rest is not None and framing is _CHUNKED
+    until_close = rest is not None and not framing  # HTTP/1.0 has no other end for a body of unknown length
+    close = close or until_close or head is None or not head.keep_alive
+    data = b"%b%b%b%b\r\n%b" % (
+        _STATUS_LINES.get(status) or _status_line(status),
+        fields,
+        _CLOSE if close else b"" if minor else _KEEP_ALIVE,
+        framing,
+        inline,
+    )
+    return Serialized(data, rest, chunked, close, length)
+
+
+def _framing(status: int, announced: int | None, length: int, minor: int) -> bytes:
+    """Return the one line that says where the body ends, or none where nothing may say it."""
+    if status in _WITHOUT_LENGTH:
+        return b"" if announced is None or status != _NOT_MODIFIED else b"Content-Length: %d\r\n" % announced
+    if status == _RESET_CONTENT:
+        return b"Content-Length: 0\r\n"
+    if length != UNKNOWN_LENGTH:
+        return b"Content-Length: %d\r\n" % length
+    return _CHUNKED if minor else b""
+
+
+_Measured = tuple[bytes, FileBody | Iterator[bytes] | None, int]
+
+
+def _bytes(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
+    return body, None, len(body)
+
+
+def _file(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
+    return b"", body, body.length
+
+
+def _iterator(body: Any, announced: int | None) -> _Measured:  # noqa: ANN401 - what is neither bytes nor file
+    if announced is None:
+        return b"", body, UNKNOWN_LENGTH
+    return b"", _exactly(body, announced), announced
+
+
+_KINDS: dict[type, Callable[[Any, int | None], _Measured]] = {bytes: _bytes, FileBody: _file}
+"""The kinds of body: what goes out with the head, what follows, and how long the body is."""
+
+
+def _exactly(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
+    """Yield `length` bytes of the pieces; raise ValueError at the end when there are fewer or more.
+
+    More would be read as the next answer, fewer leave the client waiting: the sender must close, and somebody should know.
+    """
+    left = length
+    for piece in pieces:
+        yield piece[:left]
+        left -= len(piece)
+        if left < 0:
+            break
+    if left:
+        raise ValueError(f"Content-Length announced {length} bytes, the body has {'more' if left < 0 else 'fewer'}")
+
+
+def _status_line(status: int) -> bytes:
+    """Return the line of a status without a registered phrase; the space before the empty phrase must be there."""
+    if status not in _STATUSES:
+        raise ValueError(f"{status} is not an HTTP status")
+    return b"HTTP/1.1 %d \r\n" % status
+
+
+class _Prefixes(dict[str, str]):
+    """Name to `Name: `, "" for a name that is left out. What an application calls its fields is soon all here."""
+
+    def __missing__(self, name: str) -> str:
+        """Look at a name for the first time."""
+        prefix = "" if name.lower() in _LEFT_OUT else f"{name}: "
+        if len(self) < _MOST_PREFIXES:
+            self[name] = prefix
+        return prefix
+
+
+_prefixes = _Prefixes()
+
+
+def _fields(response: Response) -> tuple[bytes, int | None]:
+    """Return the field lines, and the Content-Length that the caller set."""
+    lines = []
+    announced = None
+    for name, value in response.headers:
+        prefix = _prefixes[name]
+        if prefix:
+            lines.append(f"{prefix}{value}\r\n")
+        elif name.lower() == _LENGTH and value.isascii() and value.isdigit():
+            announced = int(value)
+    return "".join(lines).encode("latin-1"), announced
