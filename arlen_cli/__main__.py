@@ -1,0 +1,50 @@
+"""Where `arlen` begins. One rule: what needs no typer does not import it.
+
+`--version`, and the verbs that hand their words to the runtime, answer from here: they work, and start quickly, without
+the `scaffold` extra too.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+
+from arlen_cli.console import complain, say
+from arlen_cli.direct import DIRECT, direct
+from arlen_cli.errors import ToolError
+from arlen_runtime.errors import ArlenError
+
+EXTRA = ("typer", "copier")
+"""What the `scaffold` extra brings."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line and return its exit status: 0 done, 1 failed, 2 wrong use, 3 conflicts and nothing written."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(words)
+    except (ToolError, ArlenError) as refusal:
+        complain(str(refusal))
+        return refusal.status if isinstance(refusal, ToolError) else 1
+    except KeyboardInterrupt:
+        return 130  # 128 and the number of INT, as shells count
+
+
+def _run(words: list[str]) -> int:
+    """Choose who answers."""
+    if words == ["--version"]:
+        say(f"arlen {version('arlen')}")
+        return 0
+    if words and words[0] in DIRECT:
+        return direct(words[0], words[1:])
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        raise ToolError(f"{' and '.join(missing)} missing: pip install 'arlen[scaffold]'")
+    from arlen_cli.main import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    return run(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

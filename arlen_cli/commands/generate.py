@@ -1,0 +1,69 @@
+"""`arlen generate …`: pieces of an application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arlen_cli.generators.plan import Choices
+from arlen_cli.project import find
+
+Pretend = Annotated[bool, typer.Option("--pretend", help="Show what would be written, and stop there.")]
+Diff = Annotated[bool, typer.Option("--diff", help="Show it line by line, and stop there.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Force = Annotated[bool | None, typer.Option("--force/--skip", help="Replace files that differ, or leave them alone.")]
+
+generate = typer.Typer(help="Write a piece of the application.", rich_markup_mode=None, no_args_is_help=True)
+
+
+@generate.command()
+def controller(
+    name: Annotated[str, typer.Argument(help="As in users, or BlogPosts.")],
+    actions: Annotated[list[str] | None, typer.Argument(help="Its actions; index when none is named.")] = None,
+    *,
+    pretend: Pretend = False,
+    diff: Diff = False,
+    json: Json = False,
+    force: Force = None,
+) -> int:
+    """Write a controller, with a page, a route and a test for each action."""
+    return _generate("controller", name, actions or [], Choices(pretend, diff, json, force))
+
+
+@generate.command()
+def resource(
+    name: Annotated[str, typer.Argument(help="As in posts, or BlogPost.")],
+    fields: Annotated[list[str] | None, typer.Argument(help="As in title:string email:citext:unique.")] = None,
+    *,
+    pretend: Pretend = False,
+    diff: Diff = False,
+    json: Json = False,
+    force: Force = None,
+) -> int:
+    """Write a table's migration, and the controller, pages, routes and tests to list, show and change its rows."""
+    return _generate("resource", name, fields or [], Choices(pretend, diff, json, force))
+
+
+@generate.command()
+def migration(
+    name: Annotated[str, typer.Argument(help="What it does, as in add_author_to_posts.")],
+    *,
+    pretend: Pretend = False,
+    diff: Diff = False,
+    json: Json = False,
+    force: Force = None,
+) -> int:
+    """Write an empty migration."""
+    return _generate("migration", name, [], Choices(pretend, diff, json, force))
+
+
+def _generate(generator: str, name: str, words: Sequence[str], choices: Choices) -> int:
+    """Find the application, then plan, look, and write."""
+    from arlen_cli.generators.run import carry_out, plan  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    application = find(Path.cwd())
+    project = application.project()
+    return carry_out(plan(generator, project, name, words), application.root, project.now, choices)

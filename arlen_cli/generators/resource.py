@@ -1,0 +1,53 @@
+"""`arlen generate resource NAME FIELD:TYPE…`. One rule: what it writes is the whole thing, in explicit SQL, for its owner.
+
+A migration, a controller with seven actions, its pages, its routes and its tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators import blueprint
+from arlen_cli.generators.fields import parse_fields, refuse_sql_word
+from arlen_cli.generators.migration import stamp_for
+from arlen_cli.generators.names import Names, refuse_taken
+from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
+
+# method, path below the collection, action. New stands before {id}, as it is read; the router would find it anyway.
+ROUTES = (
+    ("get", "", "index"),
+    ("get", "/new", "new"),
+    ("post", "", "create"),
+    ("get", "/{id:int}", "show"),
+    ("get", "/{id:int}/edit", "edit"),
+    ("post", "/{id:int}", "update"),
+    ("post", "/{id:int}/delete", "destroy"),
+)
+
+
+def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> Plan:
+    """Plan a resource; its names are taken from `given` in singular or plural, its table and address are the plural."""
+    if not given_fields:
+        raise WrongUse(f"a resource wants fields, as in `arlen generate resource {given} title:string body:text`")
+    names = Names.of(given)
+    refuse_taken(names.plural)
+    refuse_sql_word(names.plural)
+    fields = parse_fields(given_fields)
+    values = {
+        "package": project.package,
+        "names": names,
+        "fields": fields,
+        "imports": sorted({field.kind.imported for field in fields if field.kind.imported}),
+        "stamp": stamp_for(project, f"create_{names.plural}"),
+    }
+    routes = Inject(
+        f"{project.package}/routes.py",
+        (Import(f"{project.package}.controllers", names.plural),),
+        tuple(
+            f'r.{method}("/{names.path}{below}", {names.plural}.{action}, name="{names.plural}.{action}")'
+            for method, below, action in ROUTES
+        ),
+    )
+    note = Note("run `arlen migrate`, then `arlen serve`")
+    return Plan("resource", (given, *given_fields), (*blueprint.render("resource", values), routes, note))

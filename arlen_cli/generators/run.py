@@ -1,0 +1,49 @@
+"""One run of a generator: plan, survey, apply. One rule: what is shown is what was decided, written or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from arlen_cli import console
+from arlen_cli.errors import Conflicts
+from arlen_cli.generators.apply import apply
+from arlen_cli.generators.controller import plan_controller
+from arlen_cli.generators.journal import entry
+from arlen_cli.generators.migration import plan_migration
+from arlen_cli.generators.plan import Choices, Plan, Project
+from arlen_cli.generators.resource import plan_resource
+from arlen_cli.generators.survey import survey
+
+PLANNERS: dict[str, Callable[[Project, str, Sequence[str]], Plan]] = {
+    "controller": plan_controller,
+    "resource": plan_resource,
+    "migration": lambda project, name, _words: plan_migration(project, name),
+}
+
+
+def plan(generator: str, project: Project, name: str, words: Sequence[str]) -> Plan:
+    """Let the generator of that name plan."""
+    return PLANNERS[generator](project, name, words)
+
+
+def carry_out(wanted: Plan, root: Path, now: datetime, choices: Choices) -> int:
+    """Decide every step, show them, and write them unless the choices say to stop; return the exit status."""
+    steps = survey(wanted, root, force=choices.force)
+    conflict = any(step.status == "conflict" for step in steps)
+    write = not (conflict or choices.pretend or choices.diff)
+    if write:
+        record = entry(wanted, steps, now, version("arlen"))
+        apply([*steps, record] if record else steps, root)
+    if choices.json:
+        console.steps_as_json(steps, written=write)
+    elif choices.diff:
+        console.differences(steps)
+    else:
+        console.steps(steps)
+    if conflict:
+        console.complain("files differ from what would be written; nothing was (--force replaces, --skip leaves them)")
+        return Conflicts.status
+    return 0

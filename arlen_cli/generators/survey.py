@@ -1,0 +1,81 @@
+"""What a plan means for the tree that is there. One rule: it reads and never writes.
+
+Every conflict is known when this returns. `--pretend` and `--diff` show its result; `apply` carries out the very same one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from arlen_cli.errors import ToolError
+from arlen_cli.generators.check import check
+from arlen_cli.generators.inject import inject
+from arlen_cli.generators.plan import Action, Create, Inject, Note, Plan, Status, Step
+
+
+def survey(plan: Plan, root: Path, *, force: bool | None = None) -> list[Step]:
+    """Decide each action of the plan against the files below `root`.
+
+    `force` says who wins where a file differs: True the plan (replace), False the file (skip), None nobody (conflict).
+    Raises ToolError for a path that leaves the root or passes through a symbolic link, and for text that cannot be read.
+    """
+    return [_decide(action, root, force=force) for action in plan.actions]
+
+
+def _decide(action: Action, root: Path, *, force: bool | None) -> Step:
+    """Decide one action."""
+    match action:
+        case Create():
+            return _created(action, root, force=force)
+        case Inject():
+            return _injected(action, root)
+        case Note():
+            return Step("note", "", text=action.text)
+
+
+def _created(create: Create, root: Path, *, force: bool | None) -> Step:
+    """Compare a file with what should be there."""
+    check(create.path, create.content)
+    before = _read(root, create.path)
+    after = create.content.encode()
+    if before is None:
+        return Step("create", create.path, None, after)
+    if before == after:
+        return Step("identical", create.path, before)
+    status: Status = {None: "conflict", True: "replace", False: "skip"}[force]  # type: ignore[assignment] # a table of literals
+    return Step(status, create.path, before, after)
+
+
+def _injected(wanted: Inject, root: Path) -> Step:
+    """Work out a file with the lines put in; where that is not safe, hand the lines to the user."""
+    paste = "\n".join([*map(str, wanted.imports), *wanted.statements])
+    before = _read(root, wanted.path)
+    if before is None:
+        return Step("manual", wanted.path, text=paste)
+    source = before.decode("utf-8", "strict")
+    changed = inject(source, wanted)
+    if changed is None:
+        return Step("manual", wanted.path, before, text=paste)
+    if changed == source:
+        return Step("identical", wanted.path, before)
+    return Step("inject", wanted.path, before, changed.encode(), paste)
+
+
+def _read(root: Path, path: str) -> bytes | None:
+    """Return the content of a file below the root, None when there is none; ToolError when it is no place to write to."""
+    relative = PurePosixPath(path)
+    if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+        raise ToolError(f"{path} lies outside the project")
+    here = root
+    for part in relative.parts:
+        here = here / part
+        if here.is_symlink():
+            raise ToolError(f"{path} passes through a symbolic link, {here}: it is left alone")
+    if here.is_dir():
+        raise ToolError(f"{path} is a folder, where a file should be written")
+    try:
+        return here.read_bytes()
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise ToolError(f"{path} cannot be written: a part of its path is a file") from None

@@ -1,0 +1,78 @@
+"""The commands of `arlen`. One rule: a wrong command line is told what there is instead, and ends with status 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from arlen_cli.commands.config import config
+from arlen_cli.commands.generate import generate
+from arlen_cli.commands.new import new
+from arlen_cli.commands.routes import routes
+from arlen_cli.commands.version import version
+from arlen_cli.console import complain, say
+from arlen_cli.direct import DIRECT, direct
+from arlen_cli.errors import WrongUse
+
+PASS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+app = typer.Typer(
+    help="Write web applications on PostgreSQL, and serve them.",
+    epilog="`arlen COMMAND --help` says more. Status: 0 done, 1 failed, 2 wrong use, 3 conflicts and nothing written.",
+    rich_markup_mode=None,  # plain text, and rich is not imported
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _forward(verb: str) -> Callable[[typer.Context], int]:
+    """Make the command that hands its words on."""
+
+    def forward(context: typer.Context) -> int:
+        return direct(verb, context.args)
+
+    return forward
+
+
+app.command()(new)
+app.add_typer(generate, name="generate")
+for _verb, _help in DIRECT.items():
+    app.command(_verb, help=_help, context_settings=PASS)(_forward(_verb))
+app.command()(routes)
+app.command()(config)
+app.command()(version)
+
+
+def run(words: list[str]) -> int:
+    """Run one command line and return its exit status."""
+    try:
+        return int(app(words, prog_name="arlen", standalone_mode=False) or 0)
+    except typer.Abort:
+        return 130
+    except typer.TyperException as wrong:
+        return _refused(wrong)
+
+
+def _refused(wrong: typer.TyperException) -> int:
+    """Say what is wrong with the command line, and what there is instead."""
+    context: typer.Context | None = getattr(wrong, "ctx", None)
+    sentence = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
+    if sentence.startswith("Usage:"):  # no words at all: the message is the help
+        say(sentence)
+    elif context is None:
+        complain(sentence)
+    else:
+        complain(f"{sentence} {_there_is(context)} (`{context.command_path} --help` says more)")
+    return WrongUse.status
+
+
+def _there_is(context: typer.Context) -> str:
+    """List the commands of a group, the arguments and options of a command."""
+    commands: dict[str, object] | None = getattr(context.command, "commands", None)
+    if commands is not None:
+        return f"There is: {', '.join(commands)}."
+    words = [option for param in context.command.params for option in (*param.opts, *param.secondary_opts)]
+    named = [word if word.startswith("-") else word.upper() for word in words]
+    return f"It takes: {', '.join(named)}."
