@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""The answer to `Expect: 100-continue` that asks for the body (RFC 9110 section 15.2.1)."""
+
 UNKNOWN_LENGTH = -1
 """The length of a body that only its end will tell."""
 

@@ -1,0 +1,119 @@
+"""What a generation execs, the one place that knows all rooms. One rule: it assembles, and then hands over.
+
+`python -m arlen_runtime.boot ORDERS`: configuration, embedded server, the application's `create(config)` or a WSGI
+callable, and propane's Generation, which forks the workers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from arlen_runtime.alnpg import embedded
+from arlen_runtime.app import App
+from arlen_runtime.broken import BrokenApp
+from arlen_runtime.config.load import load
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError, BootError
+from arlen_runtime.http.door import Door
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.generation import Generation
+from arlen_runtime.propane.orders import Orders
+from arlen_runtime.wsgi import WSGIDoor
+
+LITE_TARGET = "app:create"
+"""What is served when nothing says what: the one file of a lite application."""
+
+
+def main(arguments: list[str]) -> int:
+    """Be a generation; return the exit status."""
+    orders = Orders.from_argument(arguments[0])
+    told = orders.invocation
+    root = Path(told.root)
+    config = load(root, told.environment, os.environ, told.flags)
+    log = Log(config.log, config.environment, config.root)
+    if told.development:
+        return Generation(orders, config, log, lambda: _open_or_explain(config, log, orders.broken)).run()
+    return Generation(orders, config, log, lambda: open_door(config)).run()
+
+
+def open_door(config: Config) -> Door:
+    """Import what the configuration names and build its door. Raise BootError, or what the application raises."""
+    return as_door(find_target(config), with_database(config))
+
+
+def _open_or_explain(config: Config, log: Log, broken: str) -> Door:
+    """Do the same for `arlen serve`, where a failure becomes the page."""
+    if broken:
+        return BrokenApp(BootError(broken), config)
+    try:
+        return open_door(config)
+    except BaseException as error:
+        if isinstance(error, ArlenError):
+            log.error("boot_failed", reason=error.detail)
+        else:
+            log.failure("boot_failed", error)
+        return BrokenApp(error, config)
+
+
+def with_database(config: Config) -> Config:
+    """Return the configuration with a database: in development and test a server is started where none is named."""
+    if config.database.url or config.production or not (config.root / "db").is_dir():
+        return config
+    url = embedded.ensure(config.root / ".arlen" / "pg", f"arlen_{config.environment}")
+    return replace(config, database=replace(config.database, url=url))
+
+
+def find_target(config: Config) -> object:
+    """Import the module and return the object that `[app] target` names; the application's folder comes first."""
+    target = config.app.target or (LITE_TARGET if (config.root / "app.py").is_file() else "")
+    module_name, _, name = target.partition(":")
+    if not module_name:
+        raise BootError(f"{config.root} is no application: there is no [app] target in config/app.toml and no app.py")
+    root = str(config.root.absolute())
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    if importlib.util.find_spec(module_name.partition(".")[0]) is None:
+        raise BootError(f"[app] target: there is no module {module_name!r} in {config.root}")
+    module = importlib.import_module(module_name)
+    found = getattr(module, name or "create", None)
+    if found is None:
+        raise BootError(f"[app] target: {module_name} has no {name or 'create'!r}")
+    return found
+
+
+def as_door(found: object, config: Config) -> Door:
+    """Return the door to an App, to what `create(config)` returns, or to a WSGI callable."""
+    if isinstance(found, App):
+        return found
+    if not callable(found):
+        raise BootError(f"[app] target: {found!r} is neither create(config), an App nor a WSGI callable")
+    if _takes_environ(found):
+        return WSGIDoor(found, config)
+    built = found(config)
+    if isinstance(built, App):
+        return built
+    if callable(built):
+        return WSGIDoor(built, config)
+    raise BootError(f"[app] target: create(config) must return an App or a WSGI callable, not {type(built).__name__}")
+
+
+def _takes_environ(found: Callable[..., object]) -> bool:
+    """Say whether it is called as PEP 3333 says: with an environ and start_response."""
+    try:
+        inspect.signature(found).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # a callable written in C tells nothing: it can only be WSGI
+        return True
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""The command `propane`. One rule: everything that can be wrong is found before a worker starts, and told in one line.
+
+`arlen serve` is the same command in the development environment: one worker, and a watcher.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from arlen_runtime.config.flags import Launch, read_flags
+from arlen_runtime.config.load import load
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane import watcher
+from arlen_runtime.propane.listener import bind
+from arlen_runtime.propane.orders import Invocation
+from arlen_runtime.propane.pid_file import PidFile
+from arlen_runtime.propane.supervisor import Supervisor
+
+PROGRAM = ("-m", "arlen_runtime.boot")
+"""What the interpreter runs as a generation: a name, for this room knows nothing of what is served."""
+
+
+def main(arguments: Sequence[str] | None = None, *, development: bool = False) -> int:
+    """Run the command; return its exit status: 0 stopped, 1 failed, 2 wrong use (by SystemExit)."""
+    launch = read_flags(sys.argv[1:] if arguments is None else arguments, "arlen serve" if development else "propane")
+    try:
+        return _run(launch, os.environ, development=development)
+    except ArlenError as error:
+        for _line in error.detail.splitlines():
+            pass
+        return 1
+
+
+def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> int:
+    config = _load(launch, environ, development=development)
+    if launch.print_config:
+        return 0
+    log = Log(config.log, config.environment, config.root)
+    accessories = config.propane_accessories
+    with PidFile(config.root / accessories.pid_file if accessories.pid_file else None):
+        listeners = [] if launch.check else bind(config.server.host, config.server.port, accessories.listen_backlog)
+        supervisor = Supervisor(
+            Invocation(_configured_folder(launch.root), config.environment, launch.flags, development),
+            config,
+            log,
+            listeners,
+            PROGRAM,
+            reread=lambda: _load(launch, environ, development=development),
+        )
+        supervisor.check = launch.check
+        supervisor.respawn = launch.respawn
+        if not development:
+            return supervisor.run()
+        with watcher.started(config.root) as changes:
+            supervisor.watch(changes)
+            return supervisor.run()
+
+
+def _load(launch: Launch, environ: Mapping[str, str], *, development: bool) -> Config:
+    default = "development" if development else "production"
+    config = load(launch.root, launch.environment, environ, launch.flags, default=default)
+    if not development:
+        return config
+    return replace(config, propane_accessories=replace(config.propane_accessories, worker_count=1))
+
+
+def _configured_folder(root: Path) -> str:
+    """Return the folder as it was named, symbolic links unresolved: a deploy may move them between two reloads."""
+    if root.is_absolute():
+        return str(root)
+    logical = os.environ.get("PWD", "")
+    here = logical if logical and os.path.realpath(logical) == str(Path.cwd()) else str(Path.cwd())
+    return os.path.normpath(os.path.join(here, root))  # noqa: PTH118 - Path would follow the link that must stay
+
+
+if __name__ == "__main__":
+    sys.exit(main())

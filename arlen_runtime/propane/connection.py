@@ -1,0 +1,278 @@
+"""One client. One rule: one request at a time; its successor's bytes are not looked at before it has been answered.
+
+A connection turns bytes into requests and responses into bytes. It never waits and never decides: the reactor asks it
+for the next complete request, has it answered, and hands back the response.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from typing import BinaryIO
+
+from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.http.chunked import LAST_CHUNK, chunk
+from arlen_runtime.http.door import Ticket
+from arlen_runtime.http.parser import RequestParser
+from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.serializer import CONTINUE, Serialized
+from arlen_runtime.propane.body import IncomingBody
+from arlen_runtime.propane.deadlines import NEVER
+
+RECEIVE_BYTES = 65536
+SENDFILE_BYTES = 1 << 20
+DRAIN_BYTES = 65536
+"""A body that nobody wants is read and dropped up to this size; a larger one costs the connection."""
+
+
+class Connection:
+    """A socket, its parser, the request under way and what is left to send."""
+
+    __slots__ = (
+        "_admit",
+        "_limits",
+        "body",
+        "broken",
+        "busy",
+        "claim",
+        "closed",
+        "context",
+        "deadline",
+        "ending",
+        "eof",
+        "fd",
+        "hangup",
+        "head",
+        "lingering",
+        "looked_at",
+        "more",
+        "out",
+        "parser",
+        "peer",
+        "pending",
+        "receiving_since",
+        "request",
+        "response",
+        "rest",
+        "sent",
+        "served",
+        "socket",
+        "started",
+        "thread",
+        "ticket",
+        "writing_since",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: str,
+        parser: RequestParser,
+        admit: Callable[[Head], Ticket],
+        limits: LimitsSection,
+    ) -> None:
+        """Take a non-blocking socket and the parser that knows where its requests come from."""
+        self.socket = sock
+        self.fd = sock.fileno()
+        self.peer = peer
+        self.parser = parser
+        self._admit = admit
+        self._limits = limits
+        self.head: Head | None = None
+        self.ticket: Ticket | None = None
+        self.body: IncomingBody | None = None
+        self.request: Request | None = None
+        self.response: Response | None = None
+        self.context: Context | None = None
+        self.busy = False  # a handler, or a step of a stream, owns the connection
+        self.pending = False  # an edge came meanwhile
+        self.claim: list[str] = []  # who pops it answers: the handler's thread or the time-out
+        self.thread = 0
+        self.started = 0.0
+        self.served = 0
+        self.sent = 0
+        self.out: memoryview | None = None
+        self.rest: Serialized | None = None
+        self.more = False
+        self.hangup = False  # the poller has seen the client's end: read on until it comes
+        self.eof = False
+        self.broken = False
+        self.ending = False
+        self.lingering = False
+        self.closed = False
+        self.receiving_since = 0.0
+        self.writing_since = 0.0
+        self.deadline = NEVER
+        self.looked_at = NEVER
+
+    # --- bytes to requests
+
+    def receive(self) -> bool:
+        """Read once into the parser; False when nothing more will come."""
+        try:
+            data = self.socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            self.more = False
+            return True
+        except OSError:
+            self.broken = self.eof = True
+            return False
+        if not data:
+            self.eof = True
+            return False
+        self.more = self.hangup or len(data) == RECEIVE_BYTES
+        if not self.lingering:
+            self.parser.feed(data)
+        return True
+
+    def next_request(self) -> Request | None:
+        """Return the next request once it is complete, None before. Raise the HTTPError with which it must be refused."""
+        if self.head is None:
+            head = self.parser.next_head()
+            if head is None:
+                return None
+            self.head = head
+            self.ticket = self._admit(head)
+            if self.parser.body_done or not self._wants_body(head, self.ticket):
+                return Request(head)
+        return self._collect(self.head)
+
+    def _wants_body(self, head: Head, ticket: Ticket) -> bool:
+        """Prepare for the body; False when it stays unread, which costs the connection."""
+        wanted = ticket.policy != "none"
+        if not wanted and (head.expects_continue or not 0 < (head.content_length or 0) <= DRAIN_BYTES):
+            return False
+        self.body = IncomingBody(ticket.limit if wanted else DRAIN_BYTES, self._limits.spool_bytes, head.content_length)
+        if head.expects_continue:  # RFC 9110 section 10.1.1: 100 only when the body is wanted
+            self.socket.send(CONTINUE)  # the first bytes on an idle socket: it takes them whole
+        return True
+
+    def _collect(self, head: Head) -> Request | None:
+        body = self.body
+        assert body is not None  # noqa: S101 - a request whose body is being read
+        piece = self.parser.read_body()
+        if piece:
+            body.write(piece)
+        if not self.parser.body_done:
+            return None
+        data, spool = body.whole()
+        return Request(head, data, spool)
+
+    # --- responses to bytes
+
+    def send(self, serialized: Serialized) -> bool:
+        """Begin to send a response; True when all of it is with the kernel."""
+        self.sent = 0
+        self.ending = self.ending or serialized.close
+        if serialized.rest is not None:
+            self.rest = serialized
+        return self._push(serialized.data)
+
+    def flush(self) -> bool:
+        """Send what waits; True when nothing waits any more. A stream may still have `rest`."""
+        waiting, self.out = self.out, None
+        return waiting is None or self._push(waiting)
+
+    def _push(self, data: bytes | memoryview) -> bool:
+        while data:
+            try:
+                taken = self.socket.send(data)
+            except BlockingIOError:
+                self.out = memoryview(data)
+                return False
+            except OSError:
+                self.broken = True  # reset by the client: there is nobody to send to
+                return True
+            self.sent += taken
+            if taken == len(data):
+                return True
+            data = memoryview(data)[taken:]
+        return True
+
+    def step(self) -> bool:
+        """Fetch and send the next piece of a body that comes in pieces; False when the socket is full."""
+        assert self.rest is not None  # noqa: S101 - the reactor asks only while there is a rest
+        rest = self.rest.rest
+        if isinstance(rest, FileBody):
+            return self._step_file(self.rest, rest)
+        assert rest is not None  # noqa: S101 - `send` keeps only what has a rest
+        piece = next(rest, None)
+        if piece is None:
+            end = LAST_CHUNK if self.rest.chunked else b""
+            self.rest = None
+            return self._push(end)
+        return self._push(chunk(piece) if self.rest.chunked and piece else piece)
+
+    def _step_file(self, serialized: Serialized, part: FileBody) -> bool:
+        count = min(part.length, SENDFILE_BYTES)
+        try:
+            taken = os.sendfile(self.fd, part.file.fileno(), part.offset, count) if count else 0
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.broken = True
+            return True
+        self.sent += taken
+        if taken == part.length:
+            part.file.close()
+            self.rest = None
+        elif not taken:  # the file has shrunk under us: the promise of Content-Length cannot be kept
+            self.broken = True
+        else:
+            left = FileBody(part.file, part.offset + taken, part.length - taken)
+            self.rest = serialized._replace(rest=left)
+        return True
+
+    @property
+    def writing(self) -> bool:
+        """Say whether a response is under way that the client has not taken yet."""
+        return self.out is not None or self.rest is not None
+
+    def is_answering(self) -> bool:
+        """Say whether a handler has the connection or a response is on its way."""
+        return self.busy or self.writing
+
+    def can_be_passed(self) -> bool:
+        """Say whether another process could go on here: no request under way, no end in sight."""
+        return self.head is None and not (self.busy or self.writing or self.ending or self.eof or self.broken)
+
+    def complete(self) -> None:
+        """Forget the request that has been answered."""
+        if self.body is not None:
+            self.body.close()
+            self.body = None
+        self.head = self.ticket = self.request = self.response = self.context = None
+        self.served += 1
+
+    def drop_rest(self) -> None:
+        """Let go of a body that will not be sent to its end."""
+        rest = self.rest.rest if self.rest is not None else None
+        self.rest = self.out = None
+        close_rest(rest)
+
+    def linger(self) -> None:
+        """Close the sending side only: closing at once with unread bytes would reset the answer away (RFC 9112 9.6)."""
+        self.lingering = True
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.broken = True
+
+    def close(self) -> None:
+        """Close the socket; the reactor alone does this."""
+        self.closed = True
+        self.drop_rest()
+        if self.body is not None:
+            self.body.close()
+        self.socket.close()
+
+
+def close_rest(rest: FileBody | Iterator[bytes] | None) -> None:
+    """Close a file or a generator that has not come to its end."""
+    closing: BinaryIO | Iterator[bytes] | None = rest.file if isinstance(rest, FileBody) else rest
+    close = getattr(closing, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,88 @@
+"""What each endpoint has shown so far, and so which way its next request goes. One rule: measure, never ask.
+
+Nobody marks a function as slow. A running estimate of wall and CPU time per endpoint decides between three ways; a
+change of habit is learned within a few requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import Enum
+
+QUICK_SECONDS = 0.0003
+"""Handing a request to another thread costs 20-50 µs, waiting inline stops everybody: below this, inline is cheaper."""
+BURN_SECONDS = 0.005
+"""Above this much CPU time a handler is kept away from the others: threads that compute share one interpreter lock."""
+_WEIGHT = 0.125
+_MOST = 4096
+
+
+class Way(Enum):
+    """The three ways of a request through a worker."""
+
+    INLINE = "inline"
+    POOL = "pool"
+    LANE = "lane"
+
+
+class Estimate:
+    """The running averages of one endpoint, in seconds, and whether it has been used since the last clearing out."""
+
+    __slots__ = ("cpu", "used", "wall")
+
+    def __init__(self) -> None:
+        """Begin as quick: what is unknown runs inline."""
+        self.wall = 0.0
+        self.cpu = 0.0
+        self.used = True
+
+    @property
+    def way(self) -> Way:
+        """The way for the next request."""
+        if self.cpu > BURN_SECONDS:
+            return Way.LANE
+        return Way.POOL if self.wall > QUICK_SECONDS else Way.INLINE
+
+    def note_wall(self, seconds: float) -> None:
+        """Learn from a request that ran inline."""
+        self.wall += (seconds - self.wall) * _WEIGHT
+
+    def note(self, wall: float, cpu: float) -> None:
+        """Learn from a request that ran on a thread. One that burns counts by its CPU time: its wall time is the others'."""
+        self.cpu += (cpu - self.cpu) * _WEIGHT
+        self.note_wall(max(cpu, QUICK_SECONDS * 2) if self.cpu > BURN_SECONDS else wall)
+
+
+class Estimates:
+    """Estimates by key, bounded: those not used since the last clearing out go first."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        """Keep at most `most` estimates."""
+        self._most = most
+        self._known: dict[Hashable, Estimate] = {}
+
+    def of(self, key: Hashable) -> Estimate:
+        """Return the estimate of that key, a new one for a new key."""
+        estimate = self._known.get(key)
+        if estimate is None:
+            return self._begin(key)
+        estimate.used = True
+        return estimate
+
+    def __len__(self) -> int:
+        """Count the estimates."""
+        return len(self._known)
+
+    def _begin(self, key: Hashable) -> Estimate:
+        if len(self._known) >= self._most:
+            self._clear_out()
+        estimate = self._known[key] = Estimate()
+        return estimate
+
+    def _clear_out(self) -> None:
+        kept = {key: each for key, each in self._known.items() if each.used}
+        if len(kept) > self._most // 2:  # all in use: the older half goes
+            kept = dict(list(kept.items())[-self._most // 2 :])
+        for each in kept.values():
+            each.used = False
+        self._known = kept

@@ -1,0 +1,157 @@
+"""A generation: a process that imports the application once and forks workers. One rule: it forks when told, and reports.
+
+It decides nothing: the supervisor says when to fork and why. What it has imported is frozen out of the garbage collector's
+sight, so the memory stays shared with the workers and a crashed worker is back in milliseconds.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.door import Door
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane import signals
+from arlen_runtime.propane.listener import adopt
+from arlen_runtime.propane.messages import Message, hear, say
+from arlen_runtime.propane.orders import Inheritance, Orders
+from arlen_runtime.propane.scoreboard import Scoreboard
+from arlen_runtime.propane.worker import Worker
+
+_IGNORED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
+
+
+def _started_threads() -> list[str]:
+    """Name the threads that importing the application has started: after a fork they would not exist."""
+    tasks = Path("/proc/self/task")
+    if tasks.exists() and len(list(tasks.iterdir())) == 1:
+        return []
+    return [each.name for each in threading.enumerate() if each is not threading.main_thread()]
+
+
+class Generation:
+    """One version of the application's code, and the workers that run it."""
+
+    def __init__(self, orders: Orders, config: Config, log: Log, load: Callable[[], Door]) -> None:
+        """Take over the inherited descriptors; `load` imports the application and builds its door."""
+        self._orders = orders
+        self._log = log
+        self._load = load
+        self._inheritance = Inheritance(
+            config=config,
+            log=log,
+            scoreboard=Scoreboard(orders.scoreboard_fd),
+            control=self._packets(orders.control_fd),
+            handover=(self._packets(orders.handover_fds[0]), self._packets(orders.handover_fds[1])),
+            listeners=tuple(adopt(fd) for fd in orders.listener_fds),
+            generation=orders.generation,
+        )
+        self._control = self._inheritance.control
+
+    def _packets(self, fd: int) -> socket.socket:
+        end = socket.socket(fileno=fd)
+        end.setblocking(False)
+        os.set_inheritable(fd, False)  # for what the application starts; `_import_per_worker` lifts it again
+        return end
+
+    def run(self) -> int:
+        """Import, then fork as told, until told to end; return the exit status."""
+        try:
+            self._import()
+        except ArlenError as error:
+            return self._failed(error.detail)
+        except BaseException as error:  # noqa: BLE001 - whatever importing the application raises is the reason to report
+            self._log.failure("boot_failed", error, generation=self._orders.generation)
+            self._log.flush()
+            return self._failed(f"{type(error).__name__}: {error}")
+        self._signals = signals.SignalQueue({signal.SIGCHLD, signal.SIGUSR1}, _IGNORED)
+        say(self._control, "booted", pid=os.getpid())
+        poll = select.poll()
+        poll.register(self._signals.fd, select.POLLIN)
+        poll.register(self._control.fileno(), select.POLLIN)
+        while True:
+            poll.poll()
+            self._heed_signals()
+            try:
+                while (message := hear(self._control)) is not None:
+                    if message["kind"] == "end":
+                        return 0
+                    self._fork(message)
+            except EOFError:
+                return 0  # the supervisor is gone; the workers see it too, finish and end
+
+    def _failed(self, reason: str) -> int:
+        say(self._control, "failed", number=None, pid=os.getpid(), reason=reason)
+        return 1
+
+    def _import(self) -> None:
+        if not self._orders.preload:
+            return
+        gc.disable()  # no collection may touch, and so unshare, what is built now
+        door = self._load()
+        threads = _started_threads()
+        if threads:
+            self._import_per_worker(threads)
+        self._load = lambda: door
+        gc.collect()
+        gc.freeze()
+
+    def _import_per_worker(self, threads: list[str]) -> None:
+        """Begin again as a generation whose workers import for themselves."""
+        self._log.warning("import_started_threads", threads=", ".join(threads), action="import_per_worker")
+        self._log.flush()
+        orders = replace(self._orders, preload=False)
+        for fd in orders.descriptors:
+            os.set_inheritable(fd, True)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], orders.as_argument()])  # noqa: S606 - ourselves again
+
+    def _heed_signals(self) -> None:
+        for each in self._signals.take():
+            if each is signal.SIGUSR1:
+                self._log.reopen()
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            say(self._control, "exited", pid=pid, status=os.waitstatus_to_exitcode(status))
+
+    def _fork(self, message: Message) -> None:
+        self._log.flush()  # nothing may be in a buffer twice
+        signals.block()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(int(message["number"]), int(message["row"]))
+        signals.unblock()
+        say(self._control, "forked", number=message["number"], pid=pid)
+
+    def _become_worker(self, number: int, row: int) -> None:
+        status = 1
+        try:
+            self._signals.close()
+            status = Worker(self._inheritance, number, row).run(self._load)
+        except BaseException as error:  # noqa: BLE001 - the child must never return into its parent's frames
+            self._log.failure("worker_failed", error, worker=number)
+            self._log.flush()
+        finally:
+            os._exit(status)

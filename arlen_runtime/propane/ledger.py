@@ -1,0 +1,43 @@
+"""What reactor, service and sender write down for each other. One rule: plain facts, each with the threads that may write it.
+
+The leading thread writes everything here; other threads only append to `returned`, and wake the leader.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from arlen_runtime.propane.connection import Connection
+from arlen_runtime.propane.deadlines import Deadlines
+
+
+class Ledger:
+    """The state of one worker's traffic."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """Take how to wake the leading thread."""
+        self._wake = wake
+        self.now = time.monotonic()
+        """The monotonic clock at the last batch of events."""
+        self.date = b""
+        """The Date line of this second, ready to be sent."""
+        self.stopping = False
+        """Each answer closes its connection."""
+        self.passing = False
+        """Each connection goes to the new generation at its next boundary."""
+        self.requests = 0
+        self.shed = 0
+        self.stuck = 0
+        """Handlers whose clients have been given up on and that have not come back."""
+        self.deadlines: Deadlines[Connection] = Deadlines()
+        self.returned: deque[Connection] = deque()
+        """Connections whose thread has let go of them and which need the leader."""
+        self.doomed: list[Connection] = []
+        """Connections that leave at the end of the batch."""
+
+    def give_back(self, connection: Connection) -> None:
+        """Have the leading thread go on with a connection; from any thread."""
+        self.returned.append(connection)
+        self._wake()

@@ -1,0 +1,110 @@
+"""What the supervisor knows of a generation and its workers. One rule: a record, filled from messages and reaped children.
+
+It starts the generation's process and speaks to it; when to do what is the supervisor's affair.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+
+from arlen_runtime.propane import signals
+from arlen_runtime.propane.messages import say
+from arlen_runtime.propane.orders import Orders
+from arlen_runtime.propane.scoreboard import Row
+
+
+@dataclass(slots=True)
+class WorkerRecord:
+    """One worker as the supervisor sees it. Times are seconds of the monotonic clock."""
+
+    number: int
+    row: int
+    reason: str
+    asked_at: float
+    pid: int = 0
+    ready_at: float = 0.0
+    told: str = ""
+    """The last signal that the supervisor sent it, or nothing."""
+
+
+@dataclass(slots=True)
+class Lineage:
+    """One generation as the supervisor sees it."""
+
+    orders: Orders
+    control: socket.socket
+    pid: int
+    started_at: float
+    wanted: int
+    booted: bool = False
+    ready_at: float = 0.0
+    leaving_at: float = 0.0
+    ended: bool = False
+    failure: str = ""
+    workers: dict[int, WorkerRecord] = field(default_factory=dict)
+    crashes: dict[int, int] = field(default_factory=dict)
+    """How many times in a row the worker of that number has crashed at once."""
+    due: dict[int, tuple[float, str]] = field(default_factory=dict)
+    """Numbers whose respawn waits, until when, and why."""
+
+    @property
+    def number(self) -> int:
+        """The generation's number."""
+        return self.orders.generation
+
+    @property
+    def all_ready(self) -> bool:
+        """Say whether every wanted worker serves."""
+        ready = sum(1 for each in self.workers.values() if each.ready_at)
+        return self.booted and ready >= self.wanted
+
+    def ask(self, number: int, row: int, reason: str) -> None:
+        """Have a worker forked."""
+        self.workers[number] = WorkerRecord(number, row, reason, time.monotonic())
+        say(self.control, "fork", number=number, row=row)
+
+    def tell(self, each: signal.Signals) -> None:
+        """Send a signal to every worker."""
+        for worker in self.workers.values():
+            tell(worker, each)
+
+    def worker_of(self, pid: int) -> WorkerRecord | None:
+        """Return the worker with that process id."""
+        return next((each for each in self.workers.values() if each.pid == pid), None)
+
+    def silent(self, rows: list[Row], tick: int, seconds: float) -> list[WorkerRecord]:
+        """Return the workers that have not ticked for so long; `tick` is the number of the cell."""
+        oldest = time.monotonic_ns() - int(seconds * 1e9)
+        return [each for each in self.workers.values() if each.ready_at and rows[each.row].cells[tick] < oldest]
+
+
+def tell(worker: WorkerRecord, each: signal.Signals) -> None:
+    """Send a signal to a worker that may just have ended."""
+    worker.told = each.name
+    if worker.pid:
+        try:
+            os.kill(worker.pid, each)
+        except ProcessLookupError:
+            return
+
+
+def start(orders: Orders, control: socket.socket, program: tuple[str, ...], wanted: int) -> Lineage:
+    """Start a generation's process: a fresh exec in the configured folder, so that a moved symbolic link is followed."""
+    signals.block()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.chdir(orders.invocation.root)
+            for fd in orders.descriptors:
+                os.set_inheritable(fd, True)
+            signals.unblock()
+            os.execv(sys.executable, [sys.executable, *program, orders.as_argument()])  # noqa: S606 - our own interpreter
+        finally:
+            os._exit(127)
+    signals.unblock()
+    return Lineage(orders, control, pid, time.monotonic(), wanted)

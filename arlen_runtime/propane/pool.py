@@ -1,0 +1,159 @@
+"""The threads of a worker. One rule: there is always one thread that can take the reactor over.
+
+Three groups: pool threads take waiting requests from a FIFO; the lane runs what burns CPU, two at a time; standbys wait
+for the baton. A thread that lost the baton becomes a standby again when its handler comes back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+LANE_WIDTH = 2
+LANE_PATIENCE_SECONDS = 0.25
+"""When the oldest one in the lane has run for so long, one more may run beside it."""
+
+Job = TypeVar("Job")
+
+
+class Pool(Generic[Job]):
+    """`threads` threads that run jobs in the order they came."""
+
+    def __init__(self, threads: int, run: Callable[[Job], None]) -> None:
+        """Start the threads; `run` is called with each job and must not raise."""
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._run = run
+        self._at_work: set[int] = set()
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"pool-{number}", daemon=True).start()
+
+    def put(self, job: Job) -> None:
+        """Queue a job."""
+        self._jobs.put(job)
+
+    def queued(self) -> int:
+        """Count the jobs that no thread has taken yet."""
+        return self._jobs.qsize()
+
+    def busy(self) -> int:
+        """Count the threads that are inside a job."""
+        return len(self._at_work)
+
+    def _work(self) -> None:
+        me, at_work = threading.get_ident(), self._at_work
+        while True:
+            job = self._jobs.get()
+            at_work.add(me)
+            self._run(job)
+            at_work.discard(me)
+
+
+class Lane(Generic[Job]):
+    """Jobs that compute: a few at a time, one more when the oldest takes long."""
+
+    def __init__(self, most: int, run: Callable[[Job], None]) -> None:
+        """Run jobs on at most `most` threads, which are started as they are needed."""
+        self._most = most
+        self._run = run
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._running: dict[int, float] = {}
+        self._threads = 0
+
+    def put(self, job: Job) -> None:
+        """Queue a job."""
+        self._jobs.put(job)
+        if self._threads < LANE_WIDTH:
+            self._widen()
+
+    def queued(self) -> int:
+        """Count the jobs that no thread has taken yet."""
+        return self._jobs.qsize()
+
+    def look(self, now: float) -> None:
+        """Let one more run when the oldest has run for long; called by the worker's monitor."""
+        if self._jobs.empty() or not self._running or self._threads >= self._most:
+            return
+        if now - min(list(self._running.values())) > LANE_PATIENCE_SECONDS and len(self._running) >= self._threads:
+            self._widen()
+
+    def _widen(self) -> None:
+        with self._lock:
+            if self._threads >= self._most:
+                return
+            self._threads += 1
+        threading.Thread(target=self._work, name="lane", daemon=True).start()
+
+    def _work(self) -> None:
+        me = threading.get_ident()
+        while True:
+            job = self._jobs.get()
+            self._running[me] = time.monotonic()
+            self._run(job)
+            del self._running[me]
+            with self._lock:
+                if self._threads > LANE_WIDTH:
+                    self._threads -= 1
+                    return
+
+
+class Standbys:
+    """Threads that wait to lead the reactor. `lead` returns when its thread has lost the baton and is back."""
+
+    def __init__(self, most: int, lead: Callable[[], None]) -> None:
+        """Start one; never have more than `most`."""
+        self._lead = lead
+        self._most = most
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._threads = 0
+        self._start()
+
+    def reserve(self) -> bool:
+        """Make sure that one is there for `go`; False when all are inside handlers that do not come back."""
+        with self._lock:
+            if self._waiting:
+                self._waiting -= 1
+                return True
+            if self._threads >= self._most:
+                return False
+        self._start(waiting=False)
+        return True
+
+    def release(self) -> None:
+        """Give a reserved one back: the baton was not to be had."""
+        with self._lock:
+            self._waiting += 1
+
+    def go(self) -> None:
+        """Have the reserved one lead."""
+        self._calls.put(None)
+
+    def join(self) -> None:
+        """Spend the calling thread, which has lost the baton, as a standby; return when there are enough."""
+        with self._lock:
+            if self._waiting:
+                return
+            self._waiting += 1
+            self._threads += 1
+        self._serve()
+
+    def _start(self, *, waiting: bool = True) -> None:
+        with self._lock:
+            self._threads += 1
+            self._waiting += waiting
+        threading.Thread(target=self._serve, name="standby", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self._calls.get()
+            self._lead()
+            with self._lock:
+                if self._waiting:
+                    self._threads -= 1
+                    return
+                self._waiting += 1

@@ -1,0 +1,293 @@
+"""The event loop of a worker. One rule: only the leading thread touches the poller and closes descriptors.
+
+The reactor accepts, reads what is ready, lets the service answer, and keeps time. When the handler of a request loses it
+the baton, `lead` returns and another thread goes on with the events that are left: they lie in the reactor, not in a
+local variable.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from email.utils import formatdate
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.http.door import Door
+from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
+from arlen_runtime.http.parser import RequestParser
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.baton import Baton
+from arlen_runtime.propane.connection import Connection
+from arlen_runtime.propane.ledger import Ledger
+from arlen_runtime.propane.messages import pass_connection, take_connection
+from arlen_runtime.propane.poller import HANGUP, Event, Waker, open_poller
+from arlen_runtime.propane.scoreboard import Cell, Row
+from arlen_runtime.propane.service import Service
+
+GATE_SECONDS = 0.001
+"""How long a worker that has more connections than the others leaves the listener to them, once."""
+EXHAUSTED_SECONDS = 0.05
+"""How long no connection is accepted after the process ran out of descriptors or memory."""
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Reactor:
+    """All connections of one worker."""
+
+    def __init__(
+        self,
+        door: Door,
+        config: Config,
+        log: Log,
+        row: Row,
+        wake_monitor: Callable[[], None],
+    ) -> None:
+        """Prepare; `listen` gives it listeners, `lead` runs it."""
+        self.log = log
+        self._waker = Waker()
+        self.ledger = Ledger(self._waker.wake)
+        self.baton = Baton(self.lead, config.propane_accessories.threads, wake_monitor)
+        self.service = Service(door, config, log, self.ledger, self.baton)
+        self.limits = config.limits
+        self._admit = door.admit
+        self._ids = IdSource()
+        self._trusted = TrustedProxies(config.server.trusted_proxies)
+        self._cells = row.cells
+        self._open_cell = int(Cell.CONNECTIONS)
+        self._poller = open_poller()
+        self._poller.listen(self._waker.fd)
+        self._events: deque[Event] = deque()
+        self._connections: dict[int, Connection] = {}
+        self._listeners: dict[int, socket.socket] = {}
+        self._special: dict[int, Callable[[], None]] = {self._waker.fd: self._waker.clear}
+        self._commands: deque[Callable[[], None]] = deque()
+        self._resting_until = 0.0
+        self._must_accept = False
+        self._paused = False
+        self._date_due = 0.0
+        self._handover: socket.socket | None = None
+        self.others: Callable[[], list[int]] = list
+
+    # --- from other threads
+
+    def post(self, command: Callable[[], None]) -> None:
+        """Have the leading thread call `command` between two batches of events."""
+        self._commands.append(command)
+        self._waker.wake()
+
+    def count(self) -> int:
+        """Count the open connections."""
+        return len(self._connections)
+
+    def has_waiting(self) -> bool:
+        """Say whether commands have not been obeyed yet."""
+        return bool(self._commands)
+
+    # --- commands: called before the start or by `post`
+
+    def listen(self, listener: socket.socket) -> None:
+        """Accept connections from a listener."""
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what it accepts
+        self._listeners[listener.fileno()] = listener
+        self._special[listener.fileno()] = lambda: self._accept(listener)
+        self._poller.listen(listener.fileno())
+
+    def take_over_connections(self, handover: socket.socket) -> None:
+        """Serve the connections that workers of an older generation pass on."""
+        self._special[handover.fileno()] = lambda: self._take(handover)
+        self._poller.listen(handover.fileno())
+
+    def stop_accepting(self) -> None:
+        """Leave the listeners, and what is passed on, to others."""
+        if self._resting_until <= self.ledger.now:
+            for fd in self._listeners:
+                self._poller.forget(fd)
+        self._resting_until = float("inf")
+        self._listeners.clear()
+        self._special = {self._waker.fd: self._waker.clear}
+
+    def stop(self) -> None:
+        """Close each connection with its next answer."""
+        self.ledger.stopping = True
+        self.stop_accepting()
+
+    def pass_on(self, handover: socket.socket) -> None:
+        """Give each connection to the new generation, as soon as no request is under way on it."""
+        self.stop_accepting()
+        self._handover = handover
+        self.ledger.passing = True
+        for connection in self._connections.values():
+            if connection.can_be_passed():
+                self.ledger.doomed.append(connection)
+            elif self._paused:
+                self._poller.watch(connection.fd)
+
+    def pause(self) -> None:
+        """Read and accept nothing more: what arrives from now on is for the next generation."""
+        self.stop_accepting()
+        self._paused = True
+        for connection in self._connections.values():
+            self._poller.forget(connection.fd)
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for connection in list(self._connections.values()):
+            if not connection.is_answering():
+                self._bury(connection)
+
+    # --- the leading thread
+
+    def lead(self) -> None:
+        """Serve until a handler loses the baton. A batch of events ends with the closing of what has ended."""
+        self.baton.begin()
+        service, events, connections = self.service, self._events, self._connections
+        while True:
+            if not events:
+                if self._between():
+                    return
+                continue
+            fd, mask = events.popleft()
+            connection = connections.get(fd)
+            if connection is None:
+                special = self._special.get(fd)
+                if special is not None:
+                    special()
+            elif self._ready(service, connection, mask):
+                return
+
+    def _ready(self, service: Service, connection: Connection, mask: int) -> bool:
+        if mask & HANGUP:
+            connection.hangup = True
+        if connection.busy:
+            connection.pending = True
+            if connection.busy:  # looked at again: its thread may have let go between the two lines
+                return False
+        if connection.writing:
+            return service.resume(connection)
+        return service.serve(connection)
+
+    def _between(self) -> bool:
+        """Do what is done once a batch, wait, and take the next batch; True when the baton is lost."""
+        ledger = self.ledger
+        if ledger.returned and self._resume_returned():
+            return True
+        self._obey()
+        for connection in ledger.deadlines.expired(ledger.now):
+            if not connection.closed:
+                self.service.expire(connection)
+        if ledger.doomed:
+            doomed, ledger.doomed = ledger.doomed, []
+            for connection in doomed:
+                self._leave(connection)
+        self.log.flush()
+        self._events.extend(self._poller.wait(self._patience()))
+        now = ledger.now = time.monotonic()
+        if now >= self._date_due:
+            ledger.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
+            self._date_due = now + 1.0 - time.time() % 1.0
+        if self.baton.lost:
+            self.service.watch_lost()
+        if self._resting_until and self._resting_until <= now:
+            self._accept_again()
+        return False
+
+    def _patience(self) -> float | None:
+        ledger = self.ledger
+        if ledger.returned or self._commands or ledger.doomed:
+            return 0.0
+        waits = [each for each in (ledger.deadlines.wait(ledger.now), self._rest_left()) if each is not None]
+        return min(waits, default=None)
+
+    def _rest_left(self) -> float | None:
+        if not self._resting_until or self._resting_until == float("inf"):
+            return None
+        return max(self._resting_until - self.ledger.now, 0.0)
+
+    def _resume_returned(self) -> bool:
+        returned = self.ledger.returned
+        while returned:
+            if self.service.resume(returned.popleft()):
+                return True
+        return False
+
+    def _obey(self) -> None:
+        while self._commands:
+            self._commands.popleft()()
+
+    # --- connections come and go
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept one; a worker with more connections than the others lets them go first, once."""
+        mine = len(self._connections)
+        if not self._must_accept and mine > min(self.others(), default=mine) + max(1, mine // 16):
+            self._rest(GATE_SECONDS)
+            return
+        if mine >= self.limits.connections:
+            self._rest(EXHAUSTED_SECONDS)
+            return
+        self._must_accept = False
+        try:
+            accepted, address = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self.log.warning("accept_paused", reason=error.strerror, connections=mine)
+                self._rest(EXHAUSTED_SECONDS)
+            return  # any other error is that connection's own (accept(2))
+        accepted.setblocking(False)
+        self._open(accepted, str(address[0]) if address else "")
+
+    def _open(self, accepted: socket.socket, peer: str) -> Connection:
+        origin = Origin(peer, "http", self._trusted, self._ids)
+        connection = Connection(accepted, peer, RequestParser(self.limits, origin), self._admit, self.limits)
+        self._connections[connection.fd] = connection
+        self._cells[self._open_cell] = len(self._connections)
+        self.ledger.deadlines.set(connection, self.ledger.now + self.limits.header_seconds)
+        self._poller.watch(connection.fd)
+        return connection
+
+    def _rest(self, seconds: float) -> None:
+        """Leave the listeners alone for a while; after that one connection is accepted whatever happens."""
+        if self._resting_until:
+            return
+        for fd in self._listeners:
+            self._poller.forget(fd)
+        self._resting_until = time.monotonic() + seconds
+
+    def _accept_again(self) -> None:
+        self._resting_until = 0.0
+        self._must_accept = True
+        for fd in self._listeners:
+            self._poller.listen(fd)
+
+    def _take(self, handover: socket.socket) -> None:
+        taken = take_connection(handover)
+        if taken is None:
+            return
+        passed, facts = taken
+        passed.setblocking(False)
+        connection = self._open(passed, str(facts["peer"]))
+        connection.parser.feed(str(facts["received"]).encode("latin-1"))
+        self.ledger.returned.append(connection)
+
+    def _leave(self, connection: Connection) -> None:
+        """Let go of a connection: pass it on where that is wanted, else close it."""
+        if connection.closed:
+            return
+        if self._handover is not None and not (connection.eof or connection.broken or connection.ending):
+            if not connection.can_be_passed():
+                return  # not yet: it comes here again when it has been answered
+            received = connection.parser.leftover().decode("latin-1")
+            if not pass_connection(self._handover, connection.socket, peer=connection.peer, received=received):
+                self.ledger.doomed.append(connection)  # the pair is full: try again in the next round
+                return
+        self._bury(connection)
+
+    def _bury(self, connection: Connection) -> None:
+        del self._connections[connection.fd]
+        self._cells[self._open_cell] = len(self._connections)
+        connection.close()

@@ -1,0 +1,134 @@
+"""What the processes know of each other: a table in shared memory. One rule: each cell has one writer.
+
+A row per worker, a cell is one aligned 64-bit number, so it is never seen half-written. The supervisor hands out rows
+and zeroes a dead worker's row; the worker writes the rest. Behind the rows lie named blocks for the application.
+"""
+
+from __future__ import annotations
+
+import enum
+import fcntl
+import mmap
+import os
+import struct
+import sys
+import tempfile
+
+ROWS = 256
+"""Most workers at one time, of all generations together."""
+CELLS = 16
+_ROW_BYTES = CELLS * 8
+_BLOCKS_AT = ROWS * _ROW_BYTES
+_BLOCK_HEADER = struct.Struct("<48sQQ")  # name, offset, size
+_BLOCK_COUNT = 64
+_DATA_AT = _BLOCKS_AT + _BLOCK_COUNT * _BLOCK_HEADER.size
+_BYTES = 4 << 20
+
+
+class Cell(enum.IntEnum):
+    """The columns of a worker's row. Times are nanoseconds of the monotonic clock."""
+
+    PID = 0
+    GENERATION = 1
+    STATE = 2
+    TICK = 3
+    STARTED = 4
+    CONNECTIONS = 5
+    REQUESTS = 6
+    BUSY = 7
+    QUEUED = 8
+    TAKEOVERS = 9
+    STUCK = 10
+    SHED = 11
+
+
+class State(enum.IntEnum):
+    """Where a worker is in its life."""
+
+    FREE = 0
+    STARTING = 1
+    READY = 2
+    DRAINING = 3
+
+
+def _open_memory() -> int:
+    if sys.platform == "linux":
+        fd = os.memfd_create("arlen-scoreboard", os.MFD_CLOEXEC)
+    else:
+        fd, path = tempfile.mkstemp()
+        os.unlink(path)  # noqa: PTH108 - a descriptor is all that is wanted
+    os.ftruncate(fd, _BYTES)
+    return fd
+
+
+class Row:
+    """One worker's cells, by their names."""
+
+    def __init__(self, cells: memoryview) -> None:
+        """Take the row's slice of the table."""
+        self.cells = cells
+
+    def __getitem__(self, cell: Cell) -> int:
+        """Read a cell."""
+        return int(self.cells[cell])
+
+    def __setitem__(self, cell: Cell, value: int) -> None:
+        """Write a cell."""
+        self.cells[cell] = value
+
+    def clear(self) -> None:
+        """Zero the row: nobody lives here."""
+        for cell in range(CELLS):
+            self.cells[cell] = 0
+
+
+class Scoreboard:
+    """The table, opened by the supervisor and mapped by every process below it."""
+
+    def __init__(self, fd: int | None = None) -> None:
+        """Map the memory behind `fd`; without one, open new memory."""
+        self.fd = _open_memory() if fd is None else fd
+        self._map = mmap.mmap(self.fd, _BYTES)
+        numbers = memoryview(self._map)[:_BLOCKS_AT].cast("Q")
+        self.rows = [Row(numbers[at * CELLS : (at + 1) * CELLS]) for at in range(ROWS)]
+
+    def free_row(self) -> int:
+        """Return the number of the first row that nobody has; RuntimeError when there is none."""
+        for number, row in enumerate(self.rows):
+            if row[Cell.STATE] == State.FREE:
+                return number
+        raise RuntimeError(f"all {ROWS} rows of the scoreboard are taken")
+
+    def living(self) -> list[tuple[int, Row]]:
+        """Return the rows that have a worker, with their numbers."""
+        return [(number, row) for number, row in enumerate(self.rows) if row[Cell.STATE] != State.FREE]
+
+    def block(self, name: str, size: int) -> memoryview:
+        """Return the block of that name, zero when new; the same memory in every process, over all generations.
+
+        ValueError when the name is longer than 48 bytes, the size differs from the first caller's, or memory is used up.
+        """
+        wanted = name.encode()
+        if len(wanted) > 48:  # noqa: PLR2004 - the field's width in _BLOCK_HEADER
+            raise ValueError(f"the name of a shared block has at most 48 bytes: {name!r}")
+        fcntl.lockf(self.fd, fcntl.LOCK_EX, 1, 0)  # the kernel frees it if we die here
+        try:
+            return self._find_block(wanted, size)
+        finally:
+            fcntl.lockf(self.fd, fcntl.LOCK_UN, 1, 0)
+
+    def _find_block(self, wanted: bytes, size: int) -> memoryview:
+        free = _DATA_AT
+        for at in range(_BLOCKS_AT, _DATA_AT, _BLOCK_HEADER.size):
+            name, offset, length = _BLOCK_HEADER.unpack_from(self._map, at)
+            if not length:
+                if free + size > _BYTES:
+                    break
+                _BLOCK_HEADER.pack_into(self._map, at, wanted, free, size)
+                return memoryview(self._map)[free : free + size]
+            if name.rstrip(b"\0") == wanted:
+                if length != size:
+                    raise ValueError(f"the shared block {wanted.decode()!r} has {length} bytes, not {size}")
+                return memoryview(self._map)[offset : offset + length]
+            free = offset + (length + 63) // 64 * 64
+        raise ValueError(f"no shared memory is left for {wanted.decode()!r} ({size} bytes)")

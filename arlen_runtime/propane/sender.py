@@ -1,0 +1,121 @@
+"""From a response to the last byte at the client. One rule: only who owns the connection sends on it.
+
+A response of bytes goes out in one call, by the thread that ran the handler. What the socket does not take, files and
+generators go on in steps, each a job of the pool, and only while the socket can be written: a slow reader holds no thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.door import Door
+from arlen_runtime.http.response import Response
+from arlen_runtime.http.serializer import serialize
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.connection import Connection
+from arlen_runtime.propane.ledger import Ledger
+
+LINGER_SECONDS = 2.0
+STEPS_AT_ONCE = 8
+"""Pieces of a stream that are sent before another job of the pool gets its turn."""
+
+
+class Sender:
+    """Sends responses, and what is left of them later."""
+
+    def __init__(self, door: Door, config: Config, log: Log, ledger: Ledger) -> None:
+        """Take the parts of the worker; `put_job` hands a job to the pool, and runs it at once where there is none."""
+        self._door = door
+        self._log = log
+        self._limits = config.limits
+        self._accesses = config.log.access
+        self._ledger = ledger
+        self.put_job: Callable[[Callable[[], object]], object] = lambda job: job()
+
+    # --- the thread that owns the connection
+
+    def reply(self, connection: Connection, response: Response) -> None:
+        """Serialise and begin to send; complete the exchange when all of it is out."""
+        ledger = self._ledger
+        close = (
+            connection.ending
+            or ledger.stopping
+            or connection.eof
+            or connection.served + 1 >= self._limits.keep_alive_requests
+            or not connection.parser.body_done
+        )
+        try:
+            serialized = serialize(connection.head, response, ledger.date, close=close)
+        except (TypeError, ValueError, AttributeError) as error:  # the application built what cannot be sent
+            self._log.failure("response_invalid", error, request_id=connection.head.id if connection.head else "")
+            response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
+            serialized = serialize(connection.head, response, ledger.date, close=True)
+        connection.response = response
+        connection.writing_since = ledger.now
+        if connection.send(serialized) and connection.rest is None:
+            self.completed(connection)
+
+    def completed(self, connection: Connection) -> None:
+        """Write the access line and forget the request."""
+        head, response = connection.head, connection.response
+        if response is not None and head is not None and self._accesses:
+            self._log.access(
+                head.method,
+                head.target,
+                response.status,
+                connection.sent,
+                time.monotonic() - connection.started if connection.started else 0.0,
+                head.id,
+                head.client,
+                response.log,
+            )
+        connection.complete()
+        connection.deadline = self._ledger.now + self._limits.keep_alive_seconds
+
+    # --- the leading thread
+
+    def refuse(self, connection: Connection, error: ArlenError) -> None:
+        """Answer for the server and close; the client may still be sending, so the close lingers."""
+        connection.ending = True
+        self.reply(connection, self._door.refuse(error, connection.head))
+        if not connection.writing:
+            self.end(connection)
+
+    def end(self, connection: Connection) -> None:
+        """Close once the answer is out: at once if the client has nothing more to say, else after lingering."""
+        if connection.eof or connection.broken or connection.lingering:
+            self._ledger.doomed.append(connection)
+            return
+        connection.linger()
+        self._ledger.deadlines.set(connection, self._ledger.now + LINGER_SECONDS)
+
+    def go_on(self, connection: Connection) -> None:
+        """Send more of a response that is under way."""
+        if not connection.flush():
+            allowed = self._limits.write_seconds + connection.sent / self._limits.write_bytes_per_second
+            self._ledger.deadlines.set(connection, connection.writing_since + allowed)
+        elif connection.rest is not None and not connection.broken:
+            connection.busy = True
+            self.put_job(lambda: self._step(connection))
+        elif connection.response is not None:
+            self.completed(connection)
+
+    # --- a pool thread
+
+    def _step(self, connection: Connection) -> None:
+        """Send some pieces of a body, while the socket takes them."""
+        context, head = connection.context, connection.head
+        assert context is not None  # noqa: S101 - a stream belongs to a request
+        try:
+            for _ in range(STEPS_AT_ONCE):
+                if connection.rest is None or connection.broken or not context.run(connection.step):
+                    break
+        except BaseException as error:  # noqa: BLE001 - a generator's error ends its stream, not the worker
+            self._log.failure("stream_failed", error, request_id=head.id if head else "")
+            connection.broken = True
+        connection.writing_since = time.monotonic()
+        connection.busy = False
+        self._ledger.give_back(connection)

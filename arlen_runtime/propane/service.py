@@ -1,0 +1,293 @@
+"""From bytes to a handler's response. One rule: whoever pops a connection's claim answers, once.
+
+Three ways to run a handler: inline by the leading thread, on the pool, in the lane. Only the leading thread calls `serve`,
+`resume` and `expire`; `_late` runs on other threads and owns its connection while it is busy.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextvars import Context
+from functools import partial
+
+from arlen_runtime import scope
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError, HTTPError, RequestTimeout, ServiceUnavailable
+from arlen_runtime.http.door import Door, Ticket
+from arlen_runtime.http.request import Request
+from arlen_runtime.http.response import Response
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.baton import Baton
+from arlen_runtime.propane.connection import Connection, close_rest
+from arlen_runtime.propane.estimates import QUICK_SECONDS, Estimate, Estimates, Way
+from arlen_runtime.propane.ledger import Ledger
+from arlen_runtime.propane.pool import Lane, Pool
+from arlen_runtime.propane.sender import Sender
+
+Job = Callable[[], object]
+
+
+def _run_job(job: Job) -> None:
+    job()
+
+
+class Service:
+    """Everything between the reactor, which has the events, and the door, behind which is the application."""
+
+    def __init__(self, door: Door, config: Config, log: Log, ledger: Ledger, baton: Baton) -> None:
+        """Start the threads of the pool."""
+        self._door = door
+        self._log = log
+        self._limits = config.limits
+        self._accessories = config.propane_accessories
+        self._ledger = ledger
+        self._baton = baton
+        self._sender = Sender(door, config, log, ledger)
+        self._estimates = Estimates()
+        threads = self._accessories.threads
+        self._threaded = threads > 0
+        self.pool: Pool[Job] = Pool(threads, _run_job)
+        self.lane: Lane[Job] = Lane(max(threads, 1), _run_job)
+        if threads:
+            self._sender.put_job = self.pool.put
+        self._base = Context()
+        self._base.run(scope.about_to_wait.set, baton.give_away)
+
+    # --- the leading thread
+
+    def serve(self, connection: Connection) -> bool:
+        """Read and answer what is there; True when the calling thread has lost the baton meanwhile."""
+        while True:
+            connection.pending = False
+            if not connection.receive():
+                if not connection.is_answering():  # a half-closed socket can still be written
+                    self._ledger.doomed.append(connection)
+                return False
+            if not connection.lingering and self._converse(connection):
+                return True
+            if not connection.more or connection.is_answering():
+                return False
+
+    def resume(self, connection: Connection) -> bool:
+        """Go on with a connection that a thread gave back or that can be written again; True when the baton is lost."""
+        if connection.closed or connection.busy:
+            return False
+        if connection.writing and not connection.broken:
+            self._sender.go_on(connection)
+            if connection.writing or connection.busy:
+                return False
+        if connection.ending or connection.broken:
+            self._sender.end(connection)
+            return False
+        if connection.response is not None:
+            self._sender.completed(connection)
+        if self._converse(connection):
+            return True
+        if connection.is_answering() or connection.ending:
+            return False
+        return self.serve(connection)
+
+    def _converse(self, connection: Connection) -> bool:
+        """Answer each complete request that has been received; True when the baton is lost."""
+        while True:
+            try:
+                request = connection.next_request()
+            except HTTPError as error:
+                self._sender.refuse(connection, error)
+                return False
+            if request is None:
+                self._await_bytes(connection)
+                return False
+            if self._dispatch(connection, request):
+                return True
+            if connection.is_answering():
+                return False
+            if connection.ending:
+                self._sender.end(connection)
+                return False
+
+    def _await_bytes(self, connection: Connection) -> None:
+        """Set the deadline for what must come next (the table of limits)."""
+        limits, ledger = self._limits, self._ledger
+        if ledger.passing and connection.head is None:
+            ledger.doomed.append(connection)
+        if connection.head is None and connection.parser.at_boundary:
+            connection.receiving_since = 0.0
+            ledger.deadlines.set(connection, ledger.now + limits.keep_alive_seconds)
+            return
+        begins = not connection.receiving_since
+        if begins:
+            connection.receiving_since = ledger.now
+        if connection.head is not None:
+            received = connection.body.received if connection.body is not None else 0
+            allowed = limits.body_seconds + received / limits.body_bytes_per_second
+            ledger.deadlines.set(connection, connection.receiving_since + allowed)
+        elif begins:
+            ledger.deadlines.set(connection, ledger.now + limits.header_seconds)
+
+    def _dispatch(self, connection: Connection, request: Request) -> bool:
+        """Send a request its way; True when it ran here and the baton was lost."""
+        ticket = connection.ticket
+        assert ticket is not None  # noqa: S101 - a request has a ticket
+        connection.receiving_since = 0.0
+        connection.request = request
+        self._ledger.requests += 1
+        estimate = self._estimates.of(ticket.key)
+        if estimate.wall > QUICK_SECONDS and self._threaded and not ticket.immediate:
+            self._queue(connection, request, estimate)
+            return False
+        return self._run_inline(connection, ticket, request, estimate)
+
+    def _run_inline(self, connection: Connection, ticket: Ticket, request: Request, estimate: Estimate) -> bool:
+        """Run the handler here; its connection lies in the token meanwhile."""
+        baton = self._baton
+        token = baton.token
+        connection.busy = True
+        connection.claim.append("running")
+        baton.runs += 1
+        token.append(connection)
+        if not baton.watched:
+            baton.watch()
+        started = connection.started = time.monotonic()
+        response = self._run(connection, ticket, request)
+        try:
+            token.pop()
+        except IndexError:
+            estimate.note_wall(time.monotonic() - started)
+            self._finish(connection, response)
+            return True
+        connection.claim.pop()
+        estimate.note_wall(time.monotonic() - started)
+        self._sender.reply(connection, response)
+        connection.busy = False
+        if connection.writing:
+            self._sender.go_on(connection)
+        return False
+
+    def _queue(self, connection: Connection, request: Request, estimate: Estimate) -> None:
+        """Give a request that will wait or burn to the threads, unless too many are before it."""
+        target = self.lane if estimate.way is Way.LANE else self.pool
+        if target.queued() >= self._accessories.queue_limit:
+            self._shed(connection)
+            return
+        now = self._ledger.now
+        connection.busy = True
+        connection.claim.append("queued")
+        connection.started = now
+        self._ledger.deadlines.set(connection, now + self._accessories.queue_seconds)
+        target.put(partial(self._late, connection, request, estimate))
+
+    def _shed(self, connection: Connection) -> None:
+        """Turn a request away that has waited long enough; its connection is as good as before."""
+        self._ledger.shed += 1
+        busy = ServiceUnavailable("The server is busy; try again in a moment.", retry_after=1)
+        self._sender.reply(connection, self._door.refuse(busy, connection.head))
+
+    # --- time
+
+    def expire(self, connection: Connection) -> None:
+        """Do what the table of limits says for a deadline that has passed."""
+        if connection.busy:
+            self._expire_handler(connection)
+        elif connection.receiving_since and not connection.writing and not connection.lingering:
+            part = "header block" if connection.head is None else "body"
+            self._sender.refuse(connection, RequestTimeout(f"The {part} of the request took too long to arrive."))
+        else:  # idle, lingering, or a client that does not read
+            connection.broken = connection.broken or connection.writing
+            self._ledger.doomed.append(connection)
+
+    def _expire_handler(self, connection: Connection) -> None:
+        try:
+            claim = connection.claim.pop()
+        except IndexError:  # it is being answered this moment, or a stream that has only write-rate limits
+            self._ledger.deadlines.set(connection, self._ledger.now + 1)
+            return
+        connection.busy = False
+        if claim == "queued":
+            self._shed(connection)
+            self._ledger.returned.append(connection)
+            return
+        self._ledger.stuck += 1
+        self._report_stuck(connection)
+        stuck = ServiceUnavailable("The request took too long and was given up.", retry_after=1)
+        self._sender.refuse(connection, stuck)
+
+    def _report_stuck(self, connection: Connection) -> None:
+        """Say where a handler stands that has used up its time."""
+        frame = sys._current_frames().get(connection.thread)  # noqa: SLF001 - the documented way to see a thread's stack
+        self._log.error(
+            "request_stuck",
+            request_id=connection.head.id if connection.head else "",
+            seconds=round(self._ledger.now - connection.started, 3),
+            stack="".join(traceback.format_stack(frame)) if frame is not None else "",
+        )
+
+    def watch_lost(self) -> None:
+        """Put a deadline on handlers that have lost the baton since the last look."""
+        lost = self._baton.lost
+        while lost:
+            connection = lost.popleft()
+            if connection.busy and connection.claim:
+                timeout = self._limits.request_timeout_seconds
+                self._ledger.deadlines.set(connection, connection.started + timeout)
+
+    # --- the thread that runs the handler
+
+    def _run(self, connection: Connection, ticket: Ticket, request: Request) -> Response:
+        context = connection.context = self._base.copy()
+        deadline = connection.started + self._limits.request_timeout_seconds
+        try:
+            return context.run(_enter, self._door, ticket, request, deadline)
+        except BaseException as error:  # noqa: BLE001 - the door promises not to raise; a worker survives a broken promise
+            self._log.failure("door_raised", error, request_id=request.head.id)
+            return self._door.refuse(ArlenError("the application raised past its own boundary"), request.head)
+
+    def _late(self, connection: Connection, request: Request, estimate: Estimate) -> None:
+        """Run a queued request on a pool thread, unless it has been given up meanwhile."""
+        ticket = connection.ticket
+        try:
+            if connection.request is not request or ticket is None:
+                return
+            connection.claim.pop()
+        except IndexError:
+            return
+        connection.thread = threading.get_ident()
+        started = connection.started = time.monotonic()
+        connection.deadline = started + self._limits.request_timeout_seconds
+        connection.claim.append("running")
+        cpu = time.thread_time()
+        response = self._run(connection, ticket, request)
+        estimate.note(time.monotonic() - started, time.thread_time() - cpu)
+        self._finish(connection, response)
+
+    def _finish(self, connection: Connection, response: Response) -> None:
+        """Answer from a thread that does not lead; the time-out may have been first."""
+        try:
+            connection.claim.pop()
+        except IndexError:
+            self._ledger.stuck -= 1
+            close_rest(None if isinstance(response.body, bytes) else response.body)
+            return
+        self._sender.reply(connection, response)
+        connection.busy = False
+        if (
+            connection.pending
+            or connection.ending
+            or connection.writing
+            or connection.broken
+            or self._ledger.passing
+            or connection.deadline < connection.looked_at
+            or not connection.parser.at_boundary
+        ):
+            self._ledger.give_back(connection)
+
+
+def _enter(door: Door, ticket: Ticket, request: Request, deadline: float) -> Response:
+    """Run the chain inside the request's own Context."""
+    scope.deadline.set(deadline)
+    scope.request_id.set(request.head.id)
+    return door.run(ticket, request)

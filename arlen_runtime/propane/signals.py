@@ -1,0 +1,74 @@
+"""Signals as values. One rule: a handler only enqueues; the loop of the process heeds.
+
+The kernel wakes the loop through a descriptor, so no signal waits for a time-out and none is lost between a check and a
+wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import Iterable
+from types import FrameType
+
+
+class SignalQueue:
+    """The signals that have come to this process and have not been heeded."""
+
+    def __init__(self, wanted: Iterable[signal.Signals], ignored: Iterable[signal.Signals] = ()) -> None:
+        """Enqueue the wanted signals from now on and unblock them; ignore the ignored ones. Main thread only."""
+        self.fd, self._end = os.pipe()
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._end, False)
+        self._come: deque[signal.Signals] = deque()
+        wanted = set(wanted)
+        for each in ignored:
+            signal.signal(each, signal.SIG_IGN)
+        for each in wanted:
+            signal.signal(each, self._enqueue)
+        signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
+
+    def _enqueue(self, number: int, _frame: FrameType | None) -> None:
+        self._come.append(signal.Signals(number))
+
+    def take(self) -> list[signal.Signals]:
+        """Return what has come since the last call."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.fd, 4096)
+        taken = list(self._come)
+        self._come.clear()
+        return taken
+
+    def close(self) -> None:
+        """Give the descriptors back: after a fork the child's own queue takes over."""
+        signal.set_wakeup_fd(-1)
+        os.close(self.fd)
+        os.close(self._end)
+
+
+HANDLED = frozenset(
+    {
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGHUP,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+        signal.SIGCHLD,
+    }
+)
+
+
+def block() -> None:
+    """Let signals wait: between a fork and the child's own queue, and across an exec."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+
+
+def unblock() -> None:
+    """Let waiting signals come."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)

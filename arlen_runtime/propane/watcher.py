@@ -1,0 +1,119 @@
+"""Tells when an application's files change. One rule: by content, so a touch or a same-second edit is judged rightly.
+
+A process of its own, so that the supervisor stays single-threaded: `python -m arlen_runtime.propane.watcher FOLDER`
+writes a line for each change to standard output. With watchfiles installed the kernel tells; otherwise files are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SUFFIXES = {".py", ".html", ".toml", ".sql", ".txt", ".md", ".css", ".js"}
+IGNORED = {"__pycache__", "node_modules", "venv", "build", "dist"}
+POLL_SECONDS = 0.3
+RECENT_NS = 2_000_000_000
+"""A file changed within this time is read again whatever its time stamp says: clocks of file systems are coarse."""
+SETTLE_SECONDS = 0.05
+"""Editors write a file in several steps: a change is told once this long nothing more has happened."""
+
+
+def watched_files(root: Path) -> Iterator[Path]:
+    """Yield the files whose content matters, hidden and generated folders left out."""
+    for folder, names, files in os.walk(root):
+        names[:] = [each for each in names if each not in IGNORED and not each.startswith(".")]
+        for name in files:
+            if Path(name).suffix in SUFFIXES and not name.startswith("."):
+                yield Path(folder, name)
+
+
+class Fingerprints:
+    """The contents of an application's files, as digests; read again only where size or time of change differ."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the first look."""
+        self._root = root
+        self._known: dict[Path, tuple[int, int, bytes]] = {}
+        self.changed()
+
+    def changed(self) -> bool:
+        """Look again; say whether any content has changed since the last look."""
+        before = {path: each[2] for path, each in self._known.items()}
+        self._known = dict(self._look())
+        return before != {path: each[2] for path, each in self._known.items()}
+
+    def _look(self) -> Iterator[tuple[Path, tuple[int, int, bytes]]]:
+        for path in watched_files(self._root):
+            try:
+                stat = path.stat()
+                known = self._known.get(path)
+                recent = time.time_ns() - stat.st_mtime_ns < RECENT_NS
+                if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns) and not recent:
+                    yield path, known
+                else:
+                    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
+                    yield path, (stat.st_size, stat.st_mtime_ns, digest)
+            except OSError:
+                continue  # gone between the listing and the look
+
+
+def _wakes(root: Path) -> Iterator[None]:
+    """Yield whenever something may have changed."""
+    if importlib.util.find_spec("watchfiles") is not None:
+        watchfiles = __import__("watchfiles")  # optional: it comes with the `dev` extra
+        for _changes in watchfiles.watch(root, step=20, debounce=100, yield_on_timeout=True, rust_timeout=1000):
+            yield
+    while True:
+        time.sleep(POLL_SECONDS)
+        yield
+
+
+def main(root: Path) -> int:
+    """Write a line for each change, until whoever reads them is gone."""
+    seen = Fingerprints(root)
+    try:
+        for _ in _wakes(root):
+            if os.getppid() == 1:
+                return 0
+            if seen.changed():
+                time.sleep(SETTLE_SECONDS)
+                seen.changed()
+                os.write(1, b"changed\n")
+    except (BrokenPipeError, KeyboardInterrupt):
+        return 0
+    return 0
+
+
+@contextmanager
+def started(root: Path) -> Iterator[int]:
+    """Run a watcher beside this process; yields the descriptor on which it tells of changes."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "arlen_runtime.propane.watcher", str(root)]
+    actions = [(os.POSIX_SPAWN_DUP2, writing, 1), (os.POSIX_SPAWN_CLOSE, reading)]
+    pid = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigdef=[signal.SIGINT])
+    os.close(writing)
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        _end(pid)
+
+
+def _end(pid: int) -> None:
+    """End the watcher; the supervisor may have reaped it already."""
+    try:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

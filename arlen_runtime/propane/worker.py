@@ -1,0 +1,221 @@
+"""A worker process, from fork to exit. One rule: its main thread never serves; it receives signals, ticks and patrols.
+
+The reactor runs in a thread of its own, so a signal is heeded while a handler computes, and a worker whose main thread
+does not tick is one in which C code keeps the interpreter lock: only the supervisor can help it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.door import Door
+from arlen_runtime.propane.messages import say
+from arlen_runtime.propane.metrics import render
+from arlen_runtime.propane.orders import Inheritance
+from arlen_runtime.propane.poller import Waker
+from arlen_runtime.propane.reactor import Reactor
+from arlen_runtime.propane.scoreboard import Cell, State
+from arlen_runtime.propane.signals import SignalQueue
+
+SWITCH_SECONDS = 0.001
+"""How long a computing thread keeps the interpreter lock while others want it; Python's 0.005 makes quick ones wait."""
+TICK_SECONDS = 1.0
+
+_WANTED = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_IGNORED = (signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU)  # a terminal sends these to the whole group
+
+
+class Worker:
+    """One worker; also what `Door.start` is given."""
+
+    def __init__(self, inheritance: Inheritance, number: int, row: int) -> None:
+        """Take the worker's number within its generation and its row on the scoreboard."""
+        self.number = number
+        self._inherited = inheritance
+        self._row = inheritance.scoreboard.rows[row]
+        self._row_number = row
+        self._log = inheritance.log
+        self._hooks: list[Callable[[], None]] = []
+        self._stop_at: float | None = None
+        self._finished = False
+
+    # --- what the application may ask (http.door.Worker)
+
+    def draining(self) -> bool:
+        """Say whether this worker is about to stop."""
+        return self._stop_at is not None
+
+    def metrics(self) -> str:
+        """Return the counters of all workers in Prometheus' text format."""
+        return render(self._inherited.scoreboard)
+
+    def shared(self, name: str, size: int) -> memoryview:
+        """Return memory that all workers of all generations share under that name."""
+        return self._inherited.scoreboard.block(name, size)
+
+    def on_stop(self, hook: Callable[[], None]) -> None:
+        """Have `hook` called after the last request."""
+        self._hooks.append(hook)
+
+    # --- the life of the process
+
+    def run(self, load: Callable[[], Door]) -> int:
+        """Serve until told to stop; return the exit status."""
+        self._prepare()
+        try:
+            door = load()
+            door.start(self)
+        except ArlenError as error:
+            say(self._inherited.control, "failed", number=self.number, pid=os.getpid(), reason=error.detail)
+            return 1
+        except Exception as error:  # noqa: BLE001 - whatever the application raises ends this worker, with its reason
+            self._log.failure("worker_failed", error, worker=self.number)
+            self._log.flush()
+            say(self._inherited.control, "failed", number=self.number, pid=os.getpid(), reason=repr(error))
+            return 1
+        self._begin(door)
+        while not self._finished:
+            self._watch()
+        return self._end()
+
+    def _prepare(self) -> None:
+        """Become a process of its own after the fork."""
+        self._signals = SignalQueue(_WANTED, _IGNORED)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        faulthandler.enable()  # the supervisor sends SIGABRT to a worker that hangs: its stacks are printed
+        gc.enable()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._row[Cell.PID] = os.getpid()
+        self._row[Cell.GENERATION] = self._inherited.generation
+        self._row[Cell.STARTED] = time.monotonic_ns()
+        self._tick()
+        self._waker = Waker()
+        self._poll = select.poll()
+        for fd in (self._signals.fd, self._waker.fd):
+            self._poll.register(fd, select.POLLIN)
+        self._poll.register(self._inherited.control.fileno(), 0)  # nothing to hear, but its end is always told
+
+    def _begin(self, door: Door) -> None:
+        """Open the doors and say so."""
+        inherited = self._inherited
+        self._reactor = Reactor(door, inherited.config, self._log, self._row, self._waker.wake)
+        self._reactor.others = self._connections_of_others
+        for listener in inherited.listeners:
+            self._reactor.listen(listener)
+        self._reactor.take_over_connections(inherited.handover[0])
+        threading.Thread(target=self._reactor.baton.first, name="reactor", daemon=True).start()
+        self._row[Cell.STATE] = State.READY
+        say(inherited.control, "ready", number=self.number, pid=os.getpid())
+
+    def _connections_of_others(self) -> list[int]:
+        """Return how many connections the other workers of this generation have."""
+        mine, generation = self._row_number, self._inherited.generation
+        return [
+            row[Cell.CONNECTIONS]
+            for number, row in self._inherited.scoreboard.living()
+            if number != mine and row[Cell.GENERATION] == generation and row[Cell.STATE] == State.READY
+        ]
+
+    def _tick(self) -> None:
+        self._row[Cell.TICK] = time.monotonic_ns()
+
+    def _watch(self) -> None:
+        """Wait for one round: a signal, the next patrol, the next tick."""
+        baton = self._reactor.baton
+        patrols = baton.watched and self._inherited.config.propane_accessories.threads > 0
+        patience = self._inherited.config.propane_accessories.handoff_ms if patrols else TICK_SECONDS * 1000
+        if self._stop_at is not None:
+            patience = min(patience, 20)
+        happened = dict(self._poll.poll(patience))
+        if self._waker.fd in happened:
+            self._waker.clear()
+        elif patrols:
+            baton.patrol()
+            self._reactor.service.lane.look(time.monotonic())
+        self._note()
+        for each in self._signals.take():
+            _HEED[each](self)
+        if self._inherited.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
+            self._poll.unregister(self._inherited.control.fileno())
+            self._stop()
+        if self._stop_at is not None:
+            self._look_for_end(self._stop_at)
+
+    def _note(self) -> None:
+        """Write the row."""
+        row, reactor = self._row, self._reactor
+        row[Cell.TICK] = time.monotonic_ns()
+        row[Cell.REQUESTS] = reactor.ledger.requests
+        row[Cell.BUSY] = reactor.service.pool.busy()
+        row[Cell.QUEUED] = reactor.service.pool.queued() + reactor.service.lane.queued()
+        row[Cell.TAKEOVERS] = reactor.baton.takeovers
+        row[Cell.STUCK] = max(reactor.ledger.stuck, 0)
+        row[Cell.SHED] = reactor.ledger.shed
+
+    # --- what the signals mean
+
+    def _stop(self) -> None:
+        """Answer what is under way and what comes on open connections, closing each."""
+        if self._stop_at is None:
+            self._drain()
+            self._reactor.post(self._reactor.stop)
+
+    def _quit(self) -> None:
+        """Close everything now."""
+        self._drain()
+        self._finished = True
+
+    def _hand_over(self) -> None:
+        """Pass every connection on to the new generation."""
+        self._drain()
+        self._reactor.post(lambda: self._reactor.pass_on(self._inherited.handover[1]))
+
+    def _reopen(self) -> None:
+        self._log.reopen()
+
+    def _pause(self) -> None:
+        """Leave whatever arrives from now on to the next generation."""
+        self._reactor.post(self._reactor.pause)
+
+    def _drain(self) -> None:
+        self._row[Cell.STATE] = State.DRAINING
+        self._stop_at = time.monotonic() + self._inherited.config.propane_accessories.graceful_shutdown_seconds
+
+    def _look_for_end(self, stop_at: float) -> None:
+        if self._reactor.count() == 0 and not self._reactor.has_waiting():
+            self._finished = True
+        elif time.monotonic() > stop_at:
+            self._reactor.post(self._reactor.close_idle)
+            if time.monotonic() > stop_at + TICK_SECONDS / 2:
+                self._log.error("grace_exceeded", worker=self.number, connections=self._reactor.count())
+                self._finished = True
+
+    def _end(self) -> int:
+        """Call the hooks, leave the row; what is still running ends with the process."""
+        exceeded = self._stop_at is not None and self._reactor.count() > 0 and time.monotonic() > self._stop_at
+        for hook in self._hooks:
+            try:
+                hook()
+            except Exception as error:  # noqa: BLE001 - one hook's failure must not keep the others from running
+                self._log.failure("stop_hook_failed", error, worker=self.number)
+        self._note()
+        self._log.flush()
+        return 1 if exceeded else 0
+
+
+_HEED: dict[signal.Signals, Callable[[Worker], None]] = {
+    signal.SIGTERM: Worker._stop,  # noqa: SLF001 - the table of this class
+    signal.SIGQUIT: Worker._quit,  # noqa: SLF001 - the table of this class
+    signal.SIGHUP: Worker._hand_over,  # noqa: SLF001 - the table of this class
+    signal.SIGUSR1: Worker._reopen,  # noqa: SLF001 - the table of this class
+    signal.SIGUSR2: Worker._pause,  # noqa: SLF001 - the table of this class
+}
