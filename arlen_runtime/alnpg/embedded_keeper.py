@@ -33,7 +33,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-LINGER_SECONDS = 1.0
+LINGER_SECONDS = 0.5
 """How long the server outlives its last user, so that one command after the other finds it running."""
 
 START_SECONDS = 30.0
@@ -188,9 +188,9 @@ class Keeper:
         raise KeeperError(f"postgres was not ready after {START_SECONDS:.0f} s, see {self.data / 'log'}")
 
     def _last_words(self) -> str:
+        """Return the end of the log in one line; the cause stands before the line that says that it was fatal."""
         said = (self.data / "log").read_text(errors="replace").splitlines()
-        told = [line for line in said if "FATAL" in line or "error" in line.lower()]
-        return (told or said or ["it said nothing"])[-1]
+        return "; ".join(line.partition("] ")[2] or line for line in said[-2:]) or "it said nothing"
 
     def _write_record(self, folder: str) -> None:
         fresh = self.data / "socket.new"
@@ -219,6 +219,8 @@ class Keeper:
 
     def _closed(self) -> bool:
         """Say whether nobody is left and nobody is just coming; then both locks are kept until this process ends."""
+        if not self.data.exists():
+            return True  # the folder was removed, and with it all that the server is for
         start = lock(self.data / "start.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
         if start is None:
             return False
