@@ -7,6 +7,7 @@ and authority-form, which belongs to CONNECT and is refused with it.
 from __future__ import annotations
 
 import re
+from ipaddress import AddressValueError, IPv6Address
 
 from arlen_runtime.errors import BadRequest, NotImplementedByServer, VersionNotSupported
 
@@ -22,9 +23,7 @@ _ABSOLUTE = re.compile(r"https?://([^/?]*+)(/[^?]*+)?(?:\?(.*+))?", re.IGNORECAS
 
 # RFC 3986 section 3.2.2, without what no name of a host has in practice: sub-delims (a comma would make a list) and
 # percent-encoding. An underscore is no host name's either, but container networks use it.
-_HOST = re.compile(
-    r"(?:[A-Za-z0-9._~-]{1,255}+|\[(?:[0-9A-Fa-f:]{2,39}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})?)\])(?::([0-9]{0,5}))?"
-)
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}+|\[([0-9A-Fa-f:.]{2,45}+)\])(?::([0-9]{0,5}))?")
 _LARGEST_PORT = 65535
 
 
@@ -46,9 +45,17 @@ def read(line: bytes) -> RequestLine:
 def check_host(host: str) -> str:
     """Return a Host value or authority as it is; raise BadRequest when it names no host (RFC 9110 section 7.2)."""
     match = _HOST.fullmatch(host)
-    if match is None or int(match[1] or 0) > _LARGEST_PORT:
+    if match is None or int(match[2] or 0) > _LARGEST_PORT or not _is_ipv6(match[1]):
         raise BadRequest("The host is not the name or address of one, with a port or without.")
     return host
+
+
+def _is_ipv6(address: str | None) -> bool:
+    """Say whether what stands in brackets, if anything does, is an address."""
+    try:
+        return address is None or bool(IPv6Address(address))
+    except AddressValueError:
+        return False
 
 
 def _read_any(text: str) -> RequestLine:

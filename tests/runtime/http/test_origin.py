@@ -1,0 +1,126 @@
+"""Who sent a request: what a stranger says about it is ignored, what a trusted proxy says is read from the right."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from arlen_runtime.errors import BadRequest, ConfigError
+from arlen_runtime.http.headers import Headers
+from arlen_runtime.http.origin import UNIX_PEER, IdSource, Origin, TrustedProxies
+
+PROXIES = TrustedProxies(["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"])
+
+
+def _resolve(
+    *fields: tuple[str, str], peer: str = "10.0.0.1", trusted: TrustedProxies = PROXIES
+) -> tuple[str, str, str]:
+    headers = Headers([(name.encode(), value.encode()) for name, value in fields])
+    return Origin(peer, "http", trusted, lambda: "drawn").resolve(headers)
+
+
+def _client(*fields: tuple[str, str]) -> str:
+    return _resolve(*fields)[1]
+
+
+def test_ids_are_24_hexadecimal_characters_and_no_two_are_equal() -> None:
+    source, other = IdSource(), IdSource()
+    ids = [source() for _ in range(1000)] + [other() for _ in range(1000)]
+    assert all(re.fullmatch("[0-9a-f]{24}", name) for name in ids)
+    assert len(set(ids)) == len(ids)
+
+
+def test_ids_are_unique_over_threads() -> None:
+    source = IdSource()
+    with ThreadPoolExecutor(8) as pool:
+        batches = list(pool.map(lambda _: [source() for _ in range(2000)], range(8)))
+    assert len({name for batch in batches for name in batch}) == 16_000
+
+
+def test_a_stranger_is_who_the_socket_says_whatever_it_claims() -> None:
+    claims = [
+        ("x-forwarded-for", "198.51.100.1"),
+        ("forwarded", "for=198.51.100.1;proto=https"),
+        ("x-forwarded-proto", "https"),
+        ("x-request-id", "my-own-request-id"),
+    ]
+    assert _resolve(*claims, peer="203.0.113.9") == ("drawn", "203.0.113.9", "http")
+    assert _resolve(*claims, trusted=TrustedProxies()) == ("drawn", "10.0.0.1", "http")
+
+
+def test_the_walk_starts_at_the_right_and_ends_at_the_first_hop_that_is_not_trusted() -> None:
+    assert _client(("x-forwarded-for", "198.51.100.1")) == "198.51.100.1"
+    assert _client(("x-forwarded-for", "127.0.0.1, 198.51.100.1, 10.9.9.9")) == "198.51.100.1"
+    assert (
+        _client(("x-forwarded-for", "198.51.100.66"), ("x-forwarded-for", "198.51.100.1, 192.0.2.7")) == "198.51.100.1"
+    )
+    assert _client(("x-forwarded-for", "10.1.1.1, 10.2.2.2")) == "10.1.1.1"
+
+
+def test_what_is_no_address_ends_the_walk_at_the_last_hop_that_is_known() -> None:
+    assert _client(("x-forwarded-for", "198.51.100.1, unknown, 10.2.2.2")) == "10.2.2.2"
+    assert _client(("x-forwarded-for", "198.51.100.1, <script>")) == "10.0.0.1"
+    assert _client(("x-forwarded-for", "")) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("hop", "address"),
+    [
+        ("198.51.100.1:4711", "198.51.100.1"),
+        ("[2001:db9::1]:4711", "2001:db9::1"),
+        ("[2001:db9::1]", "2001:db9::1"),
+        ("2001:DB9:0::1", "2001:db9::1"),
+    ],
+)
+def test_addresses_lose_port_and_brackets_and_get_one_form(hop: str, address: str) -> None:
+    assert _client(("x-forwarded-for", hop)) == address
+
+
+def test_forwarded_is_read_with_its_quotes_and_its_elements() -> None:
+    value = 'for=127.0.0.1, For="[2001:db9::1]:80";Proto=https;by=10.0.0.3 , for=10.0.0.2;proto=https'
+    assert _resolve(("forwarded", value)) == ("drawn", "2001:db9::1", "https")
+
+
+@pytest.mark.parametrize("value", ["for=198.51.100.1, =;", "for=198.51.100.1, for=_hidden", 'for="198.51.100.1', "for"])
+def test_a_forwarded_that_cannot_be_read_names_nobody(value: str) -> None:
+    assert _client(("forwarded", value)) == "10.0.0.1"
+
+
+def test_two_headers_that_name_different_clients_are_refused() -> None:
+    with pytest.raises(BadRequest):
+        _resolve(("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.2"))
+    assert _client(("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.1")) == "198.51.100.1"
+
+
+def test_the_scheme_is_what_the_nearest_proxy_says() -> None:
+    assert _resolve(("x-forwarded-proto", "https"))[2] == "https"
+    assert _resolve(("x-forwarded-proto", "http, HTTPS"))[2] == "https"
+    assert _resolve(("x-forwarded-proto", "gopher"))[2] == "http"
+
+
+def test_an_id_is_taken_over_only_when_it_is_well_formed() -> None:
+    assert _resolve(("x-request-id", "a1b2c3d4-e5f6"))[0] == "a1b2c3d4-e5f6"
+    for bad in ("short", "a" * 129, "with space here", "new\tline-here", 'quoted"id"here', "\u00e9" * 8):
+        assert _resolve(("x-request-id", bad))[0] == "drawn"
+
+
+def test_networks_hold_addresses_of_both_families_and_mapped_ones() -> None:
+    for address in ("10.255.0.1", "192.0.2.7", "2001:db8::9", "::ffff:10.0.0.1"):
+        assert address in PROXIES
+    for address in ("11.0.0.1", "192.0.2.8", "2001:db9::", "", "unix", "nobody"):
+        assert address not in PROXIES
+
+
+def test_peers_by_unix_socket_are_trusted_by_that_word() -> None:
+    assert UNIX_PEER in TrustedProxies(["unix"])
+    assert (
+        _resolve(("x-forwarded-for", "198.51.100.1"), peer=UNIX_PEER, trusted=TrustedProxies(["unix"]))[1]
+        == "198.51.100.1"
+    )
+
+
+def test_a_network_that_is_none_is_a_wrong_configuration() -> None:
+    with pytest.raises(ConfigError, match=r"trusted_proxies.*10\.0\.0\.1/8"):
+        TrustedProxies(["10.0.0.1/8"])
