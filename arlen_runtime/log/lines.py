@@ -1,0 +1,147 @@
+"""Events to lines, as text or as JSON. One rule: nothing that a client sends can forge a line, a field or a colour.
+
+Pure functions. What is not printable is escaped, so a line ends where its event ends; in text, the lines of a traceback
+begin with four spaces, which no event does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+Fields = Mapping[str, object]
+
+Access = tuple[str, str, int, int, float, str, str, Fields | None]
+"""Method, target, status, length in bytes, seconds, request id, client, the application's further fields."""
+
+LONGEST = 2048
+"""Characters of a target that an access line shows: with all else it stays within one write to a pipe."""
+
+TEN_MS = 0.01
+_BELOW_TEN_MS = tuple(f"{step / 100:.2f}" for step in range(1000))  # to look one up takes a third of writing it
+
+_BARE = re.compile(r"[!#-\[\]-~]+")  # printable ASCII without space, quote and backslash
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_encode_ascii = json.JSONEncoder(allow_nan=False, default=str, separators=(",", ":")).encode
+
+
+class Format(Protocol):
+    """A way to write lines; each ends with its newline. `time` is a ready time stamp."""
+
+    def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
+        """Write an event."""
+        ...
+
+    def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
+        """Write an access line each: what `event` would make of it, by one format where every value is harmless."""
+        ...
+
+
+def stamp(seconds: float) -> str:
+    """Write seconds since the epoch as RFC 3339 with milliseconds, in UTC."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+class Text:
+    """`time level event key=value …`: for people, and still one regular expression away from data."""
+
+    def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
+        """Write an event; the traceback follows in lines of its own."""
+        words = [time, level, _word(event), *(f"{_word(key)}={_word(value)}" for key, value in fields.items())]
+        below = [f"    {_printable(line)}\n" for line in traceback.splitlines()]
+        return " ".join(words) + "\n" + "".join(below)
+
+    def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
+        """Write an access line each."""
+        lines = []
+        for request in requests:
+            method, target, status, length, seconds, request_id, client, extra = request
+            sent = f"{method}{target}{request_id}{client}"
+            if extra or not sent.isascii() or not sent.isprintable() or '"' in sent or "\\" in sent or " " in sent:
+                lines.append(self.event(time, "info", "request", _access_fields(request)))
+                continue
+            ms = _BELOW_TEN_MS[int(seconds * 100_000)] if 0 <= seconds < TEN_MS else f"{seconds * 1000:.2f}"
+            lines.append(
+                f"{time} info request method={method} target={target[:LONGEST]} status={status} length={length} "
+                f"ms={ms} request_id={request_id} client={client}\n"
+            )
+        return lines
+
+
+class Json:
+    """One object a line, pure ASCII: for machines."""
+
+    def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
+        """Write an event; the traceback is a field. No field can take the place of time, level or event."""
+        head = {"time": time, "level": level, "event": event}
+        last = {"traceback": traceback} if traceback else {}
+        record = {**head, **fields, **last, **head}
+        try:
+            return _encode_ascii(record) + "\n"
+        except Exception:  # noqa: BLE001 - whatever a field's __str__ raises; NaN, circles, keys that JSON has not
+            return _encode_ascii({key: _plain(value) for key, value in record.items()}) + "\n"
+
+    def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
+        """Write an access line each."""
+        lines = []
+        for request in requests:
+            method, target, status, length, seconds, request_id, client, extra = request
+            sent = f"{method}{target}{request_id}{client}"
+            if extra or not sent.isascii() or not sent.isprintable() or '"' in sent or "\\" in sent:
+                lines.append(self.event(time, "info", "request", _access_fields(request)))
+                continue
+            ms = _BELOW_TEN_MS[int(seconds * 100_000)] if 0 <= seconds < TEN_MS else f"{seconds * 1000:.2f}"
+            lines.append(
+                f'{{"time":"{time}","level":"info","event":"request","method":"{method}","target":"{target[:LONGEST]}",'
+                f'"status":{status},"length":{length},"ms":{ms},"request_id":"{request_id}","client":"{client}"}}\n'
+            )
+        return lines
+
+
+FORMATS: Mapping[str, Format] = {"text": Text(), "json": Json()}
+"""The formats by the name that [log] format gives them."""
+
+
+def _access_fields(request: Access) -> Fields:
+    """Name the fields of an access line; those of the application come last and replace none."""
+    method, target, status, length, seconds, request_id, client, extra = request
+    own: dict[str, object] = {
+        "method": method,
+        "target": target[:LONGEST],
+        "status": status,
+        "length": length,
+        "ms": round(seconds * 1000, 2),
+        "request_id": request_id,
+        "client": client,
+    }
+    return {**own, **(extra or {}), **own}
+
+
+def _word(value: object) -> str:
+    """Write a value as it is when it is one harmless word, else in quotes with everything unprintable escaped."""
+    text = _plain(value)
+    return text if _BARE.fullmatch(text) else _printable(_encode(text))
+
+
+def _plain(value: object) -> str:
+    """Write any value as text; true, false and null as JSON has them."""
+    if value is None or isinstance(value, bool):
+        return _encode(value)
+    try:
+        return str(value)
+    except Exception as failure:  # noqa: BLE001 - a value that cannot be written must not take its line along
+        return f"<{type(value).__name__} whose __str__ raised {type(failure).__name__}>"
+
+
+def _printable(text: str) -> str:
+    """Escape control characters, ANSI sequences, line separators, text direction marks and surrogates."""
+    return text if text.isprintable() else "".join(map(_escape, text))
+
+
+def _escape(character: str) -> str:
+    """Escape one character unless it is printable."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,177 @@
+"""The log that the rooms write to. One rule: an event is written at once, access lines wait for the next `flush`.
+
+`access` is on the path of every request, so it only notes its arguments; the reactor calls `flush` once per batch of
+events. Safe from several threads, and across fork: nothing is pending and no lock is held when a child starts.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from arlen_runtime import scope
+from arlen_runtime.log.lines import FORMATS, Access, Fields, stamp
+from arlen_runtime.log.sink import Sink
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+MOST_PENDING = 512
+"""Access lines that wait before `access` flushes by itself, where no reactor does."""
+
+
+class Settings(Protocol):
+    """What a log wants to know: the [log] section."""
+
+    @property
+    def format(self) -> str:
+        """Either "text" or "json", or empty for the environment's own."""
+        ...
+
+    @property
+    def level(self) -> str:
+        """The least level that is written."""
+        ...
+
+    @property
+    def file(self) -> str:
+        """The file to append to, relative to the application; empty for standard error."""
+        ...
+
+    @property
+    def access(self) -> bool:
+        """Whether each request gets a line."""
+        ...
+
+
+class Log:
+    """Writes events: `log.info("worker_ready", worker=2)`; an event is a word, what varies are its fields."""
+
+    def __init__(
+        self, settings: Settings, environment: str, root: Path | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Open the log. `root` is what a relative file is relative to. ConfigError when the file cannot be opened."""
+        plain = environment in {"development", "test"}
+        self._format = FORMATS[settings.format or ("text" if plain else "json")]
+        self._least = LEVELS[settings.level]
+        self._accesses = settings.access and self._least <= LEVELS["info"]
+        self._clock = clock
+        self._pending: list[Access] = []
+        self._lock = threading.RLock()  # again by the same thread: a finalizer may log while a line is written
+        self._sink = Sink((root or Path()) / settings.file if settings.file else None)
+        self._told_lost = 0
+        _stay_safe_across_fork(self)
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Write what helps to find a fault."""
+        self._event("debug", event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Write what happens as it should."""
+        self._event("info", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write what an operator should look at."""
+        self._event("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Write what went wrong."""
+        self._event("error", event, fields)
+
+    def failure(self, event: str, error: BaseException, **fields: object) -> None:
+        """Write what went wrong with its exception: type, message, and the traceback with all causes."""
+        told = {"error": type(error).__name__, "message": error, **fields}
+        self._event("error", event, told, "".join(traceback.format_exception(error)))
+
+    def access(  # noqa: PLR0913, PLR0917 - one fact each, and positional because each keyword costs time here
+        self,
+        method: str,
+        target: str,
+        status: int,
+        length: int,
+        seconds: float,
+        request_id: str,
+        client: str,
+        extra: Fields | None = None,
+    ) -> None:
+        """Note an answered request: its length in bytes, its seconds, the fields that the application left."""
+        if self._accesses:
+            pending = self._pending
+            pending.append((method, target, status, length, seconds, request_id, client, extra))
+            if len(pending) >= MOST_PENDING:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write the access lines that wait; cheap when there are none."""
+        if self._pending:
+            with self._lock:
+                self._write("")
+
+    def reopen(self) -> None:
+        """Open the file by its name again, after a rotation. ConfigError when that fails; the old one stays then."""
+        with self._lock:
+            self._write("")
+            self._sink.reopen()
+
+    def close(self) -> None:
+        """Write what waits and close the file."""
+        with self._lock:
+            self._write("")
+            self._sink.close()
+
+    def _event(self, level: str, event: str, fields: dict[str, object], trace: str = "") -> None:
+        """Write one event, after the access lines that came before it."""
+        if LEVELS[level] < self._least:
+            return
+        current = scope.request_id.get()
+        if current and "request_id" not in fields:
+            fields["request_id"] = current
+        line = self._format.event(stamp(self._clock()), level, event, fields, trace)
+        with self._lock:
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        """Write what is pending, then the line. The lock is held: only its holder removes from the list."""
+        pending = self._pending
+        batch = pending[:]
+        del pending[: len(batch)]
+        now = stamp(self._clock())
+        text = "".join(self._format.accesses(now, batch)) + line + self._confession(now)
+        self._sink.write(text.encode("utf-8", "backslashreplace"))
+
+    def _confession(self, now: str) -> str:
+        """Say once, as soon as the log can be written again, how many bytes could not be."""
+        lost = self._sink.lost - self._told_lost
+        if not lost:
+            return ""
+        self._told_lost = self._sink.lost
+        return self._format.event(now, "warning", "log_lost", {"bytes": lost})
+
+    def before_fork(self) -> None:
+        """Take the lock with nothing pending, so that the child inherits neither lines nor another thread's lock."""
+        self._lock.acquire()
+        self._write("")
+
+    def after_fork(self) -> None:
+        """Give the lock back, in parent and child."""
+        self._lock.release()
+
+
+def _stay_safe_across_fork(log: Log) -> None:
+    """Have the interpreter call the log around each fork for as long as it lives."""
+    reference = weakref.WeakMethod(log.before_fork), weakref.WeakMethod(log.after_fork)
+
+    def calling(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
+        def call() -> None:
+            alive = method()
+            if alive is not None:
+                alive()
+
+        return call
+
+    before, after = map(calling, reference)
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)

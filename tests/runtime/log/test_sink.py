@@ -1,0 +1,112 @@
+"""The sink: whole lines to pipes, rotation, and a log that cannot be written."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.errors import ConfigError
+from arlen_runtime.log.sink import PIPE_BUF, Sink
+
+LINES = b"".join(b"%05d %s\n" % (number, b"x" * (number % 211)) for number in range(500))
+
+
+def test_lines_are_appended_to_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(b"before\n")
+    sink = Sink(path)
+    sink.write(LINES)
+    sink.close()
+    assert path.read_bytes() == b"before\n" + LINES
+
+
+def pipe_sink(flags: int) -> tuple[int, Sink]:
+    """Make a sink that writes to a pipe with these flags on its descriptor; return the reading end with it."""
+    reader, writer = os.pipe()
+    sink = Sink(Path(f"/dev/fd/{writer}"))
+    os.close(writer)
+    fcntl.fcntl(sink._descriptor, fcntl.F_SETFL, flags)
+    return reader, sink
+
+
+def test_writes_to_a_pipe_are_small_and_end_at_a_lines_end() -> None:
+    # In packet mode a pipe keeps the borders of writes (pipe(2), O_DIRECT), so each read is one write.
+    reader, sink = pipe_sink(os.O_DIRECT)
+    atom = b"y" * (PIPE_BUF - 1) + b"\n"
+    sink.write(LINES + atom)
+    sink.close()
+    pieces = list(iter(lambda: os.read(reader, 65536), b""))
+    os.close(reader)
+    assert all(len(piece) <= PIPE_BUF and piece.endswith(b"\n") for piece in pieces)
+    assert pieces[-1] == atom
+    assert b"".join(pieces) == LINES + atom
+
+
+def test_a_line_longer_than_a_pipes_atom_is_written_whole() -> None:
+    code = (
+        "from arlen_runtime.log.sink import Sink\n"
+        "Sink(None).write(b'a\\n' + b'x' * 10000 + b'\\nb\\n' + b'no newline')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
+    assert done.stderr == b"a\n" + b"x" * 10000 + b"\nb\nno newline"
+
+
+def test_reopening_follows_the_name_after_a_rotation(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    sink = Sink(path)
+    sink.write(b"old\n")
+    path.rename(tmp_path / "app.log.1")
+    sink.write(b"still old\n")
+    sink.reopen()
+    sink.write(b"new\n")
+    sink.close()
+    assert (tmp_path / "app.log.1").read_bytes() == b"old\nstill old\n"
+    assert path.read_bytes() == b"new\n"
+
+
+def test_a_reopening_that_fails_keeps_the_old_file(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    sink = Sink(folder / "app.log")
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(ConfigError, match="No such file or directory"):
+        sink.reopen()
+    sink.write(b"kept\n")
+    sink.close()
+    assert (tmp_path / "moved" / "app.log").read_bytes() == b"kept\n"
+
+
+def test_a_file_that_cannot_be_opened_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\[log\] file: cannot open .*none/app\.log: No such file"):
+        Sink(tmp_path / "none" / "app.log")
+
+
+def test_a_full_disk_loses_lines_and_nothing_else() -> None:
+    sink = Sink(Path("/dev/full"))
+    sink.write(b"lost\n")
+    assert sink.lost == 5
+    sink.close()
+
+
+def test_a_reader_that_does_not_read_is_waited_for_once_and_what_it_misses_is_counted() -> None:
+    reader, sink = pipe_sink(os.O_NONBLOCK)
+    line = b"z" * 999 + b"\n"
+    started = time.monotonic()
+    for _ in range(200):
+        sink.write(line)
+    assert time.monotonic() - started < 3
+    kept = 200 * len(line) - sink.lost
+    assert 0 < kept < 200 * len(line)
+    assert len(os.read(reader, 1 << 20)) == kept
+    lost = sink.lost
+    sink.write(line)
+    assert os.read(reader, 1 << 20) == line
+    assert sink.lost == lost
+    sink.close()
+    os.close(reader)
