@@ -1,1 +1,9 @@
 """PostgreSQL by explicit SQL. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+from arlen_runtime.alnpg.database import ALNPg
+from arlen_runtime.alnpg.failures import ALNPgError
+from arlen_runtime.alnpg.rows import Row
+
+__all__ = ["ALNPg", "ALNPgError", "Row"]

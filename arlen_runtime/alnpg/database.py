@@ -1,0 +1,153 @@
+"""ALNPg: explicit SQL on PostgreSQL. One rule: every call is one statement, one round trip, on the connection that is meant.
+
+Inside `with pg.transaction():` that is the transaction's; elsewhere any of the pool's, in autocommit. SQL is PostgreSQL's own,
+with `$1` and positional parameters, or with `:name` and one mapping. Every call raises ALNPgError (see failures).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Self, TypeVar, overload
+
+from psycopg.pq.abc import PGresult
+
+from arlen_runtime import scope
+from arlen_runtime.alnpg.failures import Misuse, TransactionConflict
+from arlen_runtime.alnpg.pool import Pool
+from arlen_runtime.alnpg.rows import Row
+from arlen_runtime.alnpg.session import Reader
+from arlen_runtime.alnpg.settings import Log, checked
+from arlen_runtime.alnpg.statement import Statement
+from arlen_runtime.alnpg.transaction import Isolation, Transaction, current
+from arlen_runtime.config.sections import DatabaseSection
+
+T = TypeVar("T")
+Into = Callable[..., Any] | None
+
+
+def _affected(_statement: Statement, result: PGresult, _into: Into) -> int:
+    """Return how many rows the command touched."""
+    return result.command_tuples or 0
+
+
+_all_rows: Reader[list[Any]] = Statement.load
+_first_row: Reader[Any] = Statement.load_first
+
+
+class ALNPg:
+    """A PostgreSQL database. Building it connects to nothing; connections are opened when needed, in each process its own."""
+
+    def __init__(  # noqa: PLR0913 - one keyword for each setting
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        acquire_seconds: float = 2.0,
+        statement_seconds: float = 15.0,
+        slow_statement_ms: float = 200,
+        statement_cache: str = "named",
+        log: Log | None = None,
+    ) -> None:
+        """Take a connection string and limits. Raises ConfigError on a bad setting.
+
+        At most `pool_size` connections a process; `acquire_seconds` of waiting for one; `statement_seconds` for a statement
+        (0: no limit). `log(event, **fields)` gets statements slower than `slow_statement_ms`. `statement_cache` is "named",
+        or "unnamed" behind a PgBouncer before 1.21.
+        """
+        self._pool = Pool(
+            checked(
+                url,
+                pool_size=pool_size,
+                acquire_seconds=acquire_seconds,
+                statement_seconds=statement_seconds,
+                slow_statement_ms=slow_statement_ms,
+                statement_cache=statement_cache,
+                log=log,
+            )
+        )
+
+    @classmethod
+    def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:
+        """Build it from the [database] section."""
+        return cls(
+            section.url,
+            pool_size=section.pool_size,
+            acquire_seconds=section.acquire_seconds,
+            statement_seconds=section.statement_seconds,
+            slow_statement_ms=section.slow_statement_ms,
+            statement_cache=section.statement_cache,
+            log=log,
+        )
+
+    @overload
+    def query(self, sql: str, *params: object, into: None = None) -> list[Row]: ...
+    @overload
+    def query(self, sql: str, *params: object, into: Callable[..., T]) -> list[T]: ...
+    def query(self, sql: str, *params: object, into: Into = None) -> list[Any]:
+        """Return all rows: each a Row, or what `into` makes of it (tuple, dict, a dataclass, a NamedTuple, any callable)."""
+        return self._perform(sql, params, _all_rows, into)
+
+    @overload
+    def query_one(self, sql: str, *params: object, into: None = None) -> Row | None: ...
+    @overload
+    def query_one(self, sql: str, *params: object, into: Callable[..., T]) -> T | None: ...
+    def query_one(self, sql: str, *params: object, into: Into = None) -> Any:
+        """Return the first row, or None where there is none."""
+        return self._perform(sql, params, _first_row, into)
+
+    def query_value(self, sql: str, *params: object) -> Any:  # noqa: ANN401 - a column holds any type
+        """Return the first column of the first row, or None where there is no row."""
+        row: tuple[Any, ...] | None = self._perform(sql, params, _first_row, tuple)
+        return row[0] if row else None
+
+    def execute(self, sql: str, *params: object) -> int:
+        """Run a statement and return how many rows it inserted, updated, deleted or selected."""
+        return self._perform(sql, params, _affected, None)
+
+    def _perform(self, sql: str, params: tuple[object, ...], read: Reader[T], into: Into) -> T:
+        """Run one statement on the transaction's connection or on one of the pool's."""
+        if scope.transaction.get() is not None:
+            transaction = current(self._pool)
+            if transaction is not None:
+                return transaction.session.perform(sql, params, read, into)
+        session = self._pool.take()
+        try:
+            return session.perform(sql, params, read, into)
+        finally:
+            self._pool.give(session)
+
+    def transaction(
+        self, isolation: Isolation | None = None, *, read_only: bool = False, timeout: float | None = None
+    ) -> Transaction:
+        """Return a context manager: commit at its end, rollback on an exception. Nested, it is a savepoint.
+
+        `timeout` is in seconds for the whole transaction. Raises Misuse on an unknown isolation level.
+        """
+        return Transaction(self._pool, isolation, timeout, read_only=read_only)
+
+    def retrying(self, function: Callable[[], T], attempts: int = 3) -> T:
+        """Call `function`, which opens its own transaction, again after a serialization failure or deadlock.
+
+        Inside a transaction it is called once: only the whole can be run again. Raises what the last attempt raises.
+        """
+        if attempts < 1:
+            raise Misuse("attempts is 1 at least")
+        if current(self._pool) is not None:
+            return function()
+        for attempt in range(1, attempts):
+            try:
+                return function()
+            except TransactionConflict:
+                # Jitter keeps two that collided from colliding again (10-20 ms, then twice as long).
+                time.sleep(random.uniform(0.01, 0.02) * 2 ** (attempt - 1))  # noqa: S311 - no secret
+        return function()
+
+    def ping(self) -> None:
+        """Return when the server answers; raise ALNPgError when it does not. For readiness checks."""
+        self.execute("select 1")
+
+    def close(self) -> None:
+        """Close the connections: the idle ones now, the others when they are given back."""
+        self._pool.close()

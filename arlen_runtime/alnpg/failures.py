@@ -1,0 +1,291 @@
+"""Every error of the database. One rule: an error tells the statement and the place, never a value or a DSN.
+
+    ALNPgError                      500 database_error
+    ├── Misuse                      500 database_misuse            a call that can never work: wrong count, wrong shape
+    │   └── ParameterMismatch       500 parameter_mismatch         $n, the server's type, the Python type, the remedy
+    │       └── OutOfRange          400 value_out_of_range         the type is right, the value does not fit
+    ├── ValueUnreadable             500 value_unreadable           infinity, BC: PostgreSQL has it, Python does not
+    ├── StatementInvalid            500 statement_invalid          42xxx: syntax, names, types, privileges
+    ├── ValueRejected               422 value_rejected             22xxx
+    ├── ConstraintViolated          409 constraint_violated        23xxx
+    │   ├── UniqueViolated          409 unique_violated            23505
+    │   ├── ForeignKeyViolated      409 foreign_key_violated       23503
+    │   ├── ExclusionViolated       409 exclusion_violated         23P01
+    │   ├── CheckViolated           422 check_violated             23514
+    │   └── NotNullViolated         422 not_null_violated          23502
+    ├── TransactionConflict         503 transaction_conflict       40001, 40P01: `retrying` runs it again
+    │   └── StatementOutdated       503 statement_outdated         0A000, 26000 in a transaction: likewise
+    ├── ReadOnlyTransaction         500 read_only_transaction      25006
+    ├── LockUnavailable             503 lock_unavailable           55P03
+    ├── StatementTimeout            504 statement_timeout          57014, or the client's own deadline
+    └── DatabaseUnavailable         503 database_unavailable       no connection, with Retry-After
+        ├── ConnectionLost          503 connection_lost            08xxx, 57P0x: it broke under a statement
+        └── PoolExhausted           503 pool_exhausted             its detail names the holders
+
+PostgreSQL puts values into DETAIL and into the messages of class 22: the one is not kept, the other loses what it quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from psycopg.pq import DiagnosticField
+from psycopg.pq.abc import PGresult
+
+from arlen_runtime.errors import ArlenError
+
+
+class ALNPgError(ArlenError):
+    """The root of the database's errors. Everything it knows beyond the sentence is an attribute, "" or 0 when unknown.
+
+    `sqlstate`, `constraint`, `table`, `column`, `hint` are PostgreSQL's; `position` is the 1-based character of `sql` at
+    which it stumbled; `call_site` is the application's `file:line`.
+    """
+
+    code = "database_error"
+    title = "Database error"
+
+    retry_after: ClassVar[int] = 0
+    """Seconds after which a new attempt makes sense; 0: none does."""
+
+    def __init__(self, detail: str, *, sql: str = "", sqlstate: str = "") -> None:
+        """Keep the sentence and, where known, the statement and its SQLSTATE."""
+        super().__init__(detail, headers=[("Retry-After", str(self.retry_after))] if self.retry_after else ())
+        self.sql = sql
+        self.sqlstate = sqlstate
+        self.constraint = ""
+        self.table = ""
+        self.column = ""
+        self.hint = ""
+        self.position = 0
+        self.call_site = ""
+
+    def __str__(self) -> str:
+        """Tell all of it for a log: sentence, SQLSTATE, hint, call site, and the statement with a caret."""
+        lines = [f"{self.detail} [{self.sqlstate}]" if self.sqlstate else self.detail]
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        if self.call_site:
+            lines.append(f"at {self.call_site}")
+        if self.sql:
+            lines.append(with_caret(self.sql, self.position))
+        return "\n".join(lines)
+
+
+class Misuse(ALNPgError):
+    """The call itself is wrong: too few parameters, a name that is missing, columns that do not fit the class."""
+
+    code = "database_misuse"
+
+
+class ParameterMismatch(Misuse):
+    """A parameter's Python type is not one that the server's type takes."""
+
+    code = "parameter_mismatch"
+
+
+class OutOfRange(ParameterMismatch):
+    """A parameter has the right type and does not fit: an id of 2**70 for a bigint."""
+
+    status = 400
+    code = "value_out_of_range"
+    title = "Value out of range"
+
+
+class ValueUnreadable(ALNPgError):
+    """A value in the result has no Python counterpart: infinity, a year BC, 24:00."""
+
+    code = "value_unreadable"
+
+
+class StatementInvalid(ALNPgError):
+    """The statement cannot run against this schema (class 42)."""
+
+    code = "statement_invalid"
+
+
+class ValueRejected(ALNPgError):
+    """PostgreSQL refused a value (class 22)."""
+
+    status = 422
+    code = "value_rejected"
+    title = "Value rejected"
+
+
+class ConstraintViolated(ALNPgError):
+    """A constraint forbids it (class 23); `constraint`, `table` and `column` say which."""
+
+    status = 409
+    code = "constraint_violated"
+    title = "Constraint violated"
+
+
+class UniqueViolated(ConstraintViolated):
+    """Such a row exists already."""
+
+    code = "unique_violated"
+    title = "Already exists"
+
+
+class ForeignKeyViolated(ConstraintViolated):
+    """The row refers to one that is missing, or is still referred to."""
+
+    code = "foreign_key_violated"
+    title = "Reference violated"
+
+
+class ExclusionViolated(ConstraintViolated):
+    """The row conflicts with another under an exclusion constraint."""
+
+    code = "exclusion_violated"
+    title = "Conflicting entry"
+
+
+class CheckViolated(ConstraintViolated):
+    """A check constraint says no."""
+
+    status = 422
+    code = "check_violated"
+    title = "Check violated"
+
+
+class NotNullViolated(ConstraintViolated):
+    """A value is missing."""
+
+    status = 422
+    code = "not_null_violated"
+    title = "Value missing"
+
+
+class TransactionConflict(ALNPgError):
+    """Serialization failure or deadlock: the same transaction may succeed when run again."""
+
+    status = 503
+    code = "transaction_conflict"
+    title = "Transaction conflict"
+    retry_after = 1
+
+
+class StatementOutdated(TransactionConflict):
+    """The schema changed under a prepared statement inside a transaction; run again, it is prepared anew."""
+
+    code = "statement_outdated"
+
+
+class ReadOnlyTransaction(ALNPgError):
+    """The statement writes, the transaction or server may not."""
+
+    code = "read_only_transaction"
+
+
+class LockUnavailable(ALNPgError):
+    """A lock was not to be had in time."""
+
+    status = 503
+    code = "lock_unavailable"
+    title = "Lock unavailable"
+    retry_after = 1
+
+
+class StatementTimeout(ALNPgError):
+    """The statement took longer than it may; it was cancelled."""
+
+    status = 504
+    code = "statement_timeout"
+    title = "Database timeout"
+
+
+class DatabaseUnavailable(ALNPgError):
+    """There is no connection to be had now."""
+
+    status = 503
+    code = "database_unavailable"
+    title = "Database unavailable"
+    retry_after = 1
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke under the statement: whether it took effect is unknown."""
+
+    code = "connection_lost"
+
+
+class PoolExhausted(DatabaseUnavailable):
+    """All connections stayed in use for the whole wait."""
+
+    code = "pool_exhausted"
+
+
+BY_STATE: dict[str, type[ALNPgError]] = {
+    "23505": UniqueViolated,
+    "23503": ForeignKeyViolated,
+    "23P01": ExclusionViolated,
+    "23514": CheckViolated,
+    "23502": NotNullViolated,
+    "40001": TransactionConflict,
+    "40P01": TransactionConflict,
+    "25006": ReadOnlyTransaction,
+    "55P03": LockUnavailable,
+    "57014": StatementTimeout,
+    "57P01": ConnectionLost,
+    "57P02": ConnectionLost,
+    "57P03": DatabaseUnavailable,
+    "57P05": ConnectionLost,
+    "25P03": ConnectionLost,
+    "25P04": ConnectionLost,
+}
+"""SQLSTATE to error; where it is silent the class, its first two characters, decides."""
+
+BY_CLASS: dict[str, type[ALNPgError]] = {
+    "08": ConnectionLost,
+    "22": ValueRejected,
+    "23": ConstraintViolated,
+    "28": DatabaseUnavailable,
+    "3D": DatabaseUnavailable,
+    "42": StatementInvalid,
+    "53": DatabaseUnavailable,
+}
+
+OUTDATED = frozenset({"0A000", "26000", "XX000", "42804"})
+"""What a warm statement may answer after the schema changed under it."""
+
+UNTYPED = frozenset({"42P18", "42P08", "42725"})
+"""What PostgreSQL answers where it cannot infer the type of a parameter."""
+
+_QUOTED = re.compile(r'".*"', re.DOTALL)
+
+
+def with_caret(sql: str, position: int) -> str:
+    """Return the statement with a caret under character `position` (1-based; 0: no caret)."""
+    if not 0 < position <= len(sql) + 1:
+        return sql
+    start = sql.rfind("\n", 0, position - 1) + 1
+    end = sql.find("\n", position - 1)
+    end = len(sql) if end < 0 else end
+    return f"{sql[:end]}\n{' ' * (position - 1 - start)}^{sql[end:]}"
+
+
+def _field(result: PGresult, field: DiagnosticField) -> str:
+    """Return one field of the server's error report, "" when it is not there."""
+    return (result.error_field(field) or b"").decode("utf-8", "replace")
+
+
+def failure(result: PGresult, sql: str) -> ALNPgError:
+    """Return the error that stands for a failed result of `sql`."""
+    state = _field(result, DiagnosticField.SQLSTATE)
+    message = _field(result, DiagnosticField.MESSAGE_PRIMARY)
+    if not message:
+        message = result.get_error_message() or "PostgreSQL answered nothing"
+    if state.startswith("22"):
+        message = _QUOTED.sub('"…"', message)
+    kind = BY_STATE.get(state) or BY_CLASS.get(state[:2], ALNPgError)
+    error = kind(message, sql=sql, sqlstate=state)
+    error.constraint = _field(result, DiagnosticField.CONSTRAINT_NAME)
+    error.table = _field(result, DiagnosticField.TABLE_NAME)
+    error.column = _field(result, DiagnosticField.COLUMN_NAME)
+    error.hint = _field(result, DiagnosticField.MESSAGE_HINT)
+    error.position = int(_field(result, DiagnosticField.STATEMENT_POSITION) or 0)
+    if state in UNTYPED:
+        error.hint = "PostgreSQL cannot tell the type of a parameter here: write it out, as in $1::text"
+    return error

@@ -1,0 +1,183 @@
+"""The types of one database. One rule: what every PostgreSQL shares is known; the rest is read once, by one query.
+
+A type OID leads to facts, from which follow the packer of a parameter and the loaders of a column. An OID that is not known
+yet makes the session read `pg_type` again: the type may be a minute old.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.adapt import AdaptersMap
+from psycopg.pq import Format
+from psycopg.types import TypeInfo
+from psycopg.types.composite import CompositeInfo, register_composite
+from psycopg.types.multirange import MultirangeInfo, register_multirange
+from psycopg.types.range import RangeInfo, register_range
+
+from arlen_runtime.alnpg.values_composed import array_packer, composite_packer, multirange_packer, range_packer
+from arlen_runtime.alnpg.values_in import AS_TEXT, BINARY, SCALARS, TEXT, Packer, enum_label, text
+
+LEARN = b"""
+select coalesce(json_agg(row_to_json(facts)), '[]') from (
+    select t.oid::int8 as oid, format_type(t.oid, null) as name, t.typname as plain, t.typtype as kind,
+           t.typarray::int8 as array, t.typdelim as delimiter, t.typbasetype::int8 as base, s.proname as send,
+           case when t.typcategory = 'A' then t.typelem else 0 end::int8 as element,
+           coalesce(r.rngsubtype, m.rngsubtype, 0)::int8 as bound, coalesce(m.rngtypid, 0)::int8 as range,
+           (select json_agg(json_build_array(a.attname, a.atttypid::int8) order by a.attnum)
+              from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped) as fields
+      from pg_type t
+      left join pg_proc s on s.oid = t.typsend
+      left join pg_range r on r.rngtypid = t.oid
+      left join pg_range m on m.rngmultitypid = t.oid and t.typtype = 'm'
+     where t.typtype <> 'p'
+     order by t.oid
+) as facts"""
+"""One value, JSON: the facts of every type of this database."""
+
+RECORD = 2249
+_SENT_AS_TEXT = frozenset({"textsend", "varcharsend", "bpcharsend", "namesend", "enum_send", "citextsend"})
+
+
+class TypeFacts(NamedTuple):
+    """What pg_type says of one type. `kind` is its typtype: b base, d domain, e enum, r range, m multirange, c composite."""
+
+    oid: int
+    name: str
+    plain: str = ""
+    kind: str = "b"
+    array: int = 0
+    delimiter: str = ","
+    base: int = 0
+    send: str = ""
+    element: int = 0
+    bound: int = 0
+    range: int = 0
+    fields: tuple[tuple[str, int], ...] = ()
+
+
+def _shared_types() -> dict[int, TypeFacts]:
+    """Return the facts of the types that every PostgreSQL has, as psycopg lists them."""
+    facts: dict[int, TypeFacts] = {oid: TypeFacts(oid, packer.type_name) for oid, packer in SCALARS.items()}
+    for info in psycopg.adapters.types:
+        kind = "r" if isinstance(info, RangeInfo) else "m" if isinstance(info, MultirangeInfo) else "b"
+        bound = info.subtype_oid if isinstance(info, (RangeInfo, MultirangeInfo)) else 0
+        facts.setdefault(info.oid, TypeFacts(info.oid, info.name, info.name, kind, bound=bound))
+        name = f"{facts[info.oid].name}[]"
+        facts[info.array_oid] = TypeFacts(info.array_oid, name, delimiter=info.delimiter, element=info.oid)
+    return facts
+
+
+SHARED = _shared_types()
+
+
+class Registry:
+    """Type OIDs to packers and loaders, for all sessions of one database. It is itself psycopg's AdaptContext."""
+
+    connection = None
+
+    def __init__(self) -> None:
+        """Begin with the types that every PostgreSQL shares."""
+        self.adapters = AdaptersMap(psycopg.adapters)
+        self._facts = dict(SHARED)
+        self._packers: dict[int, Packer] = dict(SCALARS)
+        self._lock = threading.Lock()
+
+    def knows(self, oid: int) -> bool:
+        """Say whether the type is known; if not, `learn` has to be fed the answer to LEARN first."""
+        return oid in self._facts
+
+    def learn(self, answer: bytes) -> None:
+        """Take in the answer to LEARN. Types that were known keep what they have, unless their OID has a new meaning."""
+        with self._lock:
+            fresh = [TypeFacts(**_complete(row)) for row in json.loads(answer)]
+            self._facts.update({facts.oid: facts for facts in fresh if facts.oid not in SHARED})
+            self._packers = dict(SCALARS)
+            for facts in fresh:
+                if facts.oid not in SHARED:
+                    self._register_loaders(facts)
+
+    def forget(self, oid: int) -> None:
+        """Drop a type of the database's own that turned out to be gone or changed."""
+        if oid not in SHARED:
+            self._facts.pop(oid, None)
+            self._packers.pop(oid, None)
+
+    def name(self, oid: int) -> str:
+        """Return the type's name as SQL writes it."""
+        facts = self._facts.get(oid)
+        return facts.name if facts else f"type {oid}"
+
+    def packer(self, oid: int) -> Packer:
+        """Return how a parameter of this type is sent; a str as text where nothing better is known."""
+        packer = self._packers.get(oid)
+        if packer is None:
+            packer = self._packers[oid] = self._make_packer(oid)
+        return packer
+
+    def _make_packer(self, oid: int) -> Packer:
+        facts = self._facts.get(oid)
+        if facts is None:
+            return AS_TEXT
+        if facts.element:
+            packer = array_packer(facts.name, self.packer(facts.element), facts.element, facts.delimiter)
+        elif facts.kind == "d":
+            packer = self.packer(facts.base)._replace(type_name=facts.name)
+        elif facts.kind == "e":
+            packer = Packer(facts.name, "str or Enum", enum_label, literal=enum_label)
+        elif facts.kind == "r":
+            packer = range_packer(facts.name, self.packer(facts.bound))
+        elif facts.kind == "m":
+            packer = multirange_packer(facts.name, self.packer(facts.bound))
+        elif facts.kind == "c":
+            packer = composite_packer(facts.name, [(name, self.packer(field)) for name, field in facts.fields])
+        else:
+            packer = Packer(facts.name, "str", text, BINARY if facts.send in _SENT_AS_TEXT else TEXT)
+        return packer
+
+    def loads_binary(self, oid: int) -> bool:
+        """Say whether a column of this type can be fetched in binary: it has a loader, and so has all it is made of."""
+        facts = self._facts.get(oid)
+        if facts is None or oid == RECORD:
+            return False
+        parts = [facts.element, facts.base, facts.bound, *(field for _, field in facts.fields)]
+        return self.adapters.get_loader(oid, Format.BINARY) is not None and all(
+            self.loads_binary(part) for part in parts if part
+        )
+
+    def _register_loaders(self, facts: TypeFacts) -> None:
+        """Give a type of the database's own its loaders; what it is made of comes earlier, by the order of OIDs."""
+        if facts.element:
+            return
+        info: dict[str, Any] = {"name": facts.plain, "oid": facts.oid, "array_oid": facts.array}
+        info["delimiter"] = facts.delimiter
+        match facts.kind:
+            case "r":
+                register_range(RangeInfo(**info, subtype_oid=facts.bound), self)
+            case "m":
+                register_multirange(MultirangeInfo(**info, subtype_oid=facts.bound, range_oid=facts.range), self)
+            case "c" if facts.fields:
+                names, types = zip(*facts.fields, strict=True)
+                register_composite(CompositeInfo(**info, field_names=names, field_types=types), self)
+            case _:
+                self._register_plain(facts, TypeInfo(**info))
+
+    def _register_plain(self, facts: TypeFacts, info: TypeInfo) -> None:
+        """Register enum, domain or base type: by the type it stands for, or as text."""
+        model = facts.base if facts.kind == "d" else 25 if facts.kind == "e" or facts.send in _SENT_AS_TEXT else 0
+        for wire in (Format.TEXT, Format.BINARY):
+            loader = self.adapters.get_loader(model, wire)
+            if loader is not None and model:
+                self.adapters.register_loader(facts.oid, loader)
+        if facts.array:
+            info.register(self)
+
+
+def _complete(row: dict[str, Any]) -> dict[str, Any]:
+    """Turn JSON's nulls and lists into what TypeFacts holds."""
+    row["send"] = row["send"] or ""
+    row["fields"] = tuple((name, oid) for name, oid in row["fields"] or ())
+    return row

@@ -1,0 +1,266 @@
+"""One connection and what is kept with it. One rule: a statement is prepared once, healed once, and never left half read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Connection
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
+
+from arlen_runtime import scope
+from arlen_runtime.alnpg.call_site import call_site
+from arlen_runtime.alnpg.failures import (
+    OUTDATED,
+    ALNPgError,
+    ConnectionLost,
+    Misuse,
+    ParameterMismatch,
+    StatementOutdated,
+    StatementTimeout,
+    ValueUnreadable,
+    failure,
+)
+from arlen_runtime.alnpg.registry import LEARN, Registry
+from arlen_runtime.alnpg.scanner import scan
+from arlen_runtime.alnpg.settings import Settings
+from arlen_runtime.alnpg.statement import Statement, statement_name
+from arlen_runtime.alnpg.wire import Wire, first_line
+
+Answer = TypeVar("Answer")
+Reader = Callable[[Statement, PGresult, Callable[..., Any] | None], Answer]
+"""Turns a result into what the caller wants, while the connection is still ours."""
+
+_IDLE = int(TransactionStatus.IDLE)
+_UNUSABLE = frozenset({TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN})
+_COMMAND_OK, _TUPLES_OK = int(ExecStatus.COMMAND_OK), int(ExecStatus.TUPLES_OK)
+_GOOD = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY})
+_DUPLICATE_NAME = "42P05"
+_CACHE_SIZE = 256
+_SETTLED_SECONDS = 1.0
+
+
+class Session:
+    """A connection with its prepared statements. It serves one thread at a time; the pool sees to that."""
+
+    __slots__ = (
+        "_registry",
+        "_settings",
+        "_statements",
+        "broken",
+        "busy",
+        "connection",
+        "expires_at",
+        "holder",
+        "idle_since",
+        "limit",
+        "pgconn",
+        "taken_at",
+        "thread",
+        "wire",
+    )
+
+    def __init__(self, connection: Connection[Any], registry: Registry, settings: Settings, expires_at: float) -> None:
+        """Take an open connection in autocommit; `expires_at` is when the pool should replace it."""
+        self.connection = connection
+        self.pgconn = connection.pgconn
+        self.wire = Wire(self.pgconn)
+        self.expires_at = expires_at
+        self.idle_since = self.taken_at = 0.0
+        self.thread = 0
+        self.holder = ""
+        self.limit: float | None = None
+        self.broken = self.busy = False
+        self._registry = registry
+        self._settings = settings
+        self._statements: OrderedDict[str, Statement] = OrderedDict()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Say whether the server has a transaction open, sound or failed."""
+        return self.pgconn.transaction_status != _IDLE
+
+    def perform(
+        self, sql: str, params: Sequence[Any], read: Reader[Answer], into: Callable[..., Any] | None = None
+    ) -> Answer:
+        """Run one statement and return what `read` makes of its result.
+
+        Raises ALNPgError. After StatementTimeout, ConnectionLost or a foreign exception the session is `broken`.
+        """
+        started = monotonic()
+        limit = self.until(started)
+        self.begin_exchange()
+        try:
+            try:
+                statement = self._statements.get(sql) or self._prepare(sql, limit)
+                result = self._execute(statement, params, limit)
+            except ALNPgError as error:
+                statement, result = self._once_more(error, sql, params, started, limit)
+            answer = read(statement, result, into)
+        except BaseException as error:
+            self.settle(error, sql)
+            raise
+        finally:
+            self.busy = False
+        seconds = monotonic() - started
+        if seconds >= self._settings.slow_seconds or scope.statements.get() is not None:
+            self._report(sql, seconds, result.ntuples or result.command_tuples or 0)
+        return answer
+
+    def begin_exchange(self) -> None:
+        """Claim the connection for one exchange. Raises Misuse where two threads share a transaction at once."""
+        if self.busy:
+            raise Misuse("this transaction's connection is busy: a stream is open, or another thread uses it")
+        self.busy = True
+
+    def until(self, now: float) -> float | None:
+        """Return when what starts now must be done: the least of statement, transaction and request limits."""
+        seconds = self._settings.statement_seconds
+        limit = now + seconds if seconds else None
+        for other in (self.limit, scope.deadline.get()):
+            if other is not None and (limit is None or other < limit):
+                limit = other
+        return limit
+
+    def _execute(self, statement: Statement, params: Sequence[Any], limit: float | None) -> PGresult:
+        """Send the statement and return its result. Raises ALNPgError where the server refused."""
+        values = statement.pack(params)
+        try:
+            if statement.name:
+                self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
+            else:
+                self.pgconn.send_query_params(
+                    statement.text.encode(), values, statement.types, statement.formats, statement.result_format
+                )
+        except psycopg.OperationalError as error:
+            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
+        result = self.wire.answer(limit)
+        return result if result.status == _TUPLES_OK else self._checked(result, statement.text)
+
+    def _checked(self, result: PGresult, sql: str) -> PGresult:
+        """Return a result that is good. Raises what the server answered; Misuse on a COPY that nobody feeds."""
+        status = result.status
+        if status in _GOOD:
+            return result
+        if status == ExecStatus.FATAL_ERROR:
+            raise failure(result, sql)
+        self.broken = True
+        raise Misuse("COPY goes through copy_rows or connection()", sql=sql)
+
+    def _once_more(
+        self, error: ALNPgError, sql: str, params: Sequence[Any], started: float, limit: float | None
+    ) -> tuple[Statement, PGresult]:
+        """Prepare a warm statement anew and run it again, once, if its failure may come from a changed schema."""
+        statement = self._statements.get(sql)
+        ours = isinstance(error, ParameterMismatch)
+        if statement is None or not (ours or error.sqlstate in OUTDATED):
+            raise error
+        # A value out of range is mostly the client's: it must not cost two round trips each time.
+        if statement.described_at > started - (_SETTLED_SECONDS if ours else 0.0):
+            raise error
+        in_transaction = self.in_transaction
+        self._drop(statement, limit)
+        if in_transaction:
+            if error.sqlstate in ("0A000", "26000"):
+                raise StatementOutdated(error.detail, sql=sql, sqlstate=error.sqlstate) from error
+            raise error
+        fresh = self._prepare(sql, limit)
+        return fresh, self._execute(fresh, params, limit)
+
+    def _prepare(self, sql: str, limit: float | None) -> Statement:
+        """Prepare and describe in one round trip; remember the statement, at the price of the oldest one."""
+        text, names = scan(sql)
+        name = statement_name(text) if self._settings.named else b""
+        statement = Statement(sql, text, names, name, monotonic())
+        prepared, described = self.wire.prepare(name, text.encode(), limit)
+        if prepared.status != _COMMAND_OK:
+            error = failure(prepared, text)
+            if error.sqlstate != _DUPLICATE_NAME:
+                raise error
+            described = self.wire.describe(name, limit)
+        if described.status != _COMMAND_OK:
+            raise failure(described, text)
+        oids = [described.param_type(index) for index in range(described.nparams)]
+        oids += [described.ftype(index) for index in range(described.nfields)]
+        if not all(map(self._registry.knows, oids)):
+            self._learn(limit)
+        statement.describe(described, self._registry)
+        while len(self._statements) >= _CACHE_SIZE:
+            self._drop(next(iter(self._statements.values())), limit)
+        self._statements[sql] = statement
+        return statement
+
+    def _learn(self, limit: float | None) -> None:
+        """Read pg_type."""
+        self.wire.send(LEARN)
+        answer = self.wire.answer(limit)
+        if answer.status != _TUPLES_OK:
+            raise failure(answer, LEARN.decode())
+        self._registry.learn(answer.get_value(0, 0) or b"[]")
+
+    def _drop(self, statement: Statement, limit: float | None) -> None:
+        """Forget a statement, here and at the server."""
+        del self._statements[statement.sql]
+        for oid in statement.types:
+            self._registry.forget(oid)
+        if statement.name:
+            self.wire.close_prepared(statement.name, limit)
+
+    def command(self, sql: str) -> str:
+        """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
+        self.begin_exchange()
+        try:
+            self.wire.send(sql.encode())
+            result = self._checked(self.wire.answer(self.until(monotonic())), sql)
+            return (result.command_status or b"").decode()
+        except BaseException as error:
+            self.settle(error, sql)
+            raise
+        finally:
+            self.busy = False
+
+    def settle(self, error: BaseException, sql: str) -> None:
+        """After a failure: tell the error its statement and call site, and whether this session can be used again.
+
+        Raises an ALNPgError in place of psycopg's own, whose texts hold values.
+        """
+        if self.pgconn.transaction_status in _UNUSABLE:
+            self.broken = True
+        if isinstance(error, StatementTimeout) and not error.sqlstate:
+            self.wire.cancel()
+        told = _in_our_words(error)
+        if told is not None:
+            told.sql = told.sql or sql
+            told.call_site = told.call_site or call_site()
+            self.broken = self.broken or isinstance(told, ConnectionLost)
+        if told is not None and told is not error:
+            raise told from None
+
+    def _report(self, sql: str, seconds: float, rows: int) -> None:
+        """Add the statement to the request's log, and to the server's when it was slow."""
+        place = call_site()
+        wanted = scope.statements.get()
+        if wanted is not None:
+            wanted.append(scope.Statement(sql, seconds, rows, place))
+        log = self._settings.log
+        if log is not None and seconds >= self._settings.slow_seconds:
+            fields = {"sql": sql, "milliseconds": round(seconds * 1000, 1), "rows": rows, "call_site": place}
+            log("slow_statement", **fields, request_id=scope.request_id.get())
+
+    def close(self) -> None:
+        """Close the connection; never raises."""
+        self.broken = True
+        self.pgconn.finish()
+
+
+def _in_our_words(error: BaseException) -> ALNPgError | None:
+    """Return the ALNPgError for what was raised; None for what is neither ours nor psycopg's."""
+    if isinstance(error, psycopg.DataError):
+        return ValueUnreadable("a value in the result has no Python counterpart: read it as ::text")
+    if isinstance(error, psycopg.Error):
+        return ConnectionLost(f"the connection broke: {first_line(error)}")
+    return error if isinstance(error, ALNPgError) else None

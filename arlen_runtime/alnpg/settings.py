@@ -1,0 +1,66 @@
+"""What an ALNPg was told. One rule: read once, checked once, the same for all its connections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from arlen_runtime.errors import ConfigError
+
+Log = Callable[..., None]
+"""Called as `log(event, **fields)`."""
+
+_CACHES = ("named", "unnamed")
+
+
+class Settings(NamedTuple):
+    """The settings of one ALNPg. Times in seconds; `statement_seconds` 0 is no limit."""
+
+    conninfo: str
+    pool_size: int
+    acquire_seconds: float
+    statement_seconds: float
+    slow_seconds: float
+    named: bool
+    log: Log | None
+
+
+def connection_string(url: str, *, named: bool) -> str:
+    """Return `url` with what ALNPg relies on: UTF-8, ISO dates, UTC.
+
+    A bouncer refuses `options`; there the server's own defaults have to be these. Raises ConfigError, without the url.
+    """
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise ConfigError("the database url is no connection string of PostgreSQL") from None
+    defaults: dict[str, Any] = {"application_name": "arlen", "connect_timeout": 5}
+    if named:
+        options = given.pop("options", None) or ""
+        defaults["options"] = f"-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC {options}".strip()
+    return make_conninfo("", **{**defaults, **given, "client_encoding": "UTF8"})
+
+
+def checked(  # noqa: PLR0913 - one for each setting
+    url: str,
+    *,
+    pool_size: int,
+    acquire_seconds: float,
+    statement_seconds: float,
+    slow_statement_ms: float,
+    statement_cache: str,
+    log: Log | None,
+) -> Settings:
+    """Return the settings. Raises ConfigError that names what is wrong with them."""
+    if statement_cache not in _CACHES:
+        raise ConfigError(f"statement_cache is one of {', '.join(_CACHES)}, not {statement_cache!r}")
+    if pool_size < 1:
+        raise ConfigError("pool_size is 1 at least")
+    named = statement_cache == "named"
+    slow = slow_statement_ms / 1000 if log is not None else math.inf
+    conninfo = connection_string(url, named=named)
+    return Settings(conninfo, pool_size, acquire_seconds, statement_seconds, slow, named, log)

@@ -1,0 +1,162 @@
+"""One prepared statement of one connection. One rule: what can be decided once is decided when it is described.
+
+Its parameter types are the server's, so `id = $1` is a bigint whatever the value; its columns say whether it is fetched in
+binary and by which loaders.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from psycopg.adapt import Transformer
+from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
+
+from arlen_runtime.alnpg.failures import Misuse, OutOfRange, ParameterMismatch
+from arlen_runtime.alnpg.registry import Registry
+from arlen_runtime.alnpg.rows import Maker, maker
+from arlen_runtime.alnpg.values_in import REFUSALS, Packer
+from arlen_runtime.alnpg.values_json import DoesNotFitError
+
+_LINGERING_ROWS = 100
+
+
+def statement_name(sql: str) -> bytes:
+    """Return the name of a prepared statement: a hash, so that one name never stands for two texts behind a bouncer."""
+    return b"alnpg_" + blake2b(sql.encode(), digest_size=12).hexdigest().encode()
+
+
+class Statement:
+    """SQL text, parameter packers and column loaders. `names` are those of `:name`, in the order of `$n`."""
+
+    __slots__ = (
+        "_loaders",
+        "_makers",
+        "_packers",
+        "_parameters",
+        "columns",
+        "described_at",
+        "formats",
+        "name",
+        "names",
+        "result_format",
+        "sql",
+        "text",
+        "types",
+    )
+
+    def __init__(self, sql: str, text: str, names: tuple[str, ...], name: bytes, described_at: float) -> None:
+        """Take the application's text and PostgreSQL's form of it; `describe` fills in the rest."""
+        self.sql = sql
+        self.text = text
+        self.names = names
+        self.name = name
+        self.described_at = described_at
+        self._makers: dict[Callable[..., Any] | None, Maker] = {}
+
+    def describe(self, answer: PGresult, registry: Registry) -> None:
+        """Decide packers, formats and loaders by the server's description."""
+        self.types = [answer.param_type(index) for index in range(answer.nparams)]
+        self._parameters = [registry.packer(oid) for oid in self.types]
+        self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self._parameters]
+        self.formats = [packer.format for packer in self._parameters]
+        self.describe_columns(answer, registry)
+
+    def describe_columns(self, answer: PGresult, registry: Registry) -> None:
+        """Decide the format and loaders of the columns."""
+        oids = [answer.ftype(index) for index in range(answer.nfields)]
+        self.columns = tuple((answer.fname(index) or b"").decode() for index in range(answer.nfields))
+        self._makers.clear()
+        self.result_format = Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT
+        self._loaders = Transformer(registry)
+        self._loaders.set_loader_types(oids, self.result_format)
+
+    def pack(self, params: Sequence[Any]) -> list[bytes | None]:
+        """Return the wire form of the parameters. Raises Misuse, ParameterMismatch or OutOfRange, which name `$n`."""
+        if self.names:
+            params = self._by_name(params)
+        packers = self._packers
+        if len(params) != len(packers):
+            raise Misuse(f"the statement takes {len(packers)} parameters, {len(params)} were given", sql=self.sql)
+        try:
+            return [None if value is None else pack(value) for pack, value in zip(packers, params)]  # noqa: B905 - counted above
+        except REFUSALS:
+            raise self._refusal(params) from None
+
+    def _by_name(self, params: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of the one mapping in the order of `$n`."""
+        if len(params) != 1 or not isinstance(params[0], Mapping):
+            raise Misuse(f"the statement takes one mapping with the keys {', '.join(self.names)}", sql=self.sql)
+        try:
+            return [params[0][name] for name in self.names]
+        except KeyError:
+            missing = ", ".join(name for name in self.names if name not in params[0])
+            raise Misuse(f"the mapping has no value for {missing}", sql=self.sql) from None
+
+    def _refusal(self, params: Sequence[Any]) -> ParameterMismatch:
+        """Return the error for the first parameter that its packer refuses."""
+        for index, (packer, value) in enumerate(zip(self._parameters, params, strict=True)):
+            if value is None:
+                continue
+            try:
+                packer.pack(value)
+            except REFUSALS as error:
+                return self._mismatch(index, packer, value, error)
+        raise Misuse("a parameter changed while it was sent", sql=self.sql)
+
+    def _mismatch(self, index: int, packer: Packer, value: object, error: Exception) -> ParameterMismatch:
+        """Tell `$n`, both types and the remedy; never the value."""
+        place = f"${index + 1}" + (f" (:{self.names[index]})" if self.names else "")
+        given = type(value).__name__
+        why = f" ({error})" if _speaks(error) else ""
+        if _fits_not(packer, value, error):
+            detail = f"{place} is {packer.type_name}: the {given} that was given does not fit{why}"
+            return OutOfRange(detail, sql=self.sql, sqlstate="22003")
+        mismatch = ParameterMismatch(
+            f"{place} is {packer.type_name} and takes {packer.takes}, but a {given} was given{why}", sql=self.sql
+        )
+        mismatch.hint = f"convert the value, or write ${index + 1}::type with the type that you mean"
+        return mismatch
+
+    def load(self, result: PGresult, into: Callable[..., Any] | None) -> list[Any]:
+        """Return all rows of a result as `into` asks."""
+        make = self._makers.get(into) or self._maker(into)
+        count = result.ntuples
+        loaders = self._loaders
+        loaders.set_pgresult(result, set_loaders=False)
+        try:
+            rows = make(loaders.load_rows(0, count, tuple))
+        finally:
+            if count > _LINGERING_ROWS:
+                loaders.set_pgresult(None)
+        return rows
+
+    def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
+        """Return the first row of a result as `into` asks; None when it is empty."""
+        make = self._makers.get(into) or self._maker(into)
+        if not result.ntuples:
+            return None
+        loaders = self._loaders
+        loaders.set_pgresult(result, set_loaders=False)
+        return make((loaders.load_row(0, tuple),))[0]
+
+    def _maker(self, into: Callable[..., Any] | None) -> Maker:
+        made = self._makers[into] = maker(into, self.columns)
+        return made
+
+
+def _speaks(error: Exception) -> bool:
+    """Say whether the refusal's text is ours: texts of struct, UUID or ipaddress repeat the value."""
+    return bool(error.args) and error.__traceback__ is not None and isinstance(error, (TypeError, DoesNotFitError))
+
+
+def _fits_not(packer: Packer, value: object, error: Exception) -> bool:
+    """Say whether the type was right and only the value did not fit."""
+    if isinstance(error, (DoesNotFitError, OverflowError)):
+        return True
+    if isinstance(error, struct.error):
+        return isinstance(value, int) and "int" in packer.takes
+    return isinstance(error, ValueError)

@@ -1,0 +1,132 @@
+"""Transactions. One rule: a transaction belongs to the request's Context, so pg.* inside finds it on whatever thread.
+
+Nested, it is a savepoint. It is left as it was entered: commit at the end, rollback on any exception.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from types import TracebackType
+from typing import Literal, Self
+
+from arlen_runtime import scope
+from arlen_runtime.alnpg.call_site import call_site
+from arlen_runtime.alnpg.failures import ALNPgError, Misuse
+from arlen_runtime.alnpg.pool import Pool
+from arlen_runtime.alnpg.session import Session
+
+Isolation = Literal["read committed", "repeatable read", "serializable"]
+_ISOLATIONS = frozenset({"read committed", "repeatable read", "serializable"})
+
+
+class Transaction:
+    """`with pg.transaction():`. Made by ALNPg; used once."""
+
+    __slots__ = ("_begin", "_outer", "_savepoint", "_timeout", "open", "pool", "session")
+
+    def __init__(self, pool: Pool, isolation: Isolation | None, timeout: float | None, *, read_only: bool) -> None:
+        """Take how it is to be: `timeout` in seconds for all of it. Raises Misuse on an unknown isolation."""
+        if isolation is not None and isolation not in _ISOLATIONS:
+            raise Misuse(f"isolation is one of {', '.join(sorted(_ISOLATIONS))}, not {isolation!r}")
+        self.pool = pool
+        self._begin = "begin" + (f" isolation level {isolation}" if isolation else "")
+        self._begin += " read only" if read_only else ""
+        self._timeout = timeout
+        self._outer: scope.OpenTransaction | None = None
+        self._savepoint = 0
+        self.open = False
+
+    session: Session
+
+    def __enter__(self) -> Self:
+        """Begin, or set a savepoint where this database has a transaction open already."""
+        self._outer = scope.transaction.get()
+        around = current(self.pool)
+        if around is not None:
+            if self._begin != "begin" or self._timeout is not None:
+                raise Misuse(
+                    "a nested transaction is a savepoint: isolation, read_only and timeout are the outer one's"
+                )
+            self.session = around.session
+            self._savepoint = around.depth + 1
+            self.session.command(f"savepoint alnpg_{self._savepoint}")
+        else:
+            self.session = self.pool.take()
+            self._start()
+        self.open = True
+        scope.transaction.set(self)
+        return self
+
+    def _start(self) -> None:
+        """Begin on a session of our own."""
+        self.session.holder = call_site()
+        try:
+            if self._timeout is not None:
+                self.session.limit = monotonic() + self._timeout
+            self.session.command(self._begin)
+        except BaseException:
+            self._release()
+            raise
+
+    @property
+    def depth(self) -> int:
+        """Return how many savepoints deep this is; 0: the transaction itself."""
+        return self._savepoint
+
+    @property
+    def outer(self) -> scope.OpenTransaction | None:
+        """Return what was current when this began."""
+        return self._outer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit, or roll back after an exception. Raises what COMMIT raises, and ALNPgError where it did nothing."""
+        self.open = False
+        # In another Context than the one it began in (a stream that was finished elsewhere) there is nothing to put back.
+        if scope.transaction.get() is self:
+            scope.transaction.set(self._outer)
+        try:
+            if kind is None:
+                self._commit()
+            else:
+                self._roll_back()
+        finally:
+            if not self._savepoint:
+                self._release()
+
+    def _commit(self) -> None:
+        if self._savepoint:
+            self.session.command(f"release alnpg_{self._savepoint}")
+            return
+        # PostgreSQL answers COMMIT in a failed transaction with ROLLBACK and no error.
+        if self.session.command("commit") != "COMMIT":
+            raise ALNPgError(
+                "the transaction was rolled back: a statement in it had failed, and the error was passed over"
+            )
+
+    def _roll_back(self) -> None:
+        """Roll back; where the connection is gone, so is the transaction."""
+        if self.session.broken:
+            return
+        level = self._savepoint
+        command = f"rollback to alnpg_{level}; release alnpg_{level}" if level else "rollback"
+        self.session.limit = None if not level else self.session.limit
+        try:
+            self.session.command(command)
+        except ALNPgError:
+            self.session.broken = True
+
+    def _release(self) -> None:
+        self.session.limit = None
+        self.pool.give(self.session)
+
+
+def current(pool: Pool) -> Transaction | None:
+    """Return the innermost open transaction of this database in this Context."""
+    found: scope.OpenTransaction | None = scope.transaction.get()
+    while isinstance(found, Transaction):
+        if found.pool is pool and found.open:
+            return found
+        found = found.outer
+    return None

@@ -1,0 +1,53 @@
+"""JSON for json and jsonb. One rule: what PostgreSQL would store is what JSON can say; a refusal names the path."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+
+
+class DoesNotFitError(ValueError):
+    """The Python type is right, the value lies outside of what the server's type holds. Its text never has the value."""
+
+
+_KEYS = (str, int, float, bool, type(None))
+_DEPTH_TOLD = 100
+_encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+
+
+def encode_json(value: object) -> bytes:
+    """Return `value` as JSON text. A str becomes a JSON string.
+
+    Raises DoesNotFitError with the path of what JSON cannot say (RFC 8259 section 6: no NaN, no infinity).
+    """
+    try:
+        return _encode(value).encode()
+    except (ValueError, TypeError, RecursionError):
+        path, what = next(_offenders(value, "$", 0), ("$", "what contains itself or is nested too deeply"))
+        raise DoesNotFitError(f"{what} at {path} is not JSON") from None
+
+
+def _offenders(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    """Yield path and description of each thing in `value` that JSON cannot say."""
+    if depth > _DEPTH_TOLD:
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, _KEYS):
+                yield path, f"a key of type {type(key).__name__}"
+            yield from _offenders(item, f"{path}.{key}", depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _offenders(item, f"{path}[{index}]", depth + 1)
+    elif fault := _fault(value):
+        yield path, fault
+
+
+def _fault(value: object) -> str:
+    """Say what is wrong with a value that has no parts; "" where nothing is."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "a number that is not finite"
+    if isinstance(value, str):
+        return "a lone surrogate" if any("\ud800" <= character <= "\udfff" for character in value) else ""
+    return "" if value is None or isinstance(value, int) else f"a {type(value).__name__}"

@@ -1,0 +1,158 @@
+"""libpq, driven so that nothing blocks inside it. One rule: wait outside, in poll(), with the GIL released and a limit.
+
+`get_result` waits inside libpq for what has not arrived yet and holds the GIL meanwhile: a result that trickled in froze every
+thread for a second. So it is called only when `is_busy` says that it will not wait (PostgreSQL manual 32.4).
+"""
+
+from __future__ import annotations
+
+import select
+from time import monotonic
+
+import psycopg
+from psycopg.pq import ExecStatus, PollingStatus
+from psycopg.pq.abc import PGcancelConn, PGconn, PGresult
+
+from arlen_runtime.alnpg.failures import ConnectionLost, StatementTimeout
+
+_READ = select.POLLIN
+_BOTH = select.POLLIN | select.POLLOUT
+_CANCEL_SECONDS = 0.5
+_COPYING = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
+
+
+class Wire:
+    """One connection's socket and libpq state. Used by one thread at a time. Limits are seconds of `monotonic()`."""
+
+    __slots__ = ("_poller", "pgconn", "poll")
+
+    def __init__(self, pgconn: PGconn) -> None:
+        """Take an open connection."""
+        self.pgconn = pgconn
+        pgconn.nonblocking = 1
+        self._poller = select.poll()
+        self._poller.register(pgconn.socket, _READ)
+        self.poll = self._poller.poll
+
+    def receive(self, limit: float | None) -> PGresult | None:
+        """Return the next result of what was sent, None after the last. Raises StatementTimeout, ConnectionLost."""
+        pgconn = self.pgconn
+        while pgconn.is_busy():
+            self.wait(limit)
+            self.consume()
+        return pgconn.get_result()
+
+    def answer(self, limit: float | None) -> PGresult:
+        """Send what is still buffered and return the one result of one command (of several: the last, or the failed)."""
+        pgconn = self.pgconn
+        if pgconn.flush():
+            self.flush(limit)
+        self.wait(limit)
+        self.consume()
+        last: PGresult | None = None
+        while (result := self.receive(limit)) is not None:
+            if last is None or last.status != ExecStatus.FATAL_ERROR:
+                last = result
+            if result.status in _COPYING:
+                break
+        if last is None:
+            raise ConnectionLost("the server closed the connection")
+        return last
+
+    def send(self, sql: bytes) -> None:
+        """Send by the simple protocol."""
+        try:
+            self.pgconn.send_query(sql)
+        except psycopg.Error as error:
+            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
+
+    def prepare(self, name: bytes, sql: bytes, limit: float | None) -> tuple[PGresult, PGresult]:
+        """Prepare and describe in one round trip, by libpq's pipeline; return both results."""
+        pgconn = self.pgconn
+        try:
+            pgconn.enter_pipeline_mode()
+            pgconn.send_prepare(name, sql)
+            pgconn.send_describe_prepared(name)
+            pgconn.pipeline_sync()
+        except psycopg.Error as error:
+            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
+        self.flush(limit)
+        prepared, described = self.pipelined(limit), self.pipelined(limit)
+        self.receive(limit)
+        pgconn.exit_pipeline_mode()
+        return prepared, described
+
+    def pipelined(self, limit: float | None) -> PGresult:
+        """Return the result of the next command of a pipeline, and step over the None that ends it."""
+        result = self.receive(limit)
+        if result is None:
+            raise ConnectionLost("the server closed the connection")
+        self.receive(limit)
+        return result
+
+    def describe(self, name: bytes, limit: float | None) -> PGresult:
+        """Describe a prepared statement."""
+        self.pgconn.send_describe_prepared(name)
+        return self.answer(limit)
+
+    def close_prepared(self, name: bytes, limit: float | None) -> None:
+        """Close a prepared statement; one that does not exist is no error of the protocol."""
+        self.pgconn.send_close_prepared(name)
+        self.answer(limit)
+
+    def consume(self) -> None:
+        """Read what the socket has."""
+        try:
+            self.pgconn.consume_input()
+        except psycopg.Error as error:
+            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
+
+    def flush(self, limit: float | None) -> None:
+        """Send until libpq's buffer is empty, reading meanwhile: a server that cannot send does not read either."""
+        self._poller.modify(self.pgconn.socket, _BOTH)
+        try:
+            while self._flush_some():
+                for _, events in self.wait(limit):
+                    if events & ~select.POLLOUT:
+                        self.consume()
+        finally:
+            self._poller.modify(self.pgconn.socket, _READ)
+
+    def _flush_some(self) -> int:
+        try:
+            return self.pgconn.flush()
+        except psycopg.Error as error:
+            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
+
+    def wait(self, limit: float | None) -> list[tuple[int, int]]:
+        """Return when the socket is ready; raise StatementTimeout at the limit."""
+        if limit is None:
+            return self.poll()
+        ready = self.poll(max(0.0, limit - monotonic()) * 1000)
+        if not ready:
+            raise StatementTimeout("the statement took longer than it may; it was cancelled")
+        return ready
+
+    def cancel(self) -> None:
+        """Ask the server to stop what it does for us; for half a second at most, since the connection is closed anyway."""
+        try:
+            canceller = self.pgconn.cancel_conn()
+            canceller.start()
+            _drive(canceller, monotonic() + _CANCEL_SECONDS)
+        except psycopg.Error:
+            return
+
+
+def _drive(canceller: PGcancelConn, limit: float) -> None:
+    """Poll a cancel request to its end, or to the limit."""
+    while (status := canceller.poll()) not in (PollingStatus.OK, PollingStatus.FAILED):
+        poller = select.poll()
+        poller.register(canceller.socket, _READ if status == PollingStatus.READING else select.POLLOUT)
+        if not poller.poll(max(0.0, limit - monotonic()) * 1000):
+            break
+    canceller.finish()
+
+
+def first_line(error: Exception) -> str:
+    """Return libpq's sentence without the lines of advice below it."""
+    return str(error).strip().partition("\n")[0]
