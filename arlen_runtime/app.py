@@ -1,0 +1,152 @@
+"""An application: its parts, named at the top, checked and assembled once. One rule: a request only calls.
+
+def create(config: Config) -> App:
+    return App(config, routes, pg=ALNPg(config.database.url))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.error_pages.development import Occasion
+from arlen_runtime.error_pages.pages import ErrorPages
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.door import Ticket, Worker
+from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.response import Response
+from arlen_runtime.log.logger import Log
+from arlen_runtime.middleware.chain import Factory, Proceed, compose
+from arlen_runtime.middleware.error_boundary import ErrorBoundary
+from arlen_runtime.middleware.request_id import id_line, request_id
+from arlen_runtime.middleware.security_headers import SecurityHeaders
+from arlen_runtime.routing.answers import ANSWERS
+from arlen_runtime.routing.router import Router
+from arlen_runtime.routing.routes import Endpoint, Routes
+from arlen_runtime.web.action import innermost
+from arlen_runtime.web.context import Context
+from arlen_runtime.web.health import health_endpoints
+from arlen_runtime.web.services import Services
+from arlen_runtime.web.views import Templates, Views
+
+Hook = Callable[[], None]
+
+_NO_VALUES: dict[str, object] = {}
+
+
+class Served(NamedTuple):
+    """An endpoint and the chain that was composed for it."""
+
+    endpoint: Endpoint
+    chain: Proceed
+
+
+class App:
+    """What `create(config)` returns and the server is handed: the Door, and a callable from request to response."""
+
+    def __init__(  # noqa: PLR0913 - the parts of an application, each by its name
+        self,
+        config: Config,
+        routes: Callable[[Routes], None],
+        *,
+        pg: Any = None,  # noqa: ANN401 - any database; the runtime itself asks only services.Database of it
+        middleware: Sequence[Factory] = (),
+        log: Log | None = None,
+        templates: Templates | None = None,
+        helpers: dict[str, Callable[..., object]] | None = None,
+        on_worker_start: Sequence[Hook] = (),
+        on_worker_stop: Sequence[Hook] = (),
+    ) -> None:
+        """Assemble the application. Connects to nothing.
+
+        `middleware` are factories of the application's own layers, outermost first, between Arlen's and the guards.
+        `templates` is a folder or a mapping of name to source, else `[templates] folder` in the application's package.
+        `helpers` are functions for templates. The hooks run in each worker, after its start and after its last request.
+        Raises BootError for everything that a request would stumble over later.
+        """
+        self.config = config
+        self.log = Log(config.log, config.environment, config.root) if log is None else log
+        self.router = Router([*health_endpoints(self._is_draining), *_collect(routes)])
+        self.pages = ErrorPages(config, self.router.endpoints)
+        self.security_headers = SecurityHeaders(config.security_headers)
+        self.error_boundary = ErrorBoundary(self.pages, keep_statements=config.environment == "development")
+        self.outer: tuple[Factory, ...] = (request_id, self.security_headers, self.error_boundary)
+        self.inner: tuple[Factory, ...] = tuple(middleware)
+        self.views = Views(
+            _templates(config) if templates is None else templates,
+            {"url_for": self.url_for, **(helpers or {})},
+            reload=config.environment == "development",
+        )
+        self.services = Services(config, self.log, self.router, self.views, pg)
+        self.on_worker_start = tuple(on_worker_start)
+        self.on_worker_stop = tuple(on_worker_stop)
+        self._worker: Worker | None = None
+        self._tickets = {endpoint: self._ticket(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)}
+        self._fixed = {
+            path: {method: self._tickets[match.endpoint] for method, match in methods.items()}
+            for path, methods in self.router.fixed.items()
+        }
+
+    def start(self, worker: Worker) -> None:
+        """Begin to serve in a worker, after the fork."""
+        self._worker = worker
+        for hook in self.on_worker_start:
+            hook()
+        for hook in self.on_worker_stop:
+            worker.on_stop(hook)
+
+    def admit(self, head: Head) -> Ticket:
+        """Find the endpoint. Paths without parameters share one ticket."""
+        methods = self._fixed.get(head.path)
+        if methods is not None and (ticket := methods.get(head.method)) is not None:
+            return ticket
+        match = self.router.match(head.method, head.path)
+        known = self._tickets[match.endpoint]
+        return Ticket(known.key, known.policy, known.limit, known.endpoint, match.params, immediate=known.immediate)
+
+    def run(self, ticket: Ticket, request: Request) -> Response:
+        """Run the chain of the ticket's endpoint."""
+        served: Served = ticket.endpoint  # type: ignore[assignment] # `_ticket` put it there; a cast would cost a call
+        endpoint, chain = served
+        return chain(Context(self.services, request, endpoint, ticket.params or _NO_VALUES))
+
+    def refuse(self, error: ArlenError, head: Head | None) -> Response:
+        """Answer for the server, with the same face and the same headers as the chain would."""
+        response = self.pages.respond(error, Occasion(head))
+        response.prepared = self.security_headers.lines(response, head.scheme if head else "http")
+        if head is not None:
+            response.prepared += id_line(head)
+        return response
+
+    def __call__(self, request: Request) -> Response:
+        """Answer a request: admit, then run."""
+        return self.run(self.admit(request.head), request)
+
+    def url_for(self, name: str, /, **values: object) -> str:
+        """Return the address of a named route."""
+        return self.router.url_for(name, values)
+
+    def _is_draining(self) -> bool:
+        """Say whether the worker is about to stop."""
+        return self._worker is not None and self._worker.draining()
+
+    def _ticket(self, endpoint: Endpoint) -> Ticket:
+        """Compose the chain of an endpoint and put it on a ticket."""
+        factories = self.outer if endpoint.bare else (*self.outer, *self.inner)
+        limit = self.config.limits.body_bytes if endpoint.limit is None else endpoint.limit
+        served = Served(endpoint, compose(factories, endpoint, innermost(endpoint)))
+        return Ticket(endpoint.key, endpoint.body, limit, served, {}, immediate=endpoint.immediate)
+
+
+def _collect(routes: Callable[[Routes], None]) -> list[Endpoint]:
+    """Let the application write down its routes."""
+    collected = Routes()
+    routes(collected)
+    return collected.endpoints
+
+
+def _templates(config: Config) -> Templates:
+    """Find the folder of the templates: beside the module that `[app] target` names."""
+    package = config.app.target.partition(":")[0].split(".")[:-1]
+    return config.root.joinpath(*package, config.templates.folder)

@@ -1,0 +1,95 @@
+"""The page that a developer sees instead of a plain one. One rule: it tells all but secrets, and runs nothing.
+
+No script, no console, no address that evaluates anything: a page of text under its own Content-Security-Policy.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, StrictUndefined
+
+from arlen_runtime import scope
+from arlen_runtime.config.masks import MASK
+from arlen_runtime.config.sections import Config
+from arlen_runtime.error_pages.error_value import ErrorValue
+from arlen_runtime.error_pages.frames import Masks, causes
+from arlen_runtime.error_pages.style import STYLE
+from arlen_runtime.errors import HTTPError
+from arlen_runtime.http.request import Head
+from arlen_runtime.routing.routes import Endpoint
+
+_TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
+    Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+)
+_PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-csrf-token"})
+_SHORTEST_SECRET = 6
+_NEAR = 5
+_NOT_FOUND = 404
+
+
+class Occasion(NamedTuple):
+    """Where an error came up: the head, the endpoint that was running and its path's values; None before those are known."""
+
+    head: Head | None
+    endpoint: Endpoint | None = None
+    route: object = None
+
+
+class DevelopmentPage:
+    """Writes the page, for one application."""
+
+    def __init__(self, config: Config, endpoints: Sequence[Endpoint]) -> None:
+        """Learn what is secret, and which routes there are."""
+        self._root = config.root
+        self._endpoints = endpoints
+        self._masks = Masks(secret_values(config))
+
+    def write(self, value: ErrorValue, error: BaseException, occasion: Occasion) -> str:
+        """Write the page for one error."""
+        head = occasion.head
+        return _TEMPLATE.render(
+            value=value._replace(detail=self._masks.text(value.detail)),
+            style=STYLE,
+            known=isinstance(error, HTTPError),
+            causes=causes(error, self._root, self._masks),
+            request_line="none was read" if head is None else f"{head.method} {self._masks.text(head.target)}",
+            route=self._route(occasion),
+            facts=[("request id", value.request_id), *((each.field, each.message) for each in value.errors)],
+            near=self._near(head) if head is not None and value.status == _NOT_FOUND else (),
+            statements=[each._replace(sql=self._masks.text(each.sql)) for each in scope.statements.get() or ()],
+            headers=[] if head is None else [(name, self._header(name, text)) for name, text in head.headers],
+        )
+
+    def _header(self, name: str, text: str) -> str:
+        """Return a header's value as it may be shown."""
+        return MASK if name in _PRIVATE_HEADERS else self._masks.value(name, text)
+
+    def _route(self, occasion: Occasion) -> str:
+        """Name the route, its values and the line where it was written."""
+        endpoint = occasion.endpoint
+        if endpoint is None:
+            return "none"
+        return f"{endpoint.key} {self._masks.value('route', occasion.route)} ({endpoint.site})"
+
+    def _near(self, head: Head) -> list[Endpoint]:
+        """Return the routes whose paths look most like the one that was asked for."""
+        by_path = {endpoint.pattern.text: endpoint for endpoint in reversed(self._endpoints)}
+        return [by_path[path] for path in difflib.get_close_matches(head.path, by_path, _NEAR, 0.5)]
+
+
+def secret_values(config: Config) -> frozenset[str]:
+    """Return the values of all settings that are declared secret, unless they are too short to be told from other text."""
+    sections = [getattr(config, each.name) for each in fields(config)]
+    values = (
+        getattr(section, each.name)
+        for section in sections
+        if is_dataclass(section)
+        for each in fields(section)
+        if each.metadata.get("secret")
+    )
+    return frozenset(value for value in values if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)

@@ -1,0 +1,70 @@
+"""An error as one value, from which every face is made. One rule: what production shows is decided here alone.
+
+An HTTPError's detail was written for the client. Of every other error a client outside development and test learns the
+status, the code and the title, and the id that leads to the log record.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from arlen_runtime.errors import ArlenError, FieldError, HTTPError
+from arlen_runtime.http.request import Head
+
+_UNEXPECTED = "Something went wrong here. The error is in the log, under the correlation id."
+_PRIVATE = "The request could not be carried out. The reason is in the log, under the correlation id."
+_SERVER_ERROR = 500
+
+
+class ErrorValue(NamedTuple):
+    """What every face of an error says (RFC 9457 names them); `headers` go into the response's head."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    instance: str
+    request_id: str
+    correlation_id: str
+    errors: tuple[FieldError, ...]
+    headers: tuple[tuple[str, str], ...]
+
+    def members(self) -> dict[str, object]:
+        """Return the members of the problem document: `errors` only where there are fields."""
+        members: dict[str, object] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "instance": self.instance,
+            "request_id": self.request_id,
+            "correlation_id": self.correlation_id,
+        }
+        return members | {"errors": [error._asdict() for error in self.errors]} if self.errors else members
+
+
+def describe(error: BaseException, head: Head | None, *, internal: bool) -> ErrorValue:
+    """Make the value; `internal` says whether messages from inside may be shown. `head` is None when none was read."""
+    known = error if isinstance(error, ArlenError) else ArlenError()
+    request_id = head.id if head is not None else ""
+    return ErrorValue(
+        status=known.status,
+        code=known.code,
+        title=known.title,
+        detail=_detail(error, known.status, internal=internal),
+        instance=head.path if head is not None else "",
+        request_id=request_id,
+        correlation_id=request_id,
+        errors=known.errors,
+        headers=known.headers,
+    )
+
+
+def _detail(error: BaseException, status: int, *, internal: bool) -> str:
+    """Choose the sentence that the client reads."""
+    if isinstance(error, HTTPError):
+        return error.detail or error.title
+    if internal:
+        return f"{type(error).__qualname__}: {error}"
+    return _UNEXPECTED if status >= _SERVER_ERROR else _PRIVATE

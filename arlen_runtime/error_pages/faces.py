@@ -1,0 +1,67 @@
+"""The four faces of an error value. One rule: the same facts in each, and nothing that the value does not hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import NamedTuple
+
+from arlen_runtime.error_pages.error_value import ErrorValue
+from arlen_runtime.error_pages.style import POLICY, STYLE
+
+
+class Face(NamedTuple):
+    """A way to show an error: the Content-Type, the function that writes it, headers that belong to it."""
+
+    content_type: str
+    write: Callable[[ErrorValue], str]
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def _facts(value: ErrorValue) -> list[tuple[str, str]]:
+    """List what stands below the sentence: the code, the ids, the fields."""
+    facts = [("code", value.code), ("request id", value.request_id), ("correlation id", value.correlation_id)]
+    fields = [(error.field, f"{error.message} ({error.code}, {error.source})") for error in value.errors]
+    return [fact for fact in fields + facts if fact[1]]
+
+
+def problem(value: ErrorValue) -> str:
+    """Write problem JSON (RFC 9457)."""
+    return json.dumps(value.members(), ensure_ascii=False, separators=(",", ":"))
+
+
+def page(value: ErrorValue) -> str:
+    """Write the plain page."""
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in _facts(value))
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{value.status} {escape(value.title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f'<body>\n<main class="plain">\n<p class="status">{value.status}</p>\n<h1>{escape(value.title)}</h1>\n'
+        f"<p>{escape(value.detail)}</p>\n<dl>{facts}</dl>\n</main>\n</body>\n</html>\n"
+    )
+
+
+def markdown(value: ErrorValue) -> str:
+    """Write Markdown."""
+    facts = "".join(f"- {name}: `{text}`\n" for name, text in _facts(value))
+    return f"# {value.status} {value.title}\n\n{value.detail}\n\n{facts}"
+
+
+def text(value: ErrorValue) -> str:
+    """Write plain text."""
+    facts = "".join(f"{name}: {text}\n" for name, text in _facts(value))
+    return f"{value.status} {value.title}\n{value.detail}\n{facts}"
+
+
+_PROBLEM = Face("application/problem+json", problem)
+
+FACES: Mapping[str, Face] = {
+    "application/problem+json": _PROBLEM,
+    "application/json": _PROBLEM,
+    "text/html": Face("text/html; charset=utf-8", page, (("Content-Security-Policy", POLICY),)),
+    "text/markdown": Face("text/markdown; charset=utf-8", markdown),
+    "text/plain": Face("text/plain; charset=utf-8", text),
+}
+"""Media type, as a client may ask for it, to face."""

@@ -1,0 +1,63 @@
+"""Errors to responses. One rule: whatever happens, there is an answer, and its shape is the same for every error.
+
+The face is chosen by Accept; where Accept leaves it open, by the route: `api=False` answers a page, every other route, and
+no route at all, problem JSON.
+"""
+
+from __future__ import annotations
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.error_pages.development import DevelopmentPage, Occasion
+from arlen_runtime.error_pages.error_value import ErrorValue, describe
+from arlen_runtime.error_pages.faces import FACES, Face, page
+from arlen_runtime.http.response import Response
+from arlen_runtime.routing.routes import Endpoint
+
+_PAGE_FIRST = ("text/html", "application/problem+json", "application/json", "text/markdown", "text/plain")
+_PROBLEM_FIRST = ("application/problem+json", "application/json", "text/html", "text/markdown", "text/plain")
+
+
+class ErrorPages:
+    """The faces of one application's errors."""
+
+    def __init__(self, config: Config, endpoints: tuple[Endpoint, ...]) -> None:
+        """Decide by the environment what may be shown."""
+        self._internal = not config.production
+        self._development = DevelopmentPage(config, endpoints) if config.environment == "development" else None
+
+    def respond(self, error: BaseException, occasion: Occasion) -> Response:
+        """Return the answer for an error that came up while `occasion.endpoint` ran, or before there was one."""
+        value = describe(error, occasion.head, internal=self._internal)
+        face = self._face(occasion)
+        body = self._developer_page(value, error, occasion) if face is FACES["text/html"] else face.write(value)
+        response = Response(
+            body.encode("utf-8", "replace"), value.status, [*value.headers, *face.headers], face.content_type
+        )
+        response.add("Cache-Control", "no-store")  # it holds an id, and errors pass
+        response.add("Vary", "Accept")
+        return response
+
+    def _developer_page(self, value: ErrorValue, error: BaseException, occasion: Occasion) -> str:
+        """Write the page for a developer, in development; else, and should it fail itself, the plain one."""
+        if self._development is None:
+            return page(value)
+        try:
+            return self._development.write(value, error, occasion)
+        except Exception as broken:  # noqa: BLE001 - it looks at strangers' objects; an answer there must be
+            return page(value._replace(detail=f"{value.detail} (and the page about it failed: {broken!r})"))
+
+    def _face(self, occasion: Occasion) -> Face:
+        """Choose the face; a client that accepts none of them gets the first all the same."""
+        offers = _PAGE_FIRST if _wants_page(occasion) else _PROBLEM_FIRST
+        accept = occasion.head.headers.get("accept") if occasion.head is not None else None
+        return FACES[(best(accept, offers) if accept else None) or offers[0]]
+
+
+def _wants_page(occasion: Occasion) -> bool:
+    """Say whether the route is known to answer with pages."""
+    return occasion.endpoint is not None and occasion.endpoint.options.get("api") is False
+
+
+def best(accept: str, offers: tuple[str, ...]) -> str | None:
+    """Choose what Accept names first."""
+    return max(offers, key=lambda offer: offer in accept)

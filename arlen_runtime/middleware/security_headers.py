@@ -1,0 +1,79 @@
+"""Security headers on every answer, errors too. One rule: the lines are one block of bytes, built at boot.
+
+An answer that sets one of these headers itself keeps its own. Strict-Transport-Security goes out only when the request
+came by TLS (RFC 6797 section 7.2). Where a page has asked for a nonce, the policy of that answer allows it. Never raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from arlen_runtime.config.sections import SecurityHeadersSection
+from arlen_runtime.http.response import Response, check_field
+from arlen_runtime.middleware.chain import Layer, Proceed
+from arlen_runtime.routing.routes import Endpoint
+from arlen_runtime.web.context import Context
+
+_NAMES = {
+    "content_security_policy": "Content-Security-Policy",
+    "strict_transport_security": "Strict-Transport-Security",
+    "frame_options": "X-Frame-Options",
+    "referrer_policy": "Referrer-Policy",
+    "permissions_policy": "Permissions-Policy",
+    "cross_origin_opener_policy": "Cross-Origin-Opener-Policy",
+    "cross_origin_resource_policy": "Cross-Origin-Resource-Policy",
+}
+_TLS_ONLY = "strict-transport-security"
+
+
+class SecurityHeaders:
+    """The factory of the layer, and the block itself for answers that no chain gives."""
+
+    def __init__(self, section: SecurityHeadersSection) -> None:
+        """Build the blocks. Raises ValueError for a setting that cannot be sent."""
+        values = {_NAMES[each.name]: getattr(section, each.name) for each in fields(section)}
+        self._values = {"X-Content-Type-Options": "nosniff"} | {name: value for name, value in values.items() if value}
+        for name, value in self._values.items():
+            check_field(name, value)
+        self._names = frozenset(name.lower() for name in self._values)
+        self._blocks = {scheme: self._block(scheme, self._values) for scheme in ("http", "https")}
+
+    def __call__(self, _endpoint: Endpoint) -> Layer:
+        """Make the layer: the same one for every endpoint."""
+        return self._layer
+
+    def lines(self, response: Response, scheme: str, nonce: str | None = None) -> bytes:
+        """Return the lines for this answer: the prepared block, unless the answer or a nonce wants other ones."""
+        own = {name.lower() for name, _ in response.headers} & self._names if response.headers else None
+        if not own and nonce is None:
+            return self._blocks[scheme]
+        values = {name: value for name, value in self._values.items() if name.lower() not in (own or ())}
+        if nonce is not None and "Content-Security-Policy" in values:
+            values["Content-Security-Policy"] = with_nonce(values["Content-Security-Policy"], nonce)
+        return self._block(scheme, values)
+
+    def _layer(self, context: Context, proceed: Proceed) -> Response:
+        """Put the lines before those that the answer has already."""
+        response = proceed(context)
+        response.prepared += self.lines(response, context.request.head.scheme, context.drawn_nonce)
+        return response
+
+    def _block(self, scheme: str, values: dict[str, str]) -> bytes:
+        """Write header lines."""
+        return b"".join(
+            f"{name}: {value}\r\n".encode("latin-1")
+            for name, value in values.items()
+            if scheme == "https" or name.lower() != _TLS_ONLY
+        )
+
+
+def with_nonce(policy: str, nonce: str) -> str:
+    """Allow the nonce in a policy's script-src and style-src, made from its default-src where it has none (CSP 3, 6.8.3)."""
+    directives = {
+        name: sources for name, _, sources in (part.strip().partition(" ") for part in policy.split(";")) if name
+    }
+    fallback = directives.get("default-src", "'self'")
+    for name in ("script-src", "style-src"):
+        sources = directives.get(name, fallback)
+        directives[name] = f"'nonce-{nonce}'" if sources == "'none'" else f"{sources} 'nonce-{nonce}'"
+    return "; ".join(f"{name} {sources}".rstrip() for name, sources in directives.items())

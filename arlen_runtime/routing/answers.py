@@ -1,0 +1,64 @@
+"""The endpoints that routing itself supplies. One rule: no path is without an endpoint, so no path is without the chain.
+
+404, 405, OPTIONS, an undecodable path and the other form of a trailing slash are endpoints like the application's own:
+the same middlewares stand around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn, Protocol, cast
+
+from arlen_runtime.errors import BadRequest, MethodNotAllowed, NotFound
+from arlen_runtime.http.request import Request
+from arlen_runtime.http.response import Response
+from arlen_runtime.routing.pattern import Pattern
+from arlen_runtime.routing.routes import Endpoint
+
+
+class Routed(Protocol):
+    """What these endpoints know of a context: the request, and the values that the router found."""
+
+    request: Request
+    route: Mapping[str, object]
+
+
+def _not_found(context: Routed) -> NoReturn:
+    """Answer 404."""
+    raise NotFound(f"Nothing is at {context.request.head.path}.")
+
+
+def _method_not_allowed(context: Routed) -> NoReturn:
+    """Answer 405 with Allow (RFC 9110 section 15.5.6)."""
+    raise MethodNotAllowed(cast("tuple[str, ...]", context.route["allowed"]))
+
+
+def _options(context: Routed) -> Response:
+    """Say what may be asked of the path (RFC 9110 section 9.3.7)."""
+    allowed = cast("tuple[str, ...]", context.route["allowed"])
+    return Response(status=204, headers=[("Allow", ", ".join(allowed))])
+
+
+def _bad_path(_context: Routed) -> NoReturn:
+    """Answer 400 to a path that cannot be decoded."""
+    raise BadRequest("The path is not valid percent-encoded UTF-8.")
+
+
+def _other_slash(context: Routed) -> Response:
+    """Lead to the same path with or without its last slash; 308 keeps the method and the body (RFC 9110 section 15.4.9)."""
+    path, query = str(context.route["path"]), context.request.head.query
+    return Response(status=308, headers=[("Location", f"{path}?{query}" if query else path)])
+
+
+def _answer(name: str, action: object) -> Endpoint:
+    """Make one such endpoint. Its pattern is its name: these have no path of their own."""
+    return Endpoint(("*",), Pattern(f"/({name})"), action)  # type: ignore[arg-type] # actions here take less than a Context
+
+
+NOT_FOUND = _answer("not found", _not_found)
+METHOD_NOT_ALLOWED = _answer("method not allowed", _method_not_allowed)
+OPTIONS = _answer("options", _options)
+BAD_PATH = _answer("bad path", _bad_path)
+OTHER_SLASH = _answer("other slash", _other_slash)
+
+ANSWERS = (NOT_FOUND, METHOD_NOT_ALLOWED, OPTIONS, BAD_PATH, OTHER_SLASH)

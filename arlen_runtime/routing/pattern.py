@@ -1,0 +1,154 @@
+"""A route's path: `/users/{id:int}`, compiled. One rule: a path is split at its slashes first, then decoded, once.
+
+So `%2F` inside a segment stays inside it (RFC 3986 section 2.2), and nothing is ever decoded twice. A converter is one
+function from text to value; ValueError says that the text does not match, which makes the answer 404. The same function
+checks what `build` writes, so that an address that is built is always an address that is found.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from arlen_runtime.errors import ArlenError, BootError
+
+Converter = Callable[[str], object]
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([a-z_][a-z0-9_]*))?\}")
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_INT64 = 1 << 63
+_SEGMENT_SAFE = "!$&'()*+,;=:@-._~"  # RFC 3986 section 3.3: pchar
+
+
+def to_text(text: str) -> str:
+    """Take any segment."""
+    return text
+
+
+def to_integer(text: str) -> int:
+    """Take an integer of 64 bits in its only spelling: no sign `+`, no leading zero, no digits but ASCII's."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(text)
+    number = int(text)
+    if not -_INT64 <= number < _INT64:
+        raise ValueError(text)
+    return number
+
+
+def to_slug(text: str) -> str:
+    """Take lower-case words joined by single dashes."""
+    if not _SLUG.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def to_uuid(text: str) -> uuid.UUID:
+    """Take a UUID in its canonical form with dashes (RFC 9562 section 4)."""
+    if not _UUID.fullmatch(text):
+        raise ValueError(text)
+    return uuid.UUID(text)
+
+
+CONVERTERS: Mapping[str, Converter] = {
+    "text": to_text,
+    "int": to_integer,
+    "slug": to_slug,
+    "uuid": to_uuid,
+    "path": to_text,
+}
+"""What may stand behind the colon. `path` takes the rest of the path, slashes and all, and only stands last."""
+
+
+class Parameter(NamedTuple):
+    """One `{name:converter}` of a pattern; `rest` when it takes all remaining segments."""
+
+    name: str
+    convert: Converter
+    rest: bool
+
+
+class Pattern:
+    """A compiled path. `segments` are texts (static) and Parameters, in order; the root path has one empty segment."""
+
+    __slots__ = ("parameters", "segments", "text")
+
+    def __init__(self, text: str, converters: Mapping[str, Converter] = CONVERTERS) -> None:
+        """Compile `text`; BootError says what is wrong with it."""
+        if not text.startswith("/"):
+            raise BootError(f"the path {text!r} must begin with a slash")
+        self.text = text
+        self.segments = tuple(_compile(segment, text, converters) for segment in text[1:].split("/"))
+        self.parameters = tuple(segment for segment in self.segments if isinstance(segment, Parameter))
+        names = [parameter.name for parameter in self.parameters]
+        for name in names:
+            if names.count(name) > 1:
+                raise BootError(f"the path {text!r} names the parameter {name!r} twice")
+        if any(parameter.rest for parameter in self.parameters if parameter is not self.segments[-1]):
+            raise BootError(f"in the path {text!r} a parameter of the kind path must stand last: it takes all the rest")
+
+    @property
+    def static(self) -> bool:
+        """Say whether the path has no parameters."""
+        return not self.parameters
+
+    def build(self, values: Mapping[str, object]) -> str:
+        """Write the path with these values, percent-encoded; ArlenError when one is missing or would not be found."""
+        return "/" + "/".join(
+            quote(segment, safe=_SEGMENT_SAFE) if isinstance(segment, str) else self._write(segment, values)
+            for segment in self.segments
+        )
+
+    def _write(self, parameter: Parameter, values: Mapping[str, object]) -> str:
+        """Write one parameter's value, after its own converter has agreed to it."""
+        if parameter.name not in values:
+            raise ArlenError(f"the path {self.text} needs a value for {parameter.name!r}")
+        text = str(values[parameter.name])
+        try:
+            parameter.convert(text)
+        except ValueError:
+            text = ""
+        if not text or not {".", ".."}.isdisjoint(text.split("/")):  # clients resolve dot segments away
+            raise ArlenError(f"the path {self.text} cannot hold {values[parameter.name]!r} as {parameter.name!r}")
+        return quote(text, safe=_SEGMENT_SAFE + "/" * parameter.rest)
+
+
+def _compile(segment: str, path: str, converters: Mapping[str, Converter]) -> str | Parameter:
+    """Compile one segment, or raise BootError."""
+    if "{" not in segment and "}" not in segment:
+        if "%" in segment or segment in {".", ".."}:
+            raise BootError(f"the path {path!r} must be written decoded and without dot segments")
+        return segment
+    found = _PARAMETER.fullmatch(segment)
+    if not found:
+        raise BootError(
+            f"{segment!r} in the path {path!r} is neither plain text nor one parameter such as {{id}} or {{id:int}}"
+        )
+    name, kind = found[1], found[2] or "text"
+    if kind not in converters:
+        raise BootError(f"the path {path!r} wants the converter {kind!r}; there are {', '.join(sorted(converters))}")
+    return Parameter(name, converters[kind], kind == "path")
+
+
+def split_path(path: str) -> list[str]:
+    """Split a raw path and decode each segment once.
+
+    Raises ValueError for a path that does not begin with a slash, a percent sign without two hexadecimal digits, bytes
+    that are not UTF-8 (overlong forms too), and NUL.
+    """
+    if not path.startswith("/"):
+        raise ValueError(path)
+    segments = path[1:].split("/")
+    if "%" not in path:
+        return segments
+    if _PERCENT.search(path):
+        raise ValueError(path)
+    segments = [unquote(segment, errors="strict") if "%" in segment else segment for segment in segments]
+    if any("\0" in segment for segment in segments):
+        raise ValueError(path)
+    return segments

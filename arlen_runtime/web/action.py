@@ -1,0 +1,61 @@
+"""From what an action returns to a Response. One rule: a dict or a list is JSON, None is 204, a Response is itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.response import Response
+from arlen_runtime.routing.routes import Action, Endpoint
+from arlen_runtime.web.context import Context
+from arlen_runtime.web.responses import json
+
+
+def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
+    """Return the end of the endpoint's chain: its guards in order, then its action, then a Response."""
+    action = endpoint.action
+
+    def act(context: Context) -> Response:
+        result = action(context)
+        return result if isinstance(result, Response) else _respond(result, endpoint)
+
+    return _guarded(act, endpoint.guards, endpoint) if endpoint.guards else act
+
+
+def _guarded(
+    act: Callable[[Context], Response], guards: Sequence[Action], endpoint: Endpoint
+) -> Callable[[Context], Response]:
+    """Run the guards first: the first one that returns a Response has answered."""
+
+    def guarded(context: Context) -> Response:
+        for guard in guards:
+            result = guard(context)
+            if result is not None:
+                return _refusal(result, guard, endpoint)
+        return act(context)
+
+    return guarded
+
+
+def _respond(result: object, endpoint: Endpoint) -> Response:
+    """Turn what is no Response into one."""
+    if result is None:
+        return Response(status=204)
+    if isinstance(result, (dict, list)):
+        return json(result)
+    name = getattr(endpoint.action, "__qualname__", repr(endpoint.action))
+    raise ArlenError(
+        f"the action {name} ({endpoint.site}) returned {type(result).__qualname__}: "
+        "return a Response, a dict or a list (JSON), or None (204)"
+    )
+
+
+def _refusal(result: object, guard: Action, endpoint: Endpoint) -> Response:
+    """Return a guard's Response; anything else than that and None is a mistake that must not let the request pass."""
+    if isinstance(result, Response):
+        return result
+    name = getattr(guard, "__qualname__", repr(guard))
+    raise ArlenError(
+        f"the guard {name} of {endpoint.key} ({endpoint.site}) returned {type(result).__qualname__}: "
+        "return None to let the request pass or a Response to stop it, or raise Forbidden()"
+    )

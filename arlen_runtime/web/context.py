@@ -1,0 +1,128 @@
+"""What an action gets: the request, and everything it may need for an answer. One rule: typed slots, no bag.
+
+The facts of the wire are in `request`, frozen. What middlewares learn has a slot of its own here. What costs something
+is made when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+from markupsafe import Markup
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.request import Request
+from arlen_runtime.http.response import Response
+from arlen_runtime.log.logger import Log
+from arlen_runtime.routing.routes import Endpoint
+from arlen_runtime.web import responses
+from arlen_runtime.web.params import Params
+from arlen_runtime.web.services import Services
+from arlen_runtime.web.validation import Fields
+
+T = TypeVar("T")
+
+
+class Context:
+    """One request on its way through the chain."""
+
+    __slots__ = ("_nonce", "_params", "endpoint", "request", "route", "services")
+
+    def __init__(self, services: Services, request: Request, endpoint: Endpoint, route: Mapping[str, Any]) -> None:
+        """Take what the router found; `route` are the values of the path's parameters."""
+        self.services = services
+        self.request = request
+        self.endpoint = endpoint
+        self.route = route
+        self._params: Params | None = None
+        self._nonce: str | None = None
+
+    @property
+    def params(self) -> Params:
+        """The request's input: route, then body, then query, by one name; each on its own as `.route`, `.body`, `.query`."""
+        if self._params is None:
+            self._params = Params(self.request, self.route)
+        return self._params
+
+    @property
+    def config(self) -> Config:
+        """The configuration; the application's own keys are in `config.settings`."""
+        return self.services.config
+
+    @property
+    def log(self) -> Log:
+        """The log: `ctx.log.info("order_paid", order=3)`. Lines carry the request's id."""
+        return self.services.log
+
+    @property
+    def pg(self) -> Any:  # noqa: ANN401 - the application's own database, with all it can do
+        """The database that the application was built with; ArlenError when it was built without."""
+        if self.services.pg is None:
+            raise ArlenError("this application has no database: build it as App(config, routes, pg=ALNPg(...))")
+        return self.services.pg
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request, which X-Request-Id tells the client and the log."""
+        return self.request.head.id
+
+    @property
+    def csp_nonce(self) -> str:
+        """The nonce of this response's Content-Security-Policy, for inline scripts and styles."""
+        if self._nonce is None:
+            self._nonce = secrets.token_urlsafe(16)
+        return self._nonce
+
+    @property
+    def drawn_nonce(self) -> str | None:
+        """The nonce if anyone has asked for it: the security headers name it only then."""
+        return self._nonce
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON is anything
+        """Return the body, read as JSON. Raises UnsupportedMediaType for another type, InvalidBody for bad JSON."""
+        return self.params.json()
+
+    def fields(self) -> Fields:
+        """Begin to check the input field by field; `check()` at the end raises ValidationFailed with all that is wrong."""
+        return Fields(self.params)
+
+    def validate(self, validator: Callable[[Fields], T]) -> T:
+        """Return what `validator` makes of the fields; ValidationFailed with every error when there is one."""
+        fields = self.fields()
+        try:
+            value = validator(fields)
+        except (TypeError, ValueError):
+            fields.check()  # built from what was refused: the field errors are the cause
+            raise
+        fields.check()
+        return value
+
+    def render(self, template: str, status: int = 200, /, **values: Any) -> Response:  # noqa: ANN401 - values of any type
+        """Return a page. The template finds the values, and `csrf_field`, `csp_nonce` and `ctx` beside the helpers."""
+        values.setdefault("ctx", self)
+        values["csrf_field"] = self.csrf_field
+        values["csp_nonce"] = self._draw_nonce
+        return responses.html(self.services.views.render(template, values), status)
+
+    def redirect(self, location: str, status: int = 303, *, external: bool = False) -> Response:
+        """Lead to a path of this site; see `responses.redirect`."""
+        return responses.redirect(location, status, external=external)
+
+    def url_for(self, name: str, /, **values: object) -> str:
+        """Return the address of a named route."""
+        return self.services.router.url_for(name, values)
+
+    def csrf_field(self) -> Markup:
+        """Return the hidden field that every form needs; empty while nothing checks it."""
+        return Markup()
+
+    def events(self) -> NoReturn:
+        """Refuse: server-sent events are not there yet."""
+        raise ArlenError("ctx.events() is not available yet; a Response with an iterator as its body streams meanwhile")
+
+    def _draw_nonce(self) -> str:
+        """Return the nonce: the form that templates call."""
+        return self.csp_nonce

@@ -1,0 +1,104 @@
+"""What actions return: text, html, json, redirect, file. One rule: each is a plain Response, ready to be sent.
+
+return text("hello")        return html(page)           return json({"id": 3}, 201)
+return redirect("/posts")   return file(Path("report.pdf"), name="report.pdf")
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import json as _json
+import mimetypes
+import os
+import stat
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from arlen_runtime.errors import ArlenError, BadRequest, NotFound
+from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.routing.location import is_local
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+
+def _plain(value: object) -> object:
+    """Turn what JSON does not know into what it knows; TypeError for the rest."""
+    for kind, convert in _CONVERSIONS:
+        if isinstance(value, kind):
+            return convert(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__qualname__} has no form in JSON")
+
+
+_CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] = (
+    ((dt.datetime, dt.date, dt.time), lambda value: value.isoformat()),
+    (dt.timedelta, lambda value: value.total_seconds()),
+    ((decimal.Decimal, uuid.UUID, Path), str),
+    (enum.Enum, lambda value: value.value),
+    (Mapping, dict),
+    ((set, frozenset, tuple), list),
+)
+"""Types to their form in JSON. A Decimal is a string: a number would lose digits in most readers."""
+
+_encode = _json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
+
+
+def text(value: str, status: int = 200) -> Response:
+    """Return plain text."""
+    return Response(value.encode(), status, content_type=TEXT)
+
+
+def html(value: str, status: int = 200) -> Response:
+    """Return a page; the text is sent as it is."""
+    return Response(value.encode(), status, content_type=HTML)
+
+
+def json(value: object, status: int = 200) -> Response:
+    """Return JSON. Dates, UUIDs, Decimals (as strings), enums and dataclasses are understood.
+
+    Raises TypeError for a value without a form in JSON, ValueError for NaN and the infinities.
+    """
+    return Response(_encode(value).encode(), status, content_type=JSON)
+
+
+def redirect(location: str, status: int = 303, *, external: bool = False) -> Response:
+    """Lead the client to a path on this host (RFC 9110 section 15.4.4: 303 makes it a GET).
+
+    A target that a browser could take to another host is a 400, so that a path from a parameter is safe. With `external`
+    any absolute http or https address is allowed: for addresses that the application itself has written.
+    """
+    if external and not location.startswith(("http://", "https://")) and not is_local(location):
+        raise ArlenError(f"redirect needs a path or an http(s) address, not {location!r}")
+    if not external and not is_local(location):
+        raise BadRequest("The address to return to is not on this site.")
+    return Response(status=status, headers=[("Location", quote(location, safe="%/:?#[]@!$&'()*+,;=~"))])
+
+
+def file(path: Path, *, name: str | None = None, content_type: str | None = None) -> Response:
+    """Send a file from disk, by the kernel where it can; `name` makes the browser save it under that name.
+
+    The path is the application's own choice: never build it from a parameter. Raises NotFound when it is no plain file.
+    """
+    try:
+        opened = path.open("rb")
+    except OSError as error:
+        raise NotFound("There is no such file.") from error
+    found = os.fstat(opened.fileno())
+    if not stat.S_ISREG(found.st_mode):
+        opened.close()
+        raise NotFound("There is no such file.")
+    guessed = content_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    response = Response(FileBody(opened, 0, found.st_size), content_type=guessed)
+    if name is not None:
+        response.add(
+            "Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+        )  # RFC 6266 section 4
+    return response

@@ -1,0 +1,248 @@
+"""Input, checked field by field. One rule: all errors are collected, then raised once.
+
+    def post_form(f: Fields) -> PostForm:
+        return PostForm(title=f.string("title", max=80), stars=f.integer("stars", min=1, max=5, default=None))
+
+    form = ctx.validate(post_form)          # or: f = ctx.fields(); title = f.string("title"); f.check()
+
+A field without a `default` is required; a blank text counts as absent, for that is what a form sends. A refused field
+stands in for itself with an empty value of its type until `check` raises.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from arlen_runtime.errors import FieldError, ValidationFailed
+from arlen_runtime.web import readers
+from arlen_runtime.web.readers import Refusal
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+REQUIRED: Any = object()
+"""The default of a field that must be there."""
+
+_Errors = list[FieldError]  # inside Fields `list` is the reader of lists
+
+
+class Source(Protocol):
+    """Where the values come from: a context's params, or anything like them."""
+
+    def get(self, name: str, /) -> Any:  # noqa: ANN401 - raw input
+        """Return the raw value, or None."""
+        ...
+
+    def all(self, name: str, /) -> list[Any]:
+        """Return every value of the name."""
+        ...
+
+    def source(self, name: str, /) -> str:
+        """Say where the value came from, or would have: "route", "body" or "query"."""
+        ...
+
+
+class Fields:
+    """A collector of fields and of what is wrong with them."""
+
+    def __init__(self, source: Source, prefix: str = "") -> None:
+        """Read from `source`; `prefix` stands before the names in errors (nested fields)."""
+        self._source = source
+        self._prefix = prefix
+        self.errors: _Errors = []
+
+    def string(
+        self,
+        name: str,
+        *,
+        min: int = 0,  # noqa: A002 - the word that everybody expects, as in HTML
+        max: int | None = None,  # noqa: A002 - likewise
+        pattern: str | None = None,
+        strip: bool = True,
+        default: D = REQUIRED,
+    ) -> str | D:
+        """Read a text of `min` to `max` characters that matches `pattern` as a whole; outer white space is dropped."""
+
+        def read(raw: object) -> str:
+            text = readers.string(raw)
+            text = text.strip() if strip else text
+            _check_size(len(text), min, max, "characters")
+            if pattern is not None and not re.fullmatch(pattern, text):
+                raise Refusal("invalid_format", "has the wrong format")
+            return text
+
+        return self._take(name, read, "", default)
+
+    def integer(
+        self,
+        name: str,
+        *,
+        min: int | None = None,  # noqa: A002 - as above
+        max: int | None = None,  # noqa: A002 - as above
+        default: D = REQUIRED,
+    ) -> int | D:
+        """Read an integer from `min` to `max`."""
+        return self._take(name, lambda raw: _within(readers.integer(raw), min, max), 0, default)
+
+    def decimal(
+        self,
+        name: str,
+        *,
+        min: Decimal | int | None = None,  # noqa: A002 - as above
+        max: Decimal | int | None = None,  # noqa: A002 - as above
+        places: int | None = None,
+        default: D = REQUIRED,
+    ) -> Decimal | D:
+        """Read a decimal number from `min` to `max` with at most `places` digits behind the point."""
+
+        def read(raw: object) -> Decimal:
+            value = readers.number(raw)
+            if places is not None and -int(value.as_tuple().exponent) > places:
+                raise Refusal("too_precise", f"must have at most {places} decimal places")
+            return _within(value, min, max)
+
+        return self._take(name, read, Decimal(0), default)
+
+    def boolean(self, name: str, *, default: D = False) -> bool | D:  # type: ignore[assignment] # False is the default D
+        """Read a boolean; one that is absent is false, for that is what an unticked box sends."""
+        return self._take(name, readers.boolean, False, default)
+
+    def date(
+        self,
+        name: str,
+        *,
+        min: dt.date | None = None,  # noqa: A002 - as above
+        max: dt.date | None = None,  # noqa: A002 - as above
+        default: D = REQUIRED,
+    ) -> dt.date | D:
+        """Read a date, YYYY-MM-DD."""
+        return self._take(name, lambda raw: _within(readers.date(raw), min, max), dt.date.min, default)
+
+    def datetime(self, name: str, *, zone: bool = False, default: D = REQUIRED) -> dt.datetime | D:
+        """Read a date and time; with `zone` its offset from UTC must be there."""
+
+        def read(raw: object) -> dt.datetime:
+            value = readers.datetime(raw)
+            if zone and value.tzinfo is None:
+                raise Refusal("missing_offset", "must say its offset from UTC, such as Z or +02:00")
+            return value
+
+        return self._take(name, read, dt.datetime.min, default)  # noqa: DTZ901 - a stand-in, never seen
+
+    def email(self, name: str, *, default: D = REQUIRED) -> str | D:
+        """Read an e-mail address."""
+        return self._take(name, readers.email, "", default)
+
+    def uuid(self, name: str, *, default: D = REQUIRED) -> UUID | D:
+        """Read a UUID."""
+        return self._take(name, readers.uuid, UUID(int=0), default)
+
+    def choice(self, name: str, choices: Sequence[T] | Mapping[str, T], *, default: D = REQUIRED) -> T | D:
+        """Read one of `choices`, by its text (`str(choice)`); of a mapping by its key."""
+        table = choices if isinstance(choices, Mapping) else {str(choice): choice for choice in choices}
+
+        def read(raw: object) -> T:
+            if isinstance(raw, (str, int)) and str(raw) in table:
+                return table[str(raw)]
+            raise Refusal("invalid_choice", f"must be one of {', '.join(table)}")
+
+        return self._take(name, read, next(iter(table.values())), default)
+
+    def list(self, name: str, read: Callable[[object], T], *, min: int = 0, max: int = 1000) -> Sequence[T]:  # noqa: A002 - as above
+        """Read `min` to `max` values of one name, each by a function of `readers`, such as `readers.integer`."""
+        raw = self._source.all(name)
+        values = []
+        try:
+            _check_size(len(raw), min, max, "values")
+        except Refusal as refusal:
+            self.refuse(name, refusal.code, refusal.message)
+        for index, each in enumerate(raw[:max]):
+            try:
+                values.append(read(each))
+            except Refusal as refusal:
+                self.refuse(f"{name}[{index}]", refusal.code, refusal.message)
+        return values
+
+    def nested(self, name: str, validator: Callable[[Fields], T], *, default: D = REQUIRED) -> T | D:
+        """Read an object inside the object (JSON) by a validator of its own; its errors are named `name.field`."""
+
+        def read(raw: object) -> T:
+            if not isinstance(raw, Mapping):
+                raise Refusal("invalid_object", "must be an object")
+            inner = Fields(_Members(raw, self._source.source(name)), f"{self._prefix}{name}.")
+            value = validator(inner)
+            self.errors.extend(inner.errors)
+            return value
+
+        return self._take(name, read, validator(Fields(_Members({}, ""))), default)
+
+    def refuse(self, name: str, code: str, message: str) -> None:
+        """Add an error of the application's own: `f.refuse("ends", "too_early", "must be after the start")`."""
+        source = self._source.source(name.partition("[")[0])
+        self.errors.append(FieldError(self._prefix + name, code, message, source))
+
+    def check(self) -> None:
+        """Raise ValidationFailed if anything was refused."""
+        if self.errors:
+            raise ValidationFailed(self.errors)
+
+    def _take(self, name: str, read: Callable[[object], T], empty: T, default: D) -> T | D:
+        """Read one field: its value, its default when it is absent, or an error and an empty value."""
+        raw = self._source.get(name)
+        if raw is None or (isinstance(raw, str) and not raw.strip()):
+            if default is not REQUIRED:
+                return default
+            self.refuse(name, "required", "is required")
+            return empty
+        try:
+            return read(raw)
+        except Refusal as refusal:
+            self.refuse(name, refusal.code, refusal.message)
+            return empty
+
+
+class _Members:
+    """The members of a JSON object as a source."""
+
+    def __init__(self, members: Mapping[str, Any], source: str) -> None:
+        """Take the object and where it came from."""
+        self._members = members
+        self._source = source
+
+    def get(self, name: str, /) -> Any:  # noqa: ANN401 - raw input
+        """Return the member, or None."""
+        return self._members.get(name)
+
+    def all(self, name: str, /) -> list[Any]:
+        """Return the member's items, or the member as the only one."""
+        value = self._members.get(name)
+        return value if isinstance(value, list) else [] if value is None else [value]
+
+    def source(self, name: str, /) -> str:  # noqa: ARG002 - all members come from one place
+        """Say where the object came from."""
+        return self._source
+
+
+Ordered = TypeVar("Ordered", int, Decimal, dt.date)
+
+
+def _within(value: Ordered, least: Any, most: Any) -> Ordered:  # noqa: ANN401 - of the value's own type, or an int
+    """Return the value if it lies between the bounds."""
+    if least is not None and value < least:
+        raise Refusal("too_small", f"must be at least {least}")
+    if most is not None and value > most:
+        raise Refusal("too_large", f"must be at most {most}")
+    return value
+
+
+def _check_size(count: int, least: int, most: int | None, unit: str) -> None:
+    """Refuse a text or a list of the wrong size."""
+    if count < least:
+        raise Refusal("too_short", f"must have at least {least} {unit}")
+    if most is not None and count > most:
+        raise Refusal("too_long", f"must have at most {most} {unit}")
