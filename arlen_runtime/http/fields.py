@@ -7,8 +7,8 @@ Names with an underscore never reach the application: `X_User` and `X-User` are 
 strips the one forgets the other. They are dropped; one that would be a framing or routing field is refused.
 
 Clients of one kind send the same lines again and again, so lines of fields that tell the program and not its user are
-remembered, ready parsed (docs/design/decisions/0001). The memory is bounded and holds no secrets: neither Cookie nor
-Authorization nor anything not listed here is in it.
+remembered, ready parsed (docs/design/decisions/0001-heads-are-parsed-in-python.md). The memory is bounded and holds no
+secrets: neither Cookie nor Authorization nor anything not listed here is in it.
 """
 
 from __future__ import annotations

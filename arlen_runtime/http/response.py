@@ -51,7 +51,7 @@ class Response:
         self.log: dict[str, object] | None = None
         self._fields: list[tuple[str, str]] = []
         if content_type is not None:
-            self._fields.append(("Content-Type", content_type))
+            self.add("Content-Type", content_type)
         for name, value in headers:
             self.add(name, value)
 

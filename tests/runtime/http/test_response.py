@@ -1,0 +1,45 @@
+"""A response: fields in their order, and nothing in them that could split the answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from arlen_runtime.http.response import Response
+
+
+def test_the_content_type_comes_first_and_the_rest_in_order() -> None:
+    response = Response(b"", 201, [("X-B", "2"), ("X-A", "1")], content_type="text/plain")
+    assert list(response.headers) == [("Content-Type", "text/plain"), ("X-B", "2"), ("X-A", "1")]
+
+
+def test_add_keeps_set_replaces_and_remove_drops_whatever_the_case() -> None:
+    response = Response()
+    response.add("Set-Cookie", "a=1")
+    response.add("set-cookie", "b=2")
+    assert len(response.headers) == 2
+    response.set("SET-COOKIE", "c=3")
+    assert list(response.headers) == [("SET-COOKIE", "c=3")]
+    assert response.get("Set-Cookie") == "c=3"
+    response.remove("set-cookie")
+    assert response.get("Set-Cookie", "none") == "none"
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: 1", "a\nb", "a\rb", "a\x00b", "a\x7fb", "a\x1bb", "\u20ac", "a\x85b\n"])
+def test_a_value_that_could_split_the_answer_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="X-A"):
+        Response(headers=[("X-A", value)])
+    with pytest.raises(ValueError, match="Content-Type"):
+        Response(content_type=value)
+    response = Response()
+    with pytest.raises(ValueError, match="X-A"):
+        response.set("X-A", value)
+
+
+@pytest.mark.parametrize("name", ["", "X A", "X:A", "X\r\nA", "X\u00e9", "X-A\n"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="header name"):
+        Response(headers=[(name, "1")])
+
+
+def test_tabs_and_latin_1_are_values() -> None:
+    assert Response(headers=[("X-A", "a\tb\u00e9")]).get("x-a") == "a\tb\u00e9"
