@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arlen_cli.errors import ToolError, WrongUse
+from arlen_cli.generators.journal import resources
 from arlen_cli.generators.plan import Project
 from arlen_runtime.config.load import load
 
-LISTED = ("db/migrations", ".arlen/runs")
+LISTED = ("db/migrations",)
 """The folders whose files generators look at."""
 
 
@@ -38,6 +39,7 @@ class Application(NamedTuple):
             package=self.package,
             files=frozenset(path.relative_to(self.root).as_posix() for path in files),
             now=now or datetime.now(UTC),
+            resources=resources(self.root),
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from arlen_cli.generators.layout import fitted
 from arlen_cli.generators.plan import Create
 
 SUFFIX = ".tmpl"
@@ -39,11 +40,14 @@ def folder(name: str) -> Path:
 def render(name: str, values: Mapping[str, object]) -> tuple[Create, ...]:
     """Render the tree of that name; the result is sorted by path. An undefined name raises jinja2's UndefinedError."""
     root = folder(name)
-    creates = [
-        Create(
-            _ENVIRONMENT.from_string(template.relative_to(root).as_posix().removesuffix(SUFFIX)).render(values),
-            _ENVIRONMENT.from_string(template.read_text("utf-8")).render(values),
-        )
-        for template in root.rglob(f"*{SUFFIX}")
-    ]
+    creates = (
+        _rendered(template, template.relative_to(root).as_posix(), values) for template in root.rglob(f"*{SUFFIX}")
+    )
     return tuple(sorted(creates, key=lambda create: create.path))
+
+
+def _rendered(template: Path, place: str, values: Mapping[str, object]) -> Create:
+    """Render one file and its path."""
+    path = _ENVIRONMENT.from_string(place.removesuffix(SUFFIX)).render(values)
+    content = _ENVIRONMENT.from_string(template.read_text("utf-8")).render(values)
+    return Create(path, fitted(content) if path.endswith(".py") else content)

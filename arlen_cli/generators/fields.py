@@ -11,40 +11,61 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from arlen_cli.errors import WrongUse
-from arlen_cli.generators.names import LONGEST, Names, snake_of
+from arlen_cli.generators.names import Names, snake_of
 
 
 class Kind(NamedTuple):
-    """One type of field. `imported` is the line that the annotation needs, `sample` is the text that a form would send."""
+    """One type of field.
+
+    `attributes` are those of its `<input>` (empty: a text area), `check` is the method of Fields that reads it and `bounds`
+    what it is told, `imported` the line that the annotation needs, `sample` the text that a form would send.
+    """
 
     sql: str
     python: str
-    widget: str
+    attributes: str
     check: str
+    bounds: str
     sample: str
     imported: str = ""
 
 
 KINDS: dict[str, Kind] = {
-    "string": Kind("text", "str", "text", "string", "Example"),
-    "text": Kind("text", "str", "textarea", "string", "A few words"),
-    "citext": Kind("citext", "str", "text", "string", "Example"),
-    "email": Kind("text", "str", "email", "email", "someone@example.com"),
-    "integer": Kind("bigint", "int", "number", "integer", "42"),
-    "decimal": Kind("numeric", "Decimal", "decimal", "decimal", "12.50", "from decimal import Decimal"),
-    "boolean": Kind("boolean", "bool", "checkbox", "boolean", "true"),
-    "date": Kind("date", "date", "date", "date", "2030-01-31", "from datetime import date"),
-    "datetime": Kind(
-        "timestamptz", "datetime", "datetime", "datetime", "2030-01-31T12:30:00+00:00", "from datetime import datetime"
+    "string": Kind("text", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
+    "text": Kind("text", "str", "", "string", "", "A few words"),
+    "citext": Kind("citext", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
+    "email": Kind("text", "str", 'type="email" maxlength="254"', "email", "", "someone@example.com"),
+    "integer": Kind("bigint", "int", 'type="number" step="1"', "integer", "", "42"),
+    "decimal": Kind(
+        "numeric", "Decimal", 'type="number" step="any"', "decimal", "", "12.50", "from decimal import Decimal"
     ),
-    "uuid": Kind("uuid", "UUID", "text", "uuid", "5f0c1e0a-6d3b-4a58-9d7e-0c6f5a1b2c3d", "from uuid import UUID"),
-    "references": Kind("bigint", "int", "number", "integer", "1"),
+    "boolean": Kind("boolean", "bool", 'type="checkbox" value="true"', "boolean", "", "true"),
+    "date": Kind("date", "dt.date", 'type="date"', "date", "", "2030-01-31", "import datetime as dt"),
+    "datetime": Kind(
+        "timestamptz",
+        "dt.datetime",
+        'type="text" placeholder="2030-01-31T18:30:00Z"',  # datetime-local would not say which zone it means
+        "datetime",
+        "zone=True",
+        "2030-01-31 18:30:00+00:00",
+        "import datetime as dt",
+    ),
+    "uuid": Kind(
+        "uuid", "UUID", 'type="text"', "uuid", "", "5f0c1e0a-6d3b-4a58-9d7e-0c6f5a1b2c3d", "from uuid import UUID"
+    ),
+    "references": Kind("bigint", "int", 'type="number" min="1" step="1"', "integer", "min=1", "1"),
 }
+
+LONGEST = 30
+"""Characters of a field's name: with its check it must fit on a line."""
 
 MODIFIERS = ("optional", "unique", "index")
 
-PRESENT = {"id", "created_at", "updated_at"}
-"""Columns that every resource has."""
+TAKEN = {
+    **dict.fromkeys(("id", "created_at", "updated_at"), "every resource has that column already"),
+    **dict.fromkeys(("bool", "dt", "int", "str"), "the generated class needs that name for a type"),
+}
+"""Names that no field can have, with the reason."""
 
 # pg_get_keywords(), category R and T: no column or table can bear these names without quotes. A test asks the server.
 SQL_WORDS = frozenset(
@@ -79,12 +100,41 @@ class Field(NamedTuple):
         return self.kind.python if self.required else f"{self.kind.python} | None"
 
     @property
+    def call(self) -> str:
+        """The call on Fields `f` that reads and checks what a form sends."""
+        default = "" if self.required else "default=None"
+        arguments = ", ".join(part for part in (f'"{self.name}"', self.kind.bounds, default) if part)
+        return f"f.{self.kind.check}({arguments})"
+
+    @property
+    def sample(self) -> str:
+        """The text that the tests send; nothing for a reference that may be left out, for there is no such row."""
+        return self.kind.sample if self.required or not self.table else ""
+
+    @property
+    def seen(self) -> str:
+        """The text that a page shows for the sample."""
+        return "yes" if self.is_boolean else self.sample
+
+    def shown(self, row: str) -> str:
+        """Return the expression that a page prints for this field of `row`."""
+        value = f"{row}.{self.name}"
+        if self.is_boolean:
+            return f'"yes" if {value} else "no"'
+        return value if self.required else f'"" if {value} is none else {value}'
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether it is a box to tick, which sends nothing when it is not ticked."""
+        return self.kind.python == "bool"
+
+    @property
     def sql(self) -> str:
         """The column's definition after its name."""
         parts = [
             self.kind.sql,
             "NOT NULL" if self.required else "",
-            "DEFAULT false" if self.kind.python == "bool" and self.required else "",
+            "DEFAULT false" if self.is_boolean and self.required else "",
             "UNIQUE" if self.unique else "",
             f"REFERENCES {self.table} (id)" if self.table else "",
         ]
@@ -122,8 +172,8 @@ def _parse(text: str) -> Field:
     name = snake_of(match["name"], LONGEST)
     refers = match["kind"] == "references"
     column = f"{name}_id" if refers else name
-    if column in PRESENT:
-        raise WrongUse(f"{text!r}: every resource has {column} already")
+    if column in TAKEN:
+        raise WrongUse(f"{text!r}: {TAKEN[column]}")
     refuse_sql_word(column)
     return Field(
         name=column,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 
+from arlen_cli.generators.layout import fitted
 from arlen_cli.generators.plan import Import, Inject
 
 FUNCTION = "routes"
@@ -83,7 +84,7 @@ def _spliced(
     if not lines[last - 1].endswith(("\n", "\r")):
         lines[last - 1] += ending
     indent = lines[function.body[0].lineno - 1][: function.body[0].col_offset]
-    block = [f"{indent}{statement}{ending}" for statement in statements]
+    block = [fitted(f"{indent}{statement}\n").replace("\n", ending) for statement in statements]
     lines[last:last] = [ending, *block] if len(block) > 1 else block
     for line in sorted(imports, reverse=True):
         position = _import_position(tree, line)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from arlen_cli.generators.migration import STAMP
+from arlen_cli.generators.names import Names
 from arlen_cli.generators.plan import WRITES, Plan, Step
 
 FOLDER = ".arlen/runs"
@@ -33,3 +35,15 @@ def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Ste
     }
     name = f"{now.strftime(STAMP)}-{plan.generator}-{plan.arguments[0]}.json"
     return Step("create", f"{FOLDER}/{name}", None, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def resources(root: Path) -> Mapping[str, tuple[str, ...]]:
+    """Read the journal: table to the fields of the resource that was generated for it, the latest one."""
+    found: dict[str, tuple[str, ...]] = {}
+    for path in sorted((root / FOLDER).glob("*-resource-*.json")):
+        try:
+            name, *fields = json.loads(path.read_text("utf-8"))["arguments"]
+        except (ValueError, KeyError, TypeError):
+            continue  # no entry of ours, or one that was merged badly: it only spares the user a line
+        found[Names.of(name).plural] = tuple(fields)
+    return found

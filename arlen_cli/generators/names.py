@@ -105,6 +105,11 @@ class Names:
         return self.singular.replace("_", " ")
 
     @property
+    def one(self) -> str:
+        """The singular with its article: a blog post, an event."""
+        return f"{'an' if self.singular[0] in 'aeio' else 'a'} {self.human}"
+
+    @property
     def human_plural(self) -> str:
         """The plural as words: blog posts."""
         return self.plural.replace("_", " ")

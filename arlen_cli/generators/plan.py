@@ -6,8 +6,8 @@ What the plan means for the tree that is there, in steps, is `survey`'s question
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -61,11 +61,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What generators may know of the application: its package, the files it has, and what time it is (UTC)."""
+    """What generators may know of the application.
+
+    Its package, the files that it has, what time it is (UTC), and by table the fields of the resources it was given.
+    """
 
     package: str
     files: Collection[str]
     now: datetime
+    resources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Status = Literal["create", "identical", "inject", "replace", "conflict", "skip", "manual", "note"]

@@ -12,6 +12,7 @@ from arlen_cli.generators import blueprint
 from arlen_cli.generators.fields import parse_fields, refuse_sql_word
 from arlen_cli.generators.migration import stamp_for
 from arlen_cli.generators.names import Names, refuse_taken
+from arlen_cli.generators.parents import notes, parents_of
 from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
 
 # method, path below the collection, action. New stands before {id}, as it is read; the router would find it anyway.
@@ -26,6 +27,10 @@ ROUTES = (
 )
 
 
+TAKEN = frozenset({"context", "ctx", "decimal", "f", "form", "invalid", "new_id", "not_found", "response"})
+"""Singulars that the generated controller needs for something else."""
+
+
 def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> Plan:
     """Plan a resource; its names are taken from `given` in singular or plural, its table and address are the plural."""
     if not given_fields:
@@ -33,12 +38,20 @@ def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> 
     names = Names.of(given)
     refuse_taken(names.plural)
     refuse_sql_word(names.plural)
+    if names.singular in TAKEN:
+        raise WrongUse(f"{names.singular!r} is a name that the generated controller needs for something else")
     fields = parse_fields(given_fields)
+    parents = parents_of(names.plural, fields, project.resources)
     values = {
         "package": project.package,
         "names": names,
         "fields": fields,
-        "imports": sorted({field.kind.imported for field in fields if field.kind.imported}),
+        "imports": sorted({field.kind.imported for field in fields} - {""}),
+        "columns": ", ".join(field.name for field in fields),
+        "parents": parents,
+        "text": next((field for field in fields if field.kind.check == "string"), None),
+        "demanded": next((field for field in fields if field.required and not field.is_boolean), None),
+        "placeholders": ", ".join(f"${number}" for number, _ in enumerate(fields, 1)),
         "stamp": stamp_for(project, f"create_{names.plural}"),
     }
     routes = Inject(
@@ -49,5 +62,5 @@ def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> 
             for method, below, action in ROUTES
         ),
     )
-    note = Note("run `arlen migrate`, then `arlen serve`")
-    return Plan("resource", (given, *given_fields), (*blueprint.render("resource", values), routes, note))
+    told = [*notes(parents, f"tests/test_{names.plural}.py"), Note("run `arlen migrate`, then `arlen serve`")]
+    return Plan("resource", (given, *given_fields), (*blueprint.render("resource", values), routes, *told))

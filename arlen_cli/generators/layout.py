@@ -1,0 +1,47 @@
+"""Long lines of generated Python. One rule: a call that does not fit is broken as `ruff format` would break it.
+
+Blueprints are written for names of a usual length. With longer ones a call may pass the end of the line; so that the
+project's own check stays green, its arguments move to a line of their own, or to one line each.
+"""
+
+from __future__ import annotations
+
+import ast
+
+WIDTH = 120
+"""Characters of a line, as in the generated pyproject.toml."""
+
+_STEP = "    "
+
+
+def fitted(source: str) -> str:
+    """Return the source with every over-long statement that is one call broken; all else stays."""
+    lines = source.splitlines(keepends=True)
+    return "".join(line if len(line.rstrip("\n")) <= WIDTH else _broken(line) for line in lines)
+
+
+def _broken(line: str) -> str:
+    """Break one line; one that is no statement, or no call, is returned as it is."""
+    text = line.strip()
+    indent = line[: len(line) - len(line.lstrip())]
+    call = _call(text)
+    if call is None:
+        return line
+    start = (call.func.end_col_offset or 0) + 1
+    end = (call.end_col_offset or 0) - 1
+    parts: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
+    arguments = [text[part.col_offset : part.end_col_offset] for part in parts]
+    inner = f"{indent}{_STEP}{', '.join(arguments)}"
+    if len(inner) > WIDTH:
+        inner = "\n".join(f"{indent}{_STEP}{argument}," for argument in arguments)
+    return f"{indent}{text[:start]}\n{inner}\n{indent}{text[end:]}\n"
+
+
+def _call(text: str) -> ast.Call | None:
+    """Return the call that the statement is, returns or assigns."""
+    try:
+        statement = ast.parse(text).body[0]
+    except SyntaxError:
+        return None
+    value = getattr(statement, "value", None)
+    return value if isinstance(value, ast.Call) else None

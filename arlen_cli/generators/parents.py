@@ -1,0 +1,62 @@
+"""Rows that a resource's tests need first: what its references point to. One rule: each parent is the row with the id 1.
+
+Which columns a parent needs is known when its own resource was generated too. Of a table that somebody wrote by hand only
+the id is known: then the user is told where to add the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.fields import Field, parse_fields
+from arlen_cli.generators.plan import Note
+
+
+class Parent(NamedTuple):
+    """One row to insert before a test: its table, columns and values as SQL; whether its columns are `known`."""
+
+    table: str
+    columns: str
+    values: str
+    known: bool
+
+
+def parents_of(table: str, fields: Sequence[Field], resources: Mapping[str, tuple[str, ...]]) -> list[Parent]:
+    """Return the rows that a row of `table` needs, in the order in which they can be inserted.
+
+    Raises WrongUse for a table that needs itself: its first row could never be there.
+    """
+    found: dict[str, Parent] = {}
+    _collect(fields, resources, found, (table,))
+    return list(found.values())
+
+
+def notes(parents: Sequence[Parent], test: str) -> list[Note]:
+    """Say of which parents only the id is known."""
+    return [
+        Note(f"{test} inserts into {parent.table}, which is not from a generator: add the columns it needs")
+        for parent in parents
+        if not parent.known
+    ]
+
+
+def _collect(
+    fields: Sequence[Field], resources: Mapping[str, tuple[str, ...]], found: dict[str, Parent], path: tuple[str, ...]
+) -> None:
+    """Add the parents of these fields, and before each one its own."""
+    for field in fields:
+        if not field.table or not field.required or field.table in found:
+            continue
+        if field.table in path:
+            raise WrongUse(f"{field.name} must be optional: no first row of {field.table} could be made otherwise")
+        own = parse_fields(resources.get(field.table, ()))
+        _collect(own, resources, found, (*path, field.table))
+        needed = [each for each in own if each.required]
+        found[field.table] = Parent(
+            table=field.table,
+            columns=", ".join(["id", *(each.name for each in needed)]),
+            values=", ".join(["1", *(f"'{each.sample}'" for each in needed)]),
+            known=field.table in resources,
+        )
