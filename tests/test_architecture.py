@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from arlen_cli import LAZY
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("arlen_runtime", "arlen_cli")
 
@@ -57,13 +59,6 @@ ONE_ROOM = {
     "pytest": {"testing"},
 }
 """What comes from outside, and who in the runtime may know it: to replace one is to rewrite one room."""
-
-LATE_IMPORTS = {
-    "arlen_cli/__main__.py": "propane and version start without typer, which may not even be installed",
-    "arlen_cli/commands/generate.py": "the help of every command starts without the template engine",
-    "arlen_cli/commands/new.py": "copier takes longer to load than most commands to run",
-}
-"""Files of arlen_cli that import inside functions, each with the reason; the runtime never does."""
 
 NO_TEST_OF_THEIR_OWN = {"__init__"}
 """Files without code of their own: docstrings and public names."""
@@ -171,11 +166,10 @@ def test_no_module_imports_itself_on_a_detour() -> None:
 def test_imports_stand_at_the_top(source: Source) -> None:
     functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     late = {name for function in functions for name in imported(function)}
-    assert late == set() or str(source) in LATE_IMPORTS
-
-
-def test_every_reason_for_late_imports_is_still_needed() -> None:
-    assert set(LATE_IMPORTS) <= {str(source) for source in SOURCES}
+    allowed = {f"arlen_cli/{path}": modules for path, modules in LAZY.items()}
+    assert late == allowed.get(str(source), set()), (
+        "imports stand at the top, but for those that arlen_cli.LAZY explains"
+    )
 
 
 @each_source

@@ -1,0 +1,99 @@
+"""The error tree: every error knows its status and its code, and the drawing is the tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+from arlen_runtime import errors
+from arlen_runtime.errors import (
+    REFUSALS,
+    ArlenError,
+    BadRequest,
+    FieldError,
+    HTTPError,
+    InvalidBody,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    ValidationFailed,
+)
+
+
+def tree(kind: type[ArlenError]) -> Iterator[type[ArlenError]]:
+    """Yield the class and all below it that this file defines."""
+    yield kind
+    for below in kind.__subclasses__():
+        if below.__module__ == errors.__name__:
+            yield from tree(below)
+
+
+KINDS = list(tree(ArlenError))
+REFUSING = [kind for kind in KINDS if issubclass(kind, HTTPError)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_error_has_a_known_status_a_code_and_a_title(kind: type[ArlenError]) -> None:
+    assert 400 <= HTTPStatus(kind.status) < 600
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
+    assert kind.title
+    assert kind.title[0].isupper()
+
+
+def test_the_drawing_shows_every_error_that_is_raised_with_its_status_and_code() -> None:
+    drawn = {
+        match[1]: (int(match[2]), match[3])
+        for match in re.finditer(r"[├└]── (\w+) +(\d{3}) (\w+)", errors.__doc__ or "")
+    }
+    with_a_face = {kind.__name__: (kind.status, kind.code) for kind in REFUSING if kind.status != ArlenError.status}
+    assert drawn == {name: face for name, face in with_a_face.items() if name != "RetryLater"}
+
+
+def test_codes_tell_errors_apart() -> None:
+    codes = [kind.code for kind in REFUSING if kind.status != ArlenError.status]
+    assert len(codes) == len(set(codes))
+
+
+def test_an_error_keeps_its_sentence_headers_and_field_errors() -> None:
+    problem = FieldError("age", "invalid_integer", "must be an integer")
+    error = BadRequest("Not so.", headers=[("X-Why", "because")], errors=[problem])
+    assert (str(error), error.detail, error.headers, error.errors) == (
+        "Not so.",
+        "Not so.",
+        (("X-Why", "because"),),
+        (problem,),
+    )
+    assert problem.source == "body"
+
+
+def test_an_invalid_body_is_a_bad_request() -> None:
+    assert issubclass(InvalidBody, BadRequest)
+    assert InvalidBody.status == 400
+
+
+def test_a_wrong_method_names_those_that_are_answered() -> None:
+    error = MethodNotAllowed(["GET", "HEAD"])
+    assert error.headers == (("Allow", "GET, HEAD"),)
+    assert "GET, HEAD" in error.detail
+
+
+@pytest.mark.parametrize(("count", "sentence"), [(1, "1 field is invalid"), (2, "2 fields are invalid")])
+def test_a_failed_validation_counts_its_fields(count: int, sentence: str) -> None:
+    error = ValidationFailed([FieldError("a", "missing", "is missing")] * count)
+    assert error.detail == sentence
+    assert len(error.errors) == count
+
+
+@pytest.mark.parametrize("kind", [TooManyRequests, ServiceUnavailable])
+def test_those_who_may_try_again_are_told_when(kind: type[TooManyRequests | ServiceUnavailable]) -> None:
+    assert kind("Later.", retry_after=7).headers == (("Retry-After", "7"),)
+
+
+def test_a_status_finds_its_error_unless_more_than_a_sentence_is_needed() -> None:
+    assert REFUSALS[404] is NotFound
+    assert set(REFUSALS) & {405, 422} == set()
+    assert all(kind("x").status == status for status, kind in REFUSALS.items())

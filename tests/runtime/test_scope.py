@@ -1,0 +1,35 @@
+"""The scope: what a request carries stays with its Context, on whatever thread."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+
+from arlen_runtime import scope
+from arlen_runtime.scope import Statement
+
+
+def test_outside_a_request_nothing_is_carried() -> None:
+    assert scope.deadline.get() is None
+    assert scope.request_id.get() == ""
+    assert scope.transaction.get() is None
+    assert scope.statements.get() is None
+    scope.about_to_wait.get()()
+
+
+def test_what_a_request_sets_follows_it_to_another_thread_and_stays_out_of_others() -> None:
+    request = contextvars.Context()
+    request.run(scope.request_id.set, "r-1")
+    request.run(scope.statements.set, [Statement("SELECT 1", 0.001, 1, "app.py:3")])
+    seen: list[object] = []
+
+    def step() -> None:
+        log = scope.statements.get()
+        seen.extend([scope.request_id.get(), log[0].sql if log else None])
+
+    thread = threading.Thread(target=request.run, args=(step,))
+    thread.start()
+    thread.join()
+    assert seen == ["r-1", "SELECT 1"]
+    assert scope.request_id.get() == ""
+    assert scope.statements.get() is None
