@@ -54,7 +54,7 @@ def _open_or_explain(config: Config, log: Log, broken: str) -> Door:
         return BrokenApp(BootError(broken), config)
     try:
         return open_door(config)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: all are shown, none ends the server
         if isinstance(error, ArlenError):
             log.error("boot_failed", reason=error.detail)
         else:

@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None, *, development: bool = False) -
 
 
 def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> int:
+    launch = launch._replace(root=Path(_configured_folder(launch.root)))
     config = _load(launch, environ, development=development)
     if launch.print_config:
         return 0
@@ -46,7 +47,7 @@ def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> in
     with PidFile(config.root / accessories.pid_file if accessories.pid_file else None):
         listeners = [] if launch.check else bind(config.server.host, config.server.port, accessories.listen_backlog)
         supervisor = Supervisor(
-            Invocation(_configured_folder(launch.root), config.environment, launch.flags, development),
+            Invocation(str(launch.root), config.environment, launch.flags, development),
             config,
             log,
             listeners,

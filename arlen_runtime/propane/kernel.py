@@ -12,4 +12,5 @@ def become_subreaper() -> bool:
     """Have orphaned grandchildren handed to this process: a dead generation's workers stay ours. Linux only."""
     if sys.platform != "linux":
         return False
-    return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    status: int = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return status == 0

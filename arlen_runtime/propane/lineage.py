@@ -28,6 +28,7 @@ class WorkerRecord:
     asked_at: float
     pid: int = 0
     ready_at: float = 0.0
+    aborted_at: float = 0.0
     told: str = ""
     """The last signal that the supervisor sent it, or nothing."""
 

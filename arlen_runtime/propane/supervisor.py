@@ -19,18 +19,16 @@ from arlen_runtime.errors import ArlenError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import lineage
 from arlen_runtime.propane.kernel import become_subreaper
-from arlen_runtime.propane.lineage import Lineage, WorkerRecord, tell
+from arlen_runtime.propane.lineage import Lineage, WorkerRecord
 from arlen_runtime.propane.listener import address_of
 from arlen_runtime.propane.messages import Message, hear, open_pair, say
 from arlen_runtime.propane.orders import Invocation, Orders
-from arlen_runtime.propane.respawn import Respawn
-from arlen_runtime.propane.scoreboard import Cell, Scoreboard, State
+from arlen_runtime.propane.scoreboard import Scoreboard
 from arlen_runtime.propane.signals import SignalQueue
+from arlen_runtime.propane.workforce import Workforce
 
 LOOK_SECONDS = 1.0
 """How often workers are looked after when nothing else happens."""
-KILL_SECONDS = 1.0
-"""How long after the end of the grace, or after SIGABRT, a process is killed."""
 
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _WANTED = (
@@ -76,7 +74,8 @@ class Supervisor:
         self._poll = select.poll()
         self._heard: deque[tuple[Lineage, Message]] = deque()
         self._watch_fd = -1
-        self._respawn = Respawn(config.propane_accessories.respawn_delay_ms / 1000)
+        self._workforce = Workforce(config.propane_accessories, self._scoreboard, log)
+        self._exit_status = 0
         self.check = False
         self.respawn = True
 
@@ -114,9 +113,9 @@ class Supervisor:
                 self._reload_due = "files_changed"
 
     def _hear(self) -> None:
-        for each in self._lineages:
+        for each in list(self._lineages):
             try:
-                while (message := hear(each.control)) is not None:
+                while each in self._lineages and (message := hear(each.control)) is not None:
                     _MESSAGES[message["kind"]](self, each, message)
             except EOFError:
                 continue  # all its processes have ended; they are reaped next
@@ -128,35 +127,25 @@ class Supervisor:
             self._finish(0)
             return
         for number in range(each.wanted):
-            self._ask(each, number, "start" if each.number == 1 else "reload")
+            self._workforce.ask(each, number, "start" if each.number == 1 else "reload")
 
     def _on_failed(self, each: Lineage, message: Message) -> None:
         if message["number"] is None or not each.ready_at:
             each.failure = str(message["reason"])
 
     def _on_forked(self, each: Lineage, message: Message) -> None:
-        worker = each.workers.get(int(message["number"]))
-        if worker is None:
-            return
-        worker.pid = int(message["pid"])
-        self._log.info(
-            "worker_started", worker=worker.number, pid=worker.pid, generation=each.number, reason=worker.reason
-        )
-        if each.leaving_at:  # asked for before the generation was told to go
-            tell(worker, signal.SIGTERM)
+        self._workforce.forked(each, message)
 
     def _on_ready(self, each: Lineage, message: Message) -> None:
-        worker = each.worker_of(int(message["pid"]))
-        if worker is None:  # it was faster than its generation's word
-            worker = each.workers[int(message["number"])]
-            worker.pid = int(message["pid"])
-        worker.ready_at = time.monotonic()
+        self._workforce.ready(each, message)
         if each.all_ready and not each.ready_at:
             each.ready_at = time.monotonic()
             self._on_generation_ready(each)
 
     def _on_exited(self, each: Lineage, message: Message) -> None:
-        self._worker_ended(each, int(message["pid"]), int(message["status"]))
+        worker = each.worker_of(int(message["pid"]))
+        if worker is not None:
+            self._worker_ended(each, worker, int(message["status"]))
 
     # --- generations
 
@@ -182,7 +171,6 @@ class Supervisor:
     def _on_generation_ready(self, each: Lineage) -> None:
         """Let the new generation take the place of the old one."""
         old, self._current, self._coming = self._current, each, None
-        self._respawn.begun()
         self._log.info("generation_ready", generation=each.number, workers=len(each.workers))
         if old is None:
             for listener in self._listeners:
@@ -208,6 +196,7 @@ class Supervisor:
         if config.propane_accessories.worker_count != self._config.propane_accessories.worker_count:
             self._wanted = config.propane_accessories.worker_count
         self._config = config
+        self._workforce.accessories = config.propane_accessories
         if self._invocation.development and self._current is not None:
             self._current.tell(signal.SIGUSR2)  # no request may meet old code
         self._start_generation(reason)
@@ -236,53 +225,21 @@ class Supervisor:
         else:
             self._log.error("reload_failed", generation=each.number, reason=reason, action="old_generation_serves_on")
 
-    # --- workers
-
-    def _ask(self, each: Lineage, number: int, reason: str) -> None:
-        row = self._scoreboard.free_row()
-        self._scoreboard.rows[row][Cell.STATE] = State.STARTING
-        each.ask(number, row, reason)
-
-    def _worker_ended(self, each: Lineage, pid: int, status: int) -> None:
-        worker = each.worker_of(pid)
-        if worker is None:
-            return
-        del each.workers[worker.number]
-        self._scoreboard.rows[worker.row].clear()
-        reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
-        action = self._after(each, worker, status, reason)
-        self._log.info(
-            "worker_exited",
-            worker=worker.number,
-            pid=pid,
-            generation=each.number,
-            reason=reason,
-            action=action,
-        )
-        if each.leaving_at and not each.workers:
+    def _worker_ended(self, each: Lineage, worker: WorkerRecord, status: int) -> None:
+        """Deal with a worker's end: part of a boot, of a leave-taking, or a crash."""
+        leaving = bool(each.leaving_at or self._stopping_at)
+        failed = each is self._coming and not worker.ready_at
+        wanted = self.respawn and not leaving and not failed and worker.number < each.wanted
+        self._workforce.ended(each, worker, status, wanted=wanted)
+        if failed:
+            self._boot_failed(each, each.failure or f"worker {worker.number} ended before it was ready")
+        elif not leaving and not self.respawn:
+            self._exit_status = 1 if status else 0
+            self._stop(signal.SIGTERM)
+        elif each.leaving_at and not each.workers:
             self._log.info("generation_ended", generation=each.number)
             say(each.control, "end")
             self._forget_ended()
-
-    def _after(self, each: Lineage, worker: WorkerRecord, status: int, reason: str) -> str:
-        """Decide what follows a worker's end; return the action's name."""
-        if each.leaving_at or self._stopping_at:
-            if status and worker.told != "SIGKILL" and self._stopping_at:
-                self._respawn.unclean = True
-            return "none"
-        if not self.respawn:
-            self._stop(signal.SIGTERM, status=1 if status else 0)
-            return "stop"
-        if each is self._coming and not worker.ready_at:
-            self._boot_failed(each, each.failure or f"worker {worker.number} ended ({reason}) before it was ready")
-            return "give_up"
-        if worker.number >= self._wanted:
-            return "none"
-        delay = self._respawn.delay_after(each, worker, status)
-        each.due[worker.number] = (time.monotonic() + delay, f"respawn_after_{reason}")
-        if delay:
-            self._log.warning("worker_crash_loop", worker=worker.number, reason=reason, delay_seconds=round(delay, 3))
-        return "respawn"
 
     # --- heed
 
@@ -297,7 +254,9 @@ class Supervisor:
             elif each is signal.SIGUSR1:
                 self._reopen()
             elif each in (signal.SIGTTIN, signal.SIGTTOU):
-                self._resize(self._wanted + (1 if each is signal.SIGTTIN else -1))
+                self._wanted = max(self._wanted + (1 if each is signal.SIGTTIN else -1), 1)
+                if self._current is not None:
+                    self._workforce.resize(self._current, self._wanted)
 
     def _reopen(self) -> None:
         self._log.reopen()
@@ -307,26 +266,12 @@ class Supervisor:
                 if worker.pid:
                     os.kill(worker.pid, signal.SIGUSR1)
 
-    def _resize(self, wanted: int) -> None:
-        """Have one worker more or fewer; never none."""
-        current = self._current
-        if current is None or wanted < 1:
-            return
-        self._wanted = current.wanted = wanted
-        self._log.info("workers_wanted", count=wanted)
-        for number in range(wanted):
-            if number not in current.workers:
-                self._ask(current, number, "signal_ttin")
-        for number, worker in current.workers.items():
-            if number >= wanted:
-                tell(worker, signal.SIGTERM)
-
-    def _stop(self, how: signal.Signals, status: int | None = None) -> None:
+    def _stop(self, how: signal.Signals) -> None:
         """Stop: gracefully by SIGTERM, at once by SIGQUIT."""
         if not self._stopping_at:
             self._log.info("manager_stopping", signal=how.name)
             self._stopping_at = time.monotonic()
-            self._respawn.status = status
+            self._coming = None
         for each in self._lineages:
             if not each.booted and not each.ended:
                 os.kill(each.pid, signal.SIGKILL)
@@ -350,8 +295,8 @@ class Supervisor:
             if each.pid == pid:
                 self._hear()  # its last words come before its end
                 self._generation_ended(each, status)
-            elif each.worker_of(pid) is not None:
-                self._worker_ended(each, pid, status)
+            elif (worker := each.worker_of(pid)) is not None:
+                self._worker_ended(each, worker, status)
 
     def _forget_ended(self) -> None:
         for each in [each for each in self._lineages if each.ended and not each.workers]:
@@ -363,47 +308,15 @@ class Supervisor:
 
     def _look_after(self, now: float) -> None:
         for each in list(self._lineages):
-            self._respawn_due(each, now)
-            self._replace_silent(each, now)
-            if each.leaving_at and now > each.leaving_at + self._grace + KILL_SECONDS:
-                self._kill(each)
+            self._workforce.look_after(each, now)
         coming = self._coming
         if coming is not None and now > coming.started_at + self._config.propane_accessories.boot_timeout_seconds:
             self._boot_failed(coming, "it was not ready within boot_timeout_seconds")
         if self._stopping_at and not self._lineages:
-            self._finish(self._respawn.exit_status())
+            self._finish(1 if self._workforce.unclean else self._exit_status)
         elif self._reload_due and self._coming is None and len(self._lineages) <= 1 and not self._stopping_at:
             reason, self._reload_due = self._reload_due, ""
             self._reload(reason)
-
-    @property
-    def _grace(self) -> float:
-        return self._config.propane_accessories.graceful_shutdown_seconds
-
-    def _respawn_due(self, each: Lineage, now: float) -> None:
-        for number, (when, reason) in list(each.due.items()):
-            if when <= now and not each.ended:
-                del each.due[number]
-                self._ask(each, number, reason)
-
-    def _replace_silent(self, each: Lineage, now: float) -> None:
-        seconds = self._config.propane_accessories.worker_timeout_seconds
-        for worker in each.silent(self._scoreboard.rows, Cell.TICK, seconds):
-            if worker.told == "SIGABRT" and now > worker.ready_at + KILL_SECONDS:
-                tell(worker, signal.SIGKILL)
-            elif worker.told != "SIGKILL":
-                self._log.error("worker_silent", worker=worker.number, pid=worker.pid, seconds=seconds)
-                worker.ready_at = now
-                tell(worker, signal.SIGABRT)  # faulthandler prints its stacks
-
-    def _kill(self, each: Lineage) -> None:
-        for worker in each.workers.values():
-            if worker.told != "SIGKILL":
-                self._log.error("grace_exceeded", worker=worker.number, pid=worker.pid, action="kill")
-                self._respawn.unclean = True
-                tell(worker, signal.SIGKILL)
-        if not each.workers and not each.ended:
-            os.kill(each.pid, signal.SIGKILL)
 
     def _finish(self, status: int) -> None:
         """End the command; nothing that was started outlives it."""

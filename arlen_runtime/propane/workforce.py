@@ -1,0 +1,125 @@
+"""The workers of all generations. One rule: for each worker that ends there is one decision, written down with its reason.
+
+Asks generations to fork, files what became of it, replaces who crashed or hangs, cuts off who exceeds the grace.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from arlen_runtime.config.sections import PropaneSection
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.lineage import Lineage, WorkerRecord, tell
+from arlen_runtime.propane.messages import Message
+from arlen_runtime.propane.respawn import delay_after
+from arlen_runtime.propane.scoreboard import Cell, Scoreboard, State
+
+KILL_SECONDS = 1.0
+"""How long after the end of the grace, or after SIGABRT, a worker is killed."""
+
+
+class Workforce:
+    """What the supervisor does about workers."""
+
+    def __init__(self, accessories: PropaneSection, scoreboard: Scoreboard, log: Log) -> None:
+        """Take the settings, which a reload replaces, and where rows are handed out."""
+        self.accessories = accessories
+        self._scoreboard = scoreboard
+        self._log = log
+        self.unclean = False
+        """Whether something was cut off by the end of the grace."""
+
+    # --- what a generation and its workers say
+
+    def ask(self, each: Lineage, number: int, reason: str) -> None:
+        """Have a worker forked, in a row of its own."""
+        row = self._scoreboard.free_row()
+        self._scoreboard.rows[row][Cell.STATE] = State.STARTING
+        each.ask(number, row, reason)
+
+    def forked(self, each: Lineage, message: Message) -> None:
+        """File a worker's process id."""
+        worker = each.workers.get(int(message["number"]))
+        if worker is None:
+            return
+        worker.pid = int(message["pid"])
+        self._log.info(
+            "worker_started", worker=worker.number, pid=worker.pid, generation=each.number, reason=worker.reason
+        )
+        if each.leaving_at:  # asked for before the generation was told to go
+            tell(worker, signal.SIGTERM)
+
+    def ready(self, each: Lineage, message: Message) -> None:
+        """File that a worker serves."""
+        worker = each.workers.get(int(message["number"]))
+        if worker is not None:
+            worker.pid = int(message["pid"])  # it may be faster than its generation's word
+            worker.ready_at = time.monotonic()
+
+    def ended(self, each: Lineage, worker: WorkerRecord, status: int, *, wanted: bool) -> None:
+        """File a worker's end, and have it replaced where it is still wanted."""
+        del each.workers[worker.number]
+        self._scoreboard.rows[worker.row].clear()
+        reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
+        if each.leaving_at and status and worker.told not in {"SIGKILL", "SIGQUIT"}:
+            self.unclean = True
+        if wanted:
+            self._plan_respawn(each, worker, status, reason)
+        self._log.info(
+            "worker_exited",
+            worker=worker.number,
+            pid=worker.pid,
+            generation=each.number,
+            reason=reason,
+            action="respawn" if wanted else "none",
+        )
+
+    def _plan_respawn(self, each: Lineage, worker: WorkerRecord, status: int, reason: str) -> None:
+        delay = delay_after(each, worker, status, self.accessories.respawn_delay_ms / 1000)
+        each.due[worker.number] = (time.monotonic() + delay, f"respawn_after_{reason}")
+        if delay:
+            self._log.warning("worker_crash_loop", worker=worker.number, reason=reason, delay_seconds=round(delay, 3))
+
+    # --- what is due
+
+    def look_after(self, each: Lineage, now: float) -> None:
+        """Start who is due, replace who hangs, cut off who exceeds the grace."""
+        for number, (when, reason) in list(each.due.items()):
+            if when <= now and not each.ended:
+                del each.due[number]
+                self.ask(each, number, reason)
+        seconds = self.accessories.worker_timeout_seconds
+        for worker in each.silent(self._scoreboard.rows, Cell.TICK, seconds):
+            self._end_silent(worker, seconds, now)
+        if each.leaving_at and now > each.leaving_at + self.accessories.graceful_shutdown_seconds + KILL_SECONDS:
+            self._cut_off(each)
+
+    def _end_silent(self, worker: WorkerRecord, seconds: float, now: float) -> None:
+        """Have a worker that hangs print its stacks (faulthandler does on SIGABRT), then end it."""
+        if not worker.aborted_at:
+            worker.aborted_at = now
+            self._log.error("worker_silent", worker=worker.number, pid=worker.pid, seconds=seconds, action="abort")
+            tell(worker, signal.SIGABRT)
+        elif now > worker.aborted_at + KILL_SECONDS:
+            tell(worker, signal.SIGKILL)
+
+    def _cut_off(self, each: Lineage) -> None:
+        for worker in each.workers.values():
+            if worker.told != "SIGKILL":
+                self._log.error("grace_exceeded", worker=worker.number, pid=worker.pid, action="kill")
+                self.unclean = True
+                tell(worker, signal.SIGKILL)
+
+    # --- how many
+
+    def resize(self, each: Lineage, wanted: int) -> None:
+        """Have more or fewer workers."""
+        each.wanted = wanted
+        self._log.info("workers_wanted", count=wanted)
+        for number in range(wanted):
+            if number not in each.workers and number not in each.due:
+                self.ask(each, number, "resize")
+        for number, worker in each.workers.items():
+            if number >= wanted:
+                tell(worker, signal.SIGTERM)

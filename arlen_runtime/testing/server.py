@@ -1,0 +1,151 @@
+"""A real propane on a free port, for tests. One rule: nothing is slept for; what is waited for is an event in its log.
+
+with RunningServer(folder, "app:create", "--workers", "2") as server:
+httpx.get(server.url)
+server.send(signal.SIGHUP)
+server.wait_for("generation_ready", generation=2)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+PATIENCE_SECONDS = 30.0
+
+Event = dict[str, Any]
+
+
+class RunningServer:
+    """A propane process; leaving the `with` block stops it and everything it has started."""
+
+    def __init__(
+        self,
+        root: Path,
+        *arguments: str,
+        environment: str = "production",
+        environ: Mapping[str, str] | None = None,
+        command: tuple[str, ...] = ("-m", "arlen_runtime.propane"),
+    ) -> None:
+        """Prepare to serve the application in `root`; `command` is what the interpreter runs."""
+        self._command = [sys.executable, *command, "--app-root", str(root), "--env", environment, "--port", "0"]
+        self._command += arguments
+        self._environ = {**os.environ, "ARLEN_LOG_FORMAT": "json", **(environ or {})}
+        self._root = root
+        self._told = threading.Condition()
+        self._closed = False
+        self.events: list[Event] = []
+        """The events of the log so far, oldest first; a line that is no event is under "line"."""
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it listens; RuntimeError with its log when it does not come so far."""
+        self.start()
+        self.wait_for("listening")
+        return self
+
+    def start(self) -> None:
+        """Start it without waiting."""
+        self.process = subprocess.Popen(  # noqa: S603 - our own program
+            self._command,
+            cwd=self._root,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it at once, and kill what is left of its session."""
+        if self.process.poll() is None:
+            self.send(signal.SIGQUIT)
+            try:
+                self.process.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        with suppress(ProcessLookupError, PermissionError):  # nothing is left
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._reader.join(PATIENCE_SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in self.process.stdout:
+            text = line.decode(errors="replace").rstrip("\n")
+            try:
+                event = json.loads(text)
+            except ValueError:
+                event = {"event": "", "line": text}
+            with self._told:
+                self.events.append(event if isinstance(event, dict) else {"event": "", "line": text})
+                self._told.notify_all()
+        with self._told:
+            self._closed = True
+            self._told.notify_all()
+
+    def wait_for(self, event: str, *, after: int = 0, patience: float = PATIENCE_SECONDS, **fields: object) -> Event:
+        """Return the first such event at or after position `after`; RuntimeError with the log when it does not come."""
+        wanted = {"event": event, **fields}
+        deadline = time.monotonic() + patience
+        with self._told:
+            while True:
+                for each in self.events[after:]:
+                    if wanted.items() <= each.items():
+                        return each
+                left = deadline - time.monotonic()
+                if self._closed or left <= 0:
+                    log = "\n".join(map(str, self.events[-40:]))
+                    raise RuntimeError(f"the server has not said {wanted}:\n{log}")
+                self._told.wait(left)
+
+    @property
+    def url(self) -> str:
+        """Where it listens: http://host:port."""
+        return str(self.wait_for("listening")["address"])
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def pid(self) -> int:
+        """The process id of the supervisor."""
+        return self.process.pid
+
+    def send(self, each: signal.Signals) -> None:
+        """Send a signal to the supervisor."""
+        self.process.send_signal(each)
+
+    def stop(self, each: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        self.send(each)
+        status = self.process.wait(PATIENCE_SECONDS)
+        self._reader.join(PATIENCE_SECONDS)
+        return status
+
+    def workers(self) -> dict[int, int]:
+        """Return number to process id of the workers that have started and not ended, by the log."""
+        alive: dict[int, int] = {}
+        for each in list(self.events):
+            if each["event"] == "worker_started":
+                alive[each["pid"]] = each["worker"]
+            elif each["event"] == "worker_exited":
+                alive.pop(each["pid"], None)
+        return {number: pid for pid, number in alive.items()}

@@ -1,0 +1,103 @@
+"""A client that sends exactly the bytes it is given, for tests of a server. One rule: every wait has an end.
+
+    with Wire(server.port) as wire:
+        wire.send(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+        assert wire.answer().status == 200
+"""
+
+from __future__ import annotations
+
+import socket
+from types import TracebackType
+from typing import NamedTuple, Self
+
+PATIENCE_SECONDS = 15.0
+
+
+class Answer(NamedTuple):
+    """One response as it came: names of fields are lower-case, of repeated ones the last is here."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Wire:
+    """One connection."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        """Connect."""
+        self.socket = socket.create_connection((host, port), PATIENCE_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def __enter__(self) -> Self:
+        """Return the connection."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+        self.socket.sendall(data)
+
+    def get(self, path: str, *lines: str) -> Answer:
+        """Send a GET request with these further header lines, and return its answer."""
+        self.send("\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode())
+        return self.answer()
+
+    def answer(self, *, to_head: bool = False) -> Answer:
+        """Read one response; EOFError when the connection ends before it does, TimeoutError when nothing comes."""
+        while b"\r\n\r\n" not in self._buffer:
+            self._more()
+        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        status = int(first.split(" ", 2)[1])
+        bodyless = to_head or status in {204, 304} or status < 200  # noqa: PLR2004 - RFC 9112 section 6.3
+        return Answer(status, headers, b"" if bodyless else self._body(headers))
+
+    def _body(self, headers: dict[str, str]) -> bytes:
+        if headers.get("transfer-encoding") == "chunked":
+            return self._chunks()
+        if "content-length" in headers:
+            return self._exactly(int(headers["content-length"]))
+        while self._more(ends=True):
+            pass
+        body, self._buffer = self._buffer, b""
+        return body
+
+    def _chunks(self) -> bytes:
+        body = b""
+        while True:
+            while b"\r\n" not in self._buffer:
+                self._more()
+            size, _, self._buffer = self._buffer.partition(b"\r\n")
+            data = self._exactly(int(size, 16) + 2)[:-2]
+            if not data:
+                return body
+            body += data
+
+    def _exactly(self, count: int) -> bytes:
+        while len(self._buffer) < count:
+            self._more()
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
+
+    def _more(self, *, ends: bool = False) -> bool:
+        data = self.socket.recv(65536)
+        if not data and not ends:
+            raise EOFError(f"the server closed after {self._buffer!r}")
+        self._buffer += data
+        return bool(data)
+
+    def ends(self) -> bool:
+        """Wait for the server to close; False when it sends something instead."""
+        try:
+            return not self._buffer and self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True

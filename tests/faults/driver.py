@@ -1,0 +1,171 @@
+"""Steady load that counts every answer: `python driver.py PORT SECONDS --kept 64 --fresh 8 --path /`.
+
+Two groups: `kept` connections make one request after the other, `fresh` ones connect for each request. Ends after SECONDS
+or when standard input closes, each connection after its last answer; prints one JSON object. A failure is anything but a
+whole 200: a reset, an end of file before the answer, another status. Every one is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import socket
+import sys
+import time
+from collections import Counter, deque
+
+
+class Client:
+    """One connection of the load, or one that is made anew for each request."""
+
+    def __init__(self, load: Load, *, fresh: bool) -> None:
+        """Take the load it is part of."""
+        self.load = load
+        self.fresh = fresh
+        self.socket: socket.socket | None = None
+        self.buffer = b""
+        self.began = 0.0
+
+    def begin(self) -> None:
+        """Send the next request, on a new connection where there is none."""
+        if self.socket is None:
+            self.socket = socket.create_connection(("127.0.0.1", self.load.port), 10)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.load.connects["fresh" if self.fresh else "kept"] += 1
+            self.load.by_fd[self.socket.fileno()] = self
+            self.load.poll.register(self.socket.fileno(), select.EPOLLIN)
+        self.buffer = b""
+        self.began = time.perf_counter()
+        self.socket.sendall(self.load.fresh_request if self.fresh else self.load.kept_request)
+
+    def readable(self) -> bool:
+        """Read; True when the answer is whole."""
+        assert self.socket is not None
+        data = self.socket.recv(65536)
+        if not data:
+            raise EOFError(f"closed after {len(self.buffer)} bytes")
+        self.buffer += data
+        head, separator, body = self.buffer.partition(b"\r\n\r\n")
+        if not separator:
+            return False
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        if len(body) < length:
+            return False
+        if not head.startswith(b"HTTP/1.1 200 "):
+            self.load.fail(head.split(b"\r\n")[0].decode())
+        else:
+            self.load.answered += 1
+            self.load.seen[body[:40].decode("latin-1")] += 1
+            self.load.times.append(time.perf_counter() - self.began)
+        if self.fresh or b"connection: close" in head.lower():
+            self.close()
+        return True
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self.socket is not None:
+            self.load.poll.unregister(self.socket.fileno())
+            del self.load.by_fd[self.socket.fileno()]
+            self.socket.close()
+            self.socket = None
+
+
+class Load:
+    """All clients and what they have counted."""
+
+    def __init__(self, port: int, path: str, kept: int, fresh: int) -> None:
+        """Prepare the clients."""
+        self.port = port
+        line = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n"
+        self.kept_request = f"{line}\r\n".encode()
+        self.fresh_request = f"{line}Connection: close\r\n\r\n".encode()
+        self.poll = select.epoll()
+        self.by_fd: dict[int, Client] = {}
+        self.clients = [Client(self, fresh=False) for _ in range(kept)]
+        self.clients += [Client(self, fresh=True) for _ in range(fresh)]
+        self.answered = 0
+        self.failures: list[str] = []
+        self.seen: Counter[str] = Counter()
+        self.connects: Counter[str] = Counter()
+        self.times: deque[float] = deque(maxlen=200_000)
+
+    def fail(self, reason: str) -> None:
+        """Count a failure with its reason and moment."""
+        self.failures.append(f"{time.strftime('%H:%M:%S')} {reason}")
+
+    def attempt(self, client: Client) -> None:
+        """Begin a client's next request; what fails is counted, and tried anew in the next round."""
+        try:
+            client.begin()
+        except OSError as error:
+            self.fail(f"send: {error!r}")
+            client.close()
+
+    def run(self, seconds: float) -> None:
+        """Drive the load."""
+        end = time.monotonic() + seconds
+        self.poll.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
+        for client in self.clients:
+            self.attempt(client)
+        open_ended = True
+        while open_ended or self.by_fd:
+            for fd, _mask in self.poll.poll(0.1):
+                if fd == sys.stdin.fileno():
+                    end = 0.0
+                    self.poll.unregister(fd)
+                    continue
+                client = self.by_fd.get(fd)
+                if client is not None:
+                    self.serve(client, again=open_ended)
+            if open_ended:
+                for client in self.clients:
+                    if client.socket is None:
+                        self.attempt(client)
+            open_ended = open_ended and time.monotonic() < end
+
+    def serve(self, client: Client, *, again: bool) -> None:
+        """Go on with a client that can read."""
+        try:
+            if not client.readable():
+                return
+        except (OSError, EOFError) as error:
+            self.fail(f"read: {error!r}")
+            client.close()
+            return
+        if again and not client.fresh:
+            self.attempt(client)
+        elif not again:
+            client.close()
+
+    def report(self) -> dict[str, object]:
+        """Return the counts; times in milliseconds."""
+        times = sorted(self.times)
+        middle, late = (times[int(len(times) * part)] * 1000 for part in (0.5, 0.99)) if times else (0.0, 0.0)
+        return {
+            "answered": self.answered,
+            "failed": len(self.failures),
+            "failures": self.failures[:20],
+            "connects": dict(self.connects),
+            "seen": dict(self.seen.most_common(20)),
+            "p50_ms": round(middle, 3),
+            "p99_ms": round(late, 3),
+        }
+
+
+def main() -> None:
+    """Read the command line, drive, report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("--kept", type=int, default=64)
+    parser.add_argument("--fresh", type=int, default=8)
+    parser.add_argument("--path", default="/")
+    found = parser.parse_args()
+    load = Load(found.port, found.path, found.kept, found.fresh)
+    load.run(found.seconds)
+    print(json.dumps(load.report()))
+
+
+if __name__ == "__main__":
+    main()
