@@ -1,0 +1,31 @@
+"""An application in one line, for the tests of the rooms that make it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arlen_runtime.app import App
+from arlen_runtime.config.sections import Config
+from arlen_runtime.routing.routes import Routes
+from arlen_runtime.testing.client import TestClient
+
+Serve = Callable[..., TestClient]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Return a function that builds an App of routes and returns a client for it; options are the App's."""
+
+    def build(
+        routes: Callable[[Routes], None],
+        environment: str = "production",
+        config: Config | None = None,
+        **options: Any,  # noqa: ANN401 - whatever App takes
+    ) -> TestClient:
+        return TestClient(App(config or Config(environment, tmp_path), routes, **options))
+
+    return build

@@ -1,0 +1,114 @@
+"""Paths are split first, decoded once, and converted exactly."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arlen_runtime.errors import ArlenError, BootError
+from arlen_runtime.routing.pattern import Pattern, split_path, to_integer, to_slug, to_uuid
+from arlen_runtime.routing.router import Router
+from arlen_runtime.routing.routes import Endpoint
+
+
+def refuses(convert: Callable[[str], object], text: str) -> bool:
+    """Say whether the function refuses the text."""
+    try:
+        convert(text)
+    except ValueError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("path", "segments"),
+    [
+        ("/", [""]),
+        ("/a/b", ["a", "b"]),
+        ("/a//b/", ["a", "", "b", ""]),
+        ("/a%2Fb/c", ["a/b", "c"]),
+        ("/%252F", ["%2F"]),
+        ("/%C3%A9", ["é"]),
+    ],
+)
+def test_a_path_is_split_before_it_is_decoded_and_decoded_once(path: str, segments: list[str]) -> None:
+    assert split_path(path) == segments
+
+
+@pytest.mark.parametrize("path", ["", "a", "*", "/%", "/%4", "/%zz", "/%ff", "/%c0%af", "/%ed%a0%80", "/a%00b"])
+def test_a_path_that_is_not_percent_encoded_utf8_is_refused(path: str) -> None:
+    assert refuses(split_path, path)
+
+
+@pytest.mark.parametrize("text", ["0", "7", "-1", str(2**63 - 1), str(-(2**63))])
+def test_an_integer_of_64_bits_is_taken(text: str) -> None:
+    assert to_integer(text) == int(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "+1", "01", "-0", "1.0", " 1", "1_000", "٣", "1e3", str(2**63), str(-(2**63) - 1), "9" * 5000]
+)
+def test_an_integer_has_one_spelling_and_64_bits(text: str) -> None:
+    assert refuses(to_integer, text)
+
+
+@pytest.mark.parametrize("text", ["", "A", "a_b", "-a", "a-", "a--b", "ä"])
+def test_a_slug_is_lower_case_words_and_single_dashes(text: str) -> None:
+    assert to_slug("a-b-2") == "a-b-2"
+    assert refuses(to_slug, text)
+
+
+def test_a_uuid_is_taken_in_its_canonical_form_only() -> None:
+    value = uuid.uuid4()
+    assert to_uuid(str(value)) == value
+    for text in (value.hex, f"{{{value}}}", f"urn:uuid:{value}", ""):
+        assert refuses(to_uuid, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("users", "begin with a slash"),
+        ("/{id}/{id}", "twice"),
+        ("/{rest:path}/x", "stand last"),
+        ("/{id:number}", "there are int, path, slug, text, uuid"),
+        ("/a{id}", "neither plain text nor one parameter"),
+        ("/{Id}", "neither plain text nor one parameter"),
+        ("/a%20b", "written decoded"),
+        ("/a/../b", "dot segments"),
+    ],
+)
+def test_a_pattern_that_cannot_be_is_named_at_boot(text: str, part: str) -> None:
+    with pytest.raises(BootError, match=part):
+        Pattern(text)
+
+
+def test_building_encodes_and_refuses_what_would_not_be_found() -> None:
+    assert Pattern("/a b/{name}").build({"name": "x/y?z é"}) == "/a%20b/x%2Fy%3Fz%20%C3%A9"
+    assert Pattern("/files/{rest:path}").build({"rest": "a/b c"}) == "/files/a/b%20c"
+    for text, values in [
+        ("/{id:int}", {"id": "x"}),
+        ("/{id:int}", {}),
+        ("/{name}", {"name": ""}),
+        ("/{name}", {"name": ".."}),
+        ("/files/{rest:path}", {"rest": "a/../b"}),
+    ]:
+        with pytest.raises(ArlenError):
+            Pattern(text).build(values)
+
+
+@given(st.text(min_size=1).filter(lambda text: text not in {".", ".."}))
+def test_what_is_built_is_found_again_with_the_same_value(text: str) -> None:
+    """Whatever the text holds, except what no path can carry: NUL and lone surrogates."""
+    pattern = Pattern("/x/{name}")
+    router = Router([Endpoint(("GET",), pattern, print)])
+    try:
+        path = pattern.build({"name": text})
+    except UnicodeEncodeError:
+        return
+    match = router.match("GET", path)
+    assert match.params == {"name": text} or "\0" in text

@@ -1,0 +1,153 @@
+"""A match is always an endpoint, by precedence, at a cost that does not grow with the routes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import pytest
+
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, OTHER_SLASH
+from arlen_runtime.routing.pattern import Pattern
+from arlen_runtime.routing.router import Router
+from arlen_runtime.routing.routes import Endpoint
+
+
+def routed(*routes: str) -> Router:
+    """Build a router of "METHOD /path name" lines; the name defaults to the path."""
+    return Router(map(_endpoint, routes))
+
+
+def _endpoint(route: str) -> Endpoint:
+    method, path, *name = route.split()
+    return Endpoint((method,), Pattern(path), print, name=name[0] if name else f"{method} {path}")
+
+
+def found(router: Router, method: str, path: str) -> str | None:
+    """Return the name of what was found."""
+    return router.match(method, path).endpoint.name
+
+
+def test_static_comes_before_parameter_before_wildcard_whatever_was_registered_first() -> None:
+    router = routed(
+        "GET /{rest:path} wild", "GET /{a} parameter", "GET /a static", "GET /a/{rest:path} tail", "GET /a/{b} two"
+    )
+    assert found(router, "GET", "/a") == "static"
+    assert found(router, "GET", "/x") == "parameter"
+    assert found(router, "GET", "/a/b") == "two"
+    assert found(router, "GET", "/a/b/c") == "tail"
+    assert found(router, "GET", "/x/y") == "wild"
+
+
+def test_of_equals_the_first_registered_is_found() -> None:
+    router = routed("GET /{id:int} number", "GET /{name} name", "GET /{other} never")
+    assert found(router, "GET", "/3") == "number"
+    assert found(router, "GET", "/x") == "name"
+
+
+def test_a_branch_without_an_end_is_left_again() -> None:
+    router = routed("GET /a/b/c deep", "GET /{x}/b/d other", "GET /a/{rest:path} tail")
+    assert found(router, "GET", "/a/b/d") == "tail"
+    assert found(router, "GET", "/z/b/d") == "other"
+    assert router.match("GET", "/a/q").params == {"rest": "q"}
+
+
+def test_the_values_of_a_branch_that_was_left_are_gone() -> None:
+    router = routed("GET /{a}/{b}/end first", "POST /{a}/{rest:path} posted", "GET /{c:slug}/{rest:path} second")
+    match = router.match("GET", "/x/y/z")
+    assert (match.endpoint.name, match.params) == ("second", {"c": "x", "rest": "y/z"})
+
+
+def test_methods_of_one_address_may_lie_on_different_branches() -> None:
+    router = routed("GET /users/new form", "POST /users/{id:slug} update")
+    assert found(router, "POST", "/users/new") == "update"
+    match = router.match("DELETE", "/users/new")
+    assert match.endpoint is METHOD_NOT_ALLOWED
+    assert match.params == {"allowed": ("GET", "HEAD", "OPTIONS", "POST")}
+
+
+def test_get_answers_head_unless_head_has_its_own_route() -> None:
+    router = routed("GET /a get", "GET /b/{x} parameter", "GET /c got", "HEAD /c head")
+    assert found(router, "HEAD", "/a") == "get"
+    assert found(router, "HEAD", "/b/1") == "parameter"
+    assert found(router, "HEAD", "/c") == "head"
+
+
+def test_options_says_what_there_is() -> None:
+    router = routed("GET /a", "PUT /a")
+    match = router.match("OPTIONS", "/a")
+    assert (match.endpoint, match.params) == (OPTIONS, {"allowed": ("GET", "HEAD", "OPTIONS", "PUT")})
+    assert router.match("OPTIONS", "*").endpoint is OPTIONS
+    assert router.match("OPTIONS", "/nothing").endpoint is NOT_FOUND
+    assert router.match("GET", "*").endpoint is BAD_PATH
+
+
+def test_an_encoded_slash_never_makes_a_segment() -> None:
+    router = routed("GET /a/b two", "GET /{one} one", "GET /files/{rest:path} files")
+    assert router.match("GET", "/a%2Fb").params == {"one": "a/b"}
+    assert router.match("GET", "/files/x%2F..%2Fy").endpoint is NOT_FOUND
+
+
+def test_a_static_path_is_found_however_it_is_encoded() -> None:
+    router = routed("GET /über plain", "GET /users users")
+    assert found(router, "GET", "/%C3%BCber") == "plain"
+    assert found(router, "GET", "/%75sers") == "users"
+    assert "/%C3%BCber" in router.fixed
+
+
+@pytest.mark.parametrize("path", ["/%ff", "/%", "/%00", "*x"])
+def test_a_path_that_cannot_be_decoded_is_a_bad_path(path: str) -> None:
+    assert routed("GET /{x} any").match("GET", path).endpoint is BAD_PATH
+
+
+@pytest.mark.parametrize("path", ["/n/9223372036854775808", "/n/x", "/n/", "/n//", "//n/1"])
+def test_what_no_converter_takes_is_not_found(path: str) -> None:
+    assert routed("GET /n/{id:int}").match("GET", path).endpoint is NOT_FOUND
+
+
+def test_the_other_form_of_the_last_slash_is_a_redirect() -> None:
+    router = routed("GET /users", "GET /posts/", "GET /n/{id:int}")
+    assert router.match("GET", "/users/")[:] == (OTHER_SLASH, {"path": "/users"})
+    assert router.match("GET", "/posts")[:] == (OTHER_SLASH, {"path": "/posts/"})
+    assert router.match("GET", "/n/1/")[:] == (OTHER_SLASH, {"path": "/n/1"})
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example/", "/%0d%0a//"])
+def test_no_redirect_leads_to_another_host(path: str) -> None:
+    router = routed("GET /{x}", "GET /{x}/{y}", "GET //{x}")
+    assert router.match("GET", path).endpoint is NOT_FOUND
+
+
+def test_addresses_are_written_from_names() -> None:
+    router = routed("GET /users/{id:int} users.show", "GET / home")
+    assert router.url_for("home", {}) == "/"
+    assert router.url_for("users.show", {"id": 3, "tab": "a b", "page": 2}) == "/users/3?tab=a+b&page=2"
+    for name, values in (("nothing", {}), ("users.show", {}), ("users.show", {"id": "x"})):
+        with pytest.raises(ArlenError):
+            router.url_for(name, values)
+
+
+def test_a_match_costs_the_same_among_ten_and_ten_thousand_routes() -> None:
+    few, many = (
+        routed(*(f"GET /area{n}/{{id:int}}/part{n}" for n in range(count)), "GET /x/{id:int}/y target")
+        for count in (10, 10_000)
+    )
+    assert found(many, "GET", "/x/1/y") == "target"
+    assert _seconds(many) < 5 * _seconds(few)
+
+
+def _seconds(router: Router) -> float:
+    """Return the best of several times, which noise only adds to."""
+    return min(_timed(router) for _ in range(20))
+
+
+def _timed(router: Router) -> float:
+    began = time.perf_counter()
+    _match_all(router, ["/x/1/y"] * 200)
+    return time.perf_counter() - began
+
+
+def _match_all(router: Router, paths: Iterable[str]) -> None:
+    for path in paths:
+        router.match("GET", path)

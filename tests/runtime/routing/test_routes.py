@@ -1,0 +1,107 @@
+"""Routes are data, and what is wrong with them is said at boot with file and line."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from arlen_runtime.errors import BootError
+from arlen_runtime.routing.routes import Routes
+
+
+def action(_ctx: object) -> None:
+    """Do nothing."""
+
+
+def guard(_ctx: object) -> None:
+    """Let everything pass."""
+
+
+def other_guard(_ctx: object) -> None:
+    """Let everything pass, too."""
+
+
+async def asynchronous(_ctx: object) -> None:
+    """Be what no action may be."""
+
+
+def of_two(_ctx: object, _more: object) -> None:
+    """Take more than a context."""
+
+
+def test_groups_join_prefixes_and_names_and_accumulate_guards() -> None:
+    r = Routes()
+    with r.group("/admin", guard=guard, name="admin.", api=True):
+        r.get("/", action, name="home")
+        with r.group("/users", guard=[other_guard]):
+            r.get("/{id:int}", action, name="user", guard=guard, api=False)
+    r.post("/outside", action)
+    home, user, outside = r.endpoints
+    assert (home.pattern.text, home.name, home.guards, home.options) == (
+        "/admin",
+        "admin.home",
+        (guard,),
+        {"api": True},
+    )
+    assert (user.pattern.text, user.name) == ("/admin/users/{id:int}", "admin.user")
+    assert user.guards == (guard, other_guard, guard)
+    assert user.options == {"api": False}
+    assert (outside.pattern.text, outside.guards, outside.options) == ("/outside", (), {})
+
+
+def test_the_body_policy_follows_the_methods_unless_it_is_said() -> None:
+    r = Routes()
+    r.get("/a", action)
+    r.post("/a", action)
+    r.any("/b", action)
+    r.get("/c", action, body="buffer", limit=10)
+    r.delete("/d", action, body="none")
+    assert [(e.body, e.limit) for e in r.endpoints] == [
+        ("none", None),
+        ("buffer", None),
+        ("buffer", None),
+        ("buffer", 10),
+        ("none", None),
+    ]
+
+
+def test_a_route_knows_the_line_it_was_written_on() -> None:
+    r = Routes()
+    frame = inspect.currentframe()
+    assert frame is not None
+    r.get("/a", action)
+    assert str(r.endpoints[0].site) == f"{__file__}:{frame.f_lineno - 1}"
+
+
+@pytest.mark.parametrize(
+    ("write", "part"),
+    [
+        (lambda r: r.get("/a", of_two), r"of_two\(.*\).* must take the context alone"),
+        (lambda r: r.get("/a", asynchronous), "asynchronous is async"),
+        (lambda r: r.get("/a", "index"), "cannot be called"),
+        (lambda r: r.get("/a", action, guard=of_two), "the guard of_two"),
+        (lambda r: r.get("/{id:nothing}", action), "wants the converter 'nothing'"),
+        (lambda r: r.add(("BREW",), "/a", action), "'BREW' is not one of"),
+        (lambda r: r.post("/a", action, body="later"), 'none of "none"'),
+        (lambda r: r.post("/a", action, body="stream"), "not available yet"),
+        (lambda r: [r.get("/a", action, name="n"), r.get("/b", action, name="n")], r"'n' is taken by GET /a, .*:\d+$"),
+        (lambda r: r.group("admin").__enter__(), "must begin with a slash"),
+        (lambda r: r.group("/admin/").__enter__(), "not end with one"),
+        (lambda r: r.group("/admin", guard=of_two).__enter__(), "the guard of_two"),
+        (lambda r: r.converter("int", int), "a converter 'int' already"),
+    ],
+)
+def test_a_bad_route_is_refused_with_its_file_and_line(write: Callable[[Any], object], part: str) -> None:
+    with pytest.raises(BootError, match=rf"^{re.escape(__file__)}:\d+: .*{part}"):
+        write(Routes())
+
+
+def test_an_application_brings_its_own_converters() -> None:
+    r = Routes()
+    r.converter("month", lambda text: int(text) if text in {"1", "2"} else int(""))
+    r.get("/{m:month}", action, name="month")
+    assert r.endpoints[0].pattern.parameters[0].convert("2") == 2
