@@ -34,7 +34,7 @@ class Estimate:
         """Begin as quick: what is unknown runs inline."""
         self.wall = 0.0
         self.cpu = 0.0
-        self.used = True
+        self.used = False
 
     @property
     def way(self) -> Way:

@@ -1,8 +1,8 @@
-"""A client that sends exactly the bytes it is given, for tests of a server. One rule: every wait has an end.
+r"""A client that sends exactly the bytes it is given, for tests of a server. One rule: every wait has an end.
 
-    with Wire(server.port) as wire:
-        wire.send(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
-        assert wire.answer().status == 200
+with Wire(server.port) as wire:
+wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+assert wire.answer().status == 200
 """
 
 from __future__ import annotations

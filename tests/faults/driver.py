@@ -115,9 +115,9 @@ class Load:
                     end = 0.0
                     self.poll.unregister(fd)
                     continue
-                client = self.by_fd.get(fd)
-                if client is not None:
-                    self.serve(client, again=open_ended)
+                ready = self.by_fd.get(fd)
+                if ready is not None:
+                    self.serve(ready, again=open_ended)
             if open_ended:
                 for client in self.clients:
                     if client.socket is None:
@@ -164,7 +164,7 @@ def main() -> None:
     found = parser.parse_args()
     load = Load(found.port, found.path, found.kept, found.fresh)
     load.run(found.seconds)
-    print(json.dumps(load.report()))
+    sys.stdout.write(json.dumps(load.report()) + "\n")
 
 
 if __name__ == "__main__":

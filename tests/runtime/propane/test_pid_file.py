@@ -1,0 +1,53 @@
+"""The pid file: written, removed, replaced when stale, respected when not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.errors import BootError
+from arlen_runtime.propane.pid_file import PidFile
+
+
+def test_it_holds_the_process_id_while_the_command_runs(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "propane.pid"
+    with PidFile(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", ["", "rubbish", "999999999"])
+def test_a_stale_one_is_replaced(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "propane.pid"
+    path.write_text(content)
+
+    with PidFile(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_running_manager_is_respected(tmp_path: Path) -> None:
+    path = tmp_path / "propane.pid"
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    path.write_text(str(other.pid))
+    try:
+        with pytest.raises(BootError, match=f"already running with pid {other.pid}"), PidFile(path):
+            pytest.fail("it must not get here")
+        assert path.read_text() == str(other.pid)
+    finally:
+        other.communicate(b"\n")
+
+
+def test_without_a_path_nothing_is_written() -> None:
+    with PidFile(None) as nothing:
+        assert nothing is not None
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BootError, match="cannot write the pid file"), PidFile(tmp_path / "file" / "x.pid"):
+        pytest.fail("it must not get here")

@@ -1,0 +1,60 @@
+"""The table in shared memory: rows, and named blocks that outlive generations."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from arlen_runtime.propane.scoreboard import ROWS, Cell, Scoreboard, State
+
+
+def test_another_process_sees_what_is_written() -> None:
+    board = Scoreboard()
+    child = os.fork()
+    if child == 0:
+        Scoreboard(board.fd).rows[3][Cell.REQUESTS] = 2**63
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert board.rows[3][Cell.REQUESTS] == 2**63
+
+
+def test_a_row_is_free_until_it_has_a_state_and_again_when_it_is_cleared() -> None:
+    board = Scoreboard()
+    board.rows[0][Cell.STATE] = State.READY
+    assert board.free_row() == 1
+    assert [number for number, _row in board.living()] == [0]
+
+    board.rows[0].clear()
+    assert board.free_row() == 0
+
+
+def test_a_full_table_is_told() -> None:
+    board = Scoreboard()
+    for row in board.rows:
+        row[Cell.STATE] = State.READY
+
+    with pytest.raises(RuntimeError, match=f"all {ROWS} rows"):
+        board.free_row()
+
+
+def test_a_block_is_the_same_memory_under_its_name_and_apart_from_others() -> None:
+    board = Scoreboard()
+    first, other = board.block("limits", 100), board.block("counters", 100)
+    first[:3] = b"abc"
+    other[:3] = b"xyz"
+
+    assert bytes(Scoreboard(board.fd).block("limits", 100)[:3]) == b"abc"
+    assert bytes(Scoreboard(board.fd).block("counters", 100)[:3]) == b"xyz"
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "why"), [("a", 8, "100 bytes, not 8"), ("n" * 49, 8, "48 bytes"), ("b", 1 << 30, "left")]
+)
+def test_a_block_that_cannot_be_had_is_refused_with_the_reason(name: str, size: int, why: str) -> None:
+    board = Scoreboard()
+    board.block("a", 100)
+
+    with pytest.raises(ValueError, match=why):
+        board.block(name, size)

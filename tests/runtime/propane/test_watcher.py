@@ -1,0 +1,67 @@
+"""Changes of content are told; touches and other people's files are not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.propane.watcher import Fingerprints, started, watched_files
+
+WRITER = """
+import pathlib, sys, time
+for number in range(200):
+    pathlib.Path(sys.argv[1]).write_text(str(number))
+    time.sleep(0.1)
+"""
+
+
+def test_only_content_counts(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text("one")
+    seen = Fingerprints(tmp_path)
+
+    os.utime(file)
+    assert not seen.changed()
+    file.write_text("two")  # the same size, perhaps the same second
+    assert seen.changed()
+    assert not seen.changed()
+
+
+def test_a_new_and_a_removed_file_are_changes(tmp_path: Path) -> None:
+    seen = Fingerprints(tmp_path)
+    (tmp_path / "new.html").write_text("x")
+    assert seen.changed()
+    (tmp_path / "new.html").unlink()
+    assert seen.changed()
+
+
+def test_hidden_generated_and_foreign_files_are_not_watched(tmp_path: Path) -> None:
+    for name in (".arlen/pg/x.py", "__pycache__/x.py", "data.bin", ".hidden.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "index.html").write_text("x")
+
+    assert [str(path.relative_to(tmp_path)) for path in watched_files(tmp_path)] == ["pages/index.html"]
+
+
+def test_the_process_tells_each_change_and_ends_with_its_reader(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("one")
+    with started(tmp_path) as changes:
+        os.set_blocking(changes, True)
+        # It may still be taking its first look: write until it tells.
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "app.py")])
+        assert os.read(changes, 8) == b"changed\n"
+        writer.kill()
+        writer.wait()
+
+
+@pytest.mark.parametrize("name", ["app.toml", "001.sql", "site.css"])
+def test_configuration_statements_and_styles_count(tmp_path: Path, name: str) -> None:
+    seen = Fingerprints(tmp_path)
+    (tmp_path / name).write_text("x")
+    assert seen.changed()
