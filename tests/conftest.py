@@ -1,5 +1,32 @@
-"""What all tests share: the fixtures that applications get too."""
+"""What all tests share: the fixtures that applications get too. One rule: a test that cannot run has failed."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
 pytest_plugins = ["arlen_runtime.testing.plugin"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count a skipped test as failed."""
+    return _refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Count a skipped file as failed."""
+    return _refuse_skip((yield))
+
+
+def _refuse_skip(report: Report) -> Report:
+    """Turn a skip into a failure that names the reason; what is expected to fail (xfail) is left alone."""
+    if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"no test is skipped here: {report.longrepr}"
+    return report

@@ -1,0 +1,51 @@
+# `make demo` and `make test` need Python 3.11 or newer with venv, make, git and a package index; nothing else.
+
+PYTHON ?= python3
+PORT ?= 3000
+DIR ?= demo
+
+READY = .venv/.ready
+RUN = .venv/bin/
+ARLEN = $(CURDIR)/$(RUN)arlen
+MINUTES = browser or proxy or bouncer or soak
+
+.PHONY: help demo test slow lint format check bench docs clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+demo: $(READY) ## make an application with a table of posts in DIR (demo) and serve it on PORT (3000)
+	@test -d '$(DIR)' || $(ARLEN) new '$(DIR)'
+	@cd '$(DIR)' && { ls db/migrations/*_create_posts.sql >/dev/null 2>&1 || $(ARLEN) generate resource posts title:string body:text; }
+	@cd '$(DIR)' && $(ARLEN) migrate && echo 'http://localhost:$(PORT)/posts' && exec $(ARLEN) serve --port '$(PORT)'
+
+test: check ## style, types and tests; what needs a browser, a proxy, a bouncer or minutes is left to .ci/run
+	@$(RUN)python -m pytest -q -m 'not ($(MINUTES))'
+
+slow: $(READY) ## the tests that `make test` leaves out
+	@$(RUN)python -m pytest -q -m '$(MINUTES)'
+
+check: lint ## style and types
+	@$(RUN)mypy
+
+lint: $(READY) ## style
+	@$(RUN)ruff check && $(RUN)ruff format --check
+
+format: $(READY) ## mend what the linter can mend
+	@$(RUN)ruff check --fix && $(RUN)ruff format
+
+bench: $(READY) ## compare with other servers; needs wrk
+	@$(RUN)pip install --quiet --disable-pip-version-check -e '.[bench]' && $(RUN)python tests/performance/bench_http.py
+
+docs: $(READY) ## write the reference pages that come from the code
+	@$(RUN)python -m arlen_runtime.config.reference > docs/reference/config.md
+
+clean: ## remove what can be made again
+	@rm -rf .venv demo dist build .mypy_cache .ruff_cache
+
+# The stamp is the last thing that is written, so that an environment that was left half made is made again.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo 'Python 3.11 or newer with venv is needed; on Debian or Ubuntu: apt-get install python3 python3-venv make git' >&2; exit 1; }
+	@test -e $@ || { rm -rf .venv && $(PYTHON) -m venv .venv; }
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
