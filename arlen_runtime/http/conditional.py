@@ -1,0 +1,86 @@
+"""Conditional requests (RFC 9110 section 13). One rule: validators are compared, never guessed, in the order given there.
+
+A comparison is strong where bytes must be the same (If-Match, If-Range) and weak where meaning is enough (If-None-Match).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from arlen_runtime.http import dates
+from arlen_runtime.http.headers import Headers
+
+NOT_MODIFIED = 304
+PRECONDITION_FAILED = 412
+
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"')  # section 8.8.3
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+def tag_of(content: bytes) -> str:
+    """Return a strong entity tag for content: equal bytes, equal tag."""
+    return f'"{blake2b(content, digest_size=16).hexdigest()}"'
+
+
+def outcome(method: str, headers: Headers, tag: str | None, modified: int | None) -> int | None:
+    """Evaluate the request's conditions against the current representation, as section 13.2.2 orders them.
+
+    `tag` is its entity tag and `modified` when it last changed, in seconds since 1970; None for what it does not have.
+    Returns 304 or 412 when that is the answer, None when the method is to be carried out.
+    """
+    if headers.get("if-match") is not None:
+        if not _any_match(headers, "if-match", tag, weak=False):
+            return PRECONDITION_FAILED
+    elif _is_after(modified, headers.get("if-unmodified-since")):
+        return PRECONDITION_FAILED
+    if headers.get("if-none-match") is not None:
+        if _any_match(headers, "if-none-match", tag, weak=True):
+            return NOT_MODIFIED if method in _SAFE else PRECONDITION_FAILED
+    elif method in _SAFE:
+        since = dates.read(headers.get("if-modified-since") or "")
+        if since is not None and modified is not None and modified <= since:
+            return NOT_MODIFIED
+    return None
+
+
+def range_still_valid(headers: Headers, tag: str | None, modified: int | None) -> bool:
+    """Say whether a Range may be answered: there is no If-Range, or it names exactly this representation (section 13.1.5).
+
+    A date counts only when it is exactly ours: two changes within its second cannot be told apart by anything less.
+    """
+    condition = headers.get("if-range")
+    if condition is None:
+        return True
+    if _TAG.fullmatch(condition):
+        return tag is not None and _is_strong(condition) and condition == tag
+    return modified is not None and dates.read(condition) == modified
+
+
+def _any_match(headers: Headers, name: str, tag: str | None, *, weak: bool) -> bool:
+    """Say whether a list of tags, or its `*`, matches the representation's."""
+    values = headers.get_all(name)
+    if [value.strip() for value in values] == ["*"]:
+        return True  # a representation exists: whoever asks here has one
+    if tag is None or not (weak or _is_strong(tag)):
+        return False
+    wanted = tag.removeprefix("W/")
+    return any(each.removeprefix("W/") == wanted and (weak or _is_strong(each)) for each in _tags(values))
+
+
+def _tags(values: list[str]) -> Iterator[str]:
+    """Yield the well-formed tags; a tag may hold a comma, so they are found, not split."""
+    for value in values:
+        for match in _TAG.finditer(value):
+            yield match[0]
+
+
+def _is_strong(tag: str) -> bool:
+    return not tag.startswith("W/")
+
+
+def _is_after(modified: int | None, date: str | None) -> bool:
+    """Say whether something changed after a date; a date that is none says nothing."""
+    limit = dates.read(date or "")
+    return limit is not None and modified is not None and modified > limit

@@ -1,0 +1,188 @@
+"""The two kinds of form bodies. One rule: every count and size has a limit, and what breaks one is never kept.
+
+`read_urlencoded` reads queries too. `read_multipart` reads from a file, so an upload never has to be in memory whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import BinaryIO, NamedTuple
+
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+
+from arlen_runtime.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
+from arlen_runtime.http.percent import decode_plus
+
+_PIECE = 65536
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 section 5.1.1
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
+
+Values = dict[str, list[str]]
+
+
+class FormLimits(NamedTuple):
+    """What a form may hold: parts are fields and files together. Sizes in bytes; the whole body's is the route's limit."""
+
+    parts: int = 1000
+    name_bytes: int = 512
+    field_bytes: int = 1_048_576
+    file_bytes: int = 1 << 40
+
+
+_DEFAULT = FormLimits()
+
+
+class Upload(NamedTuple):
+    """A file of a form: the name that the client gave it (never a path), its announced type, its size, its content.
+
+    Name and type are the client's words: good to show and to check, never to open or to trust. `file` stands at its start.
+    """
+
+    filename: str
+    content_type: str
+    size: int
+    file: BinaryIO
+
+
+class Form(NamedTuple):
+    """The fields and the files of a form by name, in the order they came."""
+
+    fields: Values
+    files: dict[str, list[Upload]]
+
+    def close(self) -> None:
+        """Close the files; those that were opened by `spool` may be gone then."""
+        for uploads in self.files.values():
+            for upload in uploads:
+                upload.file.close()
+
+
+def read_urlencoded(text: str, limits: FormLimits = _DEFAULT) -> Values:
+    """Read a query or an urlencoded body: names to their values in order.
+
+    Raises BadRequest for bad percent-encoding, PayloadTooLarge for what exceeds a limit.
+    """
+    values: Values = {}
+    if not text:
+        return values
+    if text.count("&") >= limits.parts:
+        raise PayloadTooLarge(f"A form may have {limits.parts} fields at most.")
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            _check_size("name", len(name), limits.name_bytes)
+            _check_size("value", len(value), limits.field_bytes)
+            values.setdefault(decode_plus(name), []).append(decode_plus(value))
+    return values
+
+
+def read_urlencoded_body(body: bytes, limits: FormLimits = _DEFAULT) -> Values:
+    """Read an application/x-www-form-urlencoded body; InvalidBody when it is not valid."""
+    try:
+        return read_urlencoded(body.decode(), limits)
+    except UnicodeDecodeError:
+        raise InvalidBody("The form is not valid UTF-8.") from None
+    except BadRequest as error:
+        raise InvalidBody(f"The form is not valid: {error.detail}") from None
+
+
+def read_multipart(
+    body: BinaryIO, content_type: str, limits: FormLimits = _DEFAULT, spool: Callable[[], BinaryIO] = BytesIO
+) -> Form:
+    """Read a multipart/form-data body (RFC 7578). Each file's content goes to what `spool` opens.
+
+    Raises UnsupportedMediaType for another type, InvalidBody for a malformed body, PayloadTooLarge past a limit.
+    """
+    form = Form({}, {})
+    kind, options = parse_options_header(content_type)
+    boundary = options.get("boundary", "")
+    if kind != "multipart/form-data":
+        raise UnsupportedMediaType("The body must be a form, sent as multipart/form-data.")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise InvalidBody("The form's boundary is missing or malformed.")
+    try:
+        _read_parts(
+            body, PushMultipartParser(boundary, strict=True, max_segment_count=limits.parts), form, limits, spool
+        )
+    except ParserLimitReached:
+        raise PayloadTooLarge("The form has too many parts, or a part's header is too large.") from None
+    except MultipartError as error:
+        raise InvalidBody(f"The form is malformed: {error}.") from None
+    return form
+
+
+def _read_parts(
+    body: BinaryIO, parser: PushMultipartParser, form: Form, limits: FormLimits, spool: Callable[[], BinaryIO]
+) -> None:
+    """Read the parts into the form; on any error nothing that was opened stays open."""
+    part: _Part | None = None
+    try:
+        with parser:
+            for event in _events(parser, body):
+                if isinstance(event, MultipartSegment):
+                    part = _Part(event, limits, spool)
+                elif part is not None and event is not None:
+                    part.write(event)
+                elif part is not None:
+                    part.finish(form)
+    except BaseException:
+        form.close()
+        if part is not None:
+            part.file.close()
+        raise
+
+
+def _events(parser: PushMultipartParser, body: BinaryIO) -> Iterator[MultipartSegment | bytes | None]:
+    """Yield the parser's events over the whole body."""
+    while piece := body.read(_PIECE):
+        yield from parser.parse(piece)
+
+
+class _Part:
+    """One part while it comes: a field, or a file when it has a file name."""
+
+    def __init__(self, segment: MultipartSegment, limits: FormLimits, spool: Callable[[], BinaryIO]) -> None:
+        """Check its header before any of its content is kept."""
+        name = segment.name
+        if not name or _NOT_IN_NAMES.search(name):
+            raise InvalidBody("A part of the form has no name, or one with a control character.")
+        _check_size("name", len(name.encode()), limits.name_bytes)
+        self.name = name
+        self.filename = None if segment.filename is None else _plain_name(segment.filename)
+        self.content_type = segment.content_type or "application/octet-stream"
+        self.file = BytesIO() if self.filename is None else spool()
+        self.size = 0
+        self.most = limits.field_bytes if self.filename is None else limits.file_bytes
+
+    def write(self, data: bytes) -> None:
+        """Take a piece of its content."""
+        self.size += len(data)
+        _check_size(f"field {self.name!r}", self.size, self.most)
+        self.file.write(data)
+
+    def finish(self, form: Form) -> None:
+        """Put it into the form."""
+        self.file.seek(0)
+        if self.filename is None:
+            form.fields.setdefault(self.name, []).append(self._text())
+        elif self.filename or self.size:  # a file field left empty comes with neither
+            upload = Upload(self.filename, self.content_type, self.size, self.file)
+            form.files.setdefault(self.name, []).append(upload)
+
+    def _text(self) -> str:
+        try:
+            return self.file.read().decode()
+        except UnicodeDecodeError:
+            raise InvalidBody(f"The field {self.name!r} of the form is not valid UTF-8.") from None
+
+
+def _plain_name(filename: str) -> str:
+    """Return the last part of what may be a path of either kind, without control characters."""
+    return _NOT_IN_NAMES.sub("", filename.replace("\\", "/").rpartition("/")[2])
+
+
+def _check_size(what: str, size: int, most: int) -> None:
+    if size > most:
+        raise PayloadTooLarge(f"The {what} in the form is larger than {most} bytes.")

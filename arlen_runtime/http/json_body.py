@@ -1,0 +1,71 @@
+"""JSON bodies. One rule: only what RFC 8259 calls JSON is read, and nothing in it can exhaust the reader.
+
+Python's reader also takes NaN and the infinities, turns 1e999 into one, reads UTF-16, and nests until the stack ends.
+"""
+
+from __future__ import annotations
+
+import json
+from math import isinf
+from typing import Any
+
+from arlen_runtime.errors import InvalidBody
+
+_DEEPEST = 100
+_MOST_DIGITS = 100  # of an integer: the text to number of many digits takes quadratic time
+
+
+def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
+    """Return the value of a JSON text. Raises InvalidBody, whose detail names the line and the column."""
+    try:
+        value = _decode(body.decode())
+    except UnicodeDecodeError as error:
+        raise InvalidBody(f"The body is not valid JSON: byte {error.start} is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidBody(f"The body is not valid JSON: {error.msg} at {place}.") from None
+    except RecursionError:
+        raise _too_deep() from None
+    if body.count(b"[") + body.count(b"{") > _DEEPEST:
+        _check_depth(value)
+    return value
+
+
+def _check_depth(value: object) -> None:
+    """Raise InvalidBody for too many levels, level by level: a recursion would end as the reader's does."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        children: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                children.extend(each.values())
+            elif isinstance(each, list):
+                children.extend(each)
+        level = [each for each in children if isinstance(each, (dict, list))]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> InvalidBody:
+    return InvalidBody(f"The body is not acceptable JSON: it is nested deeper than {_DEEPEST} levels.")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise InvalidBody(f"The body is not acceptable JSON: an integer has more than {_MOST_DIGITS} digits.")
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise InvalidBody(f"The body is not acceptable JSON: {text[:20]} is too large a number.")
+    return value
+
+
+def _constant(text: str) -> float:
+    raise InvalidBody(f"The body is not valid JSON: {text} is not a JSON value.")
+
+
+_decode = json.JSONDecoder(parse_int=_integer, parse_float=_fraction, parse_constant=_constant).decode

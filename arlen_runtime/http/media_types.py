@@ -1,0 +1,122 @@
+"""Media types by file name. One rule: the table is ours, so no machine's own changes what is served.
+
+A type that is text says utf-8. What is not in the table is application/octet-stream: with nosniff nothing guesses then.
+"""
+
+from __future__ import annotations
+
+UNKNOWN = "application/octet-stream"
+
+_TEXT = "; charset=utf-8"
+_TYPES = {
+    "aac": "audio/aac",
+    "apng": "image/apng",
+    "atom": "application/atom+xml",
+    "avif": "image/avif",
+    "bmp": "image/bmp",
+    "bz2": "application/x-bzip2",
+    "cjs": "text/javascript" + _TEXT,
+    "css": "text/css" + _TEXT,
+    "csv": "text/csv" + _TEXT,
+    "doc": "application/msword",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "eot": "application/vnd.ms-fontobject",
+    "epub": "application/epub+zip",
+    "flac": "audio/flac",
+    "gif": "image/gif",
+    "gz": "application/gzip",
+    "htm": "text/html" + _TEXT,
+    "html": "text/html" + _TEXT,
+    "ico": "image/vnd.microsoft.icon",
+    "ics": "text/calendar" + _TEXT,
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "js": "text/javascript" + _TEXT,
+    "json": "application/json",
+    "jsonld": "application/ld+json",
+    "jxl": "image/jxl",
+    "m4a": "audio/mp4",
+    "map": "application/json",
+    "md": "text/markdown" + _TEXT,
+    "mjs": "text/javascript" + _TEXT,
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "mpeg": "video/mpeg",
+    "odp": "application/vnd.oasis.opendocument.presentation",
+    "ods": "application/vnd.oasis.opendocument.spreadsheet",
+    "odt": "application/vnd.oasis.opendocument.text",
+    "oga": "audio/ogg",
+    "ogg": "audio/ogg",
+    "ogv": "video/ogg",
+    "opus": "audio/ogg",
+    "otf": "font/otf",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "ppt": "application/vnd.ms-powerpoint",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "rss": "application/rss+xml",
+    "rtf": "application/rtf",
+    "svg": "image/svg+xml",
+    "tar": "application/x-tar",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "ttf": "font/ttf",
+    "txt": "text/plain" + _TEXT,
+    "vtt": "text/vtt" + _TEXT,
+    "wasm": "application/wasm",
+    "wav": "audio/wav",
+    "weba": "audio/webm",
+    "webm": "video/webm",
+    "webmanifest": "application/manifest+json",
+    "webp": "image/webp",
+    "woff": "font/woff",
+    "woff2": "font/woff2",
+    "xhtml": "application/xhtml+xml",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xml": "application/xml",
+    "yaml": "application/yaml",
+    "yml": "application/yaml",
+    "zip": "application/zip",
+    "zst": "application/zstd",
+}
+_COMPRESSIBLE = frozenset(
+    {
+        "application/javascript",
+        "application/json",
+        "application/rtf",
+        "application/wasm",
+        "application/xml",
+        "application/yaml",
+        "application/vnd.ms-fontobject",
+        "font/otf",
+        "font/ttf",
+        "image/bmp",
+        "image/vnd.microsoft.icon",
+    }
+)
+
+
+def of(name: str) -> str:
+    """Return the Content-Type for a file of that name or path, by what stands behind the last dot of its last part."""
+    _, dot, extension = name.rpartition("/")[2].rpartition(".")
+    return _TYPES.get(extension.lower(), UNKNOWN) if dot else UNKNOWN
+
+
+def essence(content_type: str) -> str:
+    """Return the media type of a Content-Type without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_json(content_type: str) -> bool:
+    """Say whether it is JSON or built on it (RFC 6839 section 3.1)."""
+    kind = essence(content_type)
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def is_compressible(content_type: str) -> bool:
+    """Say whether compressing it is worth while: text and what is built on text, but no event stream, which must flow."""
+    kind = essence(content_type)
+    if kind == "text/event-stream":
+        return False
+    return kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _COMPRESSIBLE

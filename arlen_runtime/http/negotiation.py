@@ -1,0 +1,99 @@
+"""What the client would like best (RFC 9110 section 12.5). One rule: the client's weights decide, then our own order.
+
+An element that cannot be read is passed over, and no header makes more work than its first elements do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_MOST_ELEMENTS = 64
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105 - a token of RFC 9110 section 5.6.2
+_RANGE = re.compile(rf"({_TOKEN})/({_TOKEN})")
+_WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")  # section 12.4.2
+_NAME = re.compile(_TOKEN)
+_SPLIT = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*+")*+),?')
+
+
+class _Element(NamedTuple):
+    """One element of a list: its value in lower case, its parameters but the weight, and the weight."""
+
+    value: str
+    parameters: frozenset[str]
+    weight: float
+
+
+def best(accept: str | None, offers: Sequence[str]) -> str | None:
+    """Return the media type of `offers` that an Accept header likes best, None when it likes none of them.
+
+    Without a header everything is welcome. Of equal weights the earlier offer wins; the most specific range that fits an
+    offer gives its weight, so `text/html;q=0, */*` refuses exactly text/html.
+    """
+    ranges = _elements(accept, _RANGE)
+    if not ranges:
+        return offers[0] if offers else None
+    weighed = [(_media_weight(offer, ranges), offer) for offer in offers]
+    weight, offer = max(weighed, key=lambda pair: pair[0], default=(0.0, ""))  # max keeps the first of equals
+    return offer if weight > 0 else None
+
+
+def best_encoding(accept: str | None, offers: Sequence[str]) -> str | None:
+    """Return the content coding of `offers` that Accept-Encoding likes best, None for none: send it as it is.
+
+    A coding that the client does not name, by itself or by `*`, is not used (section 12.5.3).
+    """
+    codings = _elements(accept, _NAME)
+    weights = {coding.value: coding.weight for coding in reversed(codings)}
+    wildcard = weights.get("*", 0.0)
+    identity = weights.get("identity", 0.0)
+    weighed = [(weights.get(offer, wildcard), offer) for offer in offers]
+    weight, offer = max(weighed, key=lambda pair: pair[0], default=(0.0, ""))
+    return offer if weight > 0 and weight >= identity else None
+
+
+def _media_weight(offer: str, ranges: list[_Element]) -> float:
+    """Return the weight that the most specific fitting range gives an offer, 0 when none fits."""
+    value, *parameters = (part.strip() for part in offer.lower().split(";"))
+    main = value.partition("/")[0]
+    specificity = {value: 3, f"{main}/*": 2, "*/*": 1}
+    fitting = [
+        (specificity[each.value], len(each.parameters), each.weight)
+        for each in ranges
+        if each.value in specificity and each.parameters <= set(parameters)
+    ]
+    return max(fitting, key=lambda fit: fit[:2], default=(0, 0, 0.0))[2]
+
+
+def _elements(header: str | None, form: re.Pattern[str]) -> list[_Element]:
+    """Read the elements of a weighted list that have this form."""
+    elements: list[_Element] = []
+    at = 0
+    while header and at < len(header) and len(elements) < _MOST_ELEMENTS:
+        match = _SPLIT.match(header, at)
+        if match is None or match.end() == at:
+            break  # an open quote: nothing behind it can be told apart
+        at = match.end()
+        element = _element(match[1], form)
+        if element is not None:
+            elements.append(element)
+    return elements
+
+
+def _element(text: str, form: re.Pattern[str]) -> _Element | None:
+    """Read one element, None when it is malformed."""
+    value, *parameters = (part.strip(" \t").lower() for part in text.split(";"))
+    if not form.fullmatch(value):
+        return None
+    weight = 1.0
+    kept = []
+    for parameter in parameters:
+        name, _, content = parameter.partition("=")
+        if name.strip(" \t") == "q":
+            if not _WEIGHT.fullmatch(content):
+                return None
+            weight = float(content)
+        elif parameter:
+            kept.append(parameter)
+    return _Element(value, frozenset(kept), weight)

@@ -1,0 +1,30 @@
+"""Percent-decoding (RFC 3986 section 2.1), once. One rule: what is not exactly encoded UTF-8 is refused, never guessed.
+
+Whoever decodes a path splits it first, so that %2F never makes a segment.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from arlen_runtime.errors import BadRequest
+
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def decode(text: str) -> str:
+    """Return the text behind %XX; BadRequest for a % without two digits and for what is not UTF-8."""
+    if "%" not in text:
+        return text
+    if _BROKEN.search(text):
+        raise BadRequest("A % is not followed by two hexadecimal digits.")
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("Percent-encoded text is not valid UTF-8.") from None
+
+
+def decode_plus(text: str) -> str:
+    """Decode as in queries and urlencoded forms, where + is a space."""
+    return decode(text.replace("+", " "))

@@ -1,0 +1,98 @@
+"""Byte ranges (RFC 9110 section 14). One rule: a range that cannot be read is ignored, one that cannot be met is a 416.
+
+Many small or overlapping ranges are a way to make a server work: overlapping and touching ones are joined, and a request
+with too many is answered whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from arlen_runtime.errors import RangeNotSatisfiable
+
+_UNIT = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
+_SPEC = re.compile(r"([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18})")
+_MOST_RANGES = 16
+
+
+class Span(NamedTuple):
+    """A part of a representation: `start` is its first byte, `end` the one behind its last."""
+
+    start: int
+    end: int
+
+    @property
+    def length(self) -> int:
+        """How many bytes it has."""
+        return self.end - self.start
+
+    def content_range(self, size: int) -> str:
+        """Return the value of Content-Range in a representation of `size` bytes (section 14.4)."""
+        return f"bytes {self.start}-{self.end - 1}/{size}"
+
+
+def read(header: str | None, size: int) -> list[Span] | None:
+    """Return the spans that a Range header asks of `size` bytes, joined and in the order asked; None: send all of it.
+
+    Raises RangeNotSatisfiable, with the Content-Range that says the size, when none of them lies within.
+    """
+    unit = _UNIT.fullmatch(header or "")
+    if unit is None:
+        return None
+    specs = [text.strip(" \t") for text in unit[1].split(",", _MOST_RANGES)]
+    specs = [text for text in specs if text]
+    if not specs or len(specs) > _MOST_RANGES:
+        return None
+    spans = []
+    for text in specs:
+        match = _SPEC.fullmatch(text)
+        if match is None:
+            return None
+        first, last, suffix = match.groups()
+        if last is not None and int(last) < int(first):
+            return None  # section 14.1.1: an invalid range makes the whole set invalid
+        start = max(0, size - int(suffix)) if suffix else int(first)
+        end = min(size, int(last) + 1) if last is not None else size
+        if start < end:
+            spans.append(Span(start, end))
+    if not spans:
+        raise RangeNotSatisfiable(
+            f"The range lies outside the {size} bytes that there are.", headers=[("Content-Range", f"bytes */{size}")]
+        )
+    joined = _join(spans)
+    return joined if joined != [Span(0, size)] or len(specs) == 1 else None
+
+
+def _join(spans: list[Span]) -> list[Span]:
+    """Join what overlaps or touches; spans that do neither stay in the order asked (section 14.2)."""
+    ordered = sorted(spans)
+    joined = ordered[:1]
+    for span in ordered[1:]:
+        if span.start <= joined[-1].end:
+            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
+        else:
+            joined.append(span)
+    return spans if len(joined) == len(spans) else joined
+
+
+def part_heads(spans: Sequence[Span], size: int, content_type: str, boundary: str) -> list[bytes]:
+    """Return what goes before each span of a multipart/byteranges body (section 14.6)."""
+    return [
+        f"\r\n--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: {span.content_range(size)}\r\n\r\n".encode(
+            "latin-1"
+        )
+        for span in spans
+    ]
+
+
+def parts_end(boundary: str) -> bytes:
+    """Return what ends a multipart/byteranges body."""
+    return f"\r\n--{boundary}--\r\n".encode("latin-1")
+
+
+def parts_length(spans: Sequence[Span], size: int, content_type: str, boundary: str) -> int:
+    """Return the length of the whole multipart/byteranges body."""
+    heads = part_heads(spans, size, content_type, boundary)
+    return sum(map(len, heads)) + sum(span.length for span in spans) + len(parts_end(boundary))

@@ -1,0 +1,176 @@
+"""Form bodies: fields and files within their limits, and an error that names what is wrong."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from tempfile import TemporaryFile
+from typing import BinaryIO
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arlen_runtime.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
+from arlen_runtime.http.forms import Form, FormLimits, read_multipart, read_urlencoded, read_urlencoded_body
+
+TYPE = "multipart/form-data; boundary=edge"
+
+
+def _part(disposition: str, content: bytes, *more: str) -> bytes:
+    lines = [f"Content-Disposition: form-data; {disposition}", *more]
+    return b"--edge\r\n" + "\r\n".join(lines).encode() + b"\r\n\r\n" + content + b"\r\n"
+
+
+def _read(*parts: bytes, limits: FormLimits | None = None) -> Form:
+    return read_multipart(BytesIO(b"".join(parts) + b"--edge--\r\n"), TYPE, limits or FormLimits())
+
+
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(st.lists(st.tuples(_TEXT, _TEXT), max_size=20))
+def test_what_was_urlencoded_comes_back_in_order(pairs: list[tuple[str, str]]) -> None:
+    values = read_urlencoded(urlencode(pairs))
+    assert values == {name: [value for other, value in pairs if other == name] for name, _ in pairs}
+
+
+def test_empty_names_values_and_pairs_are_what_they_say() -> None:
+    assert read_urlencoded("") == {}
+    assert read_urlencoded("a&b=&=c&&d=e=f") == {"a": [""], "b": [""], "": ["c"], "d": ["e=f"]}
+    assert read_urlencoded("a;b=1") == {"a;b": ["1"]}
+
+
+def test_an_urlencoded_body_may_hold_bare_utf_8() -> None:
+    assert read_urlencoded_body("n=\u00e9+%C3%A9".encode()) == {"n": ["\u00e9 \u00e9"]}
+
+
+def test_bad_encoding_is_a_bad_request_in_a_query_and_an_invalid_body_in_a_body() -> None:
+    with pytest.raises(BadRequest, match="hexadecimal"):
+        read_urlencoded("a=50%")
+    for body in (b"a=50%", b"a=%ff", b"a=\xff"):
+        with pytest.raises(InvalidBody, match="form is not valid"):
+            read_urlencoded_body(body)
+
+
+def test_an_urlencoded_form_has_limits_on_fields_and_sizes() -> None:
+    limits = FormLimits(parts=3, name_bytes=4, field_bytes=5)
+    assert len(read_urlencoded("a=1&b=2&c=3", limits)) == 3
+    for text in ("a=1&b=2&c=3&d=4", "&&&", "names=1", "a=123456"):
+        with pytest.raises(PayloadTooLarge):
+            read_urlencoded(text, limits)
+
+
+def test_fields_and_files_of_a_multipart_form_are_told_apart() -> None:
+    form = _read(
+        _part('name="title"', "caf\u00e9\r\n".encode()),
+        _part('name="title"', b""),
+        _part('name="doc"; filename="a.txt"', b"--edge is not at the start", "Content-Type: text/plain"),
+        _part('name="doc"; filename="b"', b"\x00\xff"),
+    )
+    assert form.fields == {"title": ["caf\u00e9\r\n", ""]}
+    first, second = form.files["doc"]
+    assert (first.filename, first.content_type, first.size, first.file.read()) == (
+        "a.txt",
+        "text/plain",
+        26,
+        b"--edge is not at the start",
+    )
+    assert (second.filename, second.content_type, second.file.read()) == ("b", "application/octet-stream", b"\x00\xff")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\\\temp\\\\a.txt", "a.txt"),
+        ("/etc/", ""),
+        ("a\x07b.txt", "ab.txt"),
+        ("\u00e9.txt", "\u00e9.txt"),
+        ("a%22b.txt", 'a"b.txt'),
+    ],
+)
+def test_a_file_name_is_never_a_path(sent: str, kept: str) -> None:
+    (upload,) = _read(_part(f'name="f"; filename="{sent}"', b"x")).files["f"]
+    assert upload.filename == kept
+
+
+def test_a_file_field_left_empty_is_no_file() -> None:
+    form = _read(_part('name="f"; filename=""', b"", "Content-Type: application/octet-stream"))
+    assert form == Form({}, {})
+
+
+def test_a_large_file_goes_where_the_caller_says() -> None:
+    content = b"0123456789" * 50_000
+    body = BytesIO(_part('name="f"; filename="big"', content) + _part('name="a"', b"1") + b"--edge--")
+    with TemporaryFile() as opened:
+        form = read_multipart(body, TYPE, spool=lambda: opened)
+        (upload,) = form.files["f"]
+        assert (upload.size, upload.file) == (500_000, opened)
+        assert upload.file.read() == content
+        form.close()
+        assert opened.closed
+
+
+def test_nothing_stays_open_after_an_error() -> None:
+    opened: list[BytesIO] = []
+
+    def spool() -> BinaryIO:
+        opened.append(BytesIO())
+        return opened[-1]
+
+    body = _part('name="f"; filename="a"', b"1") + _part('name="f"; filename="b"', b"2" * 100)
+    with pytest.raises(PayloadTooLarge):
+        read_multipart(BytesIO(body + b"--edge--"), TYPE, FormLimits(file_bytes=50), spool)
+    assert [file.closed for file in opened] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [FormLimits(parts=2), FormLimits(name_bytes=2), FormLimits(field_bytes=3), FormLimits(file_bytes=3)],
+)
+def test_a_multipart_form_has_limits_on_parts_names_and_sizes(limits: FormLimits) -> None:
+    parts = [_part('name="abc"', b"1234"), _part('name="b"; filename="x"', b"1234"), _part('name="c"', b"")]
+    assert _read(*parts)
+    with pytest.raises(PayloadTooLarge):
+        _read(*parts, limits=limits)
+
+
+def test_a_part_with_a_huge_header_is_too_large() -> None:
+    with pytest.raises(PayloadTooLarge):
+        _read(_part('name="a"', b"", "X-A: " + "a" * 10_000))
+    with pytest.raises(PayloadTooLarge):
+        _read(_part('name="a"', b"", *(f"X-{number}: 1" for number in range(20))))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"hello",
+        b"--edge\r\n",
+        b'--edge\r\nContent-Disposition: form-data; name="a"\r\n\r\nunfinished',
+        b'--edge\nContent-Disposition: form-data; name="a"\n\n1\n--edge--',
+        b"--edge\r\n\r\nno header\r\n--edge--",
+        b"--edge\r\nContent-Disposition: form-data\r\n\r\n1\r\n--edge--",
+        b'--edge\r\nContent-Disposition: form-data; name=""\r\n\r\n1\r\n--edge--',
+        b'--edge\r\nContent-Disposition: form-data; name="a%0Ab"\r\n\r\n1\r\n--edge--',
+        b'--edge\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--edge--',
+        b"--edge\r\nContent-Disposition form-data\r\n\r\n1\r\n--edge--",
+    ],
+)
+def test_a_malformed_multipart_body_is_invalid(body: bytes) -> None:
+    with pytest.raises(InvalidBody):
+        read_multipart(BytesIO(body), TYPE)
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=", '; boundary="a\u00e9"', "; boundary=" + "a" * 71])
+def test_a_boundary_must_be_there_and_well_formed(boundary: str) -> None:
+    with pytest.raises(InvalidBody, match="boundary"):
+        read_multipart(BytesIO(b""), "multipart/form-data" + boundary)
+
+
+def test_another_type_is_not_a_form() -> None:
+    for kind in ("application/json", "", "multipart/mixed; boundary=edge"):
+        with pytest.raises(UnsupportedMediaType):
+            read_multipart(BytesIO(b""), kind)

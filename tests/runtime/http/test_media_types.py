@@ -1,0 +1,46 @@
+"""Media types: a fixed table."""
+
+from __future__ import annotations
+
+import mimetypes
+
+import pytest
+
+from arlen_runtime.http import media_types
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("index.html", "text/html; charset=utf-8"),
+        ("/static/app.min.JS", "text/javascript; charset=utf-8"),
+        ("logo.svg", "image/svg+xml"),
+        ("font.woff2", "font/woff2"),
+        ("archive.tar.gz", "application/gzip"),
+        ("README", "application/octet-stream"),
+        ("folder.html/file", "application/octet-stream"),
+        ("x.unknown", "application/octet-stream"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_the_extension_tells_the_type(name: str, kind: str) -> None:
+    assert media_types.of(name) == kind
+
+
+def test_the_machine_s_own_table_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(mimetypes.types_map, ".css", "text/x-evil")
+    assert media_types.of("a.css") == "text/css; charset=utf-8"
+
+
+def test_json_is_json_and_what_is_built_on_it() -> None:
+    for kind in ("application/json", "Application/JSON ; charset=utf-8", "application/problem+json"):
+        assert media_types.is_json(kind)
+    for kind in ("text/json+x", "application/jsonx", ""):
+        assert not media_types.is_json(kind)
+
+
+def test_text_is_worth_compressing_and_streams_and_images_are_not() -> None:
+    for name in ("a.html", "a.css", "a.json", "a.svg", "a.wasm", "a.webmanifest", "a.xml"):
+        assert media_types.is_compressible(media_types.of(name))
+    for kind in ("image/png", "text/event-stream", "application/zip", "font/woff2", ""):
+        assert not media_types.is_compressible(kind)
