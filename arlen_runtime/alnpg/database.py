@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Self, TypeVar, overload
 
 from psycopg.pq.abc import PGresult
@@ -32,6 +33,7 @@ def _affected(_statement: Statement, result: PGresult, _into: Into) -> int:
     return result.command_tuples or 0
 
 
+_any_transaction = scope.transaction.get
 _all_rows: Reader[list[Any]] = Statement.load
 _first_row: Reader[Any] = Statement.load_first
 
@@ -108,15 +110,16 @@ class ALNPg:
 
     def _perform(self, sql: str, params: tuple[object, ...], read: Reader[T], into: Into) -> T:
         """Run one statement on the transaction's connection or on one of the pool's."""
-        if scope.transaction.get() is not None:
+        if _any_transaction() is not None:
             transaction = current(self._pool)
             if transaction is not None:
-                return transaction.session.perform(sql, params, read, into)
-        session = self._pool.take()
+                return transaction.session.perform(monotonic(), sql, params, read, into)
+        pool = self._pool
+        session = pool.take()
         try:
-            return session.perform(sql, params, read, into)
+            return session.perform(session.taken_at, sql, params, read, into)
         finally:
-            self._pool.give(session)
+            pool.give(session)
 
     def transaction(
         self, isolation: Isolation | None = None, *, read_only: bool = False, timeout: float | None = None

@@ -13,6 +13,7 @@ import sys
 import threading
 import weakref
 from collections import deque
+from threading import get_ident
 from time import monotonic
 
 import psycopg
@@ -84,25 +85,31 @@ class Pool:
                 session = self._obtain()
         else:
             session = self._obtain()
-        now = monotonic()
-        while now - session.idle_since > _IDLE_SECONDS or session.idle_since < self._suspect_until:
-            if self._fit(session, now):
-                break
+        session.taken_at = now = monotonic()
+        session.thread = get_ident()
+        if (
+            now - session.idle_since > _IDLE_SECONDS
+            or session.idle_since < self._suspect_until
+            or now > session.expires_at
+        ):
+            return self._fresh(session)
+        return session
+
+    def _fresh(self, session: Session) -> Session:
+        """Return a session that works in place of one that lay idle, is suspect or too old."""
+        while not self._fit(session, monotonic()):
             self._discard(session)
             session = self._obtain()
-            now = monotonic()
-        session.taken_at = now
-        session.thread = threading.get_ident()
+        session.taken_at = monotonic()
+        session.thread = get_ident()
         return session
 
     def give(self, session: Session) -> None:
-        """Take a session back. One that is broken, or in an open transaction, is closed instead."""
+        """Take a session back. One that is broken, or in an open transaction (a status other than 0), is closed instead."""
         session.taken_at = 0.0
-        session.holder = ""
-        if session.broken or session.in_transaction or self._closed:
+        if session.broken or session.pgconn.transaction_status or self._closed:
             self._put_away(session)
             return
-        session.idle_since = monotonic()
         self._idle.append(session)
         if self._waiters:
             self._hand_out()

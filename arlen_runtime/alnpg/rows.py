@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import repeat, starmap
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from arlen_runtime.alnpg.failures import Misuse
 
@@ -28,9 +28,14 @@ class Row(dict[str, Any]):
 
 _METHODS = frozenset(dir(Row))
 
-Tuples = Iterable[tuple[Any, ...]]
-Maker = Callable[[Tuples], list[Any]]
-"""Turns the tuples of a result into what `into` asks for, all at once: the loops run in C."""
+Values = tuple[Any, ...]
+
+
+class Maker(NamedTuple):
+    """Turns tuples of a result into what `into` asks for: one of them, or all at once with the loops in C."""
+
+    one: Callable[[Values], Any]
+    all: Callable[[Iterable[Values]], list[Any]]
 
 
 @lru_cache(maxsize=1024)
@@ -41,7 +46,10 @@ def _row_class(columns: tuple[str, ...]) -> type[Row]:
 
 
 def _mappings(kind: Callable[..., Any], columns: tuple[str, ...]) -> Maker:
-    return lambda tuples: list(map(kind, map(zip, repeat(columns), tuples)))
+    return Maker(
+        lambda values: kind(zip(columns, values)),  # noqa: B905 - libpq gives as many values as columns
+        lambda tuples: list(map(kind, map(zip, repeat(columns), tuples))),
+    )
 
 
 def _by_field(into: Callable[..., Any], fields: dict[str, bool], columns: tuple[str, ...], *, ordered: bool) -> Maker:
@@ -54,7 +62,7 @@ def _by_field(into: Callable[..., Any], fields: dict[str, bool], columns: tuple[
         name = getattr(into, "__name__", "the class")
         raise Misuse(f"the statement's columns do not fit {name}: {'; '.join(wrong)}")
     if ordered and columns == tuple(fields)[: len(columns)]:
-        return lambda tuples: list(starmap(into, tuples))
+        return Maker(lambda values: into(*values), lambda tuples: list(starmap(into, tuples)))
     return _keywords(into, columns)
 
 
@@ -71,7 +79,10 @@ def _named_tuple(into: Any, columns: tuple[str, ...]) -> Maker:  # noqa: ANN401 
 
 
 def _keywords(into: Callable[..., Any], columns: tuple[str, ...]) -> Maker:
-    return lambda tuples: [into(**dict(zip(columns, values, strict=True))) for values in tuples]
+    def one(values: Values) -> Any:  # noqa: ANN401 - what `into` makes
+        return into(**dict(zip(columns, values, strict=True)))
+
+    return Maker(one, lambda tuples: list(map(one, tuples)))
 
 
 def _check_names(columns: tuple[str, ...]) -> None:
@@ -88,7 +99,7 @@ def maker(into: Callable[..., Any] | None, columns: tuple[str, ...]) -> Maker:
     the columns do not fit.
     """
     if into is tuple:
-        return list
+        return Maker(tuple, list)
     _check_names(columns)
     if into is None:
         return _mappings(_row_class(columns), columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from time import monotonic
@@ -41,6 +42,10 @@ _COMMAND_OK, _TUPLES_OK = int(ExecStatus.COMMAND_OK), int(ExecStatus.TUPLES_OK)
 _GOOD = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY})
 _DUPLICATE_NAME = "42P05"
 _CACHE_SIZE = 256
+# poll() takes an int of milliseconds: without a limit a statement ends after twenty days.
+_NO_LIMIT_SECONDS = 20 * 86_400.0
+
+_deadline, _wanted_statements = scope.deadline.get, scope.statements.get
 _SETTLED_SECONDS = 1.0
 
 
@@ -50,6 +55,8 @@ class Session:
     __slots__ = (
         "_registry",
         "_settings",
+        "_slow_seconds",
+        "_statement_seconds",
         "_statements",
         "broken",
         "busy",
@@ -73,10 +80,12 @@ class Session:
         self.idle_since = self.taken_at = 0.0
         self.thread = 0
         self.holder = ""
-        self.limit: float | None = None
+        self.limit = math.inf
         self.broken = self.busy = False
         self._registry = registry
         self._settings = settings
+        self._slow_seconds = settings.slow_seconds
+        self._statement_seconds = settings.statement_seconds or _NO_LIMIT_SECONDS
         self._statements: OrderedDict[str, Statement] = OrderedDict()
 
     @property
@@ -85,60 +94,68 @@ class Session:
         return self.pgconn.transaction_status != _IDLE
 
     def perform(
-        self, sql: str, params: Sequence[Any], read: Reader[Answer], into: Callable[..., Any] | None = None
+        self,
+        started: float,
+        sql: str,
+        params: Sequence[Any],
+        read: Reader[Answer],
+        into: Callable[..., Any] | None = None,
     ) -> Answer:
-        """Run one statement and return what `read` makes of its result.
+        """Run one statement and return what `read` makes of its result; `started` is now.
 
-        Raises ALNPgError. After StatementTimeout, ConnectionLost or a foreign exception the session is `broken`.
+        Raises ALNPgError. After StatementTimeout, ConnectionLost or a foreign exception the session may be `broken`.
         """
-        started = monotonic()
-        limit = self.until(started)
-        self.begin_exchange()
+        if self.busy:
+            raise self.in_use()
+        self.busy = True
         try:
             try:
-                statement = self._statements.get(sql) or self._prepare(sql, limit)
-                result = self._execute(statement, params, limit)
+                limit = self.until(started)
+                statement = self._statements.get(sql)
+                if statement is None:
+                    statement = self._prepare(sql, limit)
+                result = self._execute(statement, params, limit, (limit - started) * 1000)
             except ALNPgError as error:
-                statement, result = self._once_more(error, sql, params, started, limit)
+                statement, result = self._once_more(error, sql, params, started)
             answer = read(statement, result, into)
         except BaseException as error:
             self.settle(error, sql)
             raise
         finally:
             self.busy = False
-        seconds = monotonic() - started
-        if seconds >= self._settings.slow_seconds or scope.statements.get() is not None:
-            self._report(sql, seconds, result.ntuples or result.command_tuples or 0)
+        self.idle_since = now = monotonic()
+        if now - started >= self._slow_seconds or _wanted_statements() is not None:
+            self._report(sql, now - started, result.ntuples or result.command_tuples or 0)
         return answer
 
-    def begin_exchange(self) -> None:
-        """Claim the connection for one exchange. Raises Misuse where two threads share a transaction at once."""
-        if self.busy:
-            raise Misuse("this transaction's connection is busy: a stream is open, or another thread uses it")
-        self.busy = True
+    def in_use(self) -> Misuse:
+        """Return the error for two exchanges at once."""
+        return Misuse("this transaction's connection is busy: a stream is open, or another thread uses it")
 
-    def until(self, now: float) -> float | None:
-        """Return when what starts now must be done: the least of statement, transaction and request limits."""
-        seconds = self._settings.statement_seconds
-        limit = now + seconds if seconds else None
-        for other in (self.limit, scope.deadline.get()):
-            if other is not None and (limit is None or other < limit):
-                limit = other
+    def until(self, now: float) -> float:
+        """Return when what starts now must be done: the least of statement, transaction and request limits.
+
+        Raises StatementTimeout where that is past: nothing is sent any more.
+        """
+        limit = now + self._statement_seconds
+        deadline = _deadline()
+        if deadline is not None and deadline < limit:
+            limit = deadline
+        limit = min(limit, self.limit)
+        if limit <= now:
+            raise StatementTimeout("no time is left for this statement")
         return limit
 
-    def _execute(self, statement: Statement, params: Sequence[Any], limit: float | None) -> PGresult:
-        """Send the statement and return its result. Raises ALNPgError where the server refused."""
+    def _execute(self, statement: Statement, params: Sequence[Any], limit: float, first_wait: float) -> PGresult:
+        """Send the statement and return its result; `first_wait` is what is left until `limit`, in milliseconds."""
         values = statement.pack(params)
-        try:
-            if statement.name:
-                self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
-            else:
-                self.pgconn.send_query_params(
-                    statement.text.encode(), values, statement.types, statement.formats, statement.result_format
-                )
-        except psycopg.OperationalError as error:
-            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
-        result = self.wire.answer(limit)
+        if statement.name:
+            self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
+        else:
+            self.pgconn.send_query_params(
+                statement.text.encode(), values, statement.types, statement.formats, statement.result_format
+            )
+        result = self.wire.answer(limit, first_wait)
         return result if result.status == _TUPLES_OK else self._checked(result, statement.text)
 
     def _checked(self, result: PGresult, sql: str) -> PGresult:
@@ -152,7 +169,7 @@ class Session:
         raise Misuse("COPY goes through copy_rows or connection()", sql=sql)
 
     def _once_more(
-        self, error: ALNPgError, sql: str, params: Sequence[Any], started: float, limit: float | None
+        self, error: ALNPgError, sql: str, params: Sequence[Any], started: float
     ) -> tuple[Statement, PGresult]:
         """Prepare a warm statement anew and run it again, once, if its failure may come from a changed schema."""
         statement = self._statements.get(sql)
@@ -163,15 +180,16 @@ class Session:
         if statement.described_at > started - (_SETTLED_SECONDS if ours else 0.0):
             raise error
         in_transaction = self.in_transaction
+        limit = self.until(started)
         self._drop(statement, limit)
         if in_transaction:
             if error.sqlstate in ("0A000", "26000"):
                 raise StatementOutdated(error.detail, sql=sql, sqlstate=error.sqlstate) from error
             raise error
         fresh = self._prepare(sql, limit)
-        return fresh, self._execute(fresh, params, limit)
+        return fresh, self._execute(fresh, params, limit, (limit - started) * 1000)
 
-    def _prepare(self, sql: str, limit: float | None) -> Statement:
+    def _prepare(self, sql: str, limit: float) -> Statement:
         """Prepare and describe in one round trip; remember the statement, at the price of the oldest one."""
         text, names = scan(sql)
         name = statement_name(text) if self._settings.named else b""
@@ -194,7 +212,7 @@ class Session:
         self._statements[sql] = statement
         return statement
 
-    def _learn(self, limit: float | None) -> None:
+    def _learn(self, limit: float) -> None:
         """Read pg_type."""
         self.wire.send(LEARN)
         answer = self.wire.answer(limit)
@@ -202,7 +220,7 @@ class Session:
             raise failure(answer, LEARN.decode())
         self._registry.learn(answer.get_value(0, 0) or b"[]")
 
-    def _drop(self, statement: Statement, limit: float | None) -> None:
+    def _drop(self, statement: Statement, limit: float) -> None:
         """Forget a statement, here and at the server."""
         del self._statements[statement.sql]
         for oid in statement.types:
@@ -212,7 +230,9 @@ class Session:
 
     def command(self, sql: str) -> str:
         """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
-        self.begin_exchange()
+        if self.busy:
+            raise self.in_use()
+        self.busy = True
         try:
             self.wire.send(sql.encode())
             result = self._checked(self.wire.answer(self.until(monotonic())), sql)
@@ -222,6 +242,7 @@ class Session:
             raise
         finally:
             self.busy = False
+            self.idle_since = monotonic()
 
     def settle(self, error: BaseException, sql: str) -> None:
         """After a failure: tell the error its statement and call site, and whether this session can be used again.

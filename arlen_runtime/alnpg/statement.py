@@ -128,10 +128,10 @@ class Statement:
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
         try:
-            rows = make(loaders.load_rows(0, count, tuple))
+            rows = make.all(loaders.load_rows(0, count, tuple))
         finally:
             if count > _LINGERING_ROWS:
-                loaders.set_pgresult(None)
+                loaders.set_pgresult(None, set_loaders=False)
         return rows
 
     def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
@@ -141,7 +141,7 @@ class Statement:
             return None
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
-        return make((loaders.load_row(0, tuple),))[0]
+        return make.one(loaders.load_row(0, tuple))
 
     def _maker(self, into: Callable[..., Any] | None) -> Maker:
         made = self._makers[into] = maker(into, self.columns)

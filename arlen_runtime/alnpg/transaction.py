@@ -5,6 +5,7 @@ Nested, it is a savepoint. It is left as it was entered: commit at the end, roll
 
 from __future__ import annotations
 
+import math
 from time import monotonic
 from types import TracebackType
 from typing import Literal, Self
@@ -111,14 +112,15 @@ class Transaction:
             return
         level = self._savepoint
         command = f"rollback to alnpg_{level}; release alnpg_{level}" if level else "rollback"
-        self.session.limit = None if not level else self.session.limit
+        self.session.limit = self.session.limit if level else math.inf
         try:
             self.session.command(command)
         except ALNPgError:
             self.session.broken = True
 
     def _release(self) -> None:
-        self.session.limit = None
+        self.session.limit = math.inf
+        self.session.holder = ""
         self.pool.give(self.session)
 
 

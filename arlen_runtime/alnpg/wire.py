@@ -22,7 +22,10 @@ _COPYING = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_B
 
 
 class Wire:
-    """One connection's socket and libpq state. Used by one thread at a time. Limits are seconds of `monotonic()`."""
+    """One connection's socket and libpq state. Used by one thread at a time. Limits are seconds of `monotonic()`.
+
+    Raises StatementTimeout and ConnectionLost, and lets psycopg's errors through: the session tells them in our words.
+    """
 
     __slots__ = ("_poller", "pgconn", "poll")
 
@@ -34,55 +37,67 @@ class Wire:
         self._poller.register(pgconn.socket, _READ)
         self.poll = self._poller.poll
 
-    def receive(self, limit: float | None) -> PGresult | None:
-        """Return the next result of what was sent, None after the last. Raises StatementTimeout, ConnectionLost."""
-        pgconn = self.pgconn
-        while pgconn.is_busy():
-            self.wait(limit)
-            self.consume()
-        return pgconn.get_result()
+    def answer(self, limit: float, first_wait: float | None = None) -> PGresult:
+        """Send what is still buffered and return the one result of one command (of several: the last, or the failed).
 
-    def answer(self, limit: float | None) -> PGresult:
-        """Send what is still buffered and return the one result of one command (of several: the last, or the failed)."""
+        `first_wait`, in milliseconds, spares the usual case a look at the clock.
+        """
         pgconn = self.pgconn
         if pgconn.flush():
             self.flush(limit)
-        self.wait(limit)
-        self.consume()
-        last: PGresult | None = None
-        while (result := self.receive(limit)) is not None:
-            if last is None or last.status != ExecStatus.FATAL_ERROR:
-                last = result
-            if result.status in _COPYING:
-                break
-        if last is None:
+        if first_wait is None:
+            self.wait(limit)
+        elif not self.poll(first_wait):
+            raise _too_late()
+        pgconn.consume_input()
+        while pgconn.is_busy():
+            self.wait(limit)
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None:
             raise ConnectionLost("the server closed the connection")
-        return last
+        while pgconn.is_busy():
+            self.wait(limit)
+            pgconn.consume_input()
+        further = pgconn.get_result()
+        return result if further is None else self._last(result, further, limit)
+
+    def _last(self, result: PGresult, further: PGresult | None, limit: float) -> PGresult:
+        """Read the remaining results of several commands; return the last, or the one that failed."""
+        while further is not None:
+            if result.status != ExecStatus.FATAL_ERROR:
+                result = further
+            if further.status in _COPYING:
+                break
+            further = self.receive(limit)
+        return result
+
+    def receive(self, limit: float) -> PGresult | None:
+        """Return the next result of what was sent, None after the last."""
+        pgconn = self.pgconn
+        while pgconn.is_busy():
+            self.wait(limit)
+            pgconn.consume_input()
+        return pgconn.get_result()
 
     def send(self, sql: bytes) -> None:
         """Send by the simple protocol."""
-        try:
-            self.pgconn.send_query(sql)
-        except psycopg.Error as error:
-            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
+        self.pgconn.send_query(sql)
 
-    def prepare(self, name: bytes, sql: bytes, limit: float | None) -> tuple[PGresult, PGresult]:
+    def prepare(self, name: bytes, sql: bytes, limit: float) -> tuple[PGresult, PGresult]:
         """Prepare and describe in one round trip, by libpq's pipeline; return both results."""
         pgconn = self.pgconn
-        try:
-            pgconn.enter_pipeline_mode()
-            pgconn.send_prepare(name, sql)
-            pgconn.send_describe_prepared(name)
-            pgconn.pipeline_sync()
-        except psycopg.Error as error:
-            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
+        pgconn.enter_pipeline_mode()
+        pgconn.send_prepare(name, sql)
+        pgconn.send_describe_prepared(name)
+        pgconn.pipeline_sync()
         self.flush(limit)
         prepared, described = self.pipelined(limit), self.pipelined(limit)
         self.receive(limit)
         pgconn.exit_pipeline_mode()
         return prepared, described
 
-    def pipelined(self, limit: float | None) -> PGresult:
+    def pipelined(self, limit: float) -> PGresult:
         """Return the result of the next command of a pipeline, and step over the None that ends it."""
         result = self.receive(limit)
         if result is None:
@@ -90,47 +105,33 @@ class Wire:
         self.receive(limit)
         return result
 
-    def describe(self, name: bytes, limit: float | None) -> PGresult:
+    def describe(self, name: bytes, limit: float) -> PGresult:
         """Describe a prepared statement."""
         self.pgconn.send_describe_prepared(name)
         return self.answer(limit)
 
-    def close_prepared(self, name: bytes, limit: float | None) -> None:
+    def close_prepared(self, name: bytes, limit: float) -> None:
         """Close a prepared statement; one that does not exist is no error of the protocol."""
         self.pgconn.send_close_prepared(name)
         self.answer(limit)
 
-    def consume(self) -> None:
-        """Read what the socket has."""
-        try:
-            self.pgconn.consume_input()
-        except psycopg.Error as error:
-            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
-
-    def flush(self, limit: float | None) -> None:
+    def flush(self, limit: float) -> None:
         """Send until libpq's buffer is empty, reading meanwhile: a server that cannot send does not read either."""
-        self._poller.modify(self.pgconn.socket, _BOTH)
+        pgconn = self.pgconn
+        self._poller.modify(pgconn.socket, _BOTH)
         try:
-            while self._flush_some():
+            while pgconn.flush():
                 for _, events in self.wait(limit):
                     if events & ~select.POLLOUT:
-                        self.consume()
+                        pgconn.consume_input()
         finally:
-            self._poller.modify(self.pgconn.socket, _READ)
+            self._poller.modify(pgconn.socket, _READ)
 
-    def _flush_some(self) -> int:
-        try:
-            return self.pgconn.flush()
-        except psycopg.Error as error:
-            raise ConnectionLost(f"the connection broke: {first_line(error)}") from None
-
-    def wait(self, limit: float | None) -> list[tuple[int, int]]:
+    def wait(self, limit: float) -> list[tuple[int, int]]:
         """Return when the socket is ready; raise StatementTimeout at the limit."""
-        if limit is None:
-            return self.poll()
         ready = self.poll(max(0.0, limit - monotonic()) * 1000)
         if not ready:
-            raise StatementTimeout("the statement took longer than it may; it was cancelled")
+            raise _too_late()
         return ready
 
     def cancel(self) -> None:
@@ -151,6 +152,10 @@ def _drive(canceller: PGcancelConn, limit: float) -> None:
         if not poller.poll(max(0.0, limit - monotonic()) * 1000):
             break
     canceller.finish()
+
+
+def _too_late() -> StatementTimeout:
+    return StatementTimeout("the statement took longer than it may; it was cancelled")
 
 
 def first_line(error: Exception) -> str:
