@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from arlen_cli.generators.migration import STAMP
 from arlen_cli.generators.names import Names
 from arlen_cli.generators.plan import WRITES, Plan, Step
 
 FOLDER = ".arlen/runs"
+STAMP = "%Y%m%d%H%M%S%f"  # with microseconds: two runs of one second are two entries
 
 
 def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Step | None:

@@ -40,8 +40,8 @@ def _broken(line: str) -> str:
 def _call(text: str) -> ast.Call | None:
     """Return the call that the statement is, returns or assigns."""
     try:
-        statement = ast.parse(text).body[0]
+        statements = ast.parse(text).body
     except SyntaxError:
         return None
-    value = getattr(statement, "value", None)
+    value = getattr(statements[0], "value", None) if statements else None
     return value if isinstance(value, ast.Call) else None

@@ -1,0 +1,53 @@
+"""What the tests of the tool share: a fresh application, and a picture of a folder's files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.generators.application import new_application
+from arlen_cli.generators.plan import Project
+
+NOW = datetime(2030, 1, 31, 12, 30, tzinfo=UTC)
+
+Tree = dict[str, tuple[int, bytes | None]]
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one application for all tests; they get copies."""
+    target = tmp_path_factory.mktemp("pristine") / "shop"
+    new_application(str(target))
+    return target
+
+
+@pytest.fixture
+def shop(pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy the application, and stand in it."""
+    target = tmp_path / "shop"
+    shutil.copytree(pristine, target)
+    monkeypatch.chdir(target)
+    return target
+
+
+@pytest.fixture
+def tree() -> Callable[[Path], Tree]:
+    """Return what takes a picture of a folder: every path with its mode and content, None for a folder."""
+
+    def picture(root: Path) -> Tree:
+        return {
+            path.relative_to(root).as_posix(): (path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
+            for path in sorted(root.rglob("*"))
+        }
+
+    return picture
+
+
+@pytest.fixture
+def project() -> Project:
+    """Describe an application without one: planning reads nothing."""
+    return Project("shop", frozenset(), NOW)

@@ -1,0 +1,173 @@
+"""New applications: whole under their name, or not there at all."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.errors import Conflicts, ToolError, WrongUse
+from arlen_cli.generators import application
+from arlen_cli.generators.application import TAKEN, new_application, refuse_name
+
+
+def test_a_full_application_has_all_its_parts(pristine: Path) -> None:
+    for part in (
+        "shop/app.py",
+        "shop/routes.py",
+        "shop/controllers/home.py",
+        "shop/templates/layouts/application.html",
+        "config/app.toml",
+        "config/environments/production.toml",
+        "db/migrations",
+        "public/app.css",
+        "tests/conftest.py",
+        "pyproject.toml",
+        "README.md",
+        "AGENTS.md",
+        "Dockerfile",
+        "compose.yaml",
+        "deploy/shop.service",
+        "deploy/nginx.conf",
+        ".github/workflows/ci.yml",
+        ".gitignore",
+        ".env.example",
+    ):
+        assert (pristine / part).exists(), part
+
+
+def test_nothing_of_a_template_is_left_in_it(pristine: Path) -> None:
+    for path in pristine.rglob("*"):
+        assert ".tmpl" not in path.name
+        assert "[[" not in path.name
+        if path.is_file():
+            text = path.read_text()
+            assert "[[ " not in text, path
+            assert "[% " not in text, path
+
+
+def test_expressions_of_workflows_and_pages_stand_as_they_are(pristine: Path) -> None:
+    assert "${{ github.ref }}" in (pristine / ".github" / "workflows" / "ci.yml").read_text()
+    assert "{{ url_for('home') }}" in (pristine / "shop" / "templates" / "shared" / "header.html").read_text()
+
+
+def test_it_pins_the_version_that_made_it(pristine: Path) -> None:
+    assert f'"arlen=={version("arlen")}"' in (pristine / "pyproject.toml").read_text()
+
+
+def test_it_knows_nothing_of_the_tool(pristine: Path) -> None:
+    for path in pristine.rglob("*.py"):
+        assert "arlen_cli" not in path.read_text()
+
+
+def test_the_journal_tells_how_it_was_made(pristine: Path) -> None:
+    (run,) = (pristine / ".arlen" / "runs").iterdir()
+    entry = json.loads(run.read_text())
+    assert (entry["generator"], entry["arguments"]) == ("new", ["shop"])
+
+
+def test_lite_is_one_file(tmp_path: Path) -> None:
+    steps = new_application(str(tmp_path / "tiny"), lite=True)
+    assert [step.path for step in steps] == ["app.py"]
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["app.py"]
+
+
+def test_pretending_writes_nothing_and_lists_the_same(tmp_path: Path) -> None:
+    pretended = new_application(str(tmp_path / "shop"), pretend=True)
+    assert list(tmp_path.iterdir()) == []
+    assert new_application(str(tmp_path / "shop")) == pretended
+
+
+def test_settings_of_the_user_do_not_leak_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path / "settings.yml"
+    settings.write_text("defaults:\n  name: leaked\n  version: leaked\n  kind: lite\n")
+    monkeypatch.setenv("COPIER_SETTINGS_PATH", str(settings))
+    new_application(str(tmp_path / "shop"))
+    assert (tmp_path / "shop" / "shop" / "app.py").exists()
+    assert "leaked" not in (tmp_path / "shop" / "pyproject.toml").read_text()
+
+
+BAD_NAMES = {
+    "my-app": "my_app would do",
+    "MyApp": "myapp would do",
+    "2fast": "fast would do",
+    "größe": "lower-case letters",
+    "a b": "a_b would do",
+    "_x": "x would do",
+    "class": "word of Python",
+    "json": "module that Python itself brings",
+    "x" * 41: "longer than 40",
+    **TAKEN,
+}
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_bad_name_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match=BAD_NAMES[name]):
+        new_application(str(tmp_path / name))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(sys.stdlib_module_names))
+def test_no_module_of_python_can_be_shadowed(name: str) -> None:
+    with pytest.raises(WrongUse):
+        refuse_name(name)
+
+
+@pytest.mark.parametrize("name", ["shop", "blog2", "my_app", "a"])
+def test_good_names_pass(name: str) -> None:
+    refuse_name(name)
+
+
+@pytest.mark.parametrize("there", ["folder", "file", "link"])
+def test_what_is_there_already_is_left_alone(there: str, tmp_path: Path) -> None:
+    target = tmp_path / "shop"
+    if there == "folder":
+        target.mkdir()
+    elif there == "file":
+        target.write_text("mine")
+    else:
+        target.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(Conflicts, match="is there already"):
+        new_application(str(target))
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="does not exist"):
+        new_application(str(tmp_path / "missing" / "shop"))
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_path: str, _text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(application, "check", fail)
+    with pytest.raises(ToolError, match="No space left"):
+        new_application(str(tmp_path / "shop"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_behind(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "check", lambda _path, _text: signal.raise_signal(number))
+    with pytest.raises((SystemExit, KeyboardInterrupt)):
+        new_application(str(tmp_path / "shop"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_appears_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def intrude(_path: str, _text: str) -> None:
+        (tmp_path / "shop").mkdir(exist_ok=True)
+        (tmp_path / "shop" / "mine.txt").write_text("mine")
+
+    monkeypatch.setattr(application, "check", intrude)
+    with pytest.raises(ToolError, match="could not be written"):
+        new_application(str(tmp_path / "shop"))
+    assert [path.name for path in tmp_path.rglob("*")] == ["shop", "mine.txt"]

@@ -1,0 +1,155 @@
+"""The writer: all of it, or the tree byte for byte as it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.errors import Conflicts, ToolError
+from arlen_cli.generators.apply import apply
+from arlen_cli.generators.plan import Step
+
+STEPS = [
+    Step("create", "new/deep/a.txt", None, b"a\n"),
+    Step("inject", "routes.py", b"old\n", b"new\n"),
+    Step("replace", "run.sh", b"#!/bin/sh\n", b"#!/bin/sh\nexit\n"),
+    Step("identical", "same.txt", b"same\n"),
+    Step("skip", "kept.txt", b"kept\n", b"other\n"),
+    Step("manual", "mine.py", b"mine\n", text="paste"),
+    Step("note", "", text="well done"),
+    Step("create", "z.txt", None, b"z\n"),
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Make the tree that STEPS were surveyed in."""
+    for name, content in {
+        "routes.py": "old\n",
+        "run.sh": "#!/bin/sh\n",
+        "same.txt": "same\n",
+        "kept.txt": "kept\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "run.sh").chmod(0o755)
+    return tmp_path
+
+
+def test_steps_that_write_are_written_and_the_others_are_not(root: Path) -> None:
+    apply(STEPS, root)
+    contents = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
+    assert contents == {
+        "new/deep/a.txt": "a\n",
+        "routes.py": "new\n",
+        "run.sh": "#!/bin/sh\nexit\n",
+        "same.txt": "same\n",
+        "kept.txt": "kept\n",
+        "z.txt": "z\n",
+    }
+
+
+def test_permissions_stay_and_new_files_follow_the_umask(root: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        apply(STEPS, root)
+    finally:
+        os.umask(before)
+    assert (root / "run.sh").stat().st_mode & 0o777 == 0o755
+    assert (root / "z.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_conflict_stops_everything(root: Path, tree: Callable[[Path], object]) -> None:
+    before = tree(root)
+    with pytest.raises(Conflicts, match=r"other\.txt"):
+        apply([*STEPS, Step("conflict", "other.txt", b"x", b"y")], root)
+    assert tree(root) == before
+
+
+class Broken(Exception):
+    """A failure in the middle."""
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
+@pytest.mark.parametrize("how", [Broken, KeyboardInterrupt, OSError])
+def test_a_failure_at_any_rename_leaves_the_tree_as_it_was(
+    failing: int,
+    how: type[BaseException],
+    root: Path,
+    tree: Callable[[Path], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = tree(root)
+    real = Path.replace
+    calls: list[Path] = []
+
+    def replace(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == failing:
+            raise how
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(how):
+        apply(STEPS, root)
+    assert len(calls) >= failing
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
+def test_a_full_disk_leaves_the_tree_as_it_was(
+    failing: int, root: Path, tree: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(root)
+    calls: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == failing:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space"):
+        apply(STEPS, root)
+    assert tree(root) == before
+
+
+def test_a_signal_in_the_middle_leaves_the_tree_as_it_was(
+    root: Path, tree: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(root)
+    real = Path.replace
+    calls: list[Path] = []
+
+    def replace(path: Path, target: Path) -> Path:
+        found = real(path, target)
+        calls.append(path)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return found
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(SystemExit) as stopped:
+        apply(STEPS, root)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert len(calls) > 2, "the second file was put back"
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize("content", [b"changed\n", None])
+def test_a_file_that_changed_since_the_survey_is_left_alone(
+    content: bytes | None, root: Path, tree: Callable[[Path], object]
+) -> None:
+    (root / "routes.py").unlink()
+    steps = STEPS
+    if content is None:
+        steps = [Step("create", "run.sh", None, b"x")]
+    else:
+        (root / "routes.py").write_bytes(content)
+    before = tree(root)
+    with pytest.raises(ToolError, match="changed while this ran"):
+        apply(steps, root)
+    assert tree(root) == before

@@ -1,0 +1,54 @@
+"""Controllers: an action is a function, a page, a route and a test."""
+
+from __future__ import annotations
+
+import pytest
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.controller import plan_controller
+from arlen_cli.generators.plan import Create, Import, Inject, Project
+
+
+def test_each_action_is_a_function_a_page_a_route_and_a_test(project: Project) -> None:
+    plan = plan_controller(project, "MonthlyReports", ["index", "by_year"])
+    files = {create.path: create.content for create in plan.actions if isinstance(create, Create)}
+    assert set(files) == {
+        "shop/controllers/monthly_reports.py",
+        "shop/templates/monthly_reports/index.html",
+        "shop/templates/monthly_reports/by_year.html",
+        "tests/test_monthly_reports.py",
+    }
+    assert "def by_year(ctx: Context)" in files["shop/controllers/monthly_reports.py"]
+    assert "def test_the_page_by_year_answers(" in files["tests/test_monthly_reports.py"]
+    assert plan.actions[-1] == Inject(
+        "shop/routes.py",
+        (Import("shop.controllers", "monthly_reports"),),
+        (
+            'r.get("/monthly-reports", monthly_reports.index, name="monthly_reports.index")',
+            'r.get("/monthly-reports/by-year", monthly_reports.by_year, name="monthly_reports.by_year")',
+        ),
+    )
+
+
+def test_without_actions_there_is_an_index(project: Project) -> None:
+    assert plan_controller(project, "users", []).actions == plan_controller(project, "users", ["index"]).actions
+
+
+@pytest.mark.parametrize(
+    ("actions", "why"),
+    [
+        (["show", "Show"], "given twice"),
+        (["class"], "word of Python"),
+        (["a b"], "is no name"),
+        (["testing"], "a test"),
+    ],
+)
+def test_actions_that_cannot_be_are_refused(actions: list[str], why: str, project: Project) -> None:
+    with pytest.raises(WrongUse, match=why):
+        plan_controller(project, "users", actions)
+
+
+@pytest.mark.parametrize("name", ["routes", "layouts", "shared", "r"])
+def test_a_name_in_the_way_of_the_application_is_refused(name: str, project: Project) -> None:
+    with pytest.raises(WrongUse, match="is taken"):
+        plan_controller(project, name, [])

@@ -1,0 +1,145 @@
+"""Fields: what a type is in SQL, Python, HTML and tests, and how a bad one is refused."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import psycopg
+import pytest
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.fields import KINDS, LONGEST, MODIFIERS, SQL_WORDS, TAKEN, parse_fields, refuse_sql_word
+from arlen_runtime.web.validation import Fields
+
+
+class Sent:
+    """A form with one field, as Fields reads it."""
+
+    def __init__(self, name: str, value: str) -> None:
+        """Take the field."""
+        self._values = {name: value}
+
+    def get(self, name: str, /) -> str | None:
+        return self._values.get(name)
+
+    def all(self, name: str, /) -> list[str]:
+        return [self._values[name]] if name in self._values else []
+
+    def source(self, _name: str, /) -> str:
+        return "body"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_call_of_each_type_reads_its_own_sample(kind: str) -> None:
+    (field,) = parse_fields([f"thing:{kind}"])
+    f = Fields(Sent(field.name, field.sample))
+    value = eval(field.call, {"f": f})  # noqa: S307 - the very line that is generated
+    f.check()
+    assert type(value).__name__ == field.kind.python.rpartition(".")[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_optional_field_reads_nothing_as_none(kind: str) -> None:
+    (field,) = parse_fields([f"thing:{kind}:optional"])
+    f = Fields(Sent("another", ""))
+    assert eval(field.call, {"f": f}) is None  # noqa: S307 - the very line that is generated
+    f.check()
+    assert field.annotation == f"{field.kind.python} | None"
+    assert "NOT NULL" not in field.sql
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_column_of_each_type_takes_its_own_sample(kind: str, database_url: str) -> None:
+    (field,) = parse_fields([f"thing:{kind}"])
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS citext")
+        connection.execute("CREATE TABLE things (id bigint PRIMARY KEY)")
+        connection.execute("INSERT INTO things VALUES (1)")
+        connection.execute(f"CREATE TABLE made ({field.name} {field.sql})".encode())
+        connection.execute(b"INSERT INTO made VALUES ('%s')" % field.sample.encode())
+        connection.rollback()
+
+
+class Attributes(HTMLParser):
+    """Keeps the attributes of the tags it reads."""
+
+    found: dict[str, str | None]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - as the library calls it
+        self.found = dict(attrs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_attributes_of_each_type_are_html(kind: str) -> None:
+    parser = Attributes()
+    parser.feed(f"<input {KINDS[kind].attributes}>")
+    assert all(parser.found.values())
+    assert "type" in parser.found or kind == "text"
+
+
+def test_modifiers_become_constraints_and_indexes() -> None:
+    unique, indexed, plain = parse_fields(["email:citext:unique", "day:date:optional:index", "title:string"])
+    assert unique.sql == "citext NOT NULL UNIQUE"
+    assert (indexed.sql, indexed.indexed) == ("date", True)
+    assert (plain.sql, plain.indexed) == ("text NOT NULL", False)
+
+
+def test_a_reference_names_the_other_table_and_is_indexed() -> None:
+    (field,) = parse_fields(["author:references"])
+    assert (field.name, field.label, field.table) == ("author_id", "Author", "authors")
+    assert field.sql == "bigint NOT NULL REFERENCES authors (id)"
+    assert field.indexed
+
+
+def test_a_boolean_is_false_unless_it_is_ticked() -> None:
+    (field,) = parse_fields(["published:boolean"])
+    assert field.sql == "boolean NOT NULL DEFAULT false"
+    assert eval(field.call, {"f": Fields(Sent("another", ""))}) is False  # noqa: S307 - the very line that is generated
+    assert field.shown("post") == '"yes" if post.published else "no"'
+
+
+def test_what_may_be_missing_is_shown_as_nothing() -> None:
+    (field,) = parse_fields(["note:text:optional"])
+    assert field.shown("post") == '"" if post.note is none else post.note'
+
+
+@pytest.mark.parametrize("given", ["title", "", ":", "title:", ":string", "a:b:", "title string"])
+def test_what_is_no_field_is_refused_with_the_types_there_are(given: str) -> None:
+    with pytest.raises(WrongUse, match="string, text"):
+        parse_fields([given])
+
+
+def test_an_unknown_type_or_modifier_is_refused_with_those_there_are() -> None:
+    with pytest.raises(WrongUse, match="no type 'varchar'; the types are string, text"):
+        parse_fields(["title:varchar"])
+    with pytest.raises(WrongUse, match=f"no modifier 'big'; the modifiers are {', '.join(MODIFIERS)}"):
+        parse_fields(["title:string:big"])
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_column_that_is_there_already_is_refused(name: str) -> None:
+    with pytest.raises(WrongUse, match=TAKEN[name]):
+        parse_fields([f"{name}:string"])
+
+
+def test_a_field_given_twice_is_refused_also_as_a_reference() -> None:
+    with pytest.raises(WrongUse, match="'author_id' is given twice"):
+        parse_fields(["author:references", "author_id:integer"])
+
+
+def test_a_name_that_is_too_long_for_its_line_is_refused() -> None:
+    with pytest.raises(WrongUse, match="longer than"):
+        parse_fields([f"{'a' * (LONGEST + 1)}:string"])
+
+
+def test_words_of_sql_are_refused() -> None:
+    with pytest.raises(WrongUse, match="word of SQL"):
+        parse_fields(["order:integer"])
+    refuse_sql_word("orders")
+
+
+def test_the_words_of_sql_are_those_of_the_server(database_url: str) -> None:
+    """PostgreSQL may reserve more with a new version, never less than this list."""
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')").fetchall()
+    assert {word for (word,) in rows} == SQL_WORDS

@@ -1,0 +1,133 @@
+"""Injection: new lines in a routes file, and nothing else changed."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from arlen_cli.generators.inject import inject
+from arlen_cli.generators.plan import Import, Inject
+
+WANTED = Inject(
+    "shop/routes.py",
+    (Import("shop.controllers", "posts"),),
+    ('r.get("/posts", posts.index, name="posts.index")', 'r.post("/posts", posts.create, name="posts.create")'),
+)
+SOURCE = '''"""Every address."""
+
+from arlen_runtime.routing.routes import Routes
+
+from shop.controllers import home  # the first page
+
+
+def routes(r: Routes) -> None:
+    """Say it."""
+    r.get("/", home.index, name="home")  # keep   this
+    with r.group("/admin"):
+        r.get("/x",   home.index)
+    # the end
+
+
+def after() -> None:
+    """Stay."""
+'''
+
+
+def test_lines_go_to_the_end_of_the_function_and_the_import_to_its_kin() -> None:
+    changed = inject(SOURCE, WANTED)
+    assert changed is not None
+    added = [line for line in changed.splitlines() if line not in SOURCE.splitlines()]
+    assert added == ["from shop.controllers import posts", *(f"    {line}" for line in WANTED.statements)]
+    kept = [line for line in changed.splitlines(keepends=True) if line.strip() and line.rstrip() not in added]
+    assert kept == [line for line in SOURCE.splitlines(keepends=True) if line.strip()]
+    assert changed.index("import home") < changed.index("import posts") < changed.index("def routes")
+    assert changed.index("home.index)") < changed.index("posts.index") < changed.index("def after")
+
+
+def test_a_second_time_changes_nothing() -> None:
+    once = inject(SOURCE, WANTED)
+    assert once is not None
+    assert inject(once, WANTED) == once
+
+
+def test_imports_of_one_module_stay_in_order() -> None:
+    source = SOURCE.replace("import home  # the first page", "import home\nfrom shop.controllers import users")
+    changed = inject(source, WANTED)
+    assert changed is not None
+    assert changed.index("import home") < changed.index("import posts") < changed.index("import users")
+
+
+def test_only_what_is_missing_is_added() -> None:
+    source = SOURCE.replace(
+        '    with r.group("/admin")',
+        "    r.get('/posts', posts.index, name = 'posts.index')\n    with r.group('/admin')",
+    )
+    source = source.replace("import home  # the first page", "import (\n    home,\n    posts,\n)")
+    changed = inject(source, WANTED)
+    assert changed is not None
+    assert changed.count("posts.index,") == 1
+    assert changed.count("posts.create,") == 1
+    assert "import posts" not in changed
+
+
+def test_an_import_is_never_put_inside_one_of_several_lines() -> None:
+    source = SOURCE.replace("import home  # the first page", "import (\n    home,\n    users,\n)")
+    changed = inject(source, WANTED)
+    assert changed is not None
+    assert "    users,\n)\nfrom shop.controllers import posts\n" in changed
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_line_ends_stay_as_they_are(ending: str) -> None:
+    source = SOURCE.replace("\n", ending)
+    changed = inject(source, WANTED)
+    assert changed is not None
+    assert changed.count("\n") == changed.count(ending) == SOURCE.count("\n") + 4
+
+
+def test_a_file_without_a_last_line_end_gets_one() -> None:
+    source = SOURCE[: SOURCE.index("    # the end")].rstrip()
+    changed = inject(source, WANTED)
+    assert changed is not None
+    assert changed.startswith("".join(source.partition("first page")[:2])[:20])
+    ast.parse(changed)
+
+
+def test_a_form_feed_does_not_shift_the_lines() -> None:
+    changed = inject(SOURCE.replace('"""Every address."""', '"""Every address."""\n\x0c'), WANTED)
+    assert changed is not None
+    assert '    r.get("/posts", posts.index' in changed
+
+
+def test_tabs_stay_tabs() -> None:
+    changed = inject(SOURCE.replace("    ", "\t"), WANTED)
+    assert changed is not None
+    assert '\n\tr.get("/posts", posts.index' in changed
+
+
+LEFT_ALONE = {
+    "it cannot be parsed": SOURCE.replace("def routes(", "def routes(("),
+    "there is no such function": SOURCE.replace("def routes", "def addresses"),
+    "its parameter has another name": SOURCE.replace("def routes(r:", "def routes(routes_:"),
+    "it has no parameter": SOURCE.replace("def routes(r: Routes)", "def routes()"),
+    "its body stands on the same line": "from x import y\ndef routes(r): pass\n",
+    "its end is a return": SOURCE.replace("    # the end", "    return"),
+    "the name means something else": SOURCE.replace("import home  # the", "import home as posts  # the"),
+    "the name is a variable": SOURCE + "\nposts = 1\n",
+    "the name is a function": SOURCE + "\ndef posts(): ...\n",
+}
+
+
+@pytest.mark.parametrize("why", LEFT_ALONE)
+def test_a_file_that_cannot_be_read_for_sure_is_left_to_its_owner_because(why: str) -> None:
+    assert inject(LEFT_ALONE[why], WANTED) is None
+
+
+def test_a_long_line_is_broken_as_the_formatter_does() -> None:
+    long = "x" * 60
+    wanted = Inject("", (Import("shop.controllers", long),), (f'r.get("/{long}", {long}.index, name="{long}.index")',))
+    changed = inject(SOURCE, wanted)
+    assert changed is not None
+    assert max(len(line) for line in changed.splitlines()) <= 120
+    assert inject(changed, wanted) == changed

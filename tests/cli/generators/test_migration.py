@@ -1,0 +1,45 @@
+"""Migrations: their versions, and that a second run finds the first one's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.migration import LONGEST, plan_migration, stamp_for
+from arlen_cli.generators.plan import Create, Project
+
+
+def test_a_migration_is_a_file_with_both_directions(project: Project) -> None:
+    create = plan_migration(project, "AddTitleToPosts").actions[0]
+    assert create == Create("db/migrations/20300131123000_add_title_to_posts.sql", "-- migrate:up\n\n-- migrate:down\n")
+
+
+def test_a_migration_of_that_name_keeps_its_version(project: Project) -> None:
+    there = replace(project, files=frozenset({"db/migrations/20200101000000_create_posts.sql"}))
+    assert stamp_for(there, "create_posts") == "20200101000000"
+    assert stamp_for(there, "create_authors") == "20300131123000"
+
+
+def test_a_new_version_is_later_than_every_other(project: Project) -> None:
+    there = replace(
+        project, files=frozenset({"db/migrations/20300131123059_a.sql", "db/migrations/20300131000000_b.sql"})
+    )
+    assert stamp_for(there, "c") == "20300131123100"
+
+
+def test_other_files_are_no_migrations(project: Project) -> None:
+    others = {
+        "db/migrations/README.md",
+        "db/migrations/9999_x.sql",
+        "db/20990101000000_x.sql",
+        "db/migrations/.gitkeep",
+    }
+    assert stamp_for(replace(project, files=frozenset(others)), "x") == "20300131123000"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * (LONGEST + 1), "../x"])
+def test_what_is_no_name_is_refused(name: str, project: Project) -> None:
+    with pytest.raises(WrongUse):
+        plan_migration(project, name)

@@ -1,0 +1,88 @@
+"""Names: every spelling of one thing, and the reasons why some cannot be used."""
+
+from __future__ import annotations
+
+import pytest
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.names import LONGEST, RESERVED, Names, plural_of, refuse_taken, singular_of, snake_of
+
+PLURALS = [
+    ("post", "posts"),
+    ("category", "categories"),
+    ("key", "keys"),
+    ("box", "boxes"),
+    ("address", "addresses"),
+    ("branch", "branches"),
+    ("dish", "dishes"),
+    ("status", "statuses"),
+    ("house", "houses"),
+    ("case", "cases"),
+    ("size", "sizes"),
+    ("person", "people"),
+    ("child", "children"),
+    ("movie", "movies"),
+    ("index", "indexes"),
+    ("photo", "photos"),
+    ("hero", "heroes"),
+    ("news", "news"),
+    ("series", "series"),
+]
+
+
+@pytest.mark.parametrize(("singular", "plural"), PLURALS)
+def test_a_word_is_found_in_both_numbers_from_either(singular: str, plural: str) -> None:
+    assert plural_of(singular) == plural
+    assert singular_of(plural) == singular
+    assert singular_of(singular) == singular
+
+
+@pytest.mark.parametrize("given", ["BlogPost", "blog_post", "blog-posts", "BlogPosts", "blog_posts"])
+def test_however_it_is_written_it_is_one_thing(given: str) -> None:
+    names = Names.of(given)
+    assert (names.singular, names.plural) == ("blog_post", "blog_posts")
+    assert names.class_name == "BlogPost"
+    assert (names.human, names.human_plural) == ("blog post", "blog posts")
+    assert names.path == "blog-posts"
+
+
+def test_a_name_as_given_keeps_its_number() -> None:
+    assert Names.of("Users").snake == "users"
+    assert Names.of("AdminPanel").segment == "admin-panel"
+    assert Names.of("HTTPLog").snake == "http_log"
+    assert Names.of("AdminPanel").title == "Admin panel"
+
+
+@pytest.mark.parametrize(("name", "one"), [("posts", "a post"), ("events", "an event"), ("users", "a user")])
+def test_the_article_fits(name: str, one: str) -> None:
+    assert Names.of(name).one == one
+
+
+@pytest.mark.parametrize(
+    "given", ["", "2fast", "a b", "post!", "_post", "post_", "a__b", "../x", "größe", "a.b", "x\n"]
+)
+def test_what_is_no_name_is_refused(given: str) -> None:
+    with pytest.raises(WrongUse, match="is no name"):
+        Names.of(given)
+
+
+@pytest.mark.parametrize("given", ["class", "classes", "from", "import", "lambda"])
+def test_a_word_of_python_is_refused_in_every_number(given: str) -> None:
+    with pytest.raises(WrongUse, match="word of Python"):
+        Names.of(given)
+
+
+def test_a_name_may_not_be_longer_than_its_table_and_indexes_allow() -> None:
+    assert snake_of("a" * LONGEST, LONGEST) == "a" * LONGEST
+    with pytest.raises(WrongUse, match="longer than"):
+        snake_of("a" * (LONGEST + 1), LONGEST)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_names_of_the_applications_own_parts_are_taken(name: str) -> None:
+    with pytest.raises(WrongUse, match="is taken"):
+        refuse_taken(name)
+
+
+def test_other_names_are_free() -> None:
+    refuse_taken("posts")

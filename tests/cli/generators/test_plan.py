@@ -1,0 +1,61 @@
+"""Plans: plain values that the same inputs make again, and that touch nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arlen_cli.generators.plan import WRITES, Create, Import, Inject, Note, Plan, Project, Step
+from arlen_cli.generators.run import PLANNERS
+
+CALLS: list[tuple[str, str, Sequence[str]]] = [
+    ("controller", "users", ["index", "show"]),
+    ("resource", "posts", ["title:string", "author:references"]),
+    ("migration", "add_title_to_posts", []),
+]
+
+
+@pytest.mark.parametrize(("generator", "name", "words"), CALLS)
+def test_the_same_inputs_make_the_same_plan(generator: str, name: str, words: list[str], project: Project) -> None:
+    assert PLANNERS[generator](project, name, words) == PLANNERS[generator](project, name, words)
+
+
+@pytest.mark.parametrize(("generator", "name", "words"), CALLS)
+def test_planning_writes_nothing_and_looks_at_no_application(
+    generator: str, name: str, words: list[str], project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened: list[str] = []
+    real: Callable[..., Any] = io.open
+
+    def watched(file: object, *rest: object, **named: object) -> object:
+        opened.append(str(file))
+        return real(file, *rest, **named)
+
+    monkeypatch.setattr(io, "open", watched)  # what pathlib calls
+    for change in ("mkdir", "rename", "replace", "unlink"):
+        monkeypatch.setattr(os, change, lambda *_given, **_named: pytest.fail("a planner changed something"))
+    PLANNERS[generator](project, name, words)
+    assert not list(tmp_path.iterdir())
+    assert opened
+    assert all("blueprints" in path for path in opened)
+
+
+def test_an_import_is_spelled_as_one_line() -> None:
+    assert str(Import("shop.controllers", "posts")) == "from shop.controllers import posts"
+
+
+def test_plans_are_values() -> None:
+    one, other = (Plan("x", ("y",), (Create("a", "b"), Inject("c", (), ("d()",)), Note("e"))) for _ in range(2))
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+def test_only_three_statuses_write() -> None:
+    assert {"create", "inject", "replace"} == WRITES
+    assert Step("identical", "x").after is None

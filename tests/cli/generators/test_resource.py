@@ -1,0 +1,99 @@
+"""Resources: what is planned for a table and its pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.plan import Create, Inject, Note, Project
+from arlen_cli.generators.resource import ROUTES, TAKEN, plan_resource
+
+
+def files(project: Project, name: str, *fields: str) -> dict[str, str]:
+    """Plan a resource and return the files it creates."""
+    plan = plan_resource(project, name, fields)
+    return {create.path: create.content for create in plan.actions if isinstance(create, Create)}
+
+
+def test_a_resource_is_a_migration_a_controller_its_pages_and_its_tests(project: Project) -> None:
+    assert set(files(project, "Post", "title:string")) == {
+        "db/migrations/20300131123000_create_posts.sql",
+        "shop/controllers/posts.py",
+        "shop/templates/posts/_fields.html",
+        "shop/templates/posts/edit.html",
+        "shop/templates/posts/index.html",
+        "shop/templates/posts/new.html",
+        "shop/templates/posts/show.html",
+        "tests/test_posts.py",
+    }
+
+
+def test_singular_and_plural_are_the_same_resource(project: Project) -> None:
+    assert files(project, "post", "title:string") == files(project, "Posts", "title:string")
+
+
+def test_every_route_has_its_action(project: Project) -> None:
+    plan = plan_resource(project, "post", ["title:string"])
+    (inject,) = (action for action in plan.actions if isinstance(action, Inject))
+    controller = files(project, "post", "title:string")["shop/controllers/posts.py"]
+    assert len(inject.statements) == len(ROUTES)
+    for statement, (_, _, action) in zip(inject.statements, ROUTES, strict=True):
+        assert f"posts.{action}," in statement
+        assert f"def {action}(ctx: Context) -> Response:" in controller
+
+
+def test_values_go_beside_the_sql_and_never_into_it(project: Project) -> None:
+    controller = files(project, "post", "title:string", "body:text")["shop/controllers/posts.py"]
+    assert "VALUES ($1, $2)" in controller
+    assert "WHERE id = $3" in controller
+    assert 'f"' not in controller
+    assert "%s" not in controller
+
+
+def test_every_form_holds_the_hidden_field(project: Project) -> None:
+    pages = {path: text for path, text in files(project, "post", "title:string").items() if path.endswith(".html")}
+    forms = [text for text in pages.values() if "<form" in text]
+    assert len(forms) == 3
+    assert all(text.count("<form") == text.count("{{ csrf_field() }}") for text in forms)
+
+
+def test_pages_need_neither_scripts_nor_styles_of_their_own(project: Project) -> None:
+    for path, text in files(project, "post", "title:string", "done:boolean").items():
+        if path.endswith(".html"):
+            assert "<script" not in text
+            assert "style=" not in text
+            assert " on" not in text.replace(" one", "").replace(" or", "")
+
+
+def test_the_table_has_what_the_fields_say(project: Project) -> None:
+    migration = files(project, "post", "title:citext:unique", "author:references", "day:date:index")
+    sql = migration["db/migrations/20300131123000_create_posts.sql"]
+    assert "CREATE EXTENSION IF NOT EXISTS citext;" in sql
+    assert "title citext NOT NULL UNIQUE," in sql
+    assert "CREATE INDEX ON posts (author_id);" in sql
+    assert "CREATE INDEX ON posts (day);" in sql
+    assert sql.endswith("-- migrate:down\nDROP TABLE posts;\n")
+
+
+def test_a_migration_that_is_there_keeps_its_name(project: Project) -> None:
+    there = replace(project, files=frozenset({"db/migrations/20200101000000_create_posts.sql"}))
+    assert "db/migrations/20200101000000_create_posts.sql" in files(there, "post", "title:string")
+
+
+def test_the_user_is_told_what_comes_next(project: Project) -> None:
+    assert plan_resource(project, "post", ["title:string"]).actions[-1] == Note(
+        "run `arlen migrate`, then `arlen serve`"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(TAKEN))
+def test_a_name_that_the_controller_needs_itself_is_refused(name: str, project: Project) -> None:
+    with pytest.raises(WrongUse, match="needs for something else"):
+        plan_resource(project, name, ["title:string"])
+
+
+def test_a_resource_without_fields_is_refused_with_an_example(project: Project) -> None:
+    with pytest.raises(WrongUse, match="title:string body:text"):
+        plan_resource(project, "post", [])

@@ -1,0 +1,114 @@
+"""Runs: what is shown is what was decided, written or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.generators.plan import Choices, Plan
+from arlen_cli.generators.run import carry_out, plan
+from arlen_cli.project import find
+
+WRITE = Choices(pretend=False, diff=False, json=False, force=None)
+RESOURCE = ("resource", "posts", ["title:string", "body:text"])
+
+
+def planned(root: Path) -> Plan:
+    """Plan the resource for the application as it stands."""
+    generator, name, words = RESOURCE
+    return plan(generator, find(root).project(), name, words)
+
+
+def run(root: Path, choices: Choices = WRITE) -> int:
+    """Plan and carry out."""
+    project = find(root).project()
+    return carry_out(planned(root), root, project.now, choices)
+
+
+def test_what_is_pretended_is_what_is_done(
+    shop: Path, capsys: pytest.CaptureFixture[str], tree: Callable[[Path], object]
+) -> None:
+    before = tree(shop)
+    project = find(shop).project()
+    wanted = planned(shop)
+    assert carry_out(wanted, shop, project.now, WRITE._replace(pretend=True)) == 0
+    pretended = capsys.readouterr().out
+    assert tree(shop) == before
+    assert carry_out(wanted, shop, project.now, WRITE) == 0
+    assert capsys.readouterr().out == pretended
+    assert tree(shop) != before
+
+
+def test_a_second_run_changes_nothing(
+    shop: Path, capsys: pytest.CaptureFixture[str], tree: Callable[[Path], object]
+) -> None:
+    assert run(shop) == 0
+    before = tree(shop)
+    capsys.readouterr()
+    assert run(shop) == 0
+    assert tree(shop) == before
+    statuses = {line.split()[0] for line in capsys.readouterr().out.splitlines()[:9]}
+    assert statuses == {"identical"}
+
+
+def test_a_conflict_ends_with_three_and_writes_nothing(
+    shop: Path, capsys: pytest.CaptureFixture[str], tree: Callable[[Path], object]
+) -> None:
+    (shop / "shop" / "templates" / "posts").mkdir()
+    (shop / "shop" / "templates" / "posts" / "show.html").write_text("mine")
+    before = tree(shop)
+    assert run(shop) == 3
+    assert tree(shop) == before
+    said = capsys.readouterr()
+    assert "conflict  shop/templates/posts/show.html" in said.out
+    assert "--force replaces, --skip leaves" in said.err
+
+
+def test_force_replaces_and_skip_leaves(shop: Path) -> None:
+    page = shop / "shop" / "templates" / "posts" / "show.html"
+    page.parent.mkdir()
+    page.write_text("mine")
+    assert run(shop, WRITE._replace(force=False)) == 0
+    assert page.read_text() == "mine"
+    assert (shop / "shop" / "controllers" / "posts.py").exists()
+    assert run(shop, WRITE._replace(force=True)) == 0
+    assert "{% extends" in page.read_text()
+
+
+def test_a_diff_shows_every_line_and_writes_nothing(
+    shop: Path, capsys: pytest.CaptureFixture[str], tree: Callable[[Path], object]
+) -> None:
+    before = tree(shop)
+    assert run(shop, WRITE._replace(diff=True)) == 0
+    assert tree(shop) == before
+    said = capsys.readouterr().out
+    assert "--- /dev/null\n+++ b/shop/controllers/posts.py\n" in said
+    assert '+    r.get("/posts", posts.index, name="posts.index")\n' in said
+    assert "--- a/shop/routes.py\n+++ b/shop/routes.py\n" in said
+
+
+def test_json_says_the_same(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(shop, WRITE._replace(json=True)) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["written"] is True
+    assert {"status": "inject", "path": "shop/routes.py"} in said["files"]
+    assert said["notes"] == ["run `arlen migrate`, then `arlen serve`"]
+
+
+def test_every_run_that_writes_is_in_the_journal(shop: Path) -> None:
+    before = set((shop / ".arlen" / "runs").iterdir())
+    run(shop)
+    (new,) = set((shop / ".arlen" / "runs").iterdir()) - before
+    assert json.loads(new.read_text())["arguments"] == ["posts", "title:string", "body:text"]
+
+
+def test_a_routes_file_of_another_shape_is_left_to_its_owner(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop / "shop" / "routes.py").write_text("routes = []\n")
+    assert run(shop) == 0
+    assert (shop / "shop" / "routes.py").read_text() == "routes = []\n"
+    said = capsys.readouterr().out
+    assert "manual  shop/routes.py" in said
+    assert 'r.get("/posts", posts.index, name="posts.index")' in said
