@@ -1,0 +1,56 @@
+"""The same application on Starlette, with asyncpg for rows and nothing else on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+SQL = "SELECT id, name FROM bench_rows WHERE id = $1"
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Open as many connections as Arlen's default pool has."""
+    async with asyncpg.create_pool(os.environ["ARLEN_DATABASE_URL"], min_size=8, max_size=8) as pool:
+        app.state.pool = pool
+        yield
+
+
+async def plaintext(_request: Request) -> PlainTextResponse:
+    """Answer a constant."""
+    return PlainTextResponse("Hello, world!")
+
+
+async def json(_request: Request) -> JSONResponse:
+    """Answer a small document."""
+    return JSONResponse({"message": "Hello, world!"})
+
+
+async def show(request: Request) -> JSONResponse:
+    """Answer with a number from the path."""
+    return JSONResponse({"id": request.path_params["id"]})
+
+
+async def row(request: Request) -> JSONResponse:
+    """Answer with one row by its primary key."""
+    async with request.app.state.pool.acquire() as connection:
+        found = await connection.fetchrow(SQL, request.path_params["id"])
+    return JSONResponse({"id": found["id"], "name": found["name"]})
+
+
+app = Starlette(
+    routes=[
+        Route("/plaintext", plaintext),
+        Route("/json", json),
+        Route("/users/{id:int}", show),
+        Route("/rows/{id:int}", row),
+    ],
+    lifespan=lifespan,
+)

@@ -1,0 +1,59 @@
+"""The servers that are measured: one process each, pinned to one core, started by its own command line."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+APPLICATIONS = Path(__file__).parent / "contenders"
+START_SECONDS = 20.0
+
+COMMANDS = {
+    "arlen": "-m arlen_runtime.propane arlen_bench:create --workers 1 --threads 16 --port {port} --env production",
+    "starlette": "-m uvicorn starlette_bench:app --loop uvloop --http httptools --no-access-log --port {port}",
+    "gthread": "-m gunicorn wsgi_bench:app --worker-class gthread --workers 1 --threads 16 --bind 127.0.0.1:{port}",
+}
+"""Contender to what the interpreter is told. Arlen writes its access log; the others write none."""
+
+
+@contextmanager
+def serving(name: str, core: int, database_url: str) -> Iterator[str]:
+    """Run a contender on that core; yield its address. RuntimeError when it does not come up."""
+    port = _free_port()
+    environ = {**os.environ, "ARLEN_DATABASE_URL": database_url, "PYTHONPATH": str(APPLICATIONS)}
+    command = [sys.executable, *COMMANDS[name].format(port=port).split()]
+    with Path(os.devnull).open("wb") as nowhere:
+        process = subprocess.Popen(
+            ["taskset", "-c", str(core), *command], cwd=APPLICATIONS, env=environ, stdout=nowhere, stderr=nowhere
+        )
+    try:
+        _await(process, port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+def _free_port() -> int:
+    """Ask the kernel for a port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until the port answers."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"{process.args!r} did not come up")
