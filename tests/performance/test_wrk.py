@@ -26,7 +26,7 @@ Transfer/sec:      4.57MB
 """
 
 
-@pytest.mark.parametrize(("p99", "ms"), [("2.71ms", 2.71), ("830.00us", 0.83), ("1.20s", 1200.0)])
+@pytest.mark.parametrize(("p99", "ms"), [("2.71ms", 2.71), ("830.00us", 0.83), ("1.20s ", 1200.0)])
 def test_a_report_gives_rate_and_latency_in_milliseconds(p99: str, ms: float) -> None:
     rate, p99_ms = read(REPORT.format(p99=p99, errors=""))
     assert Outcome(rate, round(p99_ms, 6)) == Outcome(32832.28, ms)

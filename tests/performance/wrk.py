@@ -50,7 +50,7 @@ def press(loads: Sequence[Load], seconds: float, core: int) -> list[Outcome]:
 def read(report: str) -> Outcome:
     """Read wrk's report. RuntimeError when it is none, or tells of errors."""
     rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
-    p99 = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s|m)$", report, re.MULTILINE)
+    p99 = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s|m)\s*$", report, re.MULTILINE)
     if rate is None or p99 is None or "Non-2xx" in report or "Socket errors" in report:
         raise RuntimeError(f"no measurement:\n{report}")
     return Outcome(float(rate[1]), float(p99[1]) * _UNITS[p99[2]])
