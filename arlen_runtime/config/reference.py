@@ -1,0 +1,82 @@
+"""The reference page of all settings, from the sections. One rule: the page is made, never written.
+
+python -m arlen_runtime.config.reference > docs/reference/config.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import get_type_hints
+
+from arlen_runtime.config.flags import ALIASES, FLAGGED
+from arlen_runtime.config.load import OTHER_VARIABLES
+from arlen_runtime.config.schema import SECTIONS, Setting, alternatives
+from arlen_runtime.config.sections import Config
+
+_OPENING = """\
+# Settings
+
+Every setting of the runtime. Later wins: `config/app.toml`, then `config/environments/<environment>.toml`, then the
+variable, then the flag. An empty variable counts as not set. A list is an array in TOML, and separated by commas in a
+variable or flag. This page is made by `make docs`.
+"""
+
+
+def reference() -> str:
+    """Return the page as Markdown."""
+    parts = [_OPENING, *(_section(name) for name in SECTIONS), _settings(), _others()]
+    return "\n".join(parts)
+
+
+def _section(name: str) -> str:
+    """Write one section as a table."""
+    purpose = (get_type_hints(Config)[name].__doc__ or "").partition(": ")[2]
+    rows = (_row(setting) for setting in SECTIONS[name].values())
+    heading = ["Key", "Default", "What", "Variable", *(["Flag"] if name in FLAGGED else [])]
+    return f"## [{name}]\n\n{purpose[:1].upper()}{purpose[1:]}\n\n" + "\n".join(_table(heading, rows)) + "\n"
+
+
+def _row(setting: Setting) -> list[str]:
+    """Write one setting as the cells of a row."""
+    flags = ", ".join(f"`{flag}`" for flag in (setting.flag, *ALIASES.get(setting.key, ())))
+    default = f"`{json.dumps(setting.default)}`"
+    cells = [f"`{setting.key}`", default, _told(setting), f"`{setting.variable}`"]
+    return [*cells, flags] if setting.section in FLAGGED else cells
+
+
+def _told(setting: Setting) -> str:
+    """Say what a setting is and what it allows."""
+    bounds = [
+        f"{word} {bound:g}"
+        for word, bound in (("at least", setting.minimum), ("at most", setting.maximum))
+        if bound is not None
+    ]
+    words = tuple(word for word in setting.choices if word)
+    limits = [*bounds, *([alternatives(words)] if words else []), *(["secret"] if setting.secret else [])]
+    return setting.help.replace("|", "\\|") + (f" ({', '.join(limits)})" if limits else "")
+
+
+def _settings() -> str:
+    """Write about the section that is the application's own."""
+    return (
+        '## [settings]\n\nThe application\'s own, unchecked and of any depth: `config.settings["name"]`. '
+        "`ARLEN_SETTINGS_<NAME>` sets one\nof the first level and takes the type of the value in the files.\n"
+    )
+
+
+def _others() -> str:
+    """Write about the variables that are no settings."""
+    rows = ([f"`{name}`", what] for name, what in OTHER_VARIABLES.items())
+    return "## Other variables\n\n" + "\n".join(_table(["Variable", "What"], rows)) + "\n"
+
+
+def _table(heading: list[str], rows: Iterator[list[str]]) -> Iterator[str]:
+    """Write a table of Markdown."""
+    for cells in (heading, ["---"] * len(heading), *rows):
+        yield f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
