@@ -28,6 +28,7 @@ from arlen_runtime.web.action import innermost
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.health import health_endpoints
 from arlen_runtime.web.services import Services
+from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.web.views import Templates, Views
 
 Hook = Callable[[], None]
@@ -67,7 +68,8 @@ class App:
         """
         self.config = config
         self.log = Log(config.log, config.environment, config.root) if log is None else log
-        self.router = Router([*health_endpoints(self._is_draining), *_collect(routes)])
+        self.static_files = StaticFiles(config.static, config.root)
+        self.router = Router([*health_endpoints(self._is_draining), *_collect(routes), *self._static()])
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
         self.error_boundary = ErrorBoundary(self.pages, keep_statements=config.environment == "development")
@@ -75,7 +77,7 @@ class App:
         self.inner: tuple[Factory, ...] = tuple(middleware)
         self.views = Views(
             _templates(config) if templates is None else templates,
-            {"url_for": self.url_for, **(helpers or {})},
+            {"url_for": self.url_for, "asset": self.static_files.asset, **(helpers or {})},
             reload=config.environment == "development",
         )
         self.services = Services(config, self.log, self.router, self.views, pg)
@@ -126,6 +128,10 @@ class App:
     def url_for(self, name: str, /, **values: object) -> str:
         """Return the address of a named route."""
         return self.router.url_for(name, values)
+
+    def _static(self) -> list[Endpoint]:
+        """Return the endpoint of the static files, unless something in front of the application serves them."""
+        return [self.static_files.endpoint()] if self.config.static.enabled else []
 
     def _is_draining(self) -> bool:
         """Say whether the worker is about to stop."""

@@ -13,6 +13,7 @@
         ├── NotAcceptable           406 not_acceptable
         ├── RequestTimeout          408 request_timeout
         ├── Conflict                409 conflict
+        ├── PreconditionFailed      412 precondition_failed
         ├── PayloadTooLarge         413 payload_too_large
         ├── URITooLong              414 uri_too_long
         ├── UnsupportedMediaType    415 unsupported_media_type
@@ -157,6 +158,14 @@ class Conflict(HTTPError):
     title = "Conflict"
 
 
+class PreconditionFailed(HTTPError):
+    """A condition of the request (If-Match, If-Unmodified-Since) does not hold."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "Precondition failed"
+
+
 class PayloadTooLarge(HTTPError):
     """The body exceeds the endpoint's limit."""
 
@@ -276,6 +285,7 @@ REFUSALS: dict[int, type[HTTPError]] = {
         NotAcceptable,
         RequestTimeout,
         Conflict,
+        PreconditionFailed,
         PayloadTooLarge,
         URITooLong,
         UnsupportedMediaType,

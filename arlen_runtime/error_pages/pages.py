@@ -10,6 +10,7 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import DevelopmentPage, Occasion
 from arlen_runtime.error_pages.error_value import ErrorValue, describe
 from arlen_runtime.error_pages.faces import FACES, Face, page
+from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Endpoint
 
@@ -50,14 +51,9 @@ class ErrorPages:
         """Choose the face; a client that accepts none of them gets the first all the same."""
         offers = _PAGE_FIRST if _wants_page(occasion) else _PROBLEM_FIRST
         accept = occasion.head.headers.get("accept") if occasion.head is not None else None
-        return FACES[(best(accept, offers) if accept else None) or offers[0]]
+        return FACES[best(accept, offers) or offers[0]]
 
 
 def _wants_page(occasion: Occasion) -> bool:
     """Say whether the route is known to answer with pages."""
     return occasion.endpoint is not None and occasion.endpoint.options.get("api") is False
-
-
-def best(accept: str, offers: tuple[str, ...]) -> str | None:
-    """Choose what Accept names first."""
-    return max(offers, key=lambda offer: offer in accept)

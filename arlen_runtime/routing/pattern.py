@@ -11,9 +11,10 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from arlen_runtime.errors import ArlenError, BootError
+from arlen_runtime.errors import ArlenError, BadRequest, BootError
+from arlen_runtime.http.percent import decode
 
 Converter = Callable[[str], object]
 
@@ -21,7 +22,6 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([a-z_][a-z0-9_]*))?\}")
-_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _INT64 = 1 << 63
 _SEGMENT_SAFE = "!$&'()*+,;=:@-._~"  # RFC 3986 section 3.3: pchar
 
@@ -138,17 +138,13 @@ def _compile(segment: str, path: str, converters: Mapping[str, Converter]) -> st
 def split_path(path: str) -> list[str]:
     """Split a raw path and decode each segment once.
 
-    Raises ValueError for a path that does not begin with a slash, a percent sign without two hexadecimal digits, bytes
-    that are not UTF-8 (overlong forms too), and NUL.
+    Raises BadRequest for a path that does not begin with a slash, for what is not percent-encoded UTF-8, and for NUL.
     """
     if not path.startswith("/"):
-        raise ValueError(path)
+        raise BadRequest("The path does not begin with a slash.")
     segments = path[1:].split("/")
     if "%" not in path:
         return segments
-    if _PERCENT.search(path):
-        raise ValueError(path)
-    segments = [unquote(segment, errors="strict") if "%" in segment else segment for segment in segments]
-    if any("\0" in segment for segment in segments):
-        raise ValueError(path)
-    return segments
+    if "%00" in path:
+        raise BadRequest("The path holds NUL.")
+    return [decode(segment) for segment in segments]

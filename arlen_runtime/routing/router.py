@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from arlen_runtime.errors import ArlenError
+from arlen_runtime.errors import ArlenError, BadRequest
 from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, OTHER_SLASH
 from arlen_runtime.routing.location import is_local
 from arlen_runtime.routing.pattern import Converter, Parameter, split_path
@@ -121,7 +121,7 @@ class Router:
             return Match(OPTIONS, {"allowed": ("GET", "HEAD", "OPTIONS")})
         try:
             search = _Search(method, split_path(path))
-        except ValueError:
+        except BadRequest:
             return Match(BAD_PATH, {})
         endpoint = search.walk(self._root, 0)
         if endpoint is not None:

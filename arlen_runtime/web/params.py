@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from io import BytesIO
 from typing import Any
-from urllib.parse import parse_qsl
 
-from arlen_runtime.errors import BadRequest, InvalidBody, UnsupportedMediaType
+from arlen_runtime.errors import BadRequest, UnsupportedMediaType
+from arlen_runtime.http import json_body
+from arlen_runtime.http.forms import Form, Upload, read_multipart, read_urlencoded, read_urlencoded_body
+from arlen_runtime.http.media_types import essence, is_json
 from arlen_runtime.http.request import Request
 
-Many = Mapping[str, list[Any]]
+_URLENCODED = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+
+Many = Mapping[str, Sequence[Any]]
 
 
 class MissingParameter(BadRequest, KeyError):
@@ -34,13 +40,15 @@ class Params(Mapping[str, Any]):
     @cached_property
     def body(self) -> dict[str, Any]:
         """The body's parameters: the members of a JSON object, or the fields of a form; InvalidBody when it is not valid."""
+        if is_json(self._content_type) and self._body:
+            return dict(self._json)
         return {name: values[0] for name, values in self._body.items()}
 
     def all(self, name: str, /) -> list[Any]:
         """Return every value of a name; a JSON array counts as its items."""
         if name in self.route:
             return [self.route[name]]
-        return self._body.get(name) or self._query.get(name) or []
+        return list(self._body.get(name) or self._query.get(name) or ())
 
     def source(self, name: str, /) -> str:
         """Say where a name came from: "route", "body" or "query"; for one that did not come, where it would have."""
@@ -50,9 +58,18 @@ class Params(Mapping[str, Any]):
             return "body"
         return "query" if name in self._query or not self._request.head.has_body else "body"
 
+    @property
+    def files(self) -> Mapping[str, Sequence[Upload]]:
+        """The files of a multipart form by name; none for another body."""
+        return self._form.files if essence(self._content_type) == _MULTIPART else {}
+
+    def file(self, name: str) -> Upload | None:
+        """Return the first file of a name, or None. Its name and type are the client's words."""
+        return next(iter(self.files.get(name, ())), None)
+
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything
         """Return the body, read as JSON. Raises UnsupportedMediaType for another type, InvalidBody for bad JSON."""
-        if not _is_json(self._media_type):
+        if not is_json(self._content_type):
             raise UnsupportedMediaType("The body must be JSON, sent as application/json.")
         return self._json
 
@@ -71,39 +88,44 @@ class Params(Mapping[str, Any]):
         """Count the names."""
         return len({**self.route, **self.body, **self.query})
 
-    @cached_property
-    def _media_type(self) -> str:
-        """The body's media type, without parameters."""
-        return (self._request.head.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    @property
+    def _content_type(self) -> str:
+        """What the client says the body is."""
+        return self._request.head.headers.get("content-type") or ""
 
     @cached_property
     def _json(self) -> Any:  # noqa: ANN401 - JSON is anything
-        try:
-            return json.loads(self._request.body)
-        except (ValueError, RecursionError) as error:
-            raise InvalidBody(f"The body is not valid JSON: {error}") from error
+        """The body as JSON."""
+        return json_body.read(self._request.body)
 
     @cached_property
     def _query(self) -> Many:
-        return _urlencoded(self._request.head.query)
+        """Every value of the query."""
+        return read_urlencoded(self._request.head.query)
+
+    @cached_property
+    def _form(self) -> Form:
+        """The body as a form with files; one that came by way of a file is taken apart by way of files."""
+        request = self._request
+        if request.spool is None:
+            return read_multipart(BytesIO(request.body_bytes), self._content_type)
+        request.spool.seek(0)
+        return read_multipart(request.spool, self._content_type, spool=tempfile.TemporaryFile)
 
     @cached_property
     def _body(self) -> Many:
-        if _is_json(self._media_type):
-            value = self._json
-            return {name: [each] for name, each in value.items()} if isinstance(value, dict) else {}
-        if self._media_type == "application/x-www-form-urlencoded":
-            return _urlencoded(self._request.body.decode())
+        """Every value of the body, by its media type; a body of another type has none."""
+        if not self._request.head.has_body:
+            return {}
+        if is_json(self._content_type):
+            return _members(self._json)
+        if essence(self._content_type) == _URLENCODED:
+            return read_urlencoded_body(self._request.body)
+        return self._form.fields if essence(self._content_type) == _MULTIPART else {}
+
+
+def _members(value: object) -> Many:
+    """Return the members of a JSON object; an array is the values of its name."""
+    if not isinstance(value, dict):
         return {}
-
-
-def _is_json(media_type: str) -> bool:
-    """Say whether a media type is JSON or built on it (RFC 6839 section 3.1)."""
-    return media_type == "application/json" or media_type.endswith("+json")
-
-
-def _urlencoded(text: str) -> Many:
-    found: dict[str, list[Any]] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        found.setdefault(name, []).append(value)
-    return found
+    return {name: each if isinstance(each, list) else [each] for name, each in value.items()}

@@ -11,17 +11,16 @@ import datetime as dt
 import decimal
 import enum
 import json as _json
-import mimetypes
-import os
-import stat
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 from arlen_runtime.errors import ArlenError, BadRequest, NotFound
+from arlen_runtime.http import media_types
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.routing.location import is_local
+from arlen_runtime.web.files import open_plain
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -87,16 +86,10 @@ def file(path: Path, *, name: str | None = None, content_type: str | None = None
 
     The path is the application's own choice: never build it from a parameter. Raises NotFound when it is no plain file.
     """
-    try:
-        opened = path.open("rb")
-    except OSError as error:
-        raise NotFound("There is no such file.") from error
-    found = os.fstat(opened.fileno())
-    if not stat.S_ISREG(found.st_mode):
-        opened.close()
+    opened = open_plain(path)
+    if opened is None:
         raise NotFound("There is no such file.")
-    guessed = content_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    response = Response(FileBody(opened, 0, found.st_size), content_type=guessed)
+    response = Response(FileBody(opened.file, 0, opened.size), content_type=content_type or media_types.of(path.name))
     if name is not None:
         response.add(
             "Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}"

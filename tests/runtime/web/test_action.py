@@ -1,0 +1,62 @@
+"""What an action returns becomes a Response, or a clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from arlen_runtime.errors import Forbidden
+from arlen_runtime.http.response import Response
+from arlen_runtime.routing.routes import Routes
+from arlen_runtime.testing.client import TestClient
+from arlen_runtime.web.responses import text
+
+Serve = Callable[..., TestClient]
+
+
+def returning(value: object, guards: tuple[Any, ...] = ()) -> Callable[[Routes], None]:
+    """Return routes whose action returns the value, behind guards."""
+    return lambda r: r.get("/", lambda _ctx: value, guard=guards)
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "body"),
+    [
+        ({"a": [1]}, 200, b'{"a":[1]}'),
+        ([], 200, b"[]"),
+        (None, 204, b""),
+        (Response(b"x", 202), 202, b"x"),
+    ],
+)
+def test_a_dict_or_list_is_json_none_is_204_and_a_response_is_itself(
+    serve: Serve, value: object, status: int, body: bytes
+) -> None:
+    answer = serve(returning(value)).get("/")
+    assert (answer.status, answer.body) == (status, body)
+
+
+@pytest.mark.parametrize("value", ["text", b"bytes", 1, (1, 2), True, object()])
+def test_anything_else_is_an_error_that_names_the_action_and_its_line(serve: Serve, value: object) -> None:
+    answer = serve(returning(value), environment="test").get("/")
+    assert answer.status == 500
+    detail = answer.json()["detail"]
+    assert f"returned {type(value).__qualname__}: return a Response" in detail
+    assert "test_action.py:" in detail
+
+
+def test_a_guard_lets_pass_answers_or_raises(serve: Serve) -> None:
+    def refuse(_ctx: object) -> None:
+        raise Forbidden("Members only.")
+
+    assert serve(returning({}, (lambda _ctx: None,))).get("/").status == 200
+    assert serve(returning({}, (lambda _ctx: None, lambda _ctx: text("stop", 402)))).get("/").status == 402
+    assert serve(returning({}, (refuse,))).get("/").json()["detail"] == "Members only."
+
+
+@pytest.mark.parametrize("value", [True, False, "no"])
+def test_a_guard_that_returns_anything_else_lets_nobody_pass(serve: Serve, value: object) -> None:
+    answer = serve(returning({}, (lambda _ctx: value,)), environment="test").get("/")
+    assert answer.status == 500
+    assert "or raise Forbidden()" in answer.json()["detail"]

@@ -1,0 +1,116 @@
+"""What an action gets, and what it can make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.http.response import Response
+from arlen_runtime.routing.routes import Routes
+from arlen_runtime.testing.client import TestClient
+from arlen_runtime.web.context import Context
+from arlen_runtime.web.validation import Fields
+
+Serve = Callable[..., TestClient]
+
+
+def returning(make: Callable[[Context], Any], path: str = "/") -> Callable[[Routes], None]:
+    """Return routes with one action at a path, for every method."""
+    return lambda r: r.any(path, make, name="here")
+
+
+def test_a_context_knows_the_request_and_its_id(serve: Serve) -> None:
+    answer = serve(returning(lambda ctx: {"id": ctx.request_id, "path": ctx.request.head.path})).get("/")
+    assert answer.json() == {"id": answer.headers["x-request-id"], "path": "/"}
+
+
+def test_the_configuration_and_its_own_settings_are_there(serve: Serve, tmp_path: Path) -> None:
+    config = Config("test", tmp_path, settings={"colour": "red"})
+    answer = serve(returning(lambda ctx: [ctx.config.environment, ctx.config.settings["colour"]]), config=config).get(
+        "/"
+    )
+    assert answer.json() == ["test", "red"]
+
+
+def test_the_database_is_the_one_the_app_was_built_with(serve: Serve) -> None:
+    assert serve(returning(lambda ctx: {"pg": ctx.pg}), pg="database").get("/").json() == {"pg": "database"}
+
+
+def test_without_a_database_the_error_says_what_to_do(serve: Serve) -> None:
+    answer = serve(returning(lambda ctx: {"pg": ctx.pg}), environment="test").get("/")
+    assert answer.status == 500
+    assert "App(config, routes, pg=" in answer.json()["detail"]
+
+
+def test_a_page_finds_values_and_helpers(serve: Serve) -> None:
+    def show(ctx: Context) -> Response:
+        return ctx.render("page.html", 201, status="a value", user="<b>")
+
+    templates = {
+        "page.html": "{{ status }} {{ user }} {{ url_for('here') }} [{{ csrf_field() }}] {{ ctx.request.head.method }}"
+    }
+    answer = serve(returning(show), templates=templates).get("/")
+    assert (answer.status, answer.text) == (201, "a value &lt;b&gt; / [] GET")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_a_nonce_is_the_same_in_the_page_and_in_the_policy(serve: Serve) -> None:
+    templates = {"page.html": "{{ csp_nonce() }}", "none.html": "none"}
+    client = serve(returning(lambda ctx: ctx.render(ctx.params["page"])), templates=templates)
+    answer = client.get("/?page=page.html")
+    policy = answer.headers["content-security-policy"]
+    assert policy.count(f"'nonce-{answer.text}'") == 2
+    assert client.get("/?page=page.html").text != answer.text
+    assert "nonce" not in client.get("/?page=none.html").headers["content-security-policy"]
+
+
+def test_a_redirect_is_303_to_a_path(serve: Serve) -> None:
+    answer = serve(returning(lambda ctx: ctx.redirect(ctx.url_for("here", page=2)))).post("/")
+    assert (answer.status, answer.headers["location"]) == (303, "/?page=2")
+
+
+def test_a_redirect_to_where_a_parameter_says_stays_on_the_site(serve: Serve) -> None:
+    client = serve(returning(lambda ctx: ctx.redirect(ctx.params["next"])))
+    assert client.get("/", params={"next": "/a"}).status == 303
+    for evil in ("//evil.example", "/\\evil.example", "https://evil.example", "https:evil.example", "javascript:x"):
+        assert client.get("/", params={"next": evil}).status == 400
+
+
+def test_json_is_read_and_bad_json_is_400(serve: Serve) -> None:
+    client = serve(returning(lambda ctx: {"got": ctx.json()}))
+    assert client.post("/", json=[1, None]).json() == {"got": [1, None]}
+    bad = client.post("/", body=b"{", headers={"Content-Type": "application/json"})
+    assert (bad.status, bad.json()["code"]) == (400, "invalid_body")
+    assert client.post("/", data={"a": "b"}).status == 415
+
+
+def test_fields_are_checked_by_a_validator_or_one_by_one(serve: Serve) -> None:
+    def pair(f: Fields) -> dict[str, object]:
+        return {"name": f.string("name"), "age": f.integer("age", min=0)}
+
+    def one_by_one(ctx: Context) -> dict[str, object]:
+        f = ctx.fields()
+        found = pair(f)
+        f.check()
+        return found
+
+    for make in (lambda ctx: ctx.validate(pair), one_by_one):
+        client = serve(returning(make))
+        assert client.post("/", json={"name": "Ada", "age": "36"}).json() == {"name": "Ada", "age": 36}
+        answer = client.post("/", json={"age": "x"})
+        assert answer.status == 422
+        assert [error["code"] for error in answer.json()["errors"]] == ["required", "invalid_integer"]
+
+
+def test_a_validator_that_fails_on_refused_values_still_gives_the_field_errors(serve: Serve) -> None:
+    def ratio(f: Fields) -> float:
+        return 1 / (f.integer("a") or int(""))
+
+    assert serve(returning(lambda ctx: {"r": ctx.validate(ratio)})).post("/", json={"a": "x"}).status == 422
+
+
+def test_events_are_refused_clearly(serve: Serve) -> None:
+    answer = serve(returning(lambda ctx: ctx.events()), environment="test").get("/")
+    assert (answer.status, "not available yet" in answer.json()["detail"]) == (500, True)

@@ -1,0 +1,86 @@
+"""What is opened is a plain file below its folder, whatever links there are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.web.files import Opened, open_below, open_plain
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> Path:
+    """Make a folder with a file, a folder, and ways out of it."""
+    folder = tmp_path / "public"
+    (folder / "css").mkdir(parents=True)
+    (folder / "css" / "app.css").write_text("body {}")
+    (folder / ".env").write_text("SECRET")
+    (tmp_path / "secret").write_text("SECRET")
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "up").symlink_to(tmp_path)
+    (folder / "inner").symlink_to(folder / "css")
+    os.mkfifo(folder / "pipe")
+    return folder
+
+
+def descriptors() -> int:
+    """Count the open descriptors of this process."""
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def content(opened: Opened | None) -> str:
+    """Read and close."""
+    assert opened is not None
+    with opened.file:
+        return opened.file.read().decode()
+
+
+def test_a_file_below_is_opened_with_size_and_tag(public: Path) -> None:
+    opened = open_below(public, ["css", "app.css"])
+    assert opened is not None
+    assert opened.size == 7
+    assert opened.tag.startswith('"')
+    assert opened.changed == int((public / "css" / "app.css").stat().st_mtime)
+    assert content(opened) == "body {}"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [""],
+        ["css"],
+        ["css", ""],
+        ["missing"],
+        ["missing", "x"],
+        ["..", "secret"],
+        ["css", "..", "..", "secret"],
+        ["."],
+        [".env"],
+        ["css/app.css"],
+        ["/etc/passwd"],
+        ["app\0.css"],
+        ["link"],
+        ["up", "secret"],
+        ["inner", "app.css"],
+        ["pipe"],
+        ["css", "app.css", "x"],
+    ],
+)
+def test_nothing_else_is(public: Path, parts: list[str]) -> None:
+    before = descriptors()
+    assert open_below(public, parts) is None
+    assert descriptors() == before
+
+
+def test_the_folder_itself_may_be_a_link(public: Path, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(public)
+    assert content(open_below(tmp_path / "current", ["css", "app.css"])) == "body {}"
+
+
+def test_a_path_of_the_applications_own_is_opened_only_when_it_is_a_plain_file(public: Path) -> None:
+    assert content(open_plain(public / "css" / "app.css")) == "body {}"
+    for path in (public, public / "pipe", public / "missing"):
+        assert open_plain(path) is None

@@ -1,0 +1,93 @@
+"""Route, body and query by one name, in this order, and each on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from arlen_runtime.routing.routes import Routes
+from arlen_runtime.testing.client import TestClient
+from arlen_runtime.web.context import Context
+
+Serve = Callable[..., TestClient]
+
+
+def asking(make: Callable[[Context], Any]) -> Callable[[Routes], None]:
+    """Return routes with one action whose path has a parameter."""
+    return lambda r: r.any("/{id:int}", make)
+
+
+def test_the_route_comes_before_the_body_before_the_query(serve: Serve) -> None:
+    def show(ctx: Context) -> dict[str, object]:
+        names = ("id", "b", "q")
+        return {name: [ctx.params[name], ctx.params.source(name)] for name in names} | {"len": len(ctx.params)}
+
+    expected = {"id": [1, "route"], "b": ["body", "body"], "q": ["query", "query"], "len": 3}
+    client = serve(asking(show))
+    sent = {"id": "2", "b": "body"}
+    assert client.post("/1?id=3&b=x&q=query", data=sent).json() == expected
+    assert client.post("/1?id=3&b=x&q=query", json=sent).json() == expected
+    upload = {"f": ("a.txt", b"content", "text/plain")}
+    assert client.post("/1?id=3&b=x&q=query", data=sent, files=upload).json() == expected
+
+
+def test_each_source_can_be_read_alone(serve: Serve) -> None:
+    client = serve(asking(lambda ctx: [dict(ctx.params.route), ctx.params.body, ctx.params.query]))
+    assert client.post("/1?a=q", data={"a": "b"}).json() == [{"id": 1}, {"a": "b"}, {"a": "q"}]
+
+
+def test_a_name_that_came_several_times_has_all_its_values(serve: Serve) -> None:
+    client = serve(
+        asking(lambda ctx: [ctx.params["t"], ctx.params.all("t"), ctx.params.all("id"), ctx.params.all("no")])
+    )
+    assert client.get("/1?t=a&t=b").json() == ["a", ["a", "b"], [1], []]
+    assert client.post("/1", data={"t": ["a", "b"]}).json() == ["a", ["a", "b"], [1], []]
+    assert client.post("/1", json={"t": ["a", "b"]}).json() == [["a", "b"], ["a", "b"], [1], []]
+
+
+def test_a_missing_parameter_is_400_and_get_has_a_default(serve: Serve) -> None:
+    client = serve(asking(lambda ctx: [ctx.params.get("x", "default"), "x" in ctx.params, ctx.params["y"]]))
+    answer = client.get("/1")
+    assert (answer.status, answer.json()["detail"]) == (400, "The parameter 'y' is missing.")
+    assert client.get("/1?y=1").json() == ["default", False, "1"]
+
+
+def test_files_come_with_name_type_and_content(serve: Serve) -> None:
+    def show(ctx: Context) -> list[object]:
+        upload = ctx.params.file("f")
+        assert upload is not None
+        return [upload.filename, upload.content_type, upload.file.read().decode(), ctx.params.file("g") is None]
+
+    client = serve(asking(show))
+    answer = client.post("/1", data={"a": "b"}, files={"f": ("../a.txt", b"content", "text/plain")})
+    assert answer.json() == ["a.txt", "text/plain", "content", True]
+
+
+def test_a_body_without_files_has_none(serve: Serve) -> None:
+    assert serve(asking(lambda ctx: [ctx.params.file("f") is None, dict(ctx.params.files)])).post(
+        "/1", data={"f": "x"}
+    ).json() == [True, {}]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/json", b"{", 400),
+        ("application/json", b"\xff", 400),
+        ("application/x-www-form-urlencoded", b"a=%ff", 400),
+        ("multipart/form-data; boundary=x", b"--y\r\n", 400),
+        ("multipart/form-data", b"--y\r\n", 400),
+        ("application/x-www-form-urlencoded", b"&".join([b"a=1"] * 1001), 413),
+        ("text/csv", b"a,b", 400),
+    ],
+)
+def test_a_bad_body_is_the_clients_error(serve: Serve, content_type: str, body: bytes, status: int) -> None:
+    client = serve(asking(lambda ctx: {"a": ctx.params["a"]}))
+    assert client.post("/1", body=body, headers={"Content-Type": content_type}).status == status
+
+
+def test_a_json_body_that_is_no_object_has_no_parameters(serve: Serve) -> None:
+    client = serve(asking(lambda ctx: [ctx.params.body, ctx.params.json()]))
+    assert client.post("/1", json=[1, 2]).json() == [{}, [1, 2]]

@@ -1,0 +1,158 @@
+"""Files under public/, and the client's copies of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.config.sections import Config, StaticSection
+from arlen_runtime.routing.routes import Routes
+from arlen_runtime.testing.client import TestClient
+
+Serve = Callable[..., TestClient]
+CONTENT = bytes(range(256)) * 10
+
+
+@pytest.fixture
+def client(serve: Serve, tmp_path: Path) -> TestClient:
+    """Serve a folder with some files, and a page that links one."""
+    public = tmp_path / "public"
+    (public / "img").mkdir(parents=True)
+    (public / "img" / "a.png").write_bytes(CONTENT)
+    (public / "app.css").write_text("body {}")
+    (public / "app-0a1b2c3d.js").write_text("1")
+    (public / "report-20260131.pdf").write_text("1")
+    (public / "with space.txt").write_text("space")
+    (tmp_path / "secret.txt").write_text("SECRET")
+    (public / "link.txt").symlink_to(tmp_path / "secret.txt")
+
+    def routes(r: Routes) -> None:
+        r.get("/", lambda ctx: ctx.render("page.html"))
+
+    return serve(routes, templates={"page.html": "{{ asset('app.css') }}"})
+
+
+def test_a_file_is_sent_with_type_length_and_validators(client: TestClient) -> None:
+    answer = client.get("/static/img/a.png")
+    assert (answer.status, answer.body) == (200, CONTENT)
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["content-length"] == str(len(CONTENT))
+    assert answer.headers["cache-control"] == "public, max-age=3600"
+    assert {"etag", "last-modified", "accept-ranges", "x-request-id", "x-content-type-options"} <= set(answer.headers)
+
+
+def test_head_has_the_true_length_and_no_body(client: TestClient) -> None:
+    answer = client.head("/static/img/a.png")
+    assert (answer.status, answer.headers["content-length"], answer.body) == (200, str(len(CONTENT)), b"")
+
+
+def test_a_copy_that_is_still_good_is_304(client: TestClient) -> None:
+    first = client.get("/static/app.css").headers
+    for condition in ({"If-None-Match": first["etag"]}, {"If-Modified-Since": first["last-modified"]}):
+        answer = client.get("/static/app.css", headers=condition)
+        assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", first["etag"])
+    assert client.get("/static/app.css", headers={"If-None-Match": '"other"'}).status == 200
+
+
+def test_a_condition_that_does_not_hold_is_412(client: TestClient) -> None:
+    answer = client.get("/static/app.css", headers={"If-Match": '"other"'})
+    assert (answer.status, answer.json()["code"]) == (412, "precondition_failed")
+
+
+def test_a_changed_file_has_another_tag(client: TestClient, tmp_path: Path) -> None:
+    before = client.get("/static/app.css").headers["etag"]
+    os.utime(tmp_path / "public" / "app.css", ns=(10**18, 10**18 + 1))
+    assert client.get("/static/app.css").headers["etag"] != before
+
+
+def test_a_range_is_206_with_its_part(client: TestClient) -> None:
+    answer = client.get("/static/img/a.png", headers={"Range": "bytes=10-19"})
+    assert (answer.status, answer.body) == (206, CONTENT[10:20])
+    assert answer.headers["content-range"] == f"bytes 10-19/{len(CONTENT)}"
+    assert client.get("/static/img/a.png", headers={"Range": "bytes=-5"}).body == CONTENT[-5:]
+
+
+def test_several_ranges_are_parts_of_one_body(client: TestClient) -> None:
+    answer = client.get("/static/img/a.png", headers={"Range": "bytes=0-1,300-301"})
+    assert answer.status == 206
+    assert answer.headers["content-type"].startswith("multipart/byteranges; boundary=")
+    assert int(answer.headers["content-length"]) == len(answer.body)
+    assert CONTENT[0:2] in answer.body
+    assert f"Content-Range: bytes 300-301/{len(CONTENT)}".encode() in answer.body
+
+
+def test_a_range_outside_is_416_with_the_length(client: TestClient) -> None:
+    answer = client.get("/static/app.css", headers={"Range": "bytes=100-"})
+    assert (answer.status, answer.headers["content-range"]) == (416, "bytes */7")
+
+
+def test_a_range_of_an_older_version_gets_the_whole(client: TestClient) -> None:
+    answer = client.get("/static/app.css", headers={"Range": "bytes=0-1", "If-Range": '"old"'})
+    assert (answer.status, answer.body) == (200, b"body {}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/",
+        "/static/img",
+        "/static/img/",
+        "/static/missing",
+        "/static/../secret.txt",
+        "/static/%2e%2e/secret.txt",
+        "/static/..%2fsecret.txt",
+        "/static/img/../../secret.txt",
+        "/static/img%2Fa.png",
+        "/static//app.css",
+        "/static/./app.css",
+        "/static/link.txt",
+        "/static/..%5csecret.txt",
+    ],
+)
+def test_there_is_no_way_out(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status in {400, 404}
+    assert "SECRET" not in answer.text
+
+
+def test_a_name_may_be_encoded(client: TestClient) -> None:
+    assert client.get("/static/with%20space.txt").text == "space"
+
+
+def test_other_methods_are_405(client: TestClient) -> None:
+    assert client.post("/static/app.css").status == 405
+
+
+def test_a_fingerprinted_name_is_kept_for_ever_and_a_date_is_none(client: TestClient) -> None:
+    assert client.get("/static/app-0a1b2c3d.js").headers["cache-control"].endswith("immutable")
+    assert client.get("/static/report-20260131.pdf").headers["cache-control"] == "public, max-age=3600"
+
+
+def test_an_asset_has_a_digest_in_its_address_and_is_kept_for_ever_under_it(client: TestClient, tmp_path: Path) -> None:
+    address = client.get("/").text
+    assert address.startswith("/static/app.css?v=")
+    assert client.get(address).headers["cache-control"].endswith("immutable")
+    assert client.get("/static/app.css?v=000000000000").headers["cache-control"] == "public, max-age=3600"
+    (tmp_path / "public" / "app.css").write_text("body { margin: 0 }")
+    assert client.get("/").text != address
+    assert client.get(address).headers["cache-control"] == "public, max-age=3600"
+
+
+def test_an_asset_that_is_not_there_is_an_error(serve: Serve) -> None:
+    client = serve(
+        lambda r: r.get("/", lambda ctx: ctx.render("p.html")), "test", templates={"p.html": "{{ asset('x') }}"}
+    )
+    assert "there is no asset 'x'" in client.get("/").json()["detail"]
+
+
+def test_the_prefix_is_a_setting_and_serving_can_be_left_to_others(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.txt").write_text("a")
+    section = StaticSection(prefix="/assets", folder="files")
+    config = Config("production", tmp_path, static=section)
+    assert serve(lambda _r: None, config=config).get("/assets/a.txt").text == "a"
+    off = Config("production", tmp_path, static=StaticSection(enabled=False, prefix="/assets", folder="files"))
+    assert serve(lambda _r: None, config=off).get("/assets/a.txt").status == 404
