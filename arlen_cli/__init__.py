@@ -6,7 +6,11 @@ names, and what only that command needs would make every other one slower (copie
 
 LAZY: dict[str, frozenset[str]] = {
     "__main__.py": frozenset({"arlen_cli.main"}),
-    "commands/new.py": frozenset({"arlen_cli.generators.application"}),
+    "project.py": frozenset({"arlen_runtime.config.load"}),
+    "versions.py": frozenset({"importlib.metadata"}),
+    "commands/config.py": frozenset({"arlen_runtime.config.masks"}),
     "commands/generate.py": frozenset({"arlen_cli.generators.run"}),
+    "commands/new.py": frozenset({"arlen_cli.generators.application"}),
+    "commands/routes.py": frozenset({"arlen_runtime.boot"}),
 }
 """File to the modules that its functions import when they run; all other imports inside functions are mistakes."""

@@ -7,12 +7,12 @@ the `scaffold` extra too.
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from importlib.util import find_spec
 
 from arlen_cli.console import complain, say
 from arlen_cli.direct import DIRECT, direct
 from arlen_cli.errors import ToolError
+from arlen_cli.versions import version_of
 from arlen_runtime.errors import ArlenError
 
 EXTRA = ("typer", "copier")
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     """Choose who answers."""
     if words == ["--version"]:
-        say(f"arlen {version('arlen')}")
+        say(f"arlen {version_of('arlen')}")
         return 0
     if words and words[0] in DIRECT:
         return direct(words[0], words[1:])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from arlen_cli.generators.plan import Step
 
@@ -26,6 +26,13 @@ def complain(text: str) -> None:
 def as_json(value: object) -> None:
     """Print the whole result as JSON."""
     say(json.dumps(value, indent=2))
+
+
+def table(rows: Sequence[Mapping[str, str]]) -> None:
+    """Print rows in columns as wide as their longest text."""
+    widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
+    for row in rows:
+        say("  ".join(text.ljust(widths[key]) for key, text in row.items()).rstrip())
 
 
 def steps(decided: Sequence[Step]) -> None:

@@ -5,6 +5,8 @@ A full application has `config/app.toml`; one of a single file has an `app.py` i
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +14,7 @@ from typing import NamedTuple
 from arlen_cli.errors import ToolError, WrongUse
 from arlen_cli.generators.journal import resources
 from arlen_cli.generators.plan import Project
-from arlen_runtime.config.load import load
+from arlen_runtime.config.sections import Config
 
 LISTED = ("db/migrations",)
 """The folders whose files generators look at."""
@@ -24,19 +26,11 @@ class Application(NamedTuple):
     root: Path
     target: str
 
-    @property
-    def package(self) -> str:
-        """The package that generated code goes to; WrongUse for an application of one file."""
-        package, dot, _ = self.target.partition(":")[0].partition(".")
-        if not dot:
-            raise WrongUse("this application is one file: `arlen new NAME` makes one that generators can add to")
-        return package
-
     def project(self, now: datetime | None = None) -> Project:
         """Gather what generators may know."""
         files = (path for folder in LISTED for path in (self.root / folder).glob("*") if path.is_file())
         return Project(
-            package=self.package,
+            target=self.target,
             files=frozenset(path.relative_to(self.root).as_posix() for path in files),
             now=now or datetime.now(UTC),
             resources=resources(self.root),
@@ -47,7 +41,7 @@ def find(start: Path) -> Application:
     """Find the application that `start` is in. WrongUse outside of one; ConfigError when its configuration is broken."""
     for folder in (start, *start.parents):
         if (folder / "config" / "app.toml").is_file():
-            target = load(folder, None, {}, default="development").app.target
+            target = configuration(folder, environ={}).app.target
             if not target:
                 raise ToolError(f"{folder / 'config' / 'app.toml'}: [app] target is missing, as in x.app:create")
             return Application(folder, target)
@@ -56,3 +50,10 @@ def find(start: Path) -> Application:
     raise WrongUse(
         "this is no Arlen application: neither here nor above is a config/app.toml (`arlen new NAME` makes one)"
     )
+
+
+def configuration(root: Path, environment: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Load the configuration, of the development environment unless another one is named. ConfigError names mistakes."""
+    from arlen_runtime.config.load import load  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    return load(root, environment, environ, default="development")

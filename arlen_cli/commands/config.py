@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json as json_text
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from arlen_cli import console
-from arlen_cli.project import find
-from arlen_runtime.config.load import load
-from arlen_runtime.config.masks import printable
+from arlen_cli.project import configuration, find
 
 
 def config(
@@ -23,8 +20,9 @@ def config(
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> int:
     """Print the configuration of an environment; secrets are masked."""
-    application = find(Path.cwd())
-    loaded = load(application.root, env, os.environ, default="development")
+    from arlen_runtime.config.masks import printable  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    loaded = configuration(find(Path.cwd()).root, env)
     sections = printable(loaded)
     if json:
         console.as_json({"environment": loaded.environment, **sections})

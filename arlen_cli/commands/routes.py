@@ -1,12 +1,53 @@
-"""`arlen routes`: every address of the application."""
+"""`arlen routes`: every address of the application, as its router knows it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+
+from arlen_cli import console
+from arlen_cli.errors import ToolError
+from arlen_cli.project import configuration, find
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError
+
+HEADINGS = {"methods": "METHOD", "path": "PATH", "name": "NAME", "action": "ACTION"}
 
 
 def routes(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False) -> int:
     """Print every address with its method, name and action."""
-    return int(json)
+    rows = _rows(configuration(find(Path.cwd()).root))
+    if json:
+        console.as_json(rows)
+    else:
+        console.table([HEADINGS, *rows])
+    return 0
+
+
+def _rows(config: Config) -> list[dict[str, str]]:
+    """Build the application, without a database, and read its router. ToolError says what keeps it from being built."""
+    from arlen_runtime.boot import as_door, find_target  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    try:
+        door: Any = as_door(find_target(config), config)
+    except ArlenError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        raise ToolError(f"the application does not load: {place.filename}:{place.lineno}: {kind}: {error}") from error
+    router = getattr(door, "router", None)
+    if router is None:
+        raise ToolError("this is a WSGI application: its addresses are known to itself alone")
+    return [
+        {
+            "methods": " ".join(endpoint.methods),
+            "path": endpoint.pattern.text,
+            "name": endpoint.name or "",
+            "action": f"{endpoint.action.__module__}.{endpoint.action.__qualname__}",
+        }
+        for endpoint in router.endpoints
+    ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
 
 from arlen_cli import console
+from arlen_cli.versions import version_of
 
 PARTS = ("arlen", "copier", "httptools", "jinja2", "psycopg", "typer")
 

@@ -12,7 +12,6 @@ import shutil
 import sys
 import tempfile
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from copier import Settings, run_copy
@@ -25,6 +24,7 @@ from arlen_cli.generators.journal import entry
 from arlen_cli.generators.names import LONGEST
 from arlen_cli.generators.plan import Plan, Step
 from arlen_cli.generators.signals import signals_raise
+from arlen_cli.versions import version_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -113,7 +113,7 @@ def _rendered(name: str, fresh: Path, *, lite: bool) -> list[Step]:
     run_copy(
         str(blueprint.folder("app")),
         fresh,
-        data={"kind": kind, "name": name, "version": version("arlen")},
+        data={"kind": kind, "name": name, "version": version_of("arlen")},
         defaults=True,
         quiet=True,
         settings=Settings(),
@@ -124,7 +124,7 @@ def _rendered(name: str, fresh: Path, *, lite: bool) -> list[Step]:
     steps = [Step("create", path.relative_to(fresh).as_posix(), None, path.read_bytes()) for path in paths]
     for step in steps:
         check(step.path, (step.after or b"").decode())
-    record = entry(Plan("new", (name,), ()), steps, datetime.now(UTC), version("arlen"))
+    record = entry(Plan("new", (name,), ()), steps, datetime.now(UTC), version_of("arlen"))
     if record and not lite:
         apply([record], fresh)
     return steps

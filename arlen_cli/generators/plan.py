@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from arlen_cli.errors import WrongUse
+
 
 @dataclass(frozen=True, slots=True)
 class Create:
@@ -63,13 +65,22 @@ class Plan:
 class Project:
     """What generators may know of the application.
 
-    Its package, the files that it has, what time it is (UTC), and by table the fields of the resources it was given.
+    What it serves (`[app] target`), the files that it has, what time it is (UTC), and by table the fields of the resources
+    that it was given.
     """
 
-    package: str
+    target: str
     files: Collection[str]
     now: datetime
     resources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def package(self) -> str:
+        """The package that generated code goes to; WrongUse for an application of one file."""
+        package, dot, _ = self.target.partition(":")[0].partition(".")
+        if not dot:
+            raise WrongUse("this application is one file: `arlen new NAME` makes one that has a place for more")
+        return package
 
 
 Status = Literal["create", "identical", "inject", "replace", "conflict", "skip", "manual", "note"]

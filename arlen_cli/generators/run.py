@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from arlen_cli import console
@@ -16,6 +15,7 @@ from arlen_cli.generators.migration import plan_migration
 from arlen_cli.generators.plan import Choices, Plan, Project
 from arlen_cli.generators.resource import plan_resource
 from arlen_cli.generators.survey import survey
+from arlen_cli.versions import version_of
 
 PLANNERS: dict[str, Callable[[Project, str, Sequence[str]], Plan]] = {
     "controller": plan_controller,
@@ -35,7 +35,7 @@ def carry_out(wanted: Plan, root: Path, now: datetime, choices: Choices) -> int:
     conflict = any(step.status == "conflict" for step in steps)
     write = not (conflict or choices.pretend or choices.diff)
     if write:
-        record = entry(wanted, steps, now, version("arlen"))
+        record = entry(wanted, steps, now, version_of("arlen"))
         apply([*steps, record] if record else steps, root)
     if choices.json:
         console.steps_as_json(steps, written=write)

@@ -50,4 +50,4 @@ def tree() -> Callable[[Path], Tree]:
 @pytest.fixture
 def project() -> Project:
     """Describe an application without one: planning reads nothing."""
-    return Project("shop", frozenset(), NOW)
+    return Project("shop.app:create", frozenset(), NOW)

@@ -1,0 +1,10 @@
+"""Which version is installed. One rule: it is asked for only where it is shown, for the reader of metadata loads slowly."""
+
+from __future__ import annotations
+
+
+def version_of(distribution: str) -> str:
+    """Return the version of an installed distribution."""
+    from importlib.metadata import version  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    return version(distribution)
