@@ -1,0 +1,143 @@
+"""From the text of a migration to its statements. One rule: the ends that psql sees, no others.
+
+A semicolon ends a statement unless it stands in a string, a quoted name, a comment, parentheses (rules), or the body of a
+function written as `begin atomic … end`. A comment line `-- migrate:word` is a directive and ends a statement too.
+Lexical rules: PostgreSQL manual, section 4.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_TOKEN = re.compile(
+    r"""
+      (?P<directive>^[ \t]*--[ \t]*migrate:(?P<order>[^\n]*?)[ \t]*$)
+    | (?P<remark>--[^\n]*)
+    | (?P<comment>/\*)
+    | (?P<string>[eE]'(?:[^'\\]+|''|\\.)*+'|'(?:[^']+|'')*+'|"(?:[^"]+|"")*+"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+    | (?P<word>[^\W\d][\w$]*)
+    | (?P<parenthesis>[()])
+    | (?P<end>;)
+    | (?P<broken>'|"|\$(?:[^\W\d]\w*)?\$)
+    | (?P<other>[^\s])
+    """,
+    re.VERBOSE | re.DOTALL | re.MULTILINE,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+_FUNCTION = re.compile(r"create (or replace )?(function|procedure)\b")
+
+
+class Statement(NamedTuple):
+    """One statement without its semicolon, the line it starts on, and its first words in lower case."""
+
+    text: str
+    line: int
+    words: tuple[str, ...]
+
+
+class Directive(NamedTuple):
+    """`-- migrate:word` on a line of its own."""
+
+    word: str
+    line: int
+
+
+class UnreadableError(Exception):
+    """The text cannot be split. It carries the line and the reason."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        """Take the 1-based line on which the trouble starts, and what it is."""
+        super().__init__(reason)
+        self.line = line
+        self.reason = reason
+
+
+def scan(text: str) -> Iterator[Statement | Directive]:
+    """Yield the statements and directives of `text`, whose lines end with LF, in order.
+
+    Raises UnreadableError for a quote or comment that never ends.
+    """
+    splitter = _Splitter(text)
+    at = 0
+    while token := _TOKEN.search(text, at):
+        at = token.end()
+        kind = token.lastgroup or ""
+        if token["comment"]:
+            at = splitter.end_of_comment(token)
+        elif token["directive"] is not None:
+            yield from splitter.cut(token.start())
+            yield Directive(token["order"], splitter.line_of(token.start()))
+        elif token["end"] and splitter.at_top:
+            yield from splitter.cut(token.start())
+        elif token["broken"]:
+            raise UnreadableError(splitter.line_of(token.start()), f"{token['broken']} opens here and never closes")
+        elif not token["remark"]:
+            splitter.take(token, kind)
+    yield from splitter.cut(len(text))
+
+
+class _Splitter:
+    """Where the current statement began, and how deep in it the scan is."""
+
+    KEPT_WORDS = 8
+
+    def __init__(self, text: str) -> None:
+        """Stand at the beginning of the text."""
+        self._text = text
+        self._start = -1
+        self._words: list[str] = []
+        self._parentheses = 0
+        self._blocks = 0
+        self._counted = (0, 1)
+
+    @property
+    def at_top(self) -> bool:
+        """Say whether a semicolon would end the statement here."""
+        return self._parentheses <= 0 and self._blocks <= 0
+
+    def take(self, token: re.Match[str], kind: str) -> None:
+        """Make the token part of the current statement."""
+        if self._start < 0:
+            self._start = token.start()
+        if token["word"]:
+            self._take_word(token["word"].lower())
+        elif kind == "parenthesis":
+            self._parentheses += 1 if token["parenthesis"] == "(" else -1
+
+    def cut(self, end: int) -> Iterator[Statement]:
+        """Yield the statement that ends at `end`, if there is one, and stand before the next."""
+        if self._start >= 0:
+            yield Statement(self._text[self._start : end].rstrip(), self.line_of(self._start), tuple(self._words))
+        self._start = -1
+        self._words = []
+        self._parentheses = self._blocks = 0
+
+    def line_of(self, position: int) -> int:
+        """Return the line of a position; positions are asked for in rising order, so each line is counted once."""
+        counted, line = self._counted
+        if position < counted:
+            return self._text.count("\n", 0, position) + 1
+        line += self._text.count("\n", counted, position)
+        self._counted = (position, line)
+        return line
+
+    def end_of_comment(self, token: re.Match[str]) -> int:
+        """Return where the comment ends that opens with `token`: comments nest."""
+        depth = 1
+        for edge in _COMMENT_EDGE.finditer(self._text, token.end()):
+            depth += 1 if edge.group() == "/*" else -1
+            if not depth:
+                return edge.end()
+        raise UnreadableError(self.line_of(token.start()), "/* opens here and never closes")
+
+    def _take_word(self, word: str) -> None:
+        if len(self._words) < self.KEPT_WORDS:
+            self._words.append(word)
+        if word in {"begin", "case", "end"} and _FUNCTION.match(" ".join(self._words)):
+            if word == "begin" or (word == "case" and self._blocks):
+                self._blocks += 1
+            elif word == "end" and self._blocks:
+                self._blocks -= 1
