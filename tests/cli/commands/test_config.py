@@ -1,0 +1,41 @@
+"""`arlen config`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.__main__ import main
+
+
+@pytest.mark.usefixtures("shop")
+def test_it_prints_what_toml_can_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("# development\n")
+    read = tomllib.loads(said)
+    assert read["app"]["target"] == "shop.app:create"
+    assert read["log"]["level"] == "debug"
+
+
+@pytest.mark.usefixtures("shop")
+def test_another_environment_is_named_by_its_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "--env", "production", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["environment"], said["log"]["format"]) == ("production", "json")
+
+
+@pytest.mark.usefixtures("shop")
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("ARLEN_DATABASE_URL", "postgresql://shop:hunter2@db/shop")
+    assert main(["config"]) == 0
+    assert "hunter2" not in capsys.readouterr().out
+
+
+def test_a_mistake_is_named_with_file_and_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop / "config" / "environments" / "development.toml").write_text("[log]\nlevle = 1\n")
+    assert main(["config"]) == 1
+    assert "config/environments/development.toml, line 2: [log] levle is no setting" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""`arlen routes`, in processes of their own: an application is imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def routes(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    command = [sys.executable, "-m", "arlen_cli", "routes", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_every_address_is_told_with_its_action(shop: Path) -> None:
+    done = routes(shop)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0] == ["METHOD", "PATH", "NAME", "ACTION"]
+    assert ["GET", "/", "home", "shop.controllers.home.index"] in lines
+
+
+def test_no_database_is_started_for_that(shop: Path) -> None:
+    routes(shop)
+    assert not (shop / ".arlen" / "pg").exists()
+
+
+def test_it_answers_in_json_too(shop: Path) -> None:
+    rows = json.loads(routes(shop, "--json").stdout)
+    home = {"methods": "GET", "path": "/", "name": "home", "action": "shop.controllers.home.index"}
+    assert home in rows
+
+
+def test_a_broken_application_is_named_with_file_and_line(shop: Path) -> None:
+    (shop / "shop" / "controllers" / "home.py").write_text("import missing_thing\n")
+    done = routes(shop)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "home.py:1: ModuleNotFoundError" in done.stderr
+
+
+def test_two_routes_of_one_name_are_named(shop: Path) -> None:
+    path = shop / "shop" / "routes.py"
+    path.write_text(path.read_text() + '    r.get("/again", home.index, name="home")\n')
+    done = routes(shop)
+    assert done.returncode == 1
+    assert "'home' is taken" in done.stderr
+
+
+def test_a_wsgi_application_keeps_its_addresses_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("def create(environ, start_response):\n    return []\n")
+    done = routes(tmp_path)
+    assert done.returncode == 1
+    assert "WSGI" in done.stderr

@@ -1,0 +1,67 @@
+"""The application that a command works on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.errors import ToolError, WrongUse
+from arlen_cli.generators.plan import Project
+from arlen_cli.project import Application, configuration, find
+from arlen_runtime.errors import ConfigError
+
+NOW = datetime(2030, 1, 31, tzinfo=UTC)
+
+
+def test_the_root_is_found_from_every_folder_below(shop: Path) -> None:
+    for folder in (shop, shop / "shop" / "controllers", shop / "db" / "migrations"):
+        assert find(folder) == Application(shop, "shop.app:create")
+
+
+def test_a_file_alone_is_an_application_too(tmp_path: Path) -> None:
+    (tmp_path / "app.py").touch()
+    assert find(tmp_path) == Application(tmp_path, "app:create")
+
+
+def test_outside_of_one_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="no Arlen application"):
+        find(tmp_path)
+
+
+def test_broken_configuration_is_named_with_its_line(shop: Path) -> None:
+    (shop / "config" / "app.toml").write_text('[app]\ntarget = "unfinished\n')
+    with pytest.raises(ConfigError, match=r"config/app\.toml, line 2"):
+        find(shop)
+
+
+def test_a_missing_target_is_named(shop: Path) -> None:
+    (shop / "config" / "app.toml").write_text("[app]\n")
+    with pytest.raises(ToolError, match="target is missing"):
+        find(shop)
+
+
+def test_generators_learn_the_migrations_the_time_and_the_resources(shop: Path) -> None:
+    (shop / "db" / "migrations" / "20200101000000_x.sql").touch()
+    (shop / ".arlen" / "runs" / "1-resource-a.json").write_text('{"arguments": ["author", "name:string"]}')
+    project = find(shop).project(NOW)
+    assert project == Project(
+        "shop.app:create",
+        frozenset({"db/migrations/.gitkeep", "db/migrations/20200101000000_x.sql"}),
+        NOW,
+        {"authors": ("name:string",)},
+    )
+    assert project.package == "shop"
+
+
+def test_one_file_has_no_place_for_generated_code(tmp_path: Path) -> None:
+    (tmp_path / "app.py").touch()
+    with pytest.raises(WrongUse, match="is one file"):
+        _ = find(tmp_path).project(NOW).package
+
+
+def test_the_tool_is_in_the_development_environment_unless_told(shop: Path) -> None:
+    assert configuration(shop, environ={}).environment == "development"
+    assert configuration(shop, environ={"ARLEN_ENV": "test"}).environment == "test"
+    assert configuration(shop, "production", {"ARLEN_ENV": "test"}).environment == "production"

@@ -1,0 +1,97 @@
+"""The way of a newcomer: a project is made, pieces are generated, and its own checks are green.
+
+Every command runs as it would be typed, in a process of its own, in the project's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.generators.fields import KINDS
+
+PROGRAMS = Path(sys.executable).parent
+
+CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",), ("pytest", "-q", "-p", "no:cacheprovider"))
+"""What the generated README tells its reader to run."""
+
+
+def run(folder: Path, *command: str) -> str:
+    """Run a program of the environment in the folder, without variables of Arlen's; it must succeed."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ARLEN_")}
+    line = [str(PROGRAMS / command[0]), *command[1:]]
+    done = subprocess.run(line, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def project(folder: Path, generate: Sequence[Sequence[str]]) -> Path:
+    """Make a project in the folder, and let these generators add to it."""
+    run(folder, "arlen", "new", "shop")
+    for words in generate:
+        run(folder / "shop", "arlen", "generate", *words)
+    return folder / "shop"
+
+
+def test_a_new_project_is_green_with_a_resource_in_it(tmp_path: Path) -> None:
+    shop = project(tmp_path, [("resource", "posts", "title:string", "body:text")])
+    for check in CHECKS:
+        run(shop, *check)
+
+
+def test_it_stays_green_whatever_is_generated(tmp_path: Path) -> None:
+    plain = [kind for kind in KINDS if kind != "references"]
+    shop = project(
+        tmp_path,
+        [
+            ("controller", "MonthlyReports", "index", "by_year"),
+            ("resource", "company", "name:string"),
+            ("resource", "person", "name:string:unique", "company:references", "active:boolean"),
+            ("resource", "Sample", *(f"a_{kind}:{kind}" for kind in plain), "person:references"),
+            ("resource", "loose_sample", *(f"a_{kind}:{kind}:optional" for kind in KINDS)),
+            ("resource", "category", "category:references:optional"),
+            ("resource", "switch", "flipped:boolean"),
+            ("resource", "a_name_of_nearly_forty_characters_tall", "a_field_of_just_thirty_letters:decimal:optional"),
+            ("controller", "a_name_of_exactly_forty_characters_wide", "an_action_that_is_nearly_forty_long"),
+        ],
+    )
+    for check in CHECKS:
+        run(shop, *check)
+
+
+def test_a_second_run_of_every_generator_changes_nothing(tmp_path: Path) -> None:
+    generators = [
+        ("controller", "users", "index"),
+        ("resource", "posts", "title:string"),
+        ("resource", "comments", "body:text", "post:references"),
+        ("migration", "add_slug_to_posts"),
+    ]
+    shop = project(tmp_path, generators)
+    before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+    for words in generators:
+        said = run(shop, "arlen", "generate", *words)
+        assert "  create  " not in said
+    assert {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("lite", [True, False])
+def test_what_is_made_is_served(lite: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of the test
+    run(tmp_path, "arlen", "new", "shop", *(["--lite"] if lite else []))
+    shop = tmp_path / "shop"
+    program = (
+        "from arlen_runtime.boot import as_door, find_target\n"
+        "from arlen_runtime.config.load import load\n"
+        "from arlen_runtime.testing.client import TestClient\n"
+        "from pathlib import Path\n"
+        "config = load(Path.cwd(), 'development', {})\n"
+        "answer = TestClient(as_door(find_target(config), config)).get('/')\n"
+        "print(answer.status, answer.text)\n"
+    )
+    said = run(shop, "python", "-c", program)
+    assert said.startswith("200 ")
+    assert "shop" in said
