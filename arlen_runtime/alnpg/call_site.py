@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from types import FrameType
 
-_ROOM = str(Path(__file__).parent)
+_OURS = (str(Path(__file__).parent), contextlib.__file__)
 
 
 def application_frame(frame: FrameType | None) -> str:
     """Return `file:line` of the innermost frame outside this room; "" when there is none."""
-    while frame is not None and frame.f_code.co_filename.startswith(_ROOM):
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 

@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Self, TypeVar, overload
 
+import psycopg
 from psycopg.pq.abc import PGresult
 
 from arlen_runtime import scope
+from arlen_runtime.alnpg.builder import SQL, spell_out
+from arlen_runtime.alnpg.copy import copy_rows
 from arlen_runtime.alnpg.failures import Misuse, TransactionConflict
+from arlen_runtime.alnpg.listen import Gap, Listener, Subscription
+from arlen_runtime.alnpg.many import perform_many
 from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.rows import Row
-from arlen_runtime.alnpg.session import Reader
+from arlen_runtime.alnpg.session import Reader, Session
 from arlen_runtime.alnpg.settings import Log, checked
 from arlen_runtime.alnpg.statement import Statement
+from arlen_runtime.alnpg.stream import stream_rows
 from arlen_runtime.alnpg.transaction import Isolation, Transaction, current
+from arlen_runtime.alnpg.values_json import encode_json
 from arlen_runtime.config.sections import DatabaseSection
+
+_LONGEST_PAYLOAD = 7999
 
 T = TypeVar("T")
 Into = Callable[..., Any] | None
@@ -69,6 +79,7 @@ class ALNPg:
                 log=log,
             )
         )
+        self._listener = Listener(self._pool.settings)
 
     @classmethod
     def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:
@@ -84,32 +95,34 @@ class ALNPg:
         )
 
     @overload
-    def query(self, sql: str, *params: object, into: None = None) -> list[Row]: ...
+    def query(self, sql: SQL, *params: object, into: None = None) -> list[Row]: ...
     @overload
-    def query(self, sql: str, *params: object, into: Callable[..., T]) -> list[T]: ...
-    def query(self, sql: str, *params: object, into: Into = None) -> list[Any]:
+    def query(self, sql: SQL, *params: object, into: Callable[..., T]) -> list[T]: ...
+    def query(self, sql: SQL, *params: object, into: Into = None) -> list[Any]:
         """Return all rows: each a Row, or what `into` makes of it (tuple, dict, a dataclass, a NamedTuple, any callable)."""
         return self._perform(sql, params, _all_rows, into)
 
     @overload
-    def query_one(self, sql: str, *params: object, into: None = None) -> Row | None: ...
+    def query_one(self, sql: SQL, *params: object, into: None = None) -> Row | None: ...
     @overload
-    def query_one(self, sql: str, *params: object, into: Callable[..., T]) -> T | None: ...
-    def query_one(self, sql: str, *params: object, into: Into = None) -> Any:
+    def query_one(self, sql: SQL, *params: object, into: Callable[..., T]) -> T | None: ...
+    def query_one(self, sql: SQL, *params: object, into: Into = None) -> Any:
         """Return the first row, or None where there is none."""
         return self._perform(sql, params, _first_row, into)
 
-    def query_value(self, sql: str, *params: object) -> Any:  # noqa: ANN401 - a column holds any type
+    def query_value(self, sql: SQL, *params: object) -> Any:  # noqa: ANN401 - a column holds any type
         """Return the first column of the first row, or None where there is no row."""
         row: tuple[Any, ...] | None = self._perform(sql, params, _first_row, tuple)
         return row[0] if row else None
 
-    def execute(self, sql: str, *params: object) -> int:
+    def execute(self, sql: SQL, *params: object) -> int:
         """Run a statement and return how many rows it inserted, updated, deleted or selected."""
         return self._perform(sql, params, _affected, None)
 
-    def _perform(self, sql: str, params: tuple[object, ...], read: Reader[T], into: Into) -> T:
+    def _perform(self, sql: SQL, params: tuple[object, ...], read: Reader[T], into: Into) -> T:
         """Run one statement on the transaction's connection or on one of the pool's."""
+        if type(sql) is not str:
+            sql, params = spell_out(sql, params)
         if _any_transaction() is not None:
             transaction = current(self._pool)
             if transaction is not None:
@@ -120,6 +133,80 @@ class ALNPg:
             return session.perform(session.taken_at, sql, params, read, into)
         finally:
             pool.give(session)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        """Lend the transaction's session, or one of the pool's."""
+        transaction = current(self._pool)
+        if transaction is not None:
+            yield transaction.session
+            return
+        session = self._pool.take()
+        try:
+            yield session
+        finally:
+            self._pool.give(session)
+
+    @overload
+    def query_many(self, sql: SQL, params_list: Iterable[Any], *, into: None = None) -> list[list[Row]]: ...
+    @overload
+    def query_many(self, sql: SQL, params_list: Iterable[Any], *, into: Callable[..., T]) -> list[list[T]]: ...
+    def query_many(self, sql: SQL, params_list: Iterable[Any], *, into: Into = None) -> list[list[Any]]:
+        """Run a statement once for each of `params_list` (sequences, or mappings for `:name`) in one round trip.
+
+        Return the rows of each. All run or none: outside a transaction it is one.
+        """
+        text, _ = spell_out(sql, ())
+        with self._session() as session:
+            return perform_many(session, text, list(params_list), _all_rows, into)
+
+    def execute_many(self, sql: SQL, rows: Iterable[Any]) -> int:
+        """Run a statement once for each of `rows` (sequences, or mappings for `:name`); return the affected rows. All or none."""
+        text, _ = spell_out(sql, ())
+        with self._session() as session:
+            return sum(perform_many(session, text, list(rows), _affected, None))
+
+    @overload
+    def stream(self, sql: SQL, *params: object, into: None = None) -> Iterator[Row]: ...
+    @overload
+    def stream(self, sql: SQL, *params: object, into: Callable[..., T]) -> Iterator[T]: ...
+    def stream(self, sql: SQL, *params: object, into: Into = None) -> Iterator[Any]:
+        """Yield the rows as they come, with no more than 500 in memory. Holds a connection until the end or the close."""
+        text, given = spell_out(sql, params)
+        with self._session() as session:
+            yield from stream_rows(session, text, given, into)
+
+    def copy_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """Write rows by COPY, the fastest way in; return how many. All or none. `table` may be `schema.table`."""
+        with self._session() as session:
+            return copy_rows(session, table, columns, rows)
+
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection[Any]]:
+        """Lend psycopg's own connection, the transaction's inside one: the way out. Leave no transaction open on it."""
+        with self._session() as session:
+            try:
+                yield session.connection
+            finally:
+                session.broken = session.broken or session.connection.closed
+
+    def listen(self, channel: str, handler: Callable[[str], object], *, on_gap: Gap | None = None) -> Subscription:
+        """Call `handler(payload)` for each notification, on a thread of ALNPg's; return what ends it.
+
+        `on_gap()` is called after each (re)connect: what was sent before may have been missed. Call it in each process,
+        after fork.
+        """
+        return self._listener.add(channel, handler, on_gap)
+
+    def notify(self, channel: str, value: object = "") -> None:
+        """Send a notification: a str as it is, anything else as JSON. Inside a transaction it goes out with the commit.
+
+        Raises Misuse above 7999 bytes, PostgreSQL's limit: send an id, not the thing.
+        """
+        payload = value if isinstance(value, str) else encode_json(value).decode()
+        if len(payload.encode()) > _LONGEST_PAYLOAD:
+            raise Misuse(f"a notification holds {_LONGEST_PAYLOAD} bytes at most")
+        self.execute("select pg_notify($1, $2)", channel, payload)
 
     def transaction(
         self, isolation: Isolation | None = None, *, read_only: bool = False, timeout: float | None = None
@@ -153,4 +240,5 @@ class ALNPg:
 
     def close(self) -> None:
         """Close the connections: the idle ones now, the others when they are given back."""
+        self._listener.close()
         self._pool.close()

@@ -22,12 +22,11 @@ from arlen_runtime import scope
 from arlen_runtime.alnpg.call_site import application_frame
 from arlen_runtime.alnpg.failures import ALNPgError, DatabaseUnavailable, PoolExhausted
 from arlen_runtime.alnpg.registry import Registry
-from arlen_runtime.alnpg.session import Session
+from arlen_runtime.alnpg.session import Session, open_session
 from arlen_runtime.alnpg.settings import Settings
 from arlen_runtime.alnpg.wire import first_line
 
 _IDLE_SECONDS = 1.0
-_LIFETIME_SECONDS = 2700.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 1.0
 _HOLDERS_SHOWN = 5
 
@@ -237,17 +236,14 @@ class Pool:
 
     def _open_session(self) -> Session:
         try:
-            connection = psycopg.Connection.connect(
-                self.settings.conninfo, autocommit=True, prepare_threshold=None, context=self.registry
-            )
+            session = open_session(self.settings, self.registry)
         except psycopg.Error as error:
             self._last_failure = first_line(error)
             self._delay = min(_LONGEST_DELAY, self._delay * 2 or _FIRST_DELAY)
             self._next_attempt = monotonic() + self._delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
             raise DatabaseUnavailable(f"no connection: {self._last_failure}") from None
         self._delay = 0.0
-        lifetime = _LIFETIME_SECONDS * random.uniform(0.7, 1.3)  # noqa: S311 - spreads the reconnects
-        return Session(connection, self.registry, self.settings, monotonic() + lifetime)
+        return session
 
     def close(self) -> None:
         """Close what is idle now and the rest when it comes back."""

@@ -33,12 +33,11 @@ select coalesce(json_agg(row_to_json(facts)), '[]') from (
       left join pg_proc s on s.oid = t.typsend
       left join pg_range r on r.rngtypid = t.oid
       left join pg_range m on m.rngmultitypid = t.oid and t.typtype = 'm'
-     where t.typtype <> 'p'
-     order by t.oid
+     where t.typtype <> 'c' or t.oid >= 16384
 ) as facts"""
 """One value, JSON: the facts of every type of this database."""
 
-RECORD = 2249
+RECORD, VOID = 2249, 2278
 _SENT_AS_TEXT = frozenset({"textsend", "varcharsend", "bpcharsend", "namesend", "enum_send", "citextsend"})
 
 
@@ -68,6 +67,7 @@ def _shared_types() -> dict[int, TypeFacts]:
         facts.setdefault(info.oid, TypeFacts(info.oid, info.name, info.name, kind, bound=bound))
         name = f"{facts[info.oid].name}[]"
         facts[info.array_oid] = TypeFacts(info.array_oid, name, delimiter=info.delimiter, element=info.oid)
+    facts[VOID] = TypeFacts(VOID, "void", "void")
     return facts
 
 
@@ -84,6 +84,7 @@ class Registry:
         self.adapters = AdaptersMap(psycopg.adapters)
         self._facts = dict(SHARED)
         self._packers: dict[int, Packer] = dict(SCALARS)
+        self._with_loaders = set(SHARED)
         self._lock = threading.Lock()
 
     def knows(self, oid: int) -> bool:
@@ -91,14 +92,12 @@ class Registry:
         return oid in self._facts
 
     def learn(self, answer: bytes) -> None:
-        """Take in the answer to LEARN. Types that were known keep what they have, unless their OID has a new meaning."""
+        """Take in the answer to LEARN in place of what was known of the database's own types."""
         with self._lock:
             fresh = [TypeFacts(**_complete(row)) for row in json.loads(answer)]
-            self._facts.update({facts.oid: facts for facts in fresh if facts.oid not in SHARED})
+            self._facts = {facts.oid: facts for facts in fresh} | SHARED
             self._packers = dict(SCALARS)
-            for facts in fresh:
-                if facts.oid not in SHARED:
-                    self._register_loaders(facts)
+            self._with_loaders = set(SHARED)
 
     def forget(self, oid: int) -> None:
         """Drop a type of the database's own that turned out to be gone or changed."""
@@ -144,16 +143,19 @@ class Registry:
         if facts is None or oid == RECORD:
             return False
         parts = [facts.element, facts.base, facts.bound, *(field for _, field in facts.fields)]
-        return self.adapters.get_loader(oid, Format.BINARY) is not None and all(
-            self.loads_binary(part) for part in parts if part
-        )
+        # Every part is asked, since the asking gives it its loaders.
+        loadable = [self.loads_binary(part) for part in parts if part]
+        if oid not in self._with_loaders:
+            with self._lock:
+                self._register_loaders(facts)
+                self._with_loaders.add(oid)
+        return all(loadable) and self.adapters.get_loader(oid, Format.BINARY) is not None
 
     def _register_loaders(self, facts: TypeFacts) -> None:
-        """Give a type of the database's own its loaders; what it is made of comes earlier, by the order of OIDs."""
+        """Give a type of the database's own its loaders, now that some column needs it; an array has its element's."""
         if facts.element:
             return
         info: dict[str, Any] = {"name": facts.plain, "oid": facts.oid, "array_oid": facts.array}
-        info["delimiter"] = facts.delimiter
         match facts.kind:
             case "r":
                 register_range(RangeInfo(**info, subtype_oid=facts.bound), self)
@@ -163,7 +165,7 @@ class Registry:
                 names, types = zip(*facts.fields, strict=True)
                 register_composite(CompositeInfo(**info, field_names=names, field_types=types), self)
             case _:
-                self._register_plain(facts, TypeInfo(**info))
+                self._register_plain(facts, TypeInfo(**info, delimiter=facts.delimiter))
 
     def _register_plain(self, facts: TypeFacts, info: TypeInfo) -> None:
         """Register enum, domain or base type: by the type it stands for, or as text."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -47,6 +49,7 @@ _NO_LIMIT_SECONDS = 20 * 86_400.0
 
 _deadline, _wanted_statements = scope.deadline.get, scope.statements.get
 _SETTLED_SECONDS = 1.0
+_LIFETIME_SECONDS = 2700.0
 
 
 class Session:
@@ -65,6 +68,7 @@ class Session:
         "holder",
         "idle_since",
         "limit",
+        "owned",
         "pgconn",
         "taken_at",
         "thread",
@@ -82,6 +86,8 @@ class Session:
         self.holder = ""
         self.limit = math.inf
         self.broken = self.busy = False
+        # Within pg.transaction(): while a statement runs the server's own status does not tell.
+        self.owned = False
         self._registry = registry
         self._settings = settings
         self._slow_seconds = settings.slow_seconds
@@ -111,9 +117,7 @@ class Session:
         try:
             try:
                 limit = self.until(started)
-                statement = self._statements.get(sql)
-                if statement is None:
-                    statement = self._prepare(sql, limit)
+                statement = self._statements.get(sql) or self._prepare(sql, limit)
                 result = self._execute(statement, params, limit, (limit - started) * 1000)
             except ALNPgError as error:
                 statement, result = self._once_more(error, sql, params, started)
@@ -148,17 +152,45 @@ class Session:
 
     def _execute(self, statement: Statement, params: Sequence[Any], limit: float, first_wait: float) -> PGresult:
         """Send the statement and return its result; `first_wait` is what is left until `limit`, in milliseconds."""
-        values = statement.pack(params)
+        self.send(statement, statement.pack(params))
+        result = self.wire.answer(limit, first_wait)
+        return result if result.status == _TUPLES_OK else self.checked(result, statement.text)
+
+    def send(self, statement: Statement, values: Sequence[bytes | None]) -> None:
+        """Send a statement with packed values; nothing is read."""
         if statement.name:
             self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
         else:
             self.pgconn.send_query_params(
                 statement.text.encode(), values, statement.types, statement.formats, statement.result_format
             )
-        result = self.wire.answer(limit, first_wait)
-        return result if result.status == _TUPLES_OK else self._checked(result, statement.text)
 
-    def _checked(self, result: PGresult, sql: str) -> PGresult:
+    def ready(self, sql: str, limit: float) -> Statement:
+        """Return the statement, prepared."""
+        return self._statements.get(sql) or self._prepare(sql, limit)
+
+    @contextmanager
+    def exchange(self, sql: str) -> Iterator[float]:
+        """Claim the connection for an exchange of several steps; yield its time limit. Settles what goes wrong in it."""
+        if self.busy:
+            raise self.in_use()
+        self.busy = True
+        try:
+            yield self.until(monotonic())
+        except BaseException as error:
+            self.settle(error, sql)
+            raise
+        finally:
+            self.busy = False
+            self.idle_since = monotonic()
+
+    def outdated(self, error: ALNPgError, sql: str, limit: float) -> None:
+        """Drop a statement whose failure may come from a changed schema, so that it is prepared anew next time."""
+        statement = self._statements.get(sql)
+        if statement is not None and error.sqlstate in OUTDATED:
+            self._drop(statement, limit)
+
+    def checked(self, result: PGresult, sql: str) -> PGresult:
         """Return a result that is good. Raises what the server answered; Misuse on a COPY that nobody feeds."""
         status = result.status
         if status in _GOOD:
@@ -230,19 +262,10 @@ class Session:
 
     def command(self, sql: str) -> str:
         """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
-        if self.busy:
-            raise self.in_use()
-        self.busy = True
-        try:
+        with self.exchange(sql) as limit:
             self.wire.send(sql.encode())
-            result = self._checked(self.wire.answer(self.until(monotonic())), sql)
+            result = self.checked(self.wire.answer(limit), sql)
             return (result.command_status or b"").decode()
-        except BaseException as error:
-            self.settle(error, sql)
-            raise
-        finally:
-            self.busy = False
-            self.idle_since = monotonic()
 
     def settle(self, error: BaseException, sql: str) -> None:
         """After a failure: tell the error its statement and call site, and whether this session can be used again.
@@ -285,3 +308,12 @@ def _in_our_words(error: BaseException) -> ALNPgError | None:
     if isinstance(error, psycopg.Error):
         return ConnectionLost(f"the connection broke: {first_line(error)}")
     return error if isinstance(error, ALNPgError) else None
+
+
+def open_session(settings: Settings, registry: Registry) -> Session:
+    """Open a connection in autocommit. Raises psycopg.Error."""
+    connection = psycopg.Connection.connect(
+        settings.conninfo, autocommit=True, prepare_threshold=None, context=registry
+    )
+    lifetime = _LIFETIME_SECONDS * random.uniform(0.7, 1.3)  # noqa: S311 - spreads the reconnects
+    return Session(connection, registry, settings, monotonic() + lifetime)

@@ -36,12 +36,12 @@ class Statement:
         "_loaders",
         "_makers",
         "_packers",
-        "_parameters",
         "columns",
         "described_at",
         "formats",
         "name",
         "names",
+        "parameters",
         "result_format",
         "sql",
         "text",
@@ -60,9 +60,9 @@ class Statement:
     def describe(self, answer: PGresult, registry: Registry) -> None:
         """Decide packers, formats and loaders by the server's description."""
         self.types = [answer.param_type(index) for index in range(answer.nparams)]
-        self._parameters = [registry.packer(oid) for oid in self.types]
-        self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self._parameters]
-        self.formats = [packer.format for packer in self._parameters]
+        self.parameters = [registry.packer(oid) for oid in self.types]
+        self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self.parameters]
+        self.formats = [packer.format for packer in self.parameters]
         self.describe_columns(answer, registry)
 
     def describe_columns(self, answer: PGresult, registry: Registry) -> None:
@@ -84,7 +84,7 @@ class Statement:
         try:
             return [None if value is None else pack(value) for pack, value in zip(packers, params)]  # noqa: B905 - counted above
         except REFUSALS:
-            raise self._refusal(params) from None
+            raise self.refusal(params) from None
 
     def _by_name(self, params: Sequence[Any]) -> Sequence[Any]:
         """Return the values of the one mapping in the order of `$n`."""
@@ -96,9 +96,9 @@ class Statement:
             missing = ", ".join(name for name in self.names if name not in params[0])
             raise Misuse(f"the mapping has no value for {missing}", sql=self.sql) from None
 
-    def _refusal(self, params: Sequence[Any]) -> ParameterMismatch:
+    def refusal(self, params: Sequence[Any]) -> ParameterMismatch:
         """Return the error for the first parameter that its packer refuses."""
-        for index, (packer, value) in enumerate(zip(self._parameters, params, strict=True)):
+        for index, (packer, value) in enumerate(zip(self.parameters, params, strict=True)):
             if value is None:
                 continue
             try:

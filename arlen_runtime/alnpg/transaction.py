@@ -65,6 +65,7 @@ class Transaction:
             if self._timeout is not None:
                 self.session.limit = monotonic() + self._timeout
             self.session.command(self._begin)
+            self.session.owned = True
         except BaseException:
             self._release()
             raise
@@ -121,6 +122,7 @@ class Transaction:
     def _release(self) -> None:
         self.session.limit = math.inf
         self.session.holder = ""
+        self.session.owned = False
         self.pool.give(self.session)
 
 

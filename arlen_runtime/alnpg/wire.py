@@ -7,6 +7,7 @@ thread for a second. So it is called only when `is_busy` says that it will not w
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from time import monotonic
 
 import psycopg
@@ -114,6 +115,22 @@ class Wire:
         """Close a prepared statement; one that does not exist is no error of the protocol."""
         self.pgconn.send_close_prepared(name)
         self.answer(limit)
+
+    def await_copy(self, limit: float, check: Callable[[PGresult], object]) -> None:
+        """Return when the server is ready for COPY data; `check` gets any other answer, and raises."""
+        self.flush(limit)
+        result = self.receive(limit)
+        if result is None or result.status != ExecStatus.COPY_IN:
+            while self.receive(limit) is not None:
+                pass
+            if result is not None:
+                check(result)
+            raise ConnectionLost("the server closed the connection")
+
+    def put(self, data: bytearray, limit: float) -> None:
+        """Send COPY data; return when libpq's buffer is empty, so that memory stays bounded."""
+        self.pgconn.put_copy_data(bytes(data))
+        self.flush(limit)
 
     def flush(self, limit: float) -> None:
         """Send until libpq's buffer is empty, reading meanwhile: a server that cannot send does not read either."""

@@ -1,0 +1,61 @@
+"""Rows as they come. One rule: no more than one chunk is in memory, and the connection is ours until the last row or the close.
+
+libpq hands out the result in chunks (PostgreSQL manual 32.6) while TCP holds the server back; no cursor and no transaction is
+needed. Whoever stops early outside a transaction costs a connection; inside one, the reading of what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
+from typing import Any
+
+from psycopg.pq import ExecStatus
+
+from arlen_runtime.alnpg.failures import ALNPgError
+from arlen_runtime.alnpg.session import Session
+
+_CHUNK = 500
+_CHUNKS = frozenset({ExecStatus.TUPLES_CHUNK, ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_OK})
+
+
+def stream_rows(session: Session, sql: str, params: Sequence[Any], into: Callable[..., Any] | None) -> Iterator[Any]:
+    """Yield the rows of a statement. Each chunk has the time of a statement. Raises ALNPgError."""
+    with session.exchange(sql) as limit:
+        statement = session.ready(sql, limit)
+        session.send(statement, statement.pack(params))
+        session.pgconn.set_chunked_rows_mode(_CHUNK)
+        session.wire.flush(limit)
+        finished = False
+        try:
+            while (result := session.wire.receive(session.until(monotonic()))) is not None:
+                if result.status not in _CHUNKS:
+                    finished = True
+                    _drain(session, limit)
+                    session.checked(result, statement.text)
+                yield from statement.load(result, into)
+            finished = True
+        except ALNPgError as error:
+            if not session.broken:
+                session.outdated(error, sql, limit)
+            raise
+        finally:
+            if not finished:
+                _leave(session)
+
+
+def _drain(session: Session, limit: float) -> None:
+    while session.wire.receive(limit) is not None:
+        pass
+
+
+def _leave(session: Session) -> None:
+    """Stop in the middle: read the rest where a transaction depends on the connection, else give the connection up."""
+    if session.owned:
+        try:
+            _drain(session, session.until(monotonic()))
+        except ALNPgError:
+            session.broken = True
+    else:
+        session.wire.cancel()
+        session.broken = True
