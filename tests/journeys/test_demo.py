@@ -1,0 +1,89 @@
+"""`make demo`: from a clone to a page whose rows come from PostgreSQL, again over the same folder, and nothing left."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60.0
+
+HIDDEN = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)"')
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Name the processes that work in the folder or were told about it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            here = str((process / "cwd").readlink())
+        except OSError:  # it has ended, or is not ours
+            continue
+        if str(folder) in told or here.startswith(str(folder)):
+            found.append(f"{process.name} {told}")
+    return found
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[httpx.Client]:
+    """Run `make demo` without a terminal, in this environment; at the end send TERM to its process group."""
+    port = free_port()
+    settings = [f"PORT={port}", f"DIR={folder}", f"ARLEN={sys.executable} -m arlen_cli"]
+    process = subprocess.Popen(
+        ["make", "--old-file=.venv/.ready", "demo", *settings],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    told: list[str] = []
+    try:
+        for line in process.stdout:
+            told.append(line)
+            if " listening " in line:
+                break
+        assert process.poll() is None, "".join(told)
+        assert f"http://localhost:{port}/posts\n" in told
+        with httpx.Client(base_url=f"http://localhost:{port}", timeout=PATIENCE_SECONDS) as client:
+            yield client
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_SECONDS)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (left := processes_of(folder)) and time.monotonic() < end:
+        time.sleep(0.05)  # the database's keeper stops it once the last user is gone
+    assert left == []
+
+
+def test_the_demo_keeps_a_post_over_a_restart_and_leaves_no_process(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    with demo(folder) as client:
+        assert client.get("/posts").status_code == 200
+        form = client.get("/posts/new").text
+        answer = client.post("/posts", data={**dict(HIDDEN.findall(form)), "title": "First", "body": "Hello there"})
+        assert answer.status_code in {302, 303}
+        assert "First" in client.get("/posts").text
+    with demo(folder) as client:
+        assert "First" in client.get("/posts").text
+    assert not (folder / f"{folder.name}.egg-info").exists()
