@@ -34,6 +34,7 @@ FLOORS = {
     "wsgi": 6,
     "broken": 6,
     "boot": 7,
+    "migrate_command": 7,
     "__main__": 8,
 }
 """The rooms of the runtime by the floor they stand on."""

@@ -41,7 +41,7 @@ def migrate(
 ) -> list[str]:
     """Run what is pending, in order, and return the names of the files. `tell` is given lines about waits and notices.
 
-    It stops at the first failure; the files before it stay applied.
+    It stops at the first failure; the files before it stay applied, and the error's `applied` names them.
     """
     files = migrations_files.read_all(folder)
     applied: list[str] = []
@@ -54,7 +54,11 @@ def migrate(
             remembered = migrations_apply.history(opened)  # again: whoever had the lock before may have run them
             runner = Runner(opened, patience, tell)
             for migration in migrations_plan.pending(files, remembered, allow_missing=allow_missing):
-                runner.up(migration, remembered.progress)
+                try:
+                    runner.up(migration, remembered.progress)
+                except MigrationError as error:
+                    error.applied = tuple(applied)
+                    raise
                 applied.append(migration.file)
     return applied
 

@@ -34,7 +34,8 @@ _DIRECTIVES = ("up", "down", "no-transaction")
 class MigrationError(ArlenError):
     """A migration cannot be read, planned or run. The detail starts with `file:line:` where there is one.
 
-    `file` is the file's name, `line` is 1-based (0: unknown), `sqlstate` is PostgreSQL's ("": not from PostgreSQL).
+    `file` is the file's name, `line` is 1-based (0: unknown), `sqlstate` is PostgreSQL's ("": not from PostgreSQL),
+    `applied` names the files that the same run had applied before.
     """
 
     code = "migration_failed"
@@ -46,6 +47,7 @@ class MigrationError(ArlenError):
         self.file = file
         self.line = line
         self.sqlstate = sqlstate
+        self.applied: tuple[str, ...] = ()
 
 
 class Part(NamedTuple):

@@ -1,0 +1,30 @@
+"""`python -m arlen_runtime COMMAND`: what a production image runs besides propane. One rule: no more than it needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from arlen_runtime import migrate_command
+
+
+def _migrate(arguments: Sequence[str]) -> int:
+    return migrate_command.main(arguments, program="python -m arlen_runtime migrate", default="production")
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"migrate": _migrate}
+
+WRONG_USE = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit status: 0 done, 1 failed, 2 wrong use."""
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is None:
+        sys.stderr.write(f"usage: python -m arlen_runtime {{{','.join(COMMANDS)}}} ...\n")
+        return WRONG_USE
+    return command(arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,178 @@
+"""The command `migrate`, as the tool and a production image run it. One rule: no database is better than the wrong one.
+
+    arlen migrate                   run what is pending             python -m arlen_runtime migrate   the same
+    arlen migrate --dry-run         list what is pending, change nothing
+    arlen migrate status            every version and how it stands
+    arlen migrate down|redo         undo the last one; undo it and run it again
+    arlen migrate verify            compare the files with what was applied
+
+Which database: --dsn, ARLEN_DATABASE_DIRECT_URL, ARLEN_DATABASE_URL, [database] direct_url, [database] url. With none of
+them an embedded server is used, in development and test only. Status: 0 done, 1 failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from arlen_runtime.alnpg import embedded, migrations
+from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
+from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.load import load
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError, ConfigError
+
+NO_DATABASE = (
+    "no database: give --dsn, or set ARLEN_DATABASE_URL or [database] url "
+    "(an embedded server is started in development and test only)"
+)
+
+
+class Options(NamedTuple):
+    """What the command line asks for, besides the configuration."""
+
+    action: str = "up"
+    dsn: str = ""
+    dry_run: bool = False
+    steps: int = 1
+    allow_missing: bool = False
+    accept: bool = False
+    force: bool = False
+
+
+class Job(NamedTuple):
+    """One run of the command: against which database, with which files, and who is told."""
+
+    url: str
+    folder: Path
+    options: Options
+    environment: str
+    out: Callable[[str], None]
+
+
+def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: str = "development") -> int:
+    """Run the command and return its exit status; `default` is the environment where nothing names one.
+
+    Wrong use ends by SystemExit with status 2.
+    """
+    parser = _parser(program)
+    found = vars(parser.parse_args(arguments))
+    try:
+        config = load(found.pop("app_root"), found.pop("env"), os.environ, default=default)
+        return run(config, Options(**found), _say)
+    except ArlenError as error:
+        for line in (error.detail or type(error).__name__).splitlines():
+            sys.stderr.write(f"{program}: {line}\n")
+        return 1
+
+
+def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
+    """Do what the options say and return the exit status; `out` is given the lines to show.
+
+    Raises ArlenError: MigrationError, EmbeddedServerError, or ConfigError where no database is named.
+    """
+    url = database_url(config, options.dsn, environ)
+    return ACTIONS[options.action](Job(url, config.root / FOLDER, options, config.environment, out))
+
+
+def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
+    """Return the URL of the database to migrate; start the embedded server where it is meant.
+
+    What a variable says wins over what a file says, be it the direct URL or the other one.
+    """
+    named = (
+        given,
+        environ.get("ARLEN_DATABASE_DIRECT_URL", ""),
+        environ.get("ARLEN_DATABASE_URL", ""),
+        config.database.direct_url,
+        config.database.url,
+    )
+    url = next(filter(None, named), "")
+    if url:
+        return url
+    if config.production:
+        raise ConfigError(NO_DATABASE)
+    return embedded.ensure(config.root / ".arlen" / "pg", f"arlen_{config.environment}")
+
+
+def _up(job: Job) -> int:
+    allow_missing = job.options.allow_missing
+    if job.options.dry_run:
+        waiting = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
+        return _list(job, "Pending", [each.file for each in waiting])
+    try:
+        applied = migrations.migrate(job.url, job.folder, allow_missing=allow_missing, tell=job.out)
+    except MigrationError as error:
+        if error.applied:
+            _list(job, "Applied", error.applied)
+        raise
+    return _list(job, "Applied", applied)
+
+
+def _status(job: Job) -> int:
+    for each in migrations.status(job.url, job.folder):
+        when = f"  {each.applied_at:%Y-%m-%d %H:%M:%S}" if each.applied_at else "  comes late" if each.late else ""
+        job.out(f"{each.state:8} {each.version}{when}")
+    return 0
+
+
+def _down(job: Job) -> int:
+    _refuse_in_production(job)
+    return _list(job, "Undone", migrations.down(job.url, job.folder, steps=job.options.steps, tell=job.out))
+
+
+def _redo(job: Job) -> int:
+    _refuse_in_production(job)
+    return _list(job, "Redone", migrations.redo(job.url, job.folder, steps=job.options.steps, tell=job.out))
+
+
+def _verify(job: Job) -> int:
+    if job.options.accept:
+        return _list(job, "Accepted", [f"{each}.sql" for each in migrations.accept(job.url, job.folder, tell=job.out)])
+    job.out(f"Verified migrations: {len(migrations.verify(job.url, job.folder))}")
+    return 0
+
+
+ACTIONS: dict[str, Callable[[Job], int]] = {
+    "up": _up,
+    "status": _status,
+    "down": _down,
+    "redo": _redo,
+    "verify": _verify,
+}
+
+
+def _refuse_in_production(job: Job) -> None:
+    """Undoing drops tables: outside of development and test it wants to be meant."""
+    if job.environment not in {"development", "test"} and not job.options.force:
+        raise MigrationError(f"{job.options.action} destroys data of {job.environment}: add --force if that is meant")
+
+
+def _list(job: Job, what: str, files: Sequence[str]) -> int:
+    job.out(f"{what} migrations: {len(files)}")
+    for file in files:
+        job.out(f"  {file}")
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _parser(program: str) -> Parser:
+    parser = Parser(program, "Bring the database up to date with db/migrations, or show and check where it stands.")
+    parser.add_argument("action", nargs="?", choices=list(ACTIONS), default="up", help="what to do (up)")
+    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
+    parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
+    parser.add_argument("--dry-run", action="store_true", help="list what is pending; change nothing")
+    parser.add_argument("--steps", type=int, default=1, metavar="N", help="how many migrations down and redo undo (1)")
+    parser.add_argument("--allow-missing", action="store_true", help="go on though applied migrations have no file")
+    parser.add_argument("--accept", action="store_true", help="verify: take edited files as they are now")
+    parser.add_argument("--force", action="store_true", help="down, redo: also outside of development and test")
+    root = Path(os.environ.get("ARLEN_APP_ROOT") or ".")
+    parser.add_argument("--app-root", type=Path, default=root, metavar="FOLDER", help="the application's folder")
+    return parser

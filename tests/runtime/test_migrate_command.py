@@ -1,0 +1,168 @@
+"""The command as a production image runs it: a process, its output, its exit status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arlen_runtime.config.sections import Config, DatabaseSection
+from arlen_runtime.migrate_command import NO_DATABASE, Options, database_url, run
+from arlen_runtime.testing.database import Databases
+
+
+@pytest.fixture
+def url(database_server: Databases) -> Iterator[str]:
+    with database_server.database() as made:
+        yield made
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    folder = tmp_path / "db" / "migrations"
+    folder.mkdir(parents=True)
+    (folder / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table a ();\n-- migrate:down\ndrop table a;\n")
+    (folder / "20260102000000_b.sql").write_text("create table b (); insert into b default values;")
+    return tmp_path
+
+
+def migrate(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
+    """Run `python -m arlen_runtime migrate` in the application; return its status and what it said."""
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("ARLEN_")}
+    command = [sys.executable, "-m", "arlen_runtime", "migrate", *words]
+    done = subprocess.run(command, cwd=app, env={**clean, **environ}, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        return {name for (name,) in connection.execute("select tablename from pg_tables where schemaname = 'public'")}
+
+
+def test_it_applies_what_is_pending_and_then_nothing(app: Path, url: str) -> None:
+    assert migrate(app, "--dsn", url) == (
+        0,
+        "Applied migrations: 2\n  20260101000000_a.sql\n  20260102000000_b.sql\n",
+        "",
+    )
+    assert migrate(app, "--dsn", url) == (0, "Applied migrations: 0\n", "")
+
+
+def test_a_dry_run_lists_what_is_pending_and_writes_nothing(app: Path, url: str) -> None:
+    told = (0, "Pending migrations: 2\n  20260101000000_a.sql\n  20260102000000_b.sql\n", "")
+    assert migrate(app, "--dry-run", ARLEN_DATABASE_URL=url) == told
+    assert tables(url) == set()
+
+
+def test_a_failure_names_what_was_applied_and_what_was_not(app: Path, url: str) -> None:
+    (app / "db" / "migrations" / "20260102000000_b.sql").write_text("create table b ();\ncreat table c ();\n")
+    status, out, err = migrate(app, "--dsn", url)
+    assert status == 1
+    assert out == "Applied migrations: 1\n  20260101000000_a.sql\n"
+    assert err.splitlines()[0] == (
+        'python -m arlen_runtime migrate: 20260102000000_b.sql:2: syntax error at or near "creat" [42601]'
+    )
+    assert tables(url) == {"a", "arlen_schema_migrations", "arlen_schema_migrations_progress"}
+
+
+def test_the_status_tells_how_each_version_stands(app: Path, url: str) -> None:
+    migrate(app, "--dsn", url)
+    (app / "db" / "migrations" / "20260101000000_a.sql").write_text("create table aa ();")
+    (app / "db" / "migrations" / "20260101120000_late.sql").write_text("create table late ();")
+    (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
+    status, out, _ = migrate(app, "status", "--dsn", url)
+    assert status == 0
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        ["edited", "20260101000000_a"],
+        ["pending", "20260101120000_late"],
+        ["missing", "20260102000000_b"],
+    ]
+    assert out.splitlines()[1].endswith("comes late")
+
+
+def test_verify_fails_for_an_edited_file_until_it_is_accepted(app: Path, url: str) -> None:
+    migrate(app, "--dsn", url)
+    assert migrate(app, "verify", "--dsn", url) == (0, "Verified migrations: 2\n", "")
+    (app / "db" / "migrations" / "20260102000000_b.sql").write_text("create table bb ();")
+    status, _, err = migrate(app, "verify", "--dsn", url)
+    assert status == 1
+    assert "20260102000000_b.sql: was edited after it was applied" in err
+    assert migrate(app, "verify", "--accept", "--dsn", url)[1] == "Accepted migrations: 1\n  20260102000000_b.sql\n"
+    assert migrate(app, "verify", "--dsn", url)[0] == 0
+
+
+def test_undoing_in_production_must_be_meant(app: Path, url: str) -> None:
+    (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
+    migrate(app, "--dsn", url)
+    status, _, err = migrate(app, "down", "--dsn", url)
+    assert (status, "--force" in err) == (1, True)
+    assert (
+        migrate(app, "redo", "--dsn", url, "--env", "development")[1]
+        == "Redone migrations: 1\n  20260101000000_a.sql\n"
+    )
+    assert migrate(app, "down", "--dsn", url, "--force")[1] == "Undone migrations: 1\n  20260101000000_a.sql\n"
+    assert "a" not in tables(url)
+
+
+def test_production_without_a_database_is_exit_1_and_starts_no_server(app: Path) -> None:
+    assert migrate(app) == (1, "", f"python -m arlen_runtime migrate: {NO_DATABASE}\n")
+    assert not (app / ".arlen").exists()
+
+
+@pytest.mark.parametrize("environment", ["development", "test"])
+def test_development_and_test_start_a_server_of_their_own(app: Path, environment: str) -> None:
+    assert migrate(app, "--env", environment)[1].splitlines()[0] == "Applied migrations: 2"
+    assert migrate(app, "--dry-run", ARLEN_ENV=environment)[1] == "Pending migrations: 0\n"
+    assert (app / ".arlen" / "pg" / "cluster").is_dir()
+
+
+def test_two_commands_at_once_start_one_server_and_migrate_once(app: Path) -> None:
+    command = [sys.executable, "-m", "arlen_runtime", "migrate", "--env", "development"]
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("ARLEN_")}
+    running = [subprocess.Popen(command, cwd=app, env=clean, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = sorted(process.communicate(timeout=60)[0].splitlines()[-1] for process in running)
+    assert told[0] == "  20260102000000_b.sql"
+    assert told[1] == "Applied migrations: 0"
+
+
+@pytest.mark.parametrize("words", [["--no-such"], ["upp"], ["--steps", "many"]])
+def test_wrong_use_is_exit_2(app: Path, words: list[str]) -> None:
+    assert migrate(app, *words)[0] == 2
+
+
+def test_a_database_that_does_not_answer_is_exit_1_without_its_password(app: Path) -> None:
+    status, _, err = migrate(app, "--dsn", "postgresql://me:hidden@127.0.0.1:1/x")
+    assert status == 1
+    assert "hidden" not in err
+    assert len(err.splitlines()) == 1
+
+
+def test_which_database_is_meant(tmp_path: Path) -> None:
+    """Each source wins over the ones after it."""
+    config = Config("production", tmp_path, database=DatabaseSection(url="file", direct_url="direct file"))
+    environ = {"ARLEN_DATABASE_URL": "variable", "ARLEN_DATABASE_DIRECT_URL": "direct variable"}
+    assert database_url(config, "flag", environ) == "flag"
+    assert database_url(config, "", environ) == "direct variable"
+    environ.pop("ARLEN_DATABASE_DIRECT_URL")
+    assert database_url(config, "", environ) == "variable"
+    assert database_url(config, "", {}) == "direct file"
+    assert database_url(replace(config, database=DatabaseSection(url="file")), "", {}) == "file"
+
+
+def test_other_commands_can_call_it_with_a_configuration(app: Path, url: str) -> None:
+    told: list[str] = []
+    config = Config("production", app, database=DatabaseSection(url=url))
+    assert run(config, Options(), told.append, {}) == 0
+    assert run(config, Options(dry_run=True), told.append, {}) == 0
+    assert told == [
+        "Applied migrations: 2",
+        "  20260101000000_a.sql",
+        "  20260102000000_b.sql",
+        "Pending migrations: 0",
+    ]
