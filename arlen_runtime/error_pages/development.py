@@ -23,9 +23,11 @@ from arlen_runtime.errors import HTTPError
 from arlen_runtime.http.request import Head
 from arlen_runtime.routing.routes import Endpoint
 
-_TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
+TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
     Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
 )
+"""The page of an error, and of a boot that failed."""
+
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-csrf-token"})
 _SHORTEST_SECRET = 6
 _NEAR = 5
@@ -52,14 +54,18 @@ class DevelopmentPage:
     def write(self, value: ErrorValue, error: BaseException, occasion: Occasion) -> str:
         """Write the page for one error."""
         head = occasion.head
-        return _TEMPLATE.render(
+        return TEMPLATE.render(
             value=value._replace(detail=self._masks.text(value.detail)),
             style=STYLE,
             known=isinstance(error, HTTPError),
             causes=causes(error, self._root, self._masks),
-            request_line="none was read" if head is None else f"{head.method} {self._masks.text(head.target)}",
-            route=self._route(occasion),
-            facts=[("request id", value.request_id), *((each.field, each.message) for each in value.errors)],
+            refresh_seconds=None,
+            facts=[
+                ("request", "none was read" if head is None else f"{head.method} {self._masks.text(head.target)}"),
+                ("route", self._route(occasion)),
+                ("request id", value.request_id),
+                *((each.field, each.message) for each in value.errors),
+            ],
             near=self._near(head) if head is not None and value.status == _NOT_FOUND else (),
             statements=[each._replace(sql=self._masks.text(each.sql)) for each in scope.statements.get() or ()],
             headers=[] if head is None else [(name, self._header(name, text)) for name, text in head.headers],

@@ -83,10 +83,18 @@ def causes(error: BaseException, root: Path, masks: Masks) -> list[Cause]:
     relation = ""
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        frames = tuple(_frames(current.__traceback__, root, masks))
+        frames = (*_place(current, masks), *_frames(current.__traceback__, root, masks))
         found.append(Cause(type(current).__qualname__, masks.text(_message(current)), relation, frames))
         relation, current = _behind(current)
     return found
+
+
+def _place(error: BaseException, masks: Masks) -> list[Frame]:
+    """Return the place that a SyntaxError names: the code that never became a frame."""
+    if not isinstance(error, SyntaxError) or error.filename is None or error.lineno is None:
+        return []
+    file, line = error.filename, error.lineno
+    return [Frame(file, line, "syntax", tuple(_source(file, line, masks)), (), own=True)]
 
 
 def _behind(error: BaseException) -> tuple[str, BaseException | None]:

@@ -1,0 +1,38 @@
+"""A door for an application that does not start. One rule: it keeps the socket answered until there is a better one."""
+
+from __future__ import annotations
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.error_pages.boot_failure import BootFailure
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.door import Ticket, Worker
+from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.response import Response
+
+
+class BrokenApp:
+    """Answers every request with what is wrong, for `arlen serve`. Never for production: it shows source."""
+
+    def __init__(self, error: BaseException, config: Config) -> None:
+        """Take what ended the boot, and the configuration, whose secrets are not shown."""
+        self._failure = BootFailure(error, config)
+        self._ticket = Ticket("boot failure", "none", 0)
+
+    def start(self, worker: Worker) -> None:
+        """Open nothing."""
+
+    def admit(self, head: Head) -> Ticket:  # noqa: ARG002 - the door's signature; every request gets the same
+        """Let everything in."""
+        return self._ticket
+
+    def run(self, ticket: Ticket, request: Request) -> Response:  # noqa: ARG002 - the door's signature
+        """Say what is wrong."""
+        return self._failure.respond(request.head)
+
+    def refuse(self, error: ArlenError, head: Head | None) -> Response:  # noqa: ARG002 - the door's signature
+        """Say what is wrong."""
+        return self._failure.respond(head)
+
+    def __call__(self, request: Request) -> Response:
+        """Say what is wrong."""
+        return self._failure.respond(request.head)

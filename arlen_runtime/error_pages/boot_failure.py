@@ -1,0 +1,59 @@
+"""What is shown while an application under development cannot start. One rule: it mends itself when the code is mended.
+
+The page names the file and the line, shows the source around it, and asks again every second: a browser that is open on
+it shows the application as soon as there is one. API clients get problem JSON.
+"""
+
+from __future__ import annotations
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.error_pages.development import TEMPLATE, secret_values
+from arlen_runtime.error_pages.error_value import describe
+from arlen_runtime.error_pages.faces import FACES
+from arlen_runtime.error_pages.frames import Masks, causes
+from arlen_runtime.error_pages.style import STYLE
+from arlen_runtime.errors import BootError
+from arlen_runtime.http.negotiation import best
+from arlen_runtime.http.request import Head
+from arlen_runtime.http.response import Response
+
+_REFRESH_SECONDS = 1
+_TITLE = "The application cannot start"
+
+
+class BootFailure:
+    """The answer to every request while the application does not start."""
+
+    def __init__(self, error: BaseException, config: Config) -> None:
+        """Take what ended the boot, and the configuration, whose secrets are not shown."""
+        self._causes = causes(error, config.root, Masks(secret_values(config)))
+        first = self._causes[0]
+        frames = [frame for cause in self._causes for frame in cause.frames]
+        place = next((frame for frame in frames if frame.own), None)
+        at = f" at {place.file}:{place.line}" if place else ""
+        self._detail = f"{first.kind}: {first.message}{at}"
+        self._place = f"{place.file}:{place.line}" if place else "outside the application's folder"
+
+    def respond(self, head: Head | None) -> Response:
+        """Return the answer; a page that asks again for who accepts HTML, else problem JSON or text."""
+        value = describe(BootError(self._detail), head, internal=True)._replace(title=_TITLE, detail=self._detail)
+        offers = tuple(FACES)
+        face = FACES[best(head.headers.get("accept") if head is not None else None, offers) or offers[0]]
+        if face is FACES["text/html"]:
+            body = TEMPLATE.render(
+                value=value,
+                style=STYLE,
+                known=False,
+                causes=self._causes,
+                refresh_seconds=_REFRESH_SECONDS,
+                facts=[("place", self._place), ("note", "This page comes back by itself when the code is mended.")],
+                near=(),
+                statements=(),
+                headers=(),
+            )
+        else:
+            body = face.write(value)
+        response = Response(body.encode("utf-8", "replace"), value.status, face.headers, face.content_type)
+        response.add("Cache-Control", "no-store")
+        response.add("Vary", "Accept")
+        return response
