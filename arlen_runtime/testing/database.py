@@ -23,6 +23,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from arlen_runtime.alnpg import embedded
 
+EMPTY = "template0"
+"""The template that has nothing of anybody's in it."""
+
 TEMPLATE_LOCK = 5_279_414_201
 """The advisory lock of those who build a template; any number that nobody else uses."""
 
@@ -50,13 +53,13 @@ class Databases:
         with self._alone() as connection:
             if not _exists(connection, name):
                 self._drop_templates(connection)
-                _run(connection, "create database {} template template0", fresh)
+                _run(connection, "create database {} template {}", fresh, EMPTY)
                 fill(self.of(fresh))
                 _run(connection, "alter database {} rename to {}", fresh, name)
         return name
 
     @contextmanager
-    def database(self, template: str = "template0") -> Iterator[str]:
+    def database(self, template: str = EMPTY) -> Iterator[str]:
         """Give the URL of a new database, a copy of `template`, and drop it afterwards with whoever is still in it."""
         name = f"arlen_test_{os.getpid()}_{secrets.token_hex(4)}"
         with self._connect() as connection:

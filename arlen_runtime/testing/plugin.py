@@ -1,9 +1,11 @@
 """Fixtures for pytest, loaded by `pytest_plugins = ["arlen_runtime.testing.plugin"]`. One rule: nothing is ever skipped.
 
-    database_server   session   the server: ARLEN_PG_TEST_DSN, or an embedded one below the project
-    database_url      module    the URL of a database of its own, migrated where the project has db/migrations
+    database_server     session   the server: ARLEN_PG_TEST_DSN, or an embedded one below the project
+    database_template   session   what each database starts from: the project's db/migrations, applied once
+    database_url        module    the URL of a database of its own
+    pg                  module    ALNPg on it
 
-A server that cannot be had is a failure with one line that says why.
+A server that cannot be had, or a migration that fails, is a failure that says why in a line and not a page.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from arlen_runtime.alnpg import ALNPg, migrations
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
-from arlen_runtime.testing.database import Databases, server
+from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError, fingerprint
+from arlen_runtime.testing.database import EMPTY, Databases, server
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +27,32 @@ def database_server(pytestconfig: pytest.Config) -> Databases:
     """Return the server that this run's databases are made on."""
     try:
         return server(pytestconfig.rootpath, os.environ)
-    except (EmbeddedServerError, psycopg.OperationalError) as error:
+    except (EmbeddedServerError, psycopg.Error) as error:
         pytest.fail(f"no PostgreSQL for the tests: {' '.join(str(error).split())}", pytrace=False)
 
 
+@pytest.fixture(scope="session")
+def database_template(database_server: Databases, pytestconfig: pytest.Config) -> str:
+    """Return the name of the database that holds what the project's migrations make; it is built when they change."""
+    folder = pytestconfig.rootpath / FOLDER
+    if not folder.is_dir():
+        return EMPTY
+    try:
+        return database_server.template(fingerprint(folder), lambda url: migrations.migrate(url, folder))
+    except MigrationError as error:
+        pytest.fail(f"the migrations of {folder} do not apply: {error}", pytrace=False)
+
+
 @pytest.fixture(scope="module")
-def database_url(database_server: Databases) -> Iterator[str]:
+def database_url(database_server: Databases, database_template: str) -> Iterator[str]:
     """Give the module a database of its own."""
-    with database_server.database() as url:
+    with database_server.database(database_template) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def pg(database_url: str) -> Iterator[ALNPg]:
+    """Give the module ALNPg on its database."""
+    opened = ALNPg(database_url)
+    yield opened
+    opened.close()

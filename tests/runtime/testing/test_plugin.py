@@ -87,3 +87,41 @@ def test_two_runs_at_once_share_one_server_and_no_database(project: Path) -> Non
     names = [url for text in told for url in urls(text)]
     assert len(set(names)) == 2
     assert len({name.partition("?")[2] for name in names}) == 1
+
+
+MIGRATED = """
+import psycopg
+
+def test_the_table_is_there(pg):
+    assert pg.query_value("select count(*) from notes") == 1
+    assert pg.execute("delete from notes") == 1
+"""
+
+
+@pytest.fixture
+def migrated(project: Path) -> Path:
+    (project / "db" / "migrations").mkdir(parents=True)
+    (project / "db" / "migrations" / "20260101000000_notes.sql").write_text(
+        "create table notes (n int); insert into notes values (1);"
+    )
+    for name in ("test_one.py", "test_two.py"):
+        (project / name).write_text(MIGRATED)
+    return project
+
+
+def test_a_project_with_migrations_has_them_in_every_database(migrated: Path) -> None:
+    assert "2 passed" in run(migrated, ARLEN_PG_TEST_DSN="")
+
+
+def test_a_changed_migration_makes_a_new_template(migrated: Path, database_url: str) -> None:
+    assert "2 passed" in run(migrated, ARLEN_PG_TEST_DSN=database_url)
+    file = migrated / "db" / "migrations" / "20260101000000_notes.sql"
+    file.write_text("create table notes (n int);")
+    assert "2 failed" in run(migrated, ARLEN_PG_TEST_DSN=database_url)
+
+
+def test_a_migration_that_fails_is_told_with_its_line(migrated: Path) -> None:
+    (migrated / "db" / "migrations" / "20260102000000_bad.sql").write_text("\ncreat table x ();")
+    told = run(migrated, ARLEN_PG_TEST_DSN="")
+    assert "2 errors" in told
+    assert "do not apply: 20260102000000_bad.sql:2: syntax error" in told

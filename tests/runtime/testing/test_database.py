@@ -1,0 +1,104 @@
+"""Databases for tests: copies of a template, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arlen_runtime.testing.database import Databases, server
+
+
+def names(server: Databases) -> set[str]:
+    with psycopg.connect(server.url) as connection:
+        return {name for (name,) in connection.execute("select datname from pg_database")}
+
+
+def name_of(url: str) -> str:
+    return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+
+
+def fill(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("create table filled as select 1 as n")
+
+
+def test_a_database_is_dropped_with_whoever_is_still_in_it(database_server: Databases) -> None:
+    with database_server.database() as url:
+        left_open = psycopg.connect(url)
+        assert name_of(url) in names(database_server)
+    assert name_of(url) not in names(database_server)
+    left_open.close()
+
+
+def test_a_template_is_filled_once_and_copied(database_server: Databases) -> None:
+    filled: list[str] = []
+
+    def note(url: str) -> None:
+        fill(url)
+        filled.append(url)
+
+    for _ in range(2):
+        template = database_server.template("0123456789abcdef", note)
+        with database_server.database(template) as url, psycopg.connect(url) as connection:
+            assert connection.execute("select n from filled").fetchall() == [(1,)]
+    assert len(filled) == 1
+
+
+def test_a_template_that_failed_is_built_again(database_server: Databases) -> None:
+    def fail(url: str) -> None:
+        fill(url)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        database_server.template("fedcba9876543210", fail)
+    with database_server.database(database_server.template("fedcba9876543210", fill)) as url:
+        assert name_of(url) in names(database_server)
+
+
+def test_many_at_once_make_their_databases_from_one_template(database_server: Databases) -> None:
+    seen: list[object] = []
+
+    def use() -> None:
+        template = database_server.template("aaaaaaaaaaaaaaaa", fill)
+        with database_server.database(template) as url, psycopg.connect(url) as connection:
+            seen.append(connection.execute("select n from filled").fetchone())
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [(1,)] * 6
+
+
+def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
+    databases = server(tmp_path, {})
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, living = f"arlen_test_{ended.pid}_0", f"arlen_test_{os.getpid()}_0"
+    with psycopg.connect(databases.url, autocommit=True) as connection:
+        for name in (left, living):
+            connection.execute(f"create database {name}".encode())
+    databases.sweep()
+    assert left not in names(databases)
+    assert living in names(databases)
+
+
+def test_on_a_server_of_others_nothing_is_swept(database_server: Databases) -> None:
+    left = "arlen_test_4194305_0"
+    with psycopg.connect(database_server.url, autocommit=True) as connection:
+        connection.execute(f"create database {left}".encode())
+        Databases(database_server.url, own=False).sweep()
+        assert left in names(database_server)
+        connection.execute(f"drop database {left}".encode())
+
+
+def test_the_url_of_another_database_keeps_all_the_rest() -> None:
+    databases = Databases("host=/run/x port=1 user=me password='p w' dbname=one", own=False)
+    told = psycopg.conninfo.conninfo_to_dict(databases.of("a b/ä"))
+    assert told == {"host": "/run/x", "port": "1", "user": "me", "password": "p w", "dbname": "a b/ä"}
