@@ -68,20 +68,24 @@ class WSGIDoor:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the application raises ends this request only
             self._log.failure("request_failed", error, request_id=request.head.id)
-            return self.refuse(ArlenError(), request.head)
+            return self._answer(error, request.head)
         response.prepared = id_line(request.head)
         return response
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
         """Answer for the server."""
-        response = self._pages.respond(error, Occasion(head))
-        if head is not None:
-            response.prepared = id_line(head)
-        return response
+        return self._answer(error, head)
 
     def __call__(self, request: Request) -> Response:
         """Answer a request: admit, then run."""
         return self.run(self.admit(request.head), request)
+
+    def _answer(self, error: BaseException, head: Head | None) -> Response:
+        """Give an error its face."""
+        response = self._pages.respond(error, Occasion(head))
+        if head is not None:
+            response.prepared = id_line(head)
+        return response
 
     def _environ(self, request: Request) -> Environ:
         """Build the environment of one request."""

@@ -1,0 +1,66 @@
+"""A boot that failed has a page that names the place and asks again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.error_pages.boot_failure import BootFailure
+from arlen_runtime.errors import BootError
+from arlen_runtime.http.headers import Headers
+from arlen_runtime.http.request import Head
+
+
+def head(accept: str) -> Head:
+    """Build a head."""
+    fields = Headers([(b"accept", accept.encode())])
+    return Head("GET", "/x", "", 1, fields, "x", True, None, False, False, "id-1", "::1", "::1", "http")
+
+
+@pytest.fixture
+def failure(tmp_path: Path) -> BootFailure:
+    """Fail at a syntax error."""
+    path = tmp_path / "shop" / "broken.py"
+    path.parent.mkdir()
+    path.write_text("one = 1\ntwo = = 2\n")
+    try:
+        compile(path.read_text(), str(path), "exec")
+    except SyntaxError as error:
+        return BootFailure(error, Config("development", tmp_path))
+    raise AssertionError
+
+
+def body(failure: BootFailure, accept: str) -> str:
+    """Return the body as text."""
+    found = failure.respond(head(accept)).body
+    assert isinstance(found, bytes)
+    return found.decode()
+
+
+def test_the_page_names_file_and_line_shows_the_source_and_asks_again(failure: BootFailure, tmp_path: Path) -> None:
+    page = body(failure, "text/html")
+    assert f"{tmp_path}/shop/broken.py:2" in page
+    assert "two = = 2" in page
+    assert '<meta http-equiv="refresh" content="1">' in page
+    assert "<script" not in page
+
+
+def test_an_api_client_gets_a_problem_document(failure: BootFailure) -> None:
+    response = failure.respond(head("application/json"))
+    assert (response.status, response.get("Content-Type")) == (500, "application/problem+json")
+    document = json.loads(body(failure, "application/json"))
+    assert document["code"] == "boot_failed"
+    assert "SyntaxError: invalid syntax" in document["detail"]
+    assert "broken.py:2" in document["detail"]
+
+
+def test_nothing_of_it_is_kept_by_a_browser(failure: BootFailure) -> None:
+    assert failure.respond(None).get("Cache-Control") == "no-store"
+
+
+def test_an_error_without_a_place_has_its_sentence(tmp_path: Path) -> None:
+    found = BootFailure(BootError("app.py:3: the route name 'x' is taken"), Config("development", tmp_path))
+    assert "app.py:3: the route name &#39;x&#39; is taken" in body(found, "text/html")

@@ -1,0 +1,102 @@
+"""The developer's page tells all but secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime import scope
+from arlen_runtime.config.sections import Config, DatabaseSection
+from arlen_runtime.error_pages.development import secret_values
+from arlen_runtime.error_pages.style import POLICY
+from arlen_runtime.routing.routes import Routes
+from arlen_runtime.testing.client import Answer, TestClient
+from arlen_runtime.web.context import Context
+
+Serve = Callable[..., TestClient]
+URL = "postgresql://me:hunter2@db.internal/shop"
+
+
+def failing(ctx: Context) -> None:
+    """Fail with a local and a statement."""
+    local = "<b>shown</b>"
+    statements = scope.statements.get()
+    assert statements is not None
+    statements.append(scope.Statement("select 1 as one", 0.0012, 1, "shop.py:3"))
+    raise RuntimeError(f"it broke {ctx.request.head.method} {local} {URL}")
+
+
+def routes(r: Routes) -> None:
+    """Fail, or render what fails."""
+    r.get("/users/{id:int}", failing, name="users.show")
+    r.get("/users", lambda _ctx: {})
+    r.get("/page", lambda ctx: ctx.render("page.html"))
+
+
+@pytest.fixture
+def ask(serve: Serve, tmp_path: Path) -> Callable[..., Answer]:
+    """Return a function that asks the application in development as a browser does."""
+    config = Config("development", Path(__file__).parent, database=DatabaseSection(url=URL))
+    (tmp_path / "page.html").write_text("one\n{{ 1 / 0 }}\n")
+    client = serve(routes, config=config, templates=tmp_path)
+
+    def request(path: str, **headers: str) -> Answer:
+        return client.get(path, headers={"Accept": "text/html,*/*;q=0.8", **headers})
+
+    return request
+
+
+def test_it_shows_the_exception_the_frames_and_their_locals(ask: Callable[..., Answer]) -> None:
+    answer = ask("/users/3")
+    assert answer.status == 500
+    assert "RuntimeError: it broke GET" in answer.text
+    assert "failing" in answer.text
+    assert "&lt;b&gt;shown&lt;/b&gt;" in answer.text
+    assert "<b>shown" not in answer.text
+    assert "test_development.py:" in answer.text
+
+
+def test_it_shows_the_route_and_the_statements(ask: Callable[..., Answer]) -> None:
+    text = ask("/users/3").text
+    assert "GET /users/{id:int}" in text
+    assert "select 1 as one" in text
+    assert "1.2 ms" in text
+
+
+def test_it_shows_no_secret(ask: Callable[..., Answer]) -> None:
+    answer = ask("/users/3", Authorization="Bearer hunter4", Cookie="session=hunter5")
+    for secret in ("hunter2", "hunter4", "hunter5"):
+        assert secret not in answer.text
+
+
+def test_it_shows_the_line_of_the_template_and_not_compiled_code(ask: Callable[..., Answer]) -> None:
+    text = ask("/page").text
+    assert "page.html:2" in text
+    assert "{{ 1 / 0 }}" in text
+
+
+def test_for_an_address_that_is_not_there_it_shows_the_near_misses(ask: Callable[..., Answer]) -> None:
+    answer = ask("/user")
+    assert answer.status == 404
+    assert "Near misses" in answer.text
+    assert "/users" in answer.text
+
+
+def test_it_works_under_its_own_policy_without_script(ask: Callable[..., Answer]) -> None:
+    answer = ask("/users/3")
+    assert answer.headers["content-security-policy"] == POLICY
+    assert "<script" not in answer.text
+    assert " style=" not in answer.text
+
+
+def test_production_and_test_do_not_have_it(serve: Serve) -> None:
+    for environment in ("production", "test", "staging"):
+        text = serve(routes, environment, templates={}).get("/users/3", headers={"Accept": "text/html"}).text
+        assert "test_development.py" not in text
+
+
+def test_the_values_of_secret_settings_are_known() -> None:
+    config = Config("development", Path(), database=DatabaseSection(url=URL, direct_url="x"))
+    assert secret_values(config) == {URL}

@@ -1,0 +1,68 @@
+"""One value; what production shows is decided there."""
+
+from __future__ import annotations
+
+from arlen_runtime.error_pages.error_value import describe
+from arlen_runtime.errors import ArlenError, FieldError, MethodNotAllowed, NotFound, ValidationFailed
+from arlen_runtime.http.headers import Headers
+from arlen_runtime.http.request import Head
+
+HEAD = Head("GET", "/users", "q=1", 1, Headers([]), "x", True, None, False, False, "id-1", "::1", "::1", "http")
+SECRET = "postgresql://user:hunter2@db/x"
+
+
+class Taken(ArlenError):
+    """An error from inside with a status of its own, as the database's are."""
+
+    status = 409
+    code = "taken"
+    title = "Taken"
+
+
+def test_the_members_are_the_same_for_every_error() -> None:
+    for error in (NotFound("Gone."), ValueError("x"), Taken("x")):
+        assert list(describe(error, HEAD, internal=False).members()) == [
+            "type",
+            "title",
+            "status",
+            "code",
+            "detail",
+            "instance",
+            "request_id",
+            "correlation_id",
+        ]
+
+
+def test_fields_are_there_only_where_there_are_any() -> None:
+    value = describe(
+        ValidationFailed([FieldError("age", "invalid_integer", "must be an integer")]), HEAD, internal=False
+    )
+    assert value.members()["detail"] == "1 field is invalid"
+    assert value.members()["errors"] == [
+        {"field": "age", "code": "invalid_integer", "message": "must be an integer", "source": "body"}
+    ]
+
+
+def test_what_was_written_for_the_client_is_shown() -> None:
+    value = describe(NotFound("There is no such page."), HEAD, internal=False)
+    assert (value.status, value.code, value.detail) == (404, "not_found", "There is no such page.")
+    assert (value.instance, value.request_id) == ("/users", "id-1")
+    assert describe(NotFound(), HEAD, internal=False).detail == "Not found"
+
+
+def test_production_shows_nothing_from_inside() -> None:
+    for error, status, code in ((RuntimeError(SECRET), 500, "internal_error"), (Taken(SECRET), 409, "taken")):
+        value = describe(error, HEAD, internal=False)
+        assert (value.status, value.code) == (status, code)
+        assert "hunter2" not in str(value)
+        assert "correlation id" in value.detail
+
+
+def test_development_shows_the_message() -> None:
+    assert describe(RuntimeError("why"), HEAD, internal=True).detail == "RuntimeError: why"
+
+
+def test_headers_of_the_error_come_along_and_a_missing_head_is_no_error() -> None:
+    value = describe(MethodNotAllowed(["GET"]), None, internal=False)
+    assert value.headers == (("Allow", "GET"),)
+    assert (value.instance, value.request_id) == ("", "")

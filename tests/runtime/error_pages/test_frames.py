@@ -1,0 +1,125 @@
+"""A traceback as values, masked, and never an error of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from arlen_runtime.config.masks import MASK
+from arlen_runtime.error_pages.frames import Cause, Masks, causes
+
+HERE = Path(__file__).parent
+
+
+class Broken:
+    """An object that cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+def failing(user: str) -> None:
+    """Raise with locals of all kinds."""
+    password = "hunter2-by-name"  # noqa: F841 - it is looked at as a local
+    note = "x secret-value-by-value y"  # noqa: F841 - likewise
+    url = "postgresql://me:hunter3@db/x"  # noqa: F841 - likewise
+    broken = Broken()  # noqa: F841 - likewise
+    huge = 10**5000  # noqa: F841 - likewise; Python refuses to write it
+    long = "x" * 10_000  # noqa: F841 - likewise
+    raise ValueError(f"bad {user} secret-value-by-value")
+
+
+def caught(secrets: frozenset[str] = frozenset({"secret-value-by-value"})) -> list[Cause]:
+    """Return the causes of a failure that was raised from another."""
+    try:
+        try:
+            failing("ada")
+        except ValueError as error:
+            raise KeyError("outer") from error
+    except KeyError as error:
+        return causes(error, HERE, Masks(secrets))
+    raise AssertionError
+
+
+def test_the_chain_of_causes_is_followed() -> None:
+    found = caught()
+    assert [(cause.kind, cause.relation) for cause in found] == [("KeyError", ""), ("ValueError", "caused by")]
+
+
+def test_what_was_being_handled_is_told_unless_it_was_suppressed() -> None:
+    def raised(*, suppress: bool) -> Exception:
+        try:
+            try:
+                failing("x")
+            except ValueError:
+                if suppress:
+                    raise KeyError("later") from None
+                raise KeyError("later")  # noqa: B904 - the implicit context is the test
+        except KeyError as error:
+            return error
+        raise AssertionError
+
+    relations = [
+        [cause.relation for cause in causes(raised(suppress=s), HERE, Masks(frozenset()))] for s in (False, True)
+    ]
+    assert relations == [["", "while handling"], [""]]
+
+
+def test_a_frame_has_its_source_with_the_line_marked() -> None:
+    frame = caught()[1].frames[0]
+    assert frame.function == "failing"
+    assert frame.own
+    marked = [line for line in frame.source if line.here]
+    assert len(marked) == 1
+    assert marked[0].number == frame.line
+    assert "raise ValueError" in marked[0].text
+
+
+def test_locals_are_masked_by_name_and_by_value() -> None:
+    frame = caught()[1].frames[0]
+    local = dict(frame.locals)
+    assert local["user"] == "ada"
+    assert local["password"] == MASK
+    assert "hunter3" not in local["url"]
+    assert len(local["long"]) < 300
+    assert local["broken"].startswith("<Broken instance")
+    assert "its __repr__ raised ValueError" in local["huge"]
+    assert local["note"] == f"x {MASK} y"
+
+
+def test_a_secret_is_masked_in_messages_and_in_source_too() -> None:
+    found = caught()
+    assert "secret-value-by-value" not in repr(found)
+    assert f"bad ada {MASK}" in found[1].message
+
+
+def test_a_circle_of_causes_ends() -> None:
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+    assert len(causes(one, HERE, Masks(frozenset()))) == 2
+
+
+def test_libraries_are_not_the_applications_own() -> None:
+    found = caught()
+    assert all(frame.own for frame in found[0].frames)
+    elsewhere = causes(found_error(), Path("/nowhere"), Masks(frozenset()))
+    assert not any(frame.own for frame in elsewhere[0].frames)
+
+
+def found_error() -> Exception:
+    """Return an error with a traceback."""
+    try:
+        failing("x")
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+def test_a_syntax_error_names_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("one = 1\ntwo = (\n")
+    try:
+        compile(path.read_text(), str(path), "exec")
+    except SyntaxError as error:
+        first = causes(error, tmp_path, Masks(frozenset()))[0].frames[0]
+    assert (first.file, first.line, first.own) == (str(path), 2, True)
+    assert [line.text for line in first.source if line.here] == ["two = ("]

@@ -1,0 +1,82 @@
+"""Whatever happens there is an answer, in the face that the client asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from arlen_runtime.error_pages.pages import ErrorPages
+from arlen_runtime.routing.routes import Routes
+from arlen_runtime.testing.client import TestClient
+
+Serve = Callable[..., TestClient]
+PROBLEM = "application/problem+json"
+PAGE = "text/html; charset=utf-8"
+
+
+def routes(r: Routes) -> None:
+    """Fail as a page, as an API, and as neither."""
+    with r.group("/pages", api=False):
+        r.get("/a", _fail)
+    with r.group("/api", api=True):
+        r.get("/a", _fail)
+    r.get("/a", _fail)
+
+
+def _fail(_ctx: object) -> None:
+    raise RuntimeError("inside")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", PAGE),
+        ("application/json", PROBLEM),
+        ("application/problem+json", PROBLEM),
+        ("text/markdown", "text/markdown; charset=utf-8"),
+        ("text/plain", "text/plain; charset=utf-8"),
+        ("text/plain;q=0.5, application/json;q=0.4", "text/plain; charset=utf-8"),
+        ("*/*", PROBLEM),
+        ("image/png", PROBLEM),
+        ("garbage", PROBLEM),
+    ],
+)
+def test_accept_chooses_the_face(serve: Serve, accept: str, content_type: str) -> None:
+    answer = serve(routes).get("/a", headers={"Accept": accept})
+    assert (answer.status, answer.headers["content-type"]) == (500, content_type)
+    assert "inside" not in answer.text
+    assert answer.headers["vary"] == "Accept"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("path", "content_type"), [("/pages/a", PAGE), ("/api/a", PROBLEM), ("/a", PROBLEM)])
+def test_where_accept_leaves_it_open_the_route_chooses(serve: Serve, path: str, content_type: str) -> None:
+    client = serve(routes)
+    assert client.get(path).headers["content-type"] == content_type
+    assert client.get(path, headers={"Accept": "*/*"}).headers["content-type"] == content_type
+    assert client.get(path, headers={"Accept": "application/json"}).headers["content-type"] == PROBLEM
+
+
+def test_test_shows_the_message_and_production_does_not(serve: Serve) -> None:
+    assert serve(routes, "test").get("/a").json()["detail"] == "RuntimeError: inside"
+    assert "inside" not in serve(routes, "production").get("/a").text
+
+
+def test_a_page_that_fails_itself_still_is_an_answer(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = serve(routes, "development")
+    pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the door of this client is an App
+    monkeypatch.setattr(pages._development, "write", None)
+    answer = client.get("/a", headers={"Accept": "text/html"})
+    assert answer.status == 500
+    assert "the page about it failed" in answer.text
+
+
+def test_a_detail_that_utf8_cannot_hold_still_is_an_answer(serve: Serve) -> None:
+    def fail(_ctx: object) -> None:
+        raise RuntimeError("\ud800")
+
+    for accept in ("text/html", "application/json", "text/plain"):
+        for environment in ("development", "test"):
+            client = serve(lambda r: r.get("/", fail), environment)
+            assert client.get("/", headers={"Accept": accept}).status == 500
