@@ -31,11 +31,11 @@ FLOORS = {
     "error_pages": 4,
     "middleware": 5,
     "app": 6,
-    "wsgi": 6,
     "broken": 6,
-    "boot": 7,
+    "wsgi": 7,  # it makes a WSGI callable of an App
     "migrate_command": 7,
-    "__main__": 8,
+    "boot": 8,
+    "__main__": 9,
 }
 """The rooms of the runtime by the floor they stand on."""
 
