@@ -1,7 +1,7 @@
 """The command `migrate`, as the tool and a production image run it. One rule: no database is better than the wrong one.
 
     arlen migrate                   run what is pending             python -m arlen_runtime migrate   the same
-    arlen migrate --dry-run         list what is pending, change nothing
+    arlen migrate --dry-run         list what is pending and, seen on a scratch server, what it locks; change nothing
     arlen migrate status            every version and how it stands
     arlen migrate down|redo         undo the last one; undo it and run it again
     arlen migrate verify            compare the files with what was applied
@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_runtime.alnpg import embedded, migrations
+from arlen_runtime.alnpg import embedded, migrations, migrations_effects
+from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
 from arlen_runtime.config.flags import Parser
 from arlen_runtime.config.load import load
@@ -31,12 +32,20 @@ NO_DATABASE = (
 )
 
 
+EMBEDDED = frozenset({"development", "test"})
+"""The environments in which a server is started where none is named."""
+
+EMBEDDED_DATA = Path(".arlen") / "pg"
+"""Where that server's files are, below the application."""
+
+
 class Options(NamedTuple):
     """What the command line asks for, besides the configuration."""
 
     action: str = "up"
     dsn: str = ""
     dry_run: bool = False
+    scratch_dsn: str = ""
     steps: int = 1
     allow_missing: bool = False
     accept: bool = False
@@ -44,13 +53,18 @@ class Options(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One run of the command: against which database, with which files, and who is told."""
+    """One run of the command: against which database, of which application, and who is told."""
 
     url: str
-    folder: Path
+    root: Path
     options: Options
     environment: str
     out: Callable[[str], None]
+
+    @property
+    def folder(self) -> Path:
+        """Where the migrations are."""
+        return self.root / FOLDER
 
 
 def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: str = "development") -> int:
@@ -75,7 +89,7 @@ def run(config: Config, options: Options, out: Callable[[str], None], environ: M
     Raises ArlenError: MigrationError, EmbeddedServerError, or ConfigError where no database is named.
     """
     url = database_url(config, options.dsn, environ)
-    return ACTIONS[options.action](Job(url, config.root / FOLDER, options, config.environment, out))
+    return ACTIONS[options.action](Job(url, config.root, options, config.environment, out))
 
 
 def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
@@ -93,16 +107,17 @@ def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
     url = next(filter(None, named), "")
     if url:
         return url
-    if config.production:
+    if config.environment not in EMBEDDED:
         raise ConfigError(NO_DATABASE)
-    return embedded.ensure(config.root / ".arlen" / "pg", f"arlen_{config.environment}")
+    return embedded.ensure(config.root / EMBEDDED_DATA, f"arlen_{config.environment}")
 
 
 def _up(job: Job) -> int:
     allow_missing = job.options.allow_missing
     if job.options.dry_run:
         waiting = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
-        return _list(job, "Pending", [each.file for each in waiting])
+        _list(job, "Pending", [each.file for each in waiting])
+        return _effects(job) if waiting else 0
     try:
         applied = migrations.migrate(job.url, job.folder, allow_missing=allow_missing, tell=job.out)
     except MigrationError as error:
@@ -110,6 +125,28 @@ def _up(job: Job) -> int:
             _list(job, "Applied", error.applied)
         raise
     return _list(job, "Applied", applied)
+
+
+def _effects(job: Job) -> int:
+    """Show what the pending migrations do, where there is a server to try them on."""
+    server = job.options.scratch_dsn
+    if not server and job.environment not in EMBEDDED:
+        return 0
+    try:
+        server = server or embedded.ensure(job.root / EMBEDDED_DATA)
+    except EmbeddedServerError as error:
+        job.out(f"Effects are unknown: {error}")
+        return 0
+    found = migrations.effects(job.url, job.folder, server, allow_missing=job.options.allow_missing)
+    job.out("Effects, seen on an empty copy:")
+    versions = migrations_effects.major(server), migrations_effects.major(job.url)
+    if versions[0] != versions[1]:
+        job.out("  the copy is on PostgreSQL {}, the database on {}".format(*versions))
+    for each in found:
+        job.out(f"  {each.file}:{each.line}: {each}")
+    if not found:
+        job.out("  no table that is there is locked, rewritten or scanned")
+    return 0
 
 
 def _status(job: Job) -> int:
@@ -147,7 +184,7 @@ ACTIONS: dict[str, Callable[[Job], int]] = {
 
 def _refuse_in_production(job: Job) -> None:
     """Undoing drops tables: outside of development and test it wants to be meant."""
-    if job.environment not in {"development", "test"} and not job.options.force:
+    if job.environment not in EMBEDDED and not job.options.force:
         raise MigrationError(f"{job.options.action} destroys data of {job.environment}: add --force if that is meant")
 
 
@@ -168,7 +205,8 @@ def _parser(program: str) -> Parser:
     parser.add_argument("action", nargs="?", choices=list(ACTIONS), default="up", help="what to do (up)")
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
     parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
-    parser.add_argument("--dry-run", action="store_true", help="list what is pending; change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="list what is pending and what it does; change nothing")
+    parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server that --dry-run may try them on")
     parser.add_argument("--steps", type=int, default=1, metavar="N", help="how many migrations down and redo undo (1)")
     parser.add_argument("--allow-missing", action="store_true", help="go on though applied migrations have no file")
     parser.add_argument("--accept", action="store_true", help="verify: take edited files as they are now")

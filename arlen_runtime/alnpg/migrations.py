@@ -2,6 +2,7 @@
 
     migrate(url, folder)     run what is pending, in order; returns the files' names
     pending(url, folder)     what `migrate` would run; writes nothing, not even the bookkeeping table
+    effects(url, folder, …)  what that would lock, rewrite and scan, seen on a scratch server
     status(url, folder)      every version and how it stands
     down(url, folder)        undo the last one; redo: undo it and run it again
     verify(url, folder)      compare the files with what was applied; accept: take an edited file as it is now
@@ -14,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from arlen_runtime.alnpg import migrations_apply, migrations_files, migrations_plan
+from arlen_runtime.alnpg import migrations_apply, migrations_effects, migrations_files, migrations_plan
 from arlen_runtime.alnpg.migrations_apply import PATIENT, Patience, Runner, Tell
+from arlen_runtime.alnpg.migrations_effects import Effect
 from arlen_runtime.alnpg.migrations_files import Migration, MigrationError
 from arlen_runtime.alnpg.migrations_plan import State
 
@@ -61,6 +63,20 @@ def migrate(
                     raise
                 applied.append(migration.file)
     return applied
+
+
+def effects(url: str, folder: Path, server: str, *, allow_missing: bool = False) -> list[Effect]:
+    """Return what `migrate` would do to the tables that are there, observed in a scratch database on `server`.
+
+    The database at `url` is only asked what was applied to it.
+    """
+    files = migrations_files.read_all(folder)
+    with migrations_apply.connection(url, read_only=True) as opened:
+        remembered = migrations_apply.history(opened)
+    waiting = migrations_plan.pending(files, remembered, allow_missing=allow_missing)
+    rows = {each.version for each in remembered.applied}
+    with migrations_effects.scratch(server) as copy:
+        return migrations_effects.observe(copy, [each for each in files if each.version in rows], waiting)
 
 
 def status(url: str, folder: Path) -> list[State]:

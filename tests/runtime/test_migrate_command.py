@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arlen_runtime.alnpg import embedded, embedded_binaries
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.migrate_command import NO_DATABASE, Options, database_url, run
 from arlen_runtime.testing.database import Databases
@@ -58,6 +59,47 @@ def test_a_dry_run_lists_what_is_pending_and_writes_nothing(app: Path, url: str)
     told = (0, "Pending migrations: 2\n  20260101000000_a.sql\n  20260102000000_b.sql\n", "")
     assert migrate(app, "--dry-run", ARLEN_DATABASE_URL=url) == told
     assert tables(url) == set()
+
+
+def test_a_dry_run_shows_effects_seen_on_a_scratch_server(app: Path, url: str, database_server: Databases) -> None:
+    migrate(app, "--dsn", url)
+    text = "alter table a add column c uuid default gen_random_uuid();"
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text(text)
+    before = tables(url)
+    assert migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)[1].splitlines() == [
+        "Pending migrations: 1",
+        "  20260103000000_c.sql",
+        "Effects, seen on an empty copy:",
+        "  20260103000000_c.sql:1: a: AccessExclusiveLock, reads and writes wait; rewritten",
+    ]
+    assert tables(url) == before
+
+
+def test_a_dry_run_leaves_the_database_byte_for_byte_as_it_was(app: Path) -> None:
+    """In development the scratch database is on the same server."""
+    migrate(app, "--env", "development")
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("insert into b default values; drop table a;")
+    url = embedded.ensure(app / ".arlen" / "pg", "arlen_development")
+    before = dump(url)
+    status, out, _ = migrate(app, "--dry-run", "--env", "development")
+    assert (status, out.splitlines()[-1]) == (
+        0,
+        "  20260103000000_c.sql:1: a: AccessExclusiveLock, reads and writes wait",
+    )
+    assert dump(url) == before
+
+
+def dump(url: str) -> str:
+    program = embedded_binaries.find(os.environ) / "pg_dump"
+    command = [str(program), "--restrict-key=0", "--dbname", url]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_dry_run_that_would_fail_is_exit_1(app: Path, url: str, database_server: Databases) -> None:
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("select 1;\nselect missing;")
+    status, out, err = migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)
+    assert (status, out.splitlines()[0]) == (1, "Pending migrations: 3")
+    assert '20260103000000_c.sql:2: column "missing" does not exist [42703]' in err
 
 
 def test_a_failure_names_what_was_applied_and_what_was_not(app: Path, url: str) -> None:
