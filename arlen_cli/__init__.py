@@ -9,6 +9,8 @@ LAZY: dict[str, frozenset[str]] = {
     "project.py": frozenset({"arlen_runtime.config.load"}),
     "versions.py": frozenset({"importlib.metadata"}),
     "commands/config.py": frozenset({"arlen_runtime.config.masks"}),
+    "commands/destroy.py": frozenset({"arlen_cli.generators.run"}),
+    "commands/undo.py": frozenset({"arlen_cli.generators.run"}),
     "commands/generate.py": frozenset({"arlen_cli.generators.run"}),
     "commands/new.py": frozenset({"arlen_cli.generators.application"}),
     "commands/routes.py": frozenset({"arlen_runtime.boot"}),

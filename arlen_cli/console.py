@@ -42,7 +42,7 @@ def steps(decided: Sequence[Step]) -> None:
             say(f"{step.status:>10}  {step.path}")
     for step in decided:
         if step.status == "manual":
-            say(f"\n{step.path} has a shape that is left to its owner; add these lines:\n\n{step.text}")
+            say(f"\n{step.path} has a shape that is left to its owner; these are the lines:\n\n{step.text}")
     for step in decided:
         if step.status == "note":
             say(f"\n{step.text}")
@@ -63,7 +63,8 @@ def steps_as_json(decided: Sequence[Step], *, written: bool) -> None:
 def differences(decided: Sequence[Step]) -> None:
     """Print what each step changes, as a unified diff that `patch -p1` takes."""
     for step in decided:
-        if step.after is not None:
-            old, new = (content.decode().splitlines(keepends=True) for content in (step.before or b"", step.after))
+        if step.after is not None or step.status == "remove":
+            old, new = ((content or b"").decode().splitlines(keepends=True) for content in (step.before, step.after))
             origin = "/dev/null" if step.before is None else f"a/{step.path}"
-            sys.stdout.writelines(difflib.unified_diff(old, new, origin, f"b/{step.path}"))
+            target = "/dev/null" if step.after is None else f"b/{step.path}"
+            sys.stdout.writelines(difflib.unified_diff(old, new, origin, target))

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import typer
 
 from arlen_cli.commands.config import config
+from arlen_cli.commands.destroy import destroy
 from arlen_cli.commands.generate import generate
 from arlen_cli.commands.new import new
 from arlen_cli.commands.routes import routes
+from arlen_cli.commands.undo import undo
 from arlen_cli.commands.version import version
 from arlen_cli.console import complain, say
 from arlen_cli.direct import DIRECT, direct
@@ -40,6 +42,8 @@ app.command()(new)
 app.add_typer(generate, name="generate")
 for _verb, _help in DIRECT.items():
     app.command(_verb, help=_help, context_settings=PASS)(_forward(_verb))
+app.command()(destroy)
+app.command()(undo)
 app.command()(routes)
 app.command()(config)
 app.command()(version)

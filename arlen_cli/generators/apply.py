@@ -1,7 +1,8 @@
 """The only writer. One rule: after a failure, of whatever kind, the tree is byte for byte what it was.
 
 First every new content stands complete beside its target, then the targets are renamed into place; what was there is held
-in memory until all are. A signal that would end the process counts as a failure like any other.
+in memory until all are. A file that goes is renamed aside, and deleted at the very end. A signal that would end the process
+counts as a failure like any other.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from arlen_cli.generators.signals import signals_raise
 
 
 class _Target(NamedTuple):
-    """One file: where it goes, where its new content waits, what was there, and its permissions when it had any."""
+    """One file: its place, the place beside it, what was there, its permissions when it had any, and whether it goes."""
 
     path: Path
-    fresh: Path
+    beside: Path
     before: bytes | None
     mode: int | None
+    goes: bool
 
 
 class _Undo(NamedTuple):
@@ -48,27 +50,32 @@ def apply(steps: Sequence[Step], root: Path) -> None:
     with signals_raise():
         try:
             for step in steps:
-                if step.status in WRITES and step.after is not None:
+                if step.status in WRITES:
                     _prepare(root / step.path, step.before, step.after, undo)
             for target in undo.prepared:
                 _refuse_changed(target)
                 undo.renamed.append(target)
-                target.fresh.replace(target.path)
+                if target.goes:
+                    target.path.replace(target.beside)
+                else:
+                    target.beside.replace(target.path)
         except BaseException:
             _put_back(undo)
             raise
+    _sweep([target for target in undo.renamed if target.goes], root)
 
 
-def _prepare(path: Path, before: bytes | None, after: bytes, undo: _Undo) -> None:
+def _prepare(path: Path, before: bytes | None, after: bytes | None, undo: _Undo) -> None:
     """Write the new content beside its target, onto the disk and not only into a cache."""
     for folder in reversed(path.parents):
         if not folder.exists():
             undo.folders.append(folder)
             folder.mkdir()
     mode = None if before is None else path.stat().st_mode & 0o7777
-    target = _Target(path, path.with_name(f".{path.name}.{secrets.token_hex(4)}.new"), before, mode)
-    undo.prepared.append(target)
-    _write(target.fresh, after, mode)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    undo.prepared.append(_Target(path, beside, before, mode, goes=after is None))
+    if after is not None:
+        _write(beside, after, mode)
 
 
 def _write(path: Path, content: bytes, mode: int | None) -> None:
@@ -94,17 +101,36 @@ def _refuse_changed(target: _Target) -> None:
 def _put_back(undo: _Undo) -> None:
     """Undo what was done: the old contents, no new files, no new folders. Goes on past what cannot be undone."""
     for target in undo.renamed:
-        if target.fresh.exists():
-            continue  # its rename did not happen
         with suppress(OSError):
-            if target.before is None:
-                target.path.unlink(missing_ok=True)
-            else:
-                _write(target.fresh, target.before, target.mode)
-                target.fresh.replace(target.path)
+            _restore(target)
     for target in undo.prepared:
         with suppress(OSError):
-            target.fresh.unlink(missing_ok=True)
+            target.beside.unlink(missing_ok=True)
     for folder in reversed(undo.folders):
         with suppress(OSError):
             folder.rmdir()
+
+
+def _restore(target: _Target) -> None:
+    """Bring one file back, unless its rename did not happen."""
+    if target.goes:
+        if target.beside.exists():
+            target.beside.replace(target.path)
+    elif target.beside.exists():
+        return
+    elif target.before is None:
+        target.path.unlink(missing_ok=True)
+    else:
+        _write(target.beside, target.before, target.mode)
+        target.beside.replace(target.path)
+
+
+def _sweep(gone: Sequence[_Target], root: Path) -> None:
+    """Delete what was renamed aside, and the folders that are empty then."""
+    for target in gone:
+        with suppress(OSError):
+            target.beside.unlink()
+            for folder in target.path.parents:
+                if folder == root:
+                    break
+                folder.rmdir()  # refuses where something is left, and so ends the way up

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from arlen_cli.generators.names import Names
 from arlen_cli.generators.plan import WRITES, Plan, Step
@@ -18,10 +19,29 @@ FOLDER = ".arlen/runs"
 STAMP = "%Y%m%d%H%M%S%f"  # with microseconds: two runs of one second are two entries
 
 
+class Written(NamedTuple):
+    """One file of a run: what became of it, its SHA-256 afterwards, and the lines that were put into it."""
+
+    path: str
+    status: str
+    sha256: str
+    lines: tuple[str, ...] = ()
+
+
+class Entry(NamedTuple):
+    """One run, as its file tells it; `path` and `sha256` are those of the file itself."""
+
+    path: str
+    sha256: str
+    generator: str
+    arguments: tuple[str, ...]
+    files: tuple[Written, ...]
+
+
 def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Step | None:
-    """Return the step that writes down this run, None when it writes nothing."""
+    """Return the step that writes down this run, None when it wrote nothing or takes back another one."""
     written = [step for step in steps if step.status in WRITES]
-    if not written:
+    if not written or plan.generator == "undo":
         return None
     content = {
         "arlen": version,
@@ -29,7 +49,12 @@ def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Ste
         "generator": plan.generator,
         "arguments": list(plan.arguments),
         "files": [
-            {"path": step.path, "status": step.status, "sha256": hashlib.sha256(step.after or b"").hexdigest()}
+            {
+                "path": step.path,
+                "status": step.status,
+                "sha256": digest(step.after or b""),
+                **({"lines": step.text.splitlines()} if step.status == "inject" else {}),
+            }
             for step in written
         ],
     }
@@ -37,13 +62,30 @@ def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Ste
     return Step("create", f"{FOLDER}/{name}", None, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def resources(root: Path) -> Mapping[str, tuple[str, ...]]:
-    """Read the journal: table to the fields of the resource that was generated for it, the latest one."""
-    found: dict[str, tuple[str, ...]] = {}
-    for path in sorted((root / FOLDER).glob("*-resource-*.json")):
+def digest(content: bytes) -> str:
+    """Return the SHA-256 by which a file is known again."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def entries(root: Path) -> list[Entry]:
+    """Read the journal, the latest run last; what is no entry, or was merged badly, is left out."""
+    found = []
+    for path in sorted((root / FOLDER).glob("*.json")):
+        content = path.read_bytes()
         try:
-            name, *fields = json.loads(path.read_text("utf-8"))["arguments"]
-        except (ValueError, KeyError, TypeError):
-            continue  # no entry of ours, or one that was merged badly: it only spares the user a line
-        found[Names.of(name).plural] = tuple(fields)
+            said = json.loads(content)
+            files = [Written(**{**file, "lines": tuple(file.get("lines", ()))}) for file in said["files"]]
+            run = Entry(
+                f"{FOLDER}/{path.name}", digest(content), said["generator"], tuple(said["arguments"]), tuple(files)
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        found.append(run)
     return found
+
+
+def resources(root: Path) -> Mapping[str, tuple[str, ...]]:
+    """Return, by table, the fields of the resource that was generated for it, those of the latest run."""
+    return {
+        Names.of(run.arguments[0]).plural: run.arguments[1:] for run in entries(root) if run.generator == "resource"
+    }

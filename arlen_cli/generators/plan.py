@@ -43,13 +43,30 @@ class Inject:
 
 
 @dataclass(frozen=True, slots=True)
+class Remove:
+    """A file that should go, if it still has the content with this SHA-256."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The reverse of Inject: the lines that should go, and the imports that nothing needs then."""
+
+    path: str
+    imports: tuple[Import, ...]
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A sentence to show when all is done: what the user does next."""
 
     text: str
 
 
-Action = Create | Inject | Note
+Action = Create | Inject | Remove | Withdraw | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +100,27 @@ class Project:
         return package
 
 
-Status = Literal["create", "identical", "inject", "replace", "conflict", "skip", "manual", "note"]
+Status = Literal[
+    "create",
+    "identical",
+    "inject",
+    "replace",
+    "conflict",
+    "skip",
+    "remove",
+    "withdraw",
+    "kept",
+    "gone",
+    "manual",
+    "note",
+]
 
-WRITES: frozenset[Status] = frozenset({"create", "inject", "replace"})
+WRITES: frozenset[Status] = frozenset({"create", "inject", "replace", "remove", "withdraw"})
 """The statuses of steps that change a file."""
 
 
 class Step(NamedTuple):
-    """One action, decided: what becomes of `path`. `before` is None when there is no file, `after` when none is written.
+    """One action, decided: what becomes of `path`. `before` is None when there is no file, `after` when none is to be there.
 
     `text` is for people: the lines to paste of a `manual` step, the sentence of a note.
     """

@@ -10,11 +10,12 @@ from arlen_cli import console
 from arlen_cli.errors import Conflicts
 from arlen_cli.generators.apply import apply
 from arlen_cli.generators.controller import plan_controller
-from arlen_cli.generators.journal import entry
+from arlen_cli.generators.journal import entries, entry
 from arlen_cli.generators.migration import plan_migration
 from arlen_cli.generators.plan import Choices, Plan, Project
 from arlen_cli.generators.resource import plan_resource
 from arlen_cli.generators.survey import survey
+from arlen_cli.generators.undo import plan_destroy, plan_undo
 from arlen_cli.versions import version_of
 
 PLANNERS: dict[str, Callable[[Project, str, Sequence[str]], Plan]] = {
@@ -27,6 +28,16 @@ PLANNERS: dict[str, Callable[[Project, str, Sequence[str]], Plan]] = {
 def plan(generator: str, project: Project, name: str, words: Sequence[str]) -> Plan:
     """Let the generator of that name plan."""
     return PLANNERS[generator](project, name, words)
+
+
+def undo(root: Path) -> Plan:
+    """Plan to take back the latest run in the journal."""
+    return plan_undo(entries(root))
+
+
+def destroy(root: Path, generator: str, name: str) -> Plan:
+    """Plan to take back every run of that generator for that name."""
+    return plan_destroy(entries(root), generator, name)
 
 
 def carry_out(wanted: Plan, root: Path, now: datetime, choices: Choices) -> int:

@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from arlen_cli.errors import ToolError
 from arlen_cli.generators.check import check
 from arlen_cli.generators.inject import inject
-from arlen_cli.generators.plan import Action, Create, Inject, Note, Plan, Status, Step
+from arlen_cli.generators.journal import digest
+from arlen_cli.generators.plan import Action, Create, Inject, Note, Plan, Remove, Status, Step, Withdraw
+from arlen_cli.generators.withdraw import withdraw
 
 
 def survey(plan: Plan, root: Path, *, force: bool | None = None) -> list[Step]:
@@ -29,6 +31,10 @@ def _decide(action: Action, root: Path, *, force: bool | None) -> Step:
             return _created(action, root, force=force)
         case Inject():
             return _injected(action, root)
+        case Remove():
+            return _removed(action, root, force=force)
+        case Withdraw():
+            return _withdrawn(action, root)
         case Note():
             return Step("note", "", text=action.text)
 
@@ -59,6 +65,30 @@ def _injected(wanted: Inject, root: Path) -> Step:
     if changed == source:
         return Step("identical", wanted.path, before)
     return Step("inject", wanted.path, before, changed.encode(), paste)
+
+
+def _removed(remove: Remove, root: Path, *, force: bool | None) -> Step:
+    """Decide whether a file may go: only as it was written, unless it is forced."""
+    before = _read(root, remove.path)
+    if before is None:
+        return Step("gone", remove.path)
+    if digest(before) == remove.sha256 or force:
+        return Step("remove", remove.path, before)
+    return Step("kept", remove.path, before)
+
+
+def _withdrawn(wanted: Withdraw, root: Path) -> Step:
+    """Work out a file without the lines; where that is not safe, name them to the user."""
+    before = _read(root, wanted.path)
+    if before is None:
+        return Step("gone", wanted.path)
+    source = before.decode("utf-8", "strict")
+    changed = withdraw(source, wanted)
+    if changed is None:
+        return Step("manual", wanted.path, before, text="\n".join([*map(str, wanted.imports), *wanted.statements]))
+    if changed == source:
+        return Step("gone", wanted.path, before)
+    return Step("withdraw", wanted.path, before, changed.encode())
 
 
 def _read(root: Path, path: str) -> bytes | None:

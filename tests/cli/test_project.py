@@ -44,7 +44,9 @@ def test_a_missing_target_is_named(shop: Path) -> None:
 
 def test_generators_learn_the_migrations_the_time_and_the_resources(shop: Path) -> None:
     (shop / "db" / "migrations" / "20200101000000_x.sql").touch()
-    (shop / ".arlen" / "runs" / "1-resource-a.json").write_text('{"arguments": ["author", "name:string"]}')
+    (shop / ".arlen" / "runs" / "1-resource-a.json").write_text(
+        '{"generator": "resource", "arguments": ["author", "name:string"], "files": []}'
+    )
     project = find(shop).project(NOW)
     assert project == Project(
         "shop.app:create",

@@ -22,6 +22,8 @@ STEPS = [
     Step("manual", "mine.py", b"mine\n", text="paste"),
     Step("note", "", text="well done"),
     Step("create", "z.txt", None, b"z\n"),
+    Step("remove", "old/deep/gone.txt", b"gone\n"),
+    Step("remove", "old/also.txt", b"also\n"),
 ]
 
 
@@ -36,6 +38,10 @@ def root(tmp_path: Path) -> Path:
     }.items():
         (tmp_path / name).write_text(content)
     (tmp_path / "run.sh").chmod(0o755)
+    (tmp_path / "old" / "deep").mkdir(parents=True)
+    (tmp_path / "old" / "deep" / "gone.txt").write_text("gone\n")
+    (tmp_path / "old" / "also.txt").write_text("also\n")
+    (tmp_path / "old" / "also.txt").chmod(0o600)
     return tmp_path
 
 
@@ -50,6 +56,7 @@ def test_steps_that_write_are_written_and_the_others_are_not(root: Path) -> None
         "kept.txt": "kept\n",
         "z.txt": "z\n",
     }
+    assert not (root / "old").exists()
 
 
 def test_permissions_stay_and_new_files_follow_the_umask(root: Path) -> None:
@@ -73,7 +80,7 @@ class Broken(Exception):
     """A failure in the middle."""
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3, 4])
+@pytest.mark.parametrize("failing", [1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize("how", [Broken, KeyboardInterrupt, OSError])
 def test_a_failure_at_any_rename_leaves_the_tree_as_it_was(
     failing: int,
@@ -153,3 +160,10 @@ def test_a_file_that_changed_since_the_survey_is_left_alone(
     with pytest.raises(ToolError, match="changed while this ran"):
         apply(steps, root)
     assert tree(root) == before
+
+
+def test_folders_that_are_empty_go_and_others_stay(root: Path) -> None:
+    (root / "old" / "mine.txt").write_text("mine")
+    apply(STEPS, root)
+    assert not (root / "old" / "deep").exists()
+    assert [path.name for path in (root / "old").iterdir()] == ["mine.txt"]

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from arlen_cli.generators.journal import FOLDER, entry, resources
+import pytest
+
+from arlen_cli.generators.journal import FOLDER, Entry, Written, digest, entries, entry, resources
 from arlen_cli.generators.plan import Plan, Step
 
 NOW = datetime(2030, 1, 31, 12, 30, tzinfo=UTC)
 PLAN = Plan("resource", ("post", "title:string"), ())
+STEPS = [
+    Step("create", "a.txt", None, b"a"),
+    Step("identical", "b.txt", b"b"),
+    Step("inject", "c.py", b"c", b"cd", "from a import b\nb()"),
+]
+
+
+def write(root: Path, name: str, content: object) -> None:
+    """Put a file into the journal."""
+    folder = root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
 
 
 def test_an_entry_says_what_was_run_and_what_it_wrote() -> None:
-    steps = [Step("create", "a.txt", None, b"a"), Step("identical", "b.txt", b"b"), Step("inject", "c.py", b"c", b"cd")]
-    step = entry(PLAN, steps, NOW, "1.2.3")
+    step = entry(PLAN, STEPS, NOW, "1.2.3")
     assert step is not None
     assert (step.status, step.path) == ("create", f"{FOLDER}/20300131123000000000-resource-post.json")
     assert json.loads(step.after or b"") == {
@@ -25,22 +37,46 @@ def test_an_entry_says_what_was_run_and_what_it_wrote() -> None:
         "generator": "resource",
         "arguments": ["post", "title:string"],
         "files": [
-            {"path": "a.txt", "status": "create", "sha256": hashlib.sha256(b"a").hexdigest()},
-            {"path": "c.py", "status": "inject", "sha256": hashlib.sha256(b"cd").hexdigest()},
+            {"path": "a.txt", "status": "create", "sha256": digest(b"a")},
+            {"path": "c.py", "status": "inject", "sha256": digest(b"cd"), "lines": ["from a import b", "b()"]},
         ],
     }
 
 
-def test_a_run_that_wrote_nothing_leaves_no_entry() -> None:
-    assert entry(PLAN, [Step("identical", "a.txt", b"a"), Step("note", "", text="x")], NOW, "1.2.3") is None
+def test_an_entry_is_read_as_it_was_written(tmp_path: Path) -> None:
+    step = entry(PLAN, STEPS, NOW, "1.2.3")
+    assert step is not None
+    assert step.after is not None
+    write(tmp_path, Path(step.path).name, step.after.decode())
+    files = (
+        Written("a.txt", "create", digest(b"a")),
+        Written("c.py", "inject", digest(b"cd"), ("from a import b", "b()")),
+    )
+    assert entries(tmp_path) == [Entry(step.path, digest(step.after), "resource", ("post", "title:string"), files)]
+
+
+@pytest.mark.parametrize("generator", ["resource", "undo"])
+def test_a_run_that_wrote_nothing_leaves_no_entry(generator: str) -> None:
+    nothing = [Step("identical", "a.txt", b"a"), Step("note", "", text="x")]
+    assert entry(Plan(generator, ("x",), ()), nothing, NOW, "1.2.3") is None
+
+
+def test_taking_back_leaves_no_entry() -> None:
+    assert entry(Plan("undo", ("x",), ()), [Step("remove", "a.txt", b"a")], NOW, "1.2.3") is None
+
+
+@pytest.mark.parametrize("content", ["<<<<<<< ours", "[]", "{}", '{"files": [{"path": "x"}]}', '"text"'])
+def test_what_is_no_entry_is_left_out(content: str, tmp_path: Path) -> None:
+    write(tmp_path, "1-resource-x.json", content)
+    assert entries(tmp_path) == []
 
 
 def test_the_fields_of_earlier_resources_are_found_again(tmp_path: Path) -> None:
-    folder = tmp_path / FOLDER
-    folder.mkdir(parents=True)
-    for stamp, words in (("1", ["Author", "name:string"]), ("2", ["authors", "name:string", "age:integer"])):
-        (folder / f"2030013112300{stamp}000000-resource-x.json").write_text(json.dumps({"arguments": words}))
-    (folder / "20300131123003000000-controller-x.json").write_text(json.dumps({"arguments": ["pages"]}))
-    (folder / "20300131123004000000-resource-x.json").write_text("<<<<<<< ours")
-    (folder / "20300131123005000000-resource-x.json").write_text("[]")
-    assert resources(tmp_path) == {"authors": ("name:string", "age:integer")}
+    write(tmp_path, "1.json", {"generator": "resource", "arguments": ["Author", "name:string"], "files": []})
+    write(tmp_path, "2.json", {"generator": "resource", "arguments": ["authors", "age:integer"], "files": []})
+    write(tmp_path, "3.json", {"generator": "controller", "arguments": ["pages"], "files": []})
+    assert resources(tmp_path) == {"authors": ("age:integer",)}
+
+
+def test_an_application_without_a_journal_has_no_runs(tmp_path: Path) -> None:
+    assert entries(tmp_path) == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from arlen_cli.errors import WrongUse
 from arlen_cli.generators.plan import WRITES, Create, Import, Inject, Note, Plan, Project, Step
 from arlen_cli.generators.run import PLANNERS
 
@@ -56,6 +57,12 @@ def test_plans_are_values() -> None:
     assert hash(one) == hash(other)
 
 
-def test_only_three_statuses_write() -> None:
-    assert {"create", "inject", "replace"} == WRITES
+def test_what_changes_files_is_known_by_its_status() -> None:
+    assert {"create", "inject", "replace", "remove", "withdraw"} == WRITES
     assert Step("identical", "x").after is None
+
+
+def test_an_application_of_one_file_has_no_package(project: Project) -> None:
+    assert project.package == "shop"
+    with pytest.raises(WrongUse, match="is one file"):
+        _ = Project("app:create", frozenset(), project.now).package

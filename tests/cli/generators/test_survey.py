@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from arlen_cli.errors import ToolError
-from arlen_cli.generators.plan import Action, Create, Import, Inject, Note, Plan, Status
+from arlen_cli.generators.journal import digest
+from arlen_cli.generators.plan import Action, Create, Import, Inject, Note, Plan, Remove, Status, Withdraw
 from arlen_cli.generators.survey import survey
 
 ROUTES = "def routes(r):\n    r.get('/', home)\n"
@@ -95,3 +96,25 @@ def test_a_survey_writes_nothing(tmp_path: Path, tree: Callable[[Path], object])
     before = tree(tmp_path)
     survey(plan(Create("a/b.txt", "x"), Inject("routes.py", (), ("r.get('/x', x)",))), tmp_path)
     assert tree(tmp_path) == before
+
+
+def test_a_file_goes_only_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "same.txt").write_text("same\n")
+    (tmp_path / "edited.txt").write_text("edited\n")
+    wanted = plan(*(Remove(f"{name}.txt", digest(b"same\n")) for name in ("same", "edited", "missing")))
+    assert [step.status for step in survey(wanted, tmp_path)] == ["remove", "kept", "gone"]
+    assert [step.status for step in survey(wanted, tmp_path, force=True)] == ["remove", "remove", "gone"]
+
+
+def test_lines_are_taken_out_where_that_is_safe(tmp_path: Path) -> None:
+    (tmp_path / "routes.py").write_text(
+        "from shop import posts\n\n\ndef routes(r):\n    r.get('/', 1)\n    r.get('/x', posts.x)\n"
+    )
+    (tmp_path / "broken.py").write_text("def routes(:\n")
+    (tmp_path / "other.py").write_text("x = 1\n")
+    names = ("routes.py", "broken.py", "other.py", "missing.py")
+    wanted = plan(*(Withdraw(name, (Import("shop", "posts"),), ("r.get('/x', posts.x)",)) for name in names))
+    steps = survey(wanted, tmp_path)
+    assert [step.status for step in steps] == ["withdraw", "manual", "gone", "gone"]
+    assert steps[0].after == b"\n\ndef routes(r):\n    r.get('/', 1)\n"
+    assert "posts.x" in steps[1].text

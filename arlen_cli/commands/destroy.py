@@ -1,0 +1,31 @@
+"""`arlen destroy GENERATOR NAME`: takes back what a generator wrote for a name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arlen_cli.commands.generate import Diff, Force, Json, Pretend
+from arlen_cli.generators.plan import Choices
+from arlen_cli.project import find
+
+
+def destroy(
+    generator: Annotated[str, typer.Argument(help="controller, resource or migration.")],
+    name: Annotated[str, typer.Argument(help="The name it was generated with.")],
+    *,
+    pretend: Pretend = False,
+    diff: Diff = False,
+    json: Json = False,
+    force: Force = None,
+) -> int:
+    """Take back what was generated for NAME; what you have changed since is kept."""
+    from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    root = find(Path.cwd()).root
+    return run.carry_out(
+        run.destroy(root, generator, name), root, datetime.now(UTC), Choices(pretend, diff, json, force)
+    )

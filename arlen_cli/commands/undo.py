@@ -1,0 +1,18 @@
+"""`arlen undo`: takes back the latest run of a generator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from arlen_cli.commands.generate import Diff, Force, Json, Pretend
+from arlen_cli.generators.plan import Choices
+from arlen_cli.project import find
+
+
+def undo(*, pretend: Pretend = False, diff: Diff = False, json: Json = False, force: Force = None) -> int:
+    """Take back what the latest run of a generator wrote; what you have changed since is kept."""
+    from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    root = find(Path.cwd()).root
+    return run.carry_out(run.undo(root), root, datetime.now(UTC), Choices(pretend, diff, json, force))

@@ -1,0 +1,61 @@
+"""Taking back what a generator wrote. One rule: what a person has changed since is kept.
+
+The journal knows what was run and what it wrote, so nothing has to be said again. A resource's migration is kept too: it
+may have been applied, and then its file is the only thing that knows how to go back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.journal import Entry, Written
+from arlen_cli.generators.migration import FOLDER as MIGRATIONS
+from arlen_cli.generators.names import Names
+from arlen_cli.generators.plan import Action, Import, Note, Plan, Remove, Withdraw
+
+UNDOABLE = ("controller", "resource", "migration")
+
+
+def plan_undo(entries: Sequence[Entry]) -> Plan:
+    """Plan to take back the latest run."""
+    runs = [entry for entry in entries if entry.generator in UNDOABLE]
+    if not runs:
+        raise WrongUse("there is nothing to undo: .arlen/runs has no run of a generator")
+    return _plan(runs[-1:])
+
+
+def plan_destroy(entries: Sequence[Entry], generator: str, name: str) -> Plan:
+    """Plan to take back every run of the generator for that name, in whatever spelling."""
+    runs = [entry for entry in entries if entry.generator == generator and _same(entry.arguments[0], name)]
+    if not runs:
+        known = sorted({f"{entry.generator} {entry.arguments[0]}" for entry in entries if entry.generator in UNDOABLE})
+        there_is = f"there is: {', '.join(known)}" if known else "nothing was generated yet"
+        raise WrongUse(f"no {generator} {name} was generated; {there_is}")
+    return _plan(runs)
+
+
+def _plan(runs: Sequence[Entry]) -> Plan:
+    """Plan to take back these runs: what the later ones wrote counts."""
+    written = {file.path: (run, file) for run in runs for file in run.files}
+    actions = [_reverse(run, file) for run, file in written.values()]
+    records = [Remove(run.path, run.sha256) for run in runs]
+    return Plan("undo", runs[-1].arguments, (*actions, *records))
+
+
+def _reverse(run: Entry, file: Written) -> Action:
+    """Return what takes back one file."""
+    if file.status == "inject":
+        words = [line.split() for line in file.lines if line.startswith("from ")]
+        imports = tuple(Import(module, name) for _, module, _, name in words)
+        return Withdraw(file.path, imports, tuple(line for line in file.lines if not line.startswith("from ")))
+    if run.generator == "resource" and file.path.startswith(f"{MIGRATIONS}/"):
+        return Note(f"{file.path} is kept: `arlen migrate down` if it was applied, then delete it")
+    if file.status == "replace":
+        return Note(f"{file.path} is kept: it was there before, and was replaced")
+    return Remove(file.path, file.sha256)
+
+
+def _same(one: str, other: str) -> bool:
+    """Say whether two spellings mean one thing."""
+    return Names.of(one).plural == Names.of(other).plural

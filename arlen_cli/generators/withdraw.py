@@ -1,0 +1,61 @@
+"""Lines taken out of a routes file again. One rule: they are found as nodes of the syntax tree, and nothing else may differ.
+
+What a person has added since stays, and so does an import that something else needs.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+from collections.abc import Sequence
+
+from arlen_cli.generators.plan import Withdraw
+
+
+def withdraw(source: str, wanted: Withdraw) -> str | None:
+    """Return the source without the lines, unchanged when they are not there, None when that cannot be done safely."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
+    gone = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _is_one_of(node, wanted.statements)]
+    left = {id(name) for node in gone for name in ast.walk(node)}
+    needed = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in left}
+    unneeded = [str(line) for line in wanted.imports if line.name not in needed]
+    gone += [node for node in tree.body if _is_one_of(node, unneeded)]
+    if not gone:
+        return source
+    changed = _without(source, gone)
+    return changed if _lacks_only(tree, changed, gone) else None
+
+
+def _is_one_of(node: ast.stmt, statements: Sequence[str]) -> bool:
+    """Say whether the node means the same as one of the statements, however it is written."""
+    return any(ast.dump(node) == ast.dump(ast.parse(text).body[0]) for text in statements)
+
+
+def _without(source: str, gone: Sequence[ast.stmt]) -> str:
+    """Drop the lines of the nodes, and the blank line before a block of them that ends its function."""
+    lines = list(io.StringIO(source, newline=""))
+    dropped = {number for node in gone for number in range(node.lineno - 1, node.end_lineno or 0)}
+    for number in sorted(dropped):
+        before, after = number - 1, number
+        while after in dropped:
+            after += 1
+        follows = lines[after].strip() if after < len(lines) else ""
+        if before not in dropped and not lines[before].strip() and not follows:
+            dropped.add(before)
+    return "".join(line for number, line in enumerate(lines) if number not in dropped)
+
+
+def _lacks_only(before: ast.Module, changed: str, gone: Sequence[ast.stmt]) -> bool:
+    """Parse the result again: it must be the tree that was there, without the nodes."""
+    try:
+        after = ast.parse(changed)
+    except SyntaxError:
+        return False
+    for parent in ast.walk(before):
+        body = getattr(parent, "body", None)
+        if isinstance(body, list):
+            body[:] = [node for node in body if not any(node is lost for lost in gone)]
+    return ast.dump(after) == ast.dump(before)

@@ -1,0 +1,30 @@
+"""`arlen migrate`: the runtime's command, in the development environment unless told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arlen_cli.__main__ import main
+
+
+def test_a_generated_migration_is_applied_once(
+    shop: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", "resource", "posts", "title:string"]) == 0
+    assert len(list((shop / "db" / "migrations").glob("*_create_posts.sql"))) == 1
+    for _ in range(2):
+        assert main(["migrate", "--dsn", database_url]) == 0
+    assert "_create_posts.sql" in capsys.readouterr().out
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM posts").fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("shop")
+def test_an_unknown_flag_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["migrate", "--nonsense"])
+    assert ended.value.code == 2
+    assert "--nonsense" in capsys.readouterr().err

@@ -1,0 +1,119 @@
+"""Taking back: what was written goes, what was changed since stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.journal import Entry, Written
+from arlen_cli.generators.plan import Choices, Import, Note, Remove, Withdraw
+from arlen_cli.generators.run import carry_out, destroy, plan, undo
+from arlen_cli.generators.undo import plan_destroy, plan_undo
+from arlen_cli.project import find
+
+CHOICES = Choices(pretend=False, diff=False, json=False, force=None)
+CONTROLLER = Entry(
+    ".arlen/runs/1-controller-users.json",
+    "own",
+    "controller",
+    ("users", "index"),
+    (
+        Written("shop/controllers/users.py", "create", "abc"),
+        Written("old.txt", "replace", "def"),
+        Written(
+            "shop/routes.py", "inject", "ghi", ("from shop.controllers import users", 'r.get("/users", users.index)')
+        ),
+    ),
+)
+RESOURCE = Entry(
+    ".arlen/runs/2-resource-post.json",
+    "own",
+    "resource",
+    ("post", "title:string"),
+    (
+        Written("db/migrations/1_create_posts.sql", "create", "abc"),
+        Written("shop/controllers/posts.py", "create", "abc"),
+    ),
+)
+NEW = Entry(".arlen/runs/0-new-shop.json", "own", "new", ("shop",), (Written("README.md", "create", "abc"),))
+
+
+def generate(root: Path, generator: str, name: str, *words: str) -> None:
+    """Run a generator."""
+    project = find(root).project()
+    assert carry_out(plan(generator, project, name, words), root, project.now, CHOICES) == 0
+
+
+def test_each_file_is_taken_back_in_its_way_and_then_the_record() -> None:
+    assert plan_undo([NEW, CONTROLLER]).actions == (
+        Remove("shop/controllers/users.py", "abc"),
+        Note("old.txt is kept: it was there before, and was replaced"),
+        Withdraw("shop/routes.py", (Import("shop.controllers", "users"),), ('r.get("/users", users.index)',)),
+        Remove(".arlen/runs/1-controller-users.json", "own"),
+    )
+
+
+def test_the_latest_run_is_the_one_to_undo() -> None:
+    assert plan_undo([NEW, CONTROLLER, RESOURCE]).arguments == ("post", "title:string")
+
+
+def test_the_migration_of_a_resource_is_kept() -> None:
+    first, *rest = plan_undo([RESOURCE]).actions
+    assert isinstance(first, Note)
+    assert "arlen migrate down" in first.text
+    assert Remove("shop/controllers/posts.py", "abc") in rest
+
+
+@pytest.mark.parametrize("entries", [[], [NEW]])
+def test_without_a_run_there_is_nothing_to_undo(entries: list[Entry]) -> None:
+    with pytest.raises(WrongUse, match="nothing to undo"):
+        plan_undo(entries)
+
+
+@pytest.mark.parametrize("name", ["posts", "Post", "post"])
+def test_a_name_is_found_in_any_spelling(name: str) -> None:
+    assert plan_destroy([CONTROLLER, RESOURCE], "resource", name).arguments == ("post", "title:string")
+
+
+def test_what_was_never_generated_is_refused_with_what_was() -> None:
+    with pytest.raises(WrongUse, match="no controller pages was generated; there is: controller users, resource post"):
+        plan_destroy([NEW, CONTROLLER, RESOURCE], "controller", "pages")
+    with pytest.raises(WrongUse, match="nothing was generated yet"):
+        plan_destroy([NEW], "controller", "pages")
+
+
+def test_undoing_gives_the_very_same_tree_back(shop: Path, tree: Callable[[Path], object]) -> None:
+    before = tree(shop)
+    generate(shop, "controller", "users", "index", "show")
+    middle = tree(shop)
+    generate(shop, "migration", "add_x")
+    for expected in (middle, before):
+        project = find(shop).project()
+        assert carry_out(undo(shop), shop, project.now, CHOICES) == 0
+        assert tree(shop) == expected
+
+
+def test_destroying_a_resource_leaves_only_its_migration(shop: Path, tree: Callable[[Path], dict[str, object]]) -> None:
+    before = tree(shop)
+    generate(shop, "resource", "post", "title:string")
+    generate(shop, "controller", "users")
+    users = tree(shop)
+    wanted = destroy(shop, "resource", "posts")
+    assert carry_out(wanted, shop, find(shop).project().now, CHOICES) == 0
+    after = tree(shop)
+    assert [path for path in after if "post" in path] == [path for path in users if path.endswith("_create_posts.sql")]
+    assert "posts" not in (shop / "shop" / "routes.py").read_text()
+    assert "users" in (shop / "shop" / "routes.py").read_text()
+    assert set(before) < set(after)
+
+
+def test_an_edited_file_is_kept(shop: Path) -> None:
+    generate(shop, "controller", "users")
+    controller = shop / "shop" / "controllers" / "users.py"
+    controller.write_text(controller.read_text() + "# mine\n")
+    assert carry_out(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert controller.exists()
+    assert not (shop / "shop" / "templates" / "users").exists()

@@ -1,0 +1,90 @@
+"""Withdrawal: what injection put in is taken out, and nothing else changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from arlen_cli.generators.inject import inject
+from arlen_cli.generators.plan import Import, Inject, Withdraw
+from arlen_cli.generators.withdraw import withdraw
+
+IMPORTS = (Import("shop.controllers", "posts"),)
+STATEMENTS = ('r.get("/posts", posts.index, name="posts.index")', 'r.post("/posts", posts.create, name="posts.create")')
+WANTED = Withdraw("routes.py", IMPORTS, STATEMENTS)
+SOURCE = '''"""Every address."""
+
+from shop.controllers import home
+from shop.controllers import users
+
+
+def routes(r):
+    """Say it."""
+    r.get("/", home.index, name="home")  # keep   this
+
+    r.get("/users",   users.index)
+
+
+def after(): ...
+'''
+
+
+def injected(source: str = SOURCE) -> str:
+    """Return the source with the lines put in."""
+    changed = inject(source, Inject("routes.py", IMPORTS, STATEMENTS))
+    assert changed is not None
+    assert changed != source
+    return changed
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_what_was_put_in_is_taken_out_to_the_byte(ending: str) -> None:
+    source = SOURCE.replace("\n", ending)
+    assert withdraw(injected(source), WANTED) == source
+
+
+def test_lines_in_the_middle_go_too() -> None:
+    source = injected().replace("\n\ndef after", '    r.get("/later", home.later)\n\n\ndef after')
+    assert withdraw(source, WANTED) == SOURCE.replace(
+        "\n\n\ndef after", '\n\n    r.get("/later", home.later)\n\n\ndef after'
+    )
+
+
+def test_lines_are_known_however_they_are_written() -> None:
+    source = injected().replace(
+        'r.get("/posts", posts.index, name="posts.index")',
+        "r.get('/posts', posts.index,\n        name = 'posts.index')",
+    )
+    assert withdraw(source, WANTED) == SOURCE
+
+
+def test_what_a_person_changed_stays_with_the_import_it_needs() -> None:
+    source = injected().replace("posts.create, name", "posts.make, name")
+    changed = withdraw(source, WANTED)
+    assert changed is not None
+    assert "posts.index" not in changed
+    assert 'r.post("/posts", posts.make, name="posts.create")' in changed
+    assert "import posts" in changed
+
+
+def test_where_nothing_was_put_in_nothing_changes() -> None:
+    assert withdraw(SOURCE, WANTED) == SOURCE
+
+
+def test_an_import_among_others_stays() -> None:
+    source = (
+        injected().replace("import home\n", "import home, posts\n").replace("from shop.controllers import posts\n", "")
+    )
+    changed = withdraw(source, WANTED)
+    assert changed == SOURCE.replace("import home\n", "import home, posts\n")
+
+
+LEFT_ALONE = {
+    "it cannot be parsed": "def routes(:\n",
+    "the function would be empty": f"def routes(r):\n    {STATEMENTS[0]}\n",
+    "two statements share a line": f"def routes(r):\n    x = 1; {STATEMENTS[0]}\n",
+}
+
+
+@pytest.mark.parametrize("why", LEFT_ALONE)
+def test_a_file_is_left_to_its_owner_because(why: str) -> None:
+    assert withdraw(LEFT_ALONE[why], WANTED) is None
