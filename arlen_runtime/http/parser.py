@@ -133,35 +133,20 @@ class RequestParser:
             self._at = self._sought = 0
         else:
             self._at = self._sought = end + 4
-        host, keep_alive, length, chunked, expects_continue = self._framing
+        host, keep, length, chunked, expects = self._framing
+        if authority is not None:
+            host = authority
         if chunked:
             self._chunks = ChunkedDecoder(self._limits.header_bytes, self._limits.header_count)
             self.body_done = False
         elif length:
             self._remaining = length
             self.body_done = False
-        headers = self._headers
-        name, client, scheme = self._origin.resolve(headers)
-        # What Head's own __new__ does, without the Python call.
-        return tuple.__new__(
-            Head,
-            (
-                method,
-                path,
-                query,
-                minor,
-                headers,
-                host if authority is None else authority,
-                keep_alive,
-                length,
-                chunked,
-                expects_continue,
-                name,
-                client,
-                self._origin.peer,
-                scheme,
-            ),
-        )
+        headers, origin = self._headers, self._origin
+        name, client, scheme = origin.resolve(headers)
+        peer = origin.peer
+        facts = (method, path, query, minor, headers, host, keep, length, chunked, expects, name, client, peer, scheme)
+        return tuple.__new__(Head, facts)  # what Head's own __new__ does, without the Python call
 
     def _read_block(self, block: bytes, minor: int) -> None:
         """Read a header block that is not the one of the request before."""
@@ -185,6 +170,8 @@ class RequestParser:
             return self._next_head()
         most = at + limits.header_bytes + len(_HEAD_END)
         line_most = at + limits.request_line_bytes + len(_CRLF)
+        if buffer.startswith(b"\n", at):  # the pattern below would take a CR that ends a body for this LF's
+            raise BadRequest("The request starts with an LF.")
         line_end = -1 if self._line_read else buffer.find(_CRLF, max(at, self._sought - 1), line_most)
         line_fits = self._line_read or line_end >= 0
         stray = _STRAY.search(buffer, max(at, self._sought - 1), most if line_fits else min(most, line_most))

@@ -126,6 +126,12 @@ def test_one_empty_line_before_a_request_is_ignored_and_two_are_not(converse: Co
         assert converse(cut(b"\n" + GET)).status == 400
 
 
+def test_a_cr_that_ends_a_body_does_not_belong_to_the_lf_behind_it(converse: Converse) -> None:
+    data = POST.replace(b"hello", b"hell\r") + b"\nGET"
+    for pieces in ([data], _one_by_one(data)):
+        assert converse(pieces).status == 400
+
+
 def test_the_parser_knows_whether_a_request_has_begun(parser_for: ParserFor) -> None:
     parser = parser_for()
     assert (parser.received, parser.at_boundary) == (False, True)
