@@ -8,7 +8,7 @@ a 304 say how long the body would be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -60,7 +60,8 @@ def serialize(head: Head | None, response: Response, date: bytes, close: bool) -
     """
     status = response.status
     body = response.body
-    fields, announced = _fields(response) if response.headers else (b"", None)
+    pairs = response.headers
+    fields, announced = _fields(pairs) if pairs else (b"", None)
     if type(body) is not bytes or status in _WITHOUT_BODY or head is None or head.method == "HEAD":
         return _serialize_rare(head, response, date + response.prepared + fields, announced, close=close)
     close = close or not head.keep_alive
@@ -126,9 +127,10 @@ def _file(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the
 
 
 def _iterator(body: Any, announced: int | None) -> _Measured:  # noqa: ANN401 - what is neither bytes nor file
+    pieces = iter(body)  # TypeError here, before a byte is sent, for what is no body at all
     if announced is None:
-        return b"", body, UNKNOWN_LENGTH
-    return b"", _exactly(body, announced), announced
+        return b"", pieces, UNKNOWN_LENGTH
+    return b"", _exactly(pieces, announced), announced
 
 
 _KINDS: dict[type, Callable[[Any, int | None], _Measured]] = {bytes: _bytes, FileBody: _file}
@@ -171,11 +173,11 @@ class _Prefixes(dict[str, str]):
 _prefixes = _Prefixes()
 
 
-def _fields(response: Response) -> tuple[bytes, int | None]:
+def _fields(pairs: Sequence[tuple[str, str]]) -> tuple[bytes, int | None]:
     """Return the field lines, and the Content-Length that the caller set."""
     lines = []
     announced = None
-    for name, value in response.headers:
+    for name, value in pairs:
         prefix = _prefixes[name]
         if prefix:
             lines.append(f"{prefix}{value}\r\n")

@@ -44,6 +44,7 @@ class Connection:
         "ending",
         "eof",
         "fd",
+        "full",
         "hangup",
         "head",
         "lingering",
@@ -96,6 +97,7 @@ class Connection:
         self.sent = 0
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
+        self.full = False  # the last step of a body found no room in the socket
         self.more = False
         self.hangup = False  # the poller has seen the client's end: read on until it comes
         self.eof = False
@@ -111,12 +113,12 @@ class Connection:
     # --- bytes to requests
 
     def receive(self) -> bool:
-        """Read once into the parser; False when nothing more will come."""
+        """Read once into the parser; False when there was nothing, then `eof` says whether more will come."""
+        self.more = False
         try:
             data = self.socket.recv(RECEIVE_BYTES)
         except BlockingIOError:
-            self.more = False
-            return True
+            return False
         except OSError:
             self.broken = self.eof = True
             return False

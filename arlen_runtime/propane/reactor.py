@@ -175,6 +175,8 @@ class Reactor:
         if ledger.returned and self._resume_returned():
             return True
         self._obey()
+        if self.baton.lost:
+            self.service.watch_lost()
         for connection in ledger.deadlines.expired(ledger.now):
             if not connection.closed:
                 self.service.expire(connection)
@@ -188,8 +190,6 @@ class Reactor:
         if now >= self._date_due:
             ledger.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
             self._date_due = now + 1.0 - time.time() % 1.0
-        if self.baton.lost:
-            self.service.watch_lost()
         if self._resting_until and self._resting_until <= now:
             self._accept_again()
         return False
@@ -288,6 +288,7 @@ class Reactor:
         self._bury(connection)
 
     def _bury(self, connection: Connection) -> None:
+        self.service.sender.abandon(connection)
         del self._connections[connection.fd]
         self._cells[self._open_cell] = len(self._connections)
         connection.close()

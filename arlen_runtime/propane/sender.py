@@ -52,7 +52,7 @@ class Sender:
         except (TypeError, ValueError, AttributeError) as error:  # the application built what cannot be sent
             self._log.failure("response_invalid", error, request_id=connection.head.id if connection.head else "")
             response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
-            serialized = serialize(connection.head, response, ledger.date, close=True)
+            serialized = serialize(connection.head, response, ledger.date, close=close)
         connection.response = response
         connection.writing_since = ledger.now
         if connection.send(serialized) and connection.rest is None:
@@ -77,6 +77,12 @@ class Sender:
 
     # --- the leading thread
 
+    def abandon(self, connection: Connection) -> None:
+        """Write the access line of an answer that was cut off."""
+        if connection.response is not None:
+            connection.response.log = {**(connection.response.log or {}), "aborted": True}
+            self.completed(connection)
+
     def refuse(self, connection: Connection, error: ArlenError) -> None:
         """Answer for the server and close; the client may still be sending, so the close lingers."""
         connection.ending = True
@@ -94,7 +100,9 @@ class Sender:
 
     def go_on(self, connection: Connection) -> None:
         """Send more of a response that is under way."""
-        if not connection.flush():
+        full, connection.full = connection.full and not connection.pending, False
+        if full or not connection.flush():
+            connection.pending = False
             allowed = self._limits.write_seconds + connection.sent / self._limits.write_bytes_per_second
             self._ledger.deadlines.set(connection, connection.writing_since + allowed)
         elif connection.rest is not None and not connection.broken:
@@ -111,7 +119,10 @@ class Sender:
         assert context is not None  # noqa: S101 - a stream belongs to a request
         try:
             for _ in range(STEPS_AT_ONCE):
-                if connection.rest is None or connection.broken or not context.run(connection.step):
+                if connection.rest is None or connection.broken:
+                    break
+                if not context.run(connection.step):
+                    connection.full = True
                     break
         except BaseException as error:  # noqa: BLE001 - a generator's error ends its stream, not the worker
             self._log.failure("stream_failed", error, request_id=head.id if head else "")

@@ -46,14 +46,14 @@ class Service:
         self._accessories = config.propane_accessories
         self._ledger = ledger
         self._baton = baton
-        self._sender = Sender(door, config, log, ledger)
+        self.sender = Sender(door, config, log, ledger)
         self._estimates = Estimates()
         threads = self._accessories.threads
         self._threaded = threads > 0
         self.pool: Pool[Job] = Pool(threads, _run_job)
         self.lane: Lane[Job] = Lane(max(threads, 1), _run_job)
         if threads:
-            self._sender.put_job = self.pool.put
+            self.sender.put_job = self.pool.put
         self._base = Context()
         self._base.run(scope.about_to_wait.set, baton.give_away)
 
@@ -64,7 +64,7 @@ class Service:
         while True:
             connection.pending = False
             if not connection.receive():
-                if not connection.is_answering():  # a half-closed socket can still be written
+                if connection.eof and not connection.is_answering():  # a half-closed socket can still be written
                     self._ledger.doomed.append(connection)
                 return False
             if not connection.lingering and self._converse(connection):
@@ -77,14 +77,14 @@ class Service:
         if connection.closed or connection.busy:
             return False
         if connection.writing and not connection.broken:
-            self._sender.go_on(connection)
+            self.sender.go_on(connection)
             if connection.writing or connection.busy:
                 return False
         if connection.ending or connection.broken:
-            self._sender.end(connection)
+            self.sender.end(connection)
             return False
         if connection.response is not None:
-            self._sender.completed(connection)
+            self.sender.completed(connection)
         if self._converse(connection):
             return True
         if connection.is_answering() or connection.ending:
@@ -97,7 +97,7 @@ class Service:
             try:
                 request = connection.next_request()
             except HTTPError as error:
-                self._sender.refuse(connection, error)
+                self.sender.refuse(connection, error)
                 return False
             if request is None:
                 self._await_bytes(connection)
@@ -107,7 +107,7 @@ class Service:
             if connection.is_answering():
                 return False
             if connection.ending:
-                self._sender.end(connection)
+                self.sender.end(connection)
                 return False
 
     def _await_bytes(self, connection: Connection) -> None:
@@ -162,10 +162,10 @@ class Service:
             return True
         connection.claim.pop()
         estimate.note_wall(time.monotonic() - started)
-        self._sender.reply(connection, response)
+        self.sender.reply(connection, response)
         connection.busy = False
         if connection.writing:
-            self._sender.go_on(connection)
+            self.sender.go_on(connection)
         return False
 
     def _queue(self, connection: Connection, request: Request, estimate: Estimate) -> None:
@@ -185,7 +185,7 @@ class Service:
         """Turn a request away that has waited long enough; its connection is as good as before."""
         self._ledger.shed += 1
         busy = ServiceUnavailable("The server is busy; try again in a moment.", retry_after=1)
-        self._sender.reply(connection, self._door.refuse(busy, connection.head))
+        self.sender.reply(connection, self._door.refuse(busy, connection.head))
 
     # --- time
 
@@ -195,7 +195,7 @@ class Service:
             self._expire_handler(connection)
         elif connection.receiving_since and not connection.writing and not connection.lingering:
             part = "header block" if connection.head is None else "body"
-            self._sender.refuse(connection, RequestTimeout(f"The {part} of the request took too long to arrive."))
+            self.sender.refuse(connection, RequestTimeout(f"The {part} of the request took too long to arrive."))
         else:  # idle, lingering, or a client that does not read
             connection.broken = connection.broken or connection.writing
             self._ledger.doomed.append(connection)
@@ -214,7 +214,7 @@ class Service:
         self._ledger.stuck += 1
         self._report_stuck(connection)
         stuck = ServiceUnavailable("The request took too long and was given up.", retry_after=1)
-        self._sender.refuse(connection, stuck)
+        self.sender.refuse(connection, stuck)
 
     def _report_stuck(self, connection: Connection) -> None:
         """Say where a handler stands that has used up its time."""
@@ -272,10 +272,11 @@ class Service:
             self._ledger.stuck -= 1
             close_rest(None if isinstance(response.body, bytes) else response.body)
             return
-        self._sender.reply(connection, response)
+        self.sender.reply(connection, response)
         connection.busy = False
         if (
             connection.pending
+            or connection.more
             or connection.ending
             or connection.writing
             or connection.broken

@@ -29,7 +29,7 @@ class Wire:
         """Connect."""
         self.socket = socket.create_connection((host, port), PATIENCE_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def __enter__(self) -> Self:
         """Return the connection."""
@@ -52,10 +52,7 @@ class Wire:
 
     def answer(self, *, to_head: bool = False) -> Answer:
         """Read one response; EOFError when the connection ends before it does, TimeoutError when nothing comes."""
-        while b"\r\n\r\n" not in self._buffer:
-            self._more()
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
+        first, *lines = self._line(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         status = int(first.split(" ", 2)[1])
         bodyless = to_head or status in {204, 304} or status < 200  # noqa: PLR2004 - RFC 9112 section 6.3
@@ -68,30 +65,33 @@ class Wire:
             return self._exactly(int(headers["content-length"]))
         while self._more(ends=True):
             pass
-        body, self._buffer = self._buffer, b""
-        return body
+        return self._take(len(self._buffer))
 
     def _chunks(self) -> bytes:
-        body = b""
-        while True:
-            while b"\r\n" not in self._buffer:
-                self._more()
-            size, _, self._buffer = self._buffer.partition(b"\r\n")
-            data = self._exactly(int(size, 16) + 2)[:-2]
-            if not data:
-                return body
-            body += data
+        pieces: list[bytes] = []
+        while piece := self._exactly(int(self._line(b"\r\n"), 16) + 2)[:-2]:
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _line(self, end: bytes) -> bytes:
+        while (length := self._buffer.find(end)) < 0:
+            self._more()
+        return self._take(length + len(end))[: -len(end)]
 
     def _exactly(self, count: int) -> bytes:
         while len(self._buffer) < count:
             self._more()
-        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return self._take(count)
+
+    def _take(self, count: int) -> bytes:
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
         return data
 
     def _more(self, *, ends: bool = False) -> bool:
         data = self.socket.recv(65536)
         if not data and not ends:
-            raise EOFError(f"the server closed after {self._buffer!r}")
+            raise EOFError(f"the server closed after {bytes(self._buffer[:200])!r}")
         self._buffer += data
         return bool(data)
 

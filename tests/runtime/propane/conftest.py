@@ -1,0 +1,120 @@
+"""An application to serve, and real servers that serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+
+SITE = '''
+import itertools, os, time, threading
+from arlen_runtime import App, Config, Context, FileBody, Response, Routes, text
+from arlen_runtime import scope
+
+VERSION = "one"
+runs = itertools.count(1)
+
+def home(ctx: Context) -> Response:
+    return text(VERSION)
+
+def pid(ctx: Context) -> Response:
+    return text(str(os.getpid()))
+
+def sleep(ctx: Context) -> Response:
+    """Sleep; the answer counts how many requests have come here."""
+    run = next(runs)
+    time.sleep(ctx.params.route["ms"] / 1000)
+    return text(f"slept {run}")
+
+def wait(ctx: Context) -> Response:
+    """Say that a wait begins, then wait."""
+    scope.about_to_wait.get()()
+    time.sleep(ctx.params.route["ms"] / 1000)
+    return text("waited")
+
+def echo(ctx: Context) -> Response:
+    return text(str(len(ctx.request.body)))
+
+def big(ctx: Context) -> Response:
+    return Response(b"x" * ctx.params.route["size"])
+
+def stream(ctx: Context) -> Response:
+    def pieces():
+        for number in range(ctx.params.route["count"]):
+            yield b"%06d," % number * 1000
+    return Response(pieces())
+
+def broken_stream(ctx: Context) -> Response:
+    def pieces():
+        yield b"some"
+        raise RuntimeError("the source dried up")
+    return Response(pieces())
+
+def own_file(ctx: Context) -> Response:
+    opened = open(__file__, "rb")
+    return Response(FileBody(opened, 0, os.path.getsize(__file__)))
+
+def forged(ctx: Context) -> Response:
+    response = text("x")
+    response.body = 17
+    return response
+
+def die(ctx: Context) -> Response:
+    os._exit(3)
+
+def threads(ctx: Context) -> Response:
+    return text(str(threading.active_count()))
+
+def routes(r: Routes) -> None:
+    r.get("/", home)
+    r.get("/pid", pid)
+    r.get("/sleep/{ms:int}", sleep)
+    r.get("/wait/{ms:int}", wait)
+    r.post("/echo", echo, limit=5_000_000)
+    r.get("/big/{size:int}", big)
+    r.get("/stream/{count:int}", stream)
+    r.get("/broken-stream", broken_stream)
+    r.get("/file", own_file)
+    r.get("/forged", forged)
+    r.get("/die", die)
+    r.get("/threads", threads)
+
+def create(config: Config) -> App:
+    return App(config, routes)
+'''
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Write the application into a folder of its own."""
+    (tmp_path / "app.py").write_text(SITE)
+    return tmp_path
+
+
+@pytest.fixture
+def rewrite(site: Path) -> Rewrite:
+    """Write another version of the application; `more` is put at its end."""
+
+    def write(version: str = "one", *, more: str = "", folder: Path = site) -> None:
+        (folder / "app.py").write_text(SITE.replace('VERSION = "one"', f'VERSION = "{version}"') + more)
+
+    return write
+
+
+@pytest.fixture
+def serve(site: Path) -> Iterator[Serve]:
+    """Start servers of the application with these flags; all end with the test."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, workers: int | None = 1, root: Path = site, **environ: str) -> RunningServer:
+            count = () if workers is None else ("--workers", str(workers))
+            return stack.enter_context(RunningServer(root, *count, *arguments, environ=environ))
+
+        yield start

@@ -1,0 +1,68 @@
+"""The command line of propane: what is wrong is one line and the right exit status."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _propane(root: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "arlen_runtime.propane", "--app-root", str(root), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/usr/bin:/bin", **environ}
+    )
+
+
+def test_a_port_in_use_is_one_line_and_exit_1(site: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = _propane(site, "--port", str(taken.getsockname()[1]))
+
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1
+    assert "is in use" in ran.stderr
+
+
+def test_an_unknown_flag_is_exit_2_and_says_what_was_meant(site: Path) -> None:
+    ran = _propane(site, "--worker-cuont", "2")
+
+    assert ran.returncode == 2
+    assert "did you mean --worker-count" in ran.stderr
+
+
+def test_a_broken_configuration_file_is_exit_1_with_file_and_line(site: Path) -> None:
+    (site / "config").mkdir()
+    (site / "config" / "app.toml").write_text("[server]\nport = 'many'\n")
+    ran = _propane(site)
+
+    assert ran.returncode == 1
+    assert "config/app.toml:2" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_folder_without_an_application_says_so(tmp_path: Path) -> None:
+    ran = _propane(tmp_path, "--port", "0")
+
+    assert ran.returncode == 1
+    assert "no application" in ran.stderr
+
+
+@pytest.mark.parametrize("flag", ["--print-config"])
+def test_the_configuration_is_printed_without_secrets(site: Path, flag: str) -> None:
+    ran = _propane(site, flag, ARLEN_DATABASE_URL="postgresql://me:sesame@db/x")
+
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout)["server"]["port"] == 3000
+    assert "sesame" not in ran.stdout
+
+
+def test_a_running_manager_is_not_started_twice(site: Path) -> None:
+    (site / "propane.pid").write_text(str(1))
+    ran = _propane(site, "--pid-file", "propane.pid", "--port", "0")
+
+    assert ran.returncode == 1
+    assert "already running with pid 1" in ran.stderr

@@ -1,0 +1,79 @@
+"""Bodies by length and by chunks, expectations, and refusals before a body is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+
+POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+
+
+def test_a_body_of_announced_length_arrives_whole_in_pieces(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(POST + b"Content-Length: 300000\r\n\r\n")
+        for _ in range(30):
+            wire.send(b"x" * 10_000)
+
+        assert wire.answer().body == b"300000"
+        assert wire.get("/").body == b"one"
+
+
+def test_a_chunked_body_arrives_whole_and_the_next_request_is_its_own(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        assert [wire.answer().body, wire.answer().body] == [b"11", b"one"]
+
+
+def test_a_body_is_asked_for_only_when_it_is_wanted(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        assert wire.answer().status == 100
+        wire.send(b"hello")
+        assert wire.answer().body == b"5"
+
+    for path, status in ((b"/none", 404), (b"/echo", 413)):
+        with Wire(serve().port) as wire:
+            wire.send(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\nExpect: 100-continue\r\n\r\n" % path)
+            assert wire.answer().status == status, "and no 100 before it"
+            assert wire.ends()
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(POST + b"Accept: application/json\r\nContent-Length: 5000001\r\n\r\n")
+
+        answer = wire.answer()
+        assert answer.status == 413
+        assert b"5000000" in answer.body
+        assert answer.headers["connection"] == "close"
+
+
+def test_a_refused_upload_still_gets_to_read_its_answer(serve: Serve) -> None:
+    """Closing at once would reset the connection under the client's bytes, and the answer with it."""
+    with Wire(serve().port) as wire:
+        wire.send(b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000)
+
+        assert wire.answer().status == 404
+
+
+def test_a_large_body_is_the_same_from_disk(serve: Serve) -> None:
+    with Wire(serve(ARLEN_LIMITS_SPOOL_BYTES="1000").port) as wire:
+        wire.send(POST + b"Content-Length: 4000000\r\n\r\n" + b"x" * 4_000_000)
+
+        assert wire.answer().body == b"4000000"
+
+
+def test_what_cannot_be_understood_is_refused_in_the_one_shape_and_closed(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nContent-Length: 1, 2\r\n\r\n")
+
+        answer = wire.answer()
+        assert answer.status == 400
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert wire.ends()

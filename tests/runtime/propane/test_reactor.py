@@ -1,0 +1,106 @@
+"""The reactor on real sockets: order, ends, half-ends, and connections that come and go."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+
+GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_a_connection_serves_one_request_after_the_other(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        answers = [wire.get("/") for _ in range(20)]
+
+    assert {(each.status, each.body) for each in answers} == {(200, b"one")}
+    assert len({each.headers["x-request-id"] for each in answers}) == 20
+
+
+def test_two_pipelined_requests_the_first_one_slow_run_once_each_and_answer_in_order(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        for _ in range(3):  # as a surprise, then on the pool
+            wire.send(GET % b"/sleep/60" + GET % b"/")
+            first, second = wire.answer(), wire.answer()
+            assert first.body.startswith(b"slept ")
+            assert second.body == b"one"
+        counted = wire.get("/sleep/0")
+
+    assert counted.body == b"slept 4", "each slow request ran once"
+
+
+def test_a_client_that_has_closed_its_sending_side_gets_its_answer(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(GET % b"/sleep/50")
+        wire.socket.shutdown(socket.SHUT_WR)
+
+        assert wire.answer().body == b"slept 1"
+        assert wire.ends()
+
+
+def test_a_client_that_resets_while_its_handler_runs_harms_nobody(serve: Serve) -> None:
+    server = serve()
+    for _ in range(5):
+        wire = Wire(server.port)
+        wire.send(GET % b"/sleep/30" + GET % b"/")
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wire.socket.close()  # with linger 0 this is a reset
+
+    with Wire(server.port) as other:
+        assert other.get("/").body == b"one"
+        assert other.get("/sleep/0").body.startswith(b"slept ")
+
+
+def test_a_head_that_arrives_byte_by_byte_is_understood(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        for byte in GET % b"/":
+            wire.send(bytes([byte]))
+
+        assert wire.answer().body == b"one"
+
+
+def test_an_idle_connection_is_closed_silently_at_its_limit(serve: Serve) -> None:
+    with Wire(serve(ARLEN_LIMITS_KEEP_ALIVE_SECONDS="0.2").port) as wire:
+        assert wire.get("/").status == 200
+
+        assert wire.ends()
+
+
+def test_connections_are_level_over_workers(serve: Serve) -> None:
+    server = serve(workers=2)
+    wires = [Wire(server.port) for _ in range(64)]
+    try:
+        pids = [wire.get("/pid").body for wire in wires]
+    finally:
+        for wire in wires:
+            wire.socket.close()
+
+    counts = sorted(pids.count(pid) for pid in set(pids))
+    assert len(counts) == 2
+    assert counts[0] >= 28
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_connection_that_is_open_at_a_stop_gets_one_more_answer_and_is_closed(
+    serve: Serve, how: signal.Signals
+) -> None:
+    server = serve(ARLEN_PROPANE_GRACEFUL_SHUTDOWN_SECONDS="20")
+    with Wire(server.port) as wire:
+        assert wire.get("/").headers.get("connection") != "close"
+        server.send(how)
+        server.wait_for("manager_stopping")
+
+        answer = wire.get("/")
+        while answer.headers.get("connection") != "close":  # the worker may not have heard of it yet
+            answer = wire.get("/")
+        assert (answer.status, wire.ends()) == (200, True)
+    assert server.process.wait(10) == 0

@@ -1,0 +1,92 @@
+"""Responses: large, streamed, from files, to slow readers, and ones that cannot be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+
+
+def test_a_stream_arrives_whole_in_chunks_and_the_connection_goes_on(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        answer = wire.get("/stream/200")
+
+        assert answer.headers["transfer-encoding"] == "chunked"
+        assert answer.body == b"".join(b"%06d," % number * 1000 for number in range(200))
+        assert wire.get("/").body == b"one"
+
+
+def test_a_stream_to_an_old_client_ends_with_the_connection(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(b"GET /stream/3 HTTP/1.0\r\nHost: x\r\n\r\n")
+        answer = wire.answer()
+
+    assert "transfer-encoding" not in answer.headers
+    assert len(answer.body) == 21_000
+
+
+def test_a_file_is_sent_as_it_is(serve: Serve, site: Path) -> None:
+    with Wire(serve().port) as wire:
+        assert wire.get("/file").body.decode() == (site / "app.py").read_text()
+        assert wire.get("/").body == b"one"
+
+
+@pytest.mark.parametrize("threads", ["0", "2"])
+def test_slow_readers_of_large_answers_hold_no_thread(serve: Serve, threads: str) -> None:
+    server = serve("--threads", threads)
+    wires = [Wire(server.port) for _ in range(10)]
+    try:
+        for wire in wires:
+            path = b"/big/40000000" if wire is wires[0] else b"/stream/5000"
+            wire.send(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+        with Wire(server.port) as quick:
+            for _ in range(50):
+                assert quick.get("/").body == b"one"
+        assert len(wires[0].answer().body) == 40_000_000
+        assert len(wires[1].answer().body) == 35_000_000
+    finally:
+        for wire in wires:
+            wire.socket.close()
+
+
+def test_a_reader_below_the_least_rate_is_cut_off(serve: Serve) -> None:
+    server = serve(ARLEN_LIMITS_WRITE_SECONDS="0.3", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1000000000")
+    with Wire(server.port) as wire:
+        wire.send(b"GET /big/60000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        # Until the line of the log says that the server has let go, nothing is read.
+        server.wait_for("request", target="/big/60000000")
+        with pytest.raises((EOFError, ConnectionResetError)):
+            wire.answer()
+
+
+def test_a_stream_that_fails_half_way_is_cut_and_logged_not_finished(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire, pytest.raises((EOFError, ConnectionResetError)):
+        wire.get("/broken-stream")
+
+    assert "the source dried up" in str(server.wait_for("stream_failed")["message"])
+
+
+def test_a_response_that_cannot_be_sent_is_an_error_of_the_application(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        assert wire.get("/forged").status == 500
+        assert wire.get("/").status == 200
+
+    server.wait_for("response_invalid")
+
+
+def test_every_answer_has_a_line_in_the_log_after_its_last_byte(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        answer = wire.get("/?q=%0Aforged")
+
+    line = server.wait_for("request", target="/?q=%0Aforged")
+    assert line["status"] == 200
+    assert line["request_id"] == answer.headers["x-request-id"]

@@ -1,0 +1,122 @@
+"""The table of limits, and the ways of a request, seen from outside."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+
+GET = b"GET %s HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n"
+
+
+def _teach(port: int, path: str, times: int = 1) -> None:
+    """Let the server see how long an endpoint takes."""
+    with Wire(port) as wire:
+        for _ in range(times):
+            wire.get(path)
+
+
+def test_a_header_block_that_takes_too_long_is_408(serve: Serve) -> None:
+    with Wire(serve(ARLEN_LIMITS_HEADER_SECONDS="0.2").port) as wire:
+        wire.send(b"GET / HTTP/1.1\r\n")
+
+        assert (wire.answer().status, wire.ends()) == (408, True)
+
+
+def test_dripping_does_not_extend_the_time_of_a_header_block(serve: Serve) -> None:
+    with Wire(serve(ARLEN_LIMITS_HEADER_SECONDS="0.3").port) as wire:
+        wire.send(b"GET / HTTP/1.1\r\n")
+        stop = threading.Event()
+
+        def drip() -> None:
+            while not stop.wait(0.05):
+                try:
+                    wire.send(b"X-A: b\r\n")
+                except OSError:
+                    return
+
+        dripper = threading.Thread(target=drip)
+        dripper.start()
+        try:
+            assert wire.answer().status == 408
+        finally:
+            stop.set()
+            dripper.join()
+
+
+def test_a_body_below_the_least_rate_is_408(serve: Serve) -> None:
+    server = serve(ARLEN_LIMITS_BODY_SECONDS="0.2", ARLEN_LIMITS_BODY_BYTES_PER_SECOND="100000")
+    with Wire(server.port) as wire:
+        wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
+
+        assert (wire.answer().status, wire.ends()) == (408, True)
+
+
+def test_a_connection_that_never_says_anything_is_closed_silently(serve: Serve) -> None:
+    with Wire(serve(ARLEN_LIMITS_HEADER_SECONDS="0.2").port) as wire:
+        assert wire.ends()
+
+
+def test_a_handler_that_is_stuck_is_given_up_with_its_id_and_its_stack_is_logged(serve: Serve) -> None:
+    server = serve(ARLEN_LIMITS_REQUEST_TIMEOUT_SECONDS="0.3")
+    with Wire(server.port) as wire:
+        answer = wire.get("/sleep/3000", "Accept: application/json")
+
+        assert answer.status == 503
+        assert wire.ends()
+    stuck = server.wait_for("request_stuck", request_id=answer.headers["x-request-id"])
+    assert "time.sleep" in str(stuck["stack"])
+    with Wire(server.port) as other:
+        assert other.get("/").status == 200
+
+
+def test_a_full_queue_sheds_with_retry_after_while_quick_endpoints_are_answered(serve: Serve) -> None:
+    server = serve("--threads", "1", "--queue-limit", "1")
+    _teach(server.port, "/sleep/200")
+    wires = [Wire(server.port) for _ in range(6)]
+    try:
+        for wire in wires:
+            wire.send(GET % b"/sleep/200")
+        with Wire(server.port) as quick:
+            assert quick.get("/").status == 200
+            assert quick.get("/livez").status == 200
+        answers = [wire.answer() for wire in wires]
+    finally:
+        for wire in wires:
+            wire.socket.close()
+
+    shed = [each for each in answers if each.status == 503]
+    assert {each.status for each in answers} == {200, 503}
+    assert all(each.headers["retry-after"] == "1" and "connection" not in each.headers for each in shed)
+    assert len(shed) >= 3
+
+
+def test_a_request_that_waits_too_long_for_a_thread_is_shed_and_never_runs(serve: Serve) -> None:
+    server = serve("--threads", "1", "--queue-seconds", "0.2")
+    _teach(server.port, "/sleep/2500")
+    with Wire(server.port) as first, Wire(server.port) as second:
+        first.send(GET % b"/sleep/2500")
+        second.send(GET % b"/sleep/2500")
+
+        shed = second.answer()
+        assert shed.status == 503
+        assert second.get("/").body == b"one", "its connection is as good as before"
+        assert first.answer().body == b"slept 2"
+        assert second.get("/sleep/0").body == b"slept 3", "the one that was shed has not run"
+
+
+def test_quick_requests_are_not_held_up_by_waiting_ones(serve: Serve) -> None:
+    server = serve("--threads", "4")
+    _teach(server.port, "/sleep/300", times=2)
+    with Wire(server.port) as slow, Wire(server.port) as quick:
+        slow.send(GET % b"/sleep/300")
+        began = time.monotonic()
+        for _ in range(20):
+            quick.get("/")
+        assert time.monotonic() - began < 0.3, "twenty quick ones are done before the slow one"
+        assert slow.answer().status == 200

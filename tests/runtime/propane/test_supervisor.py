@@ -1,0 +1,169 @@
+"""The manager: reloads that lose nothing, signals, and what happens when its children or itself are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_reload_brings_new_code_to_a_connection_that_stays_open(serve: Serve, rewrite: Rewrite) -> None:
+    server = serve(workers=2)
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+        rewrite("two")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+
+        assert wire.get("/").body == b"two"
+
+
+def test_a_request_in_flight_at_a_reload_is_answered_by_old_code_and_its_connection_goes_on(
+    serve: Serve, rewrite: Rewrite
+) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        wire.send(b"GET /sleep/1000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        rewrite("two")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ready", generation=2)
+
+        assert wire.answer().body == b"slept 1"
+        server.wait_for("generation_ended", generation=1)
+        assert wire.get("/").body == b"two"
+
+
+def test_half_a_request_at_a_reload_is_passed_on_with_the_connection(serve: Serve, rewrite: Rewrite) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+        wire.send(b"GET / HTTP/1.1\r\nHo")
+        rewrite("two")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+        wire.send(b"st: x\r\n\r\n")
+
+        assert wire.answer().body == b"two"
+
+
+def test_a_reload_to_code_that_raises_leaves_the_old_code_serving_with_the_reason_in_the_log(
+    serve: Serve, rewrite: Rewrite
+) -> None:
+    server = serve(workers=2)
+    rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
+    server.send(signal.SIGHUP)
+
+    failed = server.wait_for("reload_failed")
+    assert "half a deploy" in str(failed["reason"])
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+    rewrite("three")
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ready", generation=3)
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"three"
+
+
+def test_a_generation_that_never_becomes_ready_is_thrown_away(serve: Serve, rewrite: Rewrite) -> None:
+    server = serve("--boot-timeout-seconds", "1")
+    rewrite("two", more="\ntime.sleep(60)\n")
+    server.send(signal.SIGHUP)
+
+    assert "boot_timeout_seconds" in str(server.wait_for("reload_failed")["reason"])
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+
+
+def test_many_reloads_at_once_become_two(serve: Serve) -> None:
+    server = serve()
+    for _ in range(20):
+        server.send(signal.SIGHUP)
+    server.wait_for("generation_ended", generation=1)
+    server.send(signal.SIGTERM)
+    server.process.wait(20)
+
+    assert sum(each["event"] == "generation_starting" for each in server.events) <= 3
+
+
+def test_a_release_behind_a_moved_link_is_what_a_reload_serves(serve: Serve, tmp_path: Path, rewrite: Rewrite) -> None:
+    for version in ("one", "two"):
+        (tmp_path / version).mkdir()
+        rewrite(version, folder=tmp_path / version)
+    current = tmp_path / "current"
+    current.symlink_to("one")
+    server = serve(root=current)
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+        (tmp_path / "next").symlink_to("two")
+        (tmp_path / "next").rename(current)
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+
+        assert wire.get("/").body == b"two"
+
+
+def test_a_reload_reads_the_number_of_workers_again(serve: Serve, site: Path) -> None:
+    (site / "config").mkdir()
+    settings = site / "config" / "app.toml"
+    settings.write_text("[propane_accessories]\nworker_count = 1\n")
+    server = serve(workers=None)
+    assert set(server.workers()) == {0}
+
+    settings.write_text("[propane_accessories]\nworker_count = 3\n")
+    server.send(signal.SIGHUP)
+
+    assert server.wait_for("generation_ready", generation=2)["workers"] == 3
+
+
+def test_ttin_and_ttou_change_the_number_of_workers(serve: Serve) -> None:
+    server = serve(workers=1)
+    server.send(signal.SIGTTIN)
+    more = server.wait_for("worker_started", worker=1)
+    server.send(signal.SIGTTOU)
+    server.wait_for("worker_exited", worker=1, pid=more["pid"])
+
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+
+def test_a_generation_that_is_killed_is_replaced_while_its_workers_serve_on(serve: Serve) -> None:
+    server = serve(workers=2)
+    with Wire(server.port) as wire:
+        wire.get("/")
+        pid = int(wire.get("/pid").body)
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(parent, signal.SIGKILL)
+
+        assert wire.get("/").status == 200
+        server.wait_for("generation_ready", generation=2)
+        assert wire.get("/").status == 200
+
+
+def test_when_the_manager_is_killed_what_is_in_flight_completes_and_nothing_is_left(serve: Serve) -> None:
+    server = serve(workers=2)
+    pids = list(server.workers().values())
+    with Wire(server.port) as wire:
+        wire.send(b"GET /sleep/500 HTTP/1.1\r\nHost: x\r\n\r\n")
+        with Wire(server.port) as other:
+            other.get("/")
+        os.kill(server.pid, signal.SIGKILL)
+
+        assert wire.answer().body == b"slept 1"
+        assert wire.ends()
+    server._reader.join(20)  # the log's end: the last process has closed it
+    assert all(_gone(pid) for pid in pids)

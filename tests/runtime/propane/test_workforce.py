@@ -1,0 +1,67 @@
+"""Workers that crash or hang are replaced, each with its reason."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+
+
+def test_a_worker_that_is_killed_is_back(serve: Serve) -> None:
+    server = serve(workers=2)
+    victim = server.workers()[1]
+    os.kill(victim, signal.SIGKILL)
+
+    ended = server.wait_for("worker_exited", pid=victim)
+    assert (ended["reason"], ended["action"]) == ("signal_9", "respawn")
+    server.wait_for("worker_started", worker=1, reason="respawn_after_signal_9")
+
+
+def test_a_worker_that_crashes_at_once_again_and_again_backs_off_and_is_reported(
+    serve: Serve, site: Path, rewrite: Rewrite
+) -> None:
+    rewrite(
+        more="""
+def crash() -> None:
+    if os.path.exists("crash"):
+        os._exit(4)
+
+def create(config: Config) -> App:
+    return App(config, routes, on_worker_start=[crash])
+""",
+    )
+    server = serve(workers=2, ARLEN_PROPANE_RESPAWN_DELAY_MS="50")
+    (site / "crash").write_text("")
+    os.kill(server.workers()[1], signal.SIGKILL)
+
+    looped = server.wait_for("worker_crash_loop", worker=1)
+    assert looped["reason"] == "exit_4"
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+    (site / "crash").unlink()
+    at = len(server.events)
+    server.wait_for("worker_started", after=at, worker=1)
+
+
+def test_a_worker_that_hangs_is_found_out_and_replaced(serve: Serve) -> None:
+    server = serve(workers=2, ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="2")
+    victim = server.workers()[0]
+    os.kill(victim, signal.SIGSTOP)
+
+    server.wait_for("worker_silent", pid=victim)
+    server.wait_for("worker_exited", pid=victim)
+    server.wait_for("worker_started", reason="respawn_after_signal_9")
+
+
+def test_without_respawn_the_command_ends_with_its_worker(serve: Serve) -> None:
+    server = serve("--no-respawn", workers=2)
+    os.kill(server.workers()[0], signal.SIGKILL)
+
+    assert server.process.wait(20) == 1
