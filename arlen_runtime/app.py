@@ -66,24 +66,26 @@ class App:
         `helpers` are functions for templates. The hooks run in each worker, after its start and after its last request.
         Raises BootError for everything that a request would stumble over later.
         """
+        development = config.environment == "development"
+        own: dict[str, Callable[..., object]] = {"url_for": self.url_for, "asset": self._asset, **(helpers or {})}
         self.config = config
-        self.log = Log(config.log, config.environment, config.root) if log is None else log
+        self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root)
         self.router = Router([*health_endpoints(self._is_draining), *_collect(routes), *self._static()])
+        self.views = Views(_templates(config) if templates is None else templates, own, reload=development)
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
-        self.error_boundary = ErrorBoundary(self.pages, keep_statements=config.environment == "development")
+        self.error_boundary = ErrorBoundary(self.pages, keep_statements=development)
         self.outer: tuple[Factory, ...] = (request_id, self.security_headers, self.error_boundary)
         self.inner: tuple[Factory, ...] = tuple(middleware)
-        self.views = Views(
-            _templates(config) if templates is None else templates,
-            {"url_for": self.url_for, "asset": self.static_files.asset, **(helpers or {})},
-            reload=config.environment == "development",
-        )
         self.services = Services(config, self.log, self.router, self.views, pg)
         self.on_worker_start = tuple(on_worker_start)
         self.on_worker_stop = tuple(on_worker_stop)
         self._worker: Worker | None = None
+        self._assemble()
+
+    def _assemble(self) -> None:
+        """Compose the chain of every endpoint."""
         self._tickets = {endpoint: self._ticket(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)}
         self._fixed = {
             path: {method: self._tickets[match.endpoint] for method, match in methods.items()}
@@ -128,6 +130,10 @@ class App:
     def url_for(self, name: str, /, **values: object) -> str:
         """Return the address of a named route."""
         return self.router.url_for(name, values)
+
+    def _asset(self, name: str) -> str:
+        """Return the address of a static file: the helper of templates."""
+        return self.static_files.asset(name)
 
     def _static(self) -> list[Endpoint]:
         """Return the endpoint of the static files, unless something in front of the application serves them."""

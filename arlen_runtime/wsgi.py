@@ -10,18 +10,17 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from arlen_runtime.app import App
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import Occasion
 from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.errors import ArlenError, BadRequest, PayloadTooLarge
-from arlen_runtime.http.door import Ticket, Worker
+from arlen_runtime.http.door import Door, Ticket, Worker
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.request import Head, Request
@@ -180,10 +179,10 @@ class _Started:
 class AppCallable:
     """An App as a WSGI application: `application = AppCallable(create(config))`."""
 
-    def __init__(self, app: App) -> None:
-        """Take the App; its own trusted proxies say whom to believe."""
+    def __init__(self, app: Door, trusted_proxies: Sequence[str] = ()) -> None:
+        """Take the App, and the networks whose word about the client is believed (`config.server.trusted_proxies`)."""
         self._app = app
-        self._trusted = TrustedProxies(app.config.server.trusted_proxies)
+        self._trusted = TrustedProxies(trusted_proxies)
         self._ids = IdSource()
         self._pid = os.getpid()
 

@@ -44,10 +44,14 @@ class SecurityHeaders:
 
     def lines(self, response: Response, scheme: str, nonce: str | None = None) -> bytes:
         """Return the lines for this answer: the prepared block, unless the answer or a nonce wants other ones."""
-        own = {name.lower() for name, _ in response.headers} & self._names if response.headers else None
-        if not own and nonce is None:
-            return self._blocks[scheme]
-        values = {name: value for name, value in self._values.items() if name.lower() not in (own or ())}
+        for name, _ in response.headers:
+            if name.lower() in self._names:
+                break
+        else:
+            if nonce is None:
+                return self._blocks[scheme]
+        own = {name.lower() for name, _ in response.headers}
+        values = {name: value for name, value in self._values.items() if name.lower() not in own}
         if nonce is not None and "Content-Security-Policy" in values:
             values["Content-Security-Policy"] = with_nonce(values["Content-Security-Policy"], nonce)
         return self._block(scheme, values)
@@ -55,7 +59,7 @@ class SecurityHeaders:
     def _layer(self, context: Context, proceed: Proceed) -> Response:
         """Put the lines before those that the answer has already."""
         response = proceed(context)
-        response.prepared += self.lines(response, context.request.head.scheme, context.drawn_nonce)
+        response.prepared += self.lines(response, context.request.head.scheme, context.nonce)
         return response
 
     def _block(self, scheme: str, values: dict[str, str]) -> bytes:

@@ -74,9 +74,9 @@ class Parameter(NamedTuple):
 
 
 class Pattern:
-    """A compiled path. `segments` are texts (static) and Parameters, in order; the root path has one empty segment."""
+    """A compiled path. `segments` are texts (static) and Parameters, `names` those of the Parameters."""
 
-    __slots__ = ("parameters", "segments", "text")
+    __slots__ = ("names", "parameters", "segments", "text")
 
     def __init__(self, text: str, converters: Mapping[str, Converter] = CONVERTERS) -> None:
         """Compile `text`; BootError says what is wrong with it."""
@@ -85,9 +85,9 @@ class Pattern:
         self.text = text
         self.segments = tuple(_compile(segment, text, converters) for segment in text[1:].split("/"))
         self.parameters = tuple(segment for segment in self.segments if isinstance(segment, Parameter))
-        names = [parameter.name for parameter in self.parameters]
-        for name in names:
-            if names.count(name) > 1:
+        self.names = tuple(parameter.name for parameter in self.parameters)
+        for name in self.names:
+            if self.names.count(name) > 1:
                 raise BootError(f"the path {text!r} names the parameter {name!r} twice")
         if any(parameter.rest for parameter in self.parameters if parameter is not self.segments[-1]):
             raise BootError(f"in the path {text!r} a parameter of the kind path must stand last: it takes all the rest")

@@ -15,7 +15,7 @@ from arlen_runtime.errors import ArlenError, BadRequest
 from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, OTHER_SLASH
 from arlen_runtime.routing.location import is_local
 from arlen_runtime.routing.pattern import Converter, Parameter, split_path
-from arlen_runtime.routing.routes import Endpoint
+from arlen_runtime.routing.routes import METHODS, Endpoint
 
 Params = dict[str, object]
 
@@ -40,59 +40,36 @@ class _Node:
         self.tails: dict[str, Endpoint] = {}
 
 
-class _Search:
-    """One walk for one method: the values on the way, and the methods of the leaves that did not have it."""
+def _find(node: _Node, segments: list[str], at: int, method: str, values: list[object]) -> Endpoint | None:
+    """Find the endpoint of a method below `node` for the segments from `at` on, and the values of the parameters passed.
 
-    __slots__ = ("allowed", "method", "segments", "values")
-
-    def __init__(self, method: str, segments: list[str]) -> None:
-        """Begin a walk."""
-        self.method = method
-        self.segments = segments
-        self.values: list[object] = []
-        self.allowed: set[str] = set()
-
-    def walk(self, node: _Node, index: int) -> Endpoint | None:
-        """Find the endpoint below `node` for the segments from `index` on; the depth is bounded by the longest pattern."""
-        if index == len(self.segments):
-            return self._take(node.leaves)
-        segment = self.segments[index]
-        child = node.static.get(segment)
-        if child is not None and (found := self.walk(child, index + 1)) is not None:
-            return found
-        if segment and node.parameters and (found := self._parameters(node, segment, index)) is not None:
-            return found
-        return self._tail(node.tails, index) if node.tails else None
-
-    def _parameters(self, node: _Node, segment: str, index: int) -> Endpoint | None:
-        """Try the parameters of a node in the order of their registration."""
+    The depth is bounded by the longest pattern, for each step goes down one node.
+    """
+    if at == len(segments):
+        return node.leaves.get(method)
+    segment = segments[at]
+    child = node.static.get(segment)
+    if child is not None and (found := _find(child, segments, at + 1, method, values)) is not None:
+        return found
+    if segment:
         for convert, child in node.parameters.items():
             try:
-                value = convert(segment)
+                values.append(convert(segment))
             except ValueError:
                 continue
-            self.values.append(value)
-            if (found := self.walk(child, index + 1)) is not None:
+            if (found := _find(child, segments, at + 1, method, values)) is not None:
                 return found
-            self.values.pop()
+            values.pop()
+    return _find_tail(node, segments[at:], method, values) if node.tails else None
+
+
+def _find_tail(node: _Node, rest: list[str], method: str, values: list[object]) -> Endpoint | None:
+    """Give the rest of the path to a wildcard, unless a decoded slash in it would be taken for one that separates."""
+    found = node.tails.get(method)
+    if found is None or rest == [""] or any("/" in segment for segment in rest):
         return None
-
-    def _tail(self, tails: Mapping[str, Endpoint], index: int) -> Endpoint | None:
-        """Give the rest of the path to a wildcard, unless a decoded slash would be taken for one that separates."""
-        rest = self.segments[index:]
-        if any("/" in segment for segment in rest) or rest == [""]:
-            return None
-        found = self._take(tails)
-        if found is not None:
-            self.values.append("/".join(rest))
-        return found
-
-    def _take(self, leaves: Mapping[str, Endpoint]) -> Endpoint | None:
-        """Return the endpoint of the method, else remember which methods there are."""
-        found = leaves.get(self.method)
-        if found is None:
-            self.allowed.update(leaves)
-        return found
+    values.append("/".join(rest))
+    return found
 
 
 class Router:
@@ -120,14 +97,14 @@ class Router:
         if path == "*" and method == "OPTIONS":
             return Match(OPTIONS, {"allowed": ("GET", "HEAD", "OPTIONS")})
         try:
-            search = _Search(method, split_path(path))
+            segments = split_path(path)
         except BadRequest:
             return Match(BAD_PATH, {})
-        endpoint = search.walk(self._root, 0)
-        if endpoint is not None:
-            names = endpoint.pattern.parameters
-            return Match(endpoint, {names[at].name: value for at, value in enumerate(search.values)})
-        return self._otherwise(search, path)
+        values: list[object] = []
+        endpoint = _find(self._root, segments, 0, method, values)
+        if endpoint is None:
+            return self._otherwise(method, path, segments)
+        return Match(endpoint, dict(zip(endpoint.pattern.names, values, strict=True)))
 
     def url_for(self, name: str, values: Mapping[str, object]) -> str:
         """Write the address of a named route; values that its path does not name become the query.
@@ -138,18 +115,17 @@ class Router:
         if endpoint is None:
             raise ArlenError(f"no route is called {name!r}")
         path = endpoint.pattern.build(values)
-        used = {parameter.name for parameter in endpoint.pattern.parameters}
-        query = urlencode({key: str(value) for key, value in values.items() if key not in used})
+        query = urlencode({key: str(value) for key, value in values.items() if key not in endpoint.pattern.names})
         return f"{path}?{query}" if query else path
 
-    def _otherwise(self, search: _Search, path: str) -> Match:
+    def _otherwise(self, method: str, path: str, segments: list[str]) -> Match:
         """Choose among the answers for a path that no endpoint of the method has."""
-        if search.allowed:
-            allowed = tuple(sorted(search.allowed | {"OPTIONS"}))
-            return Match(OPTIONS if search.method == "OPTIONS" else METHOD_NOT_ALLOWED, {"allowed": allowed})
+        allowed = [each for each in METHODS if _find(self._root, segments, 0, each, []) is not None]
+        if allowed:
+            answer = OPTIONS if method == "OPTIONS" else METHOD_NOT_ALLOWED
+            return Match(answer, {"allowed": tuple(sorted({*allowed, "OPTIONS"}))})
         other = path[:-1] if path.endswith("/") else f"{path}/"
-        again = _Search(search.method, split_path(other or "/"))
-        if is_local(other) and again.walk(self._root, 0) is not None:
+        if is_local(other) and _find(self._root, split_path(other), 0, method, []) is not None:
             return Match(OTHER_SLASH, {"path": other})
         return Match(NOT_FOUND, {})
 

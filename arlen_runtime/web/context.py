@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Context:
     """One request on its way through the chain."""
 
-    __slots__ = ("_nonce", "_params", "endpoint", "request", "route", "services")
+    __slots__ = ("_params", "endpoint", "nonce", "request", "route", "services")
 
     def __init__(self, services: Services, request: Request, endpoint: Endpoint, route: Mapping[str, Any]) -> None:
         """Take what the router found; `route` are the values of the path's parameters."""
@@ -38,7 +38,8 @@ class Context:
         self.endpoint = endpoint
         self.route = route
         self._params: Params | None = None
-        self._nonce: str | None = None
+        self.nonce: str | None = None
+        """The nonce of this answer if anyone has asked for it: the security headers name it only then."""
 
     @property
     def params(self) -> Params:
@@ -72,14 +73,9 @@ class Context:
     @property
     def csp_nonce(self) -> str:
         """The nonce of this response's Content-Security-Policy, for inline scripts and styles."""
-        if self._nonce is None:
-            self._nonce = secrets.token_urlsafe(16)
-        return self._nonce
-
-    @property
-    def drawn_nonce(self) -> str | None:
-        """The nonce if anyone has asked for it: the security headers name it only then."""
-        return self._nonce
+        if self.nonce is None:
+            self.nonce = secrets.token_urlsafe(16)
+        return self.nonce
 
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything
         """Return the body, read as JSON. Raises UnsupportedMediaType for another type, InvalidBody for bad JSON."""

@@ -12,7 +12,7 @@ import decimal
 import enum
 import json as _json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -47,17 +47,25 @@ _CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] 
 )
 """Types to their form in JSON. A Decimal is a string: a number would lose digits in most readers."""
 
-_encode = _json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
+_COMPACT = _json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+# `_COMPACT.iterencode` makes this C encoder anew for every value, which is half of the time of a small one. Without the
+# memory of what it is inside of (the first argument) a circle ends as RecursionError.
+_make = getattr(_json.encoder, "c_make_encoder", None)
+_encode: Callable[[object, int], Iterable[str]] = (
+    _make(None, _plain, _json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    if _make
+    else lambda value, _level: _COMPACT.iterencode(value)
+)
 
 
 def text(value: str, status: int = 200) -> Response:
     """Return plain text."""
-    return Response(value.encode(), status, content_type=TEXT)
+    return Response(value.encode(), status, (), TEXT)
 
 
 def html(value: str, status: int = 200) -> Response:
     """Return a page; the text is sent as it is."""
-    return Response(value.encode(), status, content_type=HTML)
+    return Response(value.encode(), status, (), HTML)
 
 
 def json(value: object, status: int = 200) -> Response:
@@ -65,7 +73,7 @@ def json(value: object, status: int = 200) -> Response:
 
     Raises TypeError for a value without a form in JSON, ValueError for NaN and the infinities.
     """
-    return Response(_encode(value).encode(), status, content_type=JSON)
+    return Response("".join(_encode(value, 0)).encode(), status, (), JSON)
 
 
 def redirect(location: str, status: int = 303, *, external: bool = False) -> Response:

@@ -8,6 +8,7 @@ that no dict has is looked up as a key at once. Both use the seams that Jinja2 k
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any
 
 from jinja2 import Environment, nodes
@@ -47,6 +48,13 @@ class PageEnvironment(Environment):
 
     code_generator_class = PrintingCodeGenerator
     printed = staticmethod(printed)
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Return the globals of a template as a plain dict: each render copies them, and a ChainMap took 10 µs of it.
+
+        The price is that all globals must be there before the first template is loaded.
+        """
+        return {**self.globals, **(d or {})}
 
     def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - as in Jinja2
         """Return `obj.attribute`, else `obj["attribute"]`, else undefined: for a dict without raising on the way."""
