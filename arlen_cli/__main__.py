@@ -6,6 +6,7 @@ the `scaffold` extra too.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 
@@ -23,12 +24,20 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit status: 0 done, 1 failed, 2 wrong use, 3 conflicts and nothing written."""
     words = sys.argv[1:] if argv is None else argv
     try:
-        return _run(words)
+        status = _run(words)
+        sys.stdout.flush()
     except (ToolError, ArlenError) as refusal:
         complain(str(refusal))
         return refusal.status if isinstance(refusal, ToolError) else 1
+    except BrokenPipeError:  # `arlen routes | head`: nobody reads on, also not what Python would flush at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        complain(str(error))
+        return 1
     except KeyboardInterrupt:
         return 130  # 128 and the number of INT, as shells count
+    return status
 
 
 def _run(words: list[str]) -> int:

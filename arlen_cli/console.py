@@ -64,7 +64,10 @@ def differences(decided: Sequence[Step]) -> None:
     """Print what each step changes, as a unified diff that `patch -p1` takes."""
     for step in decided:
         if step.after is not None or step.status == "remove":
-            old, new = ((content or b"").decode().splitlines(keepends=True) for content in (step.before, step.after))
+            old, new = (
+                (content or b"").decode(errors="replace").splitlines(keepends=True)
+                for content in (step.before, step.after)
+            )
             origin = "/dev/null" if step.before is None else f"a/{step.path}"
             target = "/dev/null" if step.after is None else f"b/{step.path}"
             sys.stdout.writelines(difflib.unified_diff(old, new, origin, target))

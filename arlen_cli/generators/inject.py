@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 
+from arlen_cli.errors import ToolError
 from arlen_cli.generators.layout import fitted
 from arlen_cli.generators.plan import Import, Inject
 
@@ -17,7 +18,10 @@ PARAMETER = "r"
 
 
 def inject(source: str, wanted: Inject) -> str | None:
-    """Return the source with what is missing of `wanted`, unchanged when nothing is, None when it cannot be done safely."""
+    """Return the source with what is missing of `wanted`, unchanged when nothing is, None when it cannot be done safely.
+
+    Raises ToolError where the application would not start any more: a name or an address would be there twice.
+    """
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -32,6 +36,7 @@ def inject(source: str, wanted: Inject) -> str | None:
     statements = [text for text in wanted.statements if ast.dump(ast.parse(text).body[0]) not in present]
     if not imports and not statements:
         return source
+    _refuse_twice(function, statements)
     changed = _spliced(source, tree, function, imports, statements)
     return changed if _adds_only(tree, changed, [*map(str, imports), *statements]) else None
 
@@ -45,6 +50,30 @@ def _routes_function(tree: ast.Module) -> ast.FunctionDef | None:
             return_ends_it = isinstance(node.body[-1], (ast.Return, ast.Raise))
             return node if takes_routes and own_lines and not return_ends_it else None
     return None
+
+
+def _refuse_twice(function: ast.FunctionDef, statements: list[str]) -> None:
+    """Raise ToolError for a new route whose name or address another route has: the router would refuse both at boot."""
+    present = {key: node.lineno for node in function.body for key in _keys(node)}
+    for text in statements:
+        for key in _keys(ast.parse(text).body[0]):
+            if key in present:
+                raise ToolError(f"nothing was written: line {present[key]} of the routes already has {' '.join(key)}")
+
+
+def _keys(node: ast.stmt) -> list[tuple[str, str]]:
+    """Return what no two routes may share: the method with the path, and the name. Nothing for what is no plain route."""
+    match node:
+        case ast.Expr(
+            value=ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name), attr=method), args=[ast.Constant(value=str(path)), *_]
+            ) as call
+        ) if name == PARAMETER:
+            keys = [(method, path)]
+        case _:
+            return []
+    named = (word.value for word in call.keywords if word.arg == "name")
+    return keys + [("name", str(value.value)) for value in named if isinstance(value, ast.Constant)]
 
 
 def _imported(tree: ast.Module, line: Import) -> bool:

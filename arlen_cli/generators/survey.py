@@ -58,8 +58,8 @@ def _injected(wanted: Inject, root: Path) -> Step:
     before = _read(root, wanted.path)
     if before is None:
         return Step("manual", wanted.path, text=paste)
-    source = before.decode("utf-8", "strict")
-    changed = inject(source, wanted)
+    source = _text(before)
+    changed = None if source is None else inject(source, wanted)
     if changed is None:
         return Step("manual", wanted.path, before, text=paste)
     if changed == source:
@@ -82,13 +82,21 @@ def _withdrawn(wanted: Withdraw, root: Path) -> Step:
     before = _read(root, wanted.path)
     if before is None:
         return Step("gone", wanted.path)
-    source = before.decode("utf-8", "strict")
-    changed = withdraw(source, wanted)
+    source = _text(before)
+    changed = None if source is None else withdraw(source, wanted)
     if changed is None:
         return Step("manual", wanted.path, before, text="\n".join([*map(str, wanted.imports), *wanted.statements]))
     if changed == source:
         return Step("gone", wanted.path, before)
     return Step("withdraw", wanted.path, before, changed.encode())
+
+
+def _text(content: bytes) -> str | None:
+    """Decode UTF-8; None for a file in another encoding, which is its owner's to edit."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _read(root: Path, path: str) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -94,7 +95,8 @@ def test_what_the_runtime_answers_needs_no_extra(verb: str, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("failure", "status"), [(ToolError("broken"), 1), (ConfigError("broken"), 1), (KeyboardInterrupt(), 130)]
+    ("failure", "status"),
+    [(ToolError("broken"), 1), (ConfigError("broken"), 1), (OSError("broken"), 1), (KeyboardInterrupt(), 130)],
 )
 def test_a_failure_is_one_line_and_a_status(
     failure: BaseException, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -125,3 +127,12 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stdout == ""
+
+
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "arlen_cli", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from arlen_cli.errors import ToolError
 from arlen_cli.generators.inject import inject
 from arlen_cli.generators.plan import Import, Inject
 
@@ -131,3 +132,20 @@ def test_a_long_line_is_broken_as_the_formatter_does() -> None:
     assert changed is not None
     assert max(len(line) for line in changed.splitlines()) <= 120
     assert inject(changed, wanted) == changed
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('r.get("/blog", home.index, name="posts.index")', "line 11 .* name posts.index"),
+        ('r.get("/posts", home.index)', "line 11 .* get /posts"),
+    ],
+)
+def test_a_route_that_would_be_there_twice_is_refused_with_its_line(line: str, what: str) -> None:
+    with pytest.raises(ToolError, match=what):
+        inject(SOURCE.replace('    with r.group("/admin")', f'    {line}\n    with r.group("/admin")'), WANTED)
+
+
+def test_the_same_path_under_another_method_or_inside_a_group_is_another_route() -> None:
+    source = SOURCE.replace("    # the end", '        r.get("/posts", home.index)\n    r.put("/posts", home.index)')
+    assert inject(source, WANTED) is not None

@@ -106,6 +106,12 @@ def test_a_file_goes_only_as_it_was_written(tmp_path: Path) -> None:
     assert [step.status for step in survey(wanted, tmp_path, force=True)] == ["remove", "remove", "gone"]
 
 
+def test_a_file_in_another_encoding_is_left_to_its_owner(tmp_path: Path) -> None:
+    (tmp_path / "routes.py").write_bytes("# größe\ndef routes(r):\n    x = 1\n".encode("latin-1"))
+    wanted = plan(Inject("routes.py", (), ("r.get('/', x)",)), Withdraw("routes.py", (), ("x = 1",)))
+    assert [step.status for step in survey(wanted, tmp_path)] == ["manual", "manual"]
+
+
 def test_lines_are_taken_out_where_that_is_safe(tmp_path: Path) -> None:
     (tmp_path / "routes.py").write_text(
         "from shop import posts\n\n\ndef routes(r):\n    r.get('/', 1)\n    r.get('/x', posts.x)\n"
