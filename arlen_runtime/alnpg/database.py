@@ -161,7 +161,7 @@ class ALNPg:
             return perform_many(session, text, list(params_list), _all_rows, into)
 
     def execute_many(self, sql: SQL, rows: Iterable[Any]) -> int:
-        """Run a statement once for each of `rows` (sequences, or mappings for `:name`); return the affected rows. All or none."""
+        """Run a statement once for each of `rows`, as `query_many` does; return how many rows that affected. All or none."""
         text, _ = spell_out(sql, ())
         with self._session() as session:
             return sum(perform_many(session, text, list(rows), _affected, None))

@@ -111,8 +111,8 @@ class Session:
 
         Raises ALNPgError. After StatementTimeout, ConnectionLost or a foreign exception the session may be `broken`.
         """
-        if self.busy:
-            raise self.in_use()
+        if self.busy or self.broken:
+            raise self.unusable()
         self.busy = True
         try:
             try:
@@ -132,8 +132,10 @@ class Session:
             self._report(sql, now - started, result.ntuples or result.command_tuples or 0)
         return answer
 
-    def in_use(self) -> Misuse:
-        """Return the error for two exchanges at once."""
+    def unusable(self) -> ALNPgError:
+        """Return the error for a call on a connection that is gone, or in the middle of another exchange."""
+        if self.broken:
+            return ConnectionLost("the transaction is lost: its connection broke, or was closed after a timeout")
         return Misuse("this transaction's connection is busy: a stream is open, or another thread uses it")
 
     def until(self, now: float) -> float:
@@ -172,8 +174,8 @@ class Session:
     @contextmanager
     def exchange(self, sql: str) -> Iterator[float]:
         """Claim the connection for an exchange of several steps; yield its time limit. Settles what goes wrong in it."""
-        if self.busy:
-            raise self.in_use()
+        if self.busy or self.broken:
+            raise self.unusable()
         self.busy = True
         try:
             yield self.until(monotonic())

@@ -112,7 +112,7 @@ class Statement:
         place = f"${index + 1}" + (f" (:{self.names[index]})" if self.names else "")
         given = type(value).__name__
         why = f" ({error})" if _speaks(error) else ""
-        if _fits_not(packer, value, error):
+        if _fits_not(error):
             detail = f"{place} is {packer.type_name}: the {given} that was given does not fit{why}"
             return OutOfRange(detail, sql=self.sql, sqlstate="22003")
         mismatch = ParameterMismatch(
@@ -150,13 +150,11 @@ class Statement:
 
 def _speaks(error: Exception) -> bool:
     """Say whether the refusal's text is ours: texts of struct, UUID or ipaddress repeat the value."""
-    return bool(error.args) and error.__traceback__ is not None and isinstance(error, (TypeError, DoesNotFitError))
+    return bool(str(error)) and isinstance(error, (TypeError, DoesNotFitError))
 
 
-def _fits_not(packer: Packer, value: object, error: Exception) -> bool:
-    """Say whether the type was right and only the value did not fit."""
-    if isinstance(error, (DoesNotFitError, OverflowError)):
-        return True
+def _fits_not(error: Exception) -> bool:
+    """Say whether the type was right and only the value did not fit: struct tells both by one class."""
     if isinstance(error, struct.error):
-        return isinstance(value, int) and "int" in packer.takes
-    return isinstance(error, ValueError)
+        return not str(error).startswith("required argument is not")
+    return isinstance(error, (ValueError, OverflowError))

@@ -90,11 +90,12 @@ def _binary_array(element: Packer, oid: int) -> Callable[[Any], bytes]:
         if not isinstance(value, (list, tuple)):
             raise TypeError
         lengths = _dimensions(value)
-        if 0 in lengths:
+        leaves = list(_leaves(value, lengths))
+        if not leaves:
             return _array_head(0, 0, oid)
         body: list[bytes] = []
         nulls = 0
-        for leaf in _leaves(value, lengths):
+        for leaf in leaves:
             if leaf is None:
                 nulls = 1
                 body.append(_NULL)
@@ -128,11 +129,10 @@ def _literal_array(element: Packer, delimiter: bytes, *, nested: bool) -> Litera
 def array_packer(name: str, element: Packer, oid: int, delimiter: str) -> Packer:
     """Return the packer of an array whose elements are of type `oid`."""
     takes = f"list of {element.takes}"
-    # A composite is a tuple itself, so only lists of lists nest for types that go as text.
-    literal = _literal_array(element, delimiter.encode(), nested=not element.tuples)
-    if element.format == BINARY:
-        return Packer(name, takes, _binary_array(element, oid), BINARY, literal)
-    return Packer(name, takes, literal, TEXT)
+    literal = _literal_array(element, delimiter.encode(), nested=not element.whole)
+    if element.format == BINARY and not element.whole:
+        return Packer(name, takes, _binary_array(element, oid), BINARY, literal, whole=True)
+    return Packer(name, takes, literal, TEXT, whole=True)
 
 
 # The wire form of a range: one byte of flags (rangetypes.h), then each finite bound with its length.
@@ -221,4 +221,4 @@ def composite_packer(name: str, fields: Sequence[tuple[str, Packer]]) -> Packer:
         pairs = zip(value, literals, strict=True)
         return b"(" + b",".join(b"" if v is None else _quoted(literal(v)) for v, (_, literal) in pairs) + b")"
 
-    return Packer(name, f"tuple or mapping of {', '.join(names)}", pack, TEXT, tuples=True)
+    return Packer(name, f"tuple or mapping of {', '.join(names)}", pack, TEXT, whole=True)

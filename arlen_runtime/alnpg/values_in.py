@@ -35,7 +35,7 @@ TEXT, BINARY = 0, 1
 class Packer(NamedTuple):
     """How one PostgreSQL type is sent: its name, what it takes (for messages), the function, the wire format.
 
-    `literal` is its text form where `str(value)` is not; `tuples` says that a tuple is one value, not an array of them.
+    `literal` is its text form where `str(value)` is not; `whole` says that a list or tuple is one value of it, not several.
     """
 
     type_name: str
@@ -43,7 +43,7 @@ class Packer(NamedTuple):
     pack: Callable[[Any], bytes]
     format: int = BINARY
     literal: Callable[[Any], bytes] | None = None
-    tuples: bool = False
+    whole: bool = False
 
 
 REFUSALS = (TypeError, ValueError, OverflowError, struct.error)
@@ -239,7 +239,7 @@ SCALARS: dict[int, Packer] = {
     23: Packer("integer", _INTEGER, _int4),
     25: Packer("text", "str", text),
     26: Packer("oid", _INTEGER, struct.Struct("!I").pack),
-    114: Packer("json", "anything JSON can say", encode_json, BINARY, encode_json, tuples=True),
+    114: Packer("json", "anything JSON can say", encode_json, BINARY, encode_json),
     650: Packer("cidr", "IPv4Network, IPv6Network or str", _cidr),
     700: Packer("real", "float or int", _real),
     701: Packer("double precision", "float, or an int that it holds exactly", _double),
@@ -255,6 +255,6 @@ SCALARS: dict[int, Packer] = {
     1266: Packer("timetz", "time with a UTC offset", _time_with_zone),
     1700: Packer("numeric", "Decimal or int", _numeric),
     2950: Packer("uuid", "UUID or str", _uuid),
-    3802: Packer("jsonb", "anything JSON can say", _jsonb, BINARY, encode_json, tuples=True),
+    3802: Packer("jsonb", "anything JSON can say", _jsonb, BINARY, encode_json),
 }
 """The types whose OIDs every PostgreSQL shares."""

@@ -13,7 +13,6 @@ import asyncio
 import multiprocessing
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,10 +27,10 @@ from arlen_runtime.alnpg import ALNPg
 
 ROWS = 10_000
 SQL = "select id, name, qty, created from bench_item where id = $1"
-SETUP = f"""
+SETUP = """
 drop table if exists bench_item;
 create table bench_item (id bigint primary key, name text, qty int, created timestamptz default now());
-insert into bench_item select i, 'item ' || i, i % 100 from generate_series(1, {ROWS}) i;
+insert into bench_item select i, 'item ' || i, i % 100 from generate_series(1, 10000) i;
 analyze bench_item;
 """
 Loop = Callable[[str, float], tuple[int, float]]
@@ -158,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,93 @@
+"""One statement, many parameter sets: all or none."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.failures import ConnectionLost, ParameterMismatch, UniqueViolated
+
+
+@pytest.fixture
+def table(pg: ALNPg) -> ALNPg:
+    pg.execute("drop table if exists entry")
+    pg.execute("create table entry (id int primary key, name text)")
+    return pg
+
+
+def _count(pg: ALNPg) -> int:
+    return int(pg.query_value("select count(*) from entry"))
+
+
+def test_each_parameter_set_has_its_own_rows(pg: ALNPg) -> None:
+    assert pg.query_many("select i from generate_series(1, $1) i", [(2,), (0,), (1,)], into=tuple) == [
+        [(1,), (2,)],
+        [],
+        [(1,)],
+    ]
+    assert pg.query_many("select :a::int as a", [{"a": 5}, {"a": None}]) == [[{"a": 5}], [{"a": None}]]
+    assert pg.query_many("select 1", []) == []
+
+
+@pytest.mark.parametrize("count", [3, 1700])
+def test_all_rows_are_written_and_counted(table: ALNPg, count: int) -> None:
+    assert table.execute_many("insert into entry values ($1, $2)", ((i, f"n{i}") for i in range(count))) == count
+    assert _count(table) == count
+
+
+@pytest.mark.parametrize("before", [1, 800])
+def test_a_row_that_the_server_refuses_is_named_and_none_is_kept(table: ALNPg, before: int) -> None:
+    rows = [(i, "x") for i in range(before)]
+    with pytest.raises(UniqueViolated) as caught:
+        table.execute_many("insert into entry values ($1, $2)", [*rows, (0, "y")])
+    assert caught.value.hint.startswith(f"row {before + 1}")
+    assert _count(table) == 0
+
+
+@pytest.mark.parametrize("before", [1, 800])
+def test_a_row_that_we_refuse_is_named_and_none_is_kept(table: ALNPg, before: int) -> None:
+    rows: list[tuple[object, object]] = [(i, "x") for i in range(before)]
+    with pytest.raises(ParameterMismatch) as caught:
+        table.execute_many("insert into entry values ($1, $2)", [*rows, ("z", "y")])
+    assert caught.value.hint.startswith(f"row {before + 1}")
+    assert _count(table) == 0
+
+
+def test_inside_a_transaction_it_belongs_to_the_transaction(table: ALNPg) -> None:
+    with pytest.raises(ZeroDivisionError), table.transaction():  # noqa: PT012 - the block is what is tested
+        table.execute_many("insert into entry values ($1, $2)", [(i, None) for i in range(700)])
+        assert _count(table) == 700
+        raise ZeroDivisionError
+    assert _count(table) == 0
+    with table.transaction():
+        with pytest.raises(UniqueViolated), table.transaction():
+            table.execute_many("insert into entry values ($1, $2)", [(1, None), (1, None)])
+        table.execute("insert into entry values (5)")
+    assert _count(table) == 1
+
+
+def test_a_constraint_that_fails_at_the_end_is_an_error(table: ALNPg) -> None:
+    table.execute("create table if not exists late (id int, unique (id) deferrable initially deferred)")
+    with pytest.raises(UniqueViolated):
+        table.execute_many("insert into late values ($1)", [(1,), (1,)])
+    assert table.query_value("select count(*) from late") == 0
+
+
+def test_large_parameter_sets_do_not_deadlock(pg: ALNPg) -> None:
+    value = "x" * 200_000
+    assert pg.query_many("select length($1), $1 as back", [(value,)] * 200)[199][0]["back"] == value
+
+
+def test_a_schema_that_changed_is_healed_once(table: ALNPg, database_url: str) -> None:
+    table.execute("insert into entry values (1, 'x')")
+    assert table.query_many("select * from entry where id = $1", [(1,)], into=tuple) == [[(1, "x")]]
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("alter table entry add column extra int default 7")
+    assert table.query_many("select * from entry where id = $1", [(1,)], into=tuple) == [[(1, "x", 7)]]
+
+
+def test_a_backend_that_dies_in_the_pipeline_is_a_lost_connection(pg: ALNPg) -> None:
+    with pytest.raises(ConnectionLost):
+        pg.query_many("select pg_terminate_backend(pg_backend_pid()), $1::int", [(1,), (2,)])
+    assert pg.query_value("select 1") == 1

@@ -1,0 +1,242 @@
+"""The pool: a hard cap, a queue in order, nothing across a fork, and quick failure while the server is away."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+from pathlib import Path
+from time import monotonic
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from arlen_runtime import scope
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.failures import ConnectionLost, DatabaseUnavailable, PoolExhausted
+
+
+def _connections(pg: ALNPg) -> int:
+    return int(pg.query_value("select count(*) from pg_stat_activity where application_name = 'pool-test'"))
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    return make_conninfo(database_url, application_name="pool-test")
+
+
+def test_building_it_connects_to_nothing() -> None:
+    pg = ALNPg("host=/nonexistent dbname=x")
+    with pytest.raises(DatabaseUnavailable):
+        pg.ping()
+    pg.close()
+
+
+def test_never_more_connections_than_the_pool_has_places(url: str) -> None:
+    pg = ALNPg(url, pool_size=3, acquire_seconds=20)
+    most: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: most.append((pg.query("select pg_sleep(0.02)"), _connections(pg))[1]))
+        for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 20
+    assert max(most) <= 3
+    pg.close()
+
+
+def test_an_exhausted_pool_names_its_holders_and_for_how_long(url: str) -> None:
+    pg = ALNPg(url, pool_size=1, acquire_seconds=0.2)
+    told: list[str] = []
+
+    def wait() -> None:
+        with pytest.raises(PoolExhausted) as caught:
+            pg.query("select 1")
+        told.append(str(caught.value))
+
+    with pg.transaction():
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+    assert f"{__file__}:" in told[0]
+    assert " for 0." in told[0]
+    assert pg.query_value("select 1") == 1
+    pg.close()
+
+
+def test_the_wait_ends_with_the_request(url: str) -> None:
+    pg = ALNPg(url, pool_size=1, acquire_seconds=30)
+    took: list[float] = []
+
+    def wait() -> None:
+        started = monotonic()
+        scope.deadline.set(started + 0.2)
+        with pytest.raises(PoolExhausted):
+            pg.query("select 1")
+        took.append(monotonic() - started)
+
+    with pg.transaction():
+        thread = threading.Thread(target=contextvars.Context().run, args=(wait,))
+        thread.start()
+        thread.join()
+    assert took[0] < 5
+    pg.close()
+
+
+def test_who_waits_gives_the_baton_away_and_who_does_not_keeps_it(url: str) -> None:
+    pg = ALNPg(url, pool_size=1)
+    pg.query("select 1")
+    calls: list[int] = []
+    context = contextvars.copy_context()
+    context.run(scope.about_to_wait.set, lambda: calls.append(1))
+    context.run(pg.query, "select 1")
+    assert calls == []
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with pg.transaction():
+            entered.set()
+            leave.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait(10)
+
+    def about_to_wait() -> None:
+        calls.append(1)
+        leave.set()
+
+    context.run(scope.about_to_wait.set, about_to_wait)
+    context.run(pg.query, "select 1")
+    holder.join()
+    assert calls == [1]
+    pg.close()
+
+
+def test_four_forks_of_an_open_pool_get_each_their_own_rows(url: str) -> None:
+    pg = ALNPg(url, pool_size=2)
+    parent = pg.query_value("select pg_backend_pid()")
+    children = []
+    for number in range(4):
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                right = all(
+                    pg.query_value("select $1::int", number * 1000 + i) == number * 1000 + i for i in range(300)
+                )
+                own = pg.query_value("select pg_backend_pid()") != parent
+                os.write(writer, b"right" if right and own else b"wrong")
+            finally:
+                os._exit(0)
+        os.close(writer)
+        children.append((pid, reader))
+    for i in range(300):
+        assert pg.query_value("select $1::int", i) == i
+    for pid, reader in children:
+        assert os.read(reader, 10) == b"right"
+        os.close(reader)
+        os.waitpid(pid, 0)
+    assert pg.query_value("select pg_backend_pid()") == parent
+    pg.close()
+
+
+def test_a_database_that_is_down_fails_fast_and_is_found_again_within_two_seconds(database_url: str) -> None:
+    given = conninfo_to_dict(database_url)
+    link = Path("/tmp") / f"alnpg-{os.getpid()}"  # noqa: S108 - a socket's path has 107 bytes at most: tmp_path is too long
+    pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=4)
+    started = monotonic()
+    failed = 0
+    while monotonic() - started < 1:
+        with pytest.raises(DatabaseUnavailable) as caught:
+            pg.query("select 1")
+        failed += 1
+    assert failed > 1000
+    assert ("Retry-After", "1") in caught.value.headers
+    link.symlink_to(str(given["host"]))
+    try:
+        started = monotonic()
+        while True:
+            try:
+                assert pg.query_value("select 1") == 1
+                break
+            except DatabaseUnavailable:
+                assert monotonic() - started < 2
+    finally:
+        link.unlink()
+        pg.close()
+
+
+def test_connections_that_the_server_closed_are_replaced(url: str, database_url: str) -> None:
+    pg = ALNPg(url, pool_size=4)
+    barrier = threading.Barrier(4)
+
+    def use() -> None:
+        with pg.transaction():
+            pg.query("select 1")
+            barrier.wait(10)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert _connections(pg) == 4
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pool-test'")
+    failures = 0
+    for _ in range(8):
+        try:
+            assert pg.query_value("select 1") == 1
+        except ConnectionLost:
+            failures += 1
+    assert failures <= 1
+    pg.close()
+
+
+def test_an_idle_connection_is_asked_before_it_is_used_again(url: str, database_url: str) -> None:
+    pg = ALNPg(url, pool_size=1)
+    pid = pg.query_value("select pg_backend_pid()")
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("select pg_terminate_backend(%s)", [pid])
+    pg._pool._idle[0].idle_since -= 5
+    assert pg.query_value("select pg_backend_pid()") != pid
+    pg.close()
+
+
+def test_a_connection_past_its_lifetime_is_replaced(url: str) -> None:
+    pg = ALNPg(url, pool_size=1)
+    pid = pg.query_value("select pg_backend_pid()")
+    pg._pool._idle[0].expires_at = 0
+    assert pg.query_value("select pg_backend_pid()") != pid
+    assert _connections(pg) <= 2
+    pg.close()
+
+
+def test_lifetimes_differ_so_that_reconnects_spread(url: str) -> None:
+    pools = [ALNPg(url, pool_size=1) for _ in range(4)]
+    for pg in pools:
+        pg.ping()
+    assert len({round(pg._pool._idle[0].expires_at - monotonic()) for pg in pools}) > 1
+    for pg in pools:
+        pg.close()
+
+
+def test_close_closes_what_is_idle_and_then_what_comes_back(url: str, database_url: str) -> None:
+    pg = ALNPg(url, pool_size=2)
+    with pg.transaction():
+        pg.query("select 1")
+        pg.close()
+        pg.query("select 1")
+    other = ALNPg(database_url)
+    limit = monotonic() + 5
+    while _connections(other) and monotonic() < limit:
+        pass
+    assert _connections(other) == 0
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        pg.query("select 1")
+    other.close()

@@ -1,0 +1,265 @@
+"""A statement is prepared once, and healed once when the schema changes under it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from arlen_runtime import scope
+from arlen_runtime.alnpg import ALNPg, ALNPgError
+from arlen_runtime.alnpg.failures import Misuse, OutOfRange, StatementInvalid, StatementOutdated, ValueUnreadable
+
+Migrate = Callable[[str], object]
+
+
+def _prepared(pg: ALNPg) -> int:
+    return int(pg.query_value("select count(*) from pg_prepared_statements where name like 'alnpg%'"))
+
+
+@pytest.fixture
+def one(database_url: str) -> Any:  # noqa: ANN401 - a generator of one ALNPg
+    """Open the database with a single connection, so that a statement is warm once it has run."""
+    pg = ALNPg(database_url, pool_size=1)
+    pg.execute("drop table if exists thing")
+    pg.execute("create table thing (id int primary key, name text)")
+    pg.execute("insert into thing values (1, 'one')")
+    yield pg
+    pg.close()
+
+
+@pytest.fixture
+def migrate(database_url: str) -> Any:  # noqa: ANN401 - a generator of one function
+    """Change the schema behind ALNPg's back."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection.execute
+
+
+def test_the_server_decides_the_type_of_a_parameter(one: ALNPg) -> None:
+    for value in (1, 2**20, -5):
+        one.query("select * from thing where id = $1", value)
+    types = one.query_value("select parameter_types::text from pg_prepared_statements where statement like '%id = $1'")
+    assert types == "{integer}"
+
+
+def test_a_statement_is_prepared_once_and_the_cache_is_bounded(one: ALNPg) -> None:
+    for _ in range(5):
+        one.query("select 5 as five")
+    before = _prepared(one)
+    one.query("select 5 as five")
+    assert _prepared(one) == before
+    for number in range(400):
+        one.query(f"select {number} as number")
+    assert _prepared(one) <= 256
+    assert one.query_value("select 5 as five") == 5
+
+
+def test_a_rollback_keeps_the_statements(one: ALNPg) -> None:
+    one.query("select 6 as six")
+    before = _prepared(one)
+    with pytest.raises(ZeroDivisionError), one.transaction():  # noqa: PT012 - the block is what is tested
+        one.query("select 6 as six")
+        raise ZeroDivisionError
+    assert _prepared(one) == before
+
+
+def test_an_added_column_heals_select_star(one: ALNPg, migrate: Migrate) -> None:
+    assert one.query_one("select * from thing", into=tuple) == (1, "one")
+    migrate("alter table thing add column extra int default 7")
+    assert one.query_one("select * from thing") == {"id": 1, "name": "one", "extra": 7}
+    assert one.query_one("select * from thing", into=tuple) == (1, "one", 7)
+
+
+def test_an_id_that_became_bigint_takes_big_numbers_on_a_warm_statement(one: ALNPg, migrate: Migrate) -> None:
+    sql = "select id from thing where id = $1"
+    one.query(sql, 1)
+    session = one._pool._idle[0]
+    session._statements[sql].described_at -= 10
+    migrate("alter table thing alter column id type bigint")
+    migrate("insert into thing values (1099511627776, 'big')")
+    assert one.query_value(sql, 2**40) == 2**40
+
+
+def test_a_value_that_stays_out_of_range_costs_no_new_prepare_each_time(one: ALNPg) -> None:
+    sql = "select id from thing where id = $1"
+    one.query(sql, 1)
+    described = one._pool._idle[0]._statements[sql].described_at
+    for _ in range(3):
+        with pytest.raises(OutOfRange):
+            one.query(sql, 2**40)
+    assert one._pool._idle[0]._statements[sql].described_at == described
+
+
+def test_an_enum_that_was_made_anew_is_read_again(one: ALNPg, migrate: Migrate) -> None:
+    migrate("create type colour as enum ('red'); create table paint (colour colour); insert into paint values ('red')")
+    assert one.query_value("select colour from paint where colour = $1", "red") == "red"
+    migrate("drop table paint; drop type colour; create type colour as enum ('blue')")
+    migrate("create table paint (colour colour); insert into paint values ('blue')")
+    assert one.query_value("select colour from paint where colour = $1", "blue") == "blue"
+
+
+def test_a_changed_search_path_is_healed(one: ALNPg, migrate: Migrate) -> None:
+    migrate("create schema other; create table other.thing (word text, number float8)")
+    migrate("insert into other.thing values ('w', 1.5)")
+    one.query("select * from thing")
+    one.execute("set search_path = other")
+    assert one.query("select * from thing") == [{"word": "w", "number": 1.5}]
+
+
+def test_statements_that_somebody_deallocated_are_prepared_again(one: ALNPg) -> None:
+    one.query("select 7 as seven")
+    with one.connection() as connection:
+        connection.execute("deallocate all")
+    assert one.query_value("select 7 as seven") == 7
+
+
+def test_inside_a_transaction_a_stale_statement_fails_once_and_the_retry_is_right(one: ALNPg, migrate: Migrate) -> None:
+    attempts = []
+
+    def read() -> Any:  # noqa: ANN401 - a row
+        with one.transaction():
+            attempts.append(1)
+            return one.query_one("select * from thing")
+
+    one.query("select * from thing")
+    migrate("alter table thing add column extra int default 7")
+    with pytest.raises(StatementOutdated), one.transaction():
+        one.query("select * from thing")
+    assert one.query_one("select * from thing", into=tuple) == (1, "one", 7)
+    migrate("alter table thing add column more int default 8")
+    row = one.retrying(read)
+    assert row["more"] == 8
+    assert len(attempts) == 2
+
+
+@pytest.mark.parametrize(
+    ("sql", "text"),
+    [
+        ("select 'infinity'::timestamptz", "infinity"),
+        ("select '-infinity'::date", "-infinity"),
+        ("select '0044-03-15 BC'::date", "0044-03-15 BC"),
+        ("select '24:00'::time", "24:00:00"),
+        ("select '10000-01-01'::date", "10000-01-01"),
+    ],
+)
+def test_what_python_cannot_hold_is_an_error_and_readable_as_text(one: ALNPg, sql: str, text: str) -> None:
+    with pytest.raises(ValueUnreadable, match="::text"):
+        one.query(sql)
+    assert one.query_value(f"{sql}::text") == text
+    assert one.query_value("select 1") == 1
+
+
+def test_a_month_is_thirty_days_in_a_timedelta(one: ALNPg) -> None:
+    assert one.query_value("select interval '1 mon'").days == 30
+
+
+def test_times_are_utc_whatever_the_server_thinks(one: ALNPg) -> None:
+    assert one.query_value("select '2026-01-01 00:00:00+05'::timestamptz").isoformat() == "2025-12-31T19:00:00+00:00"
+    assert one.query_value("show timezone") == "UTC"
+
+
+@pytest.mark.parametrize("given", [(), (1, 2), ({"id": 1},)])
+def test_the_wrong_number_of_parameters_is_told(one: ALNPg, given: tuple[object, ...]) -> None:
+    with pytest.raises(Misuse):
+        one.query("select $1::int", *given)
+
+
+def test_named_parameters_come_from_one_mapping(one: ALNPg) -> None:
+    assert one.query_value("select :a::int + :b::int + :a::int", {"a": 1, "b": 2, "unused": 3}) == 4
+    with pytest.raises(Misuse, match="no value for b"):
+        one.query("select :a::int, :b::int", {"a": 1})
+    with pytest.raises(Misuse, match="one mapping with the keys a"):
+        one.query("select :a::int", 1)
+
+
+def test_an_empty_statement_and_two_statements_at_once(one: ALNPg) -> None:
+    assert one.query("") == []
+    with pytest.raises(StatementInvalid, match="multiple commands"):
+        one.execute("select 1; select 2")
+
+
+def test_copy_as_a_plain_statement_is_refused_and_the_pool_survives(one: ALNPg) -> None:
+    with pytest.raises(ALNPgError):
+        one.execute("copy thing from stdin")
+    with pytest.raises(ALNPgError):
+        one.execute("copy thing to stdout")
+    assert one.query_value("select 1") == 1
+
+
+def test_more_rows_than_linger_can_be_read_again_and_again(one: ALNPg) -> None:
+    for _ in range(3):
+        assert len(one.query("select i from generate_series(1, 5000) i")) == 5000
+        assert one.query_one("select i from generate_series(1, 5000) i") == {"i": 1}
+
+
+def test_the_statements_of_a_request_are_listed_when_somebody_wants_them(one: ALNPg) -> None:
+    wanted: list[scope.Statement] = []
+    token = scope.statements.set(wanted)
+    try:
+        one.query("select * from thing where id = $1", 1)
+    finally:
+        scope.statements.reset(token)
+    one.query("select 2")
+    assert [(entry.sql, entry.rows) for entry in wanted] == [("select * from thing where id = $1", 1)]
+    assert wanted[0].seconds > 0
+    assert wanted[0].call_site.startswith(__file__)
+
+
+def test_a_slow_statement_is_logged_without_its_values(database_url: str) -> None:
+    lines: list[tuple[str, dict[str, object]]] = []
+    pg = ALNPg(database_url, slow_statement_ms=50, log=lambda event, **fields: lines.append((event, fields)))
+    pg.query("select 1")
+    pg.query("select pg_sleep(0.1), $1::text", "secret")
+    pg.close()
+    ((event, fields),) = lines
+    assert event == "slow_statement"
+    assert fields["sql"] == "select pg_sleep(0.1), $1::text"
+    assert "secret" not in str(fields)
+
+
+def test_two_threads_in_one_transaction_do_not_mix_their_answers(one: ALNPg) -> None:
+    with one.transaction() as transaction:
+        session = transaction.session
+        session.busy = True
+        with pytest.raises(Misuse, match="busy"):
+            one.query("select 1")
+        session.busy = False
+        assert one.query_value("select 1") == 1
+
+
+def test_an_error_in_the_applications_own_class_leaves_the_connection_sound(one: ALNPg) -> None:
+    def refuse(**_columns: object) -> None:
+        raise LookupError("mine")
+
+    pid = one.query_value("select pg_backend_pid()")
+    with pytest.raises(LookupError, match="mine"):
+        one.query("select 1 as a", into=refuse)
+    assert one.query_value("select pg_backend_pid()") == pid
+
+
+def test_unnamed_statements_prepare_nothing_at_the_server(database_url: str) -> None:
+    pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
+    for _ in range(2):
+        assert pg.query_one("select $1::int as a, $2::text as b", 1, "x") == {"a": 1, "b": "x"}
+    assert _prepared(pg) == 0
+    pg.close()
+
+
+def test_many_threads_get_each_their_own_answers(pg: ALNPg) -> None:
+    wrong: list[object] = []
+
+    def work(number: int) -> None:
+        for _ in range(100):
+            got = pg.query_value("select $1::int", number)
+            if got != number:
+                wrong.append(got)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

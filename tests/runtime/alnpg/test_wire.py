@@ -1,0 +1,158 @@
+"""Nothing blocks inside libpq: other threads run on, and every wait has its limit."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import psycopg
+import pytest
+
+from arlen_runtime import scope
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.failures import ConnectionLost, StatementTimeout
+
+
+@contextmanager
+def _longest_pause() -> Iterator[list[float]]:
+    """Tick on another thread meanwhile; yield the list that gets the longest pause, in seconds, at the end."""
+    longest: list[float] = []
+    done = threading.Event()
+
+    def tick() -> None:
+        worst, last = 0.0, monotonic()
+        while not done.wait(0.001):
+            now = monotonic()
+            worst, last = max(worst, now - last), now
+        longest.append(worst)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    yield longest
+    done.set()
+    thread.join()
+
+
+def _within(pg: ALNPg, seconds: float, sql: str, *params: object) -> float:
+    """Run a statement under a request deadline, expect it to time out, and return how long that took."""
+    started = monotonic()
+
+    def run() -> None:
+        scope.deadline.set(started + seconds)
+        with pytest.raises(StatementTimeout):
+            pg.query(sql, *params)
+
+    contextvars.copy_context().run(run)
+    return monotonic() - started
+
+
+def test_a_result_that_trickles_in_freezes_no_other_thread(pg: ALNPg) -> None:
+    pause = "coalesce(pg_sleep(case when i = 2 then 1 else 0 end)::text, '')"
+    sql = f"select repeat('x', 9000) || {pause} from generate_series(1, 2) i"  # noqa: S608 - nothing from outside
+    with _longest_pause() as longest:
+        assert len(pg.query(sql)) == 2
+    assert longest[0] < 0.5
+
+
+def test_a_prepare_behind_a_lock_ends_at_the_deadline(pg: ALNPg, database_url: str) -> None:
+    pg.execute("create table if not exists locked (id int)")
+    with psycopg.connect(database_url) as other, _longest_pause() as longest:
+        other.execute("lock table locked in access exclusive mode")
+        assert _within(pg, 0.3, "select * from locked") < 2
+    assert longest[0] < 0.5
+    assert pg.query("select * from locked") == []
+
+
+def test_twenty_megabytes_for_a_stopped_backend_end_at_the_deadline(pg: ALNPg) -> None:
+    with pytest.raises(ConnectionLost, match="transaction is lost"), pg.transaction():  # noqa: PT012 - the block is what is tested
+        pid = pg.query_value("select pg_backend_pid()")
+        pg.query_value("select length($1::text)", "warm")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with _longest_pause() as longest:
+                took = _within(pg, 0.3, "select length($1::text)", "x" * 20_000_000)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert took < 3
+    assert longest[0] < 0.5
+
+
+def test_twenty_megabytes_go_in_and_out_of_a_server_that_reads(pg: ALNPg) -> None:
+    value = "x" * 20_000_000
+    assert pg.query_value("select $1::text", value) == value
+
+
+def test_a_timeout_cancels_the_statement_at_the_server(pg: ALNPg) -> None:
+    assert _within(pg, 0.2, "select pg_sleep(30), 'to be cancelled'") < 2
+    limit = monotonic() + 5
+    sql = "select count(*) from pg_stat_activity where query like '%to be cancelled%' and pid <> pg_backend_pid()"
+    while pg.query_value(sql + " and state = 'active'") and monotonic() < limit:
+        pass
+    assert monotonic() < limit
+
+
+def test_a_deadline_that_is_past_sends_nothing(pg: ALNPg) -> None:
+    assert _within(pg, -1, "select 1") < 0.1
+
+
+def test_the_setting_limits_each_statement(database_url: str) -> None:
+    pg = ALNPg(database_url, statement_seconds=0.2)
+    with pytest.raises(StatementTimeout) as caught:
+        pg.query("select pg_sleep(30)")
+    assert caught.value.status == 504
+    assert pg.query_value("select 1") == 1
+    pg.close()
+
+
+def test_a_backend_killed_under_a_statement_is_a_lost_connection_and_the_next_call_works(
+    pg: ALNPg, database_url: str
+) -> None:
+    with pg.transaction():
+        pid = pg.query_value("select pg_backend_pid()")
+    started = threading.Event()
+
+    def kill() -> None:
+        with psycopg.connect(database_url, autocommit=True) as other:
+            while (
+                not started.is_set()
+                or not other.execute(
+                    "select 1 from pg_stat_activity where pid = %s and state = 'active'", [pid]
+                ).fetchone()
+            ):
+                pass
+            other.execute("select pg_terminate_backend(%s)", [pid])
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    started.set()
+    with pytest.raises(ConnectionLost) as caught:
+        pg.query("select pg_sleep(30)")
+    killer.join()
+    assert caught.value.status == 503
+    assert pg.query_value("select 1") == 1
+
+
+def test_a_signal_during_a_query_is_handled_at_once(pg: ALNPg) -> None:
+    class Interrupted(Exception):
+        """Raised by the handler."""
+
+    def handler(_number: int, _frame: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR2, handler)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR2))
+    started = monotonic()
+    try:
+        timer.start()
+        with pytest.raises(Interrupted):
+            pg.query("select pg_sleep(30)")
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR2, before)
+    assert monotonic() - started < 5
+    assert pg.query_value("select 1") == 1
