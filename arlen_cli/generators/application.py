@@ -122,6 +122,8 @@ def _rendered(name: str, fresh: Path, *, lite: bool) -> list[Step]:
     )
     paths = sorted(path for path in fresh.rglob("*") if path.is_file())
     steps = [Step("create", path.relative_to(fresh).as_posix(), None, path.read_bytes()) for path in paths]
+    for path in paths:
+        path.chmod(fresh.stat().st_mode & 0o666)  # as the umask says, and not as the blueprints happen to be installed
     for step in steps:
         check(step.path, (step.after or b"").decode())
     record = entry(Plan("new", (name,), ()), steps, datetime.now(UTC), version_of("arlen"))

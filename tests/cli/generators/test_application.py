@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from importlib.metadata import version
@@ -89,6 +90,17 @@ def test_settings_of_the_user_do_not_leak_in(tmp_path: Path, monkeypatch: pytest
     new_application(str(tmp_path / "shop"))
     assert (tmp_path / "shop" / "shop" / "app.py").exists()
     assert "leaked" not in (tmp_path / "shop" / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_permissions_follow_the_umask(umask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        new_application(str(tmp_path / "shop"))
+    finally:
+        os.umask(before)
+    files = {path.stat().st_mode & 0o777 for path in (tmp_path / "shop").rglob("*") if path.is_file()}
+    assert files == {mode}
 
 
 BAD_NAMES = {
