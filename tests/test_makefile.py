@@ -1,0 +1,64 @@
+"""The Makefile's environment: what is missing is said with the remedy, and what was left half made is made again."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+PYTHON = """\
+#!/bin/sh
+case "$*" in
+    *ensurepip*) exit {check} ;;
+    "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    "-m pip install "*) echo "$*" >> installed; exit {install} ;;
+esac
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def make(clone: Path, *, check: int = 0, install: int = 0) -> subprocess.CompletedProcess[str]:
+    """Make the environment with an interpreter that only notes what it is asked."""
+    python = clone / "python"
+    python.write_text(PYTHON.format(check=check, install=install))
+    python.chmod(0o755)
+    command = ["make", ".venv/.ready", f"PYTHON={python}"]
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_the_stamp_is_written_after_the_installation_and_then_nothing_is_done(clone: Path) -> None:
+    assert make(clone).returncode == 0
+    assert (clone / ".venv" / ".ready").is_file()
+    make(clone)
+    assert (clone / "installed").read_text().count("install") == 1
+
+
+def test_an_environment_that_was_left_half_made_is_made_again(clone: Path) -> None:
+    assert make(clone, install=1).returncode != 0
+    assert not (clone / ".venv" / ".ready").exists()
+    (clone / ".venv" / "left").write_text("half")
+    assert make(clone).returncode == 0
+    assert not (clone / ".venv" / "left").exists()
+
+
+def test_a_python_without_venv_is_told_the_remedy(clone: Path) -> None:
+    done = make(clone, check=1)
+    assert done.returncode != 0
+    assert "apt-get install python3 python3-venv make git" in done.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_help_names_every_target(clone: Path) -> None:
+    done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True, check=True, timeout=30)
+    told = {line.split("\t")[0] for line in done.stdout.splitlines()}
+    assert {"demo", "test", "lint", "format", "check", "bench"} <= told
