@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -172,21 +173,18 @@ def _method(node: ast.Call) -> str:
 
 
 def _strings(tree: ast.Module) -> dict[str, tuple[str, int]]:
-    """Return the names that are given one string, once in the whole module, and the string's line."""
-    given: dict[str, list[tuple[str, int] | None]] = {}
+    """Return the names that the module gives one string and nothing else ever, and the string's line."""
+    stores = Counter(
+        each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    )
+    found: dict[str, tuple[str, int]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            given.setdefault(node.id, []).append(None)
-        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    given.setdefault(target.id, []).append((value.value, value.lineno))
-    # Each store is noted once as such and, where it is a string, once more with it.
-    return {name: seen[0] or seen[1] for name, seen in given.items() if len(seen) == 2 and any(seen)}  # type: ignore[misc] # one of the two is a string
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            value, line = node.value.value, node.value.lineno
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(value, str) and isinstance(target, ast.Name) and stores[target.id] == 1:
+                    found[target.id] = (value, line)
+    return found
 
 
 def _class_in(tree: ast.Module, name: str) -> RowClass | None:
