@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from arlen_runtime.config.flags import Launch, read_flags
 from arlen_runtime.config.load import load
+from arlen_runtime.config.masks import printable
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.log.logger import Log
@@ -32,8 +34,7 @@ def main(arguments: Sequence[str] | None = None, *, development: bool = False) -
     try:
         return _run(launch, os.environ, development=development)
     except ArlenError as error:
-        for _line in error.detail.splitlines():
-            pass
+        sys.stderr.writelines(f"propane: {line}\n" for line in error.detail.splitlines())
         return 1
 
 
@@ -41,6 +42,7 @@ def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> in
     launch = launch._replace(root=Path(_configured_folder(launch.root)))
     config = _load(launch, environ, development=development)
     if launch.print_config:
+        sys.stdout.write(json.dumps(printable(config), indent=2, default=str) + "\n")
         return 0
     log = Log(config.log, config.environment, config.root)
     accessories = config.propane_accessories

@@ -40,7 +40,7 @@ def test_a_broken_configuration_file_is_exit_1_with_file_and_line(site: Path) ->
     ran = _propane(site)
 
     assert ran.returncode == 1
-    assert "config/app.toml:2" in ran.stderr
+    assert "config/app.toml, line 2" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 

@@ -79,8 +79,9 @@ def test_request_ids_are_unique_over_workers_respawns_and_reloads(serve: Serve) 
                 ids.extend(wire.get("/").headers["x-request-id"] for _ in range(20))
 
     collect(10)
-    Wire(server.port).send(b"GET /die HTTP/1.1\r\nHost: x\r\n\r\n")
-    server.wait_for("worker_started", reason="respawn_after_exit_3")
+    with Wire(server.port) as wire:
+        wire.send(b"GET /die HTTP/1.1\r\nHost: x\r\n\r\n")
+        server.wait_for("worker_started", reason="respawn_after_exit_3")
     collect(10)
     server.send(signal.SIGHUP)
     server.wait_for("generation_ready", generation=2)
