@@ -39,6 +39,10 @@ class ServerSection:
 
     host: str = setting("127.0.0.1", "address or name to bind")
     port: int = setting(3000, "TCP port to bind; 0 takes a free one", minimum=0, maximum=65535)
+    hosts: tuple[str, ...] = setting(
+        (),
+        "host names that are answered, .example.org with all below it; all when empty, in development loopback's only",
+    )
     trusted_proxies: tuple[str, ...] = setting(
         (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed"
     )
