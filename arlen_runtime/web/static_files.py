@@ -81,6 +81,8 @@ class StaticFiles:
         if outcome == conditional.NOT_MODIFIED:
             return Response(status=304, headers=fields)
         content_type = media_types.of(name)
+        if head.method == "HEAD":  # nothing of the file will be read, so it need not stay open until the answer is out
+            return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)
         spans = _spans(head, opened)
         if spans is None:
             return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)
@@ -106,8 +108,8 @@ class StaticFiles:
 
 
 def _spans(head: Head, opened: Opened) -> list[Span] | None:
-    """Return the parts that are asked for, None for the whole; a Range counts only for GET (RFC 9110 section 14.2)."""
-    if head.method != "GET" or not conditional.range_still_valid(head.headers, opened.tag, opened.changed):
+    """Return the parts that are asked for, None for the whole."""
+    if not conditional.range_still_valid(head.headers, opened.tag, opened.changed):
         return None
     return ranges.read(head.headers.get("range"), opened.size)
 

@@ -49,6 +49,11 @@ def test_head_has_the_true_length_and_no_body(client: TestClient) -> None:
     assert (answer.status, answer.headers["content-length"], answer.body) == (200, str(len(CONTENT)), b"")
 
 
+def test_a_range_counts_only_for_get(client: TestClient) -> None:
+    answer = client.head("/static/img/a.png", headers={"Range": "bytes=0-1"})
+    assert (answer.status, answer.headers["content-length"]) == (200, str(len(CONTENT)))
+
+
 def test_a_copy_that_is_still_good_is_304(client: TestClient) -> None:
     first = client.get("/static/app.css").headers
     for condition in ({"If-None-Match": first["etag"]}, {"If-Modified-Since": first["last-modified"]}):
