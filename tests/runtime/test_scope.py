@@ -10,11 +10,12 @@ from arlen_runtime.scope import Statement
 
 
 def test_outside_a_request_nothing_is_carried() -> None:
-    assert scope.deadline.get() is None
-    assert scope.request_id.get() == ""
-    assert scope.transaction.get() is None
-    assert scope.statements.get() is None
-    scope.about_to_wait.get()()
+    outside = contextvars.Context()
+    assert outside.run(scope.deadline.get) is None
+    assert outside.run(scope.request_id.get) == ""
+    assert outside.run(scope.transaction.get) is None
+    assert outside.run(scope.statements.get) is None
+    outside.run(scope.about_to_wait.get)()
 
 
 def test_what_a_request_sets_follows_it_to_another_thread_and_stays_out_of_others() -> None:
@@ -31,5 +32,6 @@ def test_what_a_request_sets_follows_it_to_another_thread_and_stays_out_of_other
     thread.start()
     thread.join()
     assert seen == ["r-1", "SELECT 1"]
-    assert scope.request_id.get() == ""
-    assert scope.statements.get() is None
+    other = contextvars.Context()
+    assert other.run(scope.request_id.get) == ""
+    assert other.run(scope.statements.get) is None
