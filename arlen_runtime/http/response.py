@@ -11,6 +11,8 @@ from typing import BinaryIO, NamedTuple
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, LF, NUL nor other control
+_MOST_GOOD_TYPES = 256
+_good_types: set[str] = set()  # those that were checked: nearly every answer has one of a few
 
 
 class FileBody(NamedTuple):
@@ -51,7 +53,11 @@ class Response:
         self.log: dict[str, object] | None = None
         self._fields: list[tuple[str, str]] = []
         if content_type is not None:
-            self.add("Content-Type", content_type)
+            if content_type not in _good_types:
+                check_field("Content-Type", content_type)
+                if len(_good_types) < _MOST_GOOD_TYPES:
+                    _good_types.add(content_type)
+            self._fields.append(("Content-Type", content_type))
         for name, value in headers:
             self.add(name, value)
 
