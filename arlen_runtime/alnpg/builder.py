@@ -1,6 +1,7 @@
 """The seam for SQL builders. One rule: whatever can say its SQL is taken where a str is; none of them is imported.
 
 `as_string()` is psycopg.sql's way. `compile()` is SQLAlchemy Core's: its text has `:name`s and its `params` are the mapping.
+What is compiled already is taken too, so that an application can choose how.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Compilable(Protocol):
         """Return the statement's SQL and parameters."""
 
 
-SQL = str | Composed | Compilable
+SQL = str | Composed | Compilable | Compiled
 
 
 def spell_out(sql: SQL, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
@@ -41,8 +42,8 @@ def spell_out(sql: SQL, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
         return str(sql), params
     if hasattr(sql, "as_string"):
         return sql.as_string(), params
-    if hasattr(sql, "compile"):
-        compiled = sql.compile()
+    compiled = sql.compile() if hasattr(sql, "compile") else sql
+    if hasattr(compiled, "params"):
         bound = dict(compiled.params or {})
         return str(compiled), (*params, bound) if bound else params
     raise Misuse(f"SQL is a str or something with as_string() or compile(), not {type(sql).__name__}")

@@ -156,6 +156,8 @@ class Session:
         """Send the statement and return its result; `first_wait` is what is left until `limit`, in milliseconds."""
         self.send(statement, statement.pack(params))
         result = self.wire.answer(limit, first_wait)
+        if not statement.name and result.status == _TUPLES_OK and not statement.follow(result, self._registry):
+            raise StatementOutdated("the columns changed while the statement ran", sql=statement.sql)
         return result if result.status == _TUPLES_OK else self.checked(result, statement.text)
 
     def send(self, statement: Statement, values: Sequence[bytes | None]) -> None:

@@ -35,6 +35,7 @@ class Statement:
     __slots__ = (
         "_loaders",
         "_makers",
+        "_oids",
         "_packers",
         "columns",
         "described_at",
@@ -67,12 +68,23 @@ class Statement:
 
     def describe_columns(self, answer: PGresult, registry: Registry) -> None:
         """Decide the format and loaders of the columns."""
-        oids = [answer.ftype(index) for index in range(answer.nfields)]
+        self._oids = oids = [answer.ftype(index) for index in range(answer.nfields)]
         self.columns = tuple((answer.fname(index) or b"").decode() for index in range(answer.nfields))
         self._makers.clear()
         self.result_format = Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT
         self._loaders = Transformer(registry)
         self._loaders.set_loader_types(oids, self.result_format)
+
+    def follow(self, result: PGresult, registry: Registry) -> bool:
+        """Adopt the columns of a result that were not described before (unnamed statements are planned anew each time).
+
+        Return False where they cannot be read in the format that was asked for.
+        """
+        if self._oids == [result.ftype(index) for index in range(result.nfields)]:
+            return True
+        asked = self.result_format
+        self.describe_columns(result, registry)
+        return asked == self.result_format
 
     def pack(self, params: Sequence[Any]) -> list[bytes | None]:
         """Return the wire form of the parameters. Raises Misuse, ParameterMismatch or OutOfRange, which name `$n`."""

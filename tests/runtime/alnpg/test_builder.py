@@ -36,6 +36,7 @@ def test_psycopg_sql_is_taken_where_a_str_is(pg: ALNPg) -> None:
 
 def test_a_compiled_statement_brings_its_own_parameters(pg: ALNPg) -> None:
     assert pg.query(Select(), into=tuple) == [(2,), (3,), (4,)]
+    assert pg.query(Select().compile(), into=tuple) == [(2,), (3,), (4,)]
 
 
 def test_anything_else_is_refused(pg: ALNPg) -> None:

@@ -248,6 +248,17 @@ def test_unnamed_statements_prepare_nothing_at_the_server(database_url: str) -> 
     pg.close()
 
 
+def test_unnamed_statements_follow_columns_that_change(database_url: str, migrate: Migrate) -> None:
+    pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
+    migrate("drop table if exists shape; create table shape (a int); insert into shape values (1)")
+    assert pg.query("select * from shape") == [{"a": 1}]
+    migrate("alter table shape add column b text default 'x'")
+    assert pg.query("select * from shape") == [{"a": 1, "b": "x"}]
+    migrate("alter table shape alter column a type text")
+    assert pg.query("select * from shape") == [{"a": "1", "b": "x"}]
+    pg.close()
+
+
 def test_many_threads_get_each_their_own_answers(pg: ALNPg) -> None:
     wrong: list[object] = []
 

@@ -1,0 +1,94 @@
+"""Behind PgBouncer in transaction mode, Debian's 1.18: no named statements, no startup options, no answers of others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.failures import DatabaseUnavailable, UniqueViolated
+
+pytestmark = pytest.mark.bouncer
+
+
+@pytest.fixture(scope="module")
+def bouncer_url(database_url: str) -> Iterator[str]:
+    """Start PgBouncer with one server connection, which its clients must share."""
+    given = conninfo_to_dict(database_url)
+    folder = Path(tempfile.mkdtemp(prefix="bouncer-"))
+    owner = Path(str(given["host"])).stat().st_uid
+    os.chown(folder, owner, -1)
+    port = given.get("port") or 5432
+    target = f"host={given['host']} port={port} dbname={given['dbname']} user={given['user']}"
+    (folder / "users").write_text(f'"{given["user"]}" ""\n')
+    (folder / "ini").write_text(
+        f"[databases]\napp = {target}\n[pgbouncer]\npool_mode = transaction\ndefault_pool_size = 1\n"
+        f"auth_type = any\nunix_socket_dir = {folder}\nlisten_port = 6432\nlisten_addr =\n"
+    )
+    program = shutil.which("pgbouncer")
+    assert program, "apt-get install pgbouncer"
+    as_owner = [] if os.getuid() else ["setpriv", f"--reuid={owner}", "--clear-groups"]
+    process = subprocess.Popen(
+        [*as_owner, program, folder / "ini"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = make_conninfo("", host=str(folder), port=6432, dbname="app", user=str(given["user"]))
+    limit = monotonic() + 10
+    while True:
+        try:
+            psycopg.connect(url, autocommit=True).close()
+            break
+        except psycopg.OperationalError:
+            assert monotonic() < limit, "pgbouncer did not start"
+    yield url
+    process.terminate()
+    process.wait(10)
+    shutil.rmtree(folder)
+
+
+def test_two_clients_that_share_a_server_get_each_their_own_answers(bouncer_url: str) -> None:
+    wrong: list[object] = []
+
+    def work(column: str) -> None:
+        pg = ALNPg(bouncer_url, pool_size=2, statement_cache="unnamed", acquire_seconds=20)
+        for number in range(100):
+            row = pg.query_one(f"select $1::int as {column}", number)
+            if row != {column: number}:
+                wrong.append(row)
+        pg.close()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("salary", "name", "age")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_transactions_pipelines_and_copy_work(bouncer_url: str) -> None:
+    pg = ALNPg(bouncer_url, statement_cache="unnamed")
+    pg.execute("create table if not exists bounced (id int primary key, name text)")
+    with pg.transaction():
+        assert pg.execute_many("insert into bounced values ($1, $2)", [(i, "x") for i in range(700)]) == 700
+    assert pg.copy_rows("bounced", ["id", "name"], [(i, "y") for i in range(1000, 1100)]) == 100
+    assert len(list(pg.stream("select * from bounced"))) == 800
+    with pytest.raises(UniqueViolated), pg.transaction():
+        pg.execute("insert into bounced values (1)")
+    assert pg.query_many("select name from bounced where id = $1", [(1,), (1000,)], into=tuple) == [[("x",)], [("y",)]]
+    pg.close()
+
+
+def test_named_statements_ask_for_startup_options_that_this_bouncer_refuses(bouncer_url: str) -> None:
+    pg = ALNPg(bouncer_url)
+    with pytest.raises(DatabaseUnavailable, match="startup parameter"):
+        pg.ping()
+    pg.close()
