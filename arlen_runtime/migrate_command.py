@@ -5,6 +5,7 @@
     arlen migrate status            every version and how it stands
     arlen migrate down|redo         undo the last one; undo it and run it again
     arlen migrate verify            compare the files with what was applied
+    arlen migrate dump              write the schema to db/schema.sql
 
 Which database: --dsn, ARLEN_DATABASE_DIRECT_URL, ARLEN_DATABASE_URL, [database] direct_url, [database] url. With none of
 them an embedded server is used, in development and test only. Status: 0 done, 1 failed, 2 wrong use.
@@ -18,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_runtime.alnpg import embedded, migrations, migrations_effects
+from arlen_runtime.alnpg import embedded, migrations, migrations_effects, schema_dump
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
 from arlen_runtime.config.flags import Parser
@@ -31,6 +32,9 @@ NO_DATABASE = (
     "(an embedded server is started in development and test only)"
 )
 
+
+SCHEMA = Path("db") / "schema.sql"
+"""Where `dump` writes, below the application."""
 
 EMBEDDED = frozenset({"development", "test"})
 """The environments in which a server is started where none is named."""
@@ -173,12 +177,21 @@ def _verify(job: Job) -> int:
     return 0
 
 
+def _dump(job: Job) -> int:
+    text = schema_dump.dump(job.url)
+    (job.root / SCHEMA).parent.mkdir(exist_ok=True)
+    (job.root / SCHEMA).write_text(text)
+    job.out(f"Dumped schema: {SCHEMA}")
+    return 0
+
+
 ACTIONS: dict[str, Callable[[Job], int]] = {
     "up": _up,
     "status": _status,
     "down": _down,
     "redo": _redo,
     "verify": _verify,
+    "dump": _dump,
 }
 
 

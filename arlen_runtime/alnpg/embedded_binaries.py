@@ -78,6 +78,21 @@ def find(environ: Mapping[str, str], major: str = "") -> Path:
     return fitting[0]
 
 
+def find_client(environ: Mapping[str, str], name: str) -> Path:
+    """Return the first client program of that name (pg_dump, psql); a server need not be beside it.
+
+    Raises EmbeddedServerError when there is none.
+    """
+    chosen = environ.get("ARLEN_PG_BIN", "")
+    on_path = shutil.which(name)
+    places = [Path(chosen) / name] if chosen else [*(folder / name for folder in _installed())]
+    places += [Path(on_path)] if on_path and not chosen else []
+    for place in places:
+        if place.exists():
+            return place
+    raise EmbeddedServerError(f"no {name} found: install PostgreSQL's client programs or arlen[embedded]")
+
+
 def version(folder: Path) -> str:
     """Return the version of the programs in `folder`, such as "18.6"; "unknown" where they do not run."""
     try:

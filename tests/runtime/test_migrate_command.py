@@ -139,6 +139,12 @@ def test_verify_fails_for_an_edited_file_until_it_is_accepted(app: Path, url: st
     assert migrate(app, "verify", "--dsn", url)[0] == 0
 
 
+def test_the_schema_is_dumped_to_a_file(app: Path, url: str) -> None:
+    migrate(app, "--dsn", url)
+    assert migrate(app, "dump", "--dsn", url) == (0, "Dumped schema: db/schema.sql\n", "")
+    assert "CREATE TABLE public.b" in (app / "db" / "schema.sql").read_text()
+
+
 def test_undoing_in_production_must_be_meant(app: Path, url: str) -> None:
     (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
     migrate(app, "--dsn", url)

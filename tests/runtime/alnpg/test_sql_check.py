@@ -77,8 +77,10 @@ LINE = CLASSES.count("\n") + 1
     [
         (
             "pg.query('select id, emial from users')",
-            f'app.py:{LINE}: column "emial" does not exist [42703] (Perhaps you meant to reference the column "users.email".)\n'
-            "select id, emial from users\n           ^",
+            (
+                f'app.py:{LINE}: column "emial" does not exist [42703] '
+                '(Perhaps you meant to reference the column "users.email".)\nselect id, emial from users\n           ^'
+            ),
         ),
         (
             "pg.query('''\n  select id\n  from users where id = 'abc'::text\n''')",

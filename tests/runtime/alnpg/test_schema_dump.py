@@ -1,0 +1,53 @@
+"""The schema as a file: steady, loadable, and without a word about the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arlen_runtime.alnpg import migrations
+from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
+from arlen_runtime.alnpg.migrations_files import MigrationError
+from arlen_runtime.alnpg.schema_dump import dump
+from arlen_runtime.testing.database import Databases
+
+
+@pytest.fixture
+def url(database_server: Databases, tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "20260101000000_a.sql").write_text(
+        "create table a (n int primary key); -- remark\ncomment on table a is '--';"
+    )
+    with database_server.database() as made:
+        migrations.migrate(made, tmp_path)
+        yield made
+
+
+def test_the_same_schema_is_the_same_text(url: str) -> None:
+    text = dump(url)
+    assert dump(url) == text
+    assert "CREATE TABLE public.a" in text
+    assert "Dumped" not in text
+    assert "restrict" not in text
+    assert text.endswith("INSERT INTO public.arlen_schema_migrations (version) VALUES\n    ('20260101000000_a');\n")
+
+
+def test_a_dump_can_be_loaded_and_then_nothing_is_pending(url: str, database_server: Databases, tmp_path: Path) -> None:
+    with database_server.database() as other:
+        with psycopg.connect(other, autocommit=True) as connection:
+            connection.execute(dump(url).encode())
+        assert dump(other) == dump(url)
+        assert migrations.pending(other, tmp_path) == []
+
+
+def test_a_database_that_does_not_answer_is_an_error_of_one_line() -> None:
+    with pytest.raises(MigrationError, match=r"pg_dump: error: .*127\.0\.0\.1") as told:
+        dump("postgresql://me:hidden@127.0.0.1:1/x")
+    assert "hidden" not in str(told.value)
+
+
+def test_a_machine_without_pg_dump_is_told_so(url: str, tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedServerError, match="no pg_dump found"):
+        dump(url, {"ARLEN_PG_BIN": str(tmp_path)})
