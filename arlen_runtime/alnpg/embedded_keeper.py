@@ -143,7 +143,7 @@ class Keeper:
         shutil.rmtree(fresh, ignore_errors=True)
         command = [
             *self.orders.initdb, f"{self.orders.programs}/initdb", "-D", str(fresh), "-U", "arlen", "-A", "trust",
-            "-E", "UTF8", "--no-sync", "--no-instructions",
+            "-E", "UTF8", "--no-instructions", *(["--no-sync"] if self.orders.settings.get("fsync") == "off" else []),
         ]  # fmt: skip
         done = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
         if done.returncode != 0:

@@ -303,6 +303,13 @@ def test_one_server_has_a_database_for_each_environment(tmp_path: Path) -> None:
     assert value(urls[0], "select version()")
 
 
+@pytest.mark.parametrize("durable", [True, False])
+def test_only_a_throwaway_server_spares_the_disk(tmp_path: Path, durable: bool) -> None:  # noqa: FBT001 - a row of the table
+    url = embedded.ensure(tmp_path / "pg", durable=durable)
+    settings = [value(url, f"show {name}") for name in ("fsync", "full_page_writes")]
+    assert settings == ["on" if durable else "off"] * 2
+
+
 def test_a_folder_removed_under_a_running_server_gives_a_new_one(tmp_path: Path) -> None:
     data = tmp_path / "pg"
     embedded.ensure(data, durable=False)
