@@ -62,7 +62,8 @@ class Listener:
         with self._lock:
             self._subscriptions.append(subscription)
             self._fresh.append(subscription)
-            if self._thread is None:
+            # After a fork the thread is the parent's only, though this object still names it.
+            if self._thread is None or not self._thread.is_alive():
                 self._wake_reader, self._wake_writer = os.pipe()
                 os.set_blocking(self._wake_reader, False)
                 self._thread = threading.Thread(target=self._run, name="alnpg-listen", daemon=True)

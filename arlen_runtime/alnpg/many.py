@@ -6,7 +6,7 @@ one implicit transaction of PostgreSQL's; more is wrapped in BEGIN and COMMIT, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from time import monotonic
 from typing import Any
@@ -56,26 +56,27 @@ def _perform(
         statement = session.ready(sql, limit)
         source = iter(rows)
         batch = _pack(statement, source, 0)
-        session.pgconn.enter_pipeline_mode()
+        pipeline = _Pipeline(session, limit)
         try:
             if wrapped:
-                _command(session, b"begin", limit)
+                pipeline.command(b"begin")
             while batch:
-                results = _round_trip(session, statement, batch, len(answers), session.until(monotonic()))
+                last = not wrapped and len(answers) + len(batch) == len(rows)
+                results = pipeline.round_trip(statement, batch, len(answers), last=last)
                 answers += [read(statement, result, into) for result in results]
                 batch = _pack(statement, source, len(answers))
             if wrapped:
-                _command(session, b"commit", limit)
+                pipeline.command(b"commit")
+            pipeline.end()
         except BaseException as error:
-            _abort(session, limit, wrapped=wrapped)
-            if isinstance(error, ALNPgError):
+            pipeline.abort(wrapped=wrapped)
+            if isinstance(error, ALNPgError) and not session.broken:
                 session.outdated(error, sql, limit)
             raise
-        _end(session, limit)
     return answers
 
 
-def _pack(statement: Statement, source: Any, done: int) -> list[list[bytes | None]]:  # noqa: ANN401 - an iterator of any rows
+def _pack(statement: Statement, source: Iterator[Any], done: int) -> list[list[bytes | None]]:
     """Return the next batch in wire form."""
     packed: list[list[bytes | None]] = []
     for row in islice(source, _BATCH):
@@ -87,62 +88,78 @@ def _pack(statement: Statement, source: Any, done: int) -> list[list[bytes | Non
     return packed
 
 
-def _round_trip(
-    session: Session, statement: Statement, batch: list[list[bytes | None]], done: int, limit: float
-) -> list[PGresult]:
-    """Send a batch and return its results. Raises the first failure."""
-    wire, pgconn = session.wire, session.pgconn
-    for values in batch:
-        session.send(statement, values)
-    pgconn.send_flush_request()
-    wire.flush(limit)
-    results = []
-    for number in range(len(batch)):
-        result = wire.pipelined(limit)
+class _Pipeline:
+    """A session in libpq's pipeline mode. Each step has a statement's time."""
+
+    def __init__(self, session: Session, limit: float) -> None:
+        self._session = session
+        self._wire = session.wire
+        self._pgconn = session.pgconn
+        self._limit = limit
+        self._synced = self._left = False
+        self._pgconn.enter_pipeline_mode()
+
+    def command(self, sql: bytes) -> None:
+        """Run BEGIN or COMMIT."""
+        self._pgconn.send_query_params(sql, None)
+        self._pgconn.send_flush_request()
+        self._wire.flush(self._limit)
+        self._session.checked(self._wire.pipelined(self._limit), sql.decode())
+
+    def round_trip(
+        self, statement: Statement, batch: Sequence[Sequence[bytes | None]], done: int, *, last: bool
+    ) -> list[PGresult]:
+        """Send a batch and return its results; with the last one goes the Sync. Raises the first failure."""
+        session, wire = self._session, self._wire
+        self._limit = limit = session.until(monotonic())
+        for values in batch:
+            session.send(statement, values)
+        if last:
+            self._sync()
+        else:
+            self._pgconn.send_flush_request()
+        wire.flush(limit)
+        results = []
+        for number in range(len(batch)):
+            try:
+                results.append(session.checked(wire.pipelined(limit), statement.text))
+            except ALNPgError as error:
+                error.hint = f"row {done + number + 1}; {error.hint}".rstrip("; ")
+                raise
+        return results
+
+    def _sync(self) -> None:
+        self._pgconn.pipeline_sync()
+        self._synced = True
+
+    def end(self) -> None:
+        """Come in step again: PostgreSQL commits what was implicit, which a deferred constraint may refuse; leave."""
+        failed = self._leave()
+        if failed is not None:
+            self._session.checked(failed, "")
+
+    def _leave(self) -> PGresult | None:
+        """Read up to the Sync's answer and leave the pipeline; return the failure met on the way, if any."""
+        if not self._synced:
+            self._sync()
+        self._wire.flush(self._limit)
+        failed: PGresult | None = None
+        while (result := self._wire.receive(self._limit)) is None or result.status != ExecStatus.PIPELINE_SYNC:
+            if self._pgconn.status != ConnStatus.OK:
+                raise ConnectionLost("the server closed the connection")
+            if result is not None and result.status == ExecStatus.FATAL_ERROR:
+                failed = result
+        self._pgconn.exit_pipeline_mode()
+        self._left = True
+        return failed
+
+    def abort(self, *, wrapped: bool) -> None:
+        """Leave after a failure, with nothing committed; a session that cannot is broken."""
         try:
-            results.append(session.checked(result, statement.text))
-        except ALNPgError as error:
-            error.hint = f"row {done + number + 1}; {error.hint}".rstrip("; ")
-            raise
-    return results
-
-
-def _command(session: Session, sql: bytes, limit: float) -> None:
-    session.pgconn.send_query_params(sql, None)
-    session.pgconn.send_flush_request()
-    session.wire.flush(limit)
-    session.checked(session.wire.pipelined(limit), sql.decode())
-
-
-def _end(session: Session, limit: float) -> None:
-    """Sync: PostgreSQL commits what was implicit and answers; then leave the pipeline."""
-    failed = _sync(session, limit)
-    session.pgconn.exit_pipeline_mode()
-    if failed is not None:
-        session.checked(failed, "")
-
-
-def _sync(session: Session, limit: float) -> PGresult | None:
-    """Read until the pipeline is in step again; return the failure met on the way, if any (a deferred constraint)."""
-    wire, pgconn = session.wire, session.pgconn
-    pgconn.pipeline_sync()
-    wire.flush(limit)
-    failed: PGresult | None = None
-    while (result := wire.receive(limit)) is None or result.status != ExecStatus.PIPELINE_SYNC:
-        if pgconn.status != ConnStatus.OK:
-            raise ConnectionLost("the server closed the connection")
-        if result is not None and result.status == ExecStatus.FATAL_ERROR:
-            failed = result
-    return failed
-
-
-def _abort(session: Session, limit: float, *, wrapped: bool) -> None:
-    """Leave the pipeline after a failure, with nothing committed; a session that cannot is broken."""
-    try:
-        _sync(session, limit)
-        session.pgconn.exit_pipeline_mode()
-        if wrapped:
-            session.wire.send(b"rollback")
-            session.wire.answer(limit)
-    except (ALNPgError, psycopg.Error):
-        session.broken = True
+            if not self._left:
+                self._leave()
+            if wrapped:
+                self._wire.send(b"rollback")
+                self._wire.answer(self._limit)
+        except (ALNPgError, psycopg.Error):
+            self._session.broken = True

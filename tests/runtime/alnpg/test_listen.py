@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from queue import Queue
 
@@ -81,6 +83,28 @@ def test_a_closed_subscription_hears_no_more_while_others_do(pg: ALNPg) -> None:
     pg.notify("both", "x")
     assert second.get(timeout=WAIT) == "x"
     assert first.empty()
+
+
+def test_a_child_that_was_forked_hears_for_itself(pg: ALNPg) -> None:
+    ready = threading.Event()
+    pg.listen("forked", lambda _payload: None, on_gap=ready.set)
+    assert ready.wait(WAIT)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            own = threading.Event()
+            pg.listen("forked", lambda payload: os.write(writer, payload.encode()), on_gap=own.set)
+            own.wait(WAIT)
+            pg.notify("forked", "heard")
+            threading.Event().wait(WAIT)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    assert os.read(reader, 5) == b"heard"
+    os.close(reader)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def test_too_long_a_payload_is_refused(pg: ALNPg) -> None:

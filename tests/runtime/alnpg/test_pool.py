@@ -33,6 +33,15 @@ def test_building_it_connects_to_nothing() -> None:
     pg.close()
 
 
+def test_an_unknown_database_is_told_without_the_password(database_url: str) -> None:
+    pg = ALNPg(make_conninfo(database_url, dbname="nowhere", password="secret"))
+    with pytest.raises(DatabaseUnavailable, match='database "nowhere" does not exist') as caught:
+        pg.ping()
+    assert "secret" not in str(caught.value)
+    assert caught.value.status == 503
+    pg.close()
+
+
 def test_never_more_connections_than_the_pool_has_places(url: str) -> None:
     pg = ALNPg(url, pool_size=3, acquire_seconds=20)
     most: list[int] = []
