@@ -1,7 +1,7 @@
 """The schema as one SQL file, to read, to compare and to load. One rule: the same schema is the same text, on every machine.
 
-pg_dump writes the versions of the programs into its output, and since 17.6 a random key; both are taken out, so that a
-dump under version control changes when the schema does and at no other time.
+pg_dump writes the versions of the programs into its output, since 17.6 a random key, and settings that an older server
+does not know; all are taken out, so that a dump under version control changes when the schema does and at no other time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from arlen_runtime.alnpg.migrations_apply import PROGRESS, TABLE
 from arlen_runtime.alnpg.migrations_files import MigrationError
 
 _CHANGING = re.compile(
-    r"^(-- Dumped (from|by) .*|\\(un)?restrict .*|-- PostgreSQL database dump( complete)?|--)\n", re.MULTILINE
+    r"^(-- Dumped (from|by) .*|\\(un)?restrict .*|-- PostgreSQL database dump( complete)?|--|SET \w+_timeout = 0;)\n",
+    re.MULTILINE,
 )
 
 _EMPTY_LINES = re.compile(r"\n{3,}")

@@ -102,10 +102,12 @@ class Schema:
         required, kind = self._columns.get((table, number), (False, ""))
         if kind not in {"r", "p", "f"}:
             return None
-        return not required or nulls is None or table in nulls
+        if not required:
+            return True
+        return None if nulls is None else table in nulls
 
     def _nulls(self, sql: str) -> set[int] | None:
-        """Return the tables whose columns the statement can make NULL; None: any.
+        """Return the tables whose columns the statement can make NULL; None where no plan can be had.
 
         A table that the plan leaves out was proved away, often because its columns are always NULL.
         """
@@ -118,9 +120,10 @@ class Schema:
         except psycopg.Error:
             return None
         plan = row[0][0]["Plan"] if row else {}
+        tables = set(self._relations.values())
         if _has_grouping_sets(plan):
-            return None
-        left_out = set(self._relations.values()) - self._tables(plan)
+            return tables
+        left_out = tables - self._tables(plan)
         return self._below_outer_joins(plan) | left_out
 
     def _below_outer_joins(self, plan: dict[str, Any]) -> set[int]:
