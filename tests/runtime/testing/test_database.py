@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -27,6 +29,15 @@ def fill(url: str) -> None:
         connection.execute("create table filled as select 1 as n")
 
 
+@pytest.fixture
+def fingerprint(database_server: Databases) -> Iterator[str]:
+    """Give the fingerprint of migrations that nobody else has, and drop their template afterwards."""
+    made = secrets.token_hex(8)
+    yield made
+    with psycopg.connect(database_server.url, autocommit=True) as connection:
+        connection.execute(f"drop database if exists arlen_template_{made}".encode())
+
+
 def test_a_database_is_dropped_with_whoever_is_still_in_it(database_server: Databases) -> None:
     with database_server.database() as url:
         left_open = psycopg.connect(url)
@@ -35,7 +46,7 @@ def test_a_database_is_dropped_with_whoever_is_still_in_it(database_server: Data
     left_open.close()
 
 
-def test_a_template_is_filled_once_and_copied(database_server: Databases) -> None:
+def test_a_template_is_filled_once_and_copied(database_server: Databases, fingerprint: str) -> None:
     filled: list[str] = []
 
     def note(url: str) -> None:
@@ -43,28 +54,28 @@ def test_a_template_is_filled_once_and_copied(database_server: Databases) -> Non
         filled.append(url)
 
     for _ in range(2):
-        template = database_server.template("0123456789abcdef", note)
+        template = database_server.template(fingerprint, note)
         with database_server.database(template) as url, psycopg.connect(url) as connection:
             assert connection.execute("select n from filled").fetchall() == [(1,)]
     assert len(filled) == 1
 
 
-def test_a_template_that_failed_is_built_again(database_server: Databases) -> None:
+def test_a_template_that_failed_is_built_again(database_server: Databases, fingerprint: str) -> None:
     def fail(url: str) -> None:
         fill(url)
         raise KeyError
 
     with pytest.raises(KeyError):
-        database_server.template("fedcba9876543210", fail)
-    with database_server.database(database_server.template("fedcba9876543210", fill)) as url:
+        database_server.template(fingerprint, fail)
+    with database_server.database(database_server.template(fingerprint, fill)) as url:
         assert name_of(url) in names(database_server)
 
 
-def test_many_at_once_make_their_databases_from_one_template(database_server: Databases) -> None:
+def test_many_at_once_make_their_databases_from_one_template(database_server: Databases, fingerprint: str) -> None:
     seen: list[object] = []
 
     def use() -> None:
-        template = database_server.template("aaaaaaaaaaaaaaaa", fill)
+        template = database_server.template(fingerprint, fill)
         with database_server.database(template) as url, psycopg.connect(url) as connection:
             seen.append(connection.execute("select n from filled").fetchone())
 
