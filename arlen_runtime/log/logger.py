@@ -65,6 +65,7 @@ class Log:
         self._sink = Sink((root or Path()) / settings.file if settings.file else None)
         self._told_lost = 0
         _stay_safe_across_fork(self)
+        _open.add(self)
 
     def debug(self, event: str, **fields: object) -> None:
         """Write what helps to find a fault."""
@@ -159,6 +160,15 @@ class Log:
     def after_fork(self) -> None:
         """Give the lock back, in parent and child."""
         self._lock.release()
+
+
+_open: weakref.WeakSet[Log] = weakref.WeakSet()
+
+
+def reopen_all() -> None:
+    """Have every log of this process open its file by its name again; ConfigError when one cannot."""
+    for log in list(_open):
+        log.reopen()
 
 
 def _stay_safe_across_fork(log: Log) -> None:

@@ -16,7 +16,7 @@ from arlen_runtime.config.flags import Launch, read_flags
 from arlen_runtime.config.load import load
 from arlen_runtime.config.masks import printable
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError
+from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import watcher
 from arlen_runtime.propane.listener import bind
@@ -44,6 +44,8 @@ def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> in
     if launch.print_config:
         sys.stdout.write(json.dumps(printable(config), indent=2, default=str) + "\n")
         return 0
+    if not config.app.target and not (launch.root / "app.py").is_file():
+        raise BootError(f"{launch.root} is no application: there is no [app] target in config/app.toml and no app.py")
     log = Log(config.log, config.environment, config.root)
     accessories = config.propane_accessories
     with PidFile(config.root / accessories.pid_file if accessories.pid_file else None):

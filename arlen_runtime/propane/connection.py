@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import Context
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ from arlen_runtime.http.chunked import LAST_CHUNK, chunk
 from arlen_runtime.http.door import Ticket
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.response import Body, FileBody, Response
 from arlen_runtime.http.serializer import CONTINUE, Serialized
 from arlen_runtime.propane.body import IncomingBody
 from arlen_runtime.propane.deadlines import NEVER
@@ -91,24 +91,16 @@ class Connection:
         self.busy = False  # a handler, or a step of a stream, owns the connection
         self.pending = False  # an edge came meanwhile
         self.claim: list[str] = []  # who pops it answers: the handler's thread or the time-out
-        self.thread = 0
-        self.started = 0.0
-        self.served = 0
-        self.sent = 0
+        self.thread = self.served = self.sent = 0
+        self.started = self.receiving_since = self.writing_since = 0.0
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
         self.full = False  # the last step of a body found no room in the socket
         self.more = False
         self.hangup = False  # the poller has seen the client's end: read on until it comes
-        self.eof = False
-        self.broken = False
-        self.ending = False
-        self.lingering = False
-        self.closed = False
-        self.receiving_since = 0.0
-        self.writing_since = 0.0
-        self.deadline = NEVER
-        self.looked_at = NEVER
+        self.eof = self.broken = False  # nothing more comes; nothing more can be sent either
+        self.ending = self.lingering = self.closed = False
+        self.deadline = self.looked_at = NEVER
 
     # --- bytes to requests
 
@@ -242,7 +234,9 @@ class Connection:
         return self.head is None and not (self.busy or self.writing or self.ending or self.eof or self.broken)
 
     def complete(self) -> None:
-        """Forget the request that has been answered."""
+        """Forget the request that has been answered, and close a body of which nothing was to be sent."""
+        if self.response is not None and type(self.response.body) is not bytes:
+            close_rest(self.response.body)
         if self.body is not None:
             self.body.close()
             self.body = None
@@ -272,9 +266,9 @@ class Connection:
         self.socket.close()
 
 
-def close_rest(rest: FileBody | Iterator[bytes] | None) -> None:
-    """Close a file or a generator that has not come to its end."""
-    closing: BinaryIO | Iterator[bytes] | None = rest.file if isinstance(rest, FileBody) else rest
+def close_rest(rest: Body | None) -> None:
+    """Close a file or a generator, whether it has come to its end or not."""
+    closing: BinaryIO | Body | None = rest.file if isinstance(rest, FileBody) else rest
     close = getattr(closing, "close", None)
     if close is not None:
         close()

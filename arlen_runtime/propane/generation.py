@@ -20,7 +20,7 @@ from pathlib import Path
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.door import Door
-from arlen_runtime.log.logger import Log
+from arlen_runtime.log.logger import Log, reopen_all
 from arlen_runtime.propane import signals
 from arlen_runtime.propane.listener import adopt
 from arlen_runtime.propane.messages import Message, hear, say
@@ -126,7 +126,7 @@ class Generation:
     def _heed_signals(self) -> None:
         for each in self._signals.take():
             if each is signal.SIGUSR1:
-                self._log.reopen()
+                reopen_all()  # else a worker forked later would inherit the old file
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)

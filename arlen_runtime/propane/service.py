@@ -270,7 +270,7 @@ class Service:
             connection.claim.pop()
         except IndexError:
             self._ledger.stuck -= 1
-            close_rest(None if isinstance(response.body, bytes) else response.body)
+            close_rest(response.body)
             return
         self.sender.reply(connection, response)
         connection.busy = False

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.door import Door
+from arlen_runtime.log.logger import reopen_all
 from arlen_runtime.propane.messages import say
 from arlen_runtime.propane.metrics import render
 from arlen_runtime.propane.orders import Inheritance
@@ -180,7 +181,7 @@ class Worker:
         self._reactor.post(lambda: self._reactor.pass_on(self._inherited.handover[1]))
 
     def _reopen(self) -> None:
-        self._log.reopen()
+        reopen_all()  # the application may have logs of its own
 
     def _pause(self) -> None:
         """Leave whatever arrives from now on to the next generation."""

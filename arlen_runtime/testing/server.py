@@ -50,7 +50,11 @@ class RunningServer:
     def __enter__(self) -> Self:
         """Start it and wait until it listens; RuntimeError with its log when it does not come so far."""
         self.start()
-        self.wait_for("listening")
+        try:
+            self.wait_for("listening")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def start(self) -> None:

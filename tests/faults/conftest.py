@@ -1,0 +1,96 @@
+"""A site under load: servers, and the driver that counts every request."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+
+SITE = """
+import os
+from arlen_runtime import App, Config, Routes, text
+
+VERSION = "one"
+
+def routes(r: Routes) -> None:
+    r.get("/", lambda ctx: text(VERSION))
+    r.get("/pid", lambda ctx: text(str(os.getpid())))
+
+def create(config: Config) -> App:
+    return App(config, routes)
+"""
+
+DRIVER = Path(__file__).parent / "driver.py"
+
+
+class Load:
+    """The driver's process; `report` ends it and returns what it has counted."""
+
+    def __init__(self, port: int, *, path: str = "/", kept: int = 64, fresh: int = 8) -> None:
+        """Begin to drive."""
+        command = [sys.executable, str(DRIVER), str(port), "300", "--path", path]
+        command += ["--kept", str(kept), "--fresh", str(fresh)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def report(self) -> dict[str, Any]:
+        """Let the last answers come and return the counts."""
+        output, _errors = self.process.communicate(timeout=60)
+        counted: dict[str, Any] = json.loads(output)
+        return counted
+
+    def __enter__(self) -> Self:
+        """Return the load."""
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        """End it, whatever became of the test."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Write the application into a folder of its own."""
+    (tmp_path / "app.py").write_text(SITE)
+    return tmp_path
+
+
+@pytest.fixture
+def rewrite(site: Path) -> Rewrite:
+    """Write another version of the application."""
+
+    def write(version: str, more: str = "") -> None:
+        (site / "app.py").write_text(SITE.replace('"one"', f'"{version}"') + more)
+
+    return write
+
+
+@pytest.fixture
+def serve(site: Path) -> Iterator[Serve]:
+    """Start servers; all end with the test."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, workers: int = 2, **environ: str) -> RunningServer:
+            quiet = {"ARLEN_LOG_ACCESS": "false", **environ}
+            return stack.enter_context(RunningServer(site, "--workers", str(workers), *arguments, environ=quiet))
+
+        yield start
+
+
+@pytest.fixture
+def load() -> type[Load]:
+    """Return what drives and counts."""
+    return Load

@@ -1,0 +1,44 @@
+"""The driver counts what it sees: a server that fails is not reported as well."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+Drive = Callable[..., Any]
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def test_closed_connections_and_other_statuses_are_failures(load: Drive) -> None:
+    """Every third connection is closed without an answer, every third gets a 500."""
+    served = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve() -> None:
+            nonlocal served
+            for at in range(30):
+                accepted, _address = listener.accept()
+                with accepted:
+                    accepted.recv(65536)
+                    served += 1
+                    if at % 3 == 1:
+                        accepted.sendall(OK.replace(b"200 OK", b"500 No"))
+                    elif at % 3 == 2:
+                        accepted.sendall(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+        server = threading.Thread(target=serve)
+        server.start()
+        with load(listener.getsockname()[1], kept=0, fresh=1) as drive:
+            server.join(30)
+            listener.close()
+            counted = drive.report()
+
+    assert served == 30
+    assert counted["answered"] == 10
+    assert counted["failed"] >= 20
+    assert any("500" in each for each in counted["failures"])
+    assert any("read" in each for each in counted["failures"])

@@ -1,0 +1,52 @@
+"""Reloads under load: good code, broken code, and not one request lost."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from arlen_runtime.testing.server import RunningServer
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+Drive = Callable[..., Any]
+
+
+def _reload(server: RunningServer, generation: int) -> None:
+    """Reload and wait until it is complete."""
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ended", generation=generation - 1)
+
+
+def test_reloads_lose_no_request_and_close_no_connection(serve: Serve, load: Drive) -> None:
+    server = serve()
+    with load(server.port) as drive:
+        for generation in range(2, 8):
+            _reload(server, generation)
+        counted = drive.report()
+
+    assert counted["failed"] == 0, counted
+    assert counted["connects"]["kept"] == 64
+    assert counted["answered"] > 1000
+
+
+def test_new_code_answers_after_a_reload_and_old_code_after_a_failed_one(
+    serve: Serve, rewrite: Rewrite, load: Drive
+) -> None:
+    server = serve()
+    with load(server.port) as drive:
+        rewrite("two")
+        _reload(server, 2)
+        rewrite("three", "\nraise RuntimeError('half a deploy')\n")
+        server.send(signal.SIGHUP)
+        failed = server.wait_for("reload_failed")
+        counted = drive.report()
+
+    assert counted["failed"] == 0, counted
+    assert set(counted["seen"]) == {"one", "two"}
+    assert "half a deploy" in failed["reason"]
+    with load(server.port, kept=4, fresh=1) as again:
+        server.send(signal.SIGTTIN)
+        server.wait_for("worker_started", worker=2)
+        assert set(again.report()["seen"]) == {"two"}

@@ -1,0 +1,67 @@
+"""`arlen serve`: a broken edit is shown on the page with file and line, and mended without a restart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Answer, Wire
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Make a lite application with the tool."""
+    subprocess.run([sys.executable, "-m", "arlen_cli", "new", "notes", "--lite"], cwd=tmp_path, check=True, timeout=60)
+    return tmp_path / "notes"
+
+
+def _page(server: RunningServer) -> Answer:
+    with Wire(server.port) as wire:
+        return wire.get("/", "Accept: text/html")
+
+
+def test_a_syntax_error_is_on_the_page_and_gone_when_it_is_mended(project: Path) -> None:
+    source = (project / "app.py").read_text()
+    with RunningServer(project, environment="development", command=("-m", "arlen_cli", "serve")) as server:
+        assert _page(server).status == 200
+
+        (project / "app.py").write_text(source + "\ndef broken(:\n")
+        server.wait_for("generation_ready", generation=2)
+        broken = _page(server)
+        assert broken.status == 500
+        assert b"SyntaxError" in broken.body
+        line = len(source.splitlines()) + 2
+        assert f"app.py:{line}".encode() in broken.body or f"line {line}".encode() in broken.body
+        assert b"def broken(:" in broken.body
+
+        (project / "app.py").write_text(source)
+        server.wait_for("generation_ready", generation=3)
+        assert _page(server).status == 200
+        assert server.process.poll() is None
+
+
+def test_a_kept_connection_lives_through_a_change(project: Path) -> None:
+    source = (project / "app.py").read_text()
+    with (
+        RunningServer(project, environment="development", command=("-m", "arlen_cli", "serve")) as server,
+        Wire(server.port) as wire,
+    ):
+        assert wire.get("/").status == 200
+        (project / "app.py").write_text(source + "\nCHANGED = True\n")
+        server.wait_for("generation_ended", generation=1)
+        assert wire.get("/").status == 200
+
+
+def test_an_application_that_is_broken_from_the_start_is_served_as_its_page(project: Path) -> None:
+    source = (project / "app.py").read_text()
+    (project / "app.py").write_text("import no_such_module\n" + source)
+    with RunningServer(project, environment="development", command=("-m", "arlen_cli", "serve")) as server:
+        assert b"no_such_module" in _page(server).body
+
+        (project / "app.py").write_text(source)
+        server.wait_for("generation_ready", generation=2)
+        assert _page(server).status == 200

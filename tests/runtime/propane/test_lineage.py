@@ -1,0 +1,75 @@
+"""The supervisor's record of a generation: who is there, who is ready, who is silent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from arlen_runtime.propane.lineage import Lineage, tell
+from arlen_runtime.propane.messages import hear, open_pair
+from arlen_runtime.propane.orders import Invocation, Orders
+from arlen_runtime.propane.scoreboard import Cell, Scoreboard
+
+Told = tuple[Lineage, socket.socket]
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """Make a record of a generation of two workers, and the end at which its process would hear."""
+    here, there = open_pair()
+    with here, there:
+        yield Lineage(Orders(Invocation("/", None, {}), 4, 0, 0, (0, 0), ()), here, 0, 0.0, 2, booted=True), there
+
+
+def test_asking_for_a_worker_tells_the_generation_and_is_written_down(told: Told) -> None:
+    lineage, there = told
+    lineage.ask(1, 7, "start")
+
+    assert hear(there) == {"kind": "fork", "number": 1, "row": 7}
+    assert lineage.workers[1].reason == "start"
+
+
+def test_it_is_ready_when_all_that_are_wanted_are(told: Told) -> None:
+    lineage, _there = told
+    lineage.ask(0, 0, "start")
+    lineage.ask(1, 1, "start")
+    lineage.workers[0].ready_at = 1.0
+    assert not lineage.all_ready
+
+    lineage.workers[1].ready_at = 1.0
+    assert lineage.all_ready
+
+
+def test_a_ready_worker_that_has_not_ticked_is_silent(told: Told) -> None:
+    lineage, _there = told
+    board = Scoreboard()
+    for number in (0, 1):
+        lineage.ask(number, number, "start")
+        lineage.workers[number].ready_at = 1.0
+        board.rows[number][Cell.TICK] = time.monotonic_ns()
+    board.rows[1][Cell.TICK] -= 10_000_000_000
+
+    assert lineage.silent(board.rows, Cell.TICK, 5.0) == [lineage.workers[1]]
+
+
+def test_telling_reaches_a_process_and_forgives_one_that_is_gone(told: Told) -> None:
+    lineage, _there = told
+    lineage.ask(0, 0, "start")
+    worker = lineage.workers[0]
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    worker.pid = child.pid
+    tell(worker, signal.SIGKILL)
+    child.communicate()
+
+    assert child.returncode == -signal.SIGKILL
+    assert worker.told == "SIGKILL"
+    tell(worker, signal.SIGTERM)
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
