@@ -65,6 +65,19 @@ class PropaneSection:
     handoff_ms: int = setting(5, "after how long a handler loses the reactor to a standby thread", minimum=1)
     queue_limit: int = setting(1000, "requests that may wait for a pool thread", minimum=0)
     queue_seconds: float = setting(10.0, "how long a request may wait for a pool thread", minimum=0)
+    max_requests: int = setting(
+        0, "requests after which a worker is replaced, spread by a tenth; 0 is never", minimum=0
+    )
+    max_age_seconds: float = setting(0.0, "age at which a worker is replaced, spread by a tenth; 0 is never", minimum=0)
+    max_growth_mb: int = setting(
+        0, "growth of a worker's memory since its start, in MB, at which it is replaced; 0 is never", minimum=0
+    )
+    stuck_limit: int = setting(8, "handlers that have used up their time at which a worker is replaced", minimum=1)
+    fd_warn_percent: int = setting(80, "share of the allowed descriptors at which a worker warns", minimum=1)
+    fd_retire_percent: int = setting(
+        0, "share of the allowed descriptors at which a worker is replaced; 0 is never", minimum=0
+    )
+    check_seconds: float = setting(15.0, "how often a worker looks at its memory and descriptors", minimum=0.1)
     pid_file: str = setting("", "where to write the manager's process id; relative to the application; none when empty")
 
 

@@ -22,6 +22,7 @@ from arlen_runtime.propane import watcher
 from arlen_runtime.propane.listener import bind
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.pid_file import PidFile
+from arlen_runtime.propane.recycling import raise_descriptor_limit
 from arlen_runtime.propane.supervisor import Supervisor
 
 PROGRAM = ("-m", "arlen_runtime.boot")
@@ -46,6 +47,7 @@ def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> in
         return 0
     if not config.app.target and not (launch.root / "app.py").is_file():
         raise BootError(f"{launch.root} is no application: there is no [app] target in config/app.toml and no app.py")
+    raise_descriptor_limit()
     log = Log(config.log, config.environment, config.root)
     accessories = config.propane_accessories
     with PidFile(config.root / accessories.pid_file if accessories.pid_file else None):

@@ -24,6 +24,7 @@ from arlen_runtime.propane.metrics import render
 from arlen_runtime.propane.orders import Inheritance
 from arlen_runtime.propane.poller import Waker
 from arlen_runtime.propane.reactor import Reactor
+from arlen_runtime.propane.recycling import Recycling
 from arlen_runtime.propane.scoreboard import Cell, State
 from arlen_runtime.propane.signals import SignalQueue
 
@@ -114,6 +115,7 @@ class Worker:
             self._reactor.listen(listener)
         self._reactor.take_over_connections(inherited.handover[0])
         threading.Thread(target=self._reactor.baton.first, name="reactor", daemon=True).start()
+        self._recycling = Recycling(inherited.config.propane_accessories, self._log, self.number, time.monotonic())
         self._row[Cell.STATE] = State.READY
         say(inherited.control, "ready", number=self.number, pid=os.getpid())
 
@@ -143,6 +145,8 @@ class Worker:
             baton.patrol()
             self._reactor.service.lane.look(time.monotonic())
         self._note()
+        if self._stop_at is None:
+            self._look_at_life()
         for each in self._signals.take():
             _HEED[each](self)
         if self._inherited.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
@@ -161,6 +165,14 @@ class Worker:
         row[Cell.TAKEOVERS] = reactor.baton.takeovers
         row[Cell.STUCK] = max(reactor.ledger.stuck, 0)
         row[Cell.SHED] = reactor.ledger.shed
+
+    def _look_at_life(self) -> None:
+        """Go when it is time; the supervisor sees the end and replaces this worker."""
+        ledger = self._reactor.ledger
+        reason = self._recycling.reason(time.monotonic(), ledger.requests, ledger.stuck)
+        if reason:
+            self._log.info("worker_retiring", worker=self.number, reason=reason)
+            self._hand_over()
 
     # --- what the signals mean
 
