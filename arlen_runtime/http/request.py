@@ -6,7 +6,9 @@ client, the WSGI adapter) also draws its id and says who the client is.
 
 from __future__ import annotations
 
-from typing import BinaryIO, NamedTuple
+from collections.abc import Iterator
+from io import BytesIO
+from typing import BinaryIO, NamedTuple, Protocol
 
 from arlen_runtime.http.headers import Headers
 
@@ -46,16 +48,31 @@ class Head(NamedTuple):
         return f"{self.path}?{self.query}" if self.query else self.path
 
 
+class BodyStream(Protocol):
+    """A body that can be read piece by piece: a file, or one that is still arriving."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, all that is left without a size; nothing at the end."""
+        ...
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield pieces."""
+        ...
+
+
 class Request:
-    """A head and its body. The body is bytes, or a file opened at its start when it was spooled to disk."""
+    """A head and its body. The body is bytes, a file opened at its start when it was spooled, or still arriving."""
 
-    __slots__ = ("_spool", "body_bytes", "head")
+    __slots__ = ("_live", "_spool", "body_bytes", "head")
 
-    def __init__(self, head: Head, body: bytes = b"", spool: BinaryIO | None = None) -> None:
-        """Take the head and the whole body, in memory or in a file."""
+    def __init__(
+        self, head: Head, body: bytes = b"", spool: BinaryIO | None = None, live: BodyStream | None = None
+    ) -> None:
+        """Take the head and the body: in memory, in a file, or as it arrives."""
         self.head = head
         self.body_bytes = body
         self._spool = spool
+        self._live = live
 
     @property
     def body(self) -> bytes:
@@ -63,7 +80,16 @@ class Request:
         if self._spool is not None:
             self._spool.seek(0)
             return self._spool.read()
+        if self._live is not None:
+            self.body_bytes += self._live.read()
         return self.body_bytes
+
+    @property
+    def stream(self) -> BodyStream:
+        """The body, to be read piece by piece; under `body="stream"` each piece as it arrives."""
+        if self._live is not None:
+            return self._live
+        return self._spool if self._spool is not None else BytesIO(self.body_bytes)
 
     @property
     def spool(self) -> BinaryIO | None:

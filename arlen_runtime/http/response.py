@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
+from arlen_runtime.http.events import EventStream
+
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, LF, NUL nor other control
 _MOST_GOOD_TYPES = 256
@@ -23,7 +25,7 @@ class FileBody(NamedTuple):
     length: int
 
 
-Body = bytes | FileBody | Iterator[bytes]
+Body = bytes | FileBody | EventStream | Iterator[bytes]
 
 
 def check_field(name: str, value: str) -> None:

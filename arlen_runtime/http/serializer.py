@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response
 
@@ -46,7 +47,7 @@ class Serialized(NamedTuple):
     """
 
     data: bytes
-    rest: FileBody | Iterator[bytes] | None
+    rest: FileBody | EventStream | Iterator[bytes] | None
     chunked: bool
     close: bool
     length: int
@@ -115,7 +116,7 @@ def _framing(status: int, announced: int | None, length: int, minor: int) -> byt
     return _CHUNKED if minor else b""
 
 
-_Measured = tuple[bytes, FileBody | Iterator[bytes] | None, int]
+_Measured = tuple[bytes, FileBody | EventStream | Iterator[bytes] | None, int]
 
 
 def _bytes(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
@@ -126,6 +127,10 @@ def _file(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the
     return b"", body, body.length
 
 
+def _events(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
+    return b"", body, UNKNOWN_LENGTH
+
+
 def _iterator(body: Any, announced: int | None) -> _Measured:  # noqa: ANN401 - what is neither bytes nor file
     pieces = iter(body)  # TypeError here, before a byte is sent, for what is no body at all
     if announced is None:
@@ -133,7 +138,7 @@ def _iterator(body: Any, announced: int | None) -> _Measured:  # noqa: ANN401 - 
     return b"", _exactly(pieces, announced), announced
 
 
-_KINDS: dict[type, Callable[[Any, int | None], _Measured]] = {bytes: _bytes, FileBody: _file}
+_KINDS: dict[type, Callable[[Any, int | None], _Measured]] = {bytes: _bytes, FileBody: _file, EventStream: _events}
 """The kinds of body: what goes out with the head, what follows, and how long the body is."""
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.http.chunked import LAST_CHUNK, chunk
 from arlen_runtime.http.door import Ticket
+from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Body, FileBody, Response
@@ -135,7 +136,9 @@ class Connection:
         return self._collect(self.head)
 
     def _wants_body(self, head: Head, ticket: Ticket) -> bool:
-        """Prepare for the body; False when it stays unread, which costs the connection."""
+        """Prepare for the body; False when it is left to the handler, or unread, which costs the connection."""
+        if ticket.policy == "stream":
+            return False
         wanted = ticket.policy != "none"
         if not wanted and (head.expects_continue or not 0 < (head.content_length or 0) <= DRAIN_BYTES):
             return False
@@ -192,7 +195,7 @@ class Connection:
         rest = self.rest.rest
         if isinstance(rest, FileBody):
             return self._step_file(self.rest, rest)
-        assert rest is not None  # noqa: S101 - `send` keeps only what has a rest
+        assert rest is not None and not isinstance(rest, EventStream)  # noqa: S101, PT018 - events are not asked for
         piece = next(rest, None)
         if piece is None:
             end = LAST_CHUNK if self.rest.chunked else b""
@@ -232,6 +235,24 @@ class Connection:
     def can_be_passed(self) -> bool:
         """Say whether another process could go on here: no request under way, no end in sight."""
         return self.head is None and not (self.busy or self.writing or self.ending or self.eof or self.broken)
+
+    def listening(self) -> EventStream | None:
+        """Return the stream of events that the client listens to, once all that came before it is sent."""
+        if self.rest is None or self.out is not None or not isinstance(self.rest.rest, EventStream):
+            return None
+        return self.rest.rest
+
+    def send_events(self, data: bytes) -> bool:
+        """Send events; True when all of them are with the kernel."""
+        assert self.rest is not None  # noqa: S101 - there is a stream
+        return self._push(chunk(data) if self.rest.chunked else data)
+
+    def end_events(self, last: bytes) -> bool:
+        """Send the last events and the end of the body; True when all of it is with the kernel."""
+        assert self.rest is not None  # noqa: S101 - there is a stream
+        ends = chunk(last) + LAST_CHUNK if self.rest.chunked else last
+        self.rest = None
+        return self._push(ends)
 
     def complete(self) -> None:
         """Forget the request that has been answered, and close a body of which nothing was to be sent."""

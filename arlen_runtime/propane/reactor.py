@@ -113,6 +113,7 @@ class Reactor:
         """Close each connection with its next answer."""
         self.ledger.stopping = True
         self.stop_accepting()
+        self._end_event_streams()
 
     def pass_on(self, handover: socket.socket) -> None:
         """Give each connection to the new generation, as soon as no request is under way on it."""
@@ -124,6 +125,11 @@ class Reactor:
                 self.ledger.doomed.append(connection)
             elif self._paused:
                 self._poller.watch(connection.fd)
+        self._end_event_streams()
+
+    def _end_event_streams(self) -> None:
+        """Have each stream of events looked at, which ends it: its client comes again to whoever serves then."""
+        self.ledger.returned.extend(each for each in self._connections.values() if each.listening() is not None)
 
     def pause(self) -> None:
         """Read and accept nothing more: what arrives from now on is for the next generation."""

@@ -6,12 +6,14 @@ generators go on in steps, each a job of the pool, and only while the socket can
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.door import Door
+from arlen_runtime.http.events import HEARTBEAT, EventStream, retry
 from arlen_runtime.http.response import Response
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.log.logger import Log
@@ -19,6 +21,8 @@ from arlen_runtime.propane.connection import Connection
 from arlen_runtime.propane.ledger import Ledger
 
 LINGER_SECONDS = 2.0
+HEARTBEAT_SECONDS = 15.0
+"""How long a stream of events is quiet before a comment is sent."""
 STEPS_AT_ONCE = 8
 """Pieces of a stream that are sent before another job of the pool gets its turn."""
 
@@ -100,6 +104,10 @@ class Sender:
 
     def go_on(self, connection: Connection) -> None:
         """Send more of a response that is under way."""
+        listening = connection.listening()
+        if listening is not None:
+            self._go_on_listening(connection, listening)
+            return
         full, connection.full = connection.full and not connection.pending, False
         if full or not connection.flush():
             connection.pending = False
@@ -110,6 +118,33 @@ class Sender:
             self.put_job(lambda: self._step(connection))
         elif connection.response is not None:
             self.completed(connection)
+
+    def _go_on_listening(self, connection: Connection, stream: EventStream) -> None:
+        """Send what has been put into a stream of events; end it at an event's end when the worker goes."""
+        ledger = self._ledger
+        if connection.hangup:
+            connection.broken = True
+            return
+        data = stream.take()
+        if stream.closed or ledger.passing or ledger.stopping:
+            connection.ending = connection.ending or ledger.stopping
+            last = data + retry(random.randint(100, 1000))  # noqa: S311 - spread, no secret
+            if connection.end_events(last):
+                self.completed(connection)
+            return
+        if not data or connection.send_events(data):
+            ledger.deadlines.set(connection, ledger.now + HEARTBEAT_SECONDS)
+            stream.attach(lambda: ledger.give_back(connection))
+        else:
+            connection.writing_since = ledger.now
+            ledger.deadlines.set(connection, ledger.now + self._limits.write_seconds)
+
+    def heartbeat(self, connection: Connection) -> None:
+        """Send a comment to a client that listens."""
+        stream = connection.listening()
+        if stream is not None:
+            stream.put(HEARTBEAT)
+            self.go_on(connection)
 
     # --- a pool thread
 

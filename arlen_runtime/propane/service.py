@@ -18,13 +18,14 @@ from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, HTTPError, RequestTimeout, ServiceUnavailable
 from arlen_runtime.http.door import Door, Ticket
-from arlen_runtime.http.request import Request
+from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.baton import Baton
 from arlen_runtime.propane.connection import Connection, close_rest
 from arlen_runtime.propane.estimates import QUICK_SECONDS, Estimate, Estimates, Way
 from arlen_runtime.propane.ledger import Ledger
+from arlen_runtime.propane.live_body import LiveBody
 from arlen_runtime.propane.pool import Lane, Pool
 from arlen_runtime.propane.sender import Sender
 
@@ -76,10 +77,8 @@ class Service:
         """Go on with a connection that a thread gave back or that can be written again; True when the baton is lost."""
         if connection.closed or connection.busy:
             return False
-        if connection.writing and not connection.broken:
-            self.sender.go_on(connection)
-            if connection.writing or connection.busy:
-                return False
+        if connection.writing and not connection.broken and self._still_answering(connection):
+            return False
         if connection.ending or connection.broken:
             self.sender.end(connection)
             return False
@@ -90,6 +89,11 @@ class Service:
         if connection.is_answering() or connection.ending:
             return False
         return self.serve(connection)
+
+    def _still_answering(self, connection: Connection) -> bool:
+        """Send what can be sent; say whether more is to be waited for."""
+        self.sender.go_on(connection)
+        return connection.busy or (connection.writing and not connection.broken)
 
     def _converse(self, connection: Connection) -> bool:
         """Answer each complete request that has been received; True when the baton is lost."""
@@ -137,10 +141,25 @@ class Service:
         connection.request = request
         self._ledger.requests += 1
         estimate = self._estimates.of(ticket.key)
+        if ticket.policy == "stream" and not connection.parser.body_done:
+            return self._open_stream(connection, ticket, request.head, estimate)
         if estimate.wall > QUICK_SECONDS and self._threaded and not ticket.immediate:
             self._queue(connection, request, estimate)
             return False
         return self._run_inline(connection, ticket, request, estimate)
+
+    def _open_stream(self, connection: Connection, ticket: Ticket, head: Head, estimate: Estimate) -> bool:
+        """Begin a request whose handler reads the body as it comes: on a pool thread, whatever its estimate says."""
+        try:
+            live = LiveBody(connection, ticket.limit, self._limits)
+        except HTTPError as error:
+            self.sender.refuse(connection, error)
+            return False
+        request = connection.request = Request(head, live=live)
+        if not self._threaded:
+            return self._run_inline(connection, ticket, request, estimate)
+        self._queue(connection, request, estimate)
+        return False
 
     def _run_inline(self, connection: Connection, ticket: Ticket, request: Request, estimate: Estimate) -> bool:
         """Run the handler here; its connection lies in the token meanwhile."""
@@ -193,6 +212,8 @@ class Service:
         """Do what the table of limits says for a deadline that has passed."""
         if connection.busy:
             self._expire_handler(connection)
+        elif connection.listening() is not None:
+            self.sender.heartbeat(connection)
         elif connection.receiving_since and not connection.writing and not connection.lingering:
             part = "header block" if connection.head is None else "body"
             self.sender.refuse(connection, RequestTimeout(f"The {part} of the request took too long to arrive."))

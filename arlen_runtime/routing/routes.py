@@ -237,6 +237,4 @@ def _checked_body(body: BodyPolicy | None, methods: Sequence[str]) -> BodyPolicy
         return "none" if BODILESS.issuperset(methods) else "buffer"
     if body not in get_args(BodyPolicy):
         raise BootError(f'body={body!r} is none of "none", "buffer" and "stream"')
-    if body == "stream":
-        raise BootError('body="stream" is not available yet: leave it out, large bodies are kept in a file meanwhile')
     return body

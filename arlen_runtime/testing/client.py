@@ -227,7 +227,7 @@ def _pieces(rest: FileBody | Iterable[bytes] | None) -> Iterable[bytes]:
     if isinstance(rest, FileBody):
         rest.file.seek(rest.offset)
         return [rest.file.read(rest.length)]
-    return rest or ()
+    return () if rest is None else rest
 
 
 def _close(body: object) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 
@@ -19,6 +19,7 @@ from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web import responses
+from arlen_runtime.web.events import Topics
 from arlen_runtime.web.params import Params
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.validation import Fields
@@ -115,9 +116,17 @@ class Context:
         """Return the hidden field that every form needs; empty while nothing checks it."""
         return Markup()
 
-    def events(self) -> NoReturn:
-        """Refuse: server-sent events are not there yet."""
-        raise ArlenError("ctx.events() is not available yet; a Response with an iterator as its body streams meanwhile")
+    @property
+    def topics(self) -> Topics:
+        """Where events are published: `ctx.topics.publish("posts", "a new one")`."""
+        return self.services.topics
+
+    def events(self, *topics: str) -> Response:
+        """Return a stream of the events of these topics (text/event-stream); it holds no thread while it lasts."""
+        stream = self.services.topics.subscribe(*topics)
+        # X-Accel-Buffering: a proxy that collects the answer would never pass an event on.
+        headers = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
+        return Response(stream, 200, headers, content_type="text/event-stream")
 
     def _draw_nonce(self) -> str:
         """Return the nonce: the form that templates call."""

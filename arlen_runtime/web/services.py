@@ -5,12 +5,13 @@ The database is a Protocol: an application brings its own, and the runtime asks 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.log.logger import Log
 from arlen_runtime.routing.router import Router
+from arlen_runtime.web.events import Topics
 from arlen_runtime.web.views import Views
 
 
@@ -31,3 +32,4 @@ class Services:
     router: Router
     views: Views
     pg: Any = None
+    topics: Topics = field(default_factory=Topics)

@@ -99,10 +99,10 @@ def test_dropped_fields_count_towards_the_limit() -> None:
 
 
 def test_the_memory_of_lines_holds_no_secrets_and_is_bounded() -> None:
-    fields.read(b"Cookie: session=one\r\nAuthorization: Bearer two\r\nX-Own: three\r\nAccept: four/five", 100)
+    fields.read(b"Cookie: session=s3same-a\r\nAuthorization: Bearer s3same-b\r\nX-Own: s3same-c\r\nAccept: four/five", 100)
     remembered = b"\n".join(fields._known)
     assert b"four/five" in remembered
-    assert not any(secret in remembered for secret in (b"one", b"two", b"three"))
+    assert b"s3same" not in remembered
     for number in range(5000):
         fields.read(b"Accept: a/%d" % number, 100)
     assert len(fields._known) <= 2048

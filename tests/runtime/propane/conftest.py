@@ -12,7 +12,7 @@ from arlen_runtime.testing.server import RunningServer
 
 SITE = '''
 import itertools, os, time, threading
-from arlen_runtime import App, Config, Context, FileBody, Response, Routes, text
+from arlen_runtime import App, Config, Context, FileBody, Response, Routes, Unauthorized, text
 from arlen_runtime import scope
 
 VERSION = "one"
@@ -69,7 +69,27 @@ def die(ctx: Context) -> Response:
 def threads(ctx: Context) -> Response:
     return text(str(threading.active_count()))
 
+def upload(ctx: Context) -> Response:
+    """Read as it comes; say how much came and in how many pieces at least."""
+    sizes = [len(piece) for piece in ctx.request.stream]
+    return text(f"{sum(sizes)} {min(len(sizes), 2)}")
+
+def first_bytes(ctx: Context) -> Response:
+    return text(ctx.request.stream.read(4).decode())
+
+def members_only(ctx: Context) -> None:
+    raise Unauthorized("Say who you are first.")
+
+def publish(ctx: Context) -> Response:
+    return text(str(ctx.topics.publish("news", ctx.params.query["data"])))
+
 def routes(r: Routes) -> None:
+    r.post("/upload", upload, body="stream", limit=50_000_000)
+    r.post("/first-bytes", first_bytes, body="stream", limit=50_000_000)
+    r.post("/guarded", upload, body="stream", guard=members_only)
+    r.get("/events", lambda ctx: ctx.events("news"))
+    r.get("/publish", publish)
+    r.get("/listeners", lambda ctx: text(str(ctx.topics.count("news"))))
     r.get("/", home)
     r.get("/pid", pid)
     r.get("/sleep/{ms:int}", sleep)

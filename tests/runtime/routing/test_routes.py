@@ -87,7 +87,6 @@ def test_a_route_knows_the_line_it_was_written_on() -> None:
         (lambda r: r.get("/{id:nothing}", action), "wants the converter 'nothing'"),
         (lambda r: r.add(("BREW",), "/a", action), "'BREW' is not one of"),
         (lambda r: r.post("/a", action, body="later"), 'none of "none"'),
-        (lambda r: r.post("/a", action, body="stream"), "not available yet"),
         (lambda r: [r.get("/a", action, name="n"), r.get("/b", action, name="n")], r"'n' is taken by GET /a, .*:\d+$"),
         (lambda r: r.group("admin").__enter__(), "must begin with a slash"),
         (lambda r: r.group("/admin/").__enter__(), "not end with one"),

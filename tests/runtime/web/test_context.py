@@ -111,6 +111,16 @@ def test_a_validator_that_fails_on_refused_values_still_gives_the_field_errors(s
     assert serve(returning(lambda ctx: {"r": ctx.validate(ratio)})).post("/", json={"a": "x"}).status == 422
 
 
-def test_events_are_refused_clearly(serve: Serve) -> None:
-    answer = serve(returning(lambda ctx: ctx.events()), environment="test").get("/")
-    assert (answer.status, "not available yet" in answer.json()["detail"]) == (500, True)
+def test_events_are_a_stream_that_nobody_keeps(serve: Serve) -> None:
+    answer = serve(returning(lambda ctx: ctx.events("news"))).get("/")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_what_is_published_is_told_to_who_listens(serve: Serve) -> None:
+    def both(ctx: Context) -> Response:
+        response = ctx.events("news")
+        assert ctx.topics.publish("news", "hello") == 1
+        return response
+
+    assert serve(returning(both)).get("/").body == b"data: hello\n\n"

@@ -1,0 +1,88 @@
+"""The body of a request while its handler reads it. One rule: the handler's thread owns the connection meanwhile.
+
+For endpoints with `body="stream"`: the chain has begun before the body, so a 401 precedes a gigabyte. Rate and size are
+held to the same limits as those of a body that the reactor collects.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator
+
+from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.errors import BadRequest, PayloadTooLarge, RequestTimeout
+from arlen_runtime.http.serializer import CONTINUE
+from arlen_runtime.propane.connection import Connection
+
+
+class LiveBody:
+    """What `request.stream` is: read it by size, or piece by piece."""
+
+    def __init__(self, connection: Connection, limit: int, limits: LimitsSection) -> None:
+        """Take the connection; PayloadTooLarge at once when the announced size is above `limit` bytes."""
+        head = connection.head
+        assert head is not None  # noqa: S101 - there is a request
+        if head.content_length is not None and head.content_length > limit:
+            raise PayloadTooLarge(f"The body has {head.content_length} bytes; this address takes {limit}.")
+        self._connection = connection
+        self._limit = limit
+        self._limits = limits
+        self._ask = head.expects_continue
+        self._since = time.monotonic()
+        self._received = 0
+        self._kept = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, all that is left without a size; nothing at the end.
+
+        Raises RequestTimeout below the least rate, PayloadTooLarge above the limit, BadRequest when the client ends early.
+        """
+        pieces, have = [self._kept], len(self._kept)
+        while (size < 0 or have < size) and (piece := self._next()):
+            pieces.append(piece)
+            have += len(piece)
+        whole = b"".join(pieces)
+        if size < 0:
+            size = len(whole)
+        self._kept = whole[size:]
+        return whole[:size]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield pieces as they come. Raises what `read` raises."""
+        if self._kept:
+            kept, self._kept = self._kept, b""
+            yield kept
+        while piece := self._next():
+            yield piece
+
+    def _next(self) -> bytes:
+        parser = self._connection.parser
+        while True:
+            piece = parser.read_body()
+            if piece:
+                self._received += len(piece)
+                if self._received > self._limit:
+                    raise PayloadTooLarge(f"The body is larger than the {self._limit} bytes that this address takes.")
+                return piece
+            if parser.body_done:
+                return b""
+            self._receive()
+
+    def _receive(self) -> None:
+        """Wait for more, as long as the least rate allows (RFC 9110 section 10.1.1: 100 only when the body is wanted)."""
+        connection = self._connection
+        if self._ask:
+            self._ask = False
+            connection.socket.send(CONTINUE)
+        while not connection.receive():
+            if connection.eof:
+                raise BadRequest("The connection ended before the body did.")
+            allowed = self._limits.body_seconds + self._received / self._limits.body_bytes_per_second
+            left = self._since + allowed - time.monotonic()
+            poll = select.poll()
+            poll.register(connection.fd, select.POLLIN)
+            if left <= 0 or not poll.poll(left * 1000):
+                raise RequestTimeout("The body of the request took too long to arrive.")
+        # The handler's time begins anew with each piece: it is the client that takes long.
+        connection.deadline = time.monotonic() + self._limits.request_timeout_seconds

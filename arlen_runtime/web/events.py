@@ -1,0 +1,52 @@
+"""Topics: what happens in one place is told to who listens. One rule: publishing never waits and never fails.
+
+    def feed(ctx):
+        return ctx.events("posts")
+
+    ctx.topics.publish("posts", "a new one")
+
+Topics are the worker's own. What all workers and hosts shall hear goes through the database: `pg.listen("posts",
+lambda value: topics.publish("posts", value))` in a start hook, and `pg.notify("posts", ...)` where it happens.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from arlen_runtime.http.events import EventStream, event
+
+
+class Topics:
+    """The subscriptions of one worker."""
+
+    def __init__(self) -> None:
+        """Begin without listeners."""
+        self._lock = threading.Lock()
+        self._streams: dict[str, set[EventStream]] = {}
+
+    def subscribe(self, *names: str) -> EventStream:
+        """Return a stream of what is published under these names from now on."""
+        stream = EventStream(self._forget)
+        with self._lock:
+            for name in names:
+                self._streams.setdefault(name, set()).add(stream)
+        return stream
+
+    def publish(self, topic: str, data: str, *, name: str = "", id: str = "") -> int:  # noqa: A002 - the field's name
+        """Tell who listens; return how many did. ValueError for a name or id that cannot be one."""
+        told = event(data, name=name, id=id)
+        with self._lock:
+            streams = list(self._streams.get(topic, ()))
+        return sum(stream.put(told) for stream in streams)
+
+    def count(self, topic: str) -> int:
+        """Count who listens."""
+        with self._lock:
+            return len(self._streams.get(topic, ()))
+
+    def _forget(self, stream: EventStream) -> None:
+        with self._lock:
+            for name in [each for each, streams in self._streams.items() if stream in streams]:
+                self._streams[name].discard(stream)
+                if not self._streams[name]:
+                    del self._streams[name]

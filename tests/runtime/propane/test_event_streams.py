@@ -1,0 +1,75 @@
+"""Subscriptions on real sockets: no thread is held, and a reload ends them at an event's end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+LISTEN = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def _listeners(port: int, count: int) -> list[Wire]:
+    """Subscribe, and wait until the server says that all are there."""
+    wires = [Wire(port) for _ in range(count)]
+    for wire in wires:
+        wire.send(LISTEN)
+    with Wire(port) as asking:
+        while int(asking.get("/listeners").body) < count:
+            pass
+    return wires
+
+
+def test_what_is_published_reaches_all_listeners_and_no_thread_is_held(serve: Serve) -> None:
+    server = serve("--threads", "2")
+    wires = _listeners(server.port, 200)
+    with Wire(server.port) as wire:
+        before = int(wire.get("/threads").body)
+        assert wire.get("/publish?data=hello").body == b"200"
+        assert wire.get("/sleep/10").status == 200
+
+        assert before <= 6, "two of the pool, the reactor, its standby, the main thread and the like"
+    for each in wires:
+        head = each._line(b"\r\n\r\n")
+        assert b"text/event-stream" in head
+        assert each._exactly(int(each._line(b"\r\n"), 16)) == b"data: hello\n\n"
+        each.socket.close()
+
+
+def test_a_reload_ends_streams_at_an_events_end_and_keeps_their_connections(serve: Serve) -> None:
+    server = serve()
+    wires = _listeners(server.port, 20)
+    with Wire(server.port) as wire:
+        wire.get("/publish?data=last")
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ended", generation=1)
+
+    for each in wires:
+        body = each.answer().body
+        assert body.startswith(b"data: last\n\nretry: ")
+        assert body.endswith(b"\n\n")
+        assert each.get("/").body == b"one", "the same connection, on the new generation"
+        each.socket.close()
+
+
+def test_a_listener_that_goes_is_forgotten(serve: Serve) -> None:
+    server = serve()
+    for each in _listeners(server.port, 10):
+        each.socket.close()
+
+    with Wire(server.port) as wire:
+        while int(wire.get("/listeners").body):
+            pass
+        assert wire.get("/publish?data=x").body == b"0"
+
+
+def test_a_stop_ends_streams_and_is_clean(serve: Serve) -> None:
+    server = serve()
+    (wire,) = _listeners(server.port, 1)
+
+    assert server.stop() == 0
+    assert b"retry: " in wire.answer().body
+    wire.socket.close()

@@ -1,0 +1,94 @@
+"""Bodies that a handler reads as they come: early answers, limits, and what is left unread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+
+
+def _post(path: str, *lines: str) -> bytes:
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: x", "Accept: application/json", *lines, "", ""]).encode()
+
+
+def test_a_handler_reads_the_body_as_it_comes_and_the_connection_goes_on(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(_post("/upload", "Content-Length: 20000000"))
+        for _ in range(20):
+            wire.send(b"x" * 1_000_000)
+
+        assert wire.answer().body == b"20000000 2"
+        assert wire.get("/").body == b"one"
+
+
+def test_a_chunked_body_is_read_the_same_way(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(_post("/upload", "Transfer-Encoding: chunked"))
+        for piece in (b"5\r\nhello\r\n", b"6\r\n world\r\n", b"0\r\n\r\n"):
+            wire.send(piece)
+
+        assert wire.answer().body.split()[0] == b"11"
+        assert wire.get("/").body == b"one"
+
+
+def test_a_guard_answers_before_the_body_is_sent(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(_post("/guarded", "Content-Length: 1000000000", "Expect: 100-continue"))
+
+        answer = wire.answer()
+        assert answer.status in {401, 413}
+        assert wire.ends()
+
+    with Wire(serve().port) as wire:
+        wire.send(_post("/guarded", "Content-Length: 1000000", "Expect: 100-continue"))
+
+        assert (wire.answer().status, wire.ends()) == (401, True)
+
+
+def test_the_body_is_asked_for_when_the_handler_reads_it(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(_post("/upload", "Content-Length: 5", "Expect: 100-continue"))
+        assert wire.answer().status == 100
+        wire.send(b"hello")
+
+        assert wire.answer().body.split()[0] == b"5"
+
+
+def test_what_a_handler_leaves_unread_costs_the_connection_not_the_answer(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(_post("/first-bytes", "Content-Length: 3000000") + b"head" + b"x" * 2_999_996)
+
+        answer = wire.answer()
+        assert answer.body == b"head"
+        assert answer.headers["connection"] == "close"
+
+
+def test_the_limits_of_size_and_rate_hold(serve: Serve) -> None:
+    server = serve(ARLEN_LIMITS_BODY_SECONDS="0.3")
+    with Wire(server.port) as wire:
+        wire.send(_post("/upload", "Content-Length: 50000001"))
+        assert wire.answer().status == 413
+    with Wire(server.port) as wire:
+        wire.send(_post("/upload", "Content-Length: 100") + b"abc")
+        assert wire.answer().status == 408
+
+
+def test_a_client_that_goes_half_way_harms_nobody(serve: Serve) -> None:
+    server = serve("--threads", "2")
+    for _ in range(6):
+        with Wire(server.port) as wire:
+            wire.send(_post("/upload", "Content-Length: 1000000") + b"abc")
+    with Wire(server.port) as wire:
+        wire.send(_post("/upload", "Content-Length: 3") + b"abc")
+
+        assert wire.answer().body.split()[0] == b"3"
+
+
+def test_without_threads_it_is_read_by_the_reactor_itself(serve: Serve) -> None:
+    with Wire(serve("--threads", "0").port) as wire:
+        wire.send(_post("/upload", "Content-Length: 300000") + b"x" * 300_000)
+
+        assert wire.answer().body.split()[0] == b"300000"
