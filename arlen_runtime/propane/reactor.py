@@ -8,6 +8,7 @@ local variable.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import time
 from collections import deque
@@ -147,7 +148,16 @@ class Reactor:
     # --- the leading thread
 
     def lead(self) -> None:
-        """Serve until a handler loses the baton. A batch of events ends with the closing of what has ended."""
+        """Serve until a handler loses the baton. An error of our own ends the worker: nobody would lead after it."""
+        try:
+            self._lead()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, a worker without a reactor must be replaced
+            self.log.failure("reactor_failed", error)
+            self.log.flush()
+            os._exit(1)
+
+    def _lead(self) -> None:
+        """Take events one by one. A batch of events ends with the closing of what has ended."""
         self.baton.begin()
         service, events, connections = self.service, self._events, self._connections
         while True:
@@ -171,7 +181,7 @@ class Reactor:
             connection.pending = True
             if connection.busy:  # looked at again: its thread may have let go between the two lines
                 return False
-        if connection.writing:
+        if connection.writing or connection.response is not None:
             return service.resume(connection)
         return service.serve(connection)
 
