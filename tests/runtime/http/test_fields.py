@@ -99,7 +99,9 @@ def test_dropped_fields_count_towards_the_limit() -> None:
 
 
 def test_the_memory_of_lines_holds_no_secrets_and_is_bounded() -> None:
-    fields.read(b"Cookie: session=s3same-a\r\nAuthorization: Bearer s3same-b\r\nX-Own: s3same-c\r\nAccept: four/five", 100)
+    fields.read(
+        b"Cookie: session=s3same-a\r\nAuthorization: Bearer s3same-b\r\nX-Own: s3same-c\r\nAccept: four/five", 100
+    )
     remembered = b"\n".join(fields._known)
     assert b"four/five" in remembered
     assert b"s3same" not in remembered
