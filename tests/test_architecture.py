@@ -48,7 +48,6 @@ SIDE_ROOMS = {
 LENT_TO_SIDE_ROOMS = {"boot", "__main__"}
 
 ONE_ROOM = {
-    "httptools": {"http"},
     "multipart": {"http", "web"},
     "psycopg": {"alnpg", "testing"},
     "psycopg_pool": {"alnpg"},

