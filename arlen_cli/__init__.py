@@ -14,5 +14,6 @@ LAZY: dict[str, frozenset[str]] = {
     "commands/generate.py": frozenset({"arlen_cli.generators.run"}),
     "commands/new.py": frozenset({"arlen_cli.generators.application"}),
     "commands/routes.py": frozenset({"arlen_runtime.boot"}),
+    "commands/top.py": frozenset({"arlen_runtime.propane.status"}),
 }
 """File to the modules that its functions import when they run; all other imports inside functions are mistakes."""

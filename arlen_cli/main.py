@@ -11,6 +11,7 @@ from arlen_cli.commands.destroy import destroy
 from arlen_cli.commands.generate import generate
 from arlen_cli.commands.new import new
 from arlen_cli.commands.routes import routes
+from arlen_cli.commands.top import top
 from arlen_cli.commands.undo import undo
 from arlen_cli.commands.version import version
 from arlen_cli.console import complain, say
@@ -46,6 +47,7 @@ app.command()(destroy)
 app.command()(undo)
 app.command()(routes)
 app.command()(config)
+app.command()(top)
 app.command()(version)
 
 

@@ -28,6 +28,7 @@ from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.action import innermost
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.health import health_endpoints
+from arlen_runtime.web.metrics import metrics_endpoints
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.web.views import Templates, Views
@@ -72,7 +73,7 @@ class App:
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root)
-        self.router = Router([*health_endpoints(self._is_draining), *_collect(routes), *self._static()])
+        self.router = Router([*self._built_in(), *_collect(routes), *self._static()])
         self.views = Views(_templates(config) if templates is None else templates, own, reload=development)
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
@@ -139,6 +140,17 @@ class App:
     def _static(self) -> list[Endpoint]:
         """Return the endpoint of the static files, unless something in front of the application serves them."""
         return [self.static_files.endpoint()] if self.config.static.enabled else []
+
+    def _built_in(self) -> list[Endpoint]:
+        """Return what answers besides the application: health, and the counters for who may read them."""
+        return [
+            *health_endpoints(self._is_draining),
+            *metrics_endpoints(self.config.server.metrics_from, self._metrics),
+        ]
+
+    def _metrics(self) -> str:
+        """Return the server's counters; nothing where no server has started the application."""
+        return self._worker.metrics() if self._worker is not None else ""
 
     def _is_draining(self) -> bool:
         """Say whether the worker is about to stop."""

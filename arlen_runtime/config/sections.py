@@ -46,6 +46,9 @@ class ServerSection:
     trusted_proxies: tuple[str, ...] = setting(
         (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed"
     )
+    metrics_from: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1/128"), "networks (CIDR) that may read /metrics, never through a proxy; nobody when empty"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,9 @@ class PropaneSection:
     )
     check_seconds: float = setting(15.0, "how often a worker looks at its memory and descriptors", minimum=0.1)
     pid_file: str = setting("", "where to write the manager's process id; relative to the application; none when empty")
+    status_folder: str = setting(
+        ".arlen/propane", "where the manager can be asked for its status; relative to the application; none when empty"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,14 +49,17 @@ class TrustedProxies:
 
     __slots__ = ("_holds", "_networks", "_unix")
 
-    def __init__(self, networks: Iterable[str] = ()) -> None:
-        """Take networks in CIDR notation, single addresses, or "unix" for peers by unix socket; ConfigError otherwise."""
+    def __init__(self, networks: Iterable[str] = (), setting: str = "[server] trusted_proxies") -> None:
+        """Take networks in CIDR notation, single addresses, or "unix" for peers by unix socket.
+
+        Raises ConfigError with the name of the setting that they come from.
+        """
         names = list(networks)
         self._unix = UNIX_PEER in names
         try:
             self._networks = [ip_network(name) for name in names if name != UNIX_PEER]
         except ValueError as error:
-            raise ConfigError(f"[server] trusted_proxies: {error}") from error
+            raise ConfigError(f"{setting}: {error}") from error
         self._holds = lru_cache(4096)(self._look_up)  # few proxies, many requests; bounded, for clients are in it too
 
     def __bool__(self) -> bool:

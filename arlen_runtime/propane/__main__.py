@@ -18,7 +18,7 @@ from arlen_runtime.config.masks import printable
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane import watcher
+from arlen_runtime.propane import status, watcher
 from arlen_runtime.propane.listener import bind
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.pid_file import PidFile
@@ -31,8 +31,11 @@ PROGRAM = ("-m", "arlen_runtime.boot")
 
 def main(arguments: Sequence[str] | None = None, *, development: bool = False) -> int:
     """Run the command; return its exit status: 0 stopped, 1 failed, 2 wrong use (by SystemExit)."""
-    launch = read_flags(sys.argv[1:] if arguments is None else arguments, "arlen serve" if development else "propane")
+    words = sys.argv[1:] if arguments is None else arguments
     try:
+        if words and words[0] == "status":
+            return status.main(words[1:])
+        launch = read_flags(words, "arlen serve" if development else "propane")
         return _run(launch, os.environ, development=development)
     except ArlenError as error:
         sys.stderr.writelines(f"propane: {line}\n" for line in error.detail.splitlines())

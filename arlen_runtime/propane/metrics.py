@@ -1,11 +1,18 @@
 """The scoreboard as Prometheus' text format. One rule: what is shown is summed over the workers, never one worker's part.
 
+The dead count too: a counter goes on from where a worker has left it, over respawns, reloads and a new manager.
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4).
 """
 
 from __future__ import annotations
 
-from arlen_runtime.propane.scoreboard import Cell, Scoreboard, State
+import time
+from collections.abc import Iterable
+
+from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
+
+Sample = tuple[str, int]
+"""Labels, as they are written, and a value."""
 
 GAUGES = {
     "arlen_connections": (Cell.CONNECTIONS, "open connections"),
@@ -18,15 +25,50 @@ COUNTERS = {
     "arlen_takeovers_total": (Cell.TAKEOVERS, "handlers that lost the reactor to a standby"),
     "arlen_requests_shed_total": (Cell.SHED, "requests turned away with 503"),
 }
+USED = {
+    "arlen_memory_pss_bytes": (Cell.PSS, ManagerCell.PSS, "memory, what is shared counted once"),
+    "arlen_memory_rss_bytes": (Cell.RSS, ManagerCell.RSS, "memory, what is shared counted for each process"),
+    "arlen_open_descriptors": (Cell.DESCRIPTORS, ManagerCell.DESCRIPTORS, "open descriptors"),
+}
+RELOADS = {"done": ManagerCell.RELOADS_DONE, "failed": ManagerCell.RELOADS_FAILED}
+RESTARTS = {
+    "crashed": ManagerCell.CRASHED,
+    "killed": ManagerCell.KILLED,
+    "silent": ManagerCell.SILENT,
+    "retired": ManagerCell.RETIRED,
+}
+"""Why workers were replaced: ended by themselves in trouble, by SIGKILL or SIGTERM, by a hang, by a limit of theirs."""
 
 
 def render(scoreboard: Scoreboard) -> str:
-    """Return the counters of all living workers, each metric with its help and type."""
+    """Return all metrics, each with its help and type."""
+    return scoreboard.settled(lambda: _render(scoreboard))
+
+
+def _render(scoreboard: Scoreboard) -> str:
     rows = [row for _number, row in scoreboard.living()]
+    manager, dead = scoreboard.manager, scoreboard.dead
     ready = sum(row[Cell.STATE] == State.READY for row in rows)
-    lines = ["# HELP arlen_workers_ready workers that serve", "# TYPE arlen_workers_ready gauge"]
-    lines.append(f"arlen_workers_ready {ready}")
-    for kind, table in (("gauge", GAUGES), ("counter", COUNTERS)):
-        for name, (cell, text) in table.items():
-            lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {sum(row[cell] for row in rows)}"]
+    uptime = (time.monotonic_ns() - manager[ManagerCell.STARTED]) // 10**9
+    lines = _metric("arlen_workers_ready", "gauge", "workers that serve", [("", ready)])
+    lines += _metric("arlen_uptime_seconds", "gauge", "age of the manager", [("", uptime)])
+    lines += _metric("arlen_generation", "gauge", "number of the generation", [("", manager[ManagerCell.GENERATION])])
+    for name, (cell, text) in GAUGES.items():
+        lines += _metric(name, "gauge", text, [("", sum(row[cell] for row in rows))])
+    for name, (cell, own, text) in USED.items():
+        used = [('{of="workers"}', sum(row[cell] for row in rows)), ('{of="manager"}', manager[own])]
+        lines += _metric(name, "gauge", text, used)
+    for name, (cell, text) in COUNTERS.items():
+        lines += _metric(name, "counter", text, [("", dead[cell] + sum(row[cell] for row in rows))])
+    lines += _counted("arlen_reloads_total", "reloads", "result", RELOADS, scoreboard)
+    lines += _counted("arlen_worker_restarts_total", "workers replaced", "reason", RESTARTS, scoreboard)
     return "\n".join(lines) + "\n"
+
+
+def _metric(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[str]:
+    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *(f"{name}{labels} {value}" for labels, value in samples)]
+
+
+def _counted(name: str, text: str, label: str, table: dict[str, ManagerCell], scoreboard: Scoreboard) -> list[str]:
+    samples = [(f'{{{label}="{word}"}}', scoreboard.manager[cell]) for word, cell in table.items()]
+    return _metric(name, "counter", text, samples)

@@ -1,7 +1,8 @@
 """What the processes know of each other: a table in shared memory. One rule: each cell has one writer.
 
-A row per worker, a cell is one aligned 64-bit number, so it is never seen half-written. The supervisor hands out rows
-and zeroes a dead worker's row; the worker writes the rest. Behind the rows lie named blocks for the application.
+A row per worker, a cell is one aligned 64-bit number, so it is never seen half-written. The supervisor hands out rows,
+moves a dead worker's counters to the row of the dead, and notes what the kernel says of the living; the worker writes the
+rest. Behind the rows lie named blocks for the application.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ import os
 import struct
 import sys
 import tempfile
+from collections.abc import Callable
+from typing import TypeVar
 
 ROWS = 256
 """Most workers at one time, of all generations together."""
-CELLS = 16
+CELLS = 32
 _ROW_BYTES = CELLS * 8
-_BLOCKS_AT = ROWS * _ROW_BYTES
+_DEAD, _MANAGER = ROWS, ROWS + 1
+_BLOCKS_AT = (ROWS + 2) * _ROW_BYTES
 _BLOCK_HEADER = struct.Struct("<48sQQ")  # name, offset, size
 _BLOCK_COUNT = 64
 _DATA_AT = _BLOCKS_AT + _BLOCK_COUNT * _BLOCK_HEADER.size
 _BYTES = 4 << 20
+_MOST_LOOKS = 1000
+
+Result = TypeVar("Result")
 
 
 class Cell(enum.IntEnum):
@@ -40,6 +47,31 @@ class Cell(enum.IntEnum):
     TAKEOVERS = 9
     STUCK = 10
     SHED = 11
+    PSS = 12
+    RSS = 13
+    DESCRIPTORS = 14
+
+
+COUNTERS = (Cell.REQUESTS, Cell.TAKEOVERS, Cell.SHED)
+"""The cells that only grow, and go on growing when their worker is gone."""
+
+
+class ManagerCell(enum.IntEnum):
+    """The columns of the supervisor's own row."""
+
+    STARTED = 0
+    GENERATION = 1
+    RELOADS_DONE = 2
+    RELOADS_FAILED = 3
+    CRASHED = 4
+    KILLED = 5
+    SILENT = 6
+    RETIRED = 7
+    PSS = 8
+    RSS = 9
+    DESCRIPTORS = 10
+    MOVING = 11
+    """Odd while a dead worker's counters are between two rows."""
 
 
 class State(enum.IntEnum):
@@ -68,11 +100,11 @@ class Row:
         """Take the row's slice of the table."""
         self.cells = cells
 
-    def __getitem__(self, cell: Cell) -> int:
+    def __getitem__(self, cell: Cell | ManagerCell) -> int:
         """Read a cell."""
         return int(self.cells[cell])
 
-    def __setitem__(self, cell: Cell, value: int) -> None:
+    def __setitem__(self, cell: Cell | ManagerCell, value: int) -> None:
         """Write a cell."""
         self.cells[cell] = value
 
@@ -90,7 +122,8 @@ class Scoreboard:
         self.fd = _open_memory() if fd is None else fd
         self._map = mmap.mmap(self.fd, _BYTES)
         numbers = memoryview(self._map)[:_BLOCKS_AT].cast("Q")
-        self.rows = [Row(numbers[at * CELLS : (at + 1) * CELLS]) for at in range(ROWS)]
+        rows = [Row(numbers[at * CELLS : (at + 1) * CELLS]) for at in range(ROWS + 2)]
+        self.rows, self.dead, self.manager = rows[:ROWS], rows[_DEAD], rows[_MANAGER]
 
     def free_row(self) -> int:
         """Return the number of the first row that nobody has; RuntimeError when there is none."""
@@ -102,6 +135,23 @@ class Scoreboard:
     def living(self) -> list[tuple[int, Row]]:
         """Return the rows that have a worker, with their numbers."""
         return [(number, row) for number, row in enumerate(self.rows) if row[Cell.STATE] != State.FREE]
+
+    def bury(self, row: Row) -> None:
+        """Free a dead worker's row; what it has counted is kept. The supervisor alone does this."""
+        self.manager[ManagerCell.MOVING] += 1
+        for cell in COUNTERS:
+            self.dead[cell] += row[cell]
+        row.clear()
+        self.manager[ManagerCell.MOVING] += 1
+
+    def settled(self, read: Callable[[], Result]) -> Result:
+        """Return what `read` finds while no counters are between two rows: a counter must never be seen to fall."""
+        for _ in range(_MOST_LOOKS):
+            before = self.manager[ManagerCell.MOVING]
+            found = read()
+            if before % 2 == 0 and before == self.manager[ManagerCell.MOVING]:
+                return found
+        return read()  # the supervisor died in between: a figure that is a little off is better than none
 
     def block(self, name: str, size: int) -> memoryview:
         """Return the block of that name, zero when new; the same memory in every process, over all generations.

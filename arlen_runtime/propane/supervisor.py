@@ -18,13 +18,16 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import lineage
+from arlen_runtime.propane.census import Census
 from arlen_runtime.propane.kernel import become_subreaper
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord
 from arlen_runtime.propane.listener import address_of
 from arlen_runtime.propane.messages import Message, hear, open_pair, say
 from arlen_runtime.propane.orders import Invocation, Orders
-from arlen_runtime.propane.scoreboard import Scoreboard
+from arlen_runtime.propane.scoreboard import ManagerCell, Scoreboard
 from arlen_runtime.propane.signals import SignalQueue
+from arlen_runtime.propane.snapshot import Snapshot, snapshot
+from arlen_runtime.propane.status_socket import StatusSocket
 from arlen_runtime.propane.workforce import Workforce
 
 LOOK_SECONDS = 1.0
@@ -73,7 +76,9 @@ class Supervisor:
         self._status: int | None = None
         self._poll = select.poll()
         self._heard: deque[tuple[Lineage, Message]] = deque()
-        self._watch_fd = -1
+        self._special: dict[int, Callable[[], None]] = {}
+        self._census = Census(self._scoreboard)
+        self._status_socket: StatusSocket | None = None
         self._workforce = Workforce(config.propane_accessories, self._scoreboard, log)
         self._exit_status = 0
         self.check = False
@@ -81,7 +86,15 @@ class Supervisor:
 
     def watch(self, fd: int) -> None:
         """Reload whenever `fd` says something: the end of a watcher's pipe."""
-        self._watch_fd = fd
+        self._attend(fd, lambda: self._files_changed(fd))
+
+    def _files_changed(self, fd: int) -> None:
+        if os.read(fd, 4096):
+            self._reload_due = "files_changed"
+
+    def _attend(self, fd: int, what: Callable[[], None]) -> None:
+        """Call `what` whenever there is something to read."""
+        self._special[fd] = what
         self._poll.register(fd, select.POLLIN)
 
     def run(self) -> int:
@@ -89,6 +102,8 @@ class Supervisor:
         self._signals = SignalQueue(_WANTED)
         self._poll.register(self._signals.fd, select.POLLIN)
         become_subreaper()
+        self._scoreboard.manager[ManagerCell.STARTED] = time.monotonic_ns()
+        self._open_status()
         self._start_generation("start")
         while self._status is None:
             self._poll_once()
@@ -97,9 +112,38 @@ class Supervisor:
             self._reap()
             self._look_after(time.monotonic())
             self._log.flush()
+        if self._status_socket is not None:
+            self._status_socket.close()
         self._log.info("manager_stopped", status=self._status)
         self._log.flush()
         return self._status
+
+    def _open_status(self) -> None:
+        """Let `propane status` find this manager; where that cannot be it is said, and nothing else is worse for it."""
+        folder = self._config.propane_accessories.status_folder
+        if not folder or self.check:
+            return
+        try:
+            self._status_socket = StatusSocket(self._config.root / folder, self._snapshot)
+        except OSError as error:
+            self._log.warning("status_unavailable", folder=folder, reason=error.strerror or error)
+        else:
+            self._attend(self._status_socket.fd, self._status_socket.answer)
+
+    def _snapshot(self) -> Snapshot:
+        """Tell how things stand."""
+        state = "serving" if self._current is not None else "starting"
+        if self._coming is not None and self._current is not None:
+            state = "reloading"
+        return snapshot(
+            self._scoreboard,
+            self._lineages,
+            state="stopping" if self._stopping_at else state,
+            environment=self._config.environment,
+            root=self._invocation.root,
+            listening=[address_of(each) for each in self._listeners],
+            workers_wanted=self._wanted,
+        )
 
     # --- hear
 
@@ -109,8 +153,8 @@ class Supervisor:
         if self._stopping_at or self._coming is not None:
             patience = min(patience, LOOK_SECONDS / 10)
         for fd, _mask in self._poll.poll(max(patience, 0) * 1000):
-            if fd == self._watch_fd and os.read(fd, 4096):
-                self._reload_due = "files_changed"
+            if fd in self._special:
+                self._special[fd]()
 
     def _hear(self) -> None:
         for each in list(self._lineages):
@@ -172,10 +216,12 @@ class Supervisor:
         """Let the new generation take the place of the old one."""
         old, self._current, self._coming = self._current, each, None
         self._log.info("generation_ready", generation=each.number, workers=len(each.workers))
+        self._scoreboard.manager[ManagerCell.GENERATION] = each.number
         if old is None:
             for listener in self._listeners:
                 self._log.info("listening", address=address_of(listener), workers=each.wanted)
         else:
+            self._scoreboard.manager[ManagerCell.RELOADS_DONE] += 1
             self._dismiss(old, signal.SIGHUP)
 
     def _dismiss(self, each: Lineage, how: signal.Signals) -> None:
@@ -191,7 +237,7 @@ class Supervisor:
         try:
             config = self._reread()
         except ArlenError as error:
-            self._log.error("reload_failed", reason=error.detail, action="old_generation_serves_on")
+            self._reload_failed(error.detail)
             return
         if config.propane_accessories.worker_count != self._config.propane_accessories.worker_count:
             self._wanted = config.propane_accessories.worker_count
@@ -223,7 +269,11 @@ class Supervisor:
         elif self._invocation.development and not each.orders.broken and not self._stopping_at:
             self._start_generation("show_failure", broken=reason)
         else:
-            self._log.error("reload_failed", generation=each.number, reason=reason, action="old_generation_serves_on")
+            self._reload_failed(reason, generation=each.number)
+
+    def _reload_failed(self, reason: str, **fields: object) -> None:
+        self._scoreboard.manager[ManagerCell.RELOADS_FAILED] += 1
+        self._log.error("reload_failed", **fields, reason=reason, action="old_generation_serves_on")
 
     def _worker_ended(self, each: Lineage, worker: WorkerRecord, status: int) -> None:
         """Deal with a worker's end: part of a boot, of a leave-taking, or a crash."""
@@ -309,6 +359,8 @@ class Supervisor:
     def _look_after(self, now: float) -> None:
         for each in list(self._lineages):
             self._workforce.look_after(each, now)
+        generations = [each.pid for each in self._lineages if not each.ended]
+        self._census.look(now, self._config.propane_accessories.check_seconds, generations)
         coming = self._coming
         if coming is not None and now > coming.started_at + self._config.propane_accessories.boot_timeout_seconds:
             self._boot_failed(coming, "it was not ready within boot_timeout_seconds")

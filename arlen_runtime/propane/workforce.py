@@ -13,7 +13,7 @@ from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord, tell
 from arlen_runtime.propane.messages import Message
 from arlen_runtime.propane.respawn import delay_after
-from arlen_runtime.propane.scoreboard import Cell, Scoreboard, State
+from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
 
 KILL_SECONDS = 1.0
 """How long after the end of the grace, or after SIGABRT, a worker is killed."""
@@ -60,11 +60,12 @@ class Workforce:
     def ended(self, each: Lineage, worker: WorkerRecord, status: int, *, wanted: bool) -> None:
         """File a worker's end, and have it replaced where it is still wanted."""
         del each.workers[worker.number]
-        self._scoreboard.rows[worker.row].clear()
+        self._scoreboard.bury(self._scoreboard.rows[worker.row])
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
         if each.leaving_at and status and worker.told not in {"SIGKILL", "SIGQUIT"}:
             self.unclean = True
         if wanted:
+            self._scoreboard.manager[_restart_kind(worker, status)] += 1
             self._plan_respawn(each, worker, status, reason)
         self._log.info(
             "worker_exited",
@@ -123,3 +124,11 @@ class Workforce:
         for number, worker in each.workers.items():
             if number >= wanted:
                 tell(worker, signal.SIGTERM)
+
+
+def _restart_kind(worker: WorkerRecord, status: int) -> ManagerCell:
+    """Say under which reason a replacement is counted."""
+    if worker.aborted_at:
+        return ManagerCell.SILENT
+    kinds = {0: ManagerCell.RETIRED, -signal.SIGKILL: ManagerCell.KILLED, -signal.SIGTERM: ManagerCell.KILLED}
+    return kinds.get(status, ManagerCell.CRASHED)

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from arlen_runtime.propane.scoreboard import ROWS, Cell, Scoreboard, State
+from arlen_runtime.propane.scoreboard import ROWS, Cell, ManagerCell, Scoreboard, State
 
 
 def test_another_process_sees_what_is_written() -> None:
@@ -58,3 +58,39 @@ def test_a_block_that_cannot_be_had_is_refused_with_the_reason(name: str, size: 
 
     with pytest.raises(ValueError, match=why):
         board.block(name, size)
+
+
+def test_what_a_dead_worker_has_counted_is_kept_and_its_row_is_free() -> None:
+    board = Scoreboard()
+    row = board.rows[2]
+    for count in (5, 7):
+        row[Cell.STATE], row[Cell.REQUESTS], row[Cell.CONNECTIONS] = State.READY, count, 3
+        board.bury(row)
+
+    assert board.dead[Cell.REQUESTS] == 12
+    assert board.dead[Cell.CONNECTIONS] == 0
+    assert row[Cell.STATE] == State.FREE
+
+
+def test_counters_are_read_again_when_a_dead_workers_are_just_moved() -> None:
+    board = Scoreboard()
+    row = board.rows[0]
+    row[Cell.STATE], row[Cell.REQUESTS] = State.READY, 5
+    reads: list[int] = []
+
+    def read() -> int:
+        found = row[Cell.REQUESTS]
+        if not reads:
+            board.bury(row)  # between two looks at the rows
+        reads.append(found)
+        return found + board.dead[Cell.REQUESTS]
+
+    assert board.settled(read) == 5
+    assert len(reads) == 2
+
+
+def test_a_supervisor_that_died_while_moving_does_not_stop_the_readers() -> None:
+    board = Scoreboard()
+    board.manager[ManagerCell.MOVING] = 1
+
+    assert board.settled(lambda: 3) == 3

@@ -1,0 +1,83 @@
+"""What the manager tells about itself: one JSON object. One rule: it is read off records and scoreboard, nothing is asked anew.
+
+Keys are for programs and stay; times are seconds, sizes bytes. `propane status --json` prints it as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from arlen_runtime.propane.lineage import Lineage, WorkerRecord
+from arlen_runtime.propane.metrics import COUNTERS, RELOADS, RESTARTS
+from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
+
+Snapshot = dict[str, Any]
+
+SHOWN = (
+    Cell.CONNECTIONS,
+    Cell.REQUESTS,
+    Cell.BUSY,
+    Cell.QUEUED,
+    Cell.TAKEOVERS,
+    Cell.STUCK,
+    Cell.SHED,
+    Cell.PSS,
+    Cell.RSS,
+    Cell.DESCRIPTORS,
+)
+"""The cells of a worker that are told as they are."""
+
+
+def snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], **facts: object) -> Snapshot:
+    """Return everything there is to tell; `facts` are what only the caller knows."""
+    return scoreboard.settled(lambda: _snapshot(scoreboard, lineages, facts))
+
+
+def _snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], facts: dict[str, object]) -> Snapshot:
+    now = time.monotonic()
+    manager = scoreboard.manager
+    rows = [row for _number, row in scoreboard.living()]
+    return {
+        "pid": os.getpid(),
+        **facts,
+        "uptime_seconds": _since(manager[ManagerCell.STARTED], now),
+        "generation": manager[ManagerCell.GENERATION],
+        "totals": {
+            name.removeprefix("arlen_").removesuffix("_total"): scoreboard.dead[cell] + sum(row[cell] for row in rows)
+            for name, (cell, _text) in COUNTERS.items()
+        },
+        "reloads": {word: manager[cell] for word, cell in RELOADS.items()},
+        "restarts": {word: manager[cell] for word, cell in RESTARTS.items()},
+        "generations": [_generation(each, scoreboard, now) for each in lineages],
+    }
+
+
+def _generation(each: Lineage, scoreboard: Scoreboard, now: float) -> Snapshot:
+    state = "draining" if each.leaving_at else "serving" if each.ready_at else "starting"
+    return {
+        "number": each.number,
+        "pid": 0 if each.ended else each.pid,
+        "state": state,
+        "age_seconds": round(now - each.started_at, 1),
+        "workers": [_worker(worker, scoreboard, now) for _number, worker in sorted(each.workers.items())],
+    }
+
+
+def _worker(worker: WorkerRecord, scoreboard: Scoreboard, now: float) -> Snapshot:
+    row = scoreboard.rows[worker.row]
+    return {
+        "number": worker.number,
+        "pid": worker.pid,
+        "state": State(row[Cell.STATE]).name.lower(),
+        "age_seconds": _since(row[Cell.STARTED], now),
+        "silent_seconds": _since(row[Cell.TICK], now),
+        **{cell.name.lower(): row[cell] for cell in SHOWN},
+    }
+
+
+def _since(then: int, now: float) -> float:
+    """Return the seconds since a moment in nanoseconds; 0 where it has not come yet."""
+    return round(max(now - then / 1e9, 0.0), 1) if then else 0.0

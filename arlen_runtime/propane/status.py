@@ -1,0 +1,84 @@
+"""`propane status`: what the manager of an application is doing. One rule: 0 when one answers, 1 when none does."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.load import load
+from arlen_runtime.errors import BootError
+from arlen_runtime.propane.snapshot import Snapshot
+from arlen_runtime.propane.status_socket import ask
+
+MEGABYTE = 1 << 20
+COLUMNS: dict[str, Callable[[Snapshot], str]] = {
+    "WORKER": lambda worker: str(worker["number"]),
+    "PID": lambda worker: str(worker["pid"]),
+    "STATE": lambda worker: str(worker["state"]),
+    "AGE": lambda worker: span(worker["age_seconds"]),
+    "CONNECTIONS": lambda worker: str(worker["connections"]),
+    "REQUESTS": lambda worker: str(worker["requests"]),
+    "BUSY": lambda worker: str(worker["busy"]),
+    "QUEUED": lambda worker: str(worker["queued"]),
+    "STUCK": lambda worker: str(worker["stuck"]),
+    "PSS": lambda worker: f"{worker['pss'] / MEGABYTE:.1f} MB",
+    "FILES": lambda worker: str(worker["descriptors"]),
+}
+"""A worker's line: heading to what stands below it."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Print the status of every manager of the application. Raises ArlenError."""
+    parser = Parser("propane status", "Show what the manager of an application and its workers are doing.")
+    parser.add_argument("--app-root", type=Path, default=Path(), metavar="FOLDER", help="the application's folder")
+    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV, else production)")
+    parser.add_argument("--json", action="store_true", help="print JSON: an array with an object for each manager")
+    found = parser.parse_args(words)
+    answers = managers(found.app_root, found.env)
+    if not answers and not found.json:
+        raise BootError(f"no manager of the application in {found.app_root.absolute()} answers")
+    text = json.dumps(answers, indent=2) if found.json else "\n\n".join("\n".join(lines(each)) for each in answers)
+    sys.stdout.write(f"{text}\n")
+    return 0 if answers else 1
+
+
+def managers(root: Path, environment: str | None = None) -> list[Snapshot]:
+    """Return what the running managers of the application in `root` tell. Raises ConfigError."""
+    folder = load(root, environment, os.environ).propane_accessories.status_folder
+    return ask(root / folder) if folder else []
+
+
+def lines(told: Snapshot) -> Iterator[str]:
+    """Yield a snapshot as lines for people."""
+    totals = told["totals"]
+    yield f"propane {told['pid']} {told['state']} for {span(told['uptime_seconds'])}, {told['environment']}"
+    yield f"listening  {', '.join(told['listening'])}"
+    yield f"requests   {totals['requests']} ({totals['requests_shed']} shed, {totals['takeovers']} lost the reactor)"
+    yield f"reloads    {_counts(told['reloads'])}"
+    yield f"restarts   {_counts(told['restarts'])}"
+    for generation in told["generations"]:
+        yield ""
+        yield f"generation {generation['number']} {generation['state']} for {span(generation['age_seconds'])}"
+        rows = [list(COLUMNS), *([show(each) for show in COLUMNS.values()] for each in generation["workers"])]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        yield from ("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _counts(table: dict[str, int]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in table.items())
+
+
+def span(seconds: float) -> str:
+    """Write a time as people say it: the two largest units."""
+    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+    left = int(seconds)
+    parts: list[str] = []
+    for name, size in units:
+        count, left = divmod(left, size)
+        if count or parts or name == "s":
+            parts.append(f"{count}{name}")
+    return "".join(parts[:2])

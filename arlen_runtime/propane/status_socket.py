@@ -1,0 +1,87 @@
+"""Where a running manager is found and asked. One rule: asking cannot hold it up: it writes one answer and closes.
+
+A unix socket `<pid>.sock` in a folder that only its user may enter. There may be several managers of one application,
+and there may be none: a folder that cannot be written costs the status, not the service.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+LONGEST_PATH = 100
+"""Bytes of a path that every system takes as the address of a unix socket (unix(7): 108, on macOS 104)."""
+PATIENCE_SECONDS = 5.0
+
+
+@contextmanager
+def addressable(path: Path) -> Iterator[str]:
+    """Yield an address for the socket at `path`, however long that is: through an open folder where it is too long."""
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+class StatusSocket:
+    """The manager's end."""
+
+    def __init__(self, folder: Path, tell: Callable[[], Any]) -> None:
+        """Listen in `folder`; `tell` is what is answered. OSError where that cannot be."""
+        self._tell = tell
+        self._path = folder / f"{os.getpid()}.sock"
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        for each in folder.glob("*.sock"):
+            if each == self._path or not _lives(each):  # a manager that was killed has left it
+                each.unlink(missing_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX)
+        try:
+            with addressable(self._path) as address:
+                self._listener.bind(address)
+            self._listener.listen(8)
+            self._listener.setblocking(False)
+        except OSError:
+            self._listener.close()
+            raise
+        self.fd = self._listener.fileno()
+
+    def answer(self) -> None:
+        """Answer who asks; a reader that is too slow gets what fits in its socket."""
+        with suppress(OSError):
+            asking, _address = self._listener.accept()
+            with asking:
+                asking.setblocking(False)
+                asking.sendall(json.dumps(self._tell()).encode())
+
+    def close(self) -> None:
+        """Stop listening and leave nothing behind."""
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _lives(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe, addressable(path) as address:
+        probe.settimeout(PATIENCE_SECONDS)
+        return probe.connect_ex(address) == 0
+
+
+def ask(folder: Path) -> list[dict[str, Any]]:
+    """Return what each manager in that folder answers."""
+    answers = []
+    for path in sorted(folder.glob("*.sock")):
+        with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as asking, addressable(path) as address:
+            asking.settimeout(PATIENCE_SECONDS)
+            asking.connect(address)
+            with asking.makefile("rb") as answer:
+                answers.append(json.load(answer))
+    return answers

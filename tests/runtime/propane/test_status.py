@@ -1,0 +1,101 @@
+"""`propane status` and /metrics, asked of real managers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.propane.status import span
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+
+
+def _status(root: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "arlen_runtime.propane", "status", "--app-root", str(root), *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _metric(wire: Wire, name: str) -> int:
+    lines = wire.get("/metrics").body.decode().splitlines()
+    return int(next(line for line in lines if line.startswith(f"{name} ")).rpartition(" ")[2])
+
+
+def test_the_status_of_a_running_manager_is_told_as_json(serve: Serve, site: Path) -> None:
+    server = serve(workers=2)
+    with Wire(server.port) as wire:
+        wire.get("/")
+        (told,) = json.loads(_status(site, "--json").stdout)
+
+    assert told["pid"] == server.pid
+    assert told["state"] == "serving"
+    assert told["listening"] == [server.url]
+    (generation,) = told["generations"]
+    assert {each["number"]: each["pid"] for each in generation["workers"]} == server.workers()
+
+
+def test_the_status_is_a_table_for_people(serve: Serve, site: Path) -> None:
+    server = serve(workers=2)
+    ran = _status(site)
+
+    assert ran.returncode == 0
+    assert f"propane {server.pid} serving" in ran.stdout
+    assert "generation 1 serving" in ran.stdout
+    assert all(str(pid) in ran.stdout for pid in server.workers().values())
+
+
+def test_without_a_manager_the_status_is_1_and_one_line(serve: Serve, site: Path) -> None:
+    serve().stop()
+    ran = _status(site)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.count("\n") == 1
+    assert "no manager" in ran.stderr
+    assert _status(site, "--json").stdout == "[]\n"
+
+
+def test_a_folder_that_cannot_be_written_costs_the_status_and_nothing_else(serve: Serve, site: Path) -> None:
+    (site / "file").write_text("")
+    server = serve(ARLEN_PROPANE_STATUS_FOLDER="file/below")
+
+    assert server.wait_for("status_unavailable")["folder"] == "file/below"
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+
+def test_the_counters_survive_reloads(serve: Serve) -> None:
+    server = serve(workers=2)
+    with Wire(server.port) as wire:
+        for _ in range(20):
+            wire.get("/")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+
+        assert _metric(wire, "arlen_requests_total") == 21
+        assert _metric(wire, "arlen_generation") == 2
+        assert _metric(wire, 'arlen_reloads_total{result="done"}') == 1
+
+
+def test_a_respawned_worker_is_counted_by_its_reason(serve: Serve) -> None:
+    server = serve(workers=1)
+    victim = server.workers()[0]
+    os.kill(victim, signal.SIGKILL)
+    server.wait_for("worker_started", reason="respawn_after_signal_9")
+    with Wire(server.port) as wire:
+        assert _metric(wire, 'arlen_worker_restarts_total{reason="killed"}') == 1
+        assert _metric(wire, 'arlen_memory_pss_bytes{of="manager"}') > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (61, "1m1s"), (3600, "1h0m"), (90_000, "1d1h"), (59.9, "59s")]
+)
+def test_a_time_is_written_as_its_two_largest_units(seconds: float, text: str) -> None:
+    assert span(seconds) == text
