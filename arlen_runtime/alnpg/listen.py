@@ -13,6 +13,7 @@ import select
 import threading
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 import psycopg
 
@@ -99,7 +100,7 @@ class Listener:
         delay = _FIRST_DELAY
         while not self._closing:
             try:
-                session = open_session(self._settings, Registry())
+                session, _ = open_session(self._settings, Registry(), psycopg.Connection[Any])
             except psycopg.Error as error:
                 self._tell("listen_failed", reason=type(error).__name__, retry_seconds=round(delay, 1))
                 self._pause(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the reconnects

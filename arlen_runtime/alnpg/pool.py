@@ -1,46 +1,103 @@
-"""The connections of one process. One rule: never more than `size`, never one that was opened before a fork.
+"""The connections of one process. One rule: never more than `pool_size`, never one that was opened before a fork.
 
-A deque of idle sessions, newest first, is all that a checkout touches. Who finds it empty opens a connection itself, or
-queues and is handed one directly, in order. After a failed connect everybody fails at once until the next attempt is due, so
-that an outage costs each request microseconds, not its whole time-out.
+psycopg_pool's ConnectionPool keeps them: the cap, the queue of those who wait, lifetimes, replacement. In front of it lies a
+shelf: what was given back is taken again for a second without the pool's locks. What lay longer, is due for a look at its age,
+or is waited for by others goes back to the pool; what comes out of the pool after a second is asked whether it still works.
 """
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
-import random
 import sys
 import threading
 import weakref
 from collections import deque
+from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
+from typing import Any, Self, cast
 
 import psycopg
+from psycopg.pq import PGconn
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg.call_site import application_frame
-from arlen_runtime.alnpg.failures import ALNPgError, DatabaseUnavailable, PoolExhausted
+from arlen_runtime.alnpg.failures import ALNPgError, DatabaseUnavailable, PoolExhausted, StatementTimeout
+from arlen_runtime.alnpg.outage import Outage
 from arlen_runtime.alnpg.registry import Registry
 from arlen_runtime.alnpg.session import Session, open_session
 from arlen_runtime.alnpg.settings import Settings
 from arlen_runtime.alnpg.wire import first_line
 
 _IDLE_SECONDS = 1.0
-_FIRST_DELAY, _LONGEST_DELAY = 0.1, 1.0
+# After so long on the shelf and in use a connection passes through the pool, which then looks at its age.
+_SHELF_SECONDS = 30.0
+# Who will not wait for others still waits for the opening of a connection.
+_LEAST_SECONDS = 0.1
+_LIFETIME_SECONDS = 2700.0
 _HOLDERS_SHOWN = 5
 
+# Its warnings name Python objects at addresses; what they are about is told here, with its reason.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
-class _Waiter:
-    """One thread in the queue. `session` stays None where it is handed a free place instead: it may open one."""
 
-    __slots__ = ("error", "gate", "session")
+class Pooled(psycopg.Connection[Any]):
+    """A connection in the pool: with its session, or, where connecting failed, closed and with the `reason`.
 
-    def __init__(self) -> None:
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.session: Session | None = None
-        self.error: ALNPgError | None = None
+    psycopg_pool retries a failed connect in the background while its callers wait out their time-outs. So a failure is no
+    exception for it but a closed connection, which reaches those who wait, in their order.
+    """
+
+    session: Session | None = None
+    reason = ""
+    opened_at = 0.0
+
+    @classmethod
+    def connect(  # type: ignore[override]  # reason: the options have a name more, and pass through
+        cls,
+        conninfo: str = "",
+        *,
+        opener: Callable[[type[Self]], Self] | None = None,
+        **options: Any,  # noqa: ANN401 - psycopg's own
+    ) -> Self:
+        """Open one: for the pool, by the opener that it was given."""
+        return super().connect(conninfo, **options) if opener is None else opener(cls)
+
+    @classmethod
+    def failed(cls, reason: str) -> Self:
+        """Return a closed connection that says why there is none."""
+        pgconn = PGconn.connect_start(b"=")  # no connection string: it fails before it could reach for a network
+        pgconn.finish()
+        closed = cls(pgconn)
+        closed.reason = reason
+        closed.opened_at = monotonic()
+        return closed
+
+
+class _Connections(ConnectionPool[Pooled]):
+    """psycopg_pool's pool, which is left alone by a process that has only inherited it."""
+
+    def __init__(self, size: int, opener: Callable[[type[Pooled]], Pooled]) -> None:
+        """Begin with no connection and two threads: one that connects, one that keeps the times."""
+        self._process = os.getpid()
+        super().__init__(
+            connection_class=Pooled,
+            kwargs={"opener": opener},
+            min_size=0,
+            max_size=size,
+            max_lifetime=_LIFETIME_SECONDS,
+            num_workers=1,
+            name="alnpg",
+            open=True,
+        )
+
+    def __del__(self) -> None:
+        """End the threads, unless they are another process's: their locks may be held for ever here."""
+        if self._process == os.getpid():
+            super().__del__()
 
 
 class Pool:
@@ -49,212 +106,188 @@ class Pool:
     def __init__(self, settings: Settings) -> None:
         """Open nothing yet."""
         self.settings = settings
-        self._forget()
+        self._begin()
         _pools.add(self)
 
-    def _forget(self) -> None:
+    def _begin(self) -> None:
         """Begin with nothing: at the start, and in a child after fork, where every session belongs to the parent."""
         self.registry = Registry()
-        self._idle: deque[Session] = deque()
-        self._all: set[Session] = set()
-        self._waiters: deque[_Waiter] = deque()
+        self.outage = Outage(self.settings.log)
+        self._shelf: deque[Session] = deque()
+        self._sessions: tuple[Session, ...] = ()
+        self._connections: _Connections | None = None
         self._lock = threading.Lock()
-        self._open = 0
+        self._waiting = 0
         self._closed = False
         self._suspect_until = 0.0
-        self._next_attempt = 0.0
-        self._delay = 0.0
-        self._last_failure = ""
 
     def after_fork(self) -> None:
         """Let go of the parent's connections without a word to the server, which would hear it as the parent's."""
-        for session in self._all:
-            os.close(session.pgconn.socket)
-        _inherited.extend(self._all)
+        for session in self._sessions:
+            if not session.connection.closed:
+                os.close(session.pgconn.socket)
+        _inherited.append((self._connections, self._sessions))
         closed = self._closed
-        self._forget()
+        self._begin()
         self._closed = closed
 
     def take(self) -> Session:
         """Return a session of our own until `give`. Raises PoolExhausted or DatabaseUnavailable."""
-        if not self._waiters:
-            try:
-                session = self._idle.pop()
-            except IndexError:
-                session = self._obtain()
+        now = monotonic()
+        try:
+            session = self._shelf.pop()
+        except IndexError:
+            session = self._obtain()
+            now = monotonic()
         else:
-            session = self._obtain()
-        session.taken_at = now = monotonic()
-        session.thread = get_ident()
-        if (
-            now - session.idle_since > _IDLE_SECONDS
-            or session.idle_since < self._suspect_until
-            or now > session.expires_at
-        ):
-            return self._fresh(session)
-        return session
-
-    def _fresh(self, session: Session) -> Session:
-        """Return a session that works in place of one that lay idle, is suspect or too old."""
-        while not self._fit(session, monotonic()):
-            self._discard(session)
-            session = self._obtain()
-        session.taken_at = monotonic()
+            if now - session.idle_since > _IDLE_SECONDS or session.idle_since < self._suspect_until:
+                self._put_back(session)
+                session = self._obtain()
+                now = monotonic()
+        session.taken_at = now
         session.thread = get_ident()
         return session
 
     def give(self, session: Session) -> None:
         """Take a session back. One that is broken, or in an open transaction (a status other than 0), is closed instead."""
         session.taken_at = 0.0
-        if session.broken or session.pgconn.transaction_status or self._closed:
-            self._put_away(session)
-            return
-        self._idle.append(session)
-        if self._waiters:
-            self._hand_out()
+        if session.broken or session.pgconn.transaction_status:
+            self._reject(session)
+        elif session.idle_since > session.shelf_until:
+            self._put_back(session)
+            self._clear_shelf()
+        else:
+            self._shelf.append(session)
+            # Asked after the append: who began to wait before it finds the shelf full, or is counted here.
+            if self._waiting or self._closed:
+                self._clear_shelf()
 
-    def _put_away(self, session: Session) -> None:
+    def _reject(self, session: Session) -> None:
+        """Close what must not be used again; the pool replaces it."""
         if session.broken:
             # What broke one connection has probably broken the idle ones too: look at each before it is used.
             self._suspect_until = monotonic()
-        elif session.in_transaction and self.settings.log is not None:
+        elif self.settings.log is not None:
             self.settings.log("open_transaction_closed", hint="use pg.transaction() instead of BEGIN")
-        self._discard(session)
+        session.close()
+        self._put_back(session)
 
-    def _fit(self, session: Session, now: float) -> bool:
-        """Say whether a session that lay idle can be used: not too old, and the server still answers on it."""
-        if not session.idle_since:
-            return True
-        if now > session.expires_at:
-            return False
+    def _put_back(self, session: Session) -> None:
+        """Give a session to the pool, which hands it on, keeps it, or closes it for its age."""
+        session.shelf_until = session.idle_since + _SHELF_SECONDS
+        if self._connections is not None:
+            self._connections.putconn(cast("Pooled", session.connection))
+
+    def _clear_shelf(self) -> None:
+        """Give the pool all that lies on the shelf."""
+        while True:
+            try:
+                session = self._shelf.pop()
+            except IndexError:
+                return
+            self._put_back(session)
+
+    def _obtain(self) -> Session:
+        """Get a session from the pool, which opens one where there is a free place, or wait for one."""
+        scope.about_to_wait.get()()
+        if self._closed:
+            raise DatabaseUnavailable("this ALNPg is closed")
+        self.outage.check()
+        seconds = self._patience()
+        with self._lock:
+            self._waiting += 1
+            if self._connections is None:
+                self._connections = _Connections(self.settings.pool_size, self._connect)
         try:
-            session.command("")
+            self._clear_shelf()
+            return self._working(self._connections, monotonic() + seconds)
+        except PoolTimeout:
+            raise PoolExhausted(self._who_holds(seconds)) from None
+        except PoolClosed:
+            raise DatabaseUnavailable("this ALNPg is closed") from None
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _patience(self) -> float:
+        """Return how long this call may wait. Raises StatementTimeout where its request has no time left."""
+        seconds = max(_LEAST_SECONDS, self.settings.acquire_seconds)
+        deadline = scope.deadline.get()
+        if deadline is not None:
+            seconds = min(seconds, deadline - monotonic())
+        if seconds <= 0:
+            raise StatementTimeout("no time is left for this statement")
+        return seconds
+
+    def _working(self, connections: _Connections, limit: float) -> Session:
+        """Return the first session out of the pool that works; those that do not are replaced by the pool."""
+        started = monotonic()
+        while True:
+            connection = connections.getconn(limit - monotonic())
+            session = connection.session
+            if session is not None and self._works(session, limit):
+                return session
+            connections.putconn(connection)
+            # A failure from before this call is no news: the attempt that replaces it is.
+            if session is None and connection.opened_at >= started:
+                raise DatabaseUnavailable(f"no connection: {connection.reason}")
+
+    def _works(self, session: Session, limit: float) -> bool:
+        """Say whether a session can be used; one that lay idle for long, or is suspect, is asked. Closed if it cannot."""
+        if monotonic() - session.idle_since <= _IDLE_SECONDS and session.idle_since >= self._suspect_until:
+            return True
+        try:
+            session.ping(limit)
         except ALNPgError:
+            session.close()
             return False
         return True
 
-    def _discard(self, session: Session) -> None:
-        """Close a session and let the next in the queue open another."""
-        session.close()
-        with self._lock:
-            self._all.discard(session)
-            self._open -= 1
-        if self._waiters:
-            self._hand_out()
-
-    def _hand_out(self) -> None:
-        """Give idle sessions and free places to those who wait, in their order."""
-        with self._lock:
-            while self._waiters:
-                session = None
-                if self._idle:
-                    session = self._idle.pop()
-                elif self._open < self.settings.pool_size:
-                    self._open += 1
-                else:
-                    return
-                waiter = self._waiters.popleft()
-                waiter.session = session
-                waiter.gate.release()
-
-    def _obtain(self) -> Session:
-        """Open a connection where there is a free place, else wait for one."""
-        scope.about_to_wait.get()()
-        with self._lock:
-            if self._closed:
-                raise DatabaseUnavailable("this ALNPg is closed")
-            if self._idle and not self._waiters:
-                return self._idle.pop()
-            free = self._open < self.settings.pool_size and not self._waiters
-            if free:
-                self._open += 1
-            else:
-                waiter = _Waiter()
-                self._waiters.append(waiter)
-        if free:
-            return self._connect()
-        self._hand_out()
-        return self._await(waiter)
-
-    def _await(self, waiter: _Waiter) -> Session:
-        seconds = self.settings.acquire_seconds
-        deadline = scope.deadline.get()
-        if deadline is not None:
-            seconds = min(seconds, max(0.0, deadline - monotonic()))
-        if not waiter.gate.acquire(timeout=seconds):
-            with self._lock:
-                if waiter in self._waiters:
-                    self._waiters.remove(waiter)
-                    raise PoolExhausted(self._who_holds(seconds))
-        if waiter.error is not None:
-            raise type(waiter.error)(waiter.error.detail)
-        return waiter.session or self._connect()
+    def _connect(self, kind: type[Pooled]) -> Pooled:
+        """Open a connection, on the pool's thread."""
+        if self.outage.waiting:
+            return kind.failed(self.outage.reason)
+        try:
+            session, connection = open_session(self.settings, self.registry, kind)
+        except (psycopg.Error, ALNPgError) as error:
+            reason = first_line(error)
+            self.outage.failed(reason)
+            return kind.failed(reason)
+        self.outage.ended()
+        session.shelf_until = session.idle_since + _SHELF_SECONDS
+        connection.session = session
+        self._sessions = (*(known for known in self._sessions if not known.connection.closed), session)
+        return connection
 
     def _who_holds(self, seconds: float) -> str:
         """Say who has the connections, the longest first, and where each stands now."""
         now = monotonic()
         frames = sys._current_frames()  # noqa: SLF001 - the one way to see where another thread stands
-        held = sorted((session for session in self._all if session.taken_at), key=lambda session: session.taken_at)
+        held = sorted((session for session in self._sessions if session.taken_at), key=lambda session: session.taken_at)
         lines = [
             f"{session.holder or application_frame(frames.get(session.thread)) or 'unknown'}"
             f" for {now - session.taken_at:.1f} s"
             for session in held[:_HOLDERS_SHOWN]
         ]
         size = self.settings.pool_size
-        return f"no connection became free within {seconds:.1f} s; all {size} are in use: {'; '.join(lines)}"
-
-    def _connect(self) -> Session:
-        """Open a connection in the place that was counted for it."""
-        try:
-            self._check_due()
-            session = self._open_session()
-        except BaseException as error:
-            with self._lock:
-                self._open -= 1
-                waiting = list(self._waiters) if isinstance(error, DatabaseUnavailable) else []
-                for waiter in waiting:
-                    self._waiters.remove(waiter)
-            for waiter in waiting:
-                waiter.error = error if isinstance(error, ALNPgError) else None
-                waiter.gate.release()
-            raise
-        with self._lock:
-            self._all.add(session)
-        return session
-
-    def _check_due(self) -> None:
-        """Fail fast while the last failed connect is fresh; after that one tries and the others go on failing."""
-        if not self._delay:
-            return
-        now = monotonic()
-        with self._lock:
-            due = now >= self._next_attempt
-            if due:
-                self._next_attempt = now + _LONGEST_DELAY
-        if not due:
-            raise DatabaseUnavailable(f"the database is unavailable: {self._last_failure}")
-
-    def _open_session(self) -> Session:
-        try:
-            session = open_session(self.settings, self.registry)
-        except psycopg.Error as error:
-            self._last_failure = first_line(error)
-            self._delay = min(_LONGEST_DELAY, self._delay * 2 or _FIRST_DELAY)
-            self._next_attempt = monotonic() + self._delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
-            raise DatabaseUnavailable(f"no connection: {self._last_failure}") from None
-        self._delay = 0.0
-        return session
+        used = (
+            f"all {size} are in use" if len(held) >= size else f"{len(held)} of {size} are in use, others do not open"
+        )
+        return f"no connection became free within {seconds:.1f} s; {used}: {'; '.join(lines)}"
 
     def close(self) -> None:
-        """Close what is idle now and the rest when it comes back."""
+        """Close what is idle now and the rest when it comes back; end the pool's threads."""
         self._closed = True
-        while self._idle:
-            self._discard(self._idle.pop())
+        self._clear_shelf()
+        with self._lock:
+            connections = self._connections
+        if connections is not None:
+            connections.close()
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
-_inherited: list[Session] = []
-"""The parent's sessions, kept for ever: to destroy them could reach the server."""
+_inherited: list[object] = []
+"""The parent's pools and sessions, kept for ever: to destroy them could reach the server."""
 
 
 def _after_fork() -> None:
@@ -262,4 +295,10 @@ def _after_fork() -> None:
         pool.after_fork()
 
 
+def _at_exit() -> None:
+    for pool in list(_pools):
+        pool.close()
+
+
 os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

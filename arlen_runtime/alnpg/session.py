@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from arlen_runtime.alnpg.statement import Statement, statement_name
 from arlen_runtime.alnpg.wire import Wire, first_line
 
 Answer = TypeVar("Answer")
+Kind = TypeVar("Kind", bound=Connection[Any])
 Reader = Callable[[Statement, PGresult, Callable[..., Any] | None], Answer]
 """Turns a result into what the caller wants, while the connection is still ours."""
 
@@ -49,7 +49,6 @@ _NO_LIMIT_SECONDS = 20 * 86_400.0
 
 _deadline, _wanted_statements = scope.deadline.get, scope.statements.get
 _SETTLED_SECONDS = 1.0
-_LIFETIME_SECONDS = 2700.0
 
 
 class Session:
@@ -64,24 +63,25 @@ class Session:
         "broken",
         "busy",
         "connection",
-        "expires_at",
         "holder",
         "idle_since",
         "limit",
         "owned",
         "pgconn",
+        "shelf_until",
         "taken_at",
         "thread",
         "wire",
     )
 
-    def __init__(self, connection: Connection[Any], registry: Registry, settings: Settings, expires_at: float) -> None:
-        """Take an open connection in autocommit; `expires_at` is when the pool should replace it."""
+    def __init__(self, connection: Connection[Any], registry: Registry, settings: Settings) -> None:
+        """Take an open connection in autocommit."""
         self.connection = connection
         self.pgconn = connection.pgconn
         self.wire = Wire(self.pgconn)
-        self.expires_at = expires_at
-        self.idle_since = self.taken_at = 0.0
+        self.idle_since = monotonic()
+        # The pool's: until when it need not see this session, and since when the session is in use (0.0: it is not).
+        self.shelf_until = self.taken_at = 0.0
         self.thread = 0
         self.holder = ""
         self.limit = math.inf
@@ -271,6 +271,14 @@ class Session:
             result = self.checked(self.wire.answer(limit), sql)
             return (result.command_status or b"").decode()
 
+    def ping(self, limit: float) -> None:
+        """Ask the server for a sign of life before `limit`. Raises ALNPgError."""
+        self.limit = limit
+        try:
+            self.command("")
+        finally:
+            self.limit = math.inf
+
     def settle(self, error: BaseException, sql: str) -> None:
         """After a failure: tell the error its statement and call site, and whether this session can be used again.
 
@@ -314,10 +322,7 @@ def _in_our_words(error: BaseException) -> ALNPgError | None:
     return error if isinstance(error, ALNPgError) else None
 
 
-def open_session(settings: Settings, registry: Registry) -> Session:
-    """Open a connection in autocommit. Raises psycopg.Error."""
-    connection = psycopg.Connection.connect(
-        settings.conninfo, autocommit=True, prepare_threshold=None, context=registry
-    )
-    lifetime = _LIFETIME_SECONDS * random.uniform(0.7, 1.3)  # noqa: S311 - spreads the reconnects
-    return Session(connection, registry, settings, monotonic() + lifetime)
+def open_session(settings: Settings, registry: Registry, kind: type[Kind]) -> tuple[Session, Kind]:
+    """Open a connection of that class in autocommit; return its session and itself. Raises psycopg.Error."""
+    connection = kind.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
+    return Session(connection, registry, settings), connection

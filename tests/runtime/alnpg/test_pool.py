@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from time import monotonic
@@ -212,15 +214,18 @@ def test_an_idle_connection_is_asked_before_it_is_used_again(url: str, database_
     pid = pg.query_value("select pg_backend_pid()")
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("select pg_terminate_backend(%s)", [pid])
-    pg._pool._idle[0].idle_since -= 5
+    pg._pool._shelf[0].idle_since -= 5
     assert pg.query_value("select pg_backend_pid()") != pid
     pg.close()
 
 
-def test_a_connection_past_its_lifetime_is_replaced(url: str) -> None:
+def test_a_connection_past_its_lifetime_is_replaced_when_it_passes_through_the_pool(url: str) -> None:
     pg = ALNPg(url, pool_size=1)
     pid = pg.query_value("select pg_backend_pid()")
-    pg._pool._idle[0].expires_at = 0
+    pg._pool._shelf[0].connection._expire_at = 0
+    assert pg.query_value("select pg_backend_pid()") == pid
+    pg._pool._shelf[0].shelf_until = 0
+    assert pg.query_value("select pg_backend_pid()") == pid
     assert pg.query_value("select pg_backend_pid()") != pid
     assert _connections(pg) <= 2
     pg.close()
@@ -230,9 +235,66 @@ def test_lifetimes_differ_so_that_reconnects_spread(url: str) -> None:
     pools = [ALNPg(url, pool_size=1) for _ in range(4)]
     for pg in pools:
         pg.ping()
-    assert len({round(pg._pool._idle[0].expires_at - monotonic()) for pg in pools}) > 1
+    lifetimes = {round(pg._pool._shelf[0].connection._expire_at - monotonic()) for pg in pools}
+    assert len(lifetimes) > 1
+    assert max(lifetimes) <= 2700
     for pg in pools:
         pg.close()
+
+
+def _threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("alnpg")]
+
+
+def test_the_pools_threads_begin_with_the_first_connection_and_end_with_the_close(url: str) -> None:
+    pg = ALNPg(url)
+    assert _threads() == []
+    pg.ping()
+    assert len(_threads()) == 2
+    pg.close()
+    assert _threads() == []
+
+
+def test_a_pool_that_nobody_closed_ends_quietly_with_the_interpreter(url: str) -> None:
+    program = (
+        "import os, sys\nfrom arlen_runtime.alnpg import ALNPg\npg = ALNPg(sys.argv[1]); pg.ping()\n"
+        "if not os.fork(): pg.ping(); sys.exit(7)\n"
+        "print(os.waitstatus_to_exitcode(os.wait()[1]), pg.query_value('select 5'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", program, url], capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"7 5\n", b"")
+
+
+def test_what_lies_on_the_shelf_is_given_to_who_waits_in_the_pool(url: str) -> None:
+    pg = ALNPg(url, pool_size=2, acquire_seconds=20)
+    wrong: list[object] = []
+
+    def work(number: int) -> None:
+        for _ in range(200):
+            got = pg.query_value("select $1::int", number)
+            if got != number:
+                wrong.append(got)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert _connections(pg) <= 2
+    pg.close()
+
+
+def test_an_open_transaction_never_comes_back(url: str) -> None:
+    events: list[str] = []
+    pg = ALNPg(url, pool_size=1, log=lambda event, **_fields: events.append(event))
+    pid = pg.query_value("select pg_backend_pid()")
+    pg.execute("begin")
+    assert pg.query_value("select pg_backend_pid()") != pid
+    assert events == ["open_transaction_closed"]
+    pg.close()
 
 
 def test_close_closes_what_is_idle_and_then_what_comes_back(url: str, database_url: str) -> None:

@@ -76,7 +76,7 @@ def test_an_added_column_heals_select_star(one: ALNPg, migrate: Migrate) -> None
 def test_an_id_that_became_bigint_takes_big_numbers_on_a_warm_statement(one: ALNPg, migrate: Migrate) -> None:
     sql = "select id from thing where id = $1"
     one.query(sql, 1)
-    session = one._pool._idle[0]
+    session = one._pool._shelf[0]
     session._statements[sql].described_at -= 10
     migrate("alter table thing alter column id type bigint")
     migrate("insert into thing values (1099511627776, 'big')")
@@ -86,11 +86,11 @@ def test_an_id_that_became_bigint_takes_big_numbers_on_a_warm_statement(one: ALN
 def test_a_value_that_stays_out_of_range_costs_no_new_prepare_each_time(one: ALNPg) -> None:
     sql = "select id from thing where id = $1"
     one.query(sql, 1)
-    described = one._pool._idle[0]._statements[sql].described_at
+    described = one._pool._shelf[0]._statements[sql].described_at
     for _ in range(3):
         with pytest.raises(OutOfRange):
             one.query(sql, 2**40)
-    assert one._pool._idle[0]._statements[sql].described_at == described
+    assert one._pool._shelf[0]._statements[sql].described_at == described
 
 
 def test_an_enum_that_was_made_anew_is_read_again(one: ALNPg, migrate: Migrate) -> None:

@@ -15,7 +15,7 @@ def test_a_name_is_a_hash_of_the_text() -> None:
 def test_a_statement_is_fetched_in_binary_only_if_every_column_can_be(pg: ALNPg) -> None:
     pg.query("select 1 as a, now() as b")
     pg.query("select 1 as a, '(1,2)'::point as b")
-    statements = pg._pool._idle[0]._statements
+    statements = pg._pool._shelf[0]._statements
     assert [int(statement.result_format) for statement in statements.values()] == [1, 0]
 
 
