@@ -20,7 +20,7 @@ from arlen_runtime.app import App
 from arlen_runtime.broken import BrokenApp
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError, BootError
+from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.http.door import Door
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.generation import Generation
@@ -63,9 +63,16 @@ def _open_or_explain(config: Config, log: Log, broken: str) -> Door:
 
 
 def with_database(config: Config) -> Config:
-    """Return the configuration with a database: in development and test a server is started where none is named."""
-    if config.database.url or config.production or not (config.root / "db").is_dir():
+    """Return the configuration with a database: in development and test a server is started where none is named.
+
+    An application with a folder `db` wants one. Raise ConfigError elsewhere: a throw-away server would seem to keep data.
+    """
+    if config.database.url or not (config.root / "db").is_dir():
         return config
+    if config.production:
+        raise ConfigError(
+            "no database: set ARLEN_DATABASE_URL or [database] url (an embedded server is started in development and test only)"
+        )
     url = embedded.ensure(config.root / ".arlen" / "pg", f"arlen_{config.environment}")
     return replace(config, database=replace(config.database, url=url))
 

@@ -11,7 +11,7 @@ import pytest
 from arlen_runtime.app import App
 from arlen_runtime.boot import as_door, find_target, open_door, with_database
 from arlen_runtime.config.sections import AppSection, Config, DatabaseSection
-from arlen_runtime.errors import BootError
+from arlen_runtime.errors import BootError, ConfigError
 from arlen_runtime.wsgi import WSGIDoor
 
 LITE = "from arlen_runtime import App\ndef create(config):\n    return App(config, lambda r: None)\n"
@@ -81,7 +81,8 @@ def test_a_named_database_is_used_and_production_never_gets_one_of_its_own(folde
     named = Config("development", folder, database=DatabaseSection(url="postgresql:///named"))
 
     assert with_database(named).database.url == "postgresql:///named"
-    assert with_database(Config("production", folder)).database.url == ""
+    with pytest.raises(ConfigError, match="set ARLEN_DATABASE_URL"):
+        with_database(Config("production", folder))
     assert not (folder / ".arlen").exists()
 
 
