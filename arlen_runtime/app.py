@@ -18,6 +18,8 @@ from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.middleware.chain import Factory, Proceed, compose
+from arlen_runtime.middleware.compression import Compression
+from arlen_runtime.middleware.conditions import conditions
 from arlen_runtime.middleware.error_boundary import ErrorBoundary
 from arlen_runtime.middleware.hosts import Hosts
 from arlen_runtime.middleware.request_id import id_line, request_id
@@ -79,7 +81,7 @@ class App:
         self.security_headers = SecurityHeaders(config.security_headers)
         self.error_boundary = ErrorBoundary(self.pages, keep_statements=development)
         self.outer: tuple[Factory, ...] = (request_id, self.security_headers, self.error_boundary)
-        self.inner: tuple[Factory, ...] = (Hosts(config), *middleware)
+        self.inner: tuple[Factory, ...] = (Hosts(config), conditions, Compression(config.compression), *middleware)
         self.services = Services(config, self.log, self.router, self.views, pg)
         self.on_worker_start = tuple(on_worker_start)
         self.on_worker_stop = tuple(on_worker_stop)

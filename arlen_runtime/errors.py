@@ -98,11 +98,17 @@ class InvalidBody(BadRequest):
 
 
 class Unauthorized(HTTPError):
-    """The client has not said who it is."""
+    """The client has not said who it is (RFC 9110 section 15.5.2: a challenge must be sent)."""
 
     status = 401
     code = "unauthorized"
     title = "Unauthorized"
+
+    def __init__(
+        self, detail: str = "", *, headers: Sequence[tuple[str, str]] = (), challenge: str = 'Session realm="login"'
+    ) -> None:
+        """Take the challenge; the default says that a session is wanted, for which no browser opens a window."""
+        super().__init__(detail, headers=[("WWW-Authenticate", challenge), *headers])
 
 
 class Forbidden(HTTPError):

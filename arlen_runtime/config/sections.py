@@ -37,14 +37,21 @@ class AppSection:
 class ServerSection:
     """[server]: where to listen, and whom to believe."""
 
-    host: str = setting("127.0.0.1", "address or name to bind")
+    host: str = setting("127.0.0.1", "address or name to bind, or unix:/path")
     port: int = setting(3000, "TCP port to bind; 0 takes a free one", minimum=0, maximum=65535)
+    bind: tuple[str, ...] = setting(
+        (), "several places to listen, instead of host and port: host:port, [IPv6]:port, unix:/path"
+    )
+    socket_mode: str = setting("0660", "permissions of unix sockets, in octal digits")
     hosts: tuple[str, ...] = setting(
         (),
         "host names that are answered, .example.org with all below it; all when empty, in development loopback's only",
     )
     trusted_proxies: tuple[str, ...] = setting(
         (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed"
+    )
+    proxy_protocol: bool = setting(
+        False, "whether each connection begins with a PROXY protocol header, version 1 or 2; one without is closed"
     )
     metrics_from: tuple[str, ...] = setting(
         ("127.0.0.0/8", "::1/128"), "networks (CIDR) that may read /metrics, never through a proxy; nobody when empty"
@@ -159,6 +166,15 @@ class SecurityHeadersSection:
 
 
 @dataclass(frozen=True, slots=True)
+class CompressionSection:
+    """[compression]: answers that are made smaller on their way."""
+
+    enabled: bool = setting(True, "whether answers are compressed for clients that accept it")
+    minimum_bytes: int = setting(1024, "shorter answers are sent as they are", minimum=0)
+    level: int = setting(5, "gzip's level: 1 is fastest, 9 smallest", minimum=1, maximum=9)
+
+
+@dataclass(frozen=True, slots=True)
 class StaticSection:
     """[static]: files under public/."""
 
@@ -188,6 +204,7 @@ class Config:
     database: DatabaseSection = field(default_factory=DatabaseSection)
     log: LogSection = field(default_factory=LogSection)
     security_headers: SecurityHeadersSection = field(default_factory=SecurityHeadersSection)
+    compression: CompressionSection = field(default_factory=CompressionSection)
     static: StaticSection = field(default_factory=StaticSection)
     templates: TemplatesSection = field(default_factory=TemplatesSection)
     settings: dict[str, Any] = field(default_factory=dict)

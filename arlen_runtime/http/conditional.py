@@ -17,11 +17,32 @@ PRECONDITION_FAILED = 412
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"')  # section 8.8.3
 _SAFE = frozenset({"GET", "HEAD"})
+_WITH_TAGS = frozenset({b"if-match", b"if-none-match"})
+_CODED = re.compile(rb'--(?:gzip|zstd)"')
+
+
+def coded(tag: str, coding: str) -> str:
+    """Return the entity tag of the same content in a content coding: other bytes, another tag (section 8.8.3.3)."""
+    return f'{tag[:-1]}--{coding}"'
 
 
 def tag_of(content: bytes) -> str:
     """Return a strong entity tag for content: equal bytes, equal tag."""
     return f'"{blake2b(content, digest_size=16).hexdigest()}"'
+
+
+def change_outcome(method: str, headers: Headers, tag: str | None, modified: int | None) -> int | None:
+    """Evaluate the conditions of a request that is to change something, as `outcome` does.
+
+    Who has read it compressed knows it by the tag of that coding: for a change this is the same state.
+    """
+    pairs = [(name, _plain(value) if name in _WITH_TAGS else value) for name, value in headers.raw]
+    return outcome(method, Headers(pairs), tag, modified)
+
+
+def _plain(value: bytes) -> bytes:
+    """Return a list of tags without the names of codings."""
+    return _CODED.sub(b'"', value)
 
 
 def outcome(method: str, headers: Headers, tag: str | None, modified: int | None) -> int | None:

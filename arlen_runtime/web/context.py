@@ -21,6 +21,7 @@ from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web import responses
 from arlen_runtime.web.events import Topics
 from arlen_runtime.web.params import Params
+from arlen_runtime.web.representation import check
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.validation import Fields
 
@@ -81,6 +82,14 @@ class Context:
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything
         """Return the body, read as JSON. Raises UnsupportedMediaType for another type, InvalidBody for bad JSON."""
         return self.params.json()
+
+    def check_conditions(self, tag: str | None, changed: float | None = None) -> None:
+        """Raise PreconditionFailed (412) unless the request's If-Match and the like allow to change what is there now.
+
+        `tag` is the entity tag that GET sends, quotes included, None when there is nothing; `changed` is when it last
+        changed, in seconds since 1970. Call it before the change; for reading, ETag in the answer is all that is needed.
+        """
+        check(self.request.head, tag, None if changed is None else int(changed))
 
     def fields(self) -> Fields:
         """Begin to check the input field by field; `check()` at the end raises ValidationFailed with all that is wrong."""

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 from arlen_runtime.config.sections import StaticSection
-from arlen_runtime.errors import ArlenError, NotFound, PreconditionFailed
-from arlen_runtime.http import conditional, dates, media_types, ranges
-from arlen_runtime.http.ranges import Span
+from arlen_runtime.errors import ArlenError, NotFound
+from arlen_runtime.http import dates, media_types
+from arlen_runtime.http.negotiation import best_encoding
 from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.routing.pattern import Pattern
@@ -26,7 +24,7 @@ from arlen_runtime.web.files import Opened, open_below
 _FINGERPRINT = re.compile(r".*[.-](?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\.[^/]+")
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _DIGITS = 12
-_PIECE = 65536
+_SIBLINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
 class StaticFiles:
@@ -52,44 +50,41 @@ class StaticFiles:
             return f"{self._prefix}{name}?v={self._digest(name, opened)}"
 
     def serve(self, context: Context) -> Response:
-        """Answer with the file, a part of it, or the word that the client's copy is still good."""
+        """Answer with the file, as the client accepts it; conditions and ranges are looked at further out."""
         head = context.request.head
         name = str(context.route["path"])
         opened = open_below(self._folder, name.split("/"))
         if opened is None:
             raise NotFound(f"Nothing is at {head.path}.")
-        try:
-            response = self._respond(head, name, opened)
-        except BaseException:
-            opened.file.close()
-            raise
-        if not isinstance(response.body, FileBody) and not isinstance(response.body, Iterator):
-            opened.file.close()
-        return response
-
-    def _respond(self, head: Head, name: str, opened: Opened) -> Response:
-        """Evaluate conditions, then ranges (RFC 9110 section 13.2.2)."""
         fields = [
-            ("ETag", opened.tag),
             ("Last-Modified", dates.write(opened.changed)),
             ("Cache-Control", self._cache_control(head, name, opened)),
             ("Accept-Ranges", "bytes"),
         ]
-        outcome = conditional.outcome(head.method, head.headers, opened.tag, opened.changed)
-        if outcome == conditional.PRECONDITION_FAILED:
-            raise PreconditionFailed("The file has changed.")
-        if outcome == conditional.NOT_MODIFIED:
-            return Response(status=304, headers=fields)
         content_type = media_types.of(name)
+        if media_types.is_compressible(content_type):
+            fields.append(("Vary", "Accept-Encoding"))
+            opened, coding = self._sibling(head, name, opened)
+            fields += [("Content-Encoding", coding)] if coding else []
+        fields.append(("ETag", opened.tag))
         if head.method == "HEAD":  # nothing of the file will be read, so it need not stay open until the answer is out
+            opened.file.close()
             return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)
-        spans = _spans(head, opened)
-        if spans is None:
-            return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)
-        if len(spans) == 1:
-            fields.append(("Content-Range", spans[0].content_range(opened.size)))
-            return Response(FileBody(opened.file, spans[0].start, spans[0].length), 206, fields, content_type)
-        return _in_parts(opened, spans, fields, content_type)
+        return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)
+
+    def _sibling(self, head: Head, name: str, opened: Opened) -> tuple[Opened, str]:
+        """Return what is sent in place of a file, and in which coding: `app.js.br` of the same age or younger, if accepted."""
+        accept = head.headers.get("accept-encoding")
+        left = dict(_SIBLINGS)
+        while coding := best_encoding(accept, tuple(left)):
+            sibling = open_below(self._folder, f"{name}{left.pop(coding)}".split("/"))
+            if sibling is None:
+                continue
+            if sibling.changed_ns >= opened.changed_ns:
+                opened.file.close()
+                return sibling, coding
+            sibling.file.close()
+        return opened, ""
 
     def _cache_control(self, head: Head, name: str, opened: Opened) -> str:
         """Say how long the file may be kept."""
@@ -105,33 +100,3 @@ class StaticFiles:
         opened.file.seek(0)
         self._digests[name] = (opened.changed_ns, opened.size, digest)
         return digest
-
-
-def _spans(head: Head, opened: Opened) -> list[Span] | None:
-    """Return the parts that are asked for, None for the whole."""
-    if not conditional.range_still_valid(head.headers, opened.tag, opened.changed):
-        return None
-    return ranges.read(head.headers.get("range"), opened.size)
-
-
-def _in_parts(opened: Opened, spans: list[Span], fields: list[tuple[str, str]], content_type: str) -> Response:
-    """Answer several ranges as one multipart body (RFC 9110 section 14.6)."""
-    boundary = secrets.token_hex(16)
-    heads = ranges.part_heads(spans, opened.size, content_type, boundary)
-    length = ranges.parts_length(spans, opened.size, content_type, boundary)
-    fields.append(("Content-Length", str(length)))
-    body = _parts(opened, list(zip(heads, spans, strict=True)), ranges.parts_end(boundary))
-    return Response(body, 206, fields, f"multipart/byteranges; boundary={boundary}")
-
-
-def _parts(opened: Opened, parts: list[tuple[bytes, Span]], end: bytes) -> Iterator[bytes]:
-    """Yield the body of several ranges."""
-    with opened.file as file:
-        for head, span in parts:
-            yield head
-            file.seek(span.start)
-            left = span.length
-            while left and (piece := file.read(min(left, _PIECE))):
-                left -= len(piece)
-                yield piece
-        yield end

@@ -20,6 +20,7 @@ from arlen_runtime.errors import (
     NotFound,
     ServiceUnavailable,
     TooManyRequests,
+    Unauthorized,
     ValidationFailed,
 )
 
@@ -97,3 +98,11 @@ def test_a_status_finds_its_error_unless_more_than_a_sentence_is_needed() -> Non
     assert REFUSALS[404] is NotFound
     assert set(REFUSALS) & {405, 422} == set()
     assert all(kind("x").status == status for status, kind in REFUSALS.items())
+
+
+def test_who_is_not_known_is_challenged() -> None:
+    """RFC 9110 section 15.5.2: a 401 without a challenge is none."""
+    assert Unauthorized().headers == (("WWW-Authenticate", 'Session realm="login"'),)
+    assert Unauthorized("Whose?", challenge='Bearer realm="api"').headers == (
+        ("WWW-Authenticate", 'Bearer realm="api"'),
+    )

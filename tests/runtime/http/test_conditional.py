@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arlen_runtime.http.conditional import outcome, range_still_valid, tag_of
+from arlen_runtime.http.conditional import change_outcome, coded, outcome, range_still_valid, tag_of
 from arlen_runtime.http.headers import Headers
 
 MODIFIED = 784111777
@@ -92,3 +92,12 @@ def test_without_if_range_a_range_is_valid_and_without_a_date_no_date_is() -> No
 def test_equal_content_has_an_equal_strong_tag() -> None:
     assert tag_of(b"a") == tag_of(b"a") != tag_of(b"b")
     assert outcome("PUT", _headers({"If-Match": tag_of(b"a")}), tag_of(b"a"), None) is None
+
+
+def test_a_coding_makes_another_tag_that_stands_for_the_same_state_where_something_is_changed() -> None:
+    tag = coded('"v1"', "gzip")
+    assert tag == '"v1--gzip"'
+    headers = Headers([(b"if-match", tag.encode())])
+    assert outcome("PUT", headers, '"v1"', None) == 412
+    assert change_outcome("PUT", headers, '"v1"', None) is None
+    assert change_outcome("PUT", headers, '"v2"', None) == 412

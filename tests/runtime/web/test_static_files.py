@@ -161,3 +161,28 @@ def test_the_prefix_is_a_setting_and_serving_can_be_left_to_others(serve: Serve,
     assert serve(lambda _r: None, config=config).get("/assets/a.txt").text == "a"
     off = Config("production", tmp_path, static=StaticSection(enabled=False, prefix="/assets", folder="files"))
     assert serve(lambda _r: None, config=off).get("/assets/a.txt").status == 404
+
+
+def test_a_precompressed_sibling_is_sent_to_who_accepts_it(client: TestClient, tmp_path: Path) -> None:
+    plain = client.get("/static/app.css")
+    for suffix in (".br", ".gz"):
+        (tmp_path / "public" / f"app.css{suffix}").write_bytes(suffix.encode())
+    for accept, coding, body in (("gzip, br", "br", b".br"), ("gzip", "gzip", b".gz"), ("br;q=0", None, b"body {}")):
+        answer = client.get("/static/app.css", headers={"Accept-Encoding": accept})
+        assert (answer.headers.get("content-encoding"), answer.body) == (coding, body)
+        assert (answer.headers["content-type"], answer.headers["vary"]) == (
+            "text/css; charset=utf-8",
+            "Accept-Encoding",
+        )
+        assert (answer.headers["etag"] == plain.headers["etag"]) is (coding is None)
+        assert client.head("/static/app.css", headers={"Accept-Encoding": accept}).headers["content-length"] == str(
+            len(body)
+        )
+
+
+def test_a_sibling_older_than_its_file_is_passed_over(client: TestClient, tmp_path: Path) -> None:
+    sibling = tmp_path / "public" / "app.css.gz"
+    sibling.write_bytes(b"old")
+    os.utime(sibling, (1, 1))
+    answer = client.get("/static/app.css", headers={"Accept-Encoding": "gzip"})
+    assert (answer.body, "content-encoding" in answer.headers) == (b"body {}", False)

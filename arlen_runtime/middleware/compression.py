@@ -1,0 +1,142 @@
+"""Compressed answers for who accepts them. One rule: what could be a secret's neighbour is not compressed for strangers.
+
+Compressed is what is text by its type and at least `[compression] minimum_bytes` long, or comes in pieces. Left alone are
+streams of events, files (static ones have precompressed siblings), parts, what is encoded already, and what forbids it
+by `Cache-Control: no-transform`.
+
+The length of a compressed page tells which of two guesses is inside it (the attack called BREACH), and to measure it the
+attacker must make the browser ask, with its cookies, from another site. So a request with a cookie whose Sec-Fetch-Site
+names another site gets its answer as it is. A response that sets a cookie is compressed: the cookie is not in the body.
+
+A compressed answer is another representation: its entity tag gets the coding's name (RFC 9110 section 8.8.3.3).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Protocol
+
+from arlen_runtime.config.sections import CompressionSection
+from arlen_runtime.http.conditional import coded
+from arlen_runtime.http.events import EventStream
+from arlen_runtime.http.media_types import is_compressible
+from arlen_runtime.http.negotiation import best_encoding
+from arlen_runtime.http.request import Head
+from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.middleware.chain import Layer, Proceed
+from arlen_runtime.routing.routes import Endpoint
+from arlen_runtime.web.context import Context
+
+_WITHOUT = frozenset({204, 205, 206, 304})
+_OWN_SITE = frozenset({None, b"same-origin", b"none"})
+_GZIP = 31  # zlib's number for the format of RFC 1952 with the largest window
+
+
+class Coder(Protocol):
+    """What compresses one body."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take a piece; return what is ready."""
+        ...
+
+    def flush(self, mode: int = ..., /) -> bytes:
+        """Return the rest: of the body, or of what has been taken so far, by the mode."""
+        ...
+
+
+class Coding(Protocol):
+    """A content coding: how one begins, and its mode that ends a piece but not the body."""
+
+    def __call__(self) -> tuple[Coder, int]:
+        """Begin a body."""
+        ...
+
+
+def _gzip(level: int) -> Coding:
+    return lambda: (zlib.compressobj(level, zlib.DEFLATED, _GZIP), zlib.Z_SYNC_FLUSH)
+
+
+def codings(level: int) -> dict[str, Coding]:
+    """Return the codings that this Python has, the better ones first; zstd came with 3.14."""
+    found: dict[str, Coding] = {}
+    if find_spec("compression") is not None:
+        compressor: Callable[[], Coder] = import_module("compression.zstd").ZstdCompressor
+        found["zstd"] = lambda: (compressor(), compressor.FLUSH_BLOCK)  # type: ignore[attr-defined] # known to 3.14 only
+    return found | {"gzip": _gzip(level)}
+
+
+class Compression:
+    """The factory of the layer; a route leaves itself out with `compress=False`."""
+
+    def __init__(self, section: CompressionSection, known: Mapping[str, Coding] | None = None) -> None:
+        """Take the settings; `known` are the codings, this Python's own when not given."""
+        self._enabled = section.enabled
+        self._least = section.minimum_bytes
+        self._codings = codings(section.level) if known is None else dict(known)
+
+    def __call__(self, endpoint: Endpoint) -> Layer | None:
+        """Make the layer."""
+        return self._layer if self._enabled and endpoint.options.get("compress", True) else None
+
+    def _layer(self, context: Context, proceed: Proceed) -> Response:
+        """Compress what is worth it."""
+        response = proceed(context)
+        body = response.body
+        if type(body) is bytes and len(body) < self._least:
+            return response
+        if self._is_worth_it(response):
+            self._compress(context.request.head, response)
+        return response
+
+    def _is_worth_it(self, response: Response) -> bool:
+        """Say whether a response may be compressed at all."""
+        return (
+            response.status not in _WITHOUT
+            and not isinstance(response.body, (FileBody, EventStream))
+            and is_compressible(response.get("Content-Type") or "")
+            and response.get("Content-Encoding") is None
+            and "no-transform" not in (response.get("Cache-Control") or "").lower()
+        )
+
+    def _compress(self, head: Head, response: Response) -> None:
+        """Compress for a client that accepts it; caches are told on what it depends either way (RFC 9110 section 12.5.5)."""
+        response.add("Vary", "Accept-Encoding")
+        name = best_encoding(head.headers.get("accept-encoding"), tuple(self._codings))
+        if name is None or _is_asked_by_a_stranger(head):
+            return
+        tag = response.get("ETag")
+        if tag is not None:
+            tag = coded(tag, name)
+            response.set("ETag", tag)
+            if tag in (head.headers.get("if-none-match") or ""):
+                return  # this will be a 304: nobody reads the body
+        response.add("Content-Encoding", name)
+        response.remove("Content-Length")
+        coder, piece_ends = self._codings[name]()
+        if isinstance(response.body, bytes):
+            response.body = coder.compress(response.body) + coder.flush()
+        elif isinstance(response.body, Iterator):
+            response.body = _compressed(response.body, coder, piece_ends)
+
+
+def _is_asked_by_a_stranger(head: Head) -> bool:
+    """Say whether another site made the browser ask with this site's cookies."""
+    get = head.headers.get_bytes
+    return get(b"cookie") is not None and get(b"sec-fetch-site") not in _OWN_SITE
+
+
+def _compressed(pieces: Iterator[bytes], coder: Coder, piece_ends: int) -> Iterator[bytes]:
+    """Yield each piece compressed, at once: who streams wants it to arrive."""
+    try:
+        for piece in pieces:
+            data = coder.compress(piece) + coder.flush(piece_ends)
+            if data:
+                yield data
+        yield coder.flush()
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,125 @@
+"""Which answer a conditional or partial request gets (RFC 9110 sections 13 and 14). One rule: an answer is built whole first.
+
+What is done here is done to a finished 200 that says what it is by ETag or Last-Modified: it stays, becomes a 304, is
+cut to the ranges that were asked for, or is taken back by a 412 or 416.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+from arlen_runtime.errors import HTTPError, PreconditionFailed
+from arlen_runtime.http import conditional, dates, ranges
+from arlen_runtime.http.ranges import Span
+from arlen_runtime.http.request import Head
+from arlen_runtime.http.response import FileBody, Response
+
+_ASKS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"})
+_OF_THE_CONTENT = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Accept-Ranges")
+"""What a 304 leaves out (section 15.4.5); Content-Location stays."""
+
+_PIECE = 65536
+
+
+def select(head: Head, response: Response) -> Response:
+    """Return what of a response the request wants. Raises PreconditionFailed and RangeNotSatisfiable."""
+    if response.status != 200 or _ASKS.isdisjoint(head.headers.first):  # noqa: PLR2004 - the only status this is about
+        return response
+    tag, changed = response.get("ETag"), dates.read(response.get("Last-Modified") or "")
+    if tag is None and changed is None:
+        return response
+    try:
+        outcome = conditional.outcome(head.method, head.headers, tag, changed)
+        if outcome == conditional.PRECONDITION_FAILED:
+            raise _failed()
+        if outcome == conditional.NOT_MODIFIED:
+            return _not_modified(response)
+        return _cut(head, response, tag, changed)
+    except HTTPError:
+        _close(response)
+        raise
+
+
+def check(head: Head, tag: str | None, changed: int | None) -> None:
+    """Raise PreconditionFailed when the request's conditions forbid to change what has this tag and date."""
+    if conditional.change_outcome(head.method, head.headers, tag, changed) == conditional.PRECONDITION_FAILED:
+        raise _failed()
+
+
+def _failed() -> PreconditionFailed:
+    return PreconditionFailed("What is here is not what the request expects.")
+
+
+def _not_modified(response: Response) -> Response:
+    """Turn an answer into the word that the client's copy is good."""
+    _close(response)
+    response.status, response.body = conditional.NOT_MODIFIED, b""
+    for name in _OF_THE_CONTENT:
+        response.remove(name)
+    return response
+
+
+def _cut(head: Head, response: Response, tag: str | None, changed: int | None) -> Response:
+    """Cut the body to the ranges that are asked for; a body of unknown length stays whole."""
+    body = response.body
+    if head.method != "GET" or not isinstance(body, (bytes, FileBody)):
+        return response
+    if not conditional.range_still_valid(head.headers, tag, changed):
+        return response
+    size = body.length if isinstance(body, FileBody) else len(body)
+    spans = ranges.read(head.headers.get("range"), size)
+    if spans is None:
+        return response
+    response.status = 206
+    if len(spans) == 1:
+        response.add("Content-Range", spans[0].content_range(size))
+        response.body = _part(body, spans[0])
+        return response
+    boundary = secrets.token_hex(16)
+    content_type = response.get("Content-Type") or "application/octet-stream"
+    heads = ranges.part_heads(spans, size, content_type, boundary)
+    response.set("Content-Length", str(ranges.parts_length(spans, size, content_type, boundary)))
+    response.set("Content-Type", f"multipart/byteranges; boundary={boundary}")
+    response.body = _parts(body, heads, spans, ranges.parts_end(boundary))
+    return response
+
+
+def _part(body: bytes | FileBody, span: Span) -> bytes | FileBody:
+    """Return a span of a body."""
+    if isinstance(body, bytes):
+        return body[span.start : span.end]
+    return FileBody(body.file, body.offset + span.start, span.length)
+
+
+def _parts(body: bytes | FileBody, heads: Sequence[bytes], spans: Sequence[Span], end: bytes) -> Iterator[bytes]:
+    """Yield the body of several ranges (section 14.6)."""
+    try:
+        for head, span in zip(heads, spans, strict=True):
+            yield head
+            part = _part(body, span)
+            if isinstance(part, bytes):
+                yield part
+            else:
+                yield from _pieces(part)
+        yield end
+    finally:
+        if isinstance(body, FileBody):
+            body.file.close()
+
+
+def _pieces(part: FileBody) -> Iterator[bytes]:
+    """Yield a part of a file."""
+    part.file.seek(part.offset)
+    left = part.length
+    while left and (piece := part.file.read(min(left, _PIECE))):
+        left -= len(piece)
+        yield piece
+
+
+def _close(response: Response) -> None:
+    """Let go of a body that will not be sent."""
+    body = response.body
+    close = getattr(body.file if isinstance(body, FileBody) else body, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,153 @@
+"""What is compressed, for whom, and how caches and conditions are told."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arlen_runtime.app import App
+from arlen_runtime.config.sections import CompressionSection, Config
+from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.middleware.compression import Compression, codings
+from arlen_runtime.routing.routes import Endpoint, Routes
+from arlen_runtime.testing.client import TestClient
+from arlen_runtime.web.context import Context
+from arlen_runtime.web.responses import html, json, text
+
+LONG = "a long text, again and again; " * 100
+ACCEPTS = {"Accept-Encoding": "gzip, br"}
+
+
+def pieces() -> Iterator[bytes]:
+    """Yield a body that comes in pieces, one of them empty."""
+    yield b"one "
+    yield b""
+    yield b"two"
+
+
+def own_file(_ctx: Context) -> Response:
+    """Send a file."""
+    path = Path(__file__)
+    return Response(FileBody(path.open("rb"), 0, path.stat().st_size), content_type="text/plain")
+
+
+ANSWERS: dict[str, Callable[[Context], Any]] = {
+    "text": lambda _ctx: text(LONG),
+    "html": lambda _ctx: html(LONG),
+    "json": lambda _ctx: json([LONG]),
+    "short": lambda _ctx: text("short"),
+    "image": lambda _ctx: Response(LONG.encode(), content_type="image/png"),
+    "encoded": lambda _ctx: Response(LONG.encode(), 200, [("Content-Encoding", "br")], "text/plain"),
+    "kept": lambda _ctx: Response(LONG.encode(), 200, [("Cache-Control", "no-transform")], "text/plain"),
+    "stream": lambda _ctx: Response(pieces(), content_type="text/plain"),
+    "events": lambda _ctx: Response(pieces(), content_type="text/event-stream"),
+    "file": own_file,
+    "tagged": lambda _ctx: Response(LONG.encode(), 200, [("ETag", '"v1"'), ("Vary", "Accept")], "text/plain"),
+}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> TestClient:
+    """Serve each of these answers under its name."""
+
+    def routes(r: Routes) -> None:
+        for name, action in ANSWERS.items():
+            r.get(f"/{name}", action)
+        r.get("/left-out", ANSWERS["text"], compress=False)
+
+    return TestClient(App(Config("production", tmp_path), routes))
+
+
+@pytest.mark.parametrize("name", ["text", "html", "json"])
+def test_long_text_is_compressed_for_who_accepts_it(client: TestClient, name: str) -> None:
+    plain, answer = client.get(f"/{name}"), client.get(f"/{name}", headers=ACCEPTS)
+    assert answer.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(answer.body) == plain.body
+    assert int(answer.headers["content-length"]) == len(answer.body) < len(plain.body) / 5
+    assert "content-encoding" not in plain.headers
+    assert plain.headers["vary"] == answer.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("name", ["short", "image", "encoded", "kept", "events", "file", "left-out"])
+def test_what_is_not_worth_it_or_must_not_be_is_left_alone(client: TestClient, name: str) -> None:
+    answer = client.get(f"/{name}", headers=ACCEPTS)
+    assert answer.headers.get("content-encoding") == ("br" if name == "encoded" else None)
+    assert "vary" not in answer.headers
+
+
+def test_each_piece_of_a_stream_arrives_by_itself(client: TestClient) -> None:
+    answer = client.get("/stream", headers=ACCEPTS)
+    assert gzip.decompress(answer.body) == b"one two"
+    layer = Compression(CompressionSection())(Endpoint(("GET",), None, None))  # type: ignore[arg-type] # not looked at
+    assert layer is not None
+    response = layer(client_context(ACCEPTS), lambda _ctx: Response(pieces(), content_type="text/plain"))
+    assert isinstance(response.body, Iterator)
+    assert zlib.decompressobj(31).decompress(next(response.body)) == b"one ", "before the second one is made"
+
+
+def client_context(headers: dict[str, str]) -> Any:  # noqa: ANN401 - as much of a Context as the layer looks at
+    """Build what the layer looks at of a context."""
+    seen: list[Context] = []
+
+    def note(ctx: Context) -> None:
+        seen.append(ctx)
+
+    def routes(r: Routes) -> None:
+        r.get("/", note)
+
+    TestClient(App(Config("production", Path("/nowhere")), routes)).get("/", headers=headers)
+    return seen[0]
+
+
+def test_a_compressed_answer_has_a_tag_of_its_own_that_is_good_for_304(client: TestClient) -> None:
+    answer = client.get("/tagged", headers=ACCEPTS)
+    assert answer.headers["etag"] == '"v1--gzip"'
+    again = client.get("/tagged", headers=ACCEPTS | {"If-None-Match": answer.headers["etag"]})
+    assert (again.status, again.headers["etag"]) == (304, '"v1--gzip"')
+    assert "content-encoding" not in again.headers
+    assert [value for name, value in again.fields if name == "Vary"] == ["Accept", "Accept-Encoding"]
+    assert client.get("/tagged", headers={"If-None-Match": '"v1--gzip"'}).status == 200, "it has other bytes"
+
+
+@pytest.mark.parametrize(
+    ("headers", "compressed"),
+    [
+        ({}, True),
+        ({"Sec-Fetch-Site": "cross-site"}, True),
+        ({"Cookie": "session=1"}, True),
+        ({"Cookie": "session=1", "Sec-Fetch-Site": "same-origin"}, True),
+        ({"Cookie": "session=1", "Sec-Fetch-Site": "none"}, True),
+        ({"Cookie": "session=1", "Sec-Fetch-Site": "cross-site"}, False),
+        ({"Cookie": "session=1", "Sec-Fetch-Site": "same-site"}, False),
+    ],
+)
+def test_another_site_learns_no_secret_from_a_length(
+    client: TestClient, headers: dict[str, str], *, compressed: bool
+) -> None:
+    answer = client.get("/text", headers=ACCEPTS | headers)
+    assert ("content-encoding" in answer.headers) is compressed
+    assert answer.headers["vary"] == "Accept-Encoding"
+
+
+def test_head_has_the_fields_of_get(client: TestClient) -> None:
+    get, head = client.get("/text", headers=ACCEPTS), client.request("HEAD", "/text", headers=ACCEPTS)
+    assert head.headers["content-length"] == get.headers["content-length"]
+    assert head.headers["content-encoding"] == "gzip"
+
+
+def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    config = replace(Config("production", tmp_path), compression=CompressionSection(enabled=False))
+    client = TestClient(App(config, lambda r: r.get("/", ANSWERS["text"])))
+    assert "content-encoding" not in client.get("/", headers=ACCEPTS).headers
+
+
+def test_every_coding_that_this_python_has_is_offered() -> None:
+    known = codings(1)
+    assert list(known)[-1] == "gzip"
+    assert set(known) <= {"zstd", "gzip"}

@@ -1,0 +1,110 @@
+"""Finished answers and what conditional requests get of them. One rule: nothing that is not sent stays open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.errors import PreconditionFailed, RangeNotSatisfiable
+from arlen_runtime.http.headers import Headers
+from arlen_runtime.http.request import Head
+from arlen_runtime.http.response import Body, FileBody, Response
+from arlen_runtime.web.representation import check, select
+
+TAG = '"v1"'
+
+
+def head(*fields: tuple[str, str], method: str = "GET") -> Head:
+    """Build a head with these fields."""
+    headers = Headers([(name.lower().encode(), value.encode()) for name, value in fields])
+    return Head(method, "/", "", 1, headers, "x", True, None, False, False, "0" * 24, "192.0.2.1", "192.0.2.1", "http")
+
+
+def tagged(body: Body) -> Response:
+    """Build an answer with a tag."""
+    return Response(body, 200, [("ETag", TAG), ("Set-Cookie", "a=1")], "text/plain")
+
+
+def joined(body: Body) -> bytes:
+    """Return what would be sent of a body of pieces."""
+    assert isinstance(body, Iterator)
+    return b"".join(body)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> FileBody:
+    """Open a file, of which the last hundred bytes are the body."""
+    path = tmp_path / "file"
+    path.write_bytes(b"xx" + b"0123456789" * 10)
+    return FileBody(path.open("rb"), 2, 100)
+
+
+def test_a_304_keeps_all_fields_but_those_of_the_content(opened: FileBody) -> None:
+    answer = select(head(("If-None-Match", TAG)), tagged(opened))
+    assert (answer.status, answer.body) == (304, b"")
+    assert list(answer.headers) == [("ETag", TAG), ("Set-Cookie", "a=1")]
+    assert opened.file.closed
+
+
+@pytest.mark.parametrize(
+    ("field", "error"), [(("If-Match", '"x"'), PreconditionFailed), (("Range", "bytes=100-"), RangeNotSatisfiable)]
+)
+def test_what_is_refused_is_closed(opened: FileBody, field: tuple[str, str], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        select(head(field), tagged(opened))
+    assert opened.file.closed
+
+
+def test_a_part_of_a_part_of_a_file_is_counted_from_its_own_start(opened: FileBody) -> None:
+    answer = select(head(("Range", "bytes=10-14")), tagged(opened))
+    assert answer.body == FileBody(opened.file, 12, 5)
+    opened.file.close()
+
+
+def test_parts_of_a_file_are_as_long_as_announced_and_close_it(opened: FileBody) -> None:
+    answer = select(head(("Range", "bytes=0-1, 50-51")), tagged(opened))
+    body = joined(answer.body)
+    assert answer.get("Content-Length") == str(len(body))
+    assert body.count(b"\r\n\r\n01\r\n--") == 2
+    assert opened.file.closed
+
+
+def test_parts_that_nobody_reads_to_the_end_close_their_file(opened: FileBody) -> None:
+    answer = select(head(("Range", "bytes=0-1, 50-51")), tagged(opened))
+    assert isinstance(answer.body, Iterator)
+    next(answer.body)
+    answer.body.close()  # type: ignore[attr-defined] # it is a generator
+    assert opened.file.closed
+
+
+def test_a_stream_is_not_cut_but_ended_by_a_good_copy() -> None:
+    closed: list[str] = []
+
+    def pieces() -> Iterable[bytes]:
+        try:
+            yield b"0123"
+        finally:
+            closed.append("yes")
+
+    stream = iter(pieces())
+    assert joined(select(head(("Range", "bytes=0-1")), tagged(stream)).body) == b"0123"
+    stream = iter(pieces())
+    next(stream)
+    assert select(head(("If-None-Match", TAG)), tagged(stream)).body == b""
+    assert closed == ["yes", "yes"]
+
+
+@pytest.mark.parametrize("status", [201, 203, 206, 404])
+def test_only_a_200_is_looked_at(status: int) -> None:
+    answer = Response(b"0123", status, [("ETag", TAG)])
+    assert select(head(("If-None-Match", TAG), ("Range", "bytes=0-0")), answer).status == status
+
+
+def test_a_change_where_nothing_is_may_ask_that_nothing_is() -> None:
+    check(head(("If-None-Match", '"v0"'), method="PUT"), None, None)
+    with pytest.raises(PreconditionFailed):
+        check(head(("If-Match", '"v1"'), method="PUT"), None, None)
+    with pytest.raises(PreconditionFailed):
+        check(head(("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"), method="PUT"), None, 2_000_000_000)
