@@ -1,0 +1,165 @@
+"""The corpus on the wire: each file is sent to a real port with a request behind it that must, or must never, be heard.
+
+An invalid file gets the answers to the good requests before it, then exactly one refusal of its status, then the end of
+the connection. A valid one gets its answers, which say what was understood, and the request behind it gets its own.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Answer, Wire
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+HERE = "tests/http/test_conformance"
+SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: sentinel.example\r\n\r\n"
+LONG = 4096  # longer files are about limits; sending them byte by byte tells nothing more
+
+
+class Case(NamedTuple):
+    """One file: what is sent, and what its notes say of it."""
+
+    notes: list[tuple[str, str]]
+    data: bytes
+
+    def all(self, key: str) -> list[str]:
+        return [value for name, value in self.notes if name == key]
+
+
+def _load(path: Path) -> Case:
+    lines, _, data = path.read_bytes().partition(b"\n#\n")
+    return Case([line.removeprefix("# ").partition(": ")[::2] for line in lines.decode().split("\n")], data)
+
+
+def _files(kind: str) -> list[Any]:
+    return [pytest.param(path, id=path.stem) for path in sorted((CORPUS / kind).glob("*.http"))]
+
+
+def _ways(data: bytes) -> list[int]:
+    """Return the sizes of the pieces in which the bytes are sent."""
+    return [len(data)] if len(data) > LONG else [len(data), 1]
+
+
+def _send(wire: Wire, data: bytes, size: int) -> None:
+    """Send in pieces; a server that has refused and closed need not be listened to for the rest."""
+    try:
+        for at in range(0, len(data), size):
+            wire.send(data[at : at + size])
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+
+
+def _good_before(path: Path, case: Case) -> int:
+    """Return how many requests are answered before the refusal; one whose chunks are bad is not among them."""
+    heads = int((case.all("heads") or ["0"])[0])
+    return 0 if path.stem.startswith("chunk-") else heads
+
+
+def _refusals(server: RunningServer, path: Path) -> None:
+    case = _load(path)
+    (status,) = case.all("status")
+    for size in _ways(case.data):
+        with Wire(server.port) as wire:
+            _send(wire, case.data + SENTINEL, size)
+            for _ in range(_good_before(path, case)):
+                assert wire.answer().status == 200
+            refusal = wire.answer()
+            assert refusal.status == int(status)
+            assert refusal.headers["connection"] == "close"
+            assert "date" in refusal.headers
+            assert wire.ends(), "there must be no second answer"
+
+
+@pytest.mark.parametrize("path", _files("invalid"))
+def test_an_application_refuses_an_invalid_request_and_answers_nothing_behind_it(
+    site_server: RunningServer, path: Path
+) -> None:
+    _refusals(site_server, path)
+
+
+@pytest.mark.parametrize("path", _files("invalid"))
+def test_a_wsgi_application_never_sees_an_invalid_request_nor_what_is_behind_it(
+    echo_server: RunningServer, path: Path
+) -> None:
+    _refusals(echo_server, path)
+
+
+def _next_answer(wire: Wire, data: bytes) -> Answer:
+    """Read the next answer; one that only asks for the body does not count."""
+    answer = wire.answer(to_head=data.startswith(b"HEAD "))
+    return answer if answer.status != 100 else _next_answer(wire, data)
+
+
+@pytest.mark.parametrize("path", _files("valid"))
+def test_a_valid_request_is_answered_right_and_the_one_behind_it_by_itself(
+    echo_server: RunningServer, path: Path
+) -> None:
+    case = _load(path)
+    for size in _ways(case.data):
+        with Wire(echo_server.port) as wire:
+            _send(wire, case.data + SENTINEL, size)
+            for text in case.all("request"):
+                answer = _next_answer(wire, case.data)
+                if not _says_what_was_asked(answer, json.loads(text)):
+                    assert answer.headers["connection"] == "close"
+                    assert wire.ends()
+                    break
+            else:
+                assert json.loads(wire.answer().headers["x-facts"])["path"] == "/sentinel"
+
+
+def _says_what_was_asked(answer: Answer, wanted: dict[str, Any]) -> bool:
+    """Compare what the application saw with the notes; return whether the connection persists by them."""
+    facts = json.loads(answer.headers["x-facts"])
+    if facts["method"] != "HEAD":
+        facts["body"] = answer.body.decode("latin-1")
+    compared = facts.keys() & wanted.keys()
+    assert {key: facts[key] for key in compared} == {key: wanted[key] for key in compared}
+    return bool(wanted.get("keep_alive", facts["minor"]))
+
+
+@pytest.mark.parametrize("path", _files("valid"))
+def test_a_valid_request_to_an_application_never_makes_an_answer_too_many(
+    site_server: RunningServer, path: Path
+) -> None:
+    """Its routes know few of these addresses: what counts is how many answers there are, and that none is a 5xx."""
+    case = _load(path)
+    with Wire(site_server.port) as wire:
+        _send(wire, case.data + SENTINEL, len(case.data))
+        for _ in case.all("request"):
+            answer = _next_answer(wire, case.data)
+            assert answer.status < 500
+            if answer.headers.get("connection") == "close":
+                assert wire.ends()
+                return
+        assert wire.answer().status == 200
+        wire.socket.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            wire.socket.recv(1)
+
+
+def _heard_on_a_socket(case: str, corpus: set[str]) -> list[str]:
+    """Return what a requirement's case runs on a real port: files of the corpus, or a function of these tests."""
+    if "::" in case:
+        return [case] if case.startswith(HERE) else []
+    return [name for name in corpus if fnmatchcase(name, case)]
+
+
+def test_every_must_of_the_rfcs_has_a_case_on_a_real_port(capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = {f"{path.parent.name}/{path.stem}" for path in CORPUS.glob("*/*.http")}
+    text = (CORPUS / "requirements.toml").read_text()
+    demands = [each for each in tomllib.loads(text)["requirement"] if each["level"] in {"must", "stricter"}]
+    cases = {
+        each["rule"]: [name for case in each["cases"] for name in _heard_on_a_socket(case, corpus)] for each in demands
+    }
+    assert [rule for rule, names in cases.items() if not names] == []
+    heard = {name for names in cases.values() for name in names}
+    with capsys.disabled():
+        print(f"\nconformance: {len(demands)} demands, {len(heard)} cases for them on a real port")  # noqa: T201 - the count is to be seen
