@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import status, watcher
-from arlen_runtime.propane.listener import bind
+from arlen_runtime.propane.listener import Listeners
+from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.pid_file import PidFile
 from arlen_runtime.propane.recycling import raise_descriptor_limit
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None, *, development: bool = False) -
         return 1
 
 
-def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> int:
+def _run(launch: Launch, environ: MutableMapping[str, str], *, development: bool) -> int:
     launch = launch._replace(root=Path(_configured_folder(launch.root)))
     config = _load(launch, environ, development=development)
     if launch.print_config:
@@ -53,8 +54,8 @@ def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> in
     raise_descriptor_limit()
     log = Log(config.log, config.environment, config.root)
     accessories = config.propane_accessories
-    with PidFile(config.root / accessories.pid_file if accessories.pid_file else None):
-        listeners = [] if launch.check else bind(config.server.host, config.server.port, accessories.listen_backlog)
+    pid_file = config.root / accessories.pid_file if accessories.pid_file and not launch.check else None
+    with PidFile(pid_file), _listeners(launch, config, environ) as listeners:
         supervisor = Supervisor(
             Invocation(str(launch.root), config.environment, launch.flags, development),
             config,
@@ -63,6 +64,7 @@ def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> in
             PROGRAM,
             reread=lambda: _load(launch, environ, development=development),
         )
+        supervisor.notifier = Notifier.take(environ)
         supervisor.check = launch.check
         supervisor.respawn = launch.respawn
         if not development:
@@ -70,6 +72,12 @@ def _run(launch: Launch, environ: Mapping[str, str], *, development: bool) -> in
         with watcher.started(config.root) as changes:
             supervisor.watch(changes)
             return supervisor.run()
+
+
+def _listeners(launch: Launch, config: Config, environ: MutableMapping[str, str]) -> Listeners:
+    if launch.check:
+        return Listeners([])
+    return Listeners.open(config.server, config.propane_accessories.listen_backlog, config.root, environ)
 
 
 def _load(launch: Launch, environ: Mapping[str, str], *, development: bool) -> Config:

@@ -1,14 +1,119 @@
 """Listening sockets. One rule: they are bound once, by the supervisor, and inherited: no generation ever binds.
 
 A socket with SO_REUSEPORT per worker loses the queue of each listener that closes, so there is one socket and one queue.
+A place is written `host:port`, `[v6]:port` or `unix:path`; sockets that systemd hands over come instead of all others.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
 
+from arlen_runtime.config.sections import ServerSection
 from arlen_runtime.errors import BootError
+
+UNIX = "unix:"
+FIRST_FD = 3
+"""The first descriptor that systemd hands over (sd_listen_fds(3))."""
+
+
+class Place(NamedTuple):
+    """Where to listen: a host (name, IPv4 or IPv6) and a port, or the path of a unix socket."""
+
+    host: str
+    port: int
+    path: str = ""
+
+
+def places_of(server: ServerSection) -> list[Place]:
+    """Return where the settings say to listen: `bind` where it is given, else `host` and `port`. Raises BootError."""
+    if server.bind:
+        return [_place(text) for text in server.bind]
+    return [_place(server.host) if server.host.startswith(UNIX) else Place(server.host, server.port)]
+
+
+def _place(text: str) -> Place:
+    if text.startswith(UNIX):
+        return Place("", 0, text.removeprefix(UNIX))
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    most = 65535
+    if not bare or (":" in bare and bare == host) or not port.isdecimal() or int(port) > most:
+        raise BootError(f"cannot listen on {text!r}: write host:port, [IPv6]:port or unix:/path")
+    return Place(bare, int(port))
+
+
+class Listeners:
+    """The sockets, and the paths that are removed when the command ends."""
+
+    def __init__(self, sockets: Iterable[socket.socket], paths: Mapping[str, int] | None = None) -> None:
+        """Take open sockets, and the paths of unix sockets of our own with their inodes."""
+        self.sockets = list(sockets)
+        self.paths = dict(paths or {})
+
+    @classmethod
+    def open(cls, server: ServerSection, backlog: int, root: Path, environ: MutableMapping[str, str]) -> Listeners:
+        """Take what systemd hands over, else bind what the settings say. Raises BootError; nothing is left open then."""
+        inherited = from_systemd(environ)
+        if inherited:
+            return cls(inherited)
+        opened = cls([])
+        try:
+            for each in places_of(server):
+                if each.path:
+                    path = root / each.path
+                    opened.sockets.append(bind_unix(path, mode_of(server), backlog))
+                    opened.paths[str(path)] = path.stat().st_ino
+                else:
+                    opened.sockets += bind(each.host, each.port, backlog)
+        except BootError:
+            opened.close()
+            raise
+        return opened
+
+    def close(self) -> None:
+        """Close all, and remove our own unix sockets, unless another process has taken their place."""
+        for each in self.sockets:
+            each.close()
+        for path, inode in self.paths.items():
+            with suppress(OSError):
+                if os.stat(path).st_ino == inode:  # noqa: PTH116 - a number is all that is wanted
+                    os.unlink(path)  # noqa: PTH108 - likewise
+
+    def __enter__(self) -> Self:
+        """Return the listeners."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close them."""
+        self.close()
+
+
+def from_systemd(environ: MutableMapping[str, str]) -> list[socket.socket]:
+    """Return the sockets that are meant for this very process, and take the words about them out of the environment."""
+    count, pid = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_PID", "")
+    environ.pop("LISTEN_FDNAMES", None)
+    if not count.isdecimal() or pid != str(os.getpid()):
+        return []
+    inherited = []
+    for fd in range(FIRST_FD, FIRST_FD + int(count)):
+        try:
+            each = adopt(fd)
+            listens = each.type == socket.SOCK_STREAM and each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        except OSError as error:
+            raise BootError(f"descriptor {fd}, which LISTEN_FDS names, is no socket: {error.strerror}") from error
+        if not listens:
+            raise BootError(f"descriptor {fd}, which LISTEN_FDS names, is no listening stream socket")
+        inherited.append(each)
+    return inherited
 
 
 def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
@@ -53,14 +158,60 @@ def _reason(host: str, port: int, error: OSError) -> str:
     return reasons.get(error.errno or 0, f"cannot listen on {host}:{port}: {error.strerror}")
 
 
+def mode_of(server: ServerSection) -> int:
+    """Return the permissions of a unix socket. Raises BootError."""
+    try:
+        return int(server.socket_mode, 8) & 0o777
+    except ValueError:
+        raise BootError(f"[server] socket_mode wants octal digits like 0660, not {server.socket_mode!r}") from None
+
+
+def bind_unix(path: Path, mode: int, backlog: int) -> socket.socket:
+    """Listen at a path, with these permissions from its first moment on; a dead server's socket is replaced. BootError."""
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o777 & ~mode)
+    try:
+        _make_way(path)
+        listener.bind(str(path))
+        path.chmod(mode)
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except (OSError, BootError) as error:
+        listener.close()
+        if isinstance(error, BootError):
+            raise
+        raise BootError(f"cannot listen on {UNIX}{path}: {error.strerror or error}") from error
+    finally:
+        os.umask(mask)
+    return listener
+
+
+def _make_way(path: Path) -> None:
+    """Remove the socket of a server that is gone; BootError when one listens there, or when it is no socket."""
+    if not path.exists() and not path.is_symlink():
+        return
+    if not path.is_socket():
+        raise BootError(f"cannot listen on {UNIX}{path}: there is something else than a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
+            raise BootError(f"cannot listen on {UNIX}{path}: another server listens there")
+    path.unlink()
+
+
 def adopt(fd: int) -> socket.socket:
     """Return the inherited listener behind `fd`."""
     listener = socket.socket(fileno=fd)
     listener.setblocking(False)
+    os.set_inheritable(fd, False)
+    if listener.family != socket.AF_UNIX:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what it accepts
     return listener
 
 
 def address_of(listener: socket.socket) -> str:
-    """Return where it listens, for people: http://host:port."""
+    """Return where it listens, for people: http://host:port or unix:/path."""
+    if listener.family == socket.AF_UNIX:
+        return f"{UNIX}{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"

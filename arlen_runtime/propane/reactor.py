@@ -17,7 +17,7 @@ from email.utils import formatdate
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.http.door import Door
-from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
+from arlen_runtime.http.origin import UNIX_PEER, IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.baton import Baton
@@ -91,7 +91,6 @@ class Reactor:
 
     def listen(self, listener: socket.socket) -> None:
         """Accept connections from a listener."""
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what it accepts
         self._listeners[listener.fileno()] = listener
         self._special[listener.fileno()] = lambda: self._accept(listener)
         self._poller.listen(listener.fileno())
@@ -255,7 +254,7 @@ class Reactor:
                 self._rest(EXHAUSTED_SECONDS)
             return  # any other error is that connection's own (accept(2))
         accepted.setblocking(False)
-        self._open(accepted, str(address[0]) if address else "")
+        self._open(accepted, str(address[0]) if address else UNIX_PEER)
 
     def _open(self, accepted: socket.socket, peer: str) -> Connection:
         origin = Origin(peer, "http", self._trusted, self._ids)

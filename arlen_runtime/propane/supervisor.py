@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,8 +20,9 @@ from arlen_runtime.propane import lineage
 from arlen_runtime.propane.census import Census
 from arlen_runtime.propane.kernel import become_subreaper
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord
-from arlen_runtime.propane.listener import address_of
+from arlen_runtime.propane.listener import Listeners, address_of
 from arlen_runtime.propane.messages import Message, hear, open_pair, say
+from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation, Orders
 from arlen_runtime.propane.scoreboard import ManagerCell, Scoreboard
 from arlen_runtime.propane.signals import SignalQueue
@@ -52,7 +52,7 @@ class Supervisor:
         invocation: Invocation,
         config: Config,
         log: Log,
-        listeners: list[socket.socket],
+        listeners: Listeners,
         program: tuple[str, ...],
         *,
         reread: Callable[[], Config],
@@ -81,6 +81,7 @@ class Supervisor:
         self._status_socket: StatusSocket | None = None
         self._workforce = Workforce(config.propane_accessories, self._scoreboard, log)
         self._exit_status = 0
+        self.notifier = Notifier({})
         self.check = False
         self.respawn = True
 
@@ -141,7 +142,7 @@ class Supervisor:
             state="stopping" if self._stopping_at else state,
             environment=self._config.environment,
             root=self._invocation.root,
-            listening=[address_of(each) for each in self._listeners],
+            listening=[address_of(each) for each in self._listeners.sockets],
             workers_wanted=self._wanted,
         )
 
@@ -152,6 +153,7 @@ class Supervisor:
         patience = min([LOOK_SECONDS, *(when - time.monotonic() for when in moments)])
         if self._stopping_at or self._coming is not None:
             patience = min(patience, LOOK_SECONDS / 10)
+        patience = min(patience, self.notifier.feed(time.monotonic()))
         for fd, _mask in self._poll.poll(max(patience, 0) * 1000):
             if fd in self._special:
                 self._special[fd]()
@@ -202,7 +204,7 @@ class Supervisor:
             control_fd=theirs.fileno(),
             scoreboard_fd=self._scoreboard.fd,
             handover_fds=(self._handover[0].fileno(), self._handover[1].fileno()),
-            listener_fds=tuple(each.fileno() for each in self._listeners),
+            listener_fds=tuple(each.fileno() for each in self._listeners.sockets),
             broken=broken,
         )
         self._log.info("generation_starting", generation=self._count, reason=reason)
@@ -217,8 +219,9 @@ class Supervisor:
         old, self._current, self._coming = self._current, each, None
         self._log.info("generation_ready", generation=each.number, workers=len(each.workers))
         self._scoreboard.manager[ManagerCell.GENERATION] = each.number
+        self.notifier.ready(f"generation {each.number} serves with {len(each.workers)} workers")
         if old is None:
-            for listener in self._listeners:
+            for listener in self._listeners.sockets:
                 self._log.info("listening", address=address_of(listener), workers=each.wanted)
         else:
             self._scoreboard.manager[ManagerCell.RELOADS_DONE] += 1
@@ -234,6 +237,7 @@ class Supervisor:
 
     def _reload(self, reason: str) -> None:
         """Start a new generation beside the old one; further wishes meanwhile become one."""
+        self.notifier.reloading()
         try:
             config = self._reread()
         except ArlenError as error:
@@ -274,6 +278,7 @@ class Supervisor:
     def _reload_failed(self, reason: str, **fields: object) -> None:
         self._scoreboard.manager[ManagerCell.RELOADS_FAILED] += 1
         self._log.error("reload_failed", **fields, reason=reason, action="old_generation_serves_on")
+        self.notifier.ready("the last reload has failed; the generation before it serves on")
 
     def _worker_ended(self, each: Lineage, worker: WorkerRecord, status: int) -> None:
         """Deal with a worker's end: part of a boot, of a leave-taking, or a crash."""
@@ -320,6 +325,7 @@ class Supervisor:
         """Stop: gracefully by SIGTERM, at once by SIGQUIT."""
         if not self._stopping_at:
             self._log.info("manager_stopping", signal=how.name)
+            self.notifier.stopping()
             self._stopping_at = time.monotonic()
             self._coming = None
         for each in self._lineages:

@@ -25,10 +25,15 @@ class Answer(NamedTuple):
 class Wire:
     """One connection."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        """Connect."""
-        self.socket = socket.create_connection((host, port), PATIENCE_SECONDS)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port: int, host: str = "127.0.0.1", *, path: str = "") -> None:
+        """Connect: to a port, or to the unix socket at `path`."""
+        if path:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(PATIENCE_SECONDS)
+            self.socket.connect(path)
+        else:
+            self.socket = socket.create_connection((host, port), PATIENCE_SECONDS)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
 
     def __enter__(self) -> Self:

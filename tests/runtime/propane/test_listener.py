@@ -1,13 +1,35 @@
-"""Listening sockets: every address of a name, one port, clear refusals."""
+"""Listening sockets: every address of a name, unix sockets, what systemd hands over; clear refusals."""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from arlen_runtime.config.sections import ServerSection
 from arlen_runtime.errors import BootError
-from arlen_runtime.propane.listener import address_of, bind
+from arlen_runtime.propane.listener import (
+    Listeners,
+    Place,
+    address_of,
+    bind,
+    bind_unix,
+    from_systemd,
+    mode_of,
+    places_of,
+)
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
 
 
 def test_port_zero_takes_a_free_one_and_a_client_gets_in() -> None:
@@ -43,3 +65,137 @@ def test_an_address_of_another_machine_is_one_clear_line() -> None:
 def test_a_name_that_is_none_is_one_clear_line() -> None:
     with pytest.raises(BootError, match="cannot listen on 'no such host'"):
         bind("no such host", 0, 16)
+
+
+@pytest.mark.parametrize(
+    ("server", "places"),
+    [
+        (ServerSection(), [Place("127.0.0.1", 3000)]),
+        (ServerSection(host="::1", port=80), [Place("::1", 80)]),
+        (ServerSection(host="unix:/run/x.sock"), [Place("", 0, "/run/x.sock")]),
+        (
+            ServerSection(bind=("localhost:1", "[::1]:2", "unix:x.sock")),
+            [Place("localhost", 1), Place("::1", 2), Place("", 0, "x.sock")],
+        ),
+    ],
+)
+def test_the_settings_say_where_to_listen(server: ServerSection, places: list[Place]) -> None:
+    assert places_of(server) == places
+
+
+@pytest.mark.parametrize("text", ["3000", ":3000", "::1:3000", "x:", "x:70000", "x:http"])
+def test_a_place_that_is_none_says_how_to_write_one(text: str) -> None:
+    with pytest.raises(BootError, match="write host:port"):
+        places_of(ServerSection(bind=(text,)))
+
+
+def test_a_mode_that_is_none_is_refused() -> None:
+    assert mode_of(ServerSection(socket_mode="0600")) == 0o600
+    with pytest.raises(BootError, match="octal digits"):
+        mode_of(ServerSection(socket_mode="rw"))
+
+
+def test_the_socket_of_a_dead_server_is_replaced_and_a_living_ones_respected(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    bind_unix(path, 0o600, 16).close()
+    assert path.is_socket()
+
+    with bind_unix(path, 0o640, 16):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        with pytest.raises(BootError, match="another server listens there"):
+            bind_unix(path, 0o600, 16)
+    path.unlink()
+    path.write_text("a letter")
+    with pytest.raises(BootError, match="something else than a socket"):
+        bind_unix(path, 0o600, 16)
+
+
+def test_closing_removes_our_own_socket_and_leaves_the_one_that_took_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    server = ServerSection(bind=(f"unix:{path}",))
+    with Listeners.open(server, 16, tmp_path, {}):
+        assert path.is_socket()
+    assert not path.exists()
+
+    with Listeners.open(server, 16, tmp_path, {}):
+        path.unlink()
+        other = bind_unix(path, 0o600, 16)
+    assert path.is_socket()
+    other.close()
+
+
+def test_when_one_of_several_places_cannot_be_had_none_stays_open(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    with bind("127.0.0.1", 0, 16)[0] as taken:
+        server = ServerSection(bind=(f"unix:{path}", f"127.0.0.1:{taken.getsockname()[1]}"))
+        with pytest.raises(BootError, match="in use"):
+            Listeners.open(server, 16, tmp_path, {})
+    assert not path.exists()
+
+
+def test_sockets_that_are_meant_for_another_process_are_not_taken() -> None:
+    environ = {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid() + 1), "LISTEN_FDNAMES": "x"}
+
+    assert from_systemd(environ) == []
+    assert environ == {}
+
+
+def test_a_server_listens_at_several_places_at_once(serve: Serve, tmp_path: Path) -> None:
+    server = serve("--bind", f"127.0.0.1:0,unix:{tmp_path}/x.sock")
+    told = server.wait_for("listening", address=f"unix:{tmp_path}/x.sock")
+    with Wire(server.port) as wire, Wire(0, path=f"{tmp_path}/x.sock") as local:
+        assert wire.get("/").body == local.get("/").body == b"one"
+    assert (tmp_path / "x.sock").is_socket()
+    access = server.wait_for("request", client="unix")
+
+    assert told["workers"] == 1
+    assert access["status"] == 200
+    server.stop()
+    assert not (tmp_path / "x.sock").exists()
+
+
+def test_a_reload_keeps_a_unix_socket_and_the_connections_on_it(serve: Serve, tmp_path: Path) -> None:
+    server = serve("--host", "unix:x.sock")
+    with Wire(0, path=f"{tmp_path}/x.sock") as local:
+        local.get("/")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+
+        assert local.get("/").status == 200
+
+
+ACTIVATE = """
+import json, os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES="web")
+os.write(1, b'{"event": "activated", "port": %d}\\n' % listener.getsockname()[1])
+os.execv(sys.executable, [sys.executable, "-m", "arlen_runtime.propane", *sys.argv[1:]])
+"""
+
+
+@pytest.fixture
+def activated(site: Path) -> Iterator[RunningServer]:
+    """Start a server as systemd would: with a socket that it has opened."""
+    with RunningServer(site, "--workers", "1", command=("-c", ACTIVATE)) as server:
+        yield server
+
+
+def test_sockets_of_systemd_are_taken_instead_of_the_settings(activated: RunningServer) -> None:
+    port = activated.wait_for("activated")["port"]
+
+    assert activated.port == port
+    with Wire(port) as wire:
+        assert wire.get("/").body == b"one"
+
+
+def test_a_descriptor_that_is_no_listener_is_one_line_and_exit_1(site: Path) -> None:
+    code = ACTIVATE.replace("os.execv", "os.dup2(0, 3)\nos.execv")
+    command = [sys.executable, "-c", code, "--app-root", str(site)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+
+    assert ran.returncode == 1
+    assert json.loads(ran.stdout)["event"] == "activated"
+    assert ran.stderr.count("\n") == 1
+    assert "LISTEN_FDS" in ran.stderr

@@ -1,0 +1,61 @@
+"""What systemd is told (sd_notify(3)). One rule: where nobody listens, nothing is said and nothing fails.
+
+The words about it are taken out of the environment: the application is not the service, and must not speak for it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+
+_WORDS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+
+
+class Notifier:
+    """Speaks to the service manager. A watchdog is fed twice in its time, by the loop of the supervisor itself."""
+
+    def __init__(self, told: Mapping[str, str]) -> None:
+        """Take the words of the environment."""
+        self.told = {name: told[name] for name in _WORDS if name in told}
+        place = self.told.get("NOTIFY_SOCKET", "")
+        self._address = f"\0{place[1:]}" if place.startswith("@") else place
+        period = self.told.get("WATCHDOG_USEC", "")
+        ours = self.told.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._feed_seconds = int(period) / 2e6 if self._address and ours and period.isdecimal() else 0.0
+        self._feed_at = 0.0
+
+    @classmethod
+    def take(cls, environ: MutableMapping[str, str]) -> Notifier:
+        """Build it from the environment, which loses these words."""
+        return cls({name: environ.pop(name) for name in _WORDS if name in environ})
+
+    def ready(self, status: str) -> None:
+        """Say that the service serves: after the start, and after each reload, whatever came of it."""
+        self._say("READY=1", f"MAINPID={os.getpid()}", f"STATUS={status}")
+
+    def reloading(self) -> None:
+        """Say that a reload has begun; `ready` ends it."""
+        self._say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self) -> None:
+        """Say that the stop has begun."""
+        self._say("STOPPING=1")
+
+    def feed(self, now: float) -> float:
+        """Tell the watchdog that the loop runs, if it is time; return the seconds until the next time."""
+        if not self._feed_seconds:
+            return float("inf")
+        if now >= self._feed_at:
+            self._feed_at = now + self._feed_seconds
+            self._say("WATCHDOG=1")
+        return self._feed_at - now
+
+    def _say(self, *lines: str) -> None:
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.setblocking(False)
+            end.sendto("\n".join(lines).encode(), self._address)
