@@ -56,6 +56,8 @@ class Workforce:
         if worker is not None:
             worker.pid = int(message["pid"])  # it may be faster than its generation's word
             worker.ready_at = time.monotonic()
+            took = round((worker.ready_at - worker.asked_at) * 1000, 1)
+            self._log.info("worker_ready", worker=worker.number, pid=worker.pid, generation=each.number, ms=took)
 
     def ended(self, each: Lineage, worker: WorkerRecord, status: int, *, wanted: bool) -> None:
         """File a worker's end, and have it replaced where it is still wanted."""

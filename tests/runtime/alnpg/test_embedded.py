@@ -321,13 +321,17 @@ def test_a_folder_removed_under_a_running_server_gives_a_new_one(tmp_path: Path)
         await_end(data, 1.5)
 
 
-def test_a_user_without_a_passwd_entry_has_a_server(open_folder: Path, user: Callable[..., User]) -> None:
-    """Root can become such a user here; whoever else runs this test is itself."""
+def test_a_user_without_a_passwd_entry_has_a_server(
+    open_folder: Path, user: Callable[..., User], wheel_below: Callable[[Path], Path]
+) -> None:
+    """Root can become such a user here; whoever else runs this test is itself. Its programs lie where it can reach them."""
     prefix: Sequence[str] = ()
+    programs = str(wheel_below(open_folder))
     if os.getuid() == 0:
         os.chown(open_folder, UNKNOWN_USER, UNKNOWN_USER)
         prefix = AS_UNKNOWN_USER
-    assert value(user(open_folder / "pg", prefix=prefix).line(), "select current_user") == "arlen"
+    line = user(open_folder / "pg", prefix=prefix, ARLEN_PG_BIN=programs).line()
+    assert value(line, "select current_user") == "arlen"
 
 
 def test_root_has_a_server_though_data_and_programs_lie_below_a_folder_of_mode_0700(

@@ -1,0 +1,119 @@
+"""Thousands of slow clients: honest ones hardly notice, each slow one gets its documented end. For minutes: `soak`."""
+
+from __future__ import annotations
+
+import resource
+import select
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Drive = Callable[..., Any]
+
+pytestmark = pytest.mark.soak
+
+HEADER = b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "
+BODY = b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _many_descriptors() -> Iterator[None]:
+    """Allow this process the sockets that it needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _resident(pid: int) -> int:
+    """Return the resident memory of a process in bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def _statuses(slow: list[socket.socket]) -> Counter[str]:
+    """Collect how each connection ended: its status, or that it was closed without one."""
+    ends: Counter[str] = Counter()
+    poll = select.poll()
+    by_fd = {each.fileno(): each for each in slow}
+    for fd in by_fd:
+        poll.register(fd, select.POLLIN)
+    while by_fd:
+        ready = poll.poll(30_000)
+        assert ready, f"{len(by_fd)} slow connections were never ended; so far {ends}"
+        for fd, _mask in ready:
+            poll.unregister(fd)
+            with by_fd.pop(fd) as ended:
+                try:
+                    answer = ended.recv(65536)
+                except ConnectionResetError:
+                    answer = b""
+                ends[answer[9:12].decode() or "closed"] += 1
+    return ends
+
+
+def _p99(load: Drive, port: int) -> float:
+    """Measure the honest clients' p99 in milliseconds, alone."""
+    with load(port, kept=16, fresh=2) as drive:
+        with Wire(port) as wire:
+            for _ in range(500):
+                wire.get("/")
+        return float(drive.report()["p99_ms"])
+
+
+@pytest.mark.parametrize(("begin", "status"), [(HEADER, "408"), (BODY, "408"), (b"", "closed")])
+def test_two_thousand_slow_clients_are_cut_at_their_limit(serve: Serve, load: Drive, begin: bytes, status: str) -> None:
+    limits = {"ARLEN_LIMITS_HEADER_SECONDS": "6", "ARLEN_LIMITS_BODY_SECONDS": "6"}
+    server = serve("--handoff-ms", "5", workers=1, **limits)
+    alone = _p99(load, server.port)
+    (pid,) = server.workers().values()
+    before = _resident(pid)
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2000)]
+    for each in slow:
+        each.sendall(begin)
+    beside = _p99(load, server.port)
+    grown = _resident(pid) - before
+
+    ends = _statuses(slow)
+    print(f"{status}: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each, ends {dict(ends)}")  # noqa: T201
+    assert ends == {status: 2000}
+    assert grown < 60 << 20
+    assert beside < max(3 * alone, alone + 20)
+
+
+def test_ten_thousand_idle_connections_cost_a_request_next_to_nothing(serve: Serve) -> None:
+    server = serve("--threads", "2", workers=1, ARLEN_LIMITS_KEEP_ALIVE_SECONDS="600")
+    (pid,) = server.workers().values()
+
+    def cost() -> float:
+        """Return the CPU ticks of the worker for a number of requests."""
+        with Wire(server.port) as wire:
+            ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            before = int(ticks[11]) + int(ticks[12])
+            for _ in range(15_000):
+                wire.get("/")
+            ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return int(ticks[11]) + int(ticks[12]) - before
+
+    cost()
+    alone = [cost() for _ in range(3)]
+    memory = _resident(pid)
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10_000)]
+    for each in idle:
+        each.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    for each in idle:
+        assert each.recv(65536).startswith(b"HTTP/1.1 200")
+    each_bytes = (_resident(pid) - memory) / 10_000
+    beside = [cost() for _ in range(3)]
+    for each in idle:
+        each.close()
+
+    print(f"idle: {min(alone)} ticks alone, {min(beside)} beside 10,000, {each_bytes:.0f} bytes each")  # noqa: T201
+    assert min(beside) <= min(alone) * 1.15 + 2

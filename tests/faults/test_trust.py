@@ -1,0 +1,168 @@
+"""What propane promises under faults, with every request counted. These run for minutes: `soak`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Drive = Callable[..., Any]
+
+pytestmark = pytest.mark.soak
+
+
+def _alive(server: RunningServer) -> list[int]:
+    """Return the process ids of the server's session: the manager, generations and workers."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == server.pid and fields[0] != "Z":
+            found.append(int(status.parent.name))
+    return found
+
+
+def _memory(server: RunningServer) -> int:
+    """Return the proportional share of memory of all of them, in kilobytes."""
+    total = 0
+    for pid in _alive(server):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def _connections(pid: int) -> int:
+    """Count the sockets of a process."""
+    held = 0
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            held += str(link.readlink()).startswith("socket:")
+        except OSError:
+            continue
+    return held
+
+
+def _moment(event: dict[str, Any]) -> float:
+    return datetime.fromisoformat(event["time"]).timestamp()
+
+
+def test_twenty_reloads_lose_nothing_close_nothing_and_leave_no_memory_behind(serve: Serve, load: Drive) -> None:
+    server = serve()
+    with load(server.port) as drive:
+        server.send(signal.SIGHUP)  # the first one settles what the load has made grow
+        server.wait_for("generation_ended", generation=1)
+        before = _memory(server)
+        most = 0
+        for generation in range(3, 23):
+            server.send(signal.SIGHUP)
+            server.wait_for("generation_ready", generation=generation)
+            most = max(most, len(_alive(server)))
+            server.wait_for("generation_ended", generation=generation - 1)
+        after = _memory(server)
+        at = len(server.events)
+        for _ in range(20):
+            server.send(signal.SIGHUP)
+        server.wait_for("generation_ready", after=at)
+        counted = drive.report()
+
+    assert counted["failed"] == 0, counted
+    assert counted["connects"]["kept"] == 64
+    assert after <= before * 1.10, (before, after)
+    assert most <= 7, "the manager, two generations and their two workers each"
+    server.stop()
+    assert sum(each["event"] == "generation_starting" for each in server.events[at:]) <= 2
+    print(f"reloads: {counted}, memory {before} -> {after} kB, at most {most} processes")  # noqa: T201 - the figures
+
+
+def test_a_worker_killed_each_second_costs_only_what_it_held(serve: Serve, load: Drive) -> None:
+    server = serve(workers=4)
+    held: list[int] = []
+    back: list[float] = []
+    with load(server.port) as drive, Wire(server.port) as clock:
+        clock.get("/")
+        for _ in range(20):
+            at = len(server.events)
+            started = [each for each in server.events if each["event"] == "worker_started"]
+            alive = server.workers()
+            oldest = next(each["pid"] for each in started if each["pid"] in alive.values())
+            held.append(_connections(oldest))
+            os.kill(oldest, signal.SIGKILL)
+            ended = server.wait_for("worker_exited", after=at, pid=oldest)
+            ready = server.wait_for("worker_ready", after=at, worker=ended["worker"])
+            back.append((_moment(ready) - _moment(ended)) * 1000)
+            deadline = time.monotonic() + 1.0
+            with Wire(server.port) as quick:
+                while time.monotonic() < deadline:
+                    assert quick.get("/").status == 200
+        counted = drive.report()
+
+    assert counted["failed"] <= sum(held), (counted, held)
+    assert statistics.median(back) <= 50, back
+    print(f"kills: {counted['failed']} failed of {counted['answered']}, held {held}, back {back}")  # noqa: T201
+
+
+def test_a_generation_killed_under_load_costs_nothing(serve: Serve, load: Drive) -> None:
+    server = serve()
+    with load(server.port) as drive:
+        worker = server.workers()[0]
+        generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(generation, signal.SIGKILL)
+        server.wait_for("generation_ended", generation=1)
+        counted = drive.report()
+
+    assert counted["failed"] == 0, counted
+
+
+def test_a_stop_answers_what_is_in_flight_and_resets_nobody(serve: Serve, site: Path, load: Drive) -> None:
+    (site / "app.py").write_text(
+        (site / "app.py")
+        .read_text()
+        .replace("import os", "import os, time")
+        .replace('r.get("/pid"', 'r.get("/slow", lambda ctx: time.sleep(2) or text("slow"))\n    r.get("/pid"')
+    )
+    server = serve()
+    with load(server.port, fresh=0) as drive, Wire(server.port) as slow:
+        slow.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        with Wire(server.port) as other:
+            other.get("/")
+        server.send(signal.SIGTERM)
+        assert slow.answer().body == b"slow"
+        assert server.process.wait(30) == 0
+        counted = drive.report()
+
+    refused = [each for each in counted["failures"] if "refused" not in each.lower()]
+    assert refused == [], counted
+
+
+def test_a_stopped_worker_is_found_out_and_the_load_returns(serve: Serve, load: Drive) -> None:
+    server = serve(ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="3")
+    victim = server.workers()[0]
+    with load(server.port) as drive:
+        os.kill(victim, signal.SIGSTOP)
+        wires = [Wire(server.port) for _ in range(30)]
+        for wire in wires:
+            wire.socket.settimeout(1.0)
+            assert wire.get("/").status == 200, "new connections go to who is left, at once"
+            wire.socket.close()
+        server.wait_for("worker_silent", pid=victim)
+        server.wait_for("worker_ready", worker=0)
+        counted = drive.report()
+    with load(server.port) as again:
+        for _ in range(3):
+            with Wire(server.port) as wire:
+                assert wire.get("/").status == 200
+        assert again.report()["failed"] == 0
+    assert counted["failed"] <= 64, counted
