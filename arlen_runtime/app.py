@@ -6,6 +6,7 @@ def create(config: Config) -> App:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -101,8 +102,20 @@ class App:
         self._worker = worker
         for hook in self.on_worker_start:
             hook()
+        if worker.number == 0 and hasattr(self.services.pg, "connection_budget"):
+            # On a thread of its own: a database that does not answer must not hold up the start.
+            threading.Thread(target=self._check_budget, name="budget", daemon=True).start()
         for hook in self.on_worker_stop:
             worker.on_stop(hook)
+
+    def _check_budget(self) -> None:
+        """Warn where all workers together could open more connections than the database has."""
+        try:
+            warning = self.services.pg.connection_budget(self.config.propane_accessories.worker_count)
+        except ArlenError:  # /readyz tells that the database is away
+            return
+        if warning:
+            self.log.warning("connection_budget", reason=warning)
 
     def admit(self, head: Head) -> Ticket:
         """Find the endpoint. Paths without parameters share one ticket."""

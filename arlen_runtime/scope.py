@@ -28,6 +28,11 @@ def _nothing() -> None:
     """Stand in for the server's `about_to_wait` where no server runs the request."""
 
 
+def _here() -> bool:
+    """Stand in for the server's `gone` where no server runs the request."""
+    return False
+
+
 deadline: ContextVar[float | None] = ContextVar("arlen_deadline", default=None)
 """When this request must be answered, in seconds of `time.monotonic()`; None: no limit."""
 
@@ -39,6 +44,12 @@ transaction: ContextVar[OpenTransaction | None] = ContextVar("arlen_transaction"
 
 statements: ContextVar[list[Statement] | None] = ContextVar("arlen_statements", default=None)
 """The statement log of this request; None: nobody wants it."""
+
+wrote: ContextVar[bool] = ContextVar("arlen_wrote", default=False)
+"""Whether this request has written to the database: then it reads from where it wrote."""
+
+gone: ContextVar[Callable[[], bool]] = ContextVar("arlen_gone", default=_here)
+"""Asked now and then during a long wait: True when nobody waits for the answer any more. Must not wait itself."""
 
 about_to_wait: ContextVar[Callable[[], None]] = ContextVar("arlen_about_to_wait", default=_nothing)
 """Call it before a wait of unknown length, so that the server can go on with other connections meanwhile."""

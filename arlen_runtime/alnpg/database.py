@@ -6,6 +6,7 @@ with `$1` and positional parameters, or with `:name` and one mapping. Every call
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,12 +18,15 @@ import psycopg
 from psycopg.pq.abc import PGresult
 
 from arlen_runtime import scope
+from arlen_runtime.alnpg.budget import LIMITS, Limits, shortage
 from arlen_runtime.alnpg.builder import SQL, spell_out
 from arlen_runtime.alnpg.copy import copy_rows
-from arlen_runtime.alnpg.failures import Misuse, TransactionConflict
+from arlen_runtime.alnpg.failures import DatabaseUnavailable, Misuse, TransactionConflict
 from arlen_runtime.alnpg.listen import Gap, Listener, Subscription
 from arlen_runtime.alnpg.many import perform_many
 from arlen_runtime.alnpg.pool import Pool
+from arlen_runtime.alnpg.prepared import Prepared, named
+from arlen_runtime.alnpg.replica import CAUGHT_UP, POSITION, only_reads
 from arlen_runtime.alnpg.rows import Row
 from arlen_runtime.alnpg.session import Reader, Session
 from arlen_runtime.alnpg.settings import Log, checked
@@ -55,37 +59,57 @@ class ALNPg:
         self,
         url: str,
         *,
+        direct_url: str = "",
+        replica_url: str = "",
         pool_size: int = 8,
         acquire_seconds: float = 2.0,
         statement_seconds: float = 15.0,
         slow_statement_ms: float = 200,
         statement_cache: str = "named",
+        read_only: bool = False,
         log: Log | None = None,
     ) -> None:
         """Take a connection string and limits. Raises ConfigError on a bad setting.
 
-        At most `pool_size` connections a process; `acquire_seconds` of waiting for one; `statement_seconds` for a statement
-        (0: no limit). `log(event, **fields)` gets statements slower than `slow_statement_ms`. `statement_cache` is "named",
-        or "unnamed" behind a PgBouncer before 1.21.
+        `direct_url` leads past a bouncer, for listen; `replica_url` to what `replica` reads from. At most `pool_size`
+        connections a process; `acquire_seconds` of waiting for one; `statement_seconds` for a statement (0: no limit).
+        `log(event, **fields)` gets statements slower than `slow_statement_ms`. `statement_cache` is "named", or "unnamed"
+        behind a PgBouncer before 1.21. `read_only`: the server refuses to write.
         """
-        self._pool = Pool(
-            checked(
-                url,
+        settings = checked(
+            url,
+            direct_url=direct_url,
+            read_only=read_only,
+            pool_size=pool_size,
+            acquire_seconds=acquire_seconds,
+            statement_seconds=statement_seconds,
+            slow_statement_ms=slow_statement_ms,
+            statement_cache=statement_cache,
+            log=log,
+        )
+        self._pool = Pool(settings)
+        self._listener = Listener(settings)
+        # The same to the letter, for a server that must not be written to.
+        self._replica: ALNPg | None = None
+        if replica_url:
+            self._replica = ALNPg(
+                replica_url,
                 pool_size=pool_size,
                 acquire_seconds=acquire_seconds,
                 statement_seconds=statement_seconds,
                 slow_statement_ms=slow_statement_ms,
                 statement_cache=statement_cache,
+                read_only=True,
                 log=log,
             )
-        )
-        self._listener = Listener(self._pool.settings)
 
     @classmethod
     def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:
         """Build it from the [database] section."""
         return cls(
             section.url,
+            direct_url=section.direct_url,
+            replica_url=section.replica_url,
             pool_size=section.pool_size,
             acquire_seconds=section.acquire_seconds,
             statement_seconds=section.statement_seconds,
@@ -123,6 +147,8 @@ class ALNPg:
         """Run one statement on the transaction's connection or on one of the pool's."""
         if type(sql) is not str:
             sql, params = spell_out(sql, params)
+        if self._replica is not None and not only_reads(sql):
+            scope.wrote.set(True)
         if _any_transaction() is not None:
             transaction = current(self._pool)
             if transaction is not None:
@@ -135,8 +161,10 @@ class ALNPg:
             pool.give(session)
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
-        """Lend the transaction's session, or one of the pool's."""
+    def _session(self, sql: str) -> Iterator[Session]:
+        """Lend the transaction's session, or one of the pool's, for this statement."""
+        if self._replica is not None and not only_reads(sql):
+            scope.wrote.set(True)
         transaction = current(self._pool)
         if transaction is not None:
             yield transaction.session
@@ -157,13 +185,13 @@ class ALNPg:
         Return the rows of each. All run or none: outside a transaction it is one.
         """
         text, _ = spell_out(sql, ())
-        with self._session() as session:
+        with self._session(text) as session:
             return perform_many(session, text, list(params_list), _all_rows, into)
 
     def execute_many(self, sql: SQL, rows: Iterable[Any]) -> int:
         """Run a statement once for each of `rows`, as `query_many` does; return how many rows that affected. All or none."""
         text, _ = spell_out(sql, ())
-        with self._session() as session:
+        with self._session(text) as session:
             return sum(perform_many(session, text, list(rows), _affected, None))
 
     @overload
@@ -173,18 +201,72 @@ class ALNPg:
     def stream(self, sql: SQL, *params: object, into: Into = None) -> Iterator[Any]:
         """Yield the rows as they come, with no more than 500 in memory. Holds a connection until the end or the close."""
         text, given = spell_out(sql, params)
-        with self._session() as session:
+        with self._session(text) as session:
             yield from stream_rows(session, text, given, into)
 
     def copy_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Write rows by COPY, the fastest way in; return how many. All or none. `table` may be `schema.table`."""
-        with self._session() as session:
+        with self._session("copy") as session:
             return copy_rows(session, table, columns, rows)
+
+    def prepare(self, name: str, sql: str) -> Prepared:
+        """Name a statement; pass what is returned wherever SQL is taken. Call it at boot; it connects to nothing.
+
+        Its place among a connection's prepared statements is never given away, and the slow log tells its name. Raises
+        Misuse where the name has another text already.
+        """
+        if self._replica is not None:
+            self._replica.prepare(name, sql)
+        return named(self._pool.settings.prepared, name, sql)
+
+    @property
+    def replica(self) -> ALNPg:
+        """Return the database to read from where a moment's delay does no harm: the replica, if there is one that answers.
+
+        It is this database itself in a transaction, and once this request has written: what was written can be read.
+        """
+        replica = self._replica
+        if replica is None or scope.wrote.get() or current(self._pool) is not None:
+            return self
+        return replica if replica.reachable else self
+
+    @property
+    def reachable(self) -> bool:
+        """Say whether the server can be reached: what is known, and in an outage tried when the next attempt is due."""
+        if self._pool.outage.reason:
+            try:
+                self.ping()
+            except DatabaseUnavailable:
+                return False
+        return True
+
+    def position(self) -> str:
+        """Return how far this database's log has come: keep it after a write, for `replica_after` in a later request."""
+        return str(self.query_value(POSITION))
+
+    def replica_after(self, position: str) -> ALNPg:
+        """Return the replica if it has all that was written before `position`, else this database. Costs a question to it."""
+        replica = self.replica
+        if replica is not self and position:
+            with contextlib.suppress(DatabaseUnavailable):
+                return replica if replica.query_value(CAUGHT_UP, position) else self
+            return self
+        return replica
+
+    def connection_budget(self, workers: int) -> str:
+        """Return a warning where so many workers could open more connections than the server has for them; "" where not.
+
+        Behind a bouncer that is the bouncer's business. Raises ALNPgError.
+        """
+        settings = self._pool.settings
+        if not settings.named:
+            return ""
+        return shortage(self.query(LIMITS, into=Limits)[0], workers, settings.pool_size)
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
         """Lend psycopg's own connection, the transaction's inside one: the way out. Leave no transaction open on it."""
-        with self._session() as session:
+        with self._session("whatever") as session:
             try:
                 yield session.connection
             finally:
@@ -215,6 +297,8 @@ class ALNPg:
 
         `timeout` is in seconds for the whole transaction. Raises Misuse on an unknown isolation level.
         """
+        if self._replica is not None and not read_only:
+            scope.wrote.set(True)
         return Transaction(self._pool, isolation, timeout, read_only=read_only)
 
     def retrying(self, function: Callable[[], T], attempts: int = 3) -> T:
@@ -240,5 +324,7 @@ class ALNPg:
 
     def close(self) -> None:
         """Close the connections: the idle ones now, the others when they are given back."""
+        if self._replica is not None:
+            self._replica.close()
         self._listener.close()
         self._pool.close()

@@ -18,6 +18,7 @@
     ├── ReadOnlyTransaction         500 read_only_transaction      25006
     ├── LockUnavailable             503 lock_unavailable           55P03
     ├── StatementTimeout            504 statement_timeout          57014, or the client's own deadline
+    │   └── ClientGone              504 client_gone                nobody waits for the answer: it was cancelled
     └── DatabaseUnavailable         503 database_unavailable       no connection, with Retry-After
         ├── ConnectionLost          503 connection_lost            08xxx, 57P0x: it broke under a statement
         └── PoolExhausted           503 pool_exhausted             its detail names the holders
@@ -194,6 +195,12 @@ class StatementTimeout(ALNPgError):
     status = 504
     code = "statement_timeout"
     title = "Database timeout"
+
+
+class ClientGone(StatementTimeout):
+    """Nobody waits for the answer any more; the statement was cancelled."""
+
+    code = "client_gone"
 
 
 class DatabaseUnavailable(ALNPgError):

@@ -50,6 +50,8 @@ class Listener:
     def __init__(self, settings: Settings) -> None:
         """Connect to nothing yet."""
         self._settings = settings
+        # Past a bouncer, which would give the connection away after each transaction.
+        self._direct = settings._replace(conninfo=settings.direct)
         self._subscriptions: list[Subscription] = []
         self._fresh: list[Subscription] = []
         self._lock = threading.Lock()
@@ -100,7 +102,7 @@ class Listener:
         delay = _FIRST_DELAY
         while not self._closing:
             try:
-                session, _ = open_session(self._settings, Registry(), psycopg.Connection[Any])
+                session, _ = open_session(self._direct, Registry(), psycopg.Connection[Any])
             except psycopg.Error as error:
                 self._tell("listen_failed", reason=type(error).__name__, retry_seconds=round(delay, 1))
                 self._pause(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the reconnects

@@ -18,6 +18,7 @@ from psycopg.types.composite import CompositeInfo, register_composite
 from psycopg.types.multirange import MultirangeInfo, register_multirange
 from psycopg.types.range import RangeInfo, register_range
 
+from arlen_runtime.alnpg.shape import Shapes
 from arlen_runtime.alnpg.values_composed import array_packer, composite_packer, multirange_packer, range_packer
 from arlen_runtime.alnpg.values_in import AS_TEXT, BINARY, SCALARS, TEXT, Packer, enum_label, text
 
@@ -82,6 +83,7 @@ class Registry:
     def __init__(self) -> None:
         """Begin with the types that every PostgreSQL shares."""
         self.adapters = AdaptersMap(psycopg.adapters)
+        self.shapes = Shapes()
         self._facts = dict(SHARED)
         self._packers: dict[int, Packer] = dict(SCALARS)
         self._with_loaders = set(SHARED)

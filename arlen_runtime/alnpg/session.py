@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from arlen_runtime.alnpg.failures import (
 from arlen_runtime.alnpg.registry import LEARN, Registry
 from arlen_runtime.alnpg.scanner import scan
 from arlen_runtime.alnpg.settings import Settings
+from arlen_runtime.alnpg.shape import Shape
 from arlen_runtime.alnpg.statement import Statement, statement_name
 from arlen_runtime.alnpg.wire import Wire, first_line
 
@@ -57,6 +59,7 @@ class Session:
     __slots__ = (
         "_registry",
         "_settings",
+        "_shapes",
         "_slow_seconds",
         "_statement_seconds",
         "_statements",
@@ -89,6 +92,7 @@ class Session:
         # Within pg.transaction(): while a statement runs the server's own status does not tell.
         self.owned = False
         self._registry = registry
+        self._shapes = registry.shapes
         self._settings = settings
         self._slow_seconds = settings.slow_seconds
         self._statement_seconds = settings.statement_seconds or _NO_LIMIT_SECONDS
@@ -229,7 +233,22 @@ class Session:
         """Prepare and describe in one round trip; remember the statement, at the price of the oldest one."""
         text, names = scan(sql)
         name = statement_name(text) if self._settings.named else b""
-        statement = Statement(sql, text, names, name, monotonic())
+        statement = Statement(sql, text, names, name)
+        shape = None if name else self._shapes.get(sql)
+        if shape is None:
+            shape = self._described(name, text, limit)
+            if not name:
+                self._shapes.keep(sql, shape)
+        if not all(map(self._registry.knows, (*shape.types, *shape.oids))):
+            self._learn(limit)
+        statement.describe(shape, self._registry)
+        self._make_room(limit)
+        self._statements[sql] = statement
+        return statement
+
+    def _described(self, name: bytes, text: str, limit: float) -> Shape:
+        """Have the server parse a statement, and return what it says of it."""
+        at = monotonic()
         prepared, described = self.wire.prepare(name, text.encode(), limit)
         if prepared.status != _COMMAND_OK:
             error = failure(prepared, text)
@@ -238,15 +257,15 @@ class Session:
             described = self.wire.describe(name, limit)
         if described.status != _COMMAND_OK:
             raise failure(described, text)
-        oids = [described.param_type(index) for index in range(described.nparams)]
-        oids += [described.ftype(index) for index in range(described.nfields)]
-        if not all(map(self._registry.knows, oids)):
-            self._learn(limit)
-        statement.describe(described, self._registry)
-        while len(self._statements) >= _CACHE_SIZE:
-            self._drop(next(iter(self._statements.values())), limit)
-        self._statements[sql] = statement
-        return statement
+        return Shape.of(described, at)
+
+    def _make_room(self, limit: float) -> None:
+        """Forget the oldest statements that nobody asked to keep, so that there is a place for one more."""
+        surplus = len(self._statements) + 1 - _CACHE_SIZE
+        if surplus > 0:
+            loose = (known for sql, known in self._statements.items() if sql not in self._settings.prepared)
+            for statement in list(islice(loose, surplus)):
+                self._drop(statement, limit)
 
     def _learn(self, limit: float) -> None:
         """Read pg_type."""
@@ -259,6 +278,7 @@ class Session:
     def _drop(self, statement: Statement, limit: float) -> None:
         """Forget a statement, here and at the server."""
         del self._statements[statement.sql]
+        self._shapes.forget(statement.sql)
         for oid in statement.types:
             self._registry.forget(oid)
         if statement.name:
@@ -304,7 +324,14 @@ class Session:
             wanted.append(scope.Statement(sql, seconds, rows, place))
         log = self._settings.log
         if log is not None and seconds >= self._settings.slow_seconds:
-            fields = {"sql": sql, "milliseconds": round(seconds * 1000, 1), "rows": rows, "call_site": place}
+            fields: dict[str, object] = {
+                "sql": sql,
+                "milliseconds": round(seconds * 1000, 1),
+                "rows": rows,
+                "call_site": place,
+            }
+            if name := self._settings.prepared.get(sql):
+                fields["name"] = name
             log("slow_statement", **fields, request_id=scope.request_id.get())
 
     def close(self) -> None:
@@ -325,4 +352,8 @@ def _in_our_words(error: BaseException) -> ALNPgError | None:
 def open_session(settings: Settings, registry: Registry, kind: type[Kind]) -> tuple[Session, Kind]:
     """Open a connection of that class in autocommit; return its session and itself. Raises psycopg.Error."""
     connection = kind.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
-    return Session(connection, registry, settings), connection
+    session = Session(connection, registry, settings)
+    if not settings.named:
+        # A bouncer, which refuses them at the connect, keeps these for each of its clients once they are set.
+        session.command("set datestyle = ISO; set timezone = 'UTC'")
+    return session, connection

@@ -21,18 +21,21 @@ class Settings(NamedTuple):
     """The settings of one ALNPg. Times in seconds; `statement_seconds` 0 is no limit."""
 
     conninfo: str
+    direct: str
     pool_size: int
     acquire_seconds: float
     statement_seconds: float
     slow_seconds: float
     named: bool
     log: Log | None
+    prepared: dict[str, str]
+    """SQL to name of what `pg.prepare` was given; filled at boot."""
 
 
-def connection_string(url: str, *, named: bool) -> str:
+def connection_string(url: str, *, named: bool, read_only: bool = False) -> str:
     """Return `url` with what ALNPg relies on: UTF-8, ISO dates, UTC.
 
-    A bouncer refuses `options`; there the server's own defaults have to be these. Raises ConfigError, without the url.
+    A bouncer refuses `options`: there the same is SET after the connect. Raises ConfigError, without the url.
     """
     try:
         given = conninfo_to_dict(url)
@@ -41,13 +44,16 @@ def connection_string(url: str, *, named: bool) -> str:
     defaults: dict[str, Any] = {"application_name": "arlen", "connect_timeout": 5}
     if named:
         options = given.pop("options", None) or ""
-        defaults["options"] = f"-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC {options}".strip()
+        own = "-c default_transaction_read_only=on " if read_only else ""
+        defaults["options"] = f"{own}-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC {options}".strip()
     return make_conninfo("", **{**defaults, **given, "client_encoding": "UTF8"})
 
 
 def checked(  # noqa: PLR0913 - one for each setting
     url: str,
     *,
+    direct_url: str,
+    read_only: bool,
     pool_size: int,
     acquire_seconds: float,
     statement_seconds: float,
@@ -62,5 +68,6 @@ def checked(  # noqa: PLR0913 - one for each setting
         raise ConfigError("pool_size is 1 at least")
     named = statement_cache == "named"
     slow = slow_statement_ms / 1000 if log is not None else math.inf
-    conninfo = connection_string(url, named=named)
-    return Settings(conninfo, pool_size, acquire_seconds, statement_seconds, slow, named, log)
+    conninfo = connection_string(url, named=named, read_only=read_only)
+    direct = connection_string(direct_url, named=True) if direct_url else conninfo
+    return Settings(conninfo, direct, pool_size, acquire_seconds, statement_seconds, slow, named, log, {})

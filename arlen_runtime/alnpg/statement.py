@@ -18,6 +18,7 @@ from psycopg.pq.abc import PGresult
 from arlen_runtime.alnpg.failures import Misuse, OutOfRange, ParameterMismatch
 from arlen_runtime.alnpg.registry import Registry
 from arlen_runtime.alnpg.rows import Maker, maker
+from arlen_runtime.alnpg.shape import Shape
 from arlen_runtime.alnpg.values_in import REFUSALS, Packer
 from arlen_runtime.alnpg.values_json import DoesNotFitError
 
@@ -49,27 +50,27 @@ class Statement:
         "types",
     )
 
-    def __init__(self, sql: str, text: str, names: tuple[str, ...], name: bytes, described_at: float) -> None:
+    def __init__(self, sql: str, text: str, names: tuple[str, ...], name: bytes) -> None:
         """Take the application's text and PostgreSQL's form of it; `describe` fills in the rest."""
         self.sql = sql
         self.text = text
         self.names = names
         self.name = name
-        self.described_at = described_at
         self._makers: dict[Callable[..., Any] | None, Maker] = {}
 
-    def describe(self, answer: PGresult, registry: Registry) -> None:
+    def describe(self, shape: Shape, registry: Registry) -> None:
         """Decide packers, formats and loaders by the server's description."""
-        self.types = [answer.param_type(index) for index in range(answer.nparams)]
+        self.described_at = shape.at
+        self.types = shape.types
         self.parameters = [registry.packer(oid) for oid in self.types]
         self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self.parameters]
         self.formats = [packer.format for packer in self.parameters]
-        self.describe_columns(answer, registry)
+        self._describe_columns(shape, registry)
 
-    def describe_columns(self, answer: PGresult, registry: Registry) -> None:
+    def _describe_columns(self, shape: Shape, registry: Registry) -> None:
         """Decide the format and loaders of the columns."""
-        self._oids = oids = [answer.ftype(index) for index in range(answer.nfields)]
-        self.columns = tuple((answer.fname(index) or b"").decode() for index in range(answer.nfields))
+        self._oids = oids = shape.oids
+        self.columns = shape.columns
         self._makers.clear()
         self.result_format = Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT
         self._loaders = Transformer(registry)
@@ -83,7 +84,7 @@ class Statement:
         if self._oids == [result.ftype(index) for index in range(result.nfields)]:
             return True
         asked = self.result_format
-        self.describe_columns(result, registry)
+        self._describe_columns(Shape.of(result, self.described_at), registry)
         return asked == self.result_format
 
     def pack(self, params: Sequence[Any]) -> list[bytes | None]:

@@ -17,6 +17,8 @@ from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.session import Session
 
 Isolation = Literal["read committed", "repeatable read", "serializable"]
+# What a bouncer neither takes at the connect nor keeps when it is set: here it lasts as long as the transaction.
+_REFUSED_SETTINGS = "; set local intervalstyle = postgres"
 _ISOLATIONS = frozenset({"read committed", "repeatable read", "serializable"})
 
 
@@ -64,7 +66,7 @@ class Transaction:
         try:
             if self._timeout is not None:
                 self.session.limit = monotonic() + self._timeout
-            self.session.command(self._begin)
+            self.session.command(self._begin + ("" if self.pool.settings.named else _REFUSED_SETTINGS))
             self.session.owned = True
         except BaseException:
             self._release()

@@ -14,11 +14,15 @@ import psycopg
 from psycopg.pq import ExecStatus, PollingStatus
 from psycopg.pq.abc import PGcancelConn, PGconn, PGresult
 
-from arlen_runtime.alnpg.failures import ConnectionLost, StatementTimeout
+from arlen_runtime import scope
+from arlen_runtime.alnpg.failures import ClientGone, ConnectionLost, StatementTimeout
 
 _READ = select.POLLIN
 _BOTH = select.POLLIN | select.POLLOUT
 _CANCEL_SECONDS = 0.5
+# How often a long wait asks whether anybody still waits for the answer.
+_LOOK_SECONDS = 0.25
+_LOOK_MILLISECONDS = 250.0
 _COPYING = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 
 
@@ -46,10 +50,8 @@ class Wire:
         pgconn = self.pgconn
         if pgconn.flush():
             self.flush(limit)
-        if first_wait is None:
+        if first_wait is None or not self.poll(min(first_wait, _LOOK_MILLISECONDS)):
             self.wait(limit)
-        elif not self.poll(first_wait):
-            raise _too_late()
         pgconn.consume_input()
         while pgconn.is_busy():
             self.wait(limit)
@@ -145,11 +147,16 @@ class Wire:
             self._poller.modify(pgconn.socket, _READ)
 
     def wait(self, limit: float) -> list[tuple[int, int]]:
-        """Return when the socket is ready; raise StatementTimeout at the limit."""
-        ready = self.poll(max(0.0, limit - monotonic()) * 1000)
-        if not ready:
-            raise _too_late()
-        return ready
+        """Return when the socket is ready; raise StatementTimeout at the limit, ClientGone when it is all for nobody."""
+        while True:
+            left = limit - monotonic()
+            ready = self.poll(max(0.0, min(left, _LOOK_SECONDS)) * 1000)
+            if ready:
+                return ready
+            if left <= _LOOK_SECONDS:
+                raise _too_late()
+            if scope.gone.get()():
+                raise ClientGone("the client has gone; the statement was cancelled")
 
     def cancel(self) -> None:
         """Ask the server to stop what it does for us; for half a second at most, since the connection is closed anyway."""

@@ -88,6 +88,12 @@ class PropaneSection:
         0, "share of the allowed descriptors at which a worker is replaced; 0 is never", minimum=0
     )
     check_seconds: float = setting(15.0, "how often a worker looks at its memory and descriptors", minimum=0.1)
+    python: str = setting(
+        "", "interpreter of the manager that SIGUSR2 starts, and of its generations; the running one's when empty"
+    )
+    processes: tuple[tuple[str, str], ...] = setting(
+        (), "commands that run beside the workers, a table of name and command: [propane_accessories.processes]"
+    )
     pid_file: str = setting("", "where to write the manager's process id; relative to the application; none when empty")
     status_folder: str = setting(
         ".arlen/propane", "where the manager can be asked for its status; relative to the application; none when empty"
@@ -126,6 +132,7 @@ class DatabaseSection:
     direct_url: str = setting(
         "", "connection string past a bouncer, for migrations and listen; url when empty", secret=True
     )
+    replica_url: str = setting("", "connection string of a read replica, for pg.replica; url when empty", secret=True)
     pool_size: int = setting(8, "most connections of a worker", minimum=1)
     acquire_seconds: float = setting(2.0, "how long a request waits for a connection", minimum=0)
     statement_seconds: float = setting(15.0, "longest statement; 0 is no limit", minimum=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -167,6 +168,38 @@ def test_the_workers_hooks_run_after_the_fork_and_at_the_end(tmp_path: Path) -> 
     for hook in worker.hooks:
         hook()
     assert seen == ["start", "stop"]
+
+
+class _Tight:
+    """A database that has less than the workers could ask for."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.done = threading.Event()
+
+    def connection_budget(self, workers: int) -> str:
+        self.asked.append(workers)
+        self.done.set()
+        return "too few"
+
+
+def test_the_first_worker_warns_of_a_database_with_too_few_connections(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pg = _Tight()
+    app = App(Config("production", tmp_path), hello_routes, pg=pg)
+    app.start(Worker())
+    assert pg.done.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "budget":
+            thread.join(10)
+    assert pg.asked == [4]
+    app.log.flush()
+    assert "connection_budget" in capfd.readouterr().err
+    other = Worker()
+    other.number = 1
+    app.start(other)
+    assert pg.asked == [4]
 
 
 def test_readiness_ends_when_the_worker_drains(tmp_path: Path) -> None:

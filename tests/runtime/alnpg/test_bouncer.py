@@ -92,3 +92,25 @@ def test_named_statements_ask_for_startup_options_that_this_bouncer_refuses(boun
     with pytest.raises(DatabaseUnavailable, match="startup parameter"):
         pg.ping()
     pg.close()
+
+
+def test_settings_that_it_refuses_at_the_connect_hold_all_the_same(bouncer_url: str, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as other:
+        for setting in ("timezone = 'Asia/Tokyo'", "datestyle = 'German'", "intervalstyle = 'iso_8601'"):
+            change = (
+                f"execute format('alter database %I set {setting.replace(chr(39), chr(39) * 2)}', current_database())"
+            )
+            other.execute(f"do $$ begin {change}; end $$".encode())
+        other.execute("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()")
+    pg = ALNPg(bouncer_url, statement_cache="unnamed", pool_size=2)
+    # aclitem has no binary form, so that the whole row comes as text.
+    sql = "select '2026-02-28 12:00+00'::timestamptz as at, '2026-02-28'::date as day, '=r/{0}'::aclitem as rights"
+    owner = conninfo_to_dict(database_url)["user"]
+    for _ in range(3):
+        row = pg.query_one(sql.format(owner))
+        assert row is not None
+        assert row["at"].isoformat() == "2026-02-28T12:00:00+00:00"
+        assert row["day"].isoformat() == "2026-02-28"
+        with pg.transaction():
+            assert pg.query_one(f"select '=r/{owner}'::aclitem as a, interval '26 hours' as i", into=tuple)[1].days == 1
+    pg.close()

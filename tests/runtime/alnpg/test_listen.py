@@ -120,3 +120,15 @@ def test_closing_ends_the_thread(database_url: str) -> None:
     assert ready.wait(WAIT)
     pg.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "alnpg-listen"]
+
+
+def test_it_listens_past_the_bouncer_where_a_direct_url_is_given(database_url: str) -> None:
+    pg = ALNPg("host=/nonexistent", direct_url=database_url, statement_cache="unnamed")
+    heard: Queue[str] = Queue()
+    ready = threading.Event()
+    pg.listen("direct", heard.put, on_gap=ready.set)
+    assert ready.wait(WAIT)
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("notify direct, 'past'")
+    assert heard.get(timeout=WAIT) == "past"
+    pg.close()

@@ -15,7 +15,7 @@ import pytest
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.failures import ConnectionLost, StatementTimeout
+from arlen_runtime.alnpg.failures import ClientGone, ConnectionLost, StatementTimeout
 
 
 @contextmanager
@@ -94,6 +94,44 @@ def test_a_timeout_cancels_the_statement_at_the_server(pg: ALNPg) -> None:
     while pg.query_value(sql + " and state = 'active'") and monotonic() < limit:
         pass
     assert monotonic() < limit
+
+
+def test_a_client_that_has_gone_cancels_its_statement(pg: ALNPg, database_url: str) -> None:
+    asked: list[float] = []
+
+    def gone() -> bool:
+        asked.append(monotonic())
+        return len(asked) > 1
+
+    def request() -> None:
+        scope.gone.set(gone)
+        pg.query("select 1")
+        assert asked == []
+        with pytest.raises(ClientGone):
+            pg.query("select pg_sleep(30), 'for nobody'")
+
+    started = monotonic()
+    contextvars.Context().run(request)
+    assert monotonic() - started < 5
+    assert pg.query_value("select 1") == 1
+    still = "select count(*) from pg_stat_activity where query like '%for nobody%' and state = 'active'"
+    with psycopg.connect(database_url, autocommit=True) as other:
+        limit = monotonic() + 5
+        while other.execute(f"{still} and pid <> pg_backend_pid()".encode()).fetchone() != (0,):
+            assert monotonic() < limit
+
+
+def test_a_client_that_goes_within_a_transaction_loses_all_of_it(pg: ALNPg) -> None:
+    pg.execute("create table if not exists half (n int)")
+
+    def request() -> None:
+        scope.gone.set(lambda: True)
+        with pytest.raises(ClientGone), pg.transaction():  # noqa: PT012 - the block is what is tested
+            pg.execute("insert into half values (1)")
+            pg.query("select pg_sleep(30)")
+
+    contextvars.Context().run(request)
+    assert pg.query_value("select count(*) from half") == 0
 
 
 def test_a_deadline_that_is_past_sends_nothing(pg: ALNPg) -> None:

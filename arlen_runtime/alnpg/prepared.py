@@ -1,0 +1,30 @@
+"""Statements with a name. One rule: a name stands for one text, and its statement is never the one that is forgotten.
+
+Every statement is prepared once a connection, named or not; each connection remembers 256 of them. What `pg.prepare` was
+given keeps its place, and bears its name in the log of slow statements.
+"""
+
+from __future__ import annotations
+
+from arlen_runtime.alnpg.failures import Misuse
+
+
+class Prepared(str):
+    """SQL with a name; it is taken wherever SQL is."""
+
+    __slots__ = ("name",)
+
+    name: str
+
+
+def named(known: dict[str, str], name: str, sql: str) -> Prepared:
+    """Return `sql` under that name, noted in `known` (SQL to name). Raises Misuse where the name, or the SQL, has another."""
+    for text, given in known.items():
+        if (text == sql) != (given == name):
+            raise Misuse(
+                f"{name!r} and {given!r} are two names, or two texts of one: a name stands for one text", sql=sql
+            )
+    known[sql] = name
+    prepared = Prepared(sql)
+    prepared.name = name
+    return prepared

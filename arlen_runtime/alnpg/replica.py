@@ -1,0 +1,25 @@
+"""Reading from a replica. One rule: whoever wrote reads what it wrote.
+
+Within a request a write makes `pg.replica` the primary. From one request to the next the application keeps `pg.position()`, a
+place in the primary's log, and `pg.replica_after(position)` is the replica as soon as it has come that far.
+"""
+
+from __future__ import annotations
+
+import re
+
+POSITION = "select pg_current_wal_insert_lsn()::text"
+"""How far the primary's log has come: everything that is committed lies before it."""
+
+CAUGHT_UP = "select coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)"
+"""Whether this server is a replica that has replayed so much."""
+
+# Anything else may write, a WITH included. So may a function, of which nothing can be seen here.
+_READ = re.compile(
+    r"\s*(?:select|values|table|show|explain)\b(?!.*\bfor\s+(?:no\s+key\s+)?update\b)", re.IGNORECASE | re.DOTALL
+)
+
+
+def only_reads(sql: str) -> bool:
+    """Say whether a statement is one that a replica takes, as far as its words tell."""
+    return _READ.match(sql) is not None

@@ -1,0 +1,50 @@
+"""Statements with a name."""
+
+from __future__ import annotations
+
+import pytest
+
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.failures import Misuse
+from arlen_runtime.alnpg.prepared import named
+
+
+def test_a_prepared_statement_is_taken_wherever_sql_is(pg: ALNPg) -> None:
+    twice = pg.prepare("twice", "select $1::int * 2 as n")
+    assert twice.name == "twice"
+    assert pg.query_value(twice, 5) == 10
+    assert pg.query_many(twice, [(1,), (2,)], into=tuple) == [[(2,)], [(4,)]]
+    assert list(pg.stream(twice, 3)) == [{"n": 6}]
+    with pg.transaction():
+        assert pg.query_one(twice, 4) == {"n": 8}
+
+
+def test_its_place_is_never_given_away(database_url: str) -> None:
+    pg = ALNPg(database_url, pool_size=1)
+    kept = pg.prepare("kept", "select 'kept' as word")
+    for sql in (kept, "select 'loose' as word"):
+        pg.query(sql)
+    for number in range(300):
+        pg.query(f"select {number}")
+    at_server = "select count(*) from pg_prepared_statements where statement like "
+    assert pg.query_value(at_server + "'select ''kept''%'") == 1
+    assert pg.query_value(at_server + "'select ''loose''%'") == 0
+    pg.close()
+
+
+def test_a_name_stands_for_one_text() -> None:
+    known: dict[str, str] = {}
+    assert named(known, "one", "select 1") == named(known, "one", "select 1")
+    with pytest.raises(Misuse, match="one text"):
+        named(known, "one", "select 2")
+    with pytest.raises(Misuse, match="two names"):
+        named(known, "other", "select 1")
+
+
+def test_the_slow_log_tells_the_name(database_url: str) -> None:
+    lines: list[dict[str, object]] = []
+    pg = ALNPg(database_url, slow_statement_ms=0, log=lambda _event, **fields: lines.append(fields))
+    pg.query(pg.prepare("answer", "select 42"))
+    pg.query("select 43")
+    pg.close()
+    assert [line.get("name") for line in lines] == ["answer", None]
