@@ -88,12 +88,6 @@ class PropaneSection:
         0, "share of the allowed descriptors at which a worker is replaced; 0 is never", minimum=0
     )
     check_seconds: float = setting(15.0, "how often a worker looks at its memory and descriptors", minimum=0.1)
-    python: str = setting(
-        "", "interpreter of the manager that SIGUSR2 starts, and of its generations; the running one's when empty"
-    )
-    processes: tuple[tuple[str, str], ...] = setting(
-        (), "commands that run beside the workers, a table of name and command: [propane_accessories.processes]"
-    )
     pid_file: str = setting("", "where to write the manager's process id; relative to the application; none when empty")
     status_folder: str = setting(
         ".arlen/propane", "where the manager can be asked for its status; relative to the application; none when empty"
