@@ -95,6 +95,10 @@ class Origin:
         self._believed = peer in trusted
         self._ids = ids
 
+    def of(self, peer: str, scheme: str) -> Origin:
+        """Return the origin of another peer, with the same trust and ids."""
+        return Origin(peer, scheme, self._trusted, self._ids)
+
     def resolve(self, headers: Headers) -> tuple[str, str, str]:
         """Return the id, the client's address and the scheme of a request.
 

@@ -43,17 +43,17 @@ class RequestParser:
         "_limits",
         "_line_read",
         "_minor",
-        "_origin",
         "_remaining",
         "_skipped",
         "_sought",
         "body_done",
+        "origin",
     )
 
     def __init__(self, limits: LimitsSection, origin: Origin) -> None:
         """Take what a client may send, and where it comes from."""
         self._limits = limits
-        self._origin = origin
+        self.origin = origin
         self._buffer: bytes | bytearray = b""
         self._at = 0  # where in the buffer the unread begins
         self._sought = 0  # up to where an unfinished head has been looked at
@@ -142,7 +142,7 @@ class RequestParser:
         elif length:
             self._remaining = length
             self.body_done = False
-        headers, origin = self._headers, self._origin
+        headers, origin = self._headers, self.origin
         name, client, scheme = origin.resolve(headers)
         peer = origin.peer
         facts = (method, path, query, minor, headers, host, keep, length, chunked, expects, name, client, peer, scheme)

@@ -13,6 +13,7 @@ from contextvars import Context
 from typing import BinaryIO
 
 from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.errors import BadRequest
 from arlen_runtime.http.chunked import LAST_CHUNK, chunk
 from arlen_runtime.http.door import Ticket
 from arlen_runtime.http.events import EventStream
@@ -53,7 +54,6 @@ class Connection:
         "more",
         "out",
         "parser",
-        "peer",
         "pending",
         "receiving_since",
         "request",
@@ -71,7 +71,6 @@ class Connection:
     def __init__(
         self,
         sock: socket.socket,
-        peer: str,
         parser: RequestParser,
         admit: Callable[[Head], Ticket],
         limits: LimitsSection,
@@ -79,7 +78,6 @@ class Connection:
         """Take a non-blocking socket and the parser that knows where its requests come from."""
         self.socket = sock
         self.fd = sock.fileno()
-        self.peer = peer
         self.parser = parser
         self._admit = admit
         self._limits = limits
@@ -120,7 +118,11 @@ class Connection:
             return False
         self.more = self.hangup or len(data) == RECEIVE_BYTES
         if not self.lingering:
-            self.parser.feed(data)
+            try:
+                self.parser.feed(data)
+            except BadRequest:  # a balancer was to introduce the client, and somebody else speaks: there is no answer
+                self.broken = self.eof = True
+                return False
         return True
 
     def next_request(self) -> Request | None:

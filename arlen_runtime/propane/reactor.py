@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import Any
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.http.door import Door
@@ -22,6 +23,7 @@ from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.baton import Baton
 from arlen_runtime.propane.connection import Connection
+from arlen_runtime.propane.introduced import IntroducedParser
 from arlen_runtime.propane.ledger import Ledger
 from arlen_runtime.propane.messages import pass_connection, take_connection
 from arlen_runtime.propane.poller import HANGUP, Event, Waker, open_poller
@@ -56,6 +58,7 @@ class Reactor:
         self._admit = door.admit
         self._ids = IdSource()
         self._trusted = TrustedProxies(config.server.trusted_proxies)
+        self._first_parser = IntroducedParser if config.server.proxy_protocol else RequestParser
         self._cells = row.cells
         self._open_cell = int(Cell.CONNECTIONS)
         self._poller = open_poller()
@@ -254,11 +257,15 @@ class Reactor:
                 self._rest(EXHAUSTED_SECONDS)
             return  # any other error is that connection's own (accept(2))
         accepted.setblocking(False)
-        self._open(accepted, str(address[0]) if address else UNIX_PEER)
+        self._open(
+            accepted, self._first_parser(self.limits, self._origin(address[0] if address else UNIX_PEER, "http"))
+        )
 
-    def _open(self, accepted: socket.socket, peer: str) -> Connection:
-        origin = Origin(peer, "http", self._trusted, self._ids)
-        connection = Connection(accepted, peer, RequestParser(self.limits, origin), self._admit, self.limits)
+    def _origin(self, peer: str, scheme: str) -> Origin:
+        return Origin(peer, scheme, self._trusted, self._ids)
+
+    def _open(self, accepted: socket.socket, parser: RequestParser) -> Connection:
+        connection = Connection(accepted, parser, self._admit, self.limits)
         self._connections[connection.fd] = connection
         self._cells[self._open_cell] = len(self._connections)
         self.ledger.deadlines.set(connection, self.ledger.now + self.limits.header_seconds)
@@ -285,7 +292,8 @@ class Reactor:
             return
         passed, facts = taken
         passed.setblocking(False)
-        connection = self._open(passed, str(facts["peer"]))
+        kind = RequestParser if facts["introduced"] else self._first_parser
+        connection = self._open(passed, kind(self.limits, self._origin(facts["peer"], facts["scheme"])))
         connection.parser.feed(str(facts["received"]).encode("latin-1"))
         self.ledger.returned.append(connection)
 
@@ -296,8 +304,7 @@ class Reactor:
         if self._handover is not None and not (connection.eof or connection.broken or connection.ending):
             if not connection.can_be_passed():
                 return  # not yet: it comes here again when it has been answered
-            received = connection.parser.leftover().decode("latin-1")
-            if not pass_connection(self._handover, connection.socket, peer=connection.peer, received=received):
+            if not pass_connection(self._handover, connection.socket, **_facts(connection.parser)):
                 self.ledger.doomed.append(connection)  # the pair is full: try again in the next round
                 return
         self._bury(connection)
@@ -307,3 +314,13 @@ class Reactor:
         del self._connections[connection.fd]
         self._cells[self._open_cell] = len(self._connections)
         connection.close()
+
+
+def _facts(parser: RequestParser) -> dict[str, Any]:
+    """Return what another generation must know of a connection that it goes on with."""
+    return {
+        "peer": parser.origin.peer,
+        "scheme": parser.origin.scheme,
+        "introduced": not isinstance(parser, IntroducedParser) or parser.introduced,
+        "received": parser.leftover().decode("latin-1"),
+    }

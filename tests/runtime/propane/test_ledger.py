@@ -18,7 +18,7 @@ def test_a_connection_that_is_given_back_is_there_before_the_leader_is_woken() -
     limits = LimitsSection()
     parser = RequestParser(limits, Origin("192.0.2.1", "http", TrustedProxies(), IdSource()))
     with socket.socket() as unconnected:
-        connection = Connection(unconnected, "192.0.2.1", parser, lambda _head: Ticket("k", "none", 0), limits)
+        connection = Connection(unconnected, parser, lambda _head: Ticket("k", "none", 0), limits)
         ledger.give_back(connection)
 
     assert seen == [[connection]]
