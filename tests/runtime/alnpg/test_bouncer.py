@@ -112,5 +112,7 @@ def test_settings_that_it_refuses_at_the_connect_hold_all_the_same(bouncer_url: 
         assert row["at"].isoformat() == "2026-02-28T12:00:00+00:00"
         assert row["day"].isoformat() == "2026-02-28"
         with pg.transaction():
-            assert pg.query_one(f"select '=r/{owner}'::aclitem as a, interval '26 hours' as i", into=tuple)[1].days == 1
+            row = pg.query_one(f"select '=r/{owner}'::aclitem as rights, interval '26 hours' as span")
+            assert row is not None
+            assert row["span"].days == 1
     pg.close()

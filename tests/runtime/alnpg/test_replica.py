@@ -34,7 +34,19 @@ def replica_url(database_url: str) -> Iterator[str]:
     prefix = list(runnable(programs, os.getuid()).postgres)
     data = folder / "data"
     primary = ["-h", str(given["host"]), "-p", str(given.get("port") or 5432), "-U", str(given["user"])]
-    copy = [*prefix, programs / "pg_basebackup", *primary, "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+    copy: list[str | Path] = [
+        *prefix,
+        programs / "pg_basebackup",
+        *primary,
+        "-D",
+        data,
+        "-R",
+        "-X",
+        "stream",
+        "-c",
+        "fast",
+        "--no-sync",
+    ]
     subprocess.run(copy, check=True, capture_output=True, timeout=120)
     settings = {
         "unix_socket_directories": str(folder),
