@@ -20,6 +20,7 @@ from arlen_runtime.alnpg.session import Answer, Reader, Session
 from arlen_runtime.alnpg.statement import Statement
 
 _BATCH = 500
+_TUPLES_OK = int(ExecStatus.TUPLES_OK)
 
 
 def perform_many(
@@ -112,20 +113,20 @@ class _Pipeline:
         """Send a batch and return its results; with the last one goes the Sync. Raises the first failure."""
         session, wire = self._session, self._wire
         self._limit = limit = session.until(monotonic())
-        for values in batch:
-            session.send(statement, values)
+        session.send_all(statement, batch)
         if last:
             self._sync()
         else:
             self._pgconn.send_flush_request()
         wire.flush(limit)
-        results = []
-        for number in range(len(batch)):
-            try:
-                results.append(session.checked(wire.pipelined(limit), statement.text))
-            except ALNPgError as error:
-                error.hint = f"row {done + number + 1}; {error.hint}".rstrip("; ")
-                raise
+        results: list[PGresult] = []
+        try:
+            for result in wire.pipeline(len(batch), limit):
+                good = result if result.status == _TUPLES_OK else session.checked(result, statement.text)
+                results.append(good)
+        except ALNPgError as error:
+            error.hint = f"row {done + len(results) + 1}; {error.hint}".rstrip("; ")
+            raise
         return results
 
     def _sync(self) -> None:

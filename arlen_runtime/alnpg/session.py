@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
@@ -172,6 +172,17 @@ class Session:
             self.pgconn.send_query_params(
                 statement.text.encode(), values, statement.types, statement.formats, statement.result_format
             )
+
+    def send_all(self, statement: Statement, batch: Iterable[Sequence[bytes | None]]) -> None:
+        """Send a statement with each of these values, in a pipeline."""
+        if statement.name:
+            send, name = self.pgconn.send_query_prepared, statement.name
+            formats, result_format = statement.formats, statement.result_format
+            for values in batch:
+                send(name, values, formats, result_format)
+        else:
+            for values in batch:
+                self.send(statement, values)
 
     def ready(self, sql: str, limit: float) -> Statement:
         """Return the statement, prepared."""

@@ -140,6 +140,8 @@ class Statement:
         count = result.ntuples
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
+        if count == 1:
+            return [make.one(loaders.load_row(0, tuple))]
         try:
             rows = make.all(loaders.load_rows(0, count, tuple))
         finally:

@@ -7,7 +7,7 @@ thread for a second. So it is called only when `is_busy` says that it will not w
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 import psycopg
@@ -107,6 +107,19 @@ class Wire:
             raise ConnectionLost("the server closed the connection")
         self.receive(limit)
         return result
+
+    def pipeline(self, count: int, limit: float) -> Iterator[PGresult]:
+        """Yield the results of so many commands of a pipeline, as `pipelined` returns one."""
+        is_busy, get_result = self.pgconn.is_busy, self.pgconn.get_result
+        for _ in range(count):
+            result = self.receive(limit) if is_busy() else get_result()
+            if result is None:
+                raise ConnectionLost("the server closed the connection")
+            if is_busy():
+                self.receive(limit)
+            else:
+                get_result()
+            yield result
 
     def describe(self, name: bytes, limit: float) -> PGresult:
         """Describe a prepared statement."""
