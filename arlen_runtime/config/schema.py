@@ -6,13 +6,14 @@ A `Setting` knows its three spellings (TOML key, variable, flag) and turns what 
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple, TypeGuard, cast, get_type_hints
 
-from arlen_runtime.config.sections import Config
+from arlen_runtime.config.sections import Commands, Config
 
-Value = str | int | float | bool | tuple[str, ...]
+Value = str | int | float | bool | tuple[str, ...] | Commands
 
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -66,12 +67,37 @@ def _take_list(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _read_commands(text: str) -> Commands:
+    """Read commands with their names: `name=command`, separated by semicolons."""
+    pairs = [piece.partition("=") for piece in text.split(";") if piece.strip()]
+    return _commands({name.strip(): command.strip() for name, _, command in pairs})
+
+
+def _take_commands(value: object) -> Commands:
+    """Take a table of commands."""
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise TypeError
+    try:
+        return _commands(value)
+    except ValueError as wrong:
+        raise TypeError from wrong
+
+
+def _commands(table: Mapping[str, str]) -> Commands:
+    """Check that each name is a word and each command has words; ValueError."""
+    for name, command in table.items():
+        if not name or not shlex.split(command):
+            raise ValueError(name)
+    return Commands(table)
+
+
 KINDS: dict[object, Kind] = {
     str: Kind("a string", str, _take_exactly(str)),
     int: Kind("a whole number", int, _take_exactly(int)),
     float: Kind("a number", float, _take_float),
     bool: Kind("true or false", _read_flag, _take_exactly(bool)),
     tuple[str, ...]: Kind("a list of strings", _read_list, _take_list),
+    Commands: Kind("a table of names and commands", _read_commands, _take_commands),
 }
 
 

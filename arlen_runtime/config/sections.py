@@ -25,6 +25,14 @@ def setting(
     return field(default=default, metadata=metadata)
 
 
+class Commands(dict[str, str]):
+    """Commands by their names; like every value of a setting it is never changed."""
+
+    def __hash__(self) -> int:  # type: ignore[override] # a dict has none, the default of a frozen dataclass must
+        """Hash the contents."""
+        return hash(tuple(self.items()))
+
+
 @dataclass(frozen=True, slots=True)
 class AppSection:
     """[app]: what to serve."""
@@ -88,6 +96,12 @@ class PropaneSection:
         0, "share of the allowed descriptors at which a worker is replaced; 0 is never", minimum=0
     )
     check_seconds: float = setting(15.0, "how often a worker looks at its memory and descriptors", minimum=0.1)
+    python: str = setting(
+        "", "interpreter of the manager that SIGUSR2 starts, and of its generations; the running one's when empty"
+    )
+    processes: Commands = setting(  # noqa: RUF009 - the default is never changed
+        Commands(), "commands that run beside the workers, by name: the table [propane_accessories.processes]"
+    )
     pid_file: str = setting("", "where to write the manager's process id; relative to the application; none when empty")
     status_folder: str = setting(
         ".arlen/propane", "where the manager can be asked for its status; relative to the application; none when empty"

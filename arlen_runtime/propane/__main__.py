@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from arlen_runtime.config.flags import Launch, read_flags
 from arlen_runtime.config.load import load
@@ -18,12 +21,14 @@ from arlen_runtime.config.masks import printable
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane import status, watcher
+from arlen_runtime.propane import status, succession, watcher
+from arlen_runtime.propane.estate import Estate
 from arlen_runtime.propane.listener import Listeners
 from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.pid_file import PidFile
 from arlen_runtime.propane.recycling import raise_descriptor_limit
+from arlen_runtime.propane.succession import Succession
 from arlen_runtime.propane.supervisor import Supervisor
 
 PROGRAM = ("-m", "arlen_runtime.boot")
@@ -37,13 +42,13 @@ def main(arguments: Sequence[str] | None = None, *, development: bool = False) -
         if words and words[0] == "status":
             return status.main(words[1:])
         launch = read_flags(words, "arlen serve" if development else "propane")
-        return _run(launch, os.environ, development=development)
+        return _run(launch, words, os.environ, development=development)
     except ArlenError as error:
         sys.stderr.writelines(f"propane: {line}\n" for line in error.detail.splitlines())
         return 1
 
 
-def _run(launch: Launch, environ: MutableMapping[str, str], *, development: bool) -> int:
+def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str], *, development: bool) -> int:
     launch = launch._replace(root=Path(_configured_folder(launch.root)))
     config = _load(launch, environ, development=development)
     if launch.print_config:
@@ -55,16 +60,18 @@ def _run(launch: Launch, environ: MutableMapping[str, str], *, development: bool
     log = Log(config.log, config.environment, config.root)
     accessories = config.propane_accessories
     pid_file = config.root / accessories.pid_file if accessories.pid_file and not launch.check else None
-    with PidFile(pid_file), _listeners(launch, config, environ) as listeners:
+    reread = partial(_load, launch, environ, development=development)
+    will = succession.read(environ)
+    with PidFile(pid_file), _estate(launch, config, environ, will) as estate:
         supervisor = Supervisor(
             Invocation(str(launch.root), config.environment, launch.flags, development),
             config,
             log,
-            listeners,
+            estate,
             PROGRAM,
-            reread=lambda: _load(launch, environ, development=development),
+            reread=reread,
+            succession=Succession(str(launch.root), words, log, reread),
         )
-        supervisor.notifier = Notifier.take(environ)
         supervisor.check = launch.check
         supervisor.respawn = launch.respawn
         if not development:
@@ -74,10 +81,22 @@ def _run(launch: Launch, environ: MutableMapping[str, str], *, development: bool
             return supervisor.run()
 
 
-def _listeners(launch: Launch, config: Config, environ: MutableMapping[str, str]) -> Listeners:
-    if launch.check:
-        return Listeners([])
-    return Listeners.open(config.server, config.propane_accessories.listen_backlog, config.root, environ)
+@contextmanager
+def _estate(
+    launch: Launch, config: Config, environ: MutableMapping[str, str], will: dict[str, Any] | None
+) -> Iterator[Estate]:
+    """Yield what the manager owns: a predecessor's, or new; its listeners are closed at the end."""
+    accessories = config.propane_accessories
+    if will is not None:
+        estate = Estate.inherit(will)
+    else:
+        opened = Listeners([])
+        if not launch.check:
+            opened = Listeners.open(config.server, accessories.listen_backlog, config.root, environ)
+        count = accessories.worker_count
+        estate = Estate(opened, wanted=count, configured=count, notifier=Notifier.take(environ))
+    with estate.listeners:
+        yield estate
 
 
 def _load(launch: Launch, environ: Mapping[str, str], *, development: bool) -> Config:

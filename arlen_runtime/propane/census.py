@@ -7,9 +7,11 @@ worker shares with its generation counts for each only in part, so the sum is wh
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from arlen_runtime.propane.lineage import Lineage
 from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard
 
 
@@ -40,7 +42,7 @@ class Census:
         self._scoreboard = scoreboard
         self._due = 0.0
 
-    def look(self, now: float, seconds: float, generations: list[int]) -> None:
+    def look(self, now: float, seconds: float, generations: Iterable[Lineage]) -> None:
         """Write what the workers use, and manager and generations together, unless that was done `seconds` ago."""
         if now < self._due:
             return
@@ -48,7 +50,7 @@ class Census:
         for _number, row in self._scoreboard.living():
             if row[Cell.PID]:
                 row[Cell.PSS], row[Cell.RSS], row[Cell.DESCRIPTORS] = vitals(row[Cell.PID])
-        upper = [vitals(pid) for pid in (os.getpid(), *generations)]
+        upper = [vitals(pid) for pid in (os.getpid(), *(each.pid for each in generations if not each.ended))]
         manager = self._scoreboard.manager
         manager[ManagerCell.PSS] = sum(each.pss for each in upper)
         manager[ManagerCell.RSS] = sum(each.rss for each in upper)

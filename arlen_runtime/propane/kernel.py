@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
 import sys
 
-_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PR_SET_CHILD_SUBREAPER = 36
+_LIBC = ctypes.CDLL(None)
 
 
 def become_subreaper() -> bool:
     """Have orphaned grandchildren handed to this process: a dead generation's workers stay ours. Linux only."""
     if sys.platform != "linux":
         return False
-    status: int = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    status: int = _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     return status == 0
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this process get SIGTERM when `parent` ends, by the thread that has forked it: that must be its only one."""
+    if sys.platform != "linux":
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:  # it has ended in between
+        os._exit(1)

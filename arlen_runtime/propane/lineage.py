@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from arlen_runtime.propane import signals
+from arlen_runtime.propane.children import spawn
 from arlen_runtime.propane.messages import say
 from arlen_runtime.propane.orders import Orders
 from arlen_runtime.propane.scoreboard import Row
@@ -44,6 +44,8 @@ class Lineage:
     wanted: int
     booted: bool = False
     ready_at: float = 0.0
+    leaves_at: float = 0.0
+    """When it is to be dismissed, once another one has taken its place."""
     leaving_at: float = 0.0
     ended: bool = False
     failure: str = ""
@@ -74,6 +76,11 @@ class Lineage:
         for worker in self.workers.values():
             tell(worker, each)
 
+    def tell_generation(self, each: signal.Signals) -> None:
+        """Send a signal to the generation's own process, if it is still there."""
+        if not self.ended:
+            os.kill(self.pid, each)  # a child of ours that has not been reaped: the number is its own
+
     def worker_of(self, pid: int) -> WorkerRecord | None:
         """Return the worker with that process id."""
         return next((each for each in self.workers.values() if each.pid == pid), None)
@@ -96,16 +103,6 @@ def tell(worker: WorkerRecord, each: signal.Signals) -> None:
 
 def start(orders: Orders, control: socket.socket, program: tuple[str, ...], wanted: int) -> Lineage:
     """Start a generation's process: a fresh exec in the configured folder, so that a moved symbolic link is followed."""
-    signals.block()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.chdir(orders.invocation.root)
-            for fd in orders.descriptors:
-                os.set_inheritable(fd, True)
-            signals.unblock()
-            os.execv(sys.executable, [sys.executable, *program, orders.as_argument()])  # noqa: S606 - our own interpreter
-        finally:
-            os._exit(127)
-    signals.unblock()
+    command = [sys.executable, *program, orders.as_argument()]
+    pid = spawn(command, orders.invocation.root, descriptors=orders.descriptors)
     return Lineage(orders, control, pid, time.monotonic(), wanted)

@@ -6,9 +6,12 @@ A place is written `host:port`, `[v6]:port` or `unix:path`; sockets that systemd
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import socket
+import struct
+import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +24,17 @@ from arlen_runtime.errors import BootError
 UNIX = "unix:"
 FIRST_FD = 3
 """The first descriptor that systemd hands over (sd_listen_fds(3))."""
+
+
+_SO_ATTACH_FILTER = 26  # socket(7), asm-generic/socket.h
+_FILTER_STEP = struct.Struct("HBBI")  # struct sock_filter: code, jump if true, jump if false, value
+DROP_SYN = (
+    (0x30, 0, 0, 13),  # load the byte of flags: a TCP header's 14th
+    (0x45, 0, 1, 0x02),  # SYN?
+    (0x06, 0, 0, 0),  # drop
+    (0x06, 0, 0, 0xFFFFFFFF),  # pass
+)
+"""A classic BPF program (Linux, networking/filter.rst)."""
 
 
 class Place(NamedTuple):
@@ -76,6 +90,11 @@ class Listeners:
             opened.close()
             raise
         return opened
+
+    def seal(self) -> None:
+        """Let no new connection in, while those that the kernel has accepted can still be taken out of the queue."""
+        for each in self.sockets:
+            seal(each)
 
     def close(self) -> None:
         """Close all, and remove our own unix sockets, unless another process has taken their place."""
@@ -197,6 +216,21 @@ def _make_way(path: Path) -> None:
         if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
             raise BootError(f"cannot listen on {UNIX}{path}: another server listens there")
     path.unlink()
+
+
+def seal(listener: socket.socket) -> None:
+    """Refuse new connections and keep the queue: closing would reset what is in it. Does nothing where that cannot be.
+
+    A unix socket is shut down for reading: connecting fails from then on (unix(7)). TCP's would drop the queue at that, so
+    the kernel is given a filter that drops each SYN, but lets the last packet of a handshake under way pass.
+    """
+    with suppress(OSError):
+        if listener.family == socket.AF_UNIX:
+            listener.shutdown(socket.SHUT_RD)
+        elif sys.platform == "linux":
+            program = ctypes.create_string_buffer(b"".join(_FILTER_STEP.pack(*step) for step in DROP_SYN))
+            attached = struct.pack("HP", len(DROP_SYN), ctypes.addressof(program))
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attached)
 
 
 def adopt(fd: int) -> socket.socket:

@@ -25,7 +25,12 @@ def delay_after(each: Lineage, worker: WorkerRecord, status: int, first: float) 
         each.crashes.pop(worker.number, None)
         return 0.0
     times = each.crashes[worker.number] = each.crashes.get(worker.number, 0) + 1
-    if times == 1:
+    return backoff(times, first)
+
+
+def backoff(times: int, first: float) -> float:
+    """Return the delay after so many crashes in a row: none, `first`, then twice as long each time up to the ceiling."""
+    if times <= 1:
         return 0.0
-    delay: float = min(first * 2.0 ** (times - 2), CEILING_SECONDS)
+    delay: float = min(first * 2.0 ** min(times - 2, 30), CEILING_SECONDS)
     return delay * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret

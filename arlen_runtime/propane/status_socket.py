@@ -14,6 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from arlen_runtime.config.sections import Config
+from arlen_runtime.log.logger import Log
+
 LONGEST_PATH = 100
 """Bytes of a path that every system takes as the address of a unix socket (unix(7): 108, on macOS 104)."""
 PATIENCE_SECONDS = 5.0
@@ -54,6 +57,18 @@ class StatusSocket:
             self._listener.close()
             raise
         self.fd = self._listener.fileno()
+
+    @classmethod
+    def open(cls, config: Config, tell: Callable[[], Any], log: Log) -> StatusSocket | None:
+        """Listen where the settings say; where that cannot be it is said, and nothing else is worse for it."""
+        folder = config.propane_accessories.status_folder
+        if not folder:
+            return None
+        try:
+            return cls(config.root / folder, tell)
+        except OSError as error:
+            log.warning("status_unavailable", folder=folder, reason=error.strerror or error)
+            return None
 
     def answer(self) -> None:
         """Answer who asks; a reader that is too slow gets what fits in its socket."""

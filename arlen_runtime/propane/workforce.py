@@ -5,8 +5,10 @@ Asks generations to fork, files what became of it, replaces who crashed or hangs
 
 from __future__ import annotations
 
+import os
 import signal
 import time
+from contextlib import suppress
 
 from arlen_runtime.config.sections import PropaneSection
 from arlen_runtime.log.logger import Log
@@ -42,6 +44,7 @@ class Workforce:
         """File a worker's process id."""
         worker = each.workers.get(int(message["number"]))
         if worker is None:
+            _send_away(int(message["pid"]))
             return
         worker.pid = int(message["pid"])
         self._log.info(
@@ -53,11 +56,13 @@ class Workforce:
     def ready(self, each: Lineage, message: Message) -> None:
         """File that a worker serves."""
         worker = each.workers.get(int(message["number"]))
-        if worker is not None:
-            worker.pid = int(message["pid"])  # it may be faster than its generation's word
-            worker.ready_at = time.monotonic()
-            took = round((worker.ready_at - worker.asked_at) * 1000, 1)
-            self._log.info("worker_ready", worker=worker.number, pid=worker.pid, generation=each.number, ms=took)
+        if worker is None:
+            _send_away(int(message["pid"]))
+            return
+        worker.pid = int(message["pid"])  # it may be faster than its generation's word
+        worker.ready_at = time.monotonic()
+        took = round((worker.ready_at - worker.asked_at) * 1000, 1)
+        self._log.info("worker_ready", worker=worker.number, pid=worker.pid, generation=each.number, ms=took)
 
     def ended(self, each: Lineage, worker: WorkerRecord, status: int, *, wanted: bool) -> None:
         """File a worker's end, and have it replaced where it is still wanted."""
@@ -77,6 +82,13 @@ class Workforce:
             reason=reason,
             action="respawn" if wanted else "none",
         )
+
+    def forget_unborn(self, each: Lineage) -> None:
+        """Drop the workers that a generation was asked for and that it has not told of before it ended."""
+        for number, worker in list(each.workers.items()):
+            if not worker.pid:
+                del each.workers[number]
+                self._scoreboard.bury(self._scoreboard.rows[worker.row])
 
     def _plan_respawn(self, each: Lineage, worker: WorkerRecord, status: int, reason: str) -> None:
         delay = delay_after(each, worker, status, self.accessories.respawn_delay_ms / 1000)
@@ -119,13 +131,20 @@ class Workforce:
     def resize(self, each: Lineage, wanted: int) -> None:
         """Have more or fewer workers."""
         each.wanted = wanted
-        self._log.info("workers_wanted", count=wanted)
+        if not each.booted:
+            return
         for number in range(wanted):
             if number not in each.workers and number not in each.due:
                 self.ask(each, number, "resize")
         for number, worker in each.workers.items():
             if number >= wanted:
                 tell(worker, signal.SIGTERM)
+
+
+def _send_away(pid: int) -> None:
+    """End a worker that nobody waits for any more: its generation has died between its fork and its word."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
 
 
 def _restart_kind(worker: WorkerRecord, status: int) -> ManagerCell:

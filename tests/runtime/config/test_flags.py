@@ -9,6 +9,7 @@ import pytest
 from arlen_runtime.config.flags import FLAGGED, read_flags
 from arlen_runtime.config.load import load
 from arlen_runtime.config.schema import SECTIONS
+from arlen_runtime.config.sections import Commands
 
 
 def test_without_flags_nothing_is_overridden() -> None:
@@ -20,7 +21,8 @@ def test_without_flags_nothing_is_overridden() -> None:
 def test_every_setting_of_the_server_and_its_accessories_is_a_flag() -> None:
     for section in FLAGGED:
         for setting in SECTIONS[section].values():
-            text = str(setting.default) if not isinstance(setting.default, tuple) else "10.0.0.0/8"
+            examples = {tuple: "10.0.0.0/8", Commands: "jobs=python jobs.py"}
+            text = examples.get(type(setting.default), str(setting.default))
             flags = read_flags([f"{setting.flag}={text or 'x'}"]).flags
             assert flags == {f"{section}.{setting.key}": text or "x"}
 

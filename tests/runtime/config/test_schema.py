@@ -98,3 +98,14 @@ def test_a_refused_secret_is_not_quoted() -> None:
 def test_alternatives_read_as_a_sentence() -> None:
     assert alternatives(("a",)) == '"a"'
     assert alternatives(("a", "b", "c")) == '"a", "b" or "c"'
+
+
+def test_commands_are_a_table_in_a_file_and_pairs_in_a_variable() -> None:
+    setting = SECTIONS["propane_accessories"]["processes"]
+    commands = {"jobs": "python -m shop.jobs", "clock": "clock --every '5 minutes'"}
+
+    assert setting.from_toml(commands) == commands
+    assert setting.from_text("jobs=python -m shop.jobs; clock = clock --every '5 minutes'") == commands
+    for wrong in ({"jobs": 3}, {"jobs": ""}, {"jobs": "an 'open quote"}, ["jobs"]):
+        with pytest.raises(ValueError, match="table of names and commands"):
+            setting.from_toml(wrong)

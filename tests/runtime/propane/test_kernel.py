@@ -1,4 +1,4 @@
-"""Orphaned grandchildren become the subreaper's."""
+"""Orphaned grandchildren become the subreaper's, and a program may end with its parent."""
 
 from __future__ import annotations
 
@@ -25,3 +25,27 @@ def test_an_orphan_is_reaped_by_its_grandparent() -> None:
     ran = subprocess.run([sys.executable, "-c", PROGRAM], input=b"x", capture_output=True, timeout=30, check=True)
 
     assert ran.stdout.split() == [b"orphaned", b"7"]
+
+
+LEFT = """
+import os, signal
+from arlen_runtime.propane.kernel import end_with_parent
+signal.signal(signal.SIGTERM, lambda *_: (print("told", flush=True), os._exit(0)))
+parent = os.fork()
+if parent == 0:
+    here = os.getpid()
+    ready, said = os.pipe()
+    if os.fork() == 0:
+        end_with_parent(here)
+        os.write(said, b"x")
+        signal.pause()
+    os.read(ready, 1)
+    os.kill(here, signal.SIGKILL)
+os.waitpid(parent, 0)
+"""
+
+
+def test_a_program_can_be_told_of_the_end_of_its_parent() -> None:
+    ran = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, timeout=30, check=True)
+
+    assert ran.stdout == b"told\n"

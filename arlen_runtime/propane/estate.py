@@ -1,0 +1,131 @@
+"""What a manager owns: sockets, memory, the records of its generations. One rule: all of it can be handed to a successor.
+
+`will` writes it down, `inherit` reads that in the same process after an exec, where the descriptors have stayed open.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from arlen_runtime.propane.lineage import Lineage, WorkerRecord
+from arlen_runtime.propane.listener import Listeners, address_of, adopt
+from arlen_runtime.propane.messages import open_pair
+from arlen_runtime.propane.notifier import Notifier
+from arlen_runtime.propane.orders import Invocation, Orders
+from arlen_runtime.propane.processes import SideProcess
+from arlen_runtime.propane.scoreboard import Scoreboard
+
+
+@dataclass(slots=True)
+class Estate:
+    """The possessions of one manager, from the first to its last successor."""
+
+    listeners: Listeners
+    wanted: int
+    """How many workers there are to be: as configured, or what signals have made of it."""
+    configured: int
+    """What the configuration said last about that."""
+    notifier: Notifier = field(default_factory=lambda: Notifier({}))
+    scoreboard: Scoreboard = field(default_factory=Scoreboard)
+    handover: tuple[socket.socket, socket.socket] = field(default_factory=open_pair)
+    lineages: list[Lineage] = field(default_factory=list)
+    processes: list[SideProcess] = field(default_factory=list)
+    count: int = 0
+    """How many generations there have been."""
+    reload_due: str = ""
+    """Why a reload is to come, or nothing."""
+
+    def orders(self, invocation: Invocation, control: socket.socket, broken: str) -> Orders:
+        """Write the orders of the next generation."""
+        self.count += 1
+        return Orders(
+            invocation=invocation,
+            generation=self.count,
+            control_fd=control.fileno(),
+            scoreboard_fd=self.scoreboard.fd,
+            handover_fds=(self.handover[0].fileno(), self.handover[1].fileno()),
+            listener_fds=tuple(each.fileno() for each in self.listeners.sockets),
+            broken=broken,
+        )
+
+    def addresses(self) -> list[str]:
+        """Return where it listens, for people."""
+        return [address_of(each) for each in self.listeners.sockets]
+
+    def descriptors(self) -> Iterator[int]:
+        """Yield every descriptor that a successor needs."""
+        yield from (each.fileno() for each in (*self.listeners.sockets, *self.handover))
+        yield self.scoreboard.fd
+        yield from (each.control.fileno() for each in self.lineages)
+
+    def will(self) -> dict[str, Any]:
+        """Write everything down."""
+        return {
+            "listeners": [each.fileno() for each in self.listeners.sockets],
+            "paths": self.listeners.paths,
+            "wanted": self.wanted,
+            "configured": self.configured,
+            "notifier": self.notifier.told,
+            "scoreboard": self.scoreboard.fd,
+            "handover": [each.fileno() for each in self.handover],
+            "lineages": [_record(each) for each in self.lineages],
+            "processes": [asdict(each) for each in self.processes],
+            "count": self.count,
+            "reload_due": self.reload_due,
+        }
+
+    @classmethod
+    def inherit(cls, will: dict[str, Any]) -> Estate:
+        """Take over what a predecessor has written down."""
+        first, second = (_packets(fd) for fd in will["handover"])
+        return cls(
+            listeners=Listeners([adopt(fd) for fd in will["listeners"]], will["paths"]),
+            wanted=will["wanted"],
+            configured=will["configured"],
+            notifier=Notifier(will["notifier"]),
+            scoreboard=Scoreboard(will["scoreboard"]),
+            handover=(first, second),
+            lineages=[_lineage(each) for each in will["lineages"]],
+            processes=[SideProcess(**each) for each in will["processes"]],
+            count=will["count"],
+            reload_due=will["reload_due"],
+        )
+
+
+def _packets(fd: int) -> socket.socket:
+    end = socket.socket(fileno=fd)
+    end.setblocking(False)
+    return end
+
+
+def _record(each: Lineage) -> dict[str, Any]:
+    """Write a generation down."""
+    return {
+        "orders": each.orders.as_argument(),
+        "control": each.control.fileno(),
+        "pid": each.pid,
+        "started_at": each.started_at,
+        "wanted": each.wanted,
+        "booted": each.booted,
+        "ready_at": each.ready_at,
+        "ended": each.ended,
+        "workers": [asdict(worker) for worker in each.workers.values()],
+        "crashes": list(each.crashes.items()),
+        "due": list(each.due.items()),
+    }
+
+
+def _lineage(told: dict[str, Any]) -> Lineage:
+    """Read a generation back."""
+    workers = [WorkerRecord(**each) for each in told.pop("workers")]
+    return Lineage(
+        orders=Orders.from_argument(told.pop("orders")),
+        control=_packets(told.pop("control")),
+        workers={each.number: each for each in workers},
+        crashes=dict(told.pop("crashes")),
+        due={number: (when, reason) for number, (when, reason) in told.pop("due")},
+        **told,
+    )
