@@ -9,7 +9,7 @@ RUN = .venv/bin/
 ARLEN = $(CURDIR)/$(RUN)arlen
 MINUTES = browser or proxy or bouncer or soak
 
-.PHONY: help demo test slow lint format check bench docs clean
+.PHONY: help demo test slow lint format check bench fuzz docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -20,7 +20,7 @@ demo: $(READY) ## make an application with a table of posts in DIR (demo) and se
 	@cd '$(DIR)' && $(ARLEN) migrate && echo 'http://localhost:$(PORT)/posts' && exec $(ARLEN) serve --port '$(PORT)'
 
 test: check ## style, types and tests; what needs a browser, a proxy, a bouncer or minutes is left to .ci/run
-	@$(RUN)python -m pytest -q -m 'not ($(MINUTES))'
+	@$(RUN)python -m pytest -q -m 'not ($(MINUTES) or fuzz)'
 
 slow: $(READY) ## the tests that `make test` leaves out
 	@$(RUN)python -m pytest -q -m '$(MINUTES)'
@@ -36,6 +36,9 @@ format: $(READY) ## mend what the linter can mend
 
 bench: $(READY) ## compare with other servers; needs wrk
 	@$(RUN)pip install --quiet --disable-pip-version-check -e '.[bench]' && $(RUN)python tests/performance/bench_http.py
+
+fuzz: $(READY) ## look for inputs that break the HTTP parser, for a minute; installs atheris
+	@$(RUN)pip install --quiet --disable-pip-version-check -e '.[fuzz]' && $(RUN)python -m pytest -q -m fuzz
 
 docs: $(READY) ## write the reference pages that come from the code
 	@$(RUN)python -m arlen_runtime.config.reference > docs/reference/config.md

@@ -82,7 +82,7 @@ def test_the_metadata_says_what_production_needs_and_what_is_extra(wheel: zipfil
     metadata = message_from_bytes(wheel.read(name))
     needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert len(needed) == len(PROJECT["dependencies"])
-    assert set(metadata.get_all("Provides-Extra", [])) == {"scaffold", "embedded", "dev", "bench"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"scaffold", "embedded", "dev", "fuzz", "bench"}
     assert (metadata["License-Expression"], metadata["Requires-Python"]) == ("MIT", ">=3.11")
 
 
