@@ -15,7 +15,7 @@ from arlen_runtime.http.ranges import Span
 from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response
 
-_ASKS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"})
+ASKS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"})
 _OF_THE_CONTENT = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Accept-Ranges")
 """What a 304 leaves out (section 15.4.5); Content-Location stays."""
 
@@ -24,7 +24,7 @@ _PIECE = 65536
 
 def select(head: Head, response: Response) -> Response:
     """Return what of a response the request wants. Raises PreconditionFailed and RangeNotSatisfiable."""
-    if response.status != 200 or _ASKS.isdisjoint(head.headers.first):  # noqa: PLR2004 - the only status this is about
+    if response.status != 200:  # noqa: PLR2004 - the only status this is about
         return response
     tag, changed = response.get("ETag"), dates.read(response.get("Last-Modified") or "")
     if tag is None and changed is None:
