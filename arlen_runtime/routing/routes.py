@@ -217,9 +217,13 @@ def _checked_callable(action: Action, role: str) -> Action:
     if inspect.iscoroutinefunction(action) or inspect.isasyncgenfunction(action):
         raise BootError(f"the {role} {name} is async: write a plain function, it may block")
     try:
-        inspect.signature(action).bind(object())
+        signature = inspect.signature(action)
+    except ValueError:
+        return action  # a callable written in C that does not tell
+    try:
+        signature.bind(object())
     except TypeError as error:
-        raise BootError(f"the {role} {name}{inspect.signature(action)} must take the context alone: {error}") from None
+        raise BootError(f"the {role} {name}{signature} must take the context alone: {error}") from None
     return action
 
 

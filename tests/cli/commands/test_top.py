@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arlen_runtime.testing.server import RunningServer
 
-LITE = "from arlen_runtime import App\n\ndef create(config):\n    return App(config, lambda r: r.get('/', str))\n"
+LITE = "from arlen_runtime import App\n\ndef create(config):\n    return App(config, lambda r: r.get('/', lambda ctx: None))\n"
 
 
 def top(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

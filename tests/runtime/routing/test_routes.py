@@ -104,3 +104,10 @@ def test_an_application_brings_its_own_converters() -> None:
     r.converter("month", lambda text: int(text) if text in {"1", "2"} else int(""))
     r.get("/{m:month}", action, name="month")
     assert r.endpoints[0].pattern.parameters[0].convert("2") == 2
+
+
+def test_a_callable_that_does_not_tell_its_signature_is_taken_at_its_word() -> None:
+    routes = Routes()
+    routes.get("/a", str)
+
+    assert [endpoint.action for endpoint in routes.endpoints] == [str]
