@@ -26,6 +26,7 @@ from psycopg.conninfo import conninfo_to_dict
 from arlen_runtime.alnpg import ALNPg
 
 ROWS = 10_000
+MANY = 20
 SQL = "select id, name, qty, created from bench_item where id = $1"
 SETUP = """
 drop table if exists bench_item;
@@ -92,6 +93,16 @@ def alnpg_tuple(dsn: str, seconds: float) -> tuple[int, float]:
         pg.close()
 
 
+def alnpg_many(dsn: str, seconds: float) -> tuple[int, float]:
+    """Run query_many of twenty; each of them counts."""
+    pg = ALNPg(dsn)
+    try:
+        done, cpu = _timed(lambda number: pg.query_many(SQL, [(number + i,) for i in range(MANY)]), seconds)
+    finally:
+        pg.close()
+    return done * MANY, cpu
+
+
 async def _asyncpg(dsn: str, seconds: float) -> tuple[int, float]:
     given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value}
     connection = await asyncpg.connect(
@@ -118,7 +129,7 @@ def asyncpg_uvloop(dsn: str, seconds: float) -> tuple[int, float]:
 
 
 CONTENDERS: dict[str, Loop] = {
-    loop.__name__: loop for loop in (psycopg_cursor, bare_libpq, alnpg_row, alnpg_tuple, asyncpg_uvloop)
+    loop.__name__: loop for loop in (psycopg_cursor, bare_libpq, alnpg_row, alnpg_tuple, alnpg_many, asyncpg_uvloop)
 }
 
 
