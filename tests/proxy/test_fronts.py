@@ -127,11 +127,12 @@ def test_a_request_that_is_refused_ends_only_its_own_connection(url: str) -> Non
 
 
 def test_no_request_fails_while_the_server_reloads_under_load(url: str, server: RunningServer, tmp_path: Path) -> None:
-    load = subprocess.Popen(["wrk", "-t1", "-c16", "-d6s", url], stdout=subprocess.PIPE, text=True)
+    load = subprocess.Popen(["wrk", "-t1", "-c16", "-d60s", url], stdout=subprocess.PIPE, text=True)
     for generation in (2, 3, 4):
         (tmp_path / "app.py").write_text((tmp_path / "app.py").read_text().replace('VERSION = "', 'VERSION = "x'))
         server.send(signal.SIGHUP)
-        server.wait_for("generation_ready", generation=generation)
+        server.wait_for("generation_ended", generation=generation - 1)
+    load.send_signal(signal.SIGINT)  # it reports then, the load having outlasted every reload
     said, _ = load.communicate(timeout=60)
 
     assert "Socket errors" not in said
