@@ -14,7 +14,7 @@ _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105 - a token of RFC 9110 se
 _RANGE = re.compile(rf"({_TOKEN})/({_TOKEN})")
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")  # section 12.4.2
 _NAME = re.compile(_TOKEN)
-_SPLIT = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*+")*+),?')
+_SPLIT = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*")*),?')
 
 
 class _Element(NamedTuple):
