@@ -82,7 +82,7 @@ def test_two_thousand_slow_clients_are_cut_at_their_limit(serve: Serve, load: Dr
     grown = _resident(pid) - before
 
     ends = _statuses(slow)
-    print(f"{status}: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each, ends {dict(ends)}")  # noqa: T201
+    print(f"{status}: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each, ends {dict(ends)}")  # noqa: T201 - the figures of the run
     assert ends == {status: 2000}
     assert grown < 60 << 20
     assert beside < max(3 * alone, alone + 20)
@@ -115,5 +115,5 @@ def test_ten_thousand_idle_connections_cost_a_request_next_to_nothing(serve: Ser
     for each in idle:
         each.close()
 
-    print(f"idle: {min(alone)} ticks alone, {min(beside)} beside 10,000, {each_bytes:.0f} bytes each")  # noqa: T201
+    print(f"idle: {min(alone)} ticks alone, {min(beside)} beside 10,000, {each_bytes:.0f} bytes each")  # noqa: T201 - the figures of the run
     assert min(beside) <= min(alone) * 1.15 + 2

@@ -111,7 +111,7 @@ def test_a_worker_killed_each_second_costs_only_what_it_held(serve: Serve, load:
 
     assert counted["failed"] <= sum(held), (counted, held)
     assert statistics.median(back) <= 50, back
-    print(f"kills: {counted['failed']} failed of {counted['answered']}, held {held}, back {back}")  # noqa: T201
+    print(f"kills: {counted['failed']} failed of {counted['answered']}, held {held}, back {back}")  # noqa: T201 - the figures of the run
 
 
 def test_a_generation_killed_under_load_costs_nothing(serve: Serve, load: Drive) -> None:
