@@ -76,32 +76,18 @@ class ALNPg:
         `log(event, **fields)` gets statements slower than `slow_statement_ms`. `statement_cache` is "named", or "unnamed"
         behind a PgBouncer before 1.21. `read_only`: the server refuses to write.
         """
-        settings = checked(
-            url,
-            direct_url=direct_url,
-            read_only=read_only,
-            pool_size=pool_size,
-            acquire_seconds=acquire_seconds,
-            statement_seconds=statement_seconds,
-            slow_statement_ms=slow_statement_ms,
-            statement_cache=statement_cache,
-            log=log,
-        )
+        same: dict[str, Any] = {
+            "pool_size": pool_size,
+            "acquire_seconds": acquire_seconds,
+            "statement_seconds": statement_seconds,
+            "slow_statement_ms": slow_statement_ms,
+            "statement_cache": statement_cache,
+            "log": log,
+        }
+        settings = checked(url, direct_url=direct_url, read_only=read_only, **same)
         self._pool = Pool(settings)
         self._listener = Listener(settings)
-        # The same to the letter, for a server that must not be written to.
-        self._replica: ALNPg | None = None
-        if replica_url:
-            self._replica = ALNPg(
-                replica_url,
-                pool_size=pool_size,
-                acquire_seconds=acquire_seconds,
-                statement_seconds=statement_seconds,
-                slow_statement_ms=slow_statement_ms,
-                statement_cache=statement_cache,
-                read_only=True,
-                log=log,
-            )
+        self._replica = ALNPg(replica_url, read_only=True, **same) if replica_url else None
 
     @classmethod
     def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:
