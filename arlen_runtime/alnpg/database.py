@@ -84,10 +84,18 @@ class ALNPg:
             "statement_cache": statement_cache,
             "log": log,
         }
-        settings = checked(url, direct_url=direct_url, read_only=read_only, **same)
+        limits: dict[str, Any] = {
+            "pool_size": pool_size,
+            "acquire_seconds": acquire_seconds,
+            "statement_seconds": statement_seconds,
+            "slow_statement_ms": slow_statement_ms,
+            "statement_cache": statement_cache,
+            "log": log,
+        }
+        settings = checked(url, direct_url=direct_url, read_only=read_only, **limits)
         self._pool = Pool(settings)
         self._listener = Listener(settings)
-        self._replica = ALNPg(replica_url, read_only=True, **same) if replica_url else None
+        self._replica = ALNPg(replica_url, read_only=True, **limits) if replica_url else None
 
     @classmethod
     def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:
