@@ -76,14 +76,6 @@ class ALNPg:
         `log(event, **fields)` gets statements slower than `slow_statement_ms`. `statement_cache` is "named", or "unnamed"
         behind a PgBouncer before 1.21. `read_only`: the server refuses to write.
         """
-        same: dict[str, Any] = {
-            "pool_size": pool_size,
-            "acquire_seconds": acquire_seconds,
-            "statement_seconds": statement_seconds,
-            "slow_statement_ms": slow_statement_ms,
-            "statement_cache": statement_cache,
-            "log": log,
-        }
         limits: dict[str, Any] = {
             "pool_size": pool_size,
             "acquire_seconds": acquire_seconds,
