@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import time
 from collections import deque
@@ -32,6 +33,8 @@ from arlen_runtime.propane.service import Service
 
 GATE_SECONDS = 0.001
 """How long a worker that has more connections than the others leaves the listener to them, once."""
+SETTLE_SECONDS = 0.1
+"""How long a stop waits for the last packet of handshakes that were under way when it began."""
 EXHAUSTED_SECONDS = 0.05
 """How long no connection is accepted after the process ran out of descriptors or memory."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -70,6 +73,8 @@ class Reactor:
         self._commands: deque[Callable[[], None]] = deque()
         self._resting_until = 0.0
         self._must_accept = False
+        self._entrances: set[int] = set()  # where connections come from
+        self._settled_at = 0.0
         self._paused = False
         self._date_due = 0.0
         self._handover: socket.socket | None = None
@@ -95,11 +100,13 @@ class Reactor:
     def listen(self, listener: socket.socket) -> None:
         """Accept connections from a listener."""
         self._listeners[listener.fileno()] = listener
+        self._entrances.add(listener.fileno())
         self._special[listener.fileno()] = lambda: self._accept(listener)
         self._poller.listen(listener.fileno())
 
     def take_over_connections(self, handover: socket.socket) -> None:
         """Serve the connections that workers of an older generation pass on."""
+        self._entrances.add(handover.fileno())
         self._special[handover.fileno()] = lambda: self._take(handover)
         self._poller.listen(handover.fileno())
 
@@ -110,13 +117,25 @@ class Reactor:
                 self._poller.forget(fd)
         self._resting_until = float("inf")
         self._listeners.clear()
+        self._entrances = set()
         self._special = {self._waker.fd: self._waker.clear}
 
     def stop(self) -> None:
-        """Close each connection with its next answer."""
+        """Close each connection with its next answer, and go on taking what the kernel has already accepted."""
         self.ledger.stopping = True
-        self.stop_accepting()
+        self.ledger.passing = False  # whoever would have taken them stops as well
+        self._handover = None
+        self._settled_at = time.monotonic() + SETTLE_SECONDS
         self._end_event_streams()
+
+    def drained(self) -> bool:
+        """Say whether nobody waits in a queue of the kernel any more, to be accepted or taken over; from any thread."""
+        if time.monotonic() < self._settled_at:
+            return False
+        poll = select.poll()
+        for fd in self._entrances:
+            poll.register(fd, select.POLLIN)
+        return not any(mask & select.POLLIN for _fd, mask in poll.poll(0))
 
     def pass_on(self, handover: socket.socket) -> None:
         """Give each connection to the new generation, as soon as no request is under way on it."""
@@ -240,7 +259,8 @@ class Reactor:
     def _accept(self, listener: socket.socket) -> None:
         """Accept one; a worker with more connections than the others lets them go first, once."""
         mine = len(self._connections)
-        if not self._must_accept and mine > min(self.others(), default=mine) + max(1, mine // 16):
+        yields = not (self._must_accept or self.ledger.stopping)
+        if yields and mine > min(self.others(), default=mine) + max(1, mine // 16):
             self._rest(GATE_SECONDS)
             return
         if mine >= self.limits.connections:
@@ -255,11 +275,19 @@ class Reactor:
             if error.errno in _EXHAUSTED:
                 self.log.warning("accept_paused", reason=error.strerror, connections=mine)
                 self._rest(EXHAUSTED_SECONDS)
+            elif error.errno == errno.EINVAL:  # a unix socket that is shut down and empty: it would wake us for ever
+                self._leave_entrance(listener.fileno())
             return  # any other error is that connection's own (accept(2))
         accepted.setblocking(False)
         self._open(
             accepted, self._first_parser(self.limits, self._origin(address[0] if address else UNIX_PEER, "http"))
         )
+
+    def _leave_entrance(self, fd: int) -> None:
+        """Let nobody in there any more."""
+        self._poller.forget(fd)
+        self._entrances.discard(fd)
+        self._listeners.pop(fd, None)
 
     def _origin(self, peer: str, scheme: str) -> Origin:
         return Origin(peer, scheme, self._trusted, self._ids)

@@ -181,7 +181,7 @@ class Worker:
         """Answer what is under way and what comes on open connections, closing each."""
         if self._stop_at is None:
             self._drain()
-            self._reactor.post(self._reactor.stop)
+        self._reactor.post(self._reactor.stop)
 
     def _quit(self) -> None:
         """Close everything now."""
@@ -205,7 +205,7 @@ class Worker:
         self._stop_at = time.monotonic() + self._inherited.config.propane_accessories.graceful_shutdown_seconds
 
     def _look_for_end(self, stop_at: float) -> None:
-        if self._reactor.count() == 0 and not self._reactor.has_waiting():
+        if self._reactor.count() == 0 and not self._reactor.has_waiting() and self._reactor.drained():
             self._finished = True
         elif time.monotonic() > stop_at:
             self._reactor.post(self._reactor.close_idle)

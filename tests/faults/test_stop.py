@@ -1,0 +1,107 @@
+"""A stop in the middle of a flood of connections: whoever the kernel has let in is answered, and nobody is reset."""
+
+from __future__ import annotations
+
+import errno
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from arlen_runtime.testing.server import RunningServer
+
+Serve = Callable[..., RunningServer]
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+class Flood:
+    """Connects as fast as it can, a request on each connection, and sorts what becomes of them."""
+
+    def __init__(self, address: tuple[str, int] | str) -> None:
+        """Take a TCP address or the path of a unix socket."""
+        self._address = address
+        self._family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self._open: dict[int, socket.socket] = {}
+        self._poll = select.poll()
+        self.answered = self.refused = 0
+        self.failed: list[str] = []
+
+    def connect(self) -> bool:
+        """Begin one connection and send its request; False when nobody listens any more."""
+        client = socket.socket(self._family)
+        client.settimeout(0.2)  # a SYN that is dropped is sent again after a second: that one is not let in
+        try:
+            client.connect(self._address)
+        except (ConnectionRefusedError, FileNotFoundError, TimeoutError, BlockingIOError):
+            self.refused += 1
+            client.close()
+            return False
+        try:
+            client.sendall(REQUEST)
+        except OSError as error:
+            self.failed.append(f"send: {errno.errorcode[error.errno or 0]}")
+        self._open[client.fileno()] = client
+        self._poll.register(client.fileno(), select.POLLIN)
+        return True
+
+    def gather(self, milliseconds: int) -> None:
+        """Take the answers that have come."""
+        for fd, _mask in self._poll.poll(milliseconds):
+            client = self._open.pop(fd)
+            self._poll.unregister(fd)
+            try:
+                answer = client.recv(65536)
+            except OSError as error:
+                self.failed.append(f"read: {errno.errorcode[error.errno or 0]}")
+            else:
+                if answer.startswith(b"HTTP/1.1 200 "):
+                    self.answered += 1
+                else:
+                    self.failed.append(f"answer: {answer[:40]!r}")
+            client.close()
+
+    def finish(self) -> None:
+        """Wait for every answer."""
+        deadline = time.monotonic() + 20
+        while self._open and time.monotonic() < deadline:
+            self.gather(100)
+        self.failed += ["no answer"] * len(self._open)
+        for client in self._open.values():
+            client.close()
+
+
+def _stop_under(server: RunningServer, flood: Flood) -> None:
+    """Flood, stop in the middle of it, go on until nobody is let in."""
+    for _ in range(300):
+        assert flood.connect()
+    server.send(signal.SIGTERM)
+    while flood.connect():
+        if len(flood._open) > 200:
+            flood.gather(0)
+    flood.finish()
+    server.process.wait(30)
+
+
+def test_a_stop_answers_whoever_the_kernel_has_let_in_and_resets_nobody(serve: Serve) -> None:
+    for _ in range(3):
+        server = serve()
+        flood = Flood(("127.0.0.1", server.port))
+        _stop_under(server, flood)
+
+        assert flood.failed == []
+        assert flood.answered >= 300
+        assert flood.refused == 1
+        assert server.process.returncode == 0
+
+
+def test_the_same_at_a_unix_socket(serve: Serve, tmp_path: Path) -> None:
+    server = serve("--host", "unix:x.sock")
+    flood = Flood(f"{tmp_path}/x.sock")
+    _stop_under(server, flood)
+
+    assert flood.failed == []
+    assert flood.answered >= 300
+    assert server.process.returncode == 0
