@@ -270,13 +270,13 @@ class Reactor:
         try:
             accepted, address = listener.accept()
         except BlockingIOError:
+            if self.ledger.stopping and listener.family == socket.AF_UNIX:
+                self._leave_entrance(listener.fileno())  # shut down and empty: it would wake us for ever
             return
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 self.log.warning("accept_paused", reason=error.strerror, connections=mine)
                 self._rest(EXHAUSTED_SECONDS)
-            elif error.errno == errno.EINVAL:  # a unix socket that is shut down and empty: it would wake us for ever
-                self._leave_entrance(listener.fileno())
             return  # any other error is that connection's own (accept(2))
         accepted.setblocking(False)
         self._open(

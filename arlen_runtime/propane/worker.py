@@ -19,6 +19,7 @@ from collections.abc import Callable
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.door import Door
 from arlen_runtime.log.logger import reopen_all
+from arlen_runtime.propane.listener import seal
 from arlen_runtime.propane.messages import say
 from arlen_runtime.propane.metrics import render
 from arlen_runtime.propane.orders import Inheritance
@@ -152,6 +153,8 @@ class Worker:
             _HEED[each](self)
         if self._inherited.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
             self._poll.unregister(self._inherited.control.fileno())
+            for listener in self._inherited.listeners:
+                seal(listener)
             self._stop()
         if self._stop_at is not None:
             self._look_for_end(self._stop_at)

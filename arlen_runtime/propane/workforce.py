@@ -138,7 +138,7 @@ class Workforce:
                 self.ask(each, number, "resize")
         for number, worker in each.workers.items():
             if number >= wanted:
-                tell(worker, signal.SIGTERM)
+                tell(worker, signal.SIGHUP)  # the others take its connections over
 
 
 def _send_away(pid: int) -> None:

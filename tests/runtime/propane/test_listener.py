@@ -25,6 +25,7 @@ from arlen_runtime.propane.listener import (
     from_systemd,
     mode_of,
     places_of,
+    seal,
 )
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
@@ -199,3 +200,20 @@ def test_a_descriptor_that_is_no_listener_is_one_line_and_exit_1(site: Path) -> 
     assert json.loads(ran.stdout)["event"] == "activated"
     assert ran.stderr.count("\n") == 1
     assert "LISTEN_FDS" in ran.stderr
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_sealed_listener_lets_nobody_in_and_keeps_its_queue(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.sock"
+    listener = bind_unix(path, 0o600, 16) if kind == "unix" else bind("127.0.0.1", 0, 16)[0]
+    early, late = (socket.socket(listener.family) for _ in range(2))
+    with listener, early, late:
+        early.connect(listener.getsockname())
+        seal(listener)
+        late.settimeout(0.1)
+        with pytest.raises((TimeoutError, ConnectionRefusedError)):
+            late.connect(listener.getsockname())
+        accepted, _address = listener.accept()
+        with accepted:
+            accepted.sendall(b"x")
+            assert early.recv(1) == b"x"

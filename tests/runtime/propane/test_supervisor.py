@@ -167,3 +167,63 @@ def test_when_the_manager_is_killed_what_is_in_flight_completes_and_nothing_is_l
         assert wire.ends()
     server._reader.join(20)  # the log's end: the last process has closed it
     assert all(_gone(pid) for pid in pids)
+
+
+def test_a_worker_fewer_passes_its_connections_on(serve: Serve) -> None:
+    server = serve(workers=2)
+    wires = [Wire(server.port) for _ in range(8)]
+    before = {wire.get("/pid").body for wire in wires}
+    server.send(signal.SIGTTOU)
+    server.wait_for("worker_exited", worker=1, reason="exit_0", action="none")
+
+    assert len(before) == 2
+    assert {wire.get("/pid").body for wire in wires} == {str(server.workers()[0]).encode()}
+    for wire in wires:
+        wire.socket.close()
+
+
+def test_what_signals_have_made_of_the_number_of_workers_stays_over_a_reload(serve: Serve) -> None:
+    server = serve(workers=1)
+    server.send(signal.SIGTTIN)
+    server.wait_for("worker_ready", worker=1)
+    server.send(signal.SIGHUP)
+
+    assert server.wait_for("generation_ready", generation=2)["workers"] == 2
+
+
+def test_a_worker_more_while_a_reload_is_under_way_is_one_of_the_new_generation(serve: Serve) -> None:
+    server = serve(workers=1)
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_starting", generation=2)
+    server.send(signal.SIGTTIN)
+
+    server.wait_for("worker_ready", generation=2, worker=1)
+
+
+def test_the_old_generation_goes_on_accepting_through_the_overlap(serve: Serve) -> None:
+    server = serve("--reload-overlap-seconds", "600")
+    old = server.workers()[0]
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ready", generation=2)
+    seen: set[bytes] = set()
+    while len(seen) < 2:
+        with Wire(server.port) as wire:
+            seen.add(wire.get("/pid").body)
+
+    assert str(old).encode() in seen
+
+
+def test_a_generation_that_dies_with_its_workers_unborn_is_followed_by_another(serve: Serve) -> None:
+    """Stopped, it forks nobody; killed, it never will."""
+    server = serve(workers=1)
+    with Wire(server.port) as wire:
+        worker = int(wire.get("/pid").body)
+    generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(generation, signal.SIGSTOP)
+    server.send(signal.SIGTTIN)
+    server.wait_for("workers_wanted", count=2)
+    os.kill(generation, signal.SIGKILL)
+
+    assert server.wait_for("generation_ready", generation=2)["workers"] == 2
+    server.wait_for("generation_ended", generation=1)
+    assert server.stop() == 0
