@@ -57,6 +57,8 @@ SCENARIOS = {
     "json": Scenario("starlette", (("/json", 64),), _rate, "req/s", "above 1.15"),
     "route parameter": Scenario("starlette", (("/users/42", 64),), _rate, "req/s", "above 1.15"),
     "one query": Scenario("starlette", (("/rows/4242", 8),), _rate, "req/s", "above 1.15"),
+    "one query, beside fastify": Scenario("fastify", (("/rows/4242", 8),), _rate, "req/s", "above 1.03"),
+    "20 queries": Scenario("fastify", (("/rows/4242/and/20", 8),), _rate, "req/s", "above 1.9"),
     "64 clients wait 1 ms": Scenario("gthread", (("/wait/1", 64),), _rate, "req/s", "above 2"),
     "quick beside 30 that wait 50 ms": Scenario(
         "gthread", (("/plaintext", 8), ("/wait/50", 30)), _quick_p99, "ms p99", "below 0.2"

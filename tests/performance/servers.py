@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -11,26 +12,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from psycopg.conninfo import conninfo_to_dict
+
 APPLICATIONS = Path(__file__).parent / "contenders"
 START_SECONDS = 20.0
 
 COMMANDS = {
-    "arlen": "-m arlen_runtime.propane arlen_bench:create --workers 1 --threads 16 --port {port} --env production",
-    "starlette": "-m uvicorn starlette_bench:app --loop uvloop --http httptools --no-access-log --port {port}",
-    "gthread": "-m gunicorn wsgi_bench:app --worker-class gthread --workers 1 --threads 16 --bind 127.0.0.1:{port}",
+    "arlen": "{python} -m arlen_runtime.propane arlen_bench:create --workers 1 --threads 16 --port {port} --env production",
+    "starlette": "{python} -m uvicorn starlette_bench:app --loop uvloop --http httptools --no-access-log --port {port}",
+    "gthread": "{python} -m gunicorn wsgi_bench:app --worker-class gthread --workers 1 --threads 16 --bind 127.0.0.1:{port}",
+    "fastify": "node fastify_bench.mjs {port}",
 }
-"""Contender to what the interpreter is told. Arlen writes its access log; the others write none."""
+"""Contender to its command. Arlen writes its access log; the others write none."""
 
 
 @contextmanager
 def serving(name: str, core: int, database_url: str) -> Iterator[str]:
     """Run a contender on that core; yield its address. RuntimeError when it does not come up."""
     port = _free_port()
-    environ = {**os.environ, "ARLEN_DATABASE_URL": database_url, "PYTHONPATH": str(APPLICATIONS)}
-    command = [sys.executable, *COMMANDS[name].format(port=port).split()]
+    told = {"ARLEN_DATABASE_URL": database_url, "BENCH_PG": _for_node(database_url), "PYTHONPATH": str(APPLICATIONS)}
+    command = COMMANDS[name].format(python=sys.executable, port=port).split()
     with Path(os.devnull).open("wb") as nowhere:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command], cwd=APPLICATIONS, env=environ, stdout=nowhere, stderr=nowhere
+            ["taskset", "-c", str(core), *command],
+            cwd=APPLICATIONS,
+            env={**os.environ, **told},
+            stdout=nowhere,
+            stderr=nowhere,
         )
     try:
         _await(process, port)
@@ -38,6 +46,13 @@ def serving(name: str, core: int, database_url: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(START_SECONDS)
+
+
+def _for_node(database_url: str) -> str:
+    """Write a connection string as pg's options: it reads no socket folder out of an address."""
+    names = {"host": "host", "port": "port", "user": "user", "dbname": "database"}
+    given = conninfo_to_dict(database_url)
+    return json.dumps({names[name]: value for name, value in given.items() if name in names})
 
 
 def _free_port() -> int:

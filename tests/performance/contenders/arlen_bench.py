@@ -36,6 +36,13 @@ def row(ctx: Context) -> dict[str, object]:
     return {"id": found["id"], "name": found["name"]}
 
 
+def rows(ctx: Context) -> list[dict[str, object]]:
+    """Answer with so many rows, each found by a statement of its own, in one round trip."""
+    first = ctx.params["id"]
+    found = ctx.pg.query_many(SQL, [(first + step,) for step in range(ctx.params["count"])])
+    return [{"id": row["id"], "name": row["name"]} for (row,) in found]
+
+
 def wait(ctx: Context) -> Response:
     """Sleep for so many milliseconds, as a slow service behind us would make us do."""
     time.sleep(ctx.params["ms"] / 1000)
@@ -48,6 +55,7 @@ def routes(r: Routes) -> None:
     r.get("/json", json)
     r.get("/users/{id:int}", show)
     r.get("/rows/{id:int}", row)
+    r.get("/rows/{id:int}/and/{count:int}", rows)
     r.get("/wait/{ms:int}", wait)
 
 
