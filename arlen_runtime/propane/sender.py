@@ -65,19 +65,20 @@ class Sender:
     def completed(self, connection: Connection) -> None:
         """Write the access line and forget the request."""
         head, response = connection.head, connection.response
+        now = time.monotonic()  # not the ledger's: on a thread that is late, the last batch of events is long past
         if response is not None and head is not None and self._accesses:
             self._log.access(
                 head.method,
                 head.target,
                 response.status,
                 connection.sent,
-                time.monotonic() - connection.started if connection.started else 0.0,
+                now - connection.started if connection.started else 0.0,
                 head.id,
                 head.client,
                 response.log,
             )
         connection.complete()
-        connection.deadline = self._ledger.now + self._limits.keep_alive_seconds
+        connection.deadline = now + self._limits.keep_alive_seconds
 
     # --- the leading thread
 
