@@ -33,6 +33,13 @@ def test_the_route_comes_before_the_body_before_the_query(serve: Serve) -> None:
     assert client.post("/1?id=3&b=x&q=query", data=sent, files=upload).json() == expected
 
 
+def test_what_comes_behind_the_source_of_a_name_is_not_even_parsed(serve: Serve) -> None:
+    client = serve(asking(lambda ctx: [ctx.params["id"], ctx.params["a"]]))
+    assert client.post("/1?b=%zz", json={"a": 2}).json() == [1, 2]
+    client = serve(asking(lambda ctx: [ctx.params["id"]]))
+    assert client.post("/1", body=b"{", headers={"Content-Type": "application/json"}).json() == [1]
+
+
 def test_each_source_can_be_read_alone(serve: Serve) -> None:
     client = serve(asking(lambda ctx: [dict(ctx.params.route), ctx.params.body, ctx.params.query]))
     assert client.post("/1?a=q", data={"a": "b"}).json() == [{"id": 1}, {"a": "b"}, {"a": "q"}]
