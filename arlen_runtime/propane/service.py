@@ -311,5 +311,4 @@ class Service:
 def _enter(door: Door, ticket: Ticket, request: Request, deadline: float) -> Response:
     """Run the chain inside the request's own Context."""
     scope.deadline.set(deadline)
-    scope.request_id.set(request.head.id)
     return door.run(ticket, request)
