@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-STAGES = Path(__file__).parent / "stages"
+HERE = Path(__file__).parent
 
 Figures = dict[str, float]
 
@@ -52,19 +52,20 @@ def _extract(commit: str, folder: Path) -> None:
 
 
 def _measure(tree: Path) -> Figures:
-    """Measure the stages of a tree, in a process for each file; the application's only where it was the same already."""
+    """Measure the stages of a tree, in a process each; the application's only where it was the same already."""
     figures: Figures = {}
-    for script in ("wire.py", "application.py"):
+    for module in ("stages.wire", "stages.application"):
         done = subprocess.run(
-            [sys.executable, str(STAGES / script)],
-            env={**os.environ, "PYTHONPATH": str(tree)},
+            [sys.executable, "-m", module],
+            env={**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{HERE}"},
+            cwd=HERE,
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode == 0:
             figures |= json.loads(done.stdout)
-        elif tree == ROOT or script == "wire.py":
+        elif tree == ROOT or module == "stages.wire":
             raise RuntimeError(done.stderr)
     return figures
 

@@ -7,10 +7,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "contenders"))
-import arlen_bench
-from clock import cpu_us
-from wire import FIELDS, Peer
+from contenders import arlen_bench
+from stages.clock import cpu_us
+from stages.wire import FIELDS, Peer
 
 from arlen_runtime.app import App
 from arlen_runtime.config.sections import Config

@@ -9,7 +9,7 @@ import itertools
 import json
 import sys
 
-from clock import cpu_us
+from stages.clock import cpu_us
 
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
