@@ -181,10 +181,13 @@ class _Started:
 class AppCallable:
     """An App as a WSGI application: `application = AppCallable(create(config))`."""
 
-    def __init__(self, app: Door, trusted_proxies: Sequence[str] = ()) -> None:
-        """Take the App, and the networks whose word about the client is believed (`config.server.trusted_proxies`)."""
+    def __init__(self, app: Door, trusted_proxies: Sequence[str] = (), *, forwarded_host: bool = False) -> None:
+        """Take the App, the networks whose word about the client is believed, and whether about the host as well.
+
+        These are `config.server.trusted_proxies` and `config.server.forwarded_host`.
+        """
         self._app = app
-        self._trusted = TrustedProxies(trusted_proxies)
+        self._trusted = TrustedProxies(trusted_proxies, names_host=forwarded_host)
         self._ids = IdSource()
         self._pid = os.getpid()
 
@@ -240,14 +243,16 @@ class AppCallable:
             raise BadRequest("Content-Length is not a number.")
         terminated = length is None and bool(environ.get("wsgi.input_terminated")) and "transfer-encoding" in headers
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
-        name, client, scheme = Origin(peer, scheme, self._trusted, self._draw_id).resolve(headers)
+        origin = Origin(peer, scheme, self._trusted, self._draw_id)
+        name, client, scheme = origin.resolve(headers)
+        host = headers.get("host") or ""
         return Head(
             method=environ["REQUEST_METHOD"],
             path=path,
             query=environ.get("QUERY_STRING", ""),
             minor=int(environ["SERVER_PROTOCOL"] != "HTTP/1.0"),
             headers=headers,
-            host=headers.get("host") or "",
+            host=origin.host(headers, host) if origin.names_host else host,
             keep_alive=True,
             content_length=None if length is None else int(length),
             chunked=terminated,

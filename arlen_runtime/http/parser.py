@@ -145,6 +145,8 @@ class RequestParser:
             self._remaining = length
             self.body_done = False
         headers, origin = self._headers, self.origin
+        if origin.names_host:
+            host = origin.host(headers, host)
         name, client, scheme = origin.resolve(headers)
         peer = origin.peer
         facts = (method, path, query, minor, headers, host, keep, length, chunked, expects, name, client, peer, scheme)
