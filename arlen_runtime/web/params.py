@@ -123,7 +123,7 @@ class Params(Mapping[str, Any]):
         if is_json(self._content_type):
             return _members(self._json)
         if essence(self._content_type) == _URLENCODED:
-            return read_urlencoded_body(self._request.body)
+            return read_urlencoded_body(self._request.body, self._content_type)
         return self._form.fields if essence(self._content_type) == _MULTIPART else {}
 
 

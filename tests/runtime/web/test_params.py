@@ -87,6 +87,8 @@ def test_a_body_without_files_has_none(serve: Serve) -> None:
         ("multipart/form-data; boundary=x", b"--y\r\n", 400),
         ("multipart/form-data", b"--y\r\n", 400),
         ("application/x-www-form-urlencoded", b"&".join([b"a=1"] * 1001), 413),
+        ("application/x-www-form-urlencoded; charset=latin-1", b"a=%e9", 415),
+        ("application/json", b'{"a": 1, "a": 2}', 400),
         ("text/csv", b"a,b", 400),
     ],
 )
