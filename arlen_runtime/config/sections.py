@@ -58,6 +58,11 @@ class ServerSection:
     trusted_proxies: tuple[str, ...] = setting(
         (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed"
     )
+    forwarded_host: bool = setting(
+        False,
+        "whether they are also believed about the host, for those that send a Host of their own to the application",
+    )
+    server_header: bool = setting(False, "whether answers say who answers: Server: propane")
     proxy_protocol: bool = setting(
         False, "whether each connection begins with a PROXY protocol header, version 1 or 2; one without is closed"
     )

@@ -14,7 +14,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from email.utils import formatdate
 from typing import Any
 
 from arlen_runtime.config.sections import Config
@@ -35,6 +34,7 @@ GATE_SECONDS = 0.001
 """How long a worker that has more connections than the others leaves the listener to them, once."""
 SETTLE_SECONDS = 0.1
 """How long a stop waits for the last packet of handshakes that were under way when it began."""
+SERVER_LINE = b"Server: propane\r\n"
 EXHAUSTED_SECONDS = 0.05
 """How long no connection is accepted after the process ran out of descriptors or memory."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -54,13 +54,13 @@ class Reactor:
         """Prepare; `listen` gives it listeners, `lead` runs it."""
         self.log = log
         self._waker = Waker()
-        self.ledger = Ledger(self._waker.wake)
+        self.ledger = Ledger(self._waker.wake, SERVER_LINE if config.server.server_header else b"")
         self.baton = Baton(self.lead, config.propane_accessories.threads, wake_monitor)
         self.service = Service(door, config, log, self.ledger, self.baton)
         self.limits = config.limits
         self._admit = door.admit
         self._ids = IdSource()
-        self._trusted = TrustedProxies(config.server.trusted_proxies)
+        self._trusted = TrustedProxies(config.server.trusted_proxies, names_host=config.server.forwarded_host)
         self._first_parser = IntroducedParser if config.server.proxy_protocol else RequestParser
         self._cells = row.cells
         self._open_cell = int(Cell.CONNECTIONS)
@@ -76,7 +76,6 @@ class Reactor:
         self._entrances: set[int] = set()  # where connections come from
         self._settled_at = 0.0
         self._paused = False
-        self._date_due = 0.0
         self._handover: socket.socket | None = None
         self.others: Callable[[], list[int]] = list
 
@@ -223,10 +222,8 @@ class Reactor:
                 self._leave(connection)
         self.log.flush()
         self._events.extend(self._poller.wait(self._patience()))
-        now = ledger.now = time.monotonic()
-        if now >= self._date_due:
-            ledger.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
-            self._date_due = now + 1.0 - time.time() % 1.0
+        now = time.monotonic()
+        ledger.keep_time(now)
         if self._resting_until and self._resting_until <= now:
             self._accept_again()
         return False
