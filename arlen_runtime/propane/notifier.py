@@ -10,7 +10,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Mapping, MutableMapping
-from contextlib import suppress
 
 AGAIN_SECONDS = 0.1
 """How soon what did not fit into the service manager's queue is said again."""

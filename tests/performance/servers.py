@@ -10,21 +10,42 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 APPLICATIONS = Path(__file__).parent / "contenders"
 START_SECONDS = 20.0
 
 COMMANDS = {
     "arlen": "-m arlen_runtime.propane arlen_bench:create --workers 1 --threads 16 --port {port} --env production",
+    "arlen, threads = 0": "-m arlen_runtime.propane arlen_bench:create --workers 1 --threads 0 --port {port} --env production",
     "starlette": "-m uvicorn starlette_bench:app --loop uvloop --http httptools --no-access-log --port {port}",
     "gthread": "-m gunicorn wsgi_bench:app --worker-class gthread --workers 1 --threads 16 --bind 127.0.0.1:{port}",
+    "waitress": "-m waitress --threads 16 --listen 127.0.0.1:{port} wsgi_bench:app",
 }
 """Contender to what the interpreter is told. Arlen writes its access log; the others write none."""
 
 
+class Server(NamedTuple):
+    """A contender that serves: its address, and the process that was started."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it and its descendants have used, those that have ended left out."""
+        total, pids = 0, [self.pid]
+        while pids:
+            process = Path(f"/proc/{pids.pop()}")
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+            for children in process.glob("task/*/children"):
+                pids += map(int, children.read_text().split())
+        return total / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def serving(name: str, core: int, database_url: str) -> Iterator[str]:
-    """Run a contender on that core; yield its address. RuntimeError when it does not come up."""
+def serving(name: str, core: int, database_url: str = "") -> Iterator[Server]:
+    """Run a contender on that core. RuntimeError when it does not come up."""
     port = _free_port()
     environ = {**os.environ, "ARLEN_DATABASE_URL": database_url, "PYTHONPATH": str(APPLICATIONS)}
     command = [sys.executable, *COMMANDS[name].format(port=port).split()]
@@ -34,7 +55,7 @@ def serving(name: str, core: int, database_url: str) -> Iterator[str]:
         )
     try:
         _await(process, port)
-        yield f"http://127.0.0.1:{port}"
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
         process.wait(START_SECONDS)
