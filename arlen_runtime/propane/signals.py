@@ -38,8 +38,9 @@ class SignalQueue:
         """Return what has come since the last call."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.fd, 4096)
-        taken = list(self._come)
-        self._come.clear()
+        taken = []
+        while self._come:  # one by one: a signal may come between any two lines, and clearing would lose it
+            taken.append(self._come.popleft())
         return taken
 
     def close(self) -> None:

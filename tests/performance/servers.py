@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,11 +70,12 @@ def _free_port() -> int:
 
 
 def _await(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the port answers."""
+    """Wait until it answers: a port may let clients in before anybody serves there."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), START_SECONDS) as probe:
+            probe.sendall(b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            if probe.recv(4096):
                 return
         time.sleep(0.05)
     raise RuntimeError(f"{process.args!r} did not come up")
