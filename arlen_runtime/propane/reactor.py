@@ -37,6 +37,8 @@ SETTLE_SECONDS = 0.1
 SERVER_LINE = b"Server: propane\r\n"
 EXHAUSTED_SECONDS = 0.05
 """How long no connection is accepted after the process ran out of descriptors or memory."""
+TELL_SECONDS = 10.0
+"""How often it is told that connections are left in the queue."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -77,7 +79,9 @@ class Reactor:
         self._settled_at = 0.0
         self._paused = False
         self._handover: socket.socket | None = None
+        self._tell_at = 0.0
         self.others: Callable[[], list[int]] = list
+        self.in_all: Callable[[], int] = int
 
     # --- from other threads
 
@@ -260,8 +264,8 @@ class Reactor:
         if yields and mine > min(self.others(), default=mine) + max(1, mine // 16):
             self._rest(GATE_SECONDS)
             return
-        if mine >= self.limits.connections:
-            self._rest(EXHAUSTED_SECONDS)
+        if mine >= self.limits.connections or 0 < self.limits.connections_in_all <= self.in_all():
+            self._leave_in_queue("the limit of connections is reached")
             return
         self._must_accept = False
         try:
@@ -272,13 +276,20 @@ class Reactor:
             return
         except OSError as error:
             if error.errno in _EXHAUSTED:
-                self.log.warning("accept_paused", reason=error.strerror, connections=mine)
-                self._rest(EXHAUSTED_SECONDS)
+                self._leave_in_queue(error.strerror or "")
             return  # any other error is that connection's own (accept(2))
         accepted.setblocking(False)
         self._open(
             accepted, self._first_parser(self.limits, self._origin(address[0] if address else UNIX_PEER, "http"))
         )
+
+    def _leave_in_queue(self, reason: str) -> None:
+        """Accept nobody for a moment, since there is no room; who waits is served when there is again."""
+        now = time.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + TELL_SECONDS
+            self.log.warning("accept_paused", reason=reason, connections=len(self._connections))
+        self._rest(EXHAUSTED_SECONDS)
 
     def _leave_entrance(self, fd: int) -> None:
         """Let nobody in there any more."""

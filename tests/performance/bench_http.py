@@ -89,8 +89,8 @@ def _medians(scenario: Scenario, rounds: int, seconds: float, url: str) -> dict[
     figures: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
         for contender in ("arlen", scenario.rival):
-            with serving(contender, SERVER_CORE, url) as address:
-                loads = [Load(address + path, connections) for path, connections in scenario.loads]
+            with serving(contender, SERVER_CORE, url) as server:
+                loads = [Load(server.url + path, connections) for path, connections in scenario.loads]
                 press(loads, 1, LOAD_CORE)
                 figures[contender].append(scenario.figure(press(loads, seconds, LOAD_CORE)))
     return {contender: statistics.median(values) for contender, values in figures.items()}

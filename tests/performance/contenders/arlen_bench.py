@@ -49,6 +49,20 @@ def wait(ctx: Context) -> Response:
     return text("waited")
 
 
+def wait_briefly(ctx: Context) -> Response:
+    """Sleep for so many microseconds."""
+    time.sleep(ctx.params["us"] / 1e6)
+    return text("waited")
+
+
+def burn(ctx: Context) -> Response:
+    """Compute for so many milliseconds of this thread's own processor time."""
+    end = time.thread_time() + ctx.params["ms"] / 1000
+    while time.thread_time() < end:
+        pass
+    return text("burned")
+
+
 def routes(r: Routes) -> None:
     """Name the addresses that every contender answers."""
     r.get("/plaintext", plaintext)
@@ -57,9 +71,13 @@ def routes(r: Routes) -> None:
     r.get("/rows/{id:int}", row)
     r.get("/rows/{id:int}/and/{count:int}", rows)
     r.get("/wait/{ms:int}", wait)
+    r.get("/wait-briefly/{us:int}", wait_briefly)
+    r.get("/burn/{ms:int}", burn)
 
 
 def create(config: Config) -> App:
     """Build the application."""
+    if not config.database.url:
+        return App(config, routes)
     pg = ALNPg.from_section(config.database)
     return App(config, routes, pg=pg, on_worker_stop=[pg.close])
