@@ -308,6 +308,13 @@ class ALNPg:
         """Return when the server answers; raise ALNPgError when it does not. For readiness checks."""
         self.execute("select 1")
 
+    def report_to(self, log: Log) -> None:
+        """Tell `log(event, **fields)` of slow statements and outages, unless a log was given at the start. App does this."""
+        report = self._pool.settings.log
+        report.to = report.to or log
+        if self._replica is not None:
+            self._replica.report_to(log)
+
     def close(self) -> None:
         """Close the connections: the idle ones now, the others when they are given back."""
         if self._replica is not None:

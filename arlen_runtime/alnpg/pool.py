@@ -167,7 +167,7 @@ class Pool:
         if session.broken:
             # What broke one connection has probably broken the idle ones too: look at each before it is used.
             self._suspect_until = monotonic()
-        elif self.settings.log is not None:
+        else:
             self.settings.log("open_transaction_closed", hint="use pg.transaction() instead of BEGIN")
         session.close()
         self._put_back(session)

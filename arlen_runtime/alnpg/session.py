@@ -333,8 +333,7 @@ class Session:
         wanted = scope.statements.get()
         if wanted is not None:
             wanted.append(scope.Statement(sql, seconds, rows, place))
-        log = self._settings.log
-        if log is not None and seconds >= self._settings.slow_seconds:
+        if seconds >= self._slow_seconds:
             fields: dict[str, object] = {
                 "sql": sql,
                 "milliseconds": round(seconds * 1000, 1),
@@ -343,7 +342,7 @@ class Session:
             }
             if name := self._settings.prepared.get(sql):
                 fields["name"] = name
-            log("slow_statement", **fields, request_id=scope.request_id.get())
+            self._settings.log("slow_statement", **fields, request_id=scope.request_id.get())
 
     def close(self) -> None:
         """Close the connection; never raises."""
