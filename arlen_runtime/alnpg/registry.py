@@ -11,7 +11,8 @@ import threading
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.adapt import AdaptersMap
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import AdaptersMap, Loader
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
 from psycopg.types.composite import CompositeInfo, register_composite
@@ -38,7 +39,7 @@ select coalesce(json_agg(row_to_json(facts)), '[]') from (
 ) as facts"""
 """One value, JSON: the facts of every type of this database."""
 
-RECORD, VOID = 2249, 2278
+INTERVAL, RECORD, VOID = 1186, 2249, 2278
 _SENT_AS_TEXT = frozenset({"textsend", "varcharsend", "bpcharsend", "namesend", "enum_send", "citextsend"})
 
 
@@ -75,6 +76,21 @@ def _shared_types() -> dict[int, TypeFacts]:
 SHARED = _shared_types()
 
 
+class FiniteInterval(Loader):
+    """Reads an interval's text as psycopg does, but not `infinity` (PostgreSQL 17), which psycopg takes for no time at all."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        """Take what psycopg gives every loader."""
+        super().__init__(oid, context)
+        self._load = psycopg.adapters.get_loader(INTERVAL, Format.TEXT)(oid, context).load  # type: ignore[misc]  # reason: it is never None
+
+    def load(self, data: Buffer) -> Any:  # noqa: ANN401 - psycopg's own
+        """Return a timedelta. Raises DataError, as the other loaders do for what Python cannot hold."""
+        if b"infinity" in bytes(data):
+            raise psycopg.DataError("an interval that is infinite")
+        return self._load(data)
+
+
 class Registry:
     """Type OIDs to packers and loaders, for all sessions of one database. It is itself psycopg's AdaptContext."""
 
@@ -83,6 +99,7 @@ class Registry:
     def __init__(self) -> None:
         """Begin with the types that every PostgreSQL shares."""
         self.adapters = AdaptersMap(psycopg.adapters)
+        self.adapters.register_loader(INTERVAL, FiniteInterval)
         self.shapes = Shapes()
         self._facts = dict(SHARED)
         self._packers: dict[int, Packer] = dict(SCALARS)
