@@ -162,6 +162,18 @@ class Pool:
             if self._waiting or self._closed:
                 self._clear_shelf()
 
+    def begin(self, session: Session, how: str) -> None:
+        """Begin a transaction on a session that was taken; `how` is the whole of the command."""
+        session.command(how)
+
+    def commit(self, session: Session) -> bool:
+        """Commit it; say whether it was: PostgreSQL answers COMMIT in a failed transaction with ROLLBACK and no error."""
+        return session.command("commit") == "COMMIT"
+
+    def roll_back(self, session: Session) -> None:
+        """Roll it back."""
+        session.command("rollback")
+
     def _reject(self, session: Session) -> None:
         """Close what must not be used again; the pool replaces it."""
         if session.broken:
