@@ -60,14 +60,14 @@ class Statement:
 
     def describe(self, shape: Shape, registry: Registry) -> None:
         """Decide packers, formats and loaders by the server's description."""
-        self.described_at = shape.at
+        self.described_at = min(shape.at, registry.known_since(shape.types))
         self.types = shape.types
         self.parameters = [registry.packer(oid) for oid in self.types]
         self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self.parameters]
         self.formats = [packer.format for packer in self.parameters]
-        self._describe_columns(shape, registry)
+        self.describe_columns(shape, registry)
 
-    def _describe_columns(self, shape: Shape, registry: Registry) -> None:
+    def describe_columns(self, shape: Shape, registry: Registry) -> None:
         """Decide the format and loaders of the columns."""
         self._oids = oids = shape.oids
         self.columns = shape.columns
@@ -84,7 +84,7 @@ class Statement:
         if self._oids == [result.ftype(index) for index in range(result.nfields)]:
             return True
         asked = self.result_format
-        self._describe_columns(Shape.of(result, self.described_at), registry)
+        self.describe_columns(Shape.of(result, self.described_at), registry)
         return asked == self.result_format
 
     def pack(self, params: Sequence[Any]) -> list[bytes | None]:
@@ -135,7 +135,7 @@ class Statement:
         )
         mismatch.position = place_of(self.sql, written)
         mismatch.hint = f"convert the value, or write {written}::type with the type that you mean"
-        if isinstance(value, (list, tuple)) and not packer.whole:
+        if isinstance(value, (list, tuple)) and isinstance(value, packer.nests):
             mismatch.hint = f"a list is one value, an array: compare with = any({written})"
         return mismatch
 
