@@ -263,7 +263,7 @@ class Service:
         context = connection.context = self._base.copy()
         deadline = connection.started + self._limits.request_timeout_seconds
         try:
-            return context.run(_enter, self._door, ticket, request, deadline)
+            return context.run(_enter, self._door, ticket, request, deadline, connection.gone)
         except BaseException as error:  # noqa: BLE001 - the door promises not to raise; a worker survives a broken promise
             self._log.failure("door_raised", error, request_id=request.head.id)
             return self._door.refuse(ArlenError("the application raised past its own boundary"), request.head)
@@ -309,7 +309,8 @@ class Service:
             self._ledger.give_back(connection)
 
 
-def _enter(door: Door, ticket: Ticket, request: Request, deadline: float) -> Response:
+def _enter(door: Door, ticket: Ticket, request: Request, deadline: float, gone: Callable[[], bool]) -> Response:
     """Run the chain inside the request's own Context."""
     scope.deadline.set(deadline)
+    scope.gone.set(gone)
     return door.run(ticket, request)

@@ -94,6 +94,7 @@ class Load:
         self.answered = 0
         self.failures: list[str] = []
         self.kinds: Counter[str] = Counter()
+        self.failed_at: list[float] = []
         self.seen: Counter[str] = Counter()
         self.connects: Counter[str] = Counter()
         self.times: deque[float] = deque(maxlen=200_000)
@@ -102,6 +103,7 @@ class Load:
         """Count a failure with its reason and moment."""
         self.failures.append(f"{time.strftime('%H:%M:%S')} {reason}")
         self.kinds[reason.partition(":")[0]] += 1
+        self.failed_at.append(time.monotonic())
 
     def attempt(self, client: Client) -> None:
         """Begin a client's next request; what fails is counted, and tried anew in the next round."""
@@ -150,7 +152,7 @@ class Load:
             client.close()
 
     def report(self) -> dict[str, object]:
-        """Return the counts; times in milliseconds."""
+        """Return the counts; times in milliseconds, moments in seconds of the machine's monotonic clock."""
         times = sorted(self.times)
         middle, late = (times[int(len(times) * part)] * 1000 for part in (0.5, 0.99)) if times else (0.0, 0.0)
         return {
@@ -158,6 +160,7 @@ class Load:
             "failed": len(self.failures),
             "failures": self.failures[:20],
             "kinds": dict(self.kinds),
+            "failed_between": [min(self.failed_at, default=0.0), max(self.failed_at, default=0.0)],
             "connects": dict(self.connects),
             "seen": dict(self.seen.most_common(20)),
             "p50_ms": round(middle, 3),

@@ -18,9 +18,11 @@ from psycopg.conninfo import conninfo_to_dict
 APPLICATIONS = Path(__file__).parent / "contenders"
 START_SECONDS = 20.0
 
+_ARLEN = "{python} -m arlen_runtime.propane arlen_bench:create --workers 1 --env production --port {port}"
+
 COMMANDS = {
-    "arlen": "{python} -m arlen_runtime.propane arlen_bench:create --workers 1 --threads 16 --port {port} --env production",
-    "arlen, threads = 0": "{python} -m arlen_runtime.propane arlen_bench:create --workers 1 --threads 0 --port {port} --env production",
+    "arlen": f"{_ARLEN} --threads 16",
+    "arlen, threads = 0": f"{_ARLEN} --threads 0",
     "starlette": "{python} -m uvicorn starlette_bench:app --loop uvloop --http httptools --no-access-log --port {port}",
     "gthread": "{python} -m gunicorn wsgi_bench:app --worker-class gthread --workers 1 --threads 16 --bind 127.0.0.1:{port}",
     "waitress": "{python} -m waitress --threads 16 --listen 127.0.0.1:{port} wsgi_bench:app",
