@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from arlen_runtime.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
+from arlen_runtime.http.media_types import essence, parameter
 from arlen_runtime.http.percent import decode_plus
 
 _PIECE = 65536
@@ -86,7 +87,7 @@ def read_urlencoded_body(body: bytes, content_type: str = "", limits: FormLimits
     Raises InvalidBody when it is not valid, PayloadTooLarge past a limit, UnsupportedMediaType for another charset.
     """
     if "charset" in content_type:
-        _check_charset(parse_options_header(content_type)[1].get("charset"))
+        _check_charset(parameter(content_type, "charset"))
     try:
         return read_urlencoded(body.decode(), limits)
     except UnicodeDecodeError:
@@ -103,9 +104,8 @@ def read_multipart(
     Raises UnsupportedMediaType for another type, InvalidBody for a malformed body, PayloadTooLarge past a limit.
     """
     form = Form({}, {})
-    kind, options = parse_options_header(content_type)
-    boundary = options.get("boundary", "")
-    if kind != "multipart/form-data":
+    boundary = parameter(content_type, "boundary") or ""
+    if essence(content_type) != "multipart/form-data":
         raise UnsupportedMediaType("The body must be a form, sent as multipart/form-data.")
     if not _BOUNDARY.fullmatch(boundary):
         raise InvalidBody("The form's boundary is missing or malformed.")

@@ -5,7 +5,13 @@ A type that is text says utf-8. What is not in the table is application/octet-st
 
 from __future__ import annotations
 
+import re
+
 UNKNOWN = "application/octet-stream"
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105 - a token of RFC 9110 section 5.6.2
+_PARAMETER = re.compile(rf"""[ \t]*+;[ \t]*+(?:({_TOKEN})=({_TOKEN}|"(?:[^"\\]|\\.)*"))?""")
+_QUOTED_PAIR = re.compile(r"\\(.)")
 
 _TEXT = "; charset=utf-8"
 _TYPES = {
@@ -106,6 +112,22 @@ def of(name: str) -> str:
 def essence(content_type: str) -> str:
     """Return the media type of a Content-Type without its parameters, in lower case."""
     return content_type.partition(";")[0].strip().lower()
+
+
+def parameter(content_type: str, name: str) -> str | None:
+    """Return a parameter of a Content-Type, unquoted (RFC 9110 sections 5.6.4 and 5.6.6).
+
+    None when it is not there, or there twice, or when something in the field cannot be read.
+    """
+    found: list[str] = []
+    at = len(content_type.partition(";")[0])
+    while match := _PARAMETER.match(content_type, at):
+        at = match.end()
+        if match[1] and match[1].lower() == name:
+            found.append(match[2])
+    if len(found) != 1 or content_type[at:].strip(" \t"):
+        return None
+    return _QUOTED_PAIR.sub(r"\1", found[0][1:-1]) if found[0].startswith('"') else found[0]
 
 
 def is_json(content_type: str) -> bool:

@@ -232,8 +232,11 @@ class Connection:
         return self.out is not None or self.rest is not None
 
     def is_answering(self) -> bool:
-        """Say whether a handler has the connection or a response is on its way."""
-        return self.busy or self.writing
+        """Say whether a handler has the connection, or a response is on its way or not yet completed.
+
+        A thread may have sent the last of it before who gave it the job looks here.
+        """
+        return self.busy or self.writing or self.response is not None
 
     def can_be_passed(self) -> bool:
         """Say whether another process could go on here: no request under way, no end in sight."""

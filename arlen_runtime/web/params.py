@@ -96,9 +96,16 @@ class Params(Mapping[str, Any]):
         """What the client says the body is."""
         return self._request.head.headers.get("content-type") or ""
 
+    def _check_coding(self) -> None:
+        """Raise UnsupportedMediaType for a body in a content coding: a few bytes could be unpacked into a gigabyte."""
+        coding = self._request.head.headers.get("content-encoding")
+        if coding is not None and coding.strip().lower() not in {"", "identity"}:
+            raise UnsupportedMediaType("The body must come as it is, without a content coding.")
+
     @cached_property
     def _json(self) -> Any:  # noqa: ANN401 - JSON is anything
         """The body as JSON."""
+        self._check_coding()
         return json_body.read(self._request.body)
 
     @cached_property
@@ -109,6 +116,7 @@ class Params(Mapping[str, Any]):
     @cached_property
     def _form(self) -> Form:
         """The body as a form with files; one that came by way of a file is taken apart by way of files."""
+        self._check_coding()
         request = self._request
         if request.spool is None:
             return read_multipart(BytesIO(request.body_bytes), self._content_type)
@@ -123,6 +131,7 @@ class Params(Mapping[str, Any]):
         if is_json(self._content_type):
             return _members(self._json)
         if essence(self._content_type) == _URLENCODED:
+            self._check_coding()
             return read_urlencoded_body(self._request.body, self._content_type)
         return self._form.fields if essence(self._content_type) == _MULTIPART else {}
 

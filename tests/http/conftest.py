@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +30,8 @@ def application(environ, start_response):
 
 SITE = '''
 import json
-from arlen_runtime import App, Config, Context, Response, Routes, Unauthorized, json, text
+from pathlib import Path
+from arlen_runtime import App, Config, Context, Response, Routes, Unauthorized, file, json, text
 from arlen_runtime.http.cookies import SetCookie
 
 def anything(ctx: Context) -> Response:
@@ -44,7 +47,7 @@ writes = []
 
 def write(ctx: Context) -> Response:
     """Change the page: the conditions are checked before."""
-    ctx.check_conditions('"v1"')
+    ctx.check_conditions('"v1"', 784111777)
     writes.append(1)
     return text(str(len(writes)))
 
@@ -61,7 +64,10 @@ def measured(ctx: Context) -> Response:
 def forger(ctx: Context) -> Response:
     """Try to send what would split the answer: each attempt is refused by the Response."""
     refused = 0
-    splitting = ("X-A", "a\\r\\nX-Evil: 1"), ("X-A", "a\\nb"), ("X-A", "a\\0b"), ("X A", "b"), ("X-A\\r\\n", "b"), ("", "b")
+    splitting = (
+        ("X-A", "a\\r\\nX-Evil: 1"), ("X-A", "a\\r\\n b"), ("X-A", "a\\nb"), ("X-A", "a\\0b"),
+        ("Set-Cookie", "a=1\\r\\nX: 1"), ("X A", "b"), ("X-A\\r\\n", "b"), ("", "b"),
+    )
     for name, value in splitting:
         try:
             Response(b"", 200, [(name, value)])
@@ -78,6 +84,17 @@ def cookies(ctx: Context) -> Response:
 def closing(ctx: Context) -> Response:
     return Response(b"x", 200, [("Connection", "keep-alive, X-Own"), ("Keep-Alive", "max=5"), ("Date", "yesterday")])
 
+def field(ctx: Context) -> Response:
+    """Answer with one field of what the body says."""
+    return text(ctx.params.body["n"])
+
+def leave(ctx: Context) -> Response:
+    """Lead to where the query says, as far as that is on this site."""
+    return ctx.redirect(ctx.params.query["to"])
+
+def members_only(ctx: Context) -> None:
+    raise Unauthorized("Who are you?")
+
 def login(ctx: Context) -> Response:
     raise Unauthorized("Who are you?")
 
@@ -90,12 +107,18 @@ def routes(r: Routes) -> None:
     r.get("/status/{code:int}", status)
     r.get("/stream", stream)
     r.get("/long", lambda ctx: text("long " * 1000))
+    r.get("/tagged", lambda ctx: Response(b"long " * 1000, 200, [("ETag", '"v1"')], "text/plain"))
     r.get("/measured", measured)
     r.get("/forger", forger)
     r.get("/cookies", cookies)
     r.get("/closing", closing)
     r.get("/login", login)
     r.get("/fails", fails)
+    r.get("/report", lambda ctx: file(Path(__file__).with_name("public") / "hundred.txt"))
+    r.get("/leave", leave)
+    r.post("/field", field)
+    r.post("/live", anything, body="stream", limit=1000)
+    r.post("/members", anything, body="stream", limit=1000, guard=members_only)
     r.get("/only-get", anything)
     r.post("/upload", anything, limit=1000)
     r.any("/any/{rest:path}", anything)
@@ -113,6 +136,8 @@ def _serve(folder: Path, source: str, *arguments: str) -> Iterator[RunningServer
     (folder / "app.py").write_text(source)
     (folder / "public").mkdir()
     (folder / "public" / "hundred.txt").write_bytes(b"0123456789" * 10)
+    (folder / "public" / "future.txt").write_bytes(b"not yet")
+    os.utime(folder / "public" / "future.txt", (time.time() + 86_400,) * 2)
     with RunningServer(folder, *arguments, "--workers", "1") as server:
         yield server
 

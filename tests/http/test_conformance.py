@@ -162,4 +162,4 @@ def test_every_must_of_the_rfcs_has_a_case_on_a_real_port(capsys: pytest.Capture
     assert [rule for rule, names in cases.items() if not names] == []
     heard = {name for names in cases.values() for name in names}
     with capsys.disabled():
-        print(f"\nconformance: {len(demands)} demands, {len(heard)} cases for them on a real port")  # noqa: T201 - the count is to be seen
+        print(f"\nconformance: {len(demands)} of {len(demands)} demands, by {len(heard)} cases on a real port")  # noqa: T201 - the count is to be seen

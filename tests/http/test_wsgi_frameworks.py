@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,8 +12,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import sync_playwright
 
 from arlen_runtime.testing.server import RunningServer
+
+PAGE = """<!doctype html><meta charset=utf-8><title>page</title>
+<form method=post action="/form?q=%C3%BC"><input name=name><input type=checkbox name=colour value=red checked>
+<input type=checkbox name=colour value=blue checked><button id=send>send</button></form>
+<form method=post action=/upload enctype=multipart/form-data><input type=file name=file><button id=upload>upload</button></form>
+"""
 
 FLASK = """
 import io, sys
@@ -23,6 +31,10 @@ application = Flask(__name__)
 @application.get("/")
 def hello():
     return "<h1>hello</h1>"
+
+@application.get("/page")
+def page():
+    return PAGE
 
 @application.post("/form")
 def form():
@@ -75,6 +87,9 @@ from django.urls import path
 def hello(request):
     return HttpResponse("<h1>hello</h1>")
 
+def page(request):
+    return HttpResponse(PAGE)
+
 def form(request):
     return JsonResponse({"name": request.POST["name"], "colours": request.POST.getlist("colour"), "query": request.GET["q"]})
 
@@ -102,7 +117,7 @@ def cookie(request):
 def fails(request):
     raise RuntimeError("inside")
 
-views = {"": hello, "form": form, "upload": upload, "stream": stream, "file": own_file, "facts": facts,
+views = {"": hello, "page": page, "form": form, "upload": upload, "stream": stream, "file": own_file, "facts": facts,
     "cookie": cookie, "fails": fails}
 urlpatterns = [path(name, view) for name, view in views.items()]
 application = get_wsgi_application()
@@ -129,7 +144,7 @@ def site(
 ) -> Iterator[tuple[RunningServer, Path]]:
     """Serve the same application as each of them would write it."""
     folder = tmp_path_factory.mktemp(request.param)
-    (folder / "site_module.py").write_text({"flask": FLASK, "django": DJANGO}[request.param])
+    (folder / "site_module.py").write_text(f"PAGE = {PAGE!r}\n" + {"flask": FLASK, "django": DJANGO}[request.param])
     with RunningServer(folder, "site_module:application", "--workers", "2") as server:
         yield server, folder
 
@@ -205,6 +220,49 @@ def test_what_fails_is_a_500_of_its_own_and_the_connection_stays(client: httpx.C
     answer = client.get("/fails")
     assert (answer.status_code, "inside" in answer.text) == (500, False)
     assert client.get("/").status_code == 200
+
+
+READ_AS_IT_COMES = """
+async () => {
+    const reader = (await fetch("/stream")).body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "", pieces = 0;
+    for (let step = await reader.read(); !step.done; step = await reader.read()) { text += step.value; pieces += 1; }
+    return [text.split("\\n").length - 1, text.endsWith("line 999\\n"), pieces > 0];
+}
+"""
+
+
+@pytest.mark.browser
+def test_a_browser_reads_the_page_sends_the_forms_and_takes_the_stream(
+    site: tuple[RunningServer, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "a.bin").write_bytes(b"x" * 900_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page()
+        failed: list[str] = []
+        page.on("requestfailed", lambda request: failed.append(request.url))
+        page.goto(site[0].url)
+        assert page.inner_text("h1") == "hello"
+        page.goto(f"{site[0].url}/page")
+        page.fill("[name=name]", "Zoë & co")
+        page.click("#send")
+        assert json.loads(page.inner_text("body")) == {
+            "name": "Zoë & co",
+            "colours": ["red", "blue"],
+            "query": "ü",
+        }
+        page.go_back()
+        page.set_input_files("[name=file]", str(tmp_path / "a.bin"))
+        page.click("#upload")
+        assert json.loads(page.inner_text("body")) == {
+            "name": "a.bin",
+            "size": 900_000,
+            "type": "application/octet-stream",
+        }
+        assert page.evaluate(READ_AS_IT_COMES) == [1000, True, True]
+        browser.close()
+    assert failed == []
 
 
 def test_without_threads_the_application_is_told_so(tmp_path: Path) -> None:

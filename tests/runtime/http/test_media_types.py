@@ -44,3 +44,23 @@ def test_text_is_worth_compressing_and_streams_and_images_are_not() -> None:
         assert media_types.is_compressible(media_types.of(name))
     for kind in ("image/png", "text/event-stream", "application/zip", "font/woff2", ""):
         assert not media_types.is_compressible(kind)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "boundary"),
+    [
+        ("multipart/form-data; boundary=xy", "xy"),
+        ('multipart/form-data ;\tBoundary="x\\y" ; other="; boundary=z"', "xy"),
+        ('multipart/form-data; boundary=""', ""),
+        ("multipart/form-data;; boundary=xy;", "xy"),
+        ("multipart/form-data", None),
+        ("multipart/form-data; boundary=x; boundary=y", None),
+        ('multipart/form-data; boundary=x; other="', None),
+        ("multipart/form-data; boundary = x", None),
+        ("multipart/form-data; boundary=x y", None),
+    ],
+)
+def test_a_parameter_is_unquoted_and_none_where_it_could_be_read_in_two_ways(
+    content_type: str, boundary: str | None
+) -> None:
+    assert media_types.parameter(content_type, "boundary") == boundary

@@ -26,6 +26,14 @@ def test_a_stream_arrives_whole_in_chunks_and_the_connection_goes_on(serve: Serv
             assert wire.get("/").body == b"one"
 
 
+def test_a_stream_that_is_sent_before_its_sender_looks_again_is_answered_all_the_same(serve: Serve) -> None:
+    """Without threads the pieces are sent at once; with them that may happen, which is the same to who looks."""
+    with Wire(serve("--threads", "0").port) as wire:
+        worker = wire.get("/pid").body
+        assert len(wire.get("/stream/3").body) == 21_000
+        assert wire.get("/pid").body == worker
+
+
 @pytest.mark.parametrize("threads", ["0", "2"])
 def test_the_date_of_an_answer_is_not_that_of_its_request(serve: Serve, threads: str) -> None:
     with Wire(serve("--threads", threads).port) as wire:
