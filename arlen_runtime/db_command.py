@@ -132,9 +132,9 @@ def _drop(job: Job) -> Outcome:
 
 def _reset(job: Job) -> Outcome:
     name = _meant(job)
-    file = seeds.find(job.root)
+    file, folder = seeds.find(job.root), job.root / FOLDER
     with administration.replacing(job.url, disconnect=job.options.disconnect) as fresh:
-        applied = migrations.migrate(fresh, job.root / FOLDER)
+        applied = migrations.migrate(fresh, folder) if folder.is_dir() else []
         seeded = _sown(fresh, job.root, file) if file else Outcome({"seeds": None}, [])
     lines = [f"Reset database: {name}", f"Applied migrations: {len(applied)}", *seeded.lines]
     return Outcome({"database": name, "migrations": applied, **seeded.facts}, lines)

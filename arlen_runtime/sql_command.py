@@ -30,7 +30,7 @@ from arlen_runtime.alnpg import (
 )
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
-from arlen_runtime.alnpg.sql_check_manifest import ManifestError
+from arlen_runtime.alnpg.sql_check_manifest import ManifestError, Release
 from arlen_runtime.config.flags import Parser
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str], *, program: str = "arlen sql", default: str =
         parser.error("check takes no files: it checks all")
     try:
         return run(load(found["app_root"], found["env"], os.environ, default=default), options, _say)
-    except (ArlenError, OSError) as error:
+    except ArlenError as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"{program}: {line}\n")
         return 1
@@ -119,12 +119,7 @@ def _pending(missing: int) -> str:
 def _check(job: Job) -> int:
     options = job.options
     if options.against is not None:
-        try:
-            release = sql_check_manifest.from_manifest(options.against.read_text(encoding="utf-8"))
-        except UnicodeDecodeError:
-            raise ManifestError(f"{options.against}: it is not UTF-8") from None
-        except ManifestError as error:
-            raise ManifestError(f"{options.against}: {error.detail}") from None
+        release = _release(options.against)
         return _report(job, release.source, sql_check_manifest.check_release(job.url, release))
     source = sql_check_source.read(job.root)
     report = sql_check.check(job.url, source)
@@ -132,6 +127,17 @@ def _check(job: Job) -> int:
     if options.manifest is not None and status == 0:
         _write(options.manifest, sql_check_manifest.manifest(source, report))
     return status
+
+
+def _release(path: Path) -> Release:
+    try:
+        return sql_check_manifest.from_manifest(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ManifestError(f"{path}: it is not UTF-8") from None
+    except ManifestError as error:
+        raise ManifestError(f"{path}: {error.detail}") from None
 
 
 def _report(job: Job, source: sql_check_source.Source, report: sql_check.Report) -> int:
@@ -157,8 +163,9 @@ def _write(path: Path, text: str) -> None:
     try:
         draft.write_text(text, encoding="utf-8")
         draft.replace(path)
-    finally:
+    except OSError as error:
         draft.unlink(missing_ok=True)
+        raise ManifestError(f"{path}: {error.strerror}") from error
 
 
 def _rows(job: Job) -> int:
