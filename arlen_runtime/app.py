@@ -84,6 +84,8 @@ class App:
         self.outer: tuple[Factory, ...] = (request_id, self.security_headers, self.error_boundary)
         self.inner: tuple[Factory, ...] = (Hosts(config), conditions, Compression(config.compression), *middleware)
         self.services = Services(config, self.log, self.router, self.views, pg)
+        if hasattr(pg, "report_to"):
+            pg.report_to(self.log.warning)
         self.on_worker_start = tuple(on_worker_start)
         self.on_worker_stop = tuple(on_worker_stop)
         self._worker: Worker | None = None
@@ -93,7 +95,7 @@ class App:
         """Compose the chain of every endpoint."""
         self._tickets = {endpoint: self._ticket(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)}
         self._fixed = {
-            path: {method: self._tickets[match.endpoint] for method, match in methods.items()}
+            path: {method: self._tickets[endpoint] for method, endpoint in methods.items()}
             for path, methods in self.router.fixed.items()
         }
 

@@ -28,6 +28,7 @@ from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.prepared import Prepared, named
 from arlen_runtime.alnpg.replica import CAUGHT_UP, POSITION, only_reads
 from arlen_runtime.alnpg.rows import Row
+from arlen_runtime.alnpg.sandbox import Sandbox
 from arlen_runtime.alnpg.session import Reader, Session
 from arlen_runtime.alnpg.settings import Log, checked
 from arlen_runtime.alnpg.statement import Statement
@@ -287,6 +288,21 @@ class ALNPg:
             scope.wrote.set(True)
         return Transaction(self._pool, isolation, timeout, read_only=read_only)
 
+    @contextmanager
+    def rolled_back(self) -> Iterator[Self]:
+        """For tests: run whatever is done in the block in one transaction, and undo all of it at the end.
+
+        Transactions in it are savepoints, a statement that fails costs only itself. One connection, one thread at a time;
+        isolation, notifications and a replica are left out.
+        """
+        pool, replica = self._pool, self._replica
+        self._pool, self._replica = Sandbox(pool), None
+        try:
+            yield self
+        finally:
+            self._pool.close()
+            self._pool, self._replica = pool, replica
+
     def retrying(self, function: Callable[[], T], attempts: int = 3) -> T:
         """Call `function`, which opens its own transaction, again after a serialization failure or deadlock.
 
@@ -307,6 +323,13 @@ class ALNPg:
     def ping(self) -> None:
         """Return when the server answers; raise ALNPgError when it does not. For readiness checks."""
         self.execute("select 1")
+
+    def report_to(self, log: Log) -> None:
+        """Tell `log(event, **fields)` of slow statements and outages, unless a log was given at the start. App does this."""
+        report = self._pool.settings.log
+        report.to = report.to or log
+        if self._replica is not None:
+            self._replica.report_to(log)
 
     def close(self) -> None:
         """Close the connections: the idle ones now, the others when they are given back."""

@@ -260,7 +260,12 @@ OUTDATED = frozenset({"0A000", "26000", "XX000", "42804"})
 UNTYPED = frozenset({"42P18", "42P08", "42725"})
 """What PostgreSQL answers where it cannot infer the type of a parameter."""
 
+POLYMORPHIC = "42804"
+"""The same where the function would take any type; only with a parameter of no type, see `_explain`."""
+
 _QUOTED = re.compile(r'".*"', re.DOTALL)
+_PARAMETER = re.compile(r"\$\d+")
+_TOKEN = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|--[^\n]*|::|(?P<parameter>\$\d+|:[^\W\d]\w*)""")
 
 
 def with_caret(sql: str, position: int) -> str:
@@ -271,6 +276,23 @@ def with_caret(sql: str, position: int) -> str:
     end = sql.find("\n", position - 1)
     end = len(sql) if end < 0 else end
     return f"{sql[:end]}\n{' ' * (position - 1 - start)}^{sql[end:]}"
+
+
+def place_of(sql: str, parameter: str) -> int:
+    """Return the position of `$n` or `:name` in a statement, 1-based; 0 where it is not found."""
+    places = (token.start() + 1 for token in _TOKEN.finditer(sql) if token["parameter"] == parameter)
+    return next(places, 0)
+
+
+def _explain(error: ALNPgError, message: str) -> None:
+    """Say of which parameter the type is unknown, where it stands, and what to write."""
+    named = _PARAMETER.search(message) or _PARAMETER.search(error.sql, max(0, error.position - 1))
+    parameter = named.group() if named else "$1"
+    error.position = error.position or place_of(error.sql, parameter)
+    error.hint = (
+        f"PostgreSQL cannot tell the type of {parameter} here: "
+        f"write {parameter}::type with the type that you mean, as in {parameter}::text"
+    )
 
 
 def _field(result: PGresult, field: DiagnosticField) -> str:
@@ -293,6 +315,6 @@ def failure(result: PGresult, sql: str) -> ALNPgError:
     error.column = _field(result, DiagnosticField.COLUMN_NAME)
     error.hint = _field(result, DiagnosticField.MESSAGE_HINT)
     error.position = int(_field(result, DiagnosticField.STATEMENT_POSITION) or 0)
-    if state in UNTYPED:
-        error.hint = "PostgreSQL cannot tell the type of a parameter here: write it out, as in $1::text"
+    if state in UNTYPED or (state == POLYMORPHIC and "unknown" in message):
+        _explain(error, message)
     return error

@@ -104,7 +104,7 @@ class Listener:
             try:
                 session, _ = open_session(self._direct, Registry(), psycopg.Connection[Any])
             except psycopg.Error as error:
-                self._tell("listen_failed", reason=type(error).__name__, retry_seconds=round(delay, 1))
+                self._settings.log("listen_failed", reason=type(error).__name__, retry_seconds=round(delay, 1))
                 self._pause(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the reconnects
                 delay = min(_LONGEST_DELAY, delay * 2)
                 continue
@@ -152,11 +152,7 @@ class Listener:
         try:
             function(*arguments)
         except Exception as error:  # noqa: BLE001 - any error of the application's
-            self._tell("listen_handler_failed", error=repr(error))
-
-    def _tell(self, event: str, **fields: object) -> None:
-        if self._settings.log is not None:
-            self._settings.log(event, **fields)
+            self._settings.log("listen_handler_failed", error=repr(error))
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not past a close."""

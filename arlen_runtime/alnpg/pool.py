@@ -162,12 +162,24 @@ class Pool:
             if self._waiting or self._closed:
                 self._clear_shelf()
 
+    def begin(self, session: Session, how: str) -> None:
+        """Begin a transaction on a session that was taken; `how` is the whole of the command."""
+        session.command(how)
+
+    def commit(self, session: Session) -> bool:
+        """Commit it; say whether it was: PostgreSQL answers COMMIT in a failed transaction with ROLLBACK and no error."""
+        return session.command("commit") == "COMMIT"
+
+    def roll_back(self, session: Session) -> None:
+        """Roll it back."""
+        session.command("rollback")
+
     def _reject(self, session: Session) -> None:
         """Close what must not be used again; the pool replaces it."""
         if session.broken:
             # What broke one connection has probably broken the idle ones too: look at each before it is used.
             self._suspect_until = monotonic()
-        elif self.settings.log is not None:
+        else:
             self.settings.log("open_transaction_closed", hint="use pg.transaction() instead of BEGIN")
         session.close()
         self._put_back(session)

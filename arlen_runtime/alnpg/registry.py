@@ -7,11 +7,16 @@ yet makes the session read `pg_type` again: the type may be a minute old.
 from __future__ import annotations
 
 import json
+import math
+import struct
 import threading
+from collections.abc import Iterable
+from time import monotonic
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.adapt import AdaptersMap
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import AdaptersMap, Loader
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
 from psycopg.types.composite import CompositeInfo, register_composite
@@ -38,7 +43,9 @@ select coalesce(json_agg(row_to_json(facts)), '[]') from (
 ) as facts"""
 """One value, JSON: the facts of every type of this database."""
 
-RECORD, VOID = 2249, 2278
+CHAR, REAL, INTERVAL, RECORD, VOID = 18, 700, 1186, 2249, 2278
+READ_AS_TEXT = frozenset({CHAR, RECORD})
+"""What psycopg reads wrongly in binary: an empty "char" as NUL, a record without its types."""
 _SENT_AS_TEXT = frozenset({"textsend", "varcharsend", "bpcharsend", "namesend", "enum_send", "citextsend"})
 
 
@@ -58,6 +65,11 @@ class TypeFacts(NamedTuple):
     range: int = 0
     fields: tuple[tuple[str, int], ...] = ()
 
+    @property
+    def parts(self) -> list[int]:
+        """The types that it is made of."""
+        return [part for part in (self.element, self.base, self.bound, *(field for _, field in self.fields)) if part]
+
 
 def _shared_types() -> dict[int, TypeFacts]:
     """Return the facts of the types that every PostgreSQL has, as psycopg lists them."""
@@ -75,6 +87,33 @@ def _shared_types() -> dict[int, TypeFacts]:
 SHARED = _shared_types()
 
 
+_real = struct.Struct("!f")
+
+
+class FiniteInterval(Loader):
+    """Reads an interval's text as psycopg does, but not `infinity` (PostgreSQL 17), which psycopg takes for no time at all."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        """Take what psycopg gives every loader."""
+        super().__init__(oid, context)
+        self._load = psycopg.adapters.get_loader(INTERVAL, Format.TEXT)(oid, context).load  # type: ignore[misc]  # reason: it is never None
+
+    def load(self, data: Buffer) -> Any:  # noqa: ANN401 - psycopg's own
+        """Return a timedelta. Raises DataError, as the other loaders do for what Python cannot hold."""
+        if b"infinity" in bytes(data):
+            raise psycopg.DataError("an interval that is infinite")
+        return self._load(data)
+
+
+class ExactReal(Loader):
+    """Reads the text of a real as what it is, four bytes, so that the other columns of a row do not change its value."""
+
+    def load(self, data: Buffer) -> float:
+        """Return it as the float that equals it."""
+        value: float = _real.unpack(_real.pack(float(bytes(data))))[0]
+        return value
+
+
 class Registry:
     """Type OIDs to packers and loaders, for all sessions of one database. It is itself psycopg's AdaptContext."""
 
@@ -83,29 +122,43 @@ class Registry:
     def __init__(self) -> None:
         """Begin with the types that every PostgreSQL shares."""
         self.adapters = AdaptersMap(psycopg.adapters)
+        self.adapters.register_loader(INTERVAL, FiniteInterval)
+        self.adapters.register_loader(REAL, ExactReal)
         self.shapes = Shapes()
         self._facts = dict(SHARED)
         self._packers: dict[int, Packer] = dict(SCALARS)
         self._with_loaders = set(SHARED)
+        self._learned_at = math.inf
+        self._outdated = False
         self._lock = threading.Lock()
 
     def knows(self, oid: int) -> bool:
-        """Say whether the type is known; if not, `learn` has to be fed the answer to LEARN first."""
-        return oid in self._facts
+        """Say whether the type and all it is made of is known; if not, `learn` has to be fed the answer to LEARN first."""
+        if oid in SHARED:
+            return True
+        facts = self._facts.get(oid)
+        return facts is not None and not self._outdated and all(map(self.knows, facts.parts))
 
     def learn(self, answer: bytes) -> None:
         """Take in the answer to LEARN in place of what was known of the database's own types."""
         with self._lock:
+            self._learned_at = monotonic()
+            self._outdated = False
             fresh = [TypeFacts(**_complete(row)) for row in json.loads(answer)]
             self._facts = {facts.oid: facts for facts in fresh} | SHARED
             self._packers = dict(SCALARS)
             self._with_loaders = set(SHARED)
 
-    def forget(self, oid: int) -> None:
-        """Drop a type of the database's own that turned out to be gone or changed."""
-        if oid not in SHARED:
-            self._facts.pop(oid, None)
-            self._packers.pop(oid, None)
+    def forget(self) -> None:
+        """Know none of the database's own types, since one of them turned out to be gone or changed.
+
+        What is known of them stays until `learn`: another thread may be describing a statement by it.
+        """
+        self._outdated = True
+
+    def known_since(self, oids: Iterable[int]) -> float:
+        """Return when the youngest knowledge of these types was gained; infinity for what every PostgreSQL shares."""
+        return math.inf if all(oid in SHARED for oid in oids) else self._learned_at
 
     def name(self, oid: int) -> str:
         """Return the type's name as SQL writes it."""
@@ -142,11 +195,10 @@ class Registry:
     def loads_binary(self, oid: int) -> bool:
         """Say whether a column of this type can be fetched in binary: it has a loader, and so has all it is made of."""
         facts = self._facts.get(oid)
-        if facts is None or oid == RECORD:
+        if facts is None or oid in READ_AS_TEXT:
             return False
-        parts = [facts.element, facts.base, facts.bound, *(field for _, field in facts.fields)]
         # Every part is asked, since the asking gives it its loaders.
-        loadable = [self.loads_binary(part) for part in parts if part]
+        loadable = [self.loads_binary(part) for part in facts.parts]
         if oid not in self._with_loaders:
             with self._lock:
                 self._register_loaders(facts)

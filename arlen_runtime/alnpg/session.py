@@ -28,7 +28,7 @@ from arlen_runtime.alnpg.failures import (
     ValueUnreadable,
     failure,
 )
-from arlen_runtime.alnpg.registry import LEARN, Registry
+from arlen_runtime.alnpg.registry import LEARN, SHARED, Registry
 from arlen_runtime.alnpg.scanner import scan
 from arlen_runtime.alnpg.settings import Settings
 from arlen_runtime.alnpg.shape import Shape
@@ -125,7 +125,11 @@ class Session:
                 result = self._execute(statement, params, limit, (limit - started) * 1000)
             except ALNPgError as error:
                 statement, result = self._once_more(error, sql, params, started)
-            answer = read(statement, result, into)
+            try:
+                answer = read(statement, result, into)
+            except psycopg.ProgrammingError:
+                self._read_anew(statement, result, started)
+                answer = read(statement, result, into)
         except BaseException as error:
             self.settle(error, sql)
             raise
@@ -207,7 +211,7 @@ class Session:
         """Drop a statement whose failure may come from a changed schema, so that it is prepared anew next time."""
         statement = self._statements.get(sql)
         if statement is not None and error.sqlstate in OUTDATED:
-            self._drop(statement, limit)
+            self._outgrown(statement, limit)
 
     def checked(self, result: PGresult, sql: str) -> PGresult:
         """Return a result that is good. Raises what the server answered; Misuse on a COPY that nobody feeds."""
@@ -232,13 +236,18 @@ class Session:
             raise error
         in_transaction = self.in_transaction
         limit = self.until(started)
-        self._drop(statement, limit)
+        self._outgrown(statement, limit)
         if in_transaction:
             if error.sqlstate in ("0A000", "26000"):
                 raise StatementOutdated(error.detail, sql=sql, sqlstate=error.sqlstate) from error
             raise error
         fresh = self._prepare(sql, limit)
         return fresh, self._execute(fresh, params, limit, (limit - started) * 1000)
+
+    def _read_anew(self, statement: Statement, result: PGresult, started: float) -> None:
+        """Learn the types of a result again, of which one is not what it was: a composite with an attribute more."""
+        self._learn(self.until(started))
+        statement.describe_columns(Shape.of(result, statement.described_at), self._registry)
 
     def _prepare(self, sql: str, limit: float) -> Statement:
         """Prepare and describe in one round trip; remember the statement, at the price of the oldest one."""
@@ -290,10 +299,14 @@ class Session:
         """Forget a statement, here and at the server."""
         del self._statements[statement.sql]
         self._shapes.forget(statement.sql)
-        for oid in statement.types:
-            self._registry.forget(oid)
         if statement.name:
             self.wire.close_prepared(statement.name, limit)
+
+    def _outgrown(self, statement: Statement, limit: float) -> None:
+        """Forget a statement that the schema may have outgrown, and what was known of its types."""
+        self._drop(statement, limit)
+        if not all(oid in SHARED for oid in statement.types):
+            self._registry.forget()
 
     def command(self, sql: str) -> str:
         """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
@@ -319,6 +332,9 @@ class Session:
             self.broken = True
         if isinstance(error, StatementTimeout) and not error.sqlstate:
             self.wire.cancel()
+        if isinstance(error, psycopg.ProgrammingError):
+            self._statements.pop(sql, None)
+            self._registry.forget()
         told = _in_our_words(error)
         if told is not None:
             told.sql = told.sql or sql
@@ -333,8 +349,7 @@ class Session:
         wanted = scope.statements.get()
         if wanted is not None:
             wanted.append(scope.Statement(sql, seconds, rows, place))
-        log = self._settings.log
-        if log is not None and seconds >= self._settings.slow_seconds:
+        if seconds >= self._slow_seconds:
             fields: dict[str, object] = {
                 "sql": sql,
                 "milliseconds": round(seconds * 1000, 1),
@@ -343,7 +358,7 @@ class Session:
             }
             if name := self._settings.prepared.get(sql):
                 fields["name"] = name
-            log("slow_statement", **fields, request_id=scope.request_id.get())
+            self._settings.log("slow_statement", **fields, request_id=scope.request_id.get())
 
     def close(self) -> None:
         """Close the connection; never raises."""
@@ -355,6 +370,8 @@ def _in_our_words(error: BaseException) -> ALNPgError | None:
     """Return the ALNPgError for what was raised; None for what is neither ours nor psycopg's."""
     if isinstance(error, psycopg.DataError):
         return ValueUnreadable("a value in the result has no Python counterpart: read it as ::text")
+    if isinstance(error, psycopg.ProgrammingError):
+        return StatementOutdated("a type of the result is not what it was; the next call reads it anew")
     if isinstance(error, psycopg.Error):
         return ConnectionLost(f"the connection broke: {first_line(error)}")
     return error if isinstance(error, ALNPgError) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +12,22 @@ from arlen_runtime.errors import ConfigError
 
 Log = Callable[..., None]
 """Called as `log(event, **fields)`."""
+
+
+class Report:
+    """Where events go, for all connections of one ALNPg: nowhere until somebody has said where."""
+
+    __slots__ = ("to",)
+
+    def __init__(self, to: Log | None) -> None:
+        """Take the log, if there is one already."""
+        self.to = to
+
+    def __call__(self, event: str, **fields: object) -> None:
+        """Tell an event."""
+        if self.to is not None:
+            self.to(event, **fields)
+
 
 _CACHES = ("named", "unnamed")
 
@@ -27,7 +42,7 @@ class Settings(NamedTuple):
     statement_seconds: float
     slow_seconds: float
     named: bool
-    log: Log | None
+    log: Report
     prepared: dict[str, str]
     """SQL to name of what `pg.prepare` was given; filled at boot."""
 
@@ -67,7 +82,16 @@ def checked(  # noqa: PLR0913 - one for each setting
     if pool_size < 1:
         raise ConfigError("pool_size is 1 at least")
     named = statement_cache == "named"
-    slow = slow_statement_ms / 1000 if log is not None else math.inf
     conninfo = connection_string(url, named=named, read_only=read_only)
     direct = connection_string(direct_url, named=True) if direct_url else conninfo
-    return Settings(conninfo, direct, pool_size, acquire_seconds, statement_seconds, slow, named, log, {})
+    return Settings(
+        conninfo,
+        direct,
+        pool_size,
+        acquire_seconds,
+        statement_seconds,
+        slow_statement_ms / 1000,
+        named,
+        Report(log),
+        {},
+    )

@@ -110,10 +110,15 @@ def _refused(call: Call, scanned: Scanned, error: ALNPgError) -> Finding:
     if error.position:
         position = _in_source(call.sql, scanned.text, error.position - 1)
         place = call.text.place(position)
-        above = call.sql.count("\n", 0, position)
-        excerpt = "\n".join(with_caret(call.sql, position + 1).split("\n")[above : above + 2])
+        excerpt = _excerpt(call.sql, position)
     message = f"{error.detail} [{error.sqlstate}]" if error.sqlstate else error.detail
     return Finding(place.file, place.line, error.sqlstate or error.code, message, excerpt, error.hint)
+
+
+def _excerpt(sql: str, position: int) -> str:
+    """Return the line of a statement that the character at `position` (0-based) is on, and a caret below it."""
+    above = sql.count("\n", 0, position)
+    return "\n".join(with_caret(sql, position + 1).split("\n")[above : above + 2])
 
 
 def _in_source(source: str, text: str, position: int) -> int:
@@ -163,7 +168,8 @@ def _check_parameter(call: Call, scanned: Scanned, index: int, parameter: Parame
             refusals.append(statement.mismatch(index, parameter.packer, value, error))
     told = refusals[0] if refusals and len(refusals) == len(values) else None
     if told is not None and (known.literal or not isinstance(told, OutOfRange)):
-        yield _finding(call, "parameter_type", told.detail, told.hint)
+        excerpt = _excerpt(call.sql, told.position - 1) if told.position else ""
+        yield _finding(call, "parameter_type", told.detail, told.hint)._replace(excerpt=excerpt)
     elif parameter.labels and known.type == "str" and known.literal and values[0] not in parameter.labels:
         labels = ", ".join(map(repr, parameter.labels))
         yield _finding(call, "parameter_type", f"${index + 1} is {parameter.packer.type_name}: it has only {labels}")

@@ -15,7 +15,7 @@ from psycopg.adapt import Transformer
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 
-from arlen_runtime.alnpg.failures import Misuse, OutOfRange, ParameterMismatch
+from arlen_runtime.alnpg.failures import Misuse, OutOfRange, ParameterMismatch, place_of
 from arlen_runtime.alnpg.registry import Registry
 from arlen_runtime.alnpg.rows import Maker, maker
 from arlen_runtime.alnpg.shape import Shape
@@ -60,14 +60,14 @@ class Statement:
 
     def describe(self, shape: Shape, registry: Registry) -> None:
         """Decide packers, formats and loaders by the server's description."""
-        self.described_at = shape.at
+        self.described_at = min(shape.at, registry.known_since(shape.types))
         self.types = shape.types
         self.parameters = [registry.packer(oid) for oid in self.types]
         self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self.parameters]
         self.formats = [packer.format for packer in self.parameters]
-        self._describe_columns(shape, registry)
+        self.describe_columns(shape, registry)
 
-    def _describe_columns(self, shape: Shape, registry: Registry) -> None:
+    def describe_columns(self, shape: Shape, registry: Registry) -> None:
         """Decide the format and loaders of the columns."""
         self._oids = oids = shape.oids
         self.columns = shape.columns
@@ -84,7 +84,7 @@ class Statement:
         if self._oids == [result.ftype(index) for index in range(result.nfields)]:
             return True
         asked = self.result_format
-        self._describe_columns(Shape.of(result, self.described_at), registry)
+        self.describe_columns(Shape.of(result, self.described_at), registry)
         return asked == self.result_format
 
     def pack(self, params: Sequence[Any]) -> list[bytes | None]:
@@ -122,7 +122,9 @@ class Statement:
 
     def mismatch(self, index: int, packer: Packer, value: object, error: Exception) -> ParameterMismatch:
         """Return the error that tells `$n`, both types and the remedy; never the value. `error` is what the packer raised."""
-        place = f"${index + 1}" + (f" (:{self.names[index]})" if self.names else "")
+        number = f"${index + 1}"
+        written = f":{self.names[index]}" if self.names else number
+        place = f"{number} ({written})" if self.names else number
         given = type(value).__name__
         why = f" ({error})" if _speaks(error) else ""
         if _fits_not(error):
@@ -131,7 +133,10 @@ class Statement:
         mismatch = ParameterMismatch(
             f"{place} is {packer.type_name} and takes {packer.takes}, but a {given} was given{why}", sql=self.sql
         )
-        mismatch.hint = f"convert the value, or write ${index + 1}::type with the type that you mean"
+        mismatch.position = place_of(self.sql, written)
+        mismatch.hint = f"convert the value, or write {written}::type with the type that you mean"
+        if isinstance(value, (list, tuple)) and isinstance(value, packer.nests):
+            mismatch.hint = f"a list is one value, an array: compare with = any({written})"
         return mismatch
 
     def load(self, result: PGresult, into: Callable[..., Any] | None) -> list[Any]:

@@ -66,7 +66,7 @@ class Transaction:
         try:
             if self._timeout is not None:
                 self.session.limit = monotonic() + self._timeout
-            self.session.command(self._begin + ("" if self.pool.settings.named else _REFUSED_SETTINGS))
+            self.pool.begin(self.session, self._begin + ("" if self.pool.settings.named else _REFUSED_SETTINGS))
             self.session.owned = True
         except BaseException:
             self._release()
@@ -103,8 +103,7 @@ class Transaction:
         if self._savepoint:
             self.session.command(f"release alnpg_{self._savepoint}")
             return
-        # PostgreSQL answers COMMIT in a failed transaction with ROLLBACK and no error.
-        if self.session.command("commit") != "COMMIT":
+        if not self.pool.commit(self.session):
             raise ALNPgError(
                 "the transaction was rolled back: a statement in it had failed, and the error was passed over"
             )
@@ -114,10 +113,12 @@ class Transaction:
         if self.session.broken:
             return
         level = self._savepoint
-        command = f"rollback to alnpg_{level}; release alnpg_{level}" if level else "rollback"
         self.session.limit = self.session.limit if level else math.inf
         try:
-            self.session.command(command)
+            if level:
+                self.session.command(f"rollback to alnpg_{level}; release alnpg_{level}")
+            else:
+                self.pool.roll_back(self.session)
         except ALNPgError:
             self.session.broken = True
 

@@ -108,13 +108,13 @@ def _binary_array(element: Packer, oid: int) -> Callable[[Any], bytes]:
     return pack
 
 
-def _literal_array(element: Packer, delimiter: bytes, *, nested: bool) -> Literal:
-    literal = literal_of(element)
+def _literal_array(element: Packer, delimiter: bytes) -> Literal:
+    literal, nests = literal_of(element), element.nests
 
     def braces(value: object) -> bytes:
         if value is None:
             return b"NULL"
-        if nested and isinstance(value, (list, tuple)):
+        if isinstance(value, nests):
             return b"{" + delimiter.join(map(braces, value)) + b"}"
         return _quoted(literal(value))
 
@@ -129,10 +129,10 @@ def _literal_array(element: Packer, delimiter: bytes, *, nested: bool) -> Litera
 def array_packer(name: str, element: Packer, oid: int, delimiter: str) -> Packer:
     """Return the packer of an array whose elements are of type `oid`."""
     takes = f"list of {element.takes}"
-    literal = _literal_array(element, delimiter.encode(), nested=not element.whole)
-    if element.format == BINARY and not element.whole:
-        return Packer(name, takes, _binary_array(element, oid), BINARY, literal, whole=True)
-    return Packer(name, takes, literal, TEXT, whole=True)
+    literal = _literal_array(element, delimiter.encode())
+    if element.format == BINARY and element.nests:
+        return Packer(name, takes, _binary_array(element, oid), BINARY, literal, nests=())
+    return Packer(name, takes, literal, TEXT, nests=())
 
 
 # The wire form of a range: one byte of flags (rangetypes.h), then each finite bound with its length.
@@ -221,4 +221,4 @@ def composite_packer(name: str, fields: Sequence[tuple[str, Packer]]) -> Packer:
         pairs = zip(value, literals, strict=True)
         return b"(" + b",".join(b"" if v is None else _quoted(literal(v)) for v, (_, literal) in pairs) + b")"
 
-    return Packer(name, f"tuple or mapping of {', '.join(names)}", pack, TEXT, whole=True)
+    return Packer(name, f"tuple or mapping of {', '.join(names)}", pack, TEXT, nests=(list,))

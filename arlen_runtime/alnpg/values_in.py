@@ -6,6 +6,7 @@ psycopg's own dumpers, called by OID, check nothing (`2**32+5` to an int4 finds 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -35,7 +36,8 @@ TEXT, BINARY = 0, 1
 class Packer(NamedTuple):
     """How one PostgreSQL type is sent: its name, what it takes (for messages), the function, the wire format.
 
-    `literal` is its text form where `str(value)` is not; `whole` says that a list or tuple is one value of it, not several.
+    `literal` is its text form where `str(value)` is not; `nests`: what of list and tuple is a dimension of an array of it, and
+    not one value.
     """
 
     type_name: str
@@ -43,7 +45,7 @@ class Packer(NamedTuple):
     pack: Callable[[Any], bytes]
     format: int = BINARY
     literal: Callable[[Any], bytes] | None = None
-    whole: bool = False
+    nests: tuple[type[list[Any] | tuple[Any, ...]], ...] = (list, tuple)
 
 
 REFUSALS = (TypeError, ValueError, OverflowError, struct.error)
@@ -66,6 +68,7 @@ _MILLION = 1_000_000
 # Limits of numeric: PostgreSQL manual 8.1.2.
 _NUMERIC_DIGITS_BEFORE = 131_072
 _NUMERIC_DIGITS_AFTER = 16_383
+_OCTAL = re.compile(rb"\\[0-3][0-7]{2}")
 _pack_decimal = psycopg.adapters.get_dumper(Decimal, PyFormat.BINARY)(Decimal).dump
 
 
@@ -130,6 +133,14 @@ def enum_label(value: object) -> bytes:
     if isinstance(value, Enum) and not isinstance(value, str):
         value = value.value if isinstance(value.value, str) else value.name
     return text(value)
+
+
+def _char(value: object) -> bytes:
+    """Encode the one byte of a "char", or its three octal digits above 127; PostgreSQL would drop what is longer."""
+    data = text(value)
+    if len(data) > 1 and not _OCTAL.fullmatch(data):
+        raise DoesNotFitError("it is longer than one byte")
+    return data
 
 
 def _bytea(value: object) -> bytes:
@@ -241,7 +252,7 @@ _DAY_TIME = "datetime"
 SCALARS: dict[int, Packer] = {
     16: Packer("boolean", "bool", _bool),
     17: Packer("bytea", "bytes, bytearray or memoryview", _bytea),
-    18: Packer('"char"', "str of one character", text),
+    18: Packer('"char"', "str of one byte", _char, TEXT),
     19: Packer("name", "str", text),
     20: Packer("bigint", _INTEGER, _int8),
     21: Packer("smallint", _INTEGER, struct.Struct("!h").pack),

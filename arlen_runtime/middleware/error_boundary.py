@@ -16,6 +16,8 @@ from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
 
 _SERVER_ERROR = 500
+_PASSING = frozenset({503, 504})
+"""What ends by itself. An outage is hundreds of these a second, and one traceback like the other."""
 
 
 class ErrorBoundary:
@@ -49,7 +51,11 @@ class ErrorBoundary:
         response = self._pages.respond(error, Occasion(context.request.head, context.endpoint, context.route))
         if not isinstance(error, HTTPError) or error.status >= _SERVER_ERROR:
             response.log = {"error": type(error).__qualname__, "code": _code(error)}
-            context.log.failure("request_failed", error, request_id=context.request_id, route=context.endpoint.key)
+            told = {"request_id": context.request_id, "route": context.endpoint.key}
+            if isinstance(error, ArlenError) and error.status in _PASSING:
+                context.log.error("request_failed", error=type(error).__name__, message=error, **told)
+            else:
+                context.log.failure("request_failed", error, **told)
         return response
 
 

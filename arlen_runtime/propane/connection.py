@@ -7,6 +7,7 @@ for the next complete request, has it answered, and hands back the response.
 from __future__ import annotations
 
 import os
+import select
 import socket
 from collections.abc import Callable
 from contextvars import Context
@@ -237,6 +238,17 @@ class Connection:
     def can_be_passed(self) -> bool:
         """Say whether another process could go on here: no request under way, no end in sight."""
         return self.head is None and not (self.busy or self.writing or self.ending or self.eof or self.broken)
+
+    def gone(self) -> bool:
+        """Say, to any thread, whether nobody can take an answer any more: both ways are closed, or the client has reset it.
+
+        A client that has closed its own end only may still read (RFC 9112 section 9.6), and counts as being there.
+        """
+        if self.closed or self.broken:
+            return True
+        poll = select.poll()
+        poll.register(self.fd, 0)  # POLLHUP and POLLERR come unasked
+        return bool(poll.poll(0))
 
     def listening(self) -> EventStream | None:
         """Return the stream of events that the client listens to, once all that came before it is sent."""

@@ -4,6 +4,7 @@
     database_template   session   what each database starts from: the project's db/migrations, applied once
     database_url        module    the URL of a database of its own
     pg                  module    ALNPg on it
+    pg_rollback         function  the same, with all that the test does in one transaction that is rolled back after it
 
 A server that cannot be had, or a migration that fails, is a failure that says why in a line and not a page.
 """
@@ -55,4 +56,16 @@ def pg(database_url: str) -> Iterator[ALNPg]:
     """Give the module ALNPg on its database."""
     opened = ALNPg(database_url)
     yield opened
+    opened.close()
+
+
+@pytest.fixture
+def pg_rollback(database_url: str) -> Iterator[ALNPg]:
+    """Give the test ALNPg in a transaction of its own: hand it to the application, whose transactions are savepoints then.
+
+    What was there when the module began is there for each of its tests, and nothing that another of them has written.
+    """
+    opened = ALNPg(database_url)
+    with opened.rolled_back():
+        yield opened
     opened.close()

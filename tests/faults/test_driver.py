@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 def test_closed_connections_and_other_statuses_are_failures(load: Drive) -> None:
     """Every third connection is closed without an answer, every third gets a 500."""
     served = 0
+    began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
 
@@ -40,5 +42,10 @@ def test_closed_connections_and_other_statuses_are_failures(load: Drive) -> None
     assert served == 30
     assert counted["answered"] == 10
     assert counted["failed"] >= 20
+    assert counted["kinds"]["HTTP/1.1 500 No"] == 10
+    assert counted["kinds"]["read"] >= 10
+    assert set(counted["kinds"]) <= {"HTTP/1.1 500 No", "read", "send", "connect"}
     assert any("500" in each for each in counted["failures"])
     assert any("read" in each for each in counted["failures"])
+    first, last = counted["failed_between"]
+    assert began <= first <= last <= time.monotonic()

@@ -2,11 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import struct
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, StrEnum
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
+from uuid import UUID
 
+import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
+
+
+class Mood(StrEnum):
+    """An enum that is a str."""
+
+    SAD = "sad"
+
+
+class Plain(Enum):
+    """An enum that is not."""
+
+    SAD = "sad"
+
+
+NOW = datetime(2026, 2, 28, 23, 59, 59, 999_999, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+HERE = UUID("12345678-1234-5678-1234-567812345678")
+
+ANY_VALUES: list[Any] = [
+    True, 0, 5, -1, 2**15, 2**31, 2**32 + 5, 2**63, 2**70, -(2**63) - 1, 0.1, 1.0, math.nan, math.inf, Decimal("0.1"),
+    "", "5", "false", "x", "2026-01-01", "a\0b", "\ud800", b"", b"5", date(2026, 1, 1), NOW, NOW.replace(tzinfo=None),
+    time(1), time(1, tzinfo=UTC), timedelta(days=1), HERE, ip_address("10.0.0.1"), ip_interface("10.0.0.1/8"),
+    ip_network("10.0.0.0/8"), [], [1], ["x"], [[1], [2, 3]], [[1], 2], [1, [2]], {}, {"a": 1}, {1: 2}, {"a": math.nan}, (),
+    (1, 2), {1}, object(), Plain.SAD, Mood.SAD, 1j, range(3), int, struct, math.pi * 1e300, 2**53 + 1,
+]  # fmt: skip
+"""Of every Python type some: for whatever type of the server, nearly all of them are wrong."""
+
+
+@pytest.fixture(scope="session")
+def any_values() -> list[Any]:
+    """Return values of all sorts."""
+    return ANY_VALUES
+
+
+@pytest.fixture(scope="session")
+def same() -> Callable[[Any, Any], bool]:
+    """Return the judge of what came back."""
+    return _same
+
+
+def _same(given: Any, read: Any) -> bool:  # noqa: ANN401 - any value
+    """Say whether what was read is what was given, allowing each type its one spelling."""
+    if isinstance(given, float) and math.isnan(given):
+        return isinstance(read, (float, Decimal)) and math.isnan(read)
+    if isinstance(given, float) and isinstance(read, int):
+        return bool(float(read) == given)  # jsonb writes 1e300 with all its zeros
+    if isinstance(given, (bytearray, memoryview)):
+        return bytes(given) == bytes(read)
+    if isinstance(given, tuple):
+        return bool(list(given) == read)
+    if isinstance(given, Enum) and not isinstance(given, str):
+        return bool(given.value == read)
+    return bool(given == read) or str(given) == str(read)
+
+
+EXTENSIONS = ("citext", "hstore", "ltree", "vector", "cube", "seg", "isn", "intarray", "pg_trgm", "btree_gist", "lo")
+
+OWN_TYPES = """
+create type mood as enum ('sad', 'so so', 'happy');
+create domain positive as int check (value > 0);
+create domain moods as mood;
+create domain mood_list as mood[];
+create type place as (street text, number int, since date, mood mood);
+create type trip as (start place, stops text[]);
+create type span as range (subtype = float8);
+create domain short_span as span;
+"""
+
+COLUMN_TYPES = """
+select t.typname from pg_type t left join pg_class c on c.oid = t.typrelid
+ where (t.typtype in ('b', 'd', 'e', 'r', 'm') or c.relkind = 'c') and t.oid not in (select typarray from pg_type)"""
+
+
+@pytest.fixture(scope="module")
+def typed_url(database_url: str) -> str:
+    """Give the module's database types of its own and those of extensions."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for name in EXTENSIONS:
+            connection.execute(f"create extension if not exists {name}".encode())
+        connection.execute(OWN_TYPES)
+    return database_url
+
+
+@pytest.fixture(scope="module")
+def typed(typed_url: str) -> Iterator[ALNPg]:
+    """Open it."""
+    pg = ALNPg(typed_url)
+    yield pg
+    pg.close()
+
+
+@pytest.fixture(scope="module")
+def column_types(typed: ALNPg) -> set[str]:
+    """Return the names of all types that a column can have."""
+    return {name for (name,) in typed.query(COLUMN_TYPES, into=tuple)}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
@@ -78,35 +79,97 @@ def test_a_syntax_error_shows_the_statement_with_a_caret(schema: ALNPg) -> None:
     assert str(caught.value).endswith("select id,\n       nothing\n       ^\n  from child")
 
 
+UNTYPED = [
+    ("select $1 is null", "$1", "42P18"),
+    ("select 1 where ($1 is null or 'a' = $1)", "$1", "42P08"),
+    ("select 1 from child where ($1 is null or name = $1)", "$1", "42P08"),
+    ("select concat($1, 'x')", "$1", "42P18"),
+    ("select concat($1::text, $2)", "$2", "42P18"),
+    ("select format('%s', $1)", "$1", "42P18"),
+    ("select jsonb_build_object('a', $1)", "$1", "42P18"),
+    ("select row($1)", "$1", "42P18"),
+    ("select id,\n       '$2', $2 is null\n  from child where id = $1", "$2", "42P18"),
+]
+"""Of each the answer names the parameter, and the caret stands under it: at its first place."""
+
+AMBIGUOUS = [
+    ("select date_trunc('day', $1)", "date_trunc"),
+    ("select * from generate_series($1, $2)", "generate_series"),
+    ("select * from unnest($1)", "unnest"),
+    ("select to_char($1, 'YYYY')", "to_char"),
+    ("select $1 + $2", "+"),
+]
+"""Of each it names the function or operator that several types have; the caret stands under that."""
+
+
+@pytest.mark.parametrize(("sql", "parameter", "state"), UNTYPED)
+def test_a_parameter_without_a_type_is_shown_with_the_way_to_write_it(
+    schema: ALNPg, sql: str, parameter: str, state: str
+) -> None:
+    with pytest.raises(failures.StatementInvalid) as caught:
+        schema.query(sql, *[None] * (2 if "$2" in sql else 1))
+    assert caught.value.sqlstate == state
+    assert caught.value.hint.endswith(f"write {parameter}::type with the type that you mean, as in {parameter}::text")
+    start = sql.replace("'$2'", "    ").index(parameter)
+    assert caught.value.position == start + 1
+    assert str(caught.value).endswith(failures.with_caret(sql, start + 1))
+
+
+@pytest.mark.parametrize(("sql", "name"), AMBIGUOUS)
+def test_a_function_of_several_types_is_shown_with_the_way_to_write_it(pg: ALNPg, sql: str, name: str) -> None:
+    with pytest.raises(failures.StatementInvalid) as caught:
+        pg.query(sql, *[None] * (2 if "$2" in sql else 1))
+    assert caught.value.sqlstate == "42725"
+    assert "write $1::type" in caught.value.hint or "write $2::type" in caught.value.hint
+    assert str(caught.value).endswith(failures.with_caret(sql, sql.index(name) + 1))
+
+
+def test_a_function_of_any_type_is_explained_too(pg: ALNPg) -> None:
+    with pytest.raises(failures.StatementInvalid, match="polymorphic") as caught:
+        pg.query("select to_json($1)", 1)
+    assert "write $1::type" in caught.value.hint
+    assert str(caught.value).endswith("select to_json($1)\n               ^")
+
+
 @pytest.mark.parametrize(
-    "sql",
+    ("sql", "value", "told", "shown"),
     [
-        "select $1 is null",
-        "select 1 where ($1 is null or 'a' = $1)",
-        "select concat($1, $2)",
-        "select format('%s', $1)",
-        "select jsonb_build_object('a', $1)",
-        "select row($1)",
-        "select date_trunc('day', $1)",
-        "select * from generate_series($1, $2)",
-        "select * from unnest($1)",
-        "select to_char($1, 'YYYY')",
+        ("select now() - $1", timedelta(1), "$1 is timestamptz", "select now() - $1\n               ^"),
+        (
+            "select * from (values ($1)) t(a)",
+            5,
+            "$1 is text",
+            "select * from (values ($1)) t(a)\n                       ^",
+        ),
+        ("select 1 where 5 = :id", {"id": "5"}, "$1 (:id) is integer", "select 1 where 5 = :id\n                   ^"),
     ],
 )
-def test_where_no_type_can_be_inferred_the_error_says_how_to_write_it(pg: ALNPg, sql: str) -> None:
-    params = (None,) * (2 if "$2" in sql else 1)
-    try:
-        pg.execute(sql, *params)
-    except failures.StatementInvalid as error:
-        assert "$1::text" in error.hint  # noqa: PT017 - newer servers infer more of these: those calls succeed
-        assert sql in str(error)  # noqa: PT017 - as above
+def test_a_type_inferred_otherwise_than_meant_is_shown_with_the_remedy(
+    pg: ALNPg, sql: str, value: object, told: str, shown: str
+) -> None:
+    with pytest.raises(failures.ParameterMismatch) as caught:
+        pg.query(sql, value)
+    assert caught.value.detail.startswith(told)
+    assert f"write {':id' if ':id' in sql else '$1'}::type" in caught.value.hint
+    assert str(caught.value).endswith(shown)
 
 
-def test_at_least_the_plainest_untyped_parameter_is_explained(pg: ALNPg) -> None:
-    with pytest.raises(failures.StatementInvalid) as caught:
-        pg.query("select $1 is null", None)
-    assert caught.value.sqlstate == "42P18"
-    assert "$1::text" in caught.value.hint
+@pytest.mark.parametrize("sql", ["select 1 from parent where id in ($1)", "select 1 from parent where id = $1"])
+def test_a_list_is_one_value_and_the_error_says_any(schema: ALNPg, sql: str) -> None:
+    with pytest.raises(failures.ParameterMismatch) as caught:
+        schema.query(sql, [1, 2])
+    assert caught.value.hint == "a list is one value, an array: compare with = any($1)"
+
+
+def test_what_is_written_out_runs(schema: ALNPg) -> None:
+    assert schema.query_value("select $1::text is null", None) is True
+    assert schema.query_value("select concat($1::text, 'x')", "a") == "ax"
+    assert schema.query_value("select count(*) from child where ($1::text is null or name = $1)", None) == 1
+    assert schema.query_value("select now() - $1::interval < now()", timedelta(1)) is True
+    assert schema.query_value("select date_trunc('day', $1::timestamp)::text", datetime(2026, 2, 3, 4)) == (  # noqa: DTZ001 - the type has no zone
+        "2026-02-03 00:00:00"
+    )
+    assert schema.query("select 1 from parent where id = any($1)", [1, 2], into=tuple) == [(1,)]
 
 
 def test_what_passes_by_itself_asks_to_be_tried_again() -> None:

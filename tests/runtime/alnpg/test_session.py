@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -11,7 +12,14 @@ import pytest
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg, ALNPgError
-from arlen_runtime.alnpg.failures import Misuse, OutOfRange, StatementInvalid, StatementOutdated, ValueUnreadable
+from arlen_runtime.alnpg.failures import (
+    Misuse,
+    OutOfRange,
+    StatementInvalid,
+    StatementOutdated,
+    ValueRejected,
+    ValueUnreadable,
+)
 
 Migrate = Callable[[str], object]
 
@@ -135,25 +143,57 @@ def test_inside_a_transaction_a_stale_statement_fails_once_and_the_retry_is_righ
     assert len(attempts) == 2
 
 
-@pytest.mark.parametrize(
-    ("sql", "text"),
-    [
-        ("select 'infinity'::timestamptz", "infinity"),
-        ("select '-infinity'::date", "-infinity"),
-        ("select '0044-03-15 BC'::date", "0044-03-15 BC"),
-        ("select '24:00'::time", "24:00:00"),
-        ("select '10000-01-01'::date", "10000-01-01"),
-    ],
-)
-def test_what_python_cannot_hold_is_an_error_and_readable_as_text(one: ALNPg, sql: str, text: str) -> None:
+UNREADABLE = [
+    ("'infinity'::timestamptz", "infinity"),
+    ("'-infinity'::timestamptz", "-infinity"),
+    ("'infinity'::timestamp", "infinity"),
+    ("'-infinity'::timestamp", "-infinity"),
+    ("'infinity'::date", "infinity"),
+    ("'-infinity'::date", "-infinity"),
+    ("'0044-03-15 BC'::date", "0044-03-15 BC"),
+    ("'0044-03-15 BC'::timestamp", "0044-03-15 00:00:00 BC"),
+    ("'0044-03-15 00:00+00 BC'::timestamptz", "0044-03-15 00:00:00+00 BC"),
+    ("'10000-01-01'::date", "10000-01-01"),
+    ("'10000-01-01'::timestamp", "10000-01-01 00:00:00"),
+    ("'24:00'::time", "24:00:00"),
+    ("'24:00+00'::timetz", "24:00:00+00"),
+    ("array['infinity'::date]", "{infinity}"),
+    ("tstzrange('2026-01-01 00:00+00', 'infinity')", '["2026-01-01 00:00:00+00",infinity)'),
+]
+READ_SO = [
+    ("interval '1 mon'", timedelta(days=30)),
+    ("interval '-1 mon'", timedelta(days=-30)),
+    ("interval '1 year'", timedelta(days=365)),
+    ("interval '1 mon 31 days 5 hours'", timedelta(days=61, hours=5)),
+    ("array[interval '1 mon']", [timedelta(days=30)]),
+]
+IN_BOTH_FORMATS = pytest.mark.parametrize("beside", ["1", "acldefault('r', 10)"], ids=["binary", "text"])
+"""A row goes in binary, or wholly as text where one of its columns has no binary form: an array of aclitem."""
+
+
+@IN_BOTH_FORMATS
+@pytest.mark.parametrize(("value", "text"), UNREADABLE)
+def test_what_python_cannot_hold_is_an_error_and_readable_as_text(
+    one: ALNPg, value: str, text: str, beside: str
+) -> None:
     with pytest.raises(ValueUnreadable, match="::text"):
-        one.query(sql)
-    assert one.query_value(f"{sql}::text") == text
+        one.query(f"select {value}, {beside}", into=tuple)
+    assert one.query_value(f"select ({value})::text, {beside}") == text
     assert one.query_value("select 1") == 1
 
 
-def test_a_month_is_thirty_days_in_a_timedelta(one: ALNPg) -> None:
-    assert one.query_value("select interval '1 mon'").days == 30
+@IN_BOTH_FORMATS
+@pytest.mark.parametrize(("value", "read"), READ_SO)
+def test_a_month_is_thirty_days_in_a_timedelta(one: ALNPg, value: str, read: object, beside: str) -> None:
+    assert one.query_value(f"select {value}, {beside}") == read
+
+
+@IN_BOTH_FORMATS
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_an_interval_without_end_is_never_read_as_a_time(one: ALNPg, sign: str, beside: str) -> None:
+    """PostgreSQL has it from 17; before that it is refused there."""
+    with pytest.raises((ValueUnreadable, ValueRejected)):
+        one.query_value(f"select interval '{sign}infinity', {beside}")
 
 
 def test_times_are_utc_whatever_the_server_thinks(one: ALNPg) -> None:

@@ -95,9 +95,6 @@ def test_what_is_right_is_not_reported(url: str, tmp_path: Path, call: str) -> N
     assert findings(url, tmp_path, call) == []
 
 
-HINT = "\nhint: convert the value, or write $1::type with the type that you mean"
-
-
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -108,11 +105,11 @@ HINT = "\nhint: convert the value, or write $1::type with the type that you mean
         ("pg.query('select id from users where id = :id', x, y)", "the statement takes one mapping with id"),
         (
             "pg.query('select id from users where id = :id', {'id': 'a'})",
-            "$1 (:id) is bigint and takes int, but a str was given" + HINT,
+            "$1 (:id) is bigint and takes int, but a str was given",
         ),
         (
             "pg.query('select id from users where id = $1', 'a')",
-            "$1 is bigint and takes int, but a str was given" + HINT,
+            "$1 is bigint and takes int, but a str was given",
         ),
         (
             "pg.query('select id from users where age = $1', 3_000_000_000)",
@@ -121,21 +118,32 @@ HINT = "\nhint: convert the value, or write $1::type with the type that you mean
         ("pg.query('select id from orders where code = $1', 'a')", "$1 is uuid: the str that was given does not fit"),
         (
             "pg.query('select id from users where email = $1', 5)",
-            "$1 is text and takes str, but a int was given" + HINT,
+            "$1 is text and takes str, but a int was given",
         ),
         (
             "def f(name: str): pg.query('select id from users where id = $1', name)",
-            "$1 is bigint and takes int, but a str was given" + HINT,
+            "$1 is bigint and takes int, but a str was given",
         ),
         (
             "pg.execute('update orders set total = $1', 0.5)",
-            "$1 is numeric and takes Decimal or int, but a float was given" + HINT,
+            "$1 is numeric and takes Decimal or int, but a float was given",
         ),
         ("pg.query('select id from orders where state = $1', 'piad')", "$1 is state: it has only 'new', 'paid'"),
     ],
 )
 def test_parameters_that_do_not_fit_are_told(url: str, tmp_path: Path, call: str, told: str) -> None:
-    assert findings(url, tmp_path, call) == [f"app.py:{LINE}: {told}"]
+    (found,) = findings(url, tmp_path, call)
+    assert found.splitlines()[0] == f"app.py:{LINE}: {told}"
+
+
+def test_a_parameter_of_a_wrong_type_is_shown_with_its_remedy(url: str, tmp_path: Path) -> None:
+    call = "pg.query('select id from users where email = :email and id = :id', {'email': x, 'id': 'a'})"
+    (found,) = findings(url, tmp_path, call)
+    assert found.splitlines()[1:] == [
+        "select id from users where email = :email and id = :id",
+        "                                                   ^",
+        "hint: convert the value, or write :id::type with the type that you mean",
+    ]
 
 
 @pytest.mark.parametrize(

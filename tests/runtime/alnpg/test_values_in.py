@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import struct
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import Enum, StrEnum
+from enum import StrEnum
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from arlen_runtime.alnpg import ALNPg, ALNPgError
+from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.failures import OutOfRange, ParameterMismatch
 from arlen_runtime.alnpg.values_in import REFUSALS, SCALARS
 
@@ -27,11 +27,7 @@ class Mood(StrEnum):
     SAD = "sad"
 
 
-class Plain(Enum):
-    """An enum that is not."""
-
-    SAD = "sad"
-
+Same = Callable[[Any, Any], bool]
 
 RIGHT: dict[str, list[Any]] = {
     "boolean": [True, False],
@@ -63,48 +59,13 @@ RIGHT: dict[str, list[Any]] = {
     "uuid[]": [[HERE]],
 }
 
-WRONG: list[Any] = [
-    True, 0, 5, -1, 2**15, 2**31, 2**32 + 5, 2**63, 2**70, -(2**63) - 1, 0.1, 1.0, math.nan, math.inf, Decimal("0.1"),
-    "", "5", "false", "x", "2026-01-01", "a\0b", "\ud800", b"", b"5", date(2026, 1, 1), NOW, NOW.replace(tzinfo=None),
-    time(1), time(1, tzinfo=UTC), timedelta(days=1), HERE, ip_address("10.0.0.1"), ip_interface("10.0.0.1/8"),
-    ip_network("10.0.0.0/8"), [], [1], ["x"], [[1], [2, 3]], [[1], 2], [1, [2]], {}, {"a": 1}, {1: 2}, {"a": math.nan}, (),
-    (1, 2), {1}, object(), Plain.SAD, Mood.SAD, 1j, range(3), int, struct, math.pi * 1e300, 2**53 + 1,
-]  # fmt: skip
-
-
-def _same(given: Any, read: Any) -> bool:  # noqa: ANN401 - any value
-    """Say whether what was read is what was given, allowing each type its one spelling."""
-    if isinstance(given, float) and math.isnan(given):
-        return isinstance(read, (float, Decimal)) and math.isnan(read)
-    if isinstance(given, float) and isinstance(read, int):
-        return bool(float(read) == given)  # jsonb writes 1e300 with all its zeros
-    if isinstance(given, (bytearray, memoryview)):
-        return bytes(given) == bytes(read)
-    if isinstance(given, tuple):
-        return bool(list(given) == read)
-    if isinstance(given, Enum) and not isinstance(given, str):
-        return bool(given.value == read)
-    return bool(given == read) or str(given) == str(read)
-
 
 @pytest.mark.parametrize("kind", RIGHT)
-def test_every_right_value_and_boundary_comes_back_equal(pg: ALNPg, kind: str) -> None:
+def test_every_right_value_and_boundary_comes_back_equal(pg: ALNPg, same: Same, kind: str) -> None:
     for value in RIGHT[kind]:
         read = pg.query_value(f"select $1::{kind}", value)
-        assert _same(value, read), value
+        assert same(value, read), value
         assert pg.query_value(f"select $1::{kind}", None) is None
-
-
-@pytest.mark.parametrize("kind", [kind for kind in RIGHT if kind != "real"])
-def test_a_wrong_value_is_an_error_of_ours_or_comes_back_equal(pg: ALNPg, kind: str) -> None:
-    for value in WRONG:
-        try:
-            read = pg.query_value(f"select $1::{kind}", value)
-        except ALNPgError as error:
-            assert "Traceback" not in str(error)  # noqa: PT017 - both ends are right
-            continue
-        if not (kind in {"json", "jsonb"} and value == {1: 2}):  # JSON's keys are strings
-            assert _same(value, read), (kind, value, read)
 
 
 def test_a_real_rounds_to_four_bytes_and_refuses_what_is_no_number(pg: ALNPg) -> None:
@@ -159,9 +120,9 @@ def test_a_str_for_jsonb_is_a_json_string(pg: ALNPg) -> None:
     assert pg.query_value("select jsonb_typeof($1)", '{"a": 1}') == "string"
 
 
-def test_no_packer_raises_anything_but_a_refusal() -> None:
+def test_no_packer_raises_anything_but_a_refusal(any_values: list[Any]) -> None:
     for packer in SCALARS.values():
-        for value in WRONG:
+        for value in any_values:
             try:
                 assert isinstance(packer.pack(value), bytes)
             except REFUSALS:

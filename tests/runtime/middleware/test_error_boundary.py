@@ -64,7 +64,11 @@ def test_a_server_error_raised_on_purpose_is_logged_and_keeps_its_headers(
 ) -> None:
     answer = serve(raising(ServiceUnavailable("Later.", retry_after=9)), config=config).get("/")
     assert (answer.status, answer.headers["retry-after"]) == (503, "9")
-    assert "request_failed" in (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text()
+    assert "request_failed" in log
+    assert "error=ServiceUnavailable" in log
+    assert "Later." in log
+    assert "Traceback" not in log
 
 
 @pytest.mark.parametrize(("environment", "kept"), [("development", True), ("production", False)])

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+import struct
+from collections.abc import Callable, Iterator
 
+import pytest
+
+from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
+from arlen_runtime.http.parser import RequestParser
+from arlen_runtime.propane.connection import Connection
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -77,3 +85,45 @@ def test_what_cannot_be_understood_is_refused_in_the_one_shape_and_closed(serve:
         assert answer.status == 400
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert wire.ends()
+
+
+Pair = tuple[socket.socket, Connection]
+
+
+@pytest.fixture(params=[socket.AF_INET, socket.AF_UNIX], ids=["tcp", "unix"])
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    """Connect a client to a connection without a server."""
+    client, accepted = socket.socketpair() if request.param == socket.AF_UNIX else _over_tcp()
+    parser = RequestParser(LimitsSection(), Origin("127.0.0.1", "http", TrustedProxies(), IdSource()))
+    connection = Connection(accepted, parser, lambda _head: pytest.fail("nothing is asked"), LimitsSection())
+    yield client, connection
+    client.close()
+    connection.close()
+
+
+def _over_tcp() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return socket.create_connection(listener.getsockname()), listener.accept()[0]
+
+
+def test_a_client_that_has_ended_its_own_side_is_not_gone(pair: Pair) -> None:
+    client, connection = pair
+    assert not connection.gone()
+    client.shutdown(socket.SHUT_WR)
+    assert not connection.gone()
+
+
+def test_a_client_that_resets_is_gone(pair: Pair) -> None:
+    client, connection = pair
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    assert connection.gone()
+
+
+def test_a_connection_that_is_closed_or_broken_has_nobody(pair: Pair) -> None:
+    _client, connection = pair
+    connection.broken = True
+    assert connection.gone()
+    connection.broken = False
+    connection.close()
+    assert connection.gone()

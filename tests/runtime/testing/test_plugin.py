@@ -125,3 +125,57 @@ def test_a_migration_that_fails_is_told_with_its_line(migrated: Path) -> None:
     told = run(migrated, ARLEN_PG_TEST_DSN="")
     assert "2 errors" in told
     assert "do not apply: 20260102000000_bad.sql:2: syntax error" in told
+
+
+APPLICATION = """
+import pytest
+from pathlib import Path
+from arlen_runtime import App, Config, text
+from arlen_runtime.alnpg.failures import UniqueViolated
+from arlen_runtime.testing.client import TestClient
+
+def add(ctx):
+    try:
+        with ctx.pg.transaction():
+            ctx.pg.execute("insert into notes values ($1)", int(ctx.params.query["n"]))
+            ctx.pg.execute("insert into notes values (1)")
+    except UniqueViolated:
+        ctx.pg.execute("insert into notes values (100)")
+    return text("added")
+
+def routes(r):
+    r.get("/", lambda ctx: ctx.pg.query("select n from notes order by n"))
+    r.post("/add", add)
+
+@pytest.fixture
+def client(pg_rollback):
+    return TestClient(App(Config("test", Path()), routes, pg=pg_rollback))
+
+@pytest.mark.parametrize("round", range(3))
+def test_what_the_application_commits_is_there_and_gone_with_the_test(client, pg_rollback, round):
+    assert client.get("/").json() == [{"n": 1}]
+    assert client.post("/add", params={"n": 5}).text == "added"
+    assert [row["n"] for row in client.get("/").json()] == [1, 100]
+    assert pg_rollback.query_value("select count(*) from notes") == 2
+
+def test_the_module_keeps_its_database(pg):
+    assert pg.query_value("select count(*) from notes") == 1
+"""
+
+
+def test_what_an_application_writes_in_a_test_is_rolled_back_after_it(project: Path) -> None:
+    (project / "db" / "migrations").mkdir(parents=True)
+    (project / "db" / "migrations" / "20260101000000_notes.sql").write_text(
+        "create table notes (n int primary key); insert into notes values (1);"
+    )
+    (project / "test_one.py").write_text(APPLICATION)
+    (project / "test_two.py").unlink()
+    told = run(project, ARLEN_PG_TEST_DSN="")
+    assert "4 passed" in told, told
+
+
+def test_many_workers_at_once_build_one_template_and_share_no_database(migrated: Path) -> None:
+    """As pytest-xdist does it: each worker is a process, and may run tests of the same module as another."""
+    runs = [start(migrated, ARLEN_PG_TEST_DSN="", PYTEST_XDIST_WORKER=f"gw{number}") for number in range(4)]
+    told = [process.communicate(timeout=120)[0] for process in runs]
+    assert all("2 passed" in text for text in told), told

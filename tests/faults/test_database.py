@@ -1,0 +1,222 @@
+"""A site on a database that comes and goes, and clients that go: only what cannot be answered is not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from arlen_runtime.alnpg.embedded_binaries import NOBODY, find, runnable
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Drive = Callable[..., Any]
+
+SITE = """
+from arlen_runtime import App, Config, Routes, text
+from arlen_runtime.alnpg import ALNPg
+
+def routes(r: Routes) -> None:
+    r.get("/", lambda ctx: text(str(ctx.pg.query_value("select 1"))))
+    r.get("/sleep/{seconds:int}", lambda ctx: text(
+        str(ctx.pg.query_value("select 'slept' || pg_sleep($1)::text", float(ctx.params.route["seconds"])))))
+
+def create(config: Config) -> App:
+    pg = ALNPg.from_section(config.database)
+    return App(config, routes, pg=pg, on_worker_stop=[pg.close])
+"""
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time: close() resets the connection (socket(7))."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Write the application that asks the database."""
+    (tmp_path / "app.py").write_text(SITE)
+    return tmp_path
+
+
+class Postgres:
+    """A server of one's own, to stop and to start again at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        """Create its data in `folder`."""
+        self.folder = folder
+        programs = find(os.environ)
+        self._programs = runnable(programs, os.getuid())
+        if os.getuid() == 0:
+            os.chown(folder, NOBODY, -1)
+        create: list[str | Path] = [
+            *self._programs.initdb,
+            self._programs.folder / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "arlen",
+        ]
+        subprocess.run(
+            [*create, "-A", "trust", "-E", "UTF8", "--no-sync"], check=True, capture_output=True, timeout=120
+        )
+        self.url = f"postgresql://arlen@/postgres?host={folder}"
+
+    def start(self) -> float:
+        """Start it; return the moment at which it answered."""
+        settings = {"unix_socket_directories": str(self.folder), "listen_addresses": "", "fsync": "off"}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [
+            *self._programs.postgres,
+            self._programs.folder / "postgres",
+            "-D",
+            self.folder / "data",
+            *flags,
+        ]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        limit = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.url).close()
+                return time.monotonic()
+            except psycopg.OperationalError:
+                assert time.monotonic() < limit, "postgres did not start"
+
+    def stop(self) -> None:
+        """Stop it, and with it every connection."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """Start a server of one's own."""
+    folder = Path(tempfile.mkdtemp(prefix="restarted-", dir="/tmp"))
+    folder.chmod(0o755)
+    server = Postgres(folder)
+    server.start()
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+    shutil.rmtree(folder)
+
+
+def _sleepers(url: str) -> int:
+    """Count the statements of the site that the server is running."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        sql = "select count(*) from pg_stat_activity where state = 'active' and query like 'select ''slept''%'"
+        row = connection.execute(sql).fetchone()
+    assert row
+    return int(row[0])
+
+
+def _await_sleepers(url: str, count: int) -> None:
+    limit = time.monotonic() + 15
+    while _sleepers(url) != count:
+        assert time.monotonic() < limit, f"{_sleepers(url)} statements run, {count} were to"
+
+
+def _ask(wire: Wire, seconds: int) -> None:
+    wire.send(b"GET /sleep/%d HTTP/1.1\r\nHost: x\r\n\r\n" % seconds)
+
+
+@pytest.mark.parametrize("threads", ["4", "0"])
+def test_a_client_that_resets_its_connection_has_its_statement_cancelled(
+    serve: Serve, database_url: str, threads: str
+) -> None:
+    server = serve("--threads", threads, workers=1, ARLEN_DATABASE_URL=database_url)
+    with Wire(server.port) as wire:
+        _ask(wire, 55)
+        _await_sleepers(database_url, 1)
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    _await_sleepers(database_url, 0)
+    server.wait_for("request_failed", error="ClientGone")
+    with Wire(server.port) as next_one:
+        assert next_one.get("/").body == b"1"
+
+
+def test_over_a_unix_socket_a_plain_close_is_enough(
+    serve: Serve, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("s") / "socket"
+    serve("--bind", f"unix:{path}", workers=1, ARLEN_DATABASE_URL=database_url)
+    with Wire(0, path=str(path)) as wire:
+        _ask(wire, 55)
+        _await_sleepers(database_url, 1)
+    _await_sleepers(database_url, 0)
+
+
+def test_a_client_that_has_only_ended_its_own_side_gets_its_answer(serve: Serve, database_url: str) -> None:
+    server = serve(workers=1, ARLEN_DATABASE_URL=database_url)
+    with Wire(server.port) as wire:
+        _ask(wire, 1)
+        wire.socket.shutdown(socket.SHUT_WR)
+        assert wire.answer().body == b"slept"
+
+
+def test_a_stop_during_a_query_answers_it(serve: Serve, database_url: str) -> None:
+    server = serve(workers=1, ARLEN_DATABASE_URL=database_url)
+    with Wire(server.port) as wire:
+        _ask(wire, 2)
+        _await_sleepers(database_url, 1)
+        server.send(signal.SIGTERM)
+        assert wire.answer().body == b"slept"
+    assert server.process.wait(30) == 0
+
+
+def _recovered(server: RunningServer, after: int) -> None:
+    """Return when every worker has said that it has the database again: each says it once."""
+    for _ in server.workers():
+        event = server.wait_for("database_available", after=after)
+        after = next(at for at in range(after, len(server.events)) if server.events[at] is event) + 1
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(30, marks=pytest.mark.soak)])
+def test_a_database_that_restarts_under_load_costs_503_while_it_is_down_and_nothing_after(
+    serve: Serve, load: Drive, postgres: Postgres, seconds: int
+) -> None:
+    server = serve("--threads", "16", ARLEN_DATABASE_URL=postgres.url)
+    workers = server.workers()
+    with load(server.port, path="/livez", kept=2, fresh=1) as lives:
+        with load(server.port, kept=32, fresh=4) as drive, Wire(server.port) as wire:
+            for _ in range(100):
+                assert wire.get("/").status == 200
+            before = len(server.events)
+            stopped = time.monotonic()
+            postgres.stop()
+            asked = 0
+            while time.monotonic() < stopped + seconds:
+                answer = wire.get("/")
+                assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+                asked += 1
+            started = postgres.start()
+            _recovered(server, before)
+            counted = drive.report()
+        with load(server.port, kept=32, fresh=4) as drive, Wire(server.port) as wire:
+            for _ in range(200):
+                assert wire.get("/").status == 200
+            after = drive.report()
+        alive = lives.report()
+
+    first, last = counted["failed_between"]
+    assert set(counted["kinds"]) == {"HTTP/1.1 503 Service Unavailable"}, counted
+    assert first >= stopped
+    assert last - started < 10, "a second between two attempts, and what the machine's load adds"
+    assert asked > 10 * seconds, "a thread that waited out its time would answer a few times a second"
+    assert (after["failed"], alive["failed"]) == (0, 0), (after, alive)
+    assert alive["answered"] > 50
+    assert server.workers() == workers
+    print(  # noqa: T201 - the figures of the run
+        f"down {seconds} s: {counted['failed']} of {counted['failed'] + counted['answered']} were 503, the last"
+        f" {last - started:.2f} s after the start; livez {alive['answered']}, p99 {alive['p99_ms']} ms"
+    )
