@@ -9,6 +9,8 @@ DIRECT = {
     "serve": "Serve the application for development: one worker, and a new one after each change.",
     "propane": "Serve the application as in production.",
     "migrate": "Bring the database up to date, or show and check where it stands.",
+    "db": "Create, drop, reset, seed, open or dump the database.",
+    "sql": "Check every SQL statement against the schema that the migrations make.",
 }
 """Verb to what it does. `arlen VERB --help` shows the flags."""
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from arlen_runtime import migrate_command
+from arlen_runtime import db_command, migrate_command, sql_command
 
-
-def _migrate(arguments: Sequence[str]) -> int:
-    return migrate_command.main(arguments, program="python -m arlen_runtime migrate", default="production")
-
-
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"migrate": _migrate}
+COMMANDS: dict[str, Callable[..., int]] = {
+    "migrate": migrate_command.main,
+    "db": db_command.main,
+    "sql": sql_command.main,
+}
 
 WRONG_USE = 2
 
@@ -23,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     if command is None:
         sys.stderr.write(f"usage: python -m arlen_runtime {{{','.join(COMMANDS)}}} ...\n")
         return WRONG_USE
-    return command(arguments[1:])
+    return command(arguments[1:], program=f"python -m arlen_runtime {arguments[0]}", default="production")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,6 @@ NO_DATABASE = (
     "(an embedded server is started in development and test only)"
 )
 
-
 SCHEMA = Path("db") / "schema.sql"
 """Where `dump` writes, below the application."""
 
@@ -97,7 +96,22 @@ def run(config: Config, options: Options, out: Callable[[str], None], environ: M
 
 
 def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
-    """Return the URL of the database to migrate; start the embedded server where it is meant.
+    """Return the URL of the database to work on; start the embedded server where it is meant."""
+    url = named_url(config, given, environ)
+    if url:
+        return url
+    if config.environment not in EMBEDDED:
+        raise ConfigError(NO_DATABASE)
+    return embedded.ensure(config.root / EMBEDDED_DATA, embedded_name(config))
+
+
+def embedded_name(config: Config) -> str:
+    """Return the name of the environment's database on the embedded server."""
+    return f"arlen_{config.environment}"
+
+
+def named_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
+    """Return the URL that somebody named; "" where nobody did.
 
     What a variable says wins over what a file says, be it the direct URL or the other one.
     """
@@ -108,12 +122,14 @@ def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
         config.database.direct_url,
         config.database.url,
     )
-    url = next(filter(None, named), "")
-    if url:
-        return url
-    if config.environment not in EMBEDDED:
-        raise ConfigError(NO_DATABASE)
-    return embedded.ensure(config.root / EMBEDDED_DATA, f"arlen_{config.environment}")
+    return next(filter(None, named), "")
+
+
+def write_schema(url: str, root: Path) -> None:
+    """Write the schema of the database at `url` to the application's `SCHEMA`. Raises MigrationError, EmbeddedServerError."""
+    text = schema_dump.dump(url)
+    (root / SCHEMA).parent.mkdir(exist_ok=True)
+    (root / SCHEMA).write_text(text)
 
 
 def _up(job: Job) -> int:
@@ -178,9 +194,7 @@ def _verify(job: Job) -> int:
 
 
 def _dump(job: Job) -> int:
-    text = schema_dump.dump(job.url)
-    (job.root / SCHEMA).parent.mkdir(exist_ok=True)
-    (job.root / SCHEMA).write_text(text)
+    write_schema(job.url, job.root)
     job.out(f"Dumped schema: {SCHEMA}")
     return 0
 

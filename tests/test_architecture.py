@@ -34,6 +34,8 @@ FLOORS = {
     "broken": 6,
     "wsgi": 7,  # it makes a WSGI callable of an App
     "migrate_command": 7,
+    "db_command": 8,
+    "sql_command": 8,
     "boot": 8,
     "__main__": 9,
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from arlen_runtime.alnpg import migrations_apply, migrations_effects, migrations_files, migrations_plan
+from arlen_runtime.alnpg import administration, migrations_apply, migrations_effects, migrations_files, migrations_plan
 from arlen_runtime.alnpg.migrations_apply import PATIENT, Patience, Runner, Tell
 from arlen_runtime.alnpg.migrations_effects import Effect
 from arlen_runtime.alnpg.migrations_files import Migration, MigrationError
@@ -75,7 +75,7 @@ def effects(url: str, folder: Path, server: str, *, allow_missing: bool = False)
         remembered = migrations_apply.history(opened)
     waiting = migrations_plan.pending(files, remembered, allow_missing=allow_missing)
     rows = {each.version for each in remembered.applied}
-    with migrations_effects.scratch(server) as copy:
+    with administration.scratch(server) as copy:
         return migrations_effects.observe(copy, [each for each in files if each.version in rows], waiting)
 
 

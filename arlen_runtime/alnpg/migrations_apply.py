@@ -198,7 +198,7 @@ class Runner:
             record()
             self._opened.execute("commit")
         except psycopg.Error as error:
-            raise failed(migration, None, error, "nothing of it was applied") from error
+            raise failed(migration.file, None, error, "nothing of it was applied") from error
 
     def _one_by_one(
         self, migration: Migration, part: Part, record: Callable[[], None], progress: Sequence[Progress]
@@ -281,12 +281,10 @@ class Runner:
         try:
             self._opened.execute(statement.text.encode())
         except psycopg.Error as error:
-            raise failed(migration, statement, error, outcome) from error
+            raise failed(migration.file, statement, error, outcome) from error
 
 
-def failed(
-    migration: Migration, statement: Statement | None, error: psycopg.Error, outcome: str = ""
-) -> MigrationError:
+def failed(file: str, statement: Statement | None, error: psycopg.Error, outcome: str = "") -> MigrationError:
     """Return the error of a statement that PostgreSQL refused: place, SQLSTATE, hint, and the statement with a caret."""
     told = error.diag
     position = int(told.statement_position or 0)
@@ -302,7 +300,7 @@ def failed(
     lines += [outcome] if outcome else []
     if statement and position:
         lines.append(_around(with_caret(statement.text, position)))
-    return MigrationError("\n".join(lines), file=migration.file, line=line, sqlstate=error.sqlstate or "")
+    return MigrationError("\n".join(lines), file=file, line=line, sqlstate=error.sqlstate or "")
 
 
 def _around(marked: str) -> str:

@@ -8,15 +8,10 @@ rewrite that a default hides, or a statement inside a `do` block, is seen as wel
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import psycopg
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from arlen_runtime.alnpg import migrations_apply
 from arlen_runtime.alnpg.migrations_apply import IN_TRANSACTION, failed
@@ -59,18 +54,6 @@ class _Snapshot(NamedTuple):
     locks: dict[int, str]
 
 
-@contextmanager
-def scratch(server: str) -> Iterator[str]:
-    """Give the URL of an empty database on the server, and drop it afterwards. Raises MigrationError."""
-    name = f"arlen_scratch_{os.getpid()}_{secrets.token_hex(4)}"
-    with migrations_apply.connection(server) as opened:
-        opened.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
-        try:
-            yield make_conninfo(server, dbname=name)
-        finally:
-            opened.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-
-
 def major(url: str) -> int:
     """Return the major version of the server. Raises MigrationError."""
     with migrations_apply.connection(url, read_only=True) as opened:
@@ -111,7 +94,7 @@ def _observed(opened: psycopg.Connection, migration: Migration, known: set[int])
         except psycopg.Error as error:
             opened.rollback()
             if migration.up.whole or error.sqlstate != IN_TRANSACTION:
-                raise failed(migration, statement, error) from error
+                raise failed(migration.file, statement, error) from error
             opened.execute(statement.text.encode())
         if not migration.up.whole:
             opened.commit()

@@ -94,13 +94,15 @@ def parse(file: str, text: str) -> Migration:
     Raises MigrationError, with the line, for a text that is empty, cannot be split, has directives out of place, or
     statements that a migration cannot have.
     """
-    reader = _Reader(file)
-    try:
-        for piece in scan(_with_lf(text)):
-            reader.take(piece)
-    except UnreadableError as error:
-        raise MigrationError(error.reason, file=file, line=error.line) from None
-    return reader.migration(checksum(text))
+    return _Reader(file, text).migration(checksum(text))
+
+
+def statements(path: Path) -> list[Statement]:
+    """Return the statements of a file that is no migration; it may have none.
+
+    Raises MigrationError as `parse` does, and for directives.
+    """
+    return _Reader(path.name, _text_of(path)).statements()
 
 
 def checksum(text: str) -> str:
@@ -132,15 +134,20 @@ def _text_of(path: Path) -> str:
 class _Reader:
     """Sorts statements into parts as the directives say."""
 
-    def __init__(self, file: str) -> None:
-        """Begin with a file that has said nothing yet."""
+    def __init__(self, file: str, text: str) -> None:
+        """Read all of it. Raises MigrationError, with the line, where that cannot be done."""
         self._file = file
         self._part = ""
         self._statements: dict[str, list[Statement]] = {"": [], "up": [], "down": []}
         self._alone: set[str] = set()
         self._seen: dict[str, int] = {}
+        try:
+            for piece in scan(_with_lf(text)):
+                self._take(piece)
+        except UnreadableError as error:
+            raise MigrationError(error.reason, file=file, line=error.line) from None
 
-    def take(self, piece: Statement | Directive) -> None:
+    def _take(self, piece: Statement | Directive) -> None:
         """Take the next piece of the file."""
         if isinstance(piece, Directive):
             self._obey(piece)
@@ -155,6 +162,12 @@ class _Reader:
             raise MigrationError("it has no statement to run", file=self._file)
         down = self._part_of("down") if "down" in self._seen else None
         return Migration(self._file.removesuffix(".sql"), self._file, summed, self._part_of(up), down)
+
+    def statements(self) -> list[Statement]:
+        """Return the statements of a file that has no parts."""
+        if self._seen or self._alone:
+            raise MigrationError("migrate: directives are for migrations", file=self._file)
+        return self._statements[""]
 
     def _part_of(self, name: str) -> Part:
         return Part(tuple(self._statements[name]), not self._alone & {"", name})

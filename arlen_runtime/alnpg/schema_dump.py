@@ -11,9 +11,8 @@ import re
 import subprocess
 from collections.abc import Mapping
 
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
-from arlen_runtime.alnpg import embedded_binaries, migrations_apply
+from arlen_runtime.alnpg import migrations_apply
+from arlen_runtime.alnpg.client_programs import client
 from arlen_runtime.alnpg.migrations_apply import PROGRESS, TABLE
 from arlen_runtime.alnpg.migrations_files import MigrationError
 
@@ -30,15 +29,9 @@ def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
 
     Raises MigrationError where pg_dump fails, EmbeddedServerError where there is no pg_dump.
     """
-    parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    password = parts.pop("password", "")
-    command = [
-        str(embedded_binaries.find_client(environ, "pg_dump")), "--schema-only", "--no-owner", "--no-privileges",
-        f"--exclude-table={PROGRESS}", f"--dbname={make_conninfo('', **parts)}",
-    ]  # fmt: skip
-    # In the environment, because everybody on the machine can read a command line.
-    secret = {"PGPASSWORD": password} if password else {}
-    done = subprocess.run(command, env={**environ, **secret}, capture_output=True, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
+    command, environ = client("pg_dump", url, environ)
+    command += ["--schema-only", "--no-owner", "--no-privileges", f"--exclude-table={PROGRESS}"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "error" in line] or [
             f"pg_dump ended with {done.returncode}"

@@ -1,59 +1,76 @@
 """Every statement of an application against its schema. One rule: what is reported is wrong; what is doubtful is not.
 
 `check(url, source)` prepares each statement on the migrated database and compares what the server says with what the call
-says: the number of parameters, literals among them, and the class that rows become. `row_class` writes such a class.
+says: the number of parameters, what is known of them, and what the rows become.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import NamedTuple
+from uuid import UUID
 
 from arlen_runtime.alnpg import migrations_apply
-from arlen_runtime.alnpg.failures import ALNPgError, with_caret
-from arlen_runtime.alnpg.scanner import scan
-from arlen_runtime.alnpg.sql_check_schema import ANY, Column, Described, Schema
-from arlen_runtime.alnpg.sql_check_source import Call, Field, RowClass, Source
+from arlen_runtime.alnpg.failures import ALNPgError, OutOfRange, ParameterMismatch, with_caret
+from arlen_runtime.alnpg.scanner import Scanned, scan
+from arlen_runtime.alnpg.sql_check_classes import Field, RowClass, misfit
+from arlen_runtime.alnpg.sql_check_schema import Column, Described, Parameter, Schema
+from arlen_runtime.alnpg.sql_check_source import Call, Given, Source
+from arlen_runtime.alnpg.statement import Statement
+from arlen_runtime.alnpg.values_in import REFUSALS
 
-LITERALS = {
-    "str": {"int", "float", "Decimal", "bool", "bytes"},
-    "int": {"str", "bool", "bytes", "UUID", "date", "time", "datetime", "timedelta"},
-    "float": {"int", "str", "bool", "bytes", "UUID", "date", "time", "datetime", "timedelta"},
-    "bool": {"int", "float", "Decimal", "str", "bytes", "UUID", "date", "time", "datetime", "timedelta"},
-    "bytes": {"int", "float", "Decimal", "bool", "str", "UUID", "date", "time", "datetime", "timedelta"},
+SAMPLES: dict[str, tuple[object, ...]] = {
+    "str": ("a",),
+    "int": (0,),
+    "float": (0.5,),
+    "bool": (True,),
+    "bytes": (b"",),
+    "list": ([],),
+    "Decimal": (Decimal("0.5"),),
+    "UUID": (UUID(int=0),),
+    "date": (date.min,),
+    "time": (time.min, time(tzinfo=UTC)),
+    "datetime": (datetime(2000, 1, 1), datetime(2000, 1, 1, tzinfo=UTC)),  # noqa: DTZ001 - both kinds are meant
+    "timedelta": (timedelta(),),
 }
-"""The type of a literal, and the parameters that it cannot fill."""
+"""Values that stand for all of a type: a parameter that refuses each of them takes none."""
 
-FITTING = {"int": {"float", "complex"}, "bool": {"int", "float"}, "datetime": {"date"}}
-"""What a value of a type may be called besides its own name (PEP 484, and subclasses)."""
+ONE_ROW = frozenset({"query_one", "query_value"})
+"""The methods that are None for ever where a statement gives no rows."""
 
-PLAIN = frozenset(
-    {"int", "float", "complex", "Decimal", "bool", "str", "bytes", "UUID", "date", "time", "datetime", "timedelta"}
-)
+_PLACEHOLDER = re.compile(r"\$\d+")
+_NAME = re.compile(r":\w+")
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong: where, a stable code, and a sentence; `excerpt` shows the place in the statement."""
+    """One thing that is wrong: where, a stable code (an SQLSTATE where it is PostgreSQL's), a sentence.
+
+    `excerpt` shows the place in the statement by a caret, `hint` says what to do; both may be "".
+    """
 
     file: str
     line: int
     code: str
     message: str
     excerpt: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         """Tell it as compilers do."""
-        return f"{self.file}:{self.line}: {self.message}" + (f"\n{self.excerpt}" if self.excerpt else "")
+        told = [f"{self.file}:{self.line}: {self.message}", self.excerpt, self.hint and f"hint: {self.hint}"]
+        return "\n".join(filter(None, told))
 
 
 class Report(NamedTuple):
-    """What came out: findings in the order of the source, statements checked, statements that could not be read."""
+    """What came out: findings in the order of the source, and what the schema says of each statement that it accepts."""
 
     findings: tuple[Finding, ...]
-    checked: int
-    unread: int
+    described: dict[str, Described]
 
 
 def check(url: str, source: Source) -> Report:
@@ -61,99 +78,151 @@ def check(url: str, source: Source) -> Report:
 
     Raises MigrationError when the database cannot be reached.
     """
-    findings: list[Finding] = []
+    found = [Finding(each.file, each.line, "unreadable", each.reason) for each in source.unreadable]
+    described: dict[str, Described] = {}
     with migrations_apply.connection(url, read_only=True) as opened:
         schema = Schema(opened)
         for call in source.calls:
-            findings += _check_call(schema, call)
-    return Report(tuple(findings), len(source.calls), source.unread)
+            found += _check_call(schema, call, described)
+    return Report(tuple(dict.fromkeys(found)), described)
 
 
-def row_class(name: str, described: Described) -> str:
-    """Write the dataclass that the rows of a statement fit; a column that may be NULL, or is not known, is `| None`."""
-    fields = [
-        f"    {each.name}: {each.type}{'' if each.nullable is False or each.type == ANY else ' | None'}"
-        for each in described.columns
-    ]
-    return "\n".join(["@dataclass(frozen=True, slots=True)", f"class {name}:", *(fields or ["    pass"])]) + "\n"
-
-
-def _check_call(schema: Schema, call: Call) -> Iterator[Finding]:
+def _check_call(schema: Schema, call: Call, described: dict[str, Described]) -> Iterator[Finding]:
+    scanned = Scanned(call.sql, ())
     try:
         scanned = scan(call.sql)
-        described = schema.describe(scanned.text)
+        if call.sql not in described:
+            described[call.sql] = schema.describe(scanned.text)
     except ALNPgError as error:
-        yield _refused(call, error)
+        yield _refused(call, scanned, error)
         return
-    yield from _check_parameters(call, scanned.names, described)
-    yield from _check_columns(call, described.columns)
-    if call.into is not None and described.columns:
-        yield from _check_class(call, call.into, described.columns)
+    says = described[call.sql]
+    yield from _check_parameters(call, scanned, says)
+    yield from _check_columns(call, says.columns)
+    if call.into is not None and says.columns:
+        yield from _check_class(call, call.into, says.columns)
 
 
-def _refused(call: Call, error: ALNPgError) -> Finding:
+def _refused(call: Call, scanned: Scanned, error: ALNPgError) -> Finding:
     """Say what the server said, with the line of the source that the caret is on."""
-    below = error.sql.count("\n", 0, max(error.position - 1, 0)) if error.position else 0
-    message = f"{error.detail} [{error.sqlstate}]" if error.sqlstate else error.detail
-    message += f" ({error.hint})" if error.hint else ""
+    place = call.text.place(0)
     excerpt = ""
     if error.position:
-        lines = with_caret(error.sql, error.position).split("\n")
-        excerpt = "\n".join(lines[below : below + 2])
-    return Finding(call.file, call.line + below, error.sqlstate or error.code, message, excerpt)
+        position = _in_source(call.sql, scanned.text, error.position - 1)
+        place = call.text.place(position)
+        excerpt = _excerpt(call.sql, position)
+    message = f"{error.detail} [{error.sqlstate}]" if error.sqlstate else error.detail
+    return Finding(place.file, place.line, error.sqlstate or error.code, message, excerpt, error.hint)
 
 
-def _check_parameters(call: Call, names: tuple[str, ...], described: Described) -> Iterator[Finding]:
-    wanted = len(described.params)
-    if names:
-        missing = sorted(set(names) - call.names) if call.names is not None else []
+def _excerpt(sql: str, position: int) -> str:
+    """Return the line of a statement that the character at `position` (0-based) is on, and a caret below it."""
+    above = sql.count("\n", 0, position)
+    return "\n".join(with_caret(sql, position + 1).split("\n")[above : above + 2])
+
+
+def _in_source(source: str, text: str, position: int) -> int:
+    """Return where the character at `position` of a statement stands in its source, which has `:name` where it has `$n`."""
+    here = there = 0
+    while there < position:
+        name, number = _NAME.match(source, here), _PLACEHOLDER.match(text, there)
+        if name and number:
+            here, there = name.end(), number.end()
+        else:
+            here, there = here + 1, there + 1
+    return here
+
+
+def _check_parameters(call: Call, scanned: Scanned, says: Described) -> Iterator[Finding]:
+    """Compare the parameters of the call, in the order of `$n`, with those of the statement."""
+    given: list[Given] = []
+    if scanned.names and call.names is not None:
+        missing = [name for name in scanned.names if name not in call.names]
         if missing:
-            yield Finding(call.file, call.line, "parameters", f"the mapping lacks {', '.join(missing)}")
-    elif call.given is not None and call.given != wanted:
-        yield Finding(
-            call.file, call.line, "parameters", f"the statement takes {wanted} parameters and is given {call.given}"
-        )
-    else:
-        for index, kind in call.literals:
-            if index < wanted and described.params[index] in LITERALS.get(kind, ()):
-                told = f"${index + 1} is {described.params[index]} and is given a literal {kind}"
-                yield Finding(call.file, call.line, "parameter_type", told)
+            yield _finding(call, "parameters", f"the mapping lacks {', '.join(missing)}")
+        given = [call.names.get(name, Given()) for name in scanned.names]
+    elif scanned.names and call.given is not None:
+        if len(call.given) != 1 or call.given[0].type in SAMPLES:
+            told = f"the statement takes one mapping with {', '.join(scanned.names)}"
+            yield _finding(call, "parameters", told)
+    elif call.given is not None and len(call.given) != len(says.params):
+        takes, has = _counted(len(says.params), "parameter"), len(call.given)
+        yield _finding(call, "parameters", f"the statement takes {takes} and is given {has or 'none'}")
+    elif call.given is not None:
+        given = list(call.given)
+    for index, (parameter, known) in enumerate(zip(says.params, given, strict=bool(given))):
+        yield from _check_parameter(call, scanned, index, parameter, known)
+    yield from _check_unfilled(call, says, given)
+
+
+def _check_parameter(call: Call, scanned: Scanned, index: int, parameter: Parameter, known: Given) -> Iterator[Finding]:
+    """Send the literal, or values that stand for the type, through the parameter's own packer."""
+    values = (ast.literal_eval(known.literal),) if known.literal else SAMPLES.get(known.type, ())
+    statement = Statement(call.sql, scanned.text, scanned.names, b"")
+    refusals: list[ParameterMismatch] = []
+    for value in values:
+        try:
+            if value is not None:
+                parameter.packer.pack(value)
+        except REFUSALS as error:
+            refusals.append(statement.mismatch(index, parameter.packer, value, error))
+    told = refusals[0] if refusals and len(refusals) == len(values) else None
+    if told is not None and (known.literal or not isinstance(told, OutOfRange)):
+        excerpt = _excerpt(call.sql, told.position - 1) if told.position else ""
+        yield _finding(call, "parameter_type", told.detail, told.hint)._replace(excerpt=excerpt)
+    elif parameter.labels and known.type == "str" and known.literal and values[0] not in parameter.labels:
+        labels = ", ".join(map(repr, parameter.labels))
+        yield _finding(call, "parameter_type", f"${index + 1} is {parameter.packer.type_name}: it has only {labels}")
+
+
+def _check_unfilled(call: Call, says: Described, given: list[Given]) -> Iterator[Finding]:
+    """Report the columns that an INSERT leaves NULL and that must not be."""
+    for column, parameter in says.unfilled:
+        if not parameter:
+            yield _finding(call, "null_in_column", f"{column} must not be NULL and is given no value")
+        elif given and given[int(parameter[1:]) - 1].literal == "None":
+            yield _finding(call, "null_in_column", f"{column} must not be NULL and {parameter} is None")
 
 
 def _check_columns(call: Call, columns: tuple[Column, ...]) -> Iterator[Finding]:
-    twice = sorted(name for name, count in Counter(each.name for each in columns).items() if count > 1)
-    if twice:
-        told = f"several columns are called {', '.join(twice)}: a row keeps only the last; name them by `as`"
-        yield Finding(call.file, call.line, "ambiguous_column", told)
+    if not columns:
+        if call.method in ONE_ROW:
+            told = f"{call.method} is None for ever: the statement gives no rows"
+            yield _finding(call, "no_rows", told, "add RETURNING, or call execute")
+    elif call.method == "query_value" and len(columns) > 1:
+        yield _finding(call, "column_count", f"query_value reads one column and the statement gives {len(columns)}")
+    elif call.method not in {"execute", "execute_many", "prepare"} and not call.as_tuple:
+        twice = [name for name, count in Counter(each.name for each in columns).items() if count > 1]
+        if twice:
+            told = f"several columns are called {', '.join(twice)}, so that a row cannot tell them apart"
+            yield _finding(call, "ambiguous_column", told, "name them by AS, or ask for into=tuple")
 
 
 def _check_class(call: Call, into: RowClass, columns: tuple[Column, ...]) -> Iterator[Finding]:
-    given = {each.name: each for each in columns}
+    given: Mapping[str, Column] = {each.name: each for each in columns}
     fields = {each.name: each for each in into.fields}
-    for name in given.keys() - fields.keys():
-        yield Finding(call.file, call.line, "row_class", f"{into.name} has no field for the column {name}")
+    for name in given:
+        if name not in fields:
+            yield _finding(call, "row_class", f"{into.name} has no field for the column {name}")
     for name, field in fields.items():
-        if name not in given and field.required:
-            yield Finding(call.file, call.line, "row_class", f"the statement gives no column for {into.name}.{name}")
-        elif name in given:
+        if name in given:
             yield from _check_field(call, into, field, given[name])
+        elif field.required:
+            yield _finding(call, "row_class", f"the statement gives no column for {into.name}.{name}")
 
 
 def _check_field(call: Call, into: RowClass, field: Field, column: Column) -> Iterator[Finding]:
-    """Compare a field's annotation with its column, where every part of the annotation is known."""
-    parts = _parts(field.annotation)
-    base = column.type.partition("[")[0]
-    if column.nullable and "None" not in parts and parts <= PLAIN | {"list"}:
-        told = f"{into.name}.{field.name} is {field.annotation} and the column can be NULL"
-        yield Finding(call.file, call.line, "null_in_field", told)
-    known = parts - {"None"}
-    if base in PLAIN | {"list"} and known <= PLAIN | {"list"} and not known & {base, *FITTING.get(base, ())}:
-        told = f"{into.name}.{field.name} is {field.annotation} and the column is {column.type}"
-        yield Finding(call.file, call.line, "field_type", told)
+    wrong = misfit(field.annotation, column.type, nullable=column.nullable)
+    told = f"{into.name}.{field.name} is {field.annotation} and the column"
+    if wrong == "null":
+        yield _finding(call, "null_in_field", f"{told} can be NULL")
+    elif wrong:
+        yield _finding(call, "field_type", f"{told} is {column.type}")
 
 
-def _parts(annotation: str) -> set[str]:
-    """Return the alternatives of an annotation, each without its module and its brackets."""
-    optional = re.fullmatch(r"(?:typing\.)?Optional\[(.*)\]", annotation)
-    alternatives = [*optional[1].split("|"), "None"] if optional else annotation.strip("'\"").split("|")
-    return {each.strip().partition("[")[0].rpartition(".")[2] for each in alternatives}
+def _counted(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
+
+
+def _finding(call: Call, code: str, message: str, hint: str = "") -> Finding:
+    return Finding(call.file, call.line, code, message, hint=hint)

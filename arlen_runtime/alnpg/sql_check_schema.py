@@ -1,7 +1,8 @@
 """What the schema says of a statement's parameters and columns. One rule: where it is not certain, it is not claimed.
 
 PostgreSQL itself prepares and describes the statement; nothing is parsed here and nothing is run. A column can be NULL
-where its table allows it, or where an outer join or grouping sets can make it so, which the plan tells.
+where its table allows it, or where an outer join or grouping sets can make it so, which the plan tells; the plan tells also
+which columns an INSERT leaves NULL.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import psycopg
 from psycopg import pq
 
 from arlen_runtime.alnpg import failures
+from arlen_runtime.alnpg.registry import LEARN, Registry
+from arlen_runtime.alnpg.sql_check_plan import Plan
+from arlen_runtime.alnpg.values_in import Packer
 
 PYTHON = {
     "bool": "bool", "int2": "int", "int4": "int", "int8": "int", "oid": "int", "float4": "float", "float8": "float",
@@ -26,23 +30,39 @@ ANY = "Any"
 
 _TYPES = "select oid, typname, typtype::text, typelem, typbasetype, typcategory::text from pg_type"
 
+_LABELS = "select enumtypid, array_agg(enumlabel::text order by enumsortorder) from pg_enum group by 1"
+
+# A constraint of PostgreSQL 18 that is NOT VALID yet says nothing of the rows that are there.
 _COLUMNS = """
-    select a.attrelid, a.attnum, a.attnotnull, c.relkind::text
+    select a.attrelid, a.attnum, a.attname, c.relkind::text,
+           a.attnotnull and not exists (
+               select from pg_constraint n where n.conrelid = a.attrelid and n.contype = 'n' and not n.convalidated
+                                             and n.conkey = array[a.attnum])
     from pg_attribute a join pg_class c on c.oid = a.attrelid
     where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'f', 'v', 'm')
 """
 
+# A trigger before the INSERT (2: before, 4: insert, 1: each row) may give a column the value that the statement does not.
 _RELATIONS = """
-    select n.nspname, c.relname, coalesce(pg_partition_root(c.oid)::oid, c.oid)
+    select n.nspname, c.relname, c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid),
+           exists (select from pg_trigger t where t.tgtype & 7 = 7 and
+                   (t.tgrelid = c.oid or pg_partition_root(t.tgrelid) = pg_partition_root(c.oid)))
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'm')
 """
 
 _MAY_MAKE_NULLS = re.compile(r"\b(left|right|full|rollup|cube|grouping)\b", re.IGNORECASE)
-
-NULLABLE_SIDE = {"Left": (1,), "Anti": (1,), "Right": (0,), "Right Anti": (0,), "Full": (0, 1)}
-"""Kinds of join in a plan, and which of the two inputs can come out as NULLs."""
+_INSERTS = re.compile(r"\binsert\s+into\b", re.IGNORECASE)
+_RETURNS_OLD = re.compile(r"\breturning\b.*\b(old|new|with)\b", re.IGNORECASE | re.DOTALL)
 
 GENERIC_PLAN_SINCE = 160_000
+
+
+class Parameter(NamedTuple):
+    """One parameter: its Python type, how ALNPg sends it, and the labels where it is an enum."""
+
+    type: str
+    packer: Packer
+    labels: tuple[str, ...] = ()
 
 
 class Column(NamedTuple):
@@ -53,11 +73,35 @@ class Column(NamedTuple):
     nullable: bool | None
 
 
-class Described(NamedTuple):
-    """A statement that the schema accepts: the Python types of its parameters, and its columns."""
+class Unfilled(NamedTuple):
+    """A column that must not be NULL, and what an INSERT puts there: "" for nothing, else the `$n` that it takes as it is."""
 
-    params: tuple[str, ...]
+    column: str
+    parameter: str
+
+
+class Described(NamedTuple):
+    """A statement that the schema accepts."""
+
+    params: tuple[Parameter, ...]
     columns: tuple[Column, ...]
+    unfilled: tuple[Unfilled, ...] = ()
+
+
+class _ColumnFacts(NamedTuple):
+    """What the catalog says of one column; `required`: no row has NULL there."""
+
+    name: str
+    kind: str
+    required: bool
+
+
+class _Relation(NamedTuple):
+    """A table: its oid, that of the partitioned table that it belongs to (or its own), whether a trigger may fill it."""
+
+    oid: int
+    root: int
+    triggered: bool
 
 
 class Schema:
@@ -67,8 +111,14 @@ class Schema:
         """Read the catalog once. The connection must be in autocommit."""
         self._connection = connection
         self._types: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in connection.execute(_TYPES)}
-        self._columns = {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(_COLUMNS)}
-        self._relations = {(row[0], row[1]): row[2] for row in connection.execute(_RELATIONS)}
+        self._labels: dict[int, tuple[str, ...]] = {row[0]: tuple(row[1]) for row in connection.execute(_LABELS)}
+        self._columns = {
+            (table, number): _ColumnFacts(*facts) for table, number, *facts in connection.execute(_COLUMNS)
+        }
+        self._relations = {(row[0], row[1]): _Relation(*row[2:]) for row in connection.execute(_RELATIONS)}
+        self._roots = {each.oid: each.root for each in self._relations.values()}
+        self._registry = Registry()
+        self._registry.learn(connection.pgconn.exec_(LEARN).get_value(0, 0) or b"[]")
 
     def describe(self, sql: str) -> Described:
         """Return what the statement, with `$n` for its parameters, takes and gives. Raises ALNPgError when it cannot run."""
@@ -76,67 +126,80 @@ class Schema:
         for result in (pgconn.prepare(b"", sql.encode()), described := pgconn.describe_prepared(b"")):
             if result.status != pq.ExecStatus.COMMAND_OK:
                 raise failures.failure(result, sql)
-        nulls = self._nulls(sql)
-        params = tuple(self.python(described.param_type(i)) for i in range(described.nparams))
+        plan = self._plan(sql)
+        nulls = self._nulls(sql, plan)
+        params = tuple(self._parameter(described.param_type(index)) for index in range(described.nparams))
         columns = []
         for index in range(described.nfields):
             table, number = described.ftable(index), described.ftablecol(index)
             name = (described.fname(index) or b"").decode()
-            nullable = self._nullable(table, number, nulls)
-            columns.append(Column(name, self.python(described.ftype(index)), nullable))
-        return Described(params, tuple(columns))
+            columns.append(Column(name, self.python(described.ftype(index)), self._nullable(table, number, nulls)))
+        return Described(params, tuple(columns), tuple(self._unfilled(plan)))
 
     def python(self, oid: int) -> str:
-        """Return the name of the Python type that stands for a type of the server."""
+        """Return the Python type that stands for a type of the server, as an annotation says it."""
         name, kind, element, base, category = self._types.get(oid, ("", "", 0, 0, ""))
         if kind == "d":
             return self.python(base)
         if kind == "e":
-            return "str"
+            return f"Literal[{', '.join(map(repr, self._labels.get(oid, ())))}]"
         if category == "A" and element:
             return f"list[{self.python(element)}]"
         return PYTHON.get(name, ANY)
 
+    def _parameter(self, oid: int) -> Parameter:
+        return Parameter(self.python(oid), self._registry.packer(oid), self._labels.get(oid, ()))
+
     def _nullable(self, table: int, number: int, nulls: set[int] | None) -> bool | None:
-        """Say whether a column can be NULL: a view's, and what is computed, is not known."""
-        required, kind = self._columns.get((table, number), (False, ""))
-        if kind not in {"r", "p", "f"}:
+        """Say whether a column can be NULL: a view's, a foreign table's, and what is computed, is not known."""
+        facts = self._columns.get((table, number))
+        if facts is None or facts.kind not in {"r", "p"}:
             return None
-        if not required:
+        if not facts.required:
             return True
-        return None if nulls is None else table in nulls
+        return None if nulls is None else self._roots[table] in nulls
 
-    def _nulls(self, sql: str) -> set[int] | None:
-        """Return the tables whose columns the statement can make NULL; None where no plan can be had.
-
-        A table that the plan leaves out was proved away, often because its columns are always NULL.
-        """
-        if not _MAY_MAKE_NULLS.search(sql):
-            return set()
+    def _plan(self, sql: str) -> Plan | None:
+        """Return the plan where it can tell something; None where it cannot, or where none is to be had."""
+        if not _MAY_MAKE_NULLS.search(sql) and not _INSERTS.search(sql):
+            return None
         if self._connection.info.server_version < GENERIC_PLAN_SINCE:
             return None
         try:
             row = self._connection.execute(b"explain (generic_plan, verbose, format json) " + sql.encode()).fetchone()
         except psycopg.Error:
             return None
-        plan = row[0][0]["Plan"] if row else {}
-        tables = set(self._relations.values())
-        if _has_grouping_sets(plan):
+        return Plan(row[0][0]["Plan"]) if row else None
+
+    def _nulls(self, sql: str, plan: Plan | None) -> set[int] | None:
+        """Return the tables (roots of partitions) whose columns the statement can make NULL; None where that is not known.
+
+        A table that the plan leaves out was proved away, often because its columns are always NULL. The row before an
+        INSERT, or after a DELETE, is all NULL.
+        """
+        tables = set(self._roots.values())
+        if _RETURNS_OLD.search(sql):
             return tables
-        left_out = tables - self._tables(plan)
-        return self._below_outer_joins(plan) | left_out
+        if not _MAY_MAKE_NULLS.search(sql):
+            return set()
+        if plan is None:
+            return None
+        if plan.has_grouping_sets():
+            return tables
+        return self._roots_of(plan.below_outer_joins()) | (tables - self._roots_of(plan.tables()))
 
-    def _below_outer_joins(self, plan: dict[str, Any]) -> set[int]:
-        inputs = plan.get("Plans", [])
-        found: set[int] = set()
-        for side in NULLABLE_SIDE.get(plan.get("Join Type", ""), ()):
-            found |= self._tables(inputs[side]) if side < len(inputs) else set()
-        return found.union(*map(self._below_outer_joins, inputs))
+    def _roots_of(self, names: set[tuple[str, str]]) -> set[int]:
+        return {self._relations[name].root for name in names if name in self._relations}
 
-    def _tables(self, plan: dict[str, Any]) -> set[int]:
-        own = self._relations.get((plan.get("Schema", ""), plan.get("Relation Name", "")))
-        return {own} - {None} | set().union(*map(self._tables, plan.get("Plans", [])))  # type: ignore[return-value] # None is taken out
-
-
-def _has_grouping_sets(plan: dict[str, Any]) -> bool:
-    return "Grouping Sets" in plan or any(map(_has_grouping_sets, plan.get("Plans", [])))
+    def _unfilled(self, plan: Plan | None) -> list[Unfilled]:
+        """Return the columns that must not be NULL and that an INSERT of the plan leaves NULL, or to a parameter alone."""
+        found = []
+        for schema, table, outputs in plan.inserts() if plan else ():
+            relation = self._relations.get((schema, table))
+            if relation is None or relation.triggered:
+                continue
+            for number, output in enumerate(outputs, start=1):
+                facts = self._columns.get((relation.oid, number))
+                if facts and facts.required and (output.startswith("NULL::") or re.fullmatch(r"\$\d+", output)):
+                    found.append(Unfilled(f"{table}.{facts.name}", output if output[0] == "$" else ""))
+        return found

@@ -117,11 +117,11 @@ class Statement:
             try:
                 packer.pack(value)
             except REFUSALS as error:
-                return self._mismatch(index, packer, value, error)
+                return self.mismatch(index, packer, value, error)
         raise Misuse("a parameter changed while it was sent", sql=self.sql)
 
-    def _mismatch(self, index: int, packer: Packer, value: object, error: Exception) -> ParameterMismatch:
-        """Tell `$n`, both types and the remedy; never the value."""
+    def mismatch(self, index: int, packer: Packer, value: object, error: Exception) -> ParameterMismatch:
+        """Return the error that tells `$n`, both types and the remedy; never the value. `error` is what the packer raised."""
         number = f"${index + 1}"
         written = f":{self.names[index]}" if self.names else number
         place = f"{number} ({written})" if self.names else number

@@ -16,7 +16,7 @@ from arlen_cli.direct import DIRECT
 from arlen_cli.errors import ToolError
 from arlen_runtime.errors import ConfigError
 
-COMMANDS = ["new", "generate", "serve", "propane", "migrate", "routes", "config", "version"]
+COMMANDS = ["new", "generate", "serve", "propane", "migrate", "db", "sql", "routes", "config", "version"]
 
 
 def loaded(*words: str, cwd: Path) -> set[str]:

@@ -55,7 +55,7 @@ def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str
     (statement,) = migration.up.statements
     with connection(database_url) as opened, pytest.raises(psycopg.Error) as told:
         opened.execute(statement.text.encode())
-    assert str(failed(migration, statement, told.value)).splitlines() == [
+    assert str(failed(migration.file, statement, told.value)).splitlines() == [
         '20260101000000_a.sql:4: column "missing" does not exist [42703]',
         "  'ä', missing",
         "       ^",

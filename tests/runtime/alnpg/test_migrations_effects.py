@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
-from arlen_runtime.alnpg.migrations_effects import Effect, major, observe, scratch
+from arlen_runtime.alnpg.administration import scratch
+from arlen_runtime.alnpg.migrations_effects import Effect, major, observe
 from arlen_runtime.alnpg.migrations_files import MigrationError, parse
 from arlen_runtime.testing.database import Databases
 
@@ -98,14 +98,6 @@ def test_a_concurrent_index_in_a_transaction_is_an_error_with_the_remedy(url: st
 def test_a_concurrent_index_outside_of_one_is_not(url: str) -> None:
     text = "-- migrate:no-transaction\ncreate index concurrently i on cust (email);\nalter table cust add column x int;"
     assert [each.line for each in effects(url, text)] == [3]
-
-
-def test_the_scratch_database_is_gone_afterwards(database_server: Databases) -> None:
-    with scratch(database_server.url) as url:
-        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-    with psycopg.connect(database_server.url) as connection:
-        found = connection.execute("select count(*) from pg_database where datname = %s", [name]).fetchone()
-    assert found == (0,)
 
 
 def test_the_major_version_is_that_of_the_server(database_server: Databases) -> None:

@@ -19,7 +19,12 @@ create table b (id bigint primary key, a_id bigint references a, name text not n
 create view v as select id, name from a;
 create table p (id int not null) partition by range (id);
 create table p1 partition of p for values from (0) to (10);
-create table q (id int not null)
+create table q (id int not null);
+create table d (id bigint primary key, gone int, n int not null, m int not null default 5, o text);
+alter table d drop column gone;
+create table filled (id int primary key, n int not null);
+create function fill() returns trigger language plpgsql as $$ begin new.n = 1; return new; end $$;
+create trigger fill before insert on filled for each row execute function fill()
 """
 
 
@@ -34,13 +39,16 @@ def test_parameters_and_columns_are_described(schema: Schema) -> None:
     told = schema.describe(
         "select id, name, note, tags, state, s, count(*) as n from a where id = $1 and state = $2 group by id"
     )
-    assert told.params == ("int", "str")
+    assert [(each.type, each.packer.type_name, each.labels) for each in told.params] == [
+        ("int", "bigint", ()),
+        ("Literal['new', 'paid']", "state", ("new", "paid")),
+    ]
     assert [tuple(each) for each in told.columns] == [
         ("id", "int", False),
         ("name", "str", False),
         ("note", "str", True),
         ("tags", "list[str]", False),
-        ("state", "str", False),
+        ("state", "Literal['new', 'paid']", False),
         ("s", "str", True),
         ("n", "int", None),
     ]
@@ -62,13 +70,47 @@ def test_parameters_and_columns_are_described(schema: Schema) -> None:
         ("with x as (select * from b) select x.name from a left join x on x.a_id = a.id", True),
         ("select p.id from p left join q on q.id = p.id", False),
         ("select p.id from q left join p on q.id = p.id", True),
+        ("select p1.id from q left join p1 on q.id = p1.id", True),
+        ("select a.name, (select b.name from b left join q on true limit 1) from a left join q on true", False),
         ("insert into b values (1, 2, 'x') returning name", False),
+        ("insert into b values (1, 2, 'x') on conflict (id) do update set name = 'y' returning old.name", True),
+        ("delete from b returning new.name", True),
         ("select name from v", None),
         ("select left(name, 1) from b", None),
     ],
 )
 def test_a_column_can_be_null_where_a_join_can_make_it_so(schema: Schema, sql: str, nullable: bool | None) -> None:  # noqa: FBT001 - a row of the table
     assert schema.describe(sql).columns[0].nullable is nullable
+
+
+@pytest.mark.parametrize(
+    ("sql", "unfilled"),
+    [
+        ("insert into d (id, n) values ($1, 5)", [("d.id", "$1")]),
+        ("insert into d (id) values (1)", [("d.n", "")]),
+        ("insert into d (id, n) values (1, null)", [("d.n", "")]),
+        ("insert into d (id, n, m) values (1, 2, $1)", [("d.m", "$1")]),
+        ("insert into d (id, o) values (1, $1), (2, $2)", [("d.n", "")]),
+        ("insert into d (id, o) select id, name from a", [("d.n", "")]),
+        ("insert into d (id, n) select id, $1 from a on conflict do nothing", [("d.n", "$1")]),
+        ("insert into d (id, n) select id, nullif($1, 2) from a", []),
+        ("with x as (select 7 as id) insert into d (id) select id from x", [("d.n", "")]),
+        ("with x as (insert into d (id) values (1) returning id) select * from x", [("d.n", "")]),
+        ("insert into filled (id) values (1)", []),
+        ("insert into d values (1, 2)", []),
+    ],
+)
+def test_an_insert_tells_what_it_leaves_null_and_must_not(
+    schema: Schema, sql: str, unfilled: list[tuple[str, str]]
+) -> None:
+    assert [tuple(each) for each in schema.describe(sql).unfilled] == unfilled
+
+
+def test_a_constraint_that_is_not_valid_yet_says_nothing_of_the_rows(database_server: Databases) -> None:
+    with database_server.database() as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table t (n int)")
+        connection.execute("alter table t add constraint c not null n not valid")
+        assert Schema(connection).describe("select n from t").columns[0].nullable is True
 
 
 def test_nothing_is_run(schema: Schema) -> None:

@@ -1,0 +1,10 @@
+"""`arlen db`: the same command that `python -m arlen_runtime db` is in production."""
+
+from __future__ import annotations
+
+from arlen_runtime.db_command import main
+
+
+def run(words: list[str]) -> int:
+    """Work on the database, that of the development environment unless another one is named."""
+    return main(words)

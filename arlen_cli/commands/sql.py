@@ -1,0 +1,10 @@
+"""`arlen sql`: the same command that `python -m arlen_runtime sql` is in production."""
+
+from __future__ import annotations
+
+from arlen_runtime.sql_command import main
+
+
+def run(words: list[str]) -> int:
+    """Check the statements, in the development environment unless another one is named."""
+    return main(words)

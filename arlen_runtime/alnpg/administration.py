@@ -1,0 +1,179 @@
+"""Databases as a whole: create, drop, replace. One rule: what is there and in use, or not meant, stays as it is.
+
+All of it goes by another database of the same server, `postgres` or `template1`. A new database is a copy of `template0`
+in UTF-8, so that it is the same on every server. Everything raises MigrationError.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from arlen_runtime.alnpg import migrations_apply
+from arlen_runtime.alnpg.migrations_files import MigrationError
+
+OF_THE_SERVER = ("postgres", "template1", "template0")
+"""Databases that every server has, the first ones to connect to."""
+
+_SESSIONS = """
+    select coalesce(nullif(application_name, ''), usename, 'somebody') || ' ' || pid
+    from pg_stat_activity where datname = %s and pid <> pg_backend_pid()
+    and coalesce(backend_type, 'client backend') = 'client backend' order by pid
+"""
+
+
+def name_of(url: str) -> str:
+    """Return the name of the database that the URL leads to.
+
+    Raises MigrationError where it cannot be read, names none, or names one of the server's own.
+    """
+    name = str(parts(url).get("dbname", ""))
+    if not name:
+        raise MigrationError("the database URL names no database: it ends with /NAME")
+    if name in OF_THE_SERVER:
+        raise MigrationError(f"{name} is the server's own database: name one of the application's")
+    return name
+
+
+def parts(url: str) -> dict[str, str]:
+    """Return the parts of a connection string. Raises MigrationError, without its secrets, where it cannot be read."""
+    try:
+        return {key: str(value) for key, value in conninfo_to_dict(url).items()}
+    except psycopg.ProgrammingError:
+        raise MigrationError("the database URL cannot be read") from None
+
+
+def is_local(url: str) -> bool:
+    """Say whether every server that the URL leads to is on this machine."""
+    found = parts(url)
+    hosts = (found.get("host") or found.get("hostaddr") or os.environ.get("PGHOST", "")).split(",")
+    return all(not host or host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"} for host in hosts)
+
+
+def sibling(url: str, name: str) -> str:
+    """Return the URL of another database on the same server."""
+    return make_conninfo(**{**parts(url), "dbname": name})
+
+
+def exists(url: str) -> bool:
+    """Say whether the database is there."""
+    name = name_of(url)
+    with _server(url) as opened:
+        return _exists(opened, name)
+
+
+def names(server: str, prefix: str) -> list[str]:
+    """Return the databases of the server whose names begin so."""
+    with _server(server) as opened:
+        rows = opened.execute("select datname from pg_database where starts_with(datname, %s)", [prefix])
+        return [name for (name,) in rows]
+
+
+def create(url: str) -> bool:
+    """Create the database; return False where it is there already."""
+    name = name_of(url)
+    with _server(url) as opened:
+        if _exists(opened, name):
+            return False
+        with suppress(psycopg.errors.DuplicateDatabase):
+            _create(opened, name)
+            return True
+    return False
+
+
+def drop(url: str, *, disconnect: bool) -> bool:
+    """Drop the database; return False where it is not there. With `disconnect` the sessions of others end first."""
+    name = name_of(url)
+    with _server(url) as opened:
+        if not _exists(opened, name):
+            return False
+        _refuse_in_use(opened, name, disconnect=disconnect)
+        with suppress(psycopg.errors.InvalidCatalogName):
+            _drop(opened, name, disconnect=disconnect)
+    return True
+
+
+@contextmanager
+def replacing(url: str, *, disconnect: bool) -> Iterator[str]:
+    """Give the URL of an empty database that takes the place of this one at the end of the block, at one stroke.
+
+    If the block raises, or the old one is in use then, the old one stays, with all that is in it.
+    """
+    name = name_of(url)
+    suffix = f"{os.getpid()}_{secrets.token_hex(4)}"
+    fresh, old = f"arlen_new_{suffix}", f"arlen_old_{suffix}"
+    with _server(url) as opened:
+        _refuse_in_use(opened, name, disconnect=disconnect)
+        _create(opened, fresh)
+        try:
+            yield sibling(url, fresh)
+            _swap(opened, name, fresh, old, disconnect=disconnect)
+        finally:
+            for left in (fresh, old):
+                _drop(opened, left, disconnect=True)
+
+
+@contextmanager
+def scratch(server: str) -> Iterator[str]:
+    """Give the URL of an empty database on the server, and drop it afterwards."""
+    name = f"arlen_scratch_{os.getpid()}_{secrets.token_hex(4)}"
+    with migrations_apply.connection(server) as opened:
+        _create(opened, name)
+        try:
+            yield sibling(server, name)
+        finally:
+            _drop(opened, name, disconnect=True)
+
+
+@contextmanager
+def _server(url: str) -> Iterator[psycopg.Connection]:
+    """Connect to the server, by a database that it has whatever the application's is."""
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(migrations_apply.connection(sibling(url, OF_THE_SERVER[0])))
+        except MigrationError as error:
+            if f'database "{OF_THE_SERVER[0]}" does not exist' not in str(error.detail):
+                raise
+            opened = stack.enter_context(migrations_apply.connection(sibling(url, OF_THE_SERVER[1])))
+        yield opened
+
+
+def _exists(opened: psycopg.Connection, name: str) -> bool:
+    return opened.execute("select from pg_database where datname = %s", [name]).rowcount == 1
+
+
+def _create(opened: psycopg.Connection, name: str) -> None:
+    _run(opened, "create database {} template template0 encoding 'UTF8'", name)
+
+
+def _drop(opened: psycopg.Connection, name: str, *, disconnect: bool) -> None:
+    _run(opened, "drop database if exists {} with (force)" if disconnect else "drop database {}", name)
+
+
+def _swap(opened: psycopg.Connection, name: str, fresh: str, old: str, *, disconnect: bool) -> None:
+    """Put the fresh database in the place of the old one, in one transaction."""
+    _refuse_in_use(opened, name, disconnect=disconnect)
+    with opened.transaction():
+        if _exists(opened, name):
+            if disconnect:
+                opened.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
+            _run(opened, "alter database {} rename to {}", name, old)
+        _run(opened, "alter database {} rename to {}", fresh, name)
+
+
+def _refuse_in_use(opened: psycopg.Connection, name: str, *, disconnect: bool) -> None:
+    sessions: Sequence[tuple[str]] = opened.execute(_SESSIONS, [name]).fetchall()
+    if sessions and not disconnect:
+        who = ", ".join(each for (each,) in sessions[:3]) + (" …" if len(sessions) > 3 else "")  # noqa: PLR2004 - enough to know
+        raise MigrationError(f"{name} is in use ({who}): stop that first, or add --disconnect to end it")
+
+
+def _run(opened: psycopg.Connection, statement: LiteralString, *names: str) -> None:
+    opened.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

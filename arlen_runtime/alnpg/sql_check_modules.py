@@ -1,0 +1,159 @@
+"""The modules of an application and what their names stand for. One rule: a name that could mean two things means nothing.
+
+The source is parsed, never imported. A name is followed through assignments and imports, to wherever in the application it
+is defined; what comes from outside, or is given a value twice, is not known.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+_NOT_OURS = frozenset({"__pycache__", "node_modules", "site-packages"})
+
+_MOST_STEPS = 8
+"""How many re-exports a name is followed through: more of them is a circle."""
+
+
+class Unreadable(NamedTuple):
+    """A file that is no Python: where, and why."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class Module:
+    """One file: its dotted name, its tree, and what its names are defined as or imported from."""
+
+    def __init__(self, file: str, source: str) -> None:
+        """Parse it. `file` is relative to the application's folder. Raises SyntaxError or ValueError (a NUL)."""
+        self.file = file
+        self.tree = ast.parse(source)
+        self.source = source
+        self.lines = source.splitlines(keepends=True)
+        parts = file.removesuffix(".py").split("/")
+        self.name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        self._package = self.name if parts[-1] == "__init__" else self.name.rpartition(".")[0]
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree: most modules are never asked for a name, the others more than once."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def definitions(self) -> dict[str, ast.expr | ast.ClassDef]:
+        """The names that stand for one value, or one class, wherever in the module they are used."""
+        return dict(_definitions(self.nodes))
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """Local names, and the absolute dotted names that they stand for."""
+        return dict(self._imports())
+
+    def _imports(self) -> Iterator[tuple[str, str]]:
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    head = alias.name.partition(".")[0]
+                    yield (alias.asname, alias.name) if alias.asname else (head, head)
+            elif isinstance(node, ast.ImportFrom):
+                above = self._package.split(".")[: len(self._package.split(".")) - (node.level - 1)]
+                base = ".".join([*(above if node.level else []), *([node.module] if node.module else [])])
+                for alias in node.names:
+                    yield alias.asname or alias.name, f"{base}.{alias.name}"
+
+
+class Found(NamedTuple):
+    """What a name stands for, and the module that says so."""
+
+    module: Module
+    node: ast.expr | ast.ClassDef
+
+
+class Modules:
+    """All modules below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read every Python file below `folder`, but for hidden folders and what is installed there."""
+        self.unreadable: list[Unreadable] = []
+        self.all: list[Module] = []
+        for path in _files(folder):
+            self._read(path.relative_to(folder).as_posix(), path)
+        self._by_name = {module.name: module for module in self.all}
+
+    def find(self, module: Module, name: ast.expr) -> Found | None:
+        """Return what a name, or a dotted one, means in a module; None where that is not certain."""
+        dotted = dotted_name(name)
+        head, _, rest = dotted.partition(".")
+        if not rest and head in module.definitions:
+            return Found(module, module.definitions[head])
+        if not head or head in module.definitions or head not in module.imports:
+            return None
+        return self._absolute(".".join(filter(None, (module.imports[head], rest))), _MOST_STEPS)
+
+    def _absolute(self, dotted: str, steps: int) -> Found | None:
+        place, _, name = dotted.rpartition(".")
+        module = self._by_name.get(place)
+        if module is None or not steps:
+            return None
+        if name in module.definitions:
+            return Found(module, module.definitions[name])
+        return self._absolute(module.imports[name], steps - 1) if name in module.imports else None
+
+    def _read(self, file: str, path: Path) -> None:
+        try:
+            self.all.append(Module(file, path.read_text(encoding="utf-8")))
+        except SyntaxError as error:
+            self.unreadable.append(Unreadable(file, error.lineno or 1, f"this is no Python: {error.msg}"))
+        except UnicodeDecodeError:
+            self.unreadable.append(Unreadable(file, 1, "this is not UTF-8"))
+        except ValueError as error:
+            self.unreadable.append(Unreadable(file, 1, f"this is no Python: {error}"))
+        except OSError as error:
+            self.unreadable.append(Unreadable(file, 1, f"this cannot be read: {error.strerror}"))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files in their order; an environment in a hidden folder has thousands, and is not entered."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in _NOT_OURS)
+        yield from (Path(place, file) for file in sorted(files) if file.endswith(".py") and not file.startswith("."))
+
+
+def dotted_name(node: ast.expr) -> str:
+    """Return `a.b.c` of a name or of attributes of one; "" for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (before := dotted_name(node.value)):
+        return f"{before}.{node.attr}"
+    return ""
+
+
+def _definitions(nodes: list[ast.AST]) -> Iterator[tuple[str, ast.expr | ast.ClassDef]]:
+    stores = Counter(_stored(nodes))
+    for node in nodes:
+        if isinstance(node, ast.ClassDef) and stores[node.name] == 1:
+            yield node.name, node
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name) and stores[target.id] == 1:
+                    yield target.id, node.value
+
+
+def _stored(nodes: list[ast.AST]) -> Iterator[str]:
+    """Yield a name as often as something gives it a value."""
+    for node in nodes:
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]

@@ -1,0 +1,69 @@
+"""The schema that migrations make: in a copy, built once, and never in the application's own database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arlen_runtime.alnpg import administration, migrated_schema
+from arlen_runtime.alnpg.migrations_files import MigrationError
+from arlen_runtime.testing.database import Databases
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
+    return tmp_path
+
+
+@pytest.fixture
+def server(database_server: Databases) -> Iterator[str]:
+    yield database_server.url
+    for name in administration.names(database_server.url, migrated_schema.KEPT):
+        administration.drop(database_server.of(name), disconnect=True)
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("select tablename from pg_tables where schemaname = 'public'")
+        return {name for (name,) in found if not name.startswith("arlen_")}
+
+
+def oid(url: str) -> object:
+    with psycopg.connect(url) as connection:
+        return connection.execute("select oid from pg_database where datname = current_database()").fetchone()
+
+
+def test_a_copy_holds_what_the_migrations_make_and_is_gone_afterwards(server: str, folder: Path) -> None:
+    with migrated_schema.copy(server, folder) as url:
+        assert tables(url) == {"a"}
+    assert not administration.exists(url)
+
+
+def test_a_kept_copy_is_built_once_for_each_state_of_the_migrations(server: str, folder: Path) -> None:
+    first = migrated_schema.kept(server, folder)
+    built = oid(first)
+    assert tables(first) == {"a"}
+    assert (migrated_schema.kept(server, folder), oid(first)) == (first, built)
+    (folder / "20260102000000_b.sql").write_text("create table b ();")
+    second = migrated_schema.kept(server, folder)
+    assert tables(second) == {"a", "b"}
+    assert not administration.exists(first)
+
+
+def test_migrations_that_fail_leave_no_copy(server: str, folder: Path) -> None:
+    (folder / "20260102000000_b.sql").write_text("create tabel b ();")
+    with pytest.raises(MigrationError, match=r"20260102000000_b\.sql:1: syntax error"):
+        migrated_schema.kept(server, folder)
+    assert administration.names(server, migrated_schema.KEPT) == []
+
+
+def test_what_a_database_has_not_had_is_counted(database_server: Databases, folder: Path, tmp_path: Path) -> None:
+    with database_server.database() as url:
+        assert migrated_schema.waiting(url, folder) == 1
+    with migrated_schema.copy(database_server.url, folder) as url:
+        assert migrated_schema.waiting(url, folder) == 0
+        assert migrated_schema.waiting(url, tmp_path / "nowhere") == 0
