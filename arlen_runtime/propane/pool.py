@@ -12,6 +12,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+from arlen_runtime.propane.kernel import stand_back
+
 LANE_WIDTH = 2
 LANE_PATIENCE_SECONDS = 0.25
 """When the oldest one in the lane has run for so long, one more may run beside it."""
@@ -43,6 +45,7 @@ class Pool(Generic[Job]):
         return len(self._at_work)
 
     def _work(self) -> None:
+        stand_back()
         me, at_work = threading.get_ident(), self._at_work
         while True:
             job = self._jobs.get()
@@ -88,6 +91,7 @@ class Lane(Generic[Job]):
         threading.Thread(target=self._work, name="lane", daemon=True).start()
 
     def _work(self) -> None:
+        stand_back()
         me = threading.get_ident()
         while True:
             job = self._jobs.get()
