@@ -24,11 +24,11 @@ def become_subreaper() -> bool:
 def stand_back() -> None:
     """Have the calling thread take its turn when it wakes instead of displacing who runs (SCHED_BATCH, sched(7)).
 
-    What it starts is not bound by that. Linux only; where it is forbidden the thread stays as it is.
+    Programs and threads that it starts inherit that. Linux only; where it is forbidden the thread stays as it is.
     """
     if sys.platform == "linux":
         with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def end_with_parent(parent: int) -> None:
