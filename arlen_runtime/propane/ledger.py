@@ -1,16 +1,19 @@
 """What reactor, service and sender write down for each other. One rule: plain facts, each with the threads that may write it.
 
-The leading thread writes everything here; other threads only append to `returned`, and wake the leader.
+The leading thread writes everything here; other threads only append to `returned`, and wake the leader, and count what
+they have answered: no other thread can come between, since the interpreter changes threads at calls and loops only.
 """
 
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 
 from arlen_runtime.propane.connection import Connection
 from arlen_runtime.propane.deadlines import Deadlines
+from arlen_runtime.propane.scoreboard import DURATIONS
 
 
 class Ledger:
@@ -31,11 +34,23 @@ class Ledger:
         self.shed = 0
         self.stuck = 0
         """Handlers whose clients have been given up on and that have not come back."""
+        self.responses = [0] * 10
+        """Answers by the first digit of their status."""
+        self.lasted = [0] * (len(DURATIONS) + 1)
+        """Answers by DURATIONS, those that took longer than all of them last."""
+        self.seconds = 0.0
+        """What all answers took together."""
         self.deadlines: Deadlines[Connection] = Deadlines()
         self.returned: deque[Connection] = deque()
         """Connections whose thread has let go of them and which need the leader."""
         self.doomed: list[Connection] = []
         """Connections that leave at the end of the batch."""
+
+    def count(self, status: int, seconds: float) -> None:
+        """Count an answer; from any thread."""
+        self.responses[status // 100 % 10] += 1
+        self.lasted[bisect_left(DURATIONS, seconds)] += 1
+        self.seconds += seconds
 
     def give_back(self, connection: Connection) -> None:
         """Have the leading thread go on with a connection; from any thread."""

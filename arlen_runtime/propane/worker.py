@@ -28,7 +28,7 @@ from arlen_runtime.propane.orders import Inheritance
 from arlen_runtime.propane.poller import Waker
 from arlen_runtime.propane.reactor import Reactor
 from arlen_runtime.propane.recycling import Recycling
-from arlen_runtime.propane.scoreboard import Cell, State
+from arlen_runtime.propane.scoreboard import ANSWERED, LASTED, Cell, State
 from arlen_runtime.propane.signals import SignalQueue
 
 SWITCH_SECONDS = 0.001
@@ -185,6 +185,11 @@ class Worker:
         row[Cell.TAKEOVERS] = reactor.baton.takeovers
         row[Cell.STUCK] = max(reactor.ledger.stuck, 0)
         row[Cell.SHED] = reactor.ledger.shed
+        for cell, count in zip(ANSWERED, reactor.ledger.responses[2:6], strict=True):
+            row[cell] = count
+        for place, count in zip(LASTED, reactor.ledger.lasted, strict=True):
+            row[place] = count
+        row[Cell.MICROSECONDS] = int(reactor.ledger.seconds * 1e6)
 
     def _look_at_life(self) -> None:
         """Go when it is time; the supervisor sees the end and replaces this worker."""
