@@ -161,7 +161,7 @@ class Worker:
             self._waker.clear()
         elif patrols:
             baton.patrol()
-            self._reactor.service.lane.look(time.monotonic())
+        self._reactor.service.lane.look(time.monotonic())  # also at a tick: what computes need not be beside quick ones
         self._note()
         if self._stop_at is None:
             self._look_at_life()

@@ -80,6 +80,55 @@ def test_the_lane_runs_two_and_one_more_when_the_oldest_takes_long() -> None:
     go.set()
 
 
+def test_those_that_compute_are_three_at_most_however_long_they_take() -> None:
+    stop = threading.Event()
+    running = threading.Semaphore(0)
+    lane: Lane[Job] = Lane(8, _run, 50.0)
+
+    def compute() -> None:
+        end = time.thread_time() + 0.1
+        while time.thread_time() < end:
+            pass
+        running.release()
+        while not stop.is_set():
+            pass
+
+    try:
+        for _ in range(6):
+            lane.put(compute)
+        assert running.acquire(timeout=20)
+        assert running.acquire(timeout=20)
+        lane.look(time.monotonic() + LANE_PATIENCE_SECONDS)
+        assert running.acquire(timeout=20)
+        for _ in range(10):
+            lane.look(time.monotonic() + LANE_PATIENCE_SECONDS)
+
+        assert lane.queued() == 3
+        for count in range(3):
+            lane.look(time.monotonic() + 60)
+            assert running.acquire(timeout=20), f"those that were given up leave their places; {count} have come"
+    finally:
+        stop.set()
+
+
+def test_those_that_wait_leave_their_places_to_others() -> None:
+    go = threading.Event()
+    running = threading.Semaphore(0)
+    lane: Lane[Job] = Lane(6, _run)
+
+    def wait() -> None:
+        running.release()
+        go.wait(20)
+
+    for _ in range(8):
+        lane.put(wait)
+    for count in range(6):
+        assert running.acquire(timeout=20), count
+        lane.look(time.monotonic() + 10)
+    assert not running.acquire(timeout=0.1), "six is the most"
+    go.set()
+
+
 def test_a_standby_leads_when_it_is_told_and_another_takes_its_place() -> None:
     led = threading.Semaphore(0)
     go = threading.Event()
