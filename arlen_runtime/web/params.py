@@ -75,9 +75,12 @@ class Params(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - text, or what JSON or a converter made
         """Return the value of a name; MissingParameter (400) when it did not come."""
-        for values in (self.route, self.body, self.query):
-            if name in values:
-                return values[name]
+        if name in self.route:
+            return self.route[name]
+        if name in self.body:
+            return self.body[name]
+        if name in self.query:
+            return self.query[name]
         raise MissingParameter(f"The parameter {name!r} is missing.")
 
     def __iter__(self) -> Iterator[str]:

@@ -33,6 +33,14 @@ def test_the_route_comes_before_the_body_before_the_query(serve: Serve) -> None:
     assert client.post("/1?id=3&b=x&q=query", data=sent, files=upload).json() == expected
 
 
+def test_who_reads_what_the_path_says_reads_neither_body_nor_query(serve: Serve) -> None:
+    def show(ctx: Context) -> dict[str, object]:
+        found = ctx.params["id"]
+        return {"id": found, "read": sorted({"body", "query"} & vars(ctx.params).keys())}
+
+    assert serve(asking(show)).post("/1?a=b", json={"c": 1}).json() == {"id": 1, "read": []}
+
+
 def test_each_source_can_be_read_alone(serve: Serve) -> None:
     client = serve(asking(lambda ctx: [dict(ctx.params.route), ctx.params.body, ctx.params.query]))
     assert client.post("/1?a=q", data={"a": "b"}).json() == [{"id": 1}, {"a": "b"}, {"a": "q"}]
