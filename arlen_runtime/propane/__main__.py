@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.pid_file import PidFile
 from arlen_runtime.propane.recycling import raise_descriptor_limit
+from arlen_runtime.propane.status_socket import StatusSocket
 from arlen_runtime.propane.succession import Succession
 from arlen_runtime.propane.supervisor import Supervisor
 
@@ -75,11 +76,27 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
         )
         supervisor.check = launch.check
         supervisor.respawn = launch.respawn
-        if not development:
+        with ExitStack() as beside:
+            if not launch.check:
+                _tell_status(supervisor, config, log, beside)
+            if development:
+                changes = beside.enter_context(watcher.started(config.root))
+                supervisor.attend(changes, partial(_reload_if_told, estate, changes))
             return supervisor.run()
-        with watcher.started(config.root) as changes:
-            supervisor.watch(changes)
-            return supervisor.run()
+
+
+def _reload_if_told(estate: Estate, changes: int) -> None:
+    """Have the manager reload when the watcher has said something."""
+    if os.read(changes, 4096):
+        estate.reload_due = "files_changed"
+
+
+def _tell_status(supervisor: Supervisor, config: Config, log: Log, beside: ExitStack) -> None:
+    """Have the manager answer `propane status`."""
+    asked = StatusSocket.open(config, supervisor.snapshot, log)
+    if asked is not None:
+        beside.callback(asked.close)
+        supervisor.attend(asked.fd, asked.answer)
 
 
 @contextmanager

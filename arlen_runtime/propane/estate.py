@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord
-from arlen_runtime.propane.listener import Listeners, address_of, adopt
+from arlen_runtime.propane.listener import Listeners, Place, address_of, adopt
 from arlen_runtime.propane.messages import open_pair
 from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation, Orders
 from arlen_runtime.propane.processes import SideProcess
+from arlen_runtime.propane.rearrangement import Rearrangement
 from arlen_runtime.propane.scoreboard import Scoreboard
 
 
@@ -37,6 +38,13 @@ class Estate:
     """How many generations there have been."""
     reload_due: str = ""
     """Why a reload is to come, or nothing."""
+
+    rearrangement: Rearrangement = field(init=False)
+    """What a reload changes about the listeners; nothing is under way when there is a will."""
+
+    def __post_init__(self) -> None:
+        """Put together what needs two of the parts."""
+        self.rearrangement = Rearrangement(self.listeners, self.handover[1])
 
     def orders(self, invocation: Invocation, control: socket.socket, broken: str) -> Orders:
         """Write the orders of the next generation."""
@@ -66,6 +74,7 @@ class Estate:
         return {
             "listeners": [each.fileno() for each in self.listeners.sockets],
             "paths": self.listeners.paths,
+            "places": self.listeners.places,
             "wanted": self.wanted,
             "configured": self.configured,
             "notifier": self.notifier.told,
@@ -82,7 +91,9 @@ class Estate:
         """Take over what a predecessor has written down."""
         first, second = (_packets(fd) for fd in will["handover"])
         return cls(
-            listeners=Listeners([adopt(fd) for fd in will["listeners"]], will["paths"]),
+            listeners=Listeners(
+                [adopt(fd) for fd in will["listeners"]], will["paths"], [Place(*each) for each in will["places"]]
+            ),
             wanted=will["wanted"],
             configured=will["configured"],
             notifier=Notifier(will["notifier"]),

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_CHILD_SUBREAPER = 36
@@ -18,6 +19,16 @@ def become_subreaper() -> bool:
         return False
     status: int = _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     return status == 0
+
+
+def stand_back() -> None:
+    """Have the calling thread take its turn when it wakes instead of displacing who runs (SCHED_BATCH, sched(7)).
+
+    Programs and threads that it starts inherit that. Linux only; where it is forbidden the thread stays as it is.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def end_with_parent(parent: int) -> None:

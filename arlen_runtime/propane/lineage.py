@@ -48,6 +48,10 @@ class Lineage:
     """When it is to be dismissed, once another one has taken its place."""
     leaving_at: float = 0.0
     ended: bool = False
+    attempts: int = 0
+    """How many times another one was started because this one has ended while it was to serve."""
+    succeeded_at: float = 0.0
+    """When that is to be done again, or 0."""
     failure: str = ""
     workers: dict[int, WorkerRecord] = field(default_factory=dict)
     crashes: dict[int, int] = field(default_factory=dict)
@@ -59,6 +63,12 @@ class Lineage:
     def number(self) -> int:
         """The generation's number."""
         return self.orders.generation
+
+    def moments(self) -> list[float]:
+        """Return when something of it is due."""
+        leaves = [self.leaves_at] if self.leaves_at and not self.leaving_at else []
+        follows = [self.succeeded_at] if self.succeeded_at else []
+        return [when for when, _reason in self.due.values()] + leaves + follows
 
     @property
     def all_ready(self) -> bool:

@@ -66,10 +66,19 @@ def _place(text: str) -> Place:
 class Listeners:
     """The sockets, and the paths that are removed when the command ends."""
 
-    def __init__(self, sockets: Iterable[socket.socket], paths: Mapping[str, int] | None = None) -> None:
-        """Take open sockets, and the paths of unix sockets of our own with their inodes."""
+    def __init__(
+        self,
+        sockets: Iterable[socket.socket],
+        paths: Mapping[str, int] | None = None,
+        places: Iterable[Place] = (),
+    ) -> None:
+        """Take open sockets, the paths of unix sockets of our own with their inodes, and each socket's place.
+
+        Sockets that come from elsewhere have no places.
+        """
         self.sockets = list(sockets)
         self.paths = dict(paths or {})
+        self.places = list(places)
 
     @classmethod
     def open(cls, server: ServerSection, backlog: int, root: Path, environ: MutableMapping[str, str]) -> Listeners:
@@ -77,19 +86,50 @@ class Listeners:
         inherited = from_systemd(environ)
         if inherited:
             return cls(inherited)
+        return cls.at(places_of(server), mode_of(server), backlog, root)
+
+    @classmethod
+    def at(cls, places: Iterable[Place], mode: int, backlog: int, root: Path) -> Listeners:
+        """Listen at these places. Raises BootError; nothing is left open then."""
         opened = cls([])
         try:
-            for each in places_of(server):
-                if each.path:
-                    path = root / each.path
-                    opened.sockets.append(bind_unix(path, mode_of(server), backlog))
-                    opened.paths[str(path)] = path.stat().st_ino
-                else:
-                    opened.sockets += bind(each.host, each.port, backlog)
+            for each in places:
+                opened._bind(each, mode, backlog, root)
         except BootError:
             opened.close()
             raise
         return opened
+
+    def _bind(self, place: Place, mode: int, backlog: int, root: Path) -> None:
+        if place.path:
+            path = root / place.path
+            bound = [bind_unix(path, mode, backlog)]
+            self.paths[str(path)] = path.stat().st_ino
+        else:
+            bound = bind(place.host, place.port, backlog)
+        self.sockets += bound
+        self.places += [place] * len(bound)
+
+    def add(self, others: Listeners) -> None:
+        """Take over all that others have."""
+        self.sockets += others.sockets
+        self.places += others.places
+        self.paths |= others.paths
+
+    def take(self, places: Iterable[Place]) -> Listeners:
+        """Take the listeners at these places out."""
+        gone = set(places)
+        taken, kept = Listeners([]), Listeners([])
+        for each, place in zip(self.sockets, self.places, strict=True):
+            side = taken if place in gone else kept
+            side.sockets.append(each)
+            side.places.append(place)
+        names = {address_of(each).removeprefix(UNIX) for each in taken.sockets}
+        taken.paths = {path: inode for path, inode in self.paths.items() if path in names}
+        for path in taken.paths:
+            del self.paths[path]
+        self.sockets, self.places = kept.sockets, kept.places
+        return taken
 
     def seal(self) -> None:
         """Let no new connection in, while those that the kernel has accepted can still be taken out of the queue."""

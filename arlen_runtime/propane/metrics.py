@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import accumulate
 
-from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
+from arlen_runtime.propane.scoreboard import ANSWERED, DURATIONS, LASTED, Cell, ManagerCell, Scoreboard, State
 
-Sample = tuple[str, int]
+Sample = tuple[str, float]
 """Labels, as they are written, and a value."""
 
 GAUGES = {
@@ -25,6 +26,7 @@ COUNTERS = {
     "arlen_takeovers_total": (Cell.TAKEOVERS, "handlers that lost the reactor to a standby"),
     "arlen_requests_shed_total": (Cell.SHED, "requests turned away with 503"),
 }
+RESPONSES = dict(zip(("2xx", "3xx", "4xx", "5xx"), ANSWERED, strict=True))
 USED = {
     "arlen_memory_pss_bytes": (Cell.PSS, ManagerCell.PSS, "memory, what is shared counted once"),
     "arlen_memory_rss_bytes": (Cell.RSS, ManagerCell.RSS, "memory, what is shared counted for each process"),
@@ -47,7 +49,7 @@ def render(scoreboard: Scoreboard) -> str:
 
 def _render(scoreboard: Scoreboard) -> str:
     rows = [row for _number, row in scoreboard.living()]
-    manager, dead = scoreboard.manager, scoreboard.dead
+    manager = scoreboard.manager
     ready = sum(row[Cell.STATE] == State.READY for row in rows)
     uptime = (time.monotonic_ns() - manager[ManagerCell.STARTED]) // 10**9
     lines = _metric("arlen_workers_ready", "gauge", "workers that serve", [("", ready)])
@@ -59,10 +61,25 @@ def _render(scoreboard: Scoreboard) -> str:
         used = [('{of="workers"}', sum(row[cell] for row in rows)), ('{of="manager"}', manager[own])]
         lines += _metric(name, "gauge", text, used)
     for name, (cell, text) in COUNTERS.items():
-        lines += _metric(name, "counter", text, [("", dead[cell] + sum(row[cell] for row in rows))])
+        lines += _metric(name, "counter", text, [("", scoreboard.total(cell))])
+    answered = [(f'{{class="{word}"}}', scoreboard.total(cell)) for word, cell in RESPONSES.items()]
+    lines += _metric("arlen_responses_total", "counter", "answers by their status", answered)
+    lines += _durations(scoreboard)
     lines += _counted("arlen_reloads_total", "reloads", "result", RELOADS, scoreboard)
     lines += _counted("arlen_worker_restarts_total", "workers replaced", "reason", RESTARTS, scoreboard)
     return "\n".join(lines) + "\n"
+
+
+def _durations(scoreboard: Scoreboard) -> list[str]:
+    """Return how long answers took, from the beginning of their handlers to their last byte, as a histogram."""
+    name = "arlen_request_duration_seconds"
+    counts = list(accumulate(scoreboard.total(cell) for cell in LASTED))
+    borders = (*(f"{border:g}" for border in DURATIONS), "+Inf")
+    samples: list[Sample] = [
+        (f'_bucket{{le="{border}"}}', count) for border, count in zip(borders, counts, strict=True)
+    ]
+    samples += [("_sum", scoreboard.total(Cell.MICROSECONDS) / 1e6), ("_count", counts[-1])]
+    return _metric(name, "histogram", "how long answers took, from the handler's start to the last byte", samples)
 
 
 def _metric(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[str]:

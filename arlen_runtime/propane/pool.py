@@ -6,15 +6,20 @@ for the baton. A thread that lost the baton becomes a standby again when its han
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+from arlen_runtime.propane.kernel import stand_back
 
 LANE_WIDTH = 2
 LANE_PATIENCE_SECONDS = 0.25
 """When the oldest one in the lane has run for so long, one more may run beside it."""
+WAITING_SHARE = 1 / 50
+"""Who has run for that long and computed for less than this part of it waits, and takes no place in the lane."""
 
 Job = TypeVar("Job")
 
@@ -43,6 +48,7 @@ class Pool(Generic[Job]):
         return len(self._at_work)
 
     def _work(self) -> None:
+        stand_back()
         me, at_work = threading.get_ident(), self._at_work
         while True:
             job = self._jobs.get()
@@ -51,16 +57,45 @@ class Pool(Generic[Job]):
             at_work.discard(me)
 
 
-class Lane(Generic[Job]):
-    """Jobs that compute: a few at a time, one more when the oldest takes long."""
+class Run(NamedTuple):
+    """A job of the lane that runs: since when, and what its thread's clock of processor time said then."""
 
-    def __init__(self, most: int, run: Callable[[Job], None]) -> None:
-        """Run jobs on at most `most` threads, which are started as they are needed."""
+    started: float
+    clock: int | None
+    cpu: float
+
+    @classmethod
+    def begin(cls) -> Run:
+        """Note the calling thread's."""
+        if sys.platform != "linux":  # others cannot read a thread's clock from outside: all of its time counts
+            return cls(time.monotonic(), None, 0.0)
+        return cls(time.monotonic(), time.pthread_getcpuclockid(threading.get_ident()), time.thread_time())
+
+    def waits(self, now: float) -> bool:
+        """Say whether it has computed for a small part of its time only."""
+        seconds = now - self.started
+        if self.clock is None or seconds <= LANE_PATIENCE_SECONDS:
+            return False
+        try:
+            return time.clock_gettime(self.clock) - self.cpu < seconds * WAITING_SHARE
+        except OSError:  # its thread has just ended
+            return False
+
+
+class Lane(Generic[Job]):
+    """Jobs that compute: a few at a time, one more when the oldest takes long.
+
+    Those that wait do not count, nor those that have been given up: else a few endless ones would close the lane.
+    """
+
+    def __init__(self, most: int, run: Callable[[Job], None], given_up_seconds: float = float("inf")) -> None:
+        """Run jobs on at most `most` threads, which are started as they are needed; none is waited for longer."""
         self._most = most
+        self._given_up_seconds = given_up_seconds
         self._run = run
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
-        self._running: dict[int, float] = {}
+        self._running: dict[int, Run] = {}
         self._threads = 0
 
     def put(self, job: Job) -> None:
@@ -74,10 +109,19 @@ class Lane(Generic[Job]):
         return self._jobs.qsize()
 
     def look(self, now: float) -> None:
-        """Let one more run when the oldest has run for long; called by the worker's monitor."""
-        if self._jobs.empty() or not self._running or self._threads >= self._most:
+        """Let one more run when fewer compute than may; called by the worker's monitor.
+
+        More would not compute sooner: each takes the interpreter from the others, and all of them from quick requests.
+        """
+        if self._jobs.empty() or self._threads >= self._most:
             return
-        if now - min(list(self._running.values())) > LANE_PATIENCE_SECONDS and len(self._running) >= self._threads:
+        running = list(self._running.values())
+        if not running or len(running) < self._threads:
+            return
+        late = now - min(each.started for each in running) > LANE_PATIENCE_SECONDS
+        alive = [each for each in running if now - each.started <= self._given_up_seconds]
+        computing = sum(not each.waits(now) for each in alive)
+        if computing < LANE_WIDTH + late:
             self._widen()
 
     def _widen(self) -> None:
@@ -88,10 +132,11 @@ class Lane(Generic[Job]):
         threading.Thread(target=self._work, name="lane", daemon=True).start()
 
     def _work(self) -> None:
+        stand_back()
         me = threading.get_ident()
         while True:
             job = self._jobs.get()
-            self._running[me] = time.monotonic()
+            self._running[me] = Run.begin()
             self._run(job)
             del self._running[me]
             with self._lock:

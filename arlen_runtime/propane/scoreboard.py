@@ -21,6 +21,8 @@ from typing import TypeVar
 ROWS = 256
 """Most workers at one time, of all generations together."""
 CELLS = 32
+DURATIONS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
+"""Upper borders, in seconds, of the classes into which answered requests are counted by what they took."""
 _ROW_BYTES = CELLS * 8
 _DEAD, _MANAGER = ROWS, ROWS + 1
 _BLOCKS_AT = (ROWS + 2) * _ROW_BYTES
@@ -53,9 +55,19 @@ class Cell(enum.IntEnum):
     PSS = 12
     RSS = 13
     DESCRIPTORS = 14
+    ANSWERED_2XX = 15
+    ANSWERED_3XX = 16
+    ANSWERED_4XX = 17
+    ANSWERED_5XX = 18
+    MICROSECONDS = 19
+    """What all answers took together."""
+    LASTED = 20
+    """The first of the cells that count answers by their duration, one for each class of the ledger."""
 
 
-COUNTERS = (Cell.REQUESTS, Cell.TAKEOVERS, Cell.SHED)
+ANSWERED = (Cell.ANSWERED_2XX, Cell.ANSWERED_3XX, Cell.ANSWERED_4XX, Cell.ANSWERED_5XX)
+LASTED = range(Cell.LASTED, Cell.LASTED + len(DURATIONS) + 1)
+COUNTERS: tuple[int, ...] = (Cell.REQUESTS, Cell.TAKEOVERS, Cell.SHED, *ANSWERED, Cell.MICROSECONDS, *LASTED)
 """The cells that only grow, and go on growing when their worker is gone."""
 
 
@@ -103,11 +115,11 @@ class Row:
         """Take the row's slice of the table."""
         self.cells = cells
 
-    def __getitem__(self, cell: Cell | ManagerCell) -> int:
+    def __getitem__(self, cell: int) -> int:
         """Read a cell."""
         return int(self.cells[cell])
 
-    def __setitem__(self, cell: Cell | ManagerCell, value: int) -> None:
+    def __setitem__(self, cell: int, value: int) -> None:
         """Write a cell."""
         self.cells[cell] = value
 
@@ -146,6 +158,10 @@ class Scoreboard:
             self.dead[cell] += row[cell]
         row.clear()
         self.manager[ManagerCell.MOVING] += 1
+
+    def total(self, cell: int) -> int:
+        """Sum a counter over the living and the dead."""
+        return self.dead[cell] + sum(row[cell] for _number, row in self.living())
 
     def settled(self, read: Callable[[], Result]) -> Result:
         """Return what `read` finds while no counters are between two rows: a counter must never be seen to fall."""

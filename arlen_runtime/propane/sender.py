@@ -67,16 +67,19 @@ class Sender:
             self.completed(connection)
 
     def completed(self, connection: Connection) -> None:
-        """Write the access line and forget the request."""
+        """Count it, write the access line and forget the request."""
         head, response = connection.head, connection.response
         now = time.monotonic()  # not the ledger's: on a thread that is late, the last batch of events is long past
+        seconds = now - connection.started if connection.started else 0.0
+        if response is not None:
+            self._ledger.count(response.status, seconds)
         if response is not None and head is not None and self._accesses:
             self._log.access(
                 head.method,
                 head.target,
                 response.status,
                 connection.sent,
-                now - connection.started if connection.started else 0.0,
+                seconds,
                 head.id,
                 head.client,
                 response.log,

@@ -52,7 +52,7 @@ class Service:
         threads = self._accessories.threads
         self._threaded = threads > 0
         self.pool: Pool[Job] = Pool(threads, _run_job)
-        self.lane: Lane[Job] = Lane(max(threads, 1), _run_job)
+        self.lane: Lane[Job] = Lane(max(threads, 1), _run_job, self._limits.request_timeout_seconds)
         if threads:
             self.sender.put_job = self.pool.put
         self._base = Context()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord
-from arlen_runtime.propane.metrics import COUNTERS, RELOADS, RESTARTS
+from arlen_runtime.propane.metrics import COUNTERS, RELOADS, RESPONSES, RESTARTS
 from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
 
 Snapshot = dict[str, Any]
@@ -39,16 +39,16 @@ def snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], **facts: objec
 def _snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], facts: dict[str, object]) -> Snapshot:
     now = time.monotonic()
     manager = scoreboard.manager
-    rows = [row for _number, row in scoreboard.living()]
     return {
         "pid": os.getpid(),
         **facts,
         "uptime_seconds": _since(manager[ManagerCell.STARTED], now),
         "generation": manager[ManagerCell.GENERATION],
         "totals": {
-            name.removeprefix("arlen_").removesuffix("_total"): scoreboard.dead[cell] + sum(row[cell] for row in rows)
+            name.removeprefix("arlen_").removesuffix("_total"): scoreboard.total(cell)
             for name, (cell, _text) in COUNTERS.items()
         },
+        "responses": {word: scoreboard.total(cell) for word, cell in RESPONSES.items()},
         "reloads": {word: manager[cell] for word, cell in RELOADS.items()},
         "restarts": {word: manager[cell] for word, cell in RESTARTS.items()},
         "generations": [_generation(each, scoreboard, now) for each in lineages],

@@ -58,6 +58,7 @@ def lines(told: Snapshot) -> Iterator[str]:
     yield f"propane {told['pid']} {told['state']} for {span(told['uptime_seconds'])}, {told['environment']}"
     yield f"listening  {', '.join(told['listening'])}"
     yield f"requests   {totals['requests']} ({totals['requests_shed']} shed, {totals['takeovers']} lost the reactor)"
+    yield f"responses  {_counts(told['responses'])}"
     yield f"reloads    {_counts(told['reloads'])}"
     yield f"restarts   {_counts(told['restarts'])}"
     for generation in told["generations"]:

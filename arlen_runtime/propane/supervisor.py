@@ -28,7 +28,6 @@ from arlen_runtime.propane.processes import SideProcesses
 from arlen_runtime.propane.scoreboard import ManagerCell
 from arlen_runtime.propane.signals import SignalQueue
 from arlen_runtime.propane.snapshot import Snapshot, snapshot
-from arlen_runtime.propane.status_socket import StatusSocket
 from arlen_runtime.propane.succession import Succession
 from arlen_runtime.propane.workforce import Workforce
 
@@ -74,19 +73,10 @@ class Supervisor:
         self._census = Census(self._scoreboard)
         self._workforce = Workforce(config.propane_accessories, self._scoreboard, log)
         self._processes = SideProcesses(invocation.root, config, log, estate.processes)
-        self._status_socket: StatusSocket | None = None
         self.check = False
         self.respawn = True
 
-    def watch(self, fd: int) -> None:
-        """Reload whenever `fd` says something: the end of a watcher's pipe."""
-        self._attend(fd, lambda: self._files_changed(fd))
-
-    def _files_changed(self, fd: int) -> None:
-        if os.read(fd, 4096):
-            self._estate.reload_due = "files_changed"
-
-    def _attend(self, fd: int, what: Callable[[], None]) -> None:
+    def attend(self, fd: int, what: Callable[[], None]) -> None:
         """Call `what` whenever there is something to read."""
         self._special[fd] = what
         self._poll.register(fd, select.POLLIN)
@@ -104,18 +94,12 @@ class Supervisor:
             self._reap()
             self._look_after(time.monotonic())
             self._log.flush()
-        if self._status_socket is not None:
-            self._status_socket.close()
         self._log.info("manager_stopped", status=self._status)
         self._log.flush()
         return self._status
 
     def _begin(self) -> None:
         """Start the first generation, or go on where a predecessor has stopped."""
-        if not self.check:
-            self._status_socket = StatusSocket.open(self._config, self._snapshot, self._log)
-        if self._status_socket is not None:
-            self._attend(self._status_socket.fd, self._status_socket.answer)
         if not self._lineages:
             self._scoreboard.manager[ManagerCell.STARTED] = time.monotonic_ns()
             self._start_generation("start")
@@ -125,7 +109,7 @@ class Supervisor:
         for each in self._lineages:
             self._poll.register(each.control.fileno(), select.POLLIN)
 
-    def _snapshot(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """Tell how things stand."""
         states = {"stopping": self._stopping_at, "starting": self._current is None, "reloading": self._coming}
         return snapshot(
@@ -143,11 +127,10 @@ class Supervisor:
 
     def _poll_once(self) -> None:
         now = time.monotonic()
-        moments = [when for each in self._lineages for when, _reason in each.due.values()]
-        moments += [each.leaves_at for each in self._lineages if each.leaves_at and not each.leaving_at]
+        moments = [when for each in self._lineages for when in each.moments()]
         moments += [when for when, _reason in self._processes.due.values()]
         patience = min([LOOK_SECONDS, *(when - now for when in moments), self._estate.notifier.feed(now)])
-        if self._stopping_at or self._coming is not None:
+        if self._stopping_at or self._coming is not None or self._estate.rearrangement.under_way:
             patience = min(patience, LOOK_SECONDS / 10)
         for fd, _mask in self._poll.poll(max(patience, 0) * 1000):
             if fd in self._special:
@@ -225,6 +208,7 @@ class Supervisor:
         self._estate.notifier.reloading()
         try:
             config = self._reread()
+            self._estate.rearrangement.begin(config)
         except ArlenError as error:
             self._reload_failed(error.detail)
             return
@@ -245,12 +229,13 @@ class Supervisor:
             self._boot_failed(each, each.failure or f"the generation ended with status {status} before it was ready")
         elif each is self._current and not each.leaving_at and not self._stopping_at:
             self._log.error("generation_exited", generation=each.number, status=status, action="start_another")
-            self._estate.reload_due = self._estate.reload_due or "generation_exited"
+            self._workforce.plan_successor(each)
         self._forget_ended()
 
     def _boot_failed(self, each: Lineage, reason: str) -> None:
         """Throw a generation away that cannot serve; the old one goes on."""
         self._coming = None
+        self._estate.rearrangement.undo()
         each.tell_generation(signal.SIGKILL)
         self._dismiss(each, signal.SIGKILL)
         if self._current is None and not self._invocation.development:
@@ -265,6 +250,8 @@ class Supervisor:
         self._scoreboard.manager[ManagerCell.RELOADS_FAILED] += 1
         self._log.error("reload_failed", **fields, reason=reason, action="old_generation_serves_on")
         self._estate.notifier.ready("the last reload has failed; the generation before it serves on")
+        if self._current is not None and self._current.ended:  # its workers serve, but nobody could replace them
+            self._workforce.plan_successor(self._current)
 
     def _worker_ended(self, each: Lineage, worker: WorkerRecord, status: int) -> None:
         """Deal with a worker's end: part of a boot, of a leave-taking, or a crash."""
@@ -363,15 +350,22 @@ class Supervisor:
         self._processes.look_after(now)
         self._succession.look_after(now)
         coming = self._coming
+        overlap = any(each is not self._current and not each.leaving_at for each in self._lineages)
+        self._estate.rearrangement.look_after(now, overlap=overlap or coming is not None)
         if coming is not None and now > coming.started_at + self._config.propane_accessories.boot_timeout_seconds:
             self._boot_failed(coming, "it was not ready within boot_timeout_seconds")
         if self._stopping_at and not self._lineages and not self._processes.running:
             self._finish(1 if self._workforce.unclean or self._processes.unclean else self._exit_status)
-        elif self._current is not None and coming is None and len(self._lineages) <= 1 and not self._stopping_at:
-            self._change(self._estate)
+        elif self._current is not None and len(self._lineages) <= 1 and not (coming or self._stopping_at):
+            self._change(self._estate, self._current, now)
 
-    def _change(self, estate: Estate) -> None:
+    def _change(self, estate: Estate, current: Lineage, now: float) -> None:
         """Begin what is due and would not bear another change beside it: one thing at a time."""
+        if estate.rearrangement.under_way:
+            return
+        if 0 < current.succeeded_at <= now:
+            current.succeeded_at = 0.0
+            estate.reload_due = estate.reload_due or "generation_exited"
         if self._succession.passed:
             estate.reload_due = "manager_replaced"
             self._succession.replace(estate.will(), estate.descriptors())

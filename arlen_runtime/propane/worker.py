@@ -28,12 +28,14 @@ from arlen_runtime.propane.orders import Inheritance
 from arlen_runtime.propane.poller import Waker
 from arlen_runtime.propane.reactor import Reactor
 from arlen_runtime.propane.recycling import Recycling
-from arlen_runtime.propane.scoreboard import Cell, State
+from arlen_runtime.propane.scoreboard import ANSWERED, LASTED, Cell, State
 from arlen_runtime.propane.signals import SignalQueue
 
 SWITCH_SECONDS = 0.001
 """How long a computing thread keeps the interpreter lock while others want it; Python's 0.005 makes quick ones wait."""
 TICK_SECONDS = 1.0
+QUIET_NANOSECONDS = int(3 * TICK_SECONDS * 1e9)
+"""Nobody leaves connections to a worker that has not ticked for so long."""
 
 _WANTED = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _IGNORED = (signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU)  # a terminal sends these to the whole group
@@ -128,12 +130,16 @@ class Worker:
         say(inherited.control, "ready", number=self.number, pid=os.getpid())
 
     def _connections_of_others(self) -> list[int]:
-        """Return how many connections the other workers of this generation have."""
+        """Return how many connections the other workers of this generation have, those left out that do not tick."""
         mine, generation = self._row_number, self._inherited.generation
+        oldest = time.monotonic_ns() - QUIET_NANOSECONDS
         return [
             row[Cell.CONNECTIONS]
             for number, row in self._inherited.scoreboard.living()
-            if number != mine and row[Cell.GENERATION] == generation and row[Cell.STATE] == State.READY
+            if number != mine
+            and row[Cell.GENERATION] == generation
+            and row[Cell.STATE] == State.READY
+            and row[Cell.TICK] > oldest
         ]
 
     def _connections_in_all(self) -> int:
@@ -155,7 +161,7 @@ class Worker:
             self._waker.clear()
         elif patrols:
             baton.patrol()
-            self._reactor.service.lane.look(time.monotonic())
+        self._reactor.service.lane.look(time.monotonic())  # also at a tick: what computes need not be beside quick ones
         self._note()
         if self._stop_at is None:
             self._look_at_life()
@@ -179,6 +185,11 @@ class Worker:
         row[Cell.TAKEOVERS] = reactor.baton.takeovers
         row[Cell.STUCK] = max(reactor.ledger.stuck, 0)
         row[Cell.SHED] = reactor.ledger.shed
+        for cell, count in zip(ANSWERED, reactor.ledger.responses[2:6], strict=True):
+            row[cell] = count
+        for place, count in zip(LASTED, reactor.ledger.lasted, strict=True):
+            row[place] = count
+        row[Cell.MICROSECONDS] = int(reactor.ledger.seconds * 1e6)
 
     def _look_at_life(self) -> None:
         """Go when it is time; the supervisor sees the end and replaces this worker."""

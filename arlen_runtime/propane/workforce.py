@@ -14,7 +14,7 @@ from arlen_runtime.config.sections import PropaneSection
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord, tell
 from arlen_runtime.propane.messages import Message
-from arlen_runtime.propane.respawn import delay_after
+from arlen_runtime.propane.respawn import backoff, delay_after
 from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
 
 KILL_SECONDS = 1.0
@@ -106,7 +106,7 @@ class Workforce:
                 self.ask(each, number, reason)
         seconds = self.accessories.worker_timeout_seconds
         for worker in each.silent(self._scoreboard.rows, Cell.TICK, seconds):
-            self._end_silent(worker, seconds, now)
+            self._end_silent(each, worker, seconds, now)
         if each.ready_at:  # a boot has its own time
             self._look_after_unborn(each, self.accessories.boot_timeout_seconds, now)
         if each.leaving_at and now > each.leaving_at + self.accessories.graceful_shutdown_seconds + KILL_SECONDS:
@@ -118,20 +118,30 @@ class Workforce:
             if worker.ready_at or now < worker.asked_at + seconds:
                 continue
             if worker.pid:
-                self._end_silent(worker, seconds, now)
-            elif not worker.aborted_at:
-                worker.aborted_at = now
-                self._log.error("generation_silent", generation=each.number, seconds=seconds, action="kill")
-                each.tell_generation(signal.SIGKILL)
+                self._end_silent(each, worker, seconds, now)
+            else:
+                self._end_generation(each)
 
-    def _end_silent(self, worker: WorkerRecord, seconds: float, now: float) -> None:
-        """Have a worker that hangs print its stacks (faulthandler does on SIGABRT), then end it."""
+    def _end_generation(self, each: Lineage) -> None:
+        """End a generation that neither forks nor reaps any more; the supervisor starts another."""
+        if not (each.ended or each.failure):
+            each.failure = "it neither forks nor reaps"
+            self._log.error("generation_silent", generation=each.number, reason=each.failure, action="kill")
+            each.tell_generation(signal.SIGKILL)
+
+    def _end_silent(self, each: Lineage, worker: WorkerRecord, seconds: float, now: float) -> None:
+        """Have a worker that hangs print its stacks (faulthandler does on SIGABRT), then end it.
+
+        One that is there after that is dead, and its generation has not said so.
+        """
         if not worker.aborted_at:
             worker.aborted_at = now
             self._log.error("worker_silent", worker=worker.number, pid=worker.pid, seconds=seconds, action="abort")
             tell(worker, signal.SIGABRT)
-        elif now > worker.aborted_at + KILL_SECONDS:
+        elif worker.told != "SIGKILL" and now > worker.aborted_at + KILL_SECONDS:
             tell(worker, signal.SIGKILL)
+        elif now > worker.aborted_at + 3 * KILL_SECONDS:
+            self._end_generation(each)
 
     def _cut_off(self, each: Lineage) -> None:
         for worker in each.workers.values():
@@ -139,6 +149,11 @@ class Workforce:
                 self._log.error("grace_exceeded", worker=worker.number, pid=worker.pid, action="kill")
                 self.unclean = True
                 tell(worker, signal.SIGKILL)
+
+    def plan_successor(self, each: Lineage) -> None:
+        """Have another generation started for one that has ended: at once, and later and later while that fails."""
+        each.attempts += 1
+        each.succeeded_at = time.monotonic() + backoff(each.attempts, self.accessories.respawn_delay_ms / 1000)
 
     # --- how many
 

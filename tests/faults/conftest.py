@@ -35,10 +35,12 @@ class Load:
     """The driver's process; `report` ends it and returns what it has counted."""
 
     def __init__(self, port: int, *, path: str = "/", kept: int = 64, fresh: int = 8) -> None:
-        """Begin to drive."""
+        """Begin to drive; return when every connection has had an answer."""
         command = [sys.executable, str(DRIVER), str(port), "300", "--path", path]
         command += ["--kept", str(kept), "--fresh", str(fresh)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == b"driving\n"
 
     def report(self) -> dict[str, Any]:
         """Let the last answers come and return the counts."""

@@ -1,7 +1,8 @@
 """Steady load that counts every answer: `python driver.py PORT SECONDS --kept 64 --fresh 8 --path /`.
 
 Two groups: `kept` connections make one request after the other, `fresh` ones connect for each request. Ends after SECONDS
-or when standard input closes, each connection after its last answer; prints one JSON object. A failure is anything but a
+or when standard input closes, each connection after its last answer. Prints "driving" when there was an answer for each
+connection, and one JSON object at the end. A failure is anything but a
 whole 200: no connection to be had ("connect"), a reset or an end before the answer ("send", "read"), another status.
 """
 
@@ -9,15 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import select
 import socket
 import sys
 import time
 from collections import Counter, deque
-
-
-class NotConnectedError(Exception):
-    """Nobody has let the client in: it has lost nothing."""
 
 
 class Client:
@@ -28,23 +26,39 @@ class Client:
         self.load = load
         self.fresh = fresh
         self.socket: socket.socket | None = None
+        self.connecting = False
         self.buffer = b""
         self.began = 0.0
 
     def begin(self) -> None:
-        """Send the next request, on a new connection where there is none."""
-        if self.socket is None:
-            try:
-                self.socket = socket.create_connection(("127.0.0.1", self.load.port), 10)
-            except OSError as error:
-                raise NotConnectedError from error
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.load.connects["fresh" if self.fresh else "kept"] += 1
-            self.load.by_fd[self.socket.fileno()] = self
-            self.load.poll.register(self.socket.fileno(), select.EPOLLIN)
+        """Send the next request; on a new connection, once there is one, where there is none."""
         self.buffer = b""
         self.began = time.perf_counter()
-        self.socket.sendall(self.load.fresh_request if self.fresh else self.load.kept_request)
+        if self.socket is None:
+            self.connect()
+        else:
+            self.socket.send(self.load.fresh_request if self.fresh else self.load.kept_request)
+
+    def connect(self) -> None:
+        """Begin to connect: nobody waits for anybody, though a SYN that is dropped is sent again only after a second."""
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connecting = True
+        self.load.by_fd[self.socket.fileno()] = self
+        self.load.poll.register(self.socket.fileno(), select.EPOLLOUT)
+        self.socket.connect_ex(("127.0.0.1", self.load.port))
+
+    def connected(self) -> None:
+        """Send the first request; OSError when nobody has let the client in."""
+        assert self.socket is not None
+        refused = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if refused:
+            raise OSError(refused, os.strerror(refused))
+        self.connecting = False
+        self.load.connects["fresh" if self.fresh else "kept"] += 1
+        self.load.poll.modify(self.socket.fileno(), select.EPOLLIN)
+        self.begin()
 
     def readable(self) -> bool:
         """Read; True when the answer is whole."""
@@ -76,6 +90,7 @@ class Client:
             del self.load.by_fd[self.socket.fileno()]
             self.socket.close()
             self.socket = None
+            self.connecting = False
 
 
 class Load:
@@ -106,13 +121,15 @@ class Load:
         self.failed_at.append(time.monotonic())
 
     def attempt(self, client: Client) -> None:
-        """Begin a client's next request; what fails is counted, and tried anew in the next round."""
+        """Go on with connecting, or begin the next request; what fails is counted, and tried anew in the next round."""
+        step = "connect" if client.connecting else "send"
         try:
-            client.begin()
-        except NotConnectedError as error:
-            self.fail(f"connect: {error.__cause__!r}")
+            if client.connecting:
+                client.connected()
+            else:
+                client.begin()
         except OSError as error:
-            self.fail(f"send: {error!r}")
+            self.fail(f"{step}: {error!r}")
             client.close()
 
     def run(self, seconds: float) -> None:
@@ -121,24 +138,39 @@ class Load:
         self.poll.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
         for client in self.clients:
             self.attempt(client)
-        open_ended = True
-        while open_ended or self.by_fd:
-            for fd, _mask in self.poll.poll(0.1):
-                if fd == sys.stdin.fileno():
-                    end = 0.0
-                    self.poll.unregister(fd)
-                    continue
-                ready = self.by_fd.get(fd)
-                if ready is not None:
-                    self.serve(ready, again=open_ended)
-            if open_ended:
-                for client in self.clients:
-                    if client.socket is None:
-                        self.attempt(client)
-            open_ended = open_ended and time.monotonic() < end
+        driving = False
+        while time.monotonic() < end:
+            end = self.round(end)
+            if not driving and self.answered >= len(self.clients):
+                driving = True
+                sys.stdout.write("driving\n")
+                sys.stdout.flush()
+            for client in self.clients:
+                if client.socket is None:
+                    self.attempt(client)
+        for client in self.clients:
+            if client.connecting:  # it has asked for nothing yet
+                client.close()
+        while self.by_fd:
+            self.round(end, again=False)
+
+    def round(self, end: float, *, again: bool = True) -> float:
+        """Go on with whoever can; return the end, which is now when standard input has closed."""
+        for fd, _mask in self.poll.poll(0.1):
+            if fd == sys.stdin.fileno():
+                end = 0.0
+                self.poll.unregister(fd)
+                continue
+            ready = self.by_fd.get(fd)
+            if ready is not None:
+                self.serve(ready, again=again)
+        return end
 
     def serve(self, client: Client, *, again: bool) -> None:
-        """Go on with a client that can read."""
+        """Go on with a client that is connected, or can read."""
+        if client.connecting:
+            self.attempt(client)
+            return
         try:
             if not client.readable():
                 return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -91,6 +93,7 @@ def test_a_worker_killed_each_second_costs_only_what_it_held(serve: Serve, load:
     server = serve(workers=4)
     held: list[int] = []
     back: list[float] = []
+    bare: list[float] = []
     with load(server.port) as drive, Wire(server.port) as clock:
         clock.get("/")
         for _ in range(20):
@@ -103,6 +106,9 @@ def test_a_worker_killed_each_second_costs_only_what_it_held(serve: Serve, load:
             ended = server.wait_for("worker_exited", after=at, pid=oldest)
             ready = server.wait_for("worker_ready", after=at, worker=ended["worker"])
             back.append((_moment(ready) - _moment(ended)) * 1000)
+            began = time.monotonic()
+            subprocess.run([sys.executable, "-I", "-S", "-c", ""], check=True)
+            bare.append((time.monotonic() - began) * 1000)
             deadline = time.monotonic() + 1.0
             with Wire(server.port) as quick:
                 while time.monotonic() < deadline:
@@ -110,8 +116,9 @@ def test_a_worker_killed_each_second_costs_only_what_it_held(serve: Serve, load:
         counted = drive.report()
 
     assert counted["failed"] <= sum(held), (counted, held)
-    assert statistics.median(back) <= 50, back
-    print(f"kills: {counted['failed']} failed of {counted['answered']}, held {held}, back {back}")  # noqa: T201 - the figures of the run
+    figures = f"back after {statistics.median(back):.0f} ms, a bare interpreter {statistics.median(bare):.0f} ms"
+    print(f"kills: {counted['failed']} failed of {counted['answered']}, held {sum(held)}; {figures}")  # noqa: T201 - the figures of the run
+    assert statistics.median(back) <= max(50, 4 * statistics.median(bare)), "busy as the machine is"
 
 
 def test_a_generation_killed_under_load_costs_nothing(serve: Serve, load: Drive) -> None:
@@ -140,6 +147,7 @@ def test_a_manager_killed_under_load_costs_nobody_an_answer_and_leaves_no_proces
         server._reader.join(30)  # the end of the log: the last process has closed it
         counted = drive.report()
 
+    assert counted["answered"] > 100
     assert set(counted["kinds"]) <= {"connect"}, counted
     assert _alive(server) == []
     print(f"manager killed: {counted}")  # noqa: T201 - the figures of the run
@@ -167,16 +175,23 @@ def test_a_stop_answers_what_is_in_flight_and_resets_nobody(serve: Serve, site: 
     assert set(counted["kinds"]) <= {"connect"}, counted
 
 
+def _seconds_for_thirty(port: int) -> float:
+    """Return how long thirty new connections take to be answered."""
+    began = time.monotonic()
+    wires = [Wire(port) for _ in range(30)]
+    for wire in wires:
+        assert wire.get("/").status == 200
+        wire.socket.close()
+    return time.monotonic() - began
+
+
 def test_a_stopped_worker_is_found_out_and_the_load_returns(serve: Serve, load: Drive) -> None:
     server = serve(ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="3")
     victim = server.workers()[0]
     with load(server.port) as drive:
+        before = _seconds_for_thirty(server.port)
         os.kill(victim, signal.SIGSTOP)
-        wires = [Wire(server.port) for _ in range(30)]
-        for wire in wires:
-            wire.socket.settimeout(1.0)
-            assert wire.get("/").status == 200, "new connections go to who is left, at once"
-            wire.socket.close()
+        stopped = _seconds_for_thirty(server.port)  # new connections go to who is left, at once
         server.wait_for("worker_silent", pid=victim)
         server.wait_for("worker_ready", worker=0)
         counted = drive.report()
@@ -185,4 +200,6 @@ def test_a_stopped_worker_is_found_out_and_the_load_returns(serve: Serve, load: 
             with Wire(server.port) as wire:
                 assert wire.get("/").status == 200
         assert again.report()["failed"] == 0
+    print(f"stopped: thirty new connections in {stopped:.3f} s, before {before:.3f} s; {counted}")  # noqa: T201 - the figures
     assert counted["failed"] <= 64, counted
+    assert stopped <= max(1.0, 6 * before), "busy as the machine is"

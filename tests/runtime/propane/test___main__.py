@@ -76,3 +76,14 @@ def test_a_running_manager_is_not_started_twice(site: Path) -> None:
 
     assert ran.returncode == 1
     assert "already running with pid 1" in ran.stderr
+
+
+def test_the_manager_imports_nothing_that_only_applications_need() -> None:
+    """Its start is part of every start, and its memory is there as long as the site."""
+    code = "import sys, arlen_runtime.propane.__main__; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    rooms = {"alnpg", "app", "boot", "middleware", "routing", "web", "wsgi", "error_pages", "signing"}
+    unwanted = {"asyncio", "cryptography", "http.server", "jinja2", "multipart", "psycopg", "ssl", "watchfiles"}
+    unwanted |= {f"arlen_runtime.{room}" for room in rooms}
+    assert unwanted & set(ran.stdout.split()) == set()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from arlen_runtime.propane.status import managers
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -70,3 +76,62 @@ def test_check_builds_the_application_and_ends(site: Path) -> None:
     assert server.process.wait(20) == 0
     server.wait_for("check_passed")
     server.__exit__(None, None, None)
+
+
+def _logs(pid: int) -> set[str]:
+    """Return the names of the log files that a process has open."""
+    links = (each.readlink() for each in Path(f"/proc/{pid}/fd").iterdir())
+    return {link.name for link in links if link.suffix == ".log"}
+
+
+def test_usr1_opens_the_log_again_in_every_process_so_that_later_workers_write_to_the_new_one(site: Path) -> None:
+    with _logging(site, "app.log") as server:
+        (site / "app.log").rename(site / "old.log")
+        server.send(signal.SIGUSR1)
+        worker, generation = _youngest(site)
+        _until(lambda: {"app.log"} == _logs(server.pid) == _logs(generation) == _logs(worker))
+        os.kill(worker, signal.SIGKILL)
+        _until(lambda: _youngest(site)[0] not in {0, worker})
+
+        assert _logs(_youngest(site)[0]) == {"app.log"}
+
+
+def test_a_log_that_cannot_be_opened_again_stops_nobody(site: Path) -> None:
+    (site / "logs").mkdir()
+    with _logging(site, "logs/app.log") as server:
+        (site / "logs").rename(site / "moved")
+        server.send(signal.SIGUSR1)
+        moved = site / "moved" / "app.log"
+        _until(lambda: moved.read_text().count("log_not_reopened") >= 3)
+        port = json.loads(next(line for line in moved.read_text().splitlines() if '"listening"' in line))
+        with Wire(int(port["address"].rpartition(":")[2])) as wire:
+            assert wire.get("/").status == 200
+        assert server.process.poll() is None
+
+
+@contextmanager
+def _logging(site: Path, log: str) -> Iterator[RunningServer]:
+    """Serve with a log in a file."""
+    server = RunningServer(site, "--workers", "1", environ={"ARLEN_LOG_FILE": log})
+    server.start()
+    try:
+        _until(lambda: (site / log).exists() and '"listening"' in (site / log).read_text())
+        yield server
+    finally:
+        server.__exit__(None, None, None)
+
+
+def _youngest(site: Path) -> tuple[int, int]:
+    """Return the process ids of the worker, 0 while it is not ready, and of its generation."""
+    (told,) = managers(site)
+    (generation,) = told["generations"]
+    ready = [each["pid"] for each in generation["workers"] if each["state"] == "ready"]
+    return (ready or [0])[0], generation["pid"]
+
+
+def _until(true: Callable[[], bool]) -> None:
+    """Look until it is true, for as long as a test may take."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, "it has not become true"
+        time.sleep(0.01)

@@ -325,12 +325,18 @@ def test_connections_of_ten_times_64_are_level_over_two_workers(serve: Serve) ->
 
 def test_with_a_stopped_worker_new_connections_are_answered_by_the_other(serve: Serve) -> None:
     server = serve(workers=2)  # it would be found out after half a minute
+    before = _seconds_for_thirty(server.port)
     os.kill(server.workers()[0], signal.SIGSTOP)
+    stopped = _seconds_for_thirty(server.port)
+
+    assert stopped <= max(1.0, 6 * before), "busy as the machine is"
+    assert not any(each["event"] == "worker_silent" for each in server.events)
+
+
+def _seconds_for_thirty(port: int) -> float:
     began = time.monotonic()
-    wires = [Wire(server.port) for _ in range(30)]
+    wires = [Wire(port) for _ in range(30)]
     for each in wires:
         assert each.get("/").body == b"one"
         each.socket.close()
-
-    assert time.monotonic() - began < 15, "well before anybody finds it out"
-    assert not any(each["event"] == "worker_silent" for each in server.events)
+    return time.monotonic() - began

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
@@ -94,3 +95,28 @@ def test_a_supervisor_that_died_while_moving_does_not_stop_the_readers() -> None
     board.manager[ManagerCell.MOVING] = 1
 
     assert board.settled(lambda: 3) == 3
+
+
+def test_threads_and_processes_that_want_blocks_at_once_get_each_its_own() -> None:
+    """A lock of lockf excludes processes, not threads."""
+    board = Scoreboard()
+
+    def claim(first: int) -> None:
+        for number in range(first, first + 10):
+            board.block(f"block {number}", 64)[:1] = bytes([number + 1])
+
+    children = []
+    for process in range(2):
+        child = os.fork()
+        if child == 0:
+            threads = [threading.Thread(target=claim, args=(20 * process + 10 * at,)) for at in range(2)]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+
+    assert [board.block(f"block {number}", 64)[0] for number in range(40)] == list(range(1, 41))

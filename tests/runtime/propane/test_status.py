@@ -84,6 +84,25 @@ def test_the_counters_survive_reloads(serve: Serve) -> None:
         assert _metric(wire, 'arlen_reloads_total{result="done"}') == 1
 
 
+def test_answers_are_counted_by_status_and_duration_over_the_death_of_their_worker(serve: Serve, site: Path) -> None:
+    server = serve(workers=1)
+    with Wire(server.port) as wire:
+        wire.get("/")
+        wire.get("/nowhere")
+        wire.get("/forged")
+        wire.get("/sleep/30")
+        assert _metric(wire, 'arlen_responses_total{class="2xx"}') == 2
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+        found = {each: _metric(wire, f'arlen_responses_total{{class="{each}"}}') for each in ("4xx", "5xx")}
+        slow = _metric(wire, 'arlen_request_duration_seconds_bucket{le="0.025"}')
+        (told,) = json.loads(_status(site, "--json").stdout)
+
+        assert found == {"4xx": 1, "5xx": 1}
+        assert _metric(wire, "arlen_request_duration_seconds_count") > slow
+    assert told["responses"]["5xx"] == 1
+
+
 def test_a_respawned_worker_is_counted_by_its_reason(serve: Serve) -> None:
     server = serve(workers=1)
     victim = server.workers()[0]

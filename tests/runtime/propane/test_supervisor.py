@@ -146,8 +146,7 @@ def test_a_generation_that_is_killed_is_replaced_while_its_workers_serve_on(serv
     with Wire(server.port) as wire:
         wire.get("/")
         pid = int(wire.get("/pid").body)
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        os.kill(parent, signal.SIGKILL)
+        os.kill(_parent(pid), signal.SIGKILL)
 
         assert wire.get("/").status == 200
         server.wait_for("generation_ready", generation=2)
@@ -157,6 +156,7 @@ def test_a_generation_that_is_killed_is_replaced_while_its_workers_serve_on(serv
 def test_when_the_manager_is_killed_what_is_in_flight_completes_and_nothing_is_left(serve: Serve) -> None:
     server = serve(workers=2)
     pids = list(server.workers().values())
+    pids.append(_parent(pids[0]))
     with Wire(server.port) as wire:
         wire.send(b"GET /sleep/500 HTTP/1.1\r\nHost: x\r\n\r\n")
         with Wire(server.port) as other:
@@ -218,7 +218,7 @@ def test_a_generation_that_dies_with_its_workers_unborn_is_followed_by_another(s
     server = serve(workers=1)
     with Wire(server.port) as wire:
         worker = int(wire.get("/pid").body)
-    generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    generation = _parent(worker)
     os.kill(generation, signal.SIGSTOP)
     server.send(signal.SIGTTIN)
     server.wait_for("workers_wanted", count=2)
@@ -227,3 +227,24 @@ def test_a_generation_that_dies_with_its_workers_unborn_is_followed_by_another(s
     assert server.wait_for("generation_ready", generation=2)["workers"] == 2
     server.wait_for("generation_ended", generation=1)
     assert server.stop() == 0
+
+
+def test_a_dead_generation_is_followed_by_another_as_soon_as_there_is_one_that_can_serve(
+    serve: Serve, rewrite: Rewrite
+) -> None:
+    server = serve("--respawn-delay-ms", "50")
+    worker = server.workers()[0]
+    rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
+    os.kill(_parent(worker), signal.SIGKILL)
+    server.wait_for("reload_failed", generation=2)
+    server.wait_for("reload_failed", generation=4)
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one", "its workers serve on"
+        rewrite("three")
+        server.wait_for("generation_ended", generation=1)
+
+        assert wire.get("/").body == b"three"
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -65,3 +67,43 @@ def test_without_respawn_the_command_ends_with_its_worker(serve: Serve) -> None:
     os.kill(server.workers()[0], signal.SIGKILL)
 
     assert server.process.wait(20) == 1
+
+
+def test_a_worker_that_hangs_before_it_is_ready_is_found_out_and_its_stacks_are_printed(
+    serve: Serve, site: Path, rewrite: Rewrite
+) -> None:
+    rewrite(
+        more="""
+def linger() -> None:
+    if os.path.exists("linger"):
+        time.sleep(600)
+
+def create(config: Config) -> App:
+    return App(config, routes, on_worker_start=[linger])
+""",
+    )
+    server = serve("--boot-timeout-seconds", "5", workers=2)
+    (site / "linger").write_text("")
+    os.kill(server.workers()[1], signal.SIGKILL)
+    hanging = server.wait_for("worker_started", worker=1, reason="respawn_after_signal_9")
+    server.wait_for("worker_silent", pid=hanging["pid"])
+    (site / "linger").unlink()
+
+    server.wait_for("worker_ready", after=len(server.events), worker=1)
+    assert any("in linger" in each.get("line", "") for each in server.events)
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+
+@pytest.mark.parametrize("how", [signal.SIGTTIN, signal.SIGKILL])
+def test_a_generation_that_neither_forks_nor_reaps_is_replaced(serve: Serve, how: signal.Signals) -> None:
+    server = serve("--boot-timeout-seconds", "10", "--worker-timeout-seconds", "3", workers=2)
+    worker = server.workers()[1]
+    generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(generation, signal.SIGSTOP)
+    os.kill(worker if how is signal.SIGKILL else server.pid, how)
+
+    server.wait_for("generation_silent", generation=1)
+    server.wait_for("generation_ended", generation=1)
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
