@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import socket
 import struct
 import subprocess
@@ -180,24 +181,29 @@ class Relay:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(f"{folder}/.s.PGSQL.5432")
         self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
 
-    def _accept(self) -> None:
+    def _serve(self) -> None:
+        """Serve one client after the other, until nobody can come any more."""
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._target)
-                for source, sink, keep in ((client, server, True), (server, client, False)):
-                    threading.Thread(target=self._pump, args=(source, sink, keep), daemon=True).start()
+                with client, socket.socket(socket.AF_UNIX) as server:
+                    server.connect(self._target)
+                    self._pump(client, server)
 
-    def _pump(self, source: socket.socket, sink: socket.socket, keep: bool) -> None:  # noqa: FBT001 - a thread's argument
-        with suppress(OSError):
-            while data := source.recv(65536):
-                if keep:
+    def _pump(self, client: socket.socket, server: socket.socket) -> None:
+        """Carry bytes both ways until one side ends."""
+        while True:
+            ready, _, _ = select.select([client, server], [], [])
+            for source in ready:
+                data = source.recv(65536)
+                if not data:
+                    return
+                if source is client:
                     self.sent += data
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+                (server if source is client else client).sendall(data)
 
     def binds(self) -> list[bytes]:
         """Return the Bind messages: the parameters, as they went over the wire (PostgreSQL manual 55.7)."""
@@ -210,7 +216,9 @@ class Relay:
         return found
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and let the last client go."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(30)
         self._listener.close()
 
 
