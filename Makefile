@@ -34,8 +34,10 @@ lint: $(READY) ## style
 format: $(READY) ## mend what the linter can mend
 	@$(RUN)ruff check --fix && $(RUN)ruff format
 
-bench: $(READY) ## compare with other servers; needs wrk
-	@$(RUN)pip install --quiet --disable-pip-version-check -e '.[bench]' && $(RUN)python tests/performance/bench_http.py
+bench: $(READY) ## compare with other servers; needs wrk, and npm for the one that runs on node
+	@$(RUN)pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@npm install --silent --no-package-lock --prefix tests/performance/contenders
+	@$(RUN)python tests/performance/bench_http.py
 
 fuzz: $(READY) ## look for inputs that break the HTTP parser, for a minute; installs atheris
 	@$(RUN)pip install --quiet --disable-pip-version-check -e '.[fuzz]' && $(RUN)python -m pytest -q -m fuzz

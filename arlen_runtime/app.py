@@ -95,7 +95,7 @@ class App:
         """Compose the chain of every endpoint."""
         self._tickets = {endpoint: self._ticket(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)}
         self._fixed = {
-            path: {method: self._tickets[match.endpoint] for method, match in methods.items()}
+            path: {method: self._tickets[endpoint] for method, endpoint in methods.items()}
             for path, methods in self.router.fixed.items()
         }
 

@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import Occasion
 from arlen_runtime.error_pages.pages import ErrorPages
@@ -60,6 +61,7 @@ class WSGIDoor:
 
     def run(self, ticket: Ticket, request: Request) -> Response:  # noqa: ARG002 - the door's signature
         """Call the application; what it raises is logged and answered."""
+        scope.request_id.set(request.head.id)
         started = _Started()
         try:
             response = started.respond(self._application(self._environ(request), started))
@@ -179,10 +181,13 @@ class _Started:
 class AppCallable:
     """An App as a WSGI application: `application = AppCallable(create(config))`."""
 
-    def __init__(self, app: Door, trusted_proxies: Sequence[str] = ()) -> None:
-        """Take the App, and the networks whose word about the client is believed (`config.server.trusted_proxies`)."""
+    def __init__(self, app: Door, trusted_proxies: Sequence[str] = (), *, forwarded_host: bool = False) -> None:
+        """Take the App, the networks whose word about the client is believed, and whether about the host as well.
+
+        These are `config.server.trusted_proxies` and `config.server.forwarded_host`.
+        """
         self._app = app
-        self._trusted = TrustedProxies(trusted_proxies)
+        self._trusted = TrustedProxies(trusted_proxies, names_host=forwarded_host)
         self._ids = IdSource()
         self._pid = os.getpid()
 
@@ -209,10 +214,14 @@ class AppCallable:
         ticket = self._app.admit(head)
         if ticket.policy == "none":
             return self._app.run(ticket, Request(head))
-        body = environ["wsgi.input"].read(min(head.content_length or 0, ticket.limit + 1))
-        if len(body) > ticket.limit:
-            return self._app.refuse(PayloadTooLarge(f"The body is larger than {ticket.limit} bytes."), head)
-        return self._app.run(ticket, Request(head, body))
+        try:
+            length = None if head.chunked else head.content_length or 0
+            incoming = _Incoming(environ["wsgi.input"], length, ticket.limit)
+            if ticket.policy == "stream":
+                return self._app.run(ticket, Request(head, live=incoming))
+            return self._app.run(ticket, Request(head, incoming.read()))
+        except PayloadTooLarge as error:
+            return self._app.refuse(error, head)
 
     def _head(self, environ: Environ) -> Head:
         """Build the head; the path as it came where the server tells it, else as PEP 3333 left it."""
@@ -232,18 +241,21 @@ class AppCallable:
         length = environ.get("CONTENT_LENGTH") or None
         if length is not None and not (length.isascii() and length.isdigit()):
             raise BadRequest("Content-Length is not a number.")
+        terminated = length is None and bool(environ.get("wsgi.input_terminated")) and "transfer-encoding" in headers
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
-        name, client, scheme = Origin(peer, scheme, self._trusted, self._draw_id).resolve(headers)
+        origin = Origin(peer, scheme, self._trusted, self._draw_id)
+        name, client, scheme = origin.resolve(headers)
+        host = headers.get("host") or ""
         return Head(
             method=environ["REQUEST_METHOD"],
             path=path,
             query=environ.get("QUERY_STRING", ""),
             minor=int(environ["SERVER_PROTOCOL"] != "HTTP/1.0"),
             headers=headers,
-            host=headers.get("host") or "",
+            host=origin.host(headers, host) if origin.names_host else host,
             keep_alive=True,
             content_length=None if length is None else int(length),
-            chunked=False,
+            chunked=terminated,
             expects_continue=False,
             id=name,
             client=client,
@@ -256,6 +268,33 @@ class AppCallable:
         if self._pid != os.getpid():
             self._ids, self._pid = IdSource(), os.getpid()
         return self._ids()
+
+
+class _Incoming:
+    """A body as another server has it: `length` bytes of its input, or all of it where the server ends it (None)."""
+
+    def __init__(self, file: BinaryIO, length: int | None, limit: int) -> None:
+        """Take where it is read from. PayloadTooLarge at once when it is known to be above `limit` bytes."""
+        self._file = file
+        self._left = limit + 1 if length is None else length
+        self._allowed = limit
+        self._check(length or 0)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, all that is left without a size; PayloadTooLarge beyond the limit."""
+        data = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        self._check(len(data))
+        self._allowed -= len(data)
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield pieces."""
+        return iter(lambda: self.read(_PIECE), b"")
+
+    def _check(self, size: int) -> None:
+        if size > self._allowed:
+            raise PayloadTooLarge("The body is larger than this address takes.")
 
 
 def _fields(headers: Headers) -> Environ:

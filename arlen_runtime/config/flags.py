@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -68,6 +69,13 @@ def add_setting_flags(parser: argparse.ArgumentParser, *sections: str) -> None:
             )
 
 
+def add_root_flag(parser: argparse.ArgumentParser) -> None:
+    """Add --app-root; its default is ARLEN_APP_ROOT, else the working folder."""
+    here = Path(os.environ.get("ARLEN_APP_ROOT") or ".")
+    text = "the application's folder (ARLEN_APP_ROOT, else the working folder)"
+    parser.add_argument("--app-root", type=Path, default=here, metavar="FOLDER", help=text)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that takes no abbreviations and names the nearest flag for an unknown one."""
 
@@ -90,7 +98,7 @@ def _parser(program: str) -> Parser:
         "target", nargs="?", default="", help="module:name of create(config), an App or a WSGI callable"
     )
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV, else production)")
-    parser.add_argument("--app-root", type=Path, default=Path(), metavar="FOLDER", help="the application's folder")
+    add_root_flag(parser)
     parser.add_argument("--check", action="store_true", help="build the application, report what is wrong, end")
     parser.add_argument("--print-config", action="store_true", help="print the configuration, secrets masked, end")
     parser.add_argument(

@@ -6,7 +6,7 @@ type, its default, and its metadata `help`, `minimum`, `maximum`, `choices` and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,11 @@ class ServerSection:
     trusted_proxies: tuple[str, ...] = setting(
         (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed"
     )
+    forwarded_host: bool = setting(
+        False,
+        "whether they are also believed about the host, for those that send a Host of their own to the application",
+    )
+    server_header: bool = setting(False, "whether answers say who answers: Server: propane")
     proxy_protocol: bool = setting(
         False, "whether each connection begins with a PROXY protocol header, version 1 or 2; one without is closed"
     )
@@ -80,6 +85,11 @@ class PropaneSection:
     boot_timeout_seconds: float = setting(30.0, "how long a generation may take until its workers are ready", minimum=1)
     worker_timeout_seconds: float = setting(30.0, "a worker that does not tick for so long is replaced", minimum=1)
     listen_backlog: int = setting(1024, "connections that the kernel queues before they are accepted", minimum=1)
+    connection_timeout_seconds: float = setting(
+        0.0,
+        "the longest wait for a client's next step, whatever the *_seconds of [limits] allow; 0 leaves each as it is",
+        minimum=0,
+    )
     handoff_ms: int = setting(5, "after how long a handler loses the reactor to a standby thread", minimum=1)
     queue_limit: int = setting(1000, "requests that may wait for a pool thread", minimum=0)
     queue_seconds: float = setting(10.0, "how long a request may wait for a pool thread", minimum=0)
@@ -127,7 +137,24 @@ class LimitsSection:
     keep_alive_seconds: float = setting(65.0, "how long an idle connection is kept", minimum=0.1)
     keep_alive_requests: int = setting(1_000_000, "requests a connection may make", minimum=1)
     request_timeout_seconds: float = setting(60.0, "time in a handler before the client gets 503", minimum=0.1)
-    connections: int = setting(12_000, "open connections of a worker", minimum=1)
+    connections: int = setting(
+        12_000, "open connections of a worker; further ones wait in the listener's queue", minimum=1
+    )
+    connections_in_all: int = setting(
+        0, "the same for all workers together, also those of a generation that goes; 0 is no such limit", minimum=0
+    )
+
+    def within(self, seconds: float) -> LimitsSection:
+        """Return these limits with no wait for a client above `seconds`; 0 changes nothing."""
+        if not seconds:
+            return self
+        return replace(
+            self,
+            header_seconds=min(self.header_seconds, seconds),
+            body_seconds=min(self.body_seconds, seconds),
+            write_seconds=min(self.write_seconds, seconds),
+            keep_alive_seconds=min(self.keep_alive_seconds, seconds),
+        )
 
 
 @dataclass(frozen=True, slots=True)

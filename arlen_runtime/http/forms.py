@@ -1,6 +1,7 @@
 """The two kinds of form bodies. One rule: every count and size has a limit, and what breaks one is never kept.
 
 `read_urlencoded` reads queries too. `read_multipart` reads from a file, so an upload never has to be in memory whole.
+Text is UTF-8 as the WHATWG's forms are; a form that names another charset is refused, not read as what it is not.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from arlen_runtime.http.percent import decode_plus
 
 _PIECE = 65536
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 section 5.1.1
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # the last one is part of the first
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
 
 Values = dict[str, list[str]]
@@ -78,8 +80,13 @@ def read_urlencoded(text: str, limits: FormLimits = _DEFAULT) -> Values:
     return values
 
 
-def read_urlencoded_body(body: bytes, limits: FormLimits = _DEFAULT) -> Values:
-    """Read an application/x-www-form-urlencoded body; InvalidBody when it is not valid."""
+def read_urlencoded_body(body: bytes, content_type: str = "", limits: FormLimits = _DEFAULT) -> Values:
+    """Read an application/x-www-form-urlencoded body.
+
+    Raises InvalidBody when it is not valid, PayloadTooLarge past a limit, UnsupportedMediaType for another charset.
+    """
+    if "charset" in content_type:
+        _check_charset(parse_options_header(content_type)[1].get("charset"))
     try:
         return read_urlencoded(body.decode(), limits)
     except UnicodeDecodeError:
@@ -149,6 +156,8 @@ class _Part:
         if not name or _NOT_IN_NAMES.search(name):
             raise InvalidBody("A part of the form has no name, or one with a control character.")
         _check_size("name", len(name.encode()), limits.name_bytes)
+        if segment.filename is None:
+            _check_charset(segment.charset)
         self.name = name
         self.filename = None if segment.filename is None else _plain_name(segment.filename)
         self.content_type = segment.content_type or "application/octet-stream"
@@ -181,6 +190,11 @@ class _Part:
 def _plain_name(filename: str) -> str:
     """Return the last part of what may be a path of either kind, without control characters."""
     return _NOT_IN_NAMES.sub("", filename.replace("\\", "/").rpartition("/")[2])
+
+
+def _check_charset(charset: str | None) -> None:
+    if charset is not None and charset.lower() not in _CHARSETS:
+        raise UnsupportedMediaType(f"A form must be UTF-8, not {charset[:40]!r}.")
 
 
 def _check_size(what: str, size: int, most: int) -> None:

@@ -1,11 +1,14 @@
 """JSON bodies. One rule: only what RFC 8259 calls JSON is read, and nothing in it can exhaust the reader.
 
-Python's reader also takes NaN and the infinities, turns 1e999 into one, reads UTF-16, and nests until the stack ends.
+Python's reader also takes NaN and the infinities, turns 1e999 into one, reads UTF-16, and nests until the stack ends. Of
+members of one name it takes the last, others take the first (RFC 8259 section 4): here they are refused. The charset of a
+Content-Type is not looked at, for JSON's has none (section 11).
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from math import isinf
 from typing import Any
 
@@ -51,6 +54,14 @@ def _too_deep() -> InvalidBody:
     return InvalidBody(f"The body is not acceptable JSON: it is nested deeper than {_DEEPEST} levels.")
 
 
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise InvalidBody(f"The body is not acceptable JSON: an object has two members {twice[:40]!r}.")
+    return members
+
+
 def _integer(text: str) -> int:
     if len(text) > _MOST_DIGITS:
         raise InvalidBody(f"The body is not acceptable JSON: an integer has more than {_MOST_DIGITS} digits.")
@@ -68,4 +79,6 @@ def _constant(text: str) -> float:
     raise InvalidBody(f"The body is not valid JSON: {text} is not a JSON value.")
 
 
-_decode = json.JSONDecoder(parse_int=_integer, parse_float=_fraction, parse_constant=_constant).decode
+_decode = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+).decode

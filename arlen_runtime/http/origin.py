@@ -1,8 +1,8 @@
 """Who sent a request, how, and under which id. One rule: what a stranger says about that is ignored.
 
 Only peers inside `trusted_proxies` are believed about X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239) and
-X-Request-Id. The chain of addresses is walked from the right, from the hop that we see, and ends at the first one that
-is not trusted: everything further left may be made up.
+X-Request-Id; about X-Forwarded-Host only where that is asked for. The chain of addresses is walked from the right, from
+the hop that we see, and ends at the first one that is not trusted: everything further left may be made up.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from itertools import count
 
 from arlen_runtime.errors import BadRequest, ConfigError
 from arlen_runtime.http.headers import Headers
+from arlen_runtime.http.request_line import check_host
 
 UNIX_PEER = "unix"
 """The peer of a connection by a unix socket, which has no address; also the word that trusts it."""
@@ -47,13 +48,18 @@ class IdSource:
 class TrustedProxies:
     """A set of networks. `address in trusted`; nothing is in it that is no address."""
 
-    __slots__ = ("_holds", "_networks", "_unix")
+    __slots__ = ("_holds", "_networks", "_unix", "names_host")
 
-    def __init__(self, networks: Iterable[str] = (), setting: str = "[server] trusted_proxies") -> None:
+    def __init__(
+        self, networks: Iterable[str] = (), setting: str = "[server] trusted_proxies", *, names_host: bool = False
+    ) -> None:
         """Take networks in CIDR notation, single addresses, or "unix" for peers by unix socket.
 
+        `names_host`: they are believed about the host as well. Most proxies pass the client's Host on, and with it an
+        X-Forwarded-Host that the client has made up, so this is for those that are known to write it themselves.
         Raises ConfigError with the name of the setting that they come from.
         """
+        self.names_host = names_host
         names = list(networks)
         self._unix = UNIX_PEER in names
         try:
@@ -85,7 +91,7 @@ class TrustedProxies:
 class Origin:
     """Where the requests of one connection come from."""
 
-    __slots__ = ("_believed", "_ids", "_trusted", "peer", "scheme")
+    __slots__ = ("_believed", "_ids", "_trusted", "names_host", "peer", "scheme")
 
     def __init__(self, peer: str, scheme: str, trusted: TrustedProxies, ids: Callable[[], str]) -> None:
         """Take the socket's peer ("unix" without an address), its scheme, who is trusted, and where ids come from."""
@@ -93,6 +99,8 @@ class Origin:
         self.scheme = scheme
         self._trusted = trusted
         self._believed = peer in trusted
+        self.names_host = self._believed and trusted.names_host
+        """Whether `host` is to be asked whom a request is for."""
         self._ids = ids
 
     def of(self, peer: str, scheme: str) -> Origin:
@@ -111,6 +119,14 @@ class Origin:
         name = given.decode() if given is not None and _ID.fullmatch(given) else self._ids()
         client, scheme = self._forwarded(headers)
         return name, client, scheme
+
+    def host(self, headers: Headers, host: str) -> str:
+        """Return the host that the nearest proxy was asked for, `host` where it does not say. Raises BadRequest."""
+        told = (headers.get("x-forwarded-host") or "").rpartition(",")[2].strip()
+        if not told:
+            elements = list(_forwarded_elements(",".join(headers.get_all("forwarded"))))
+            told = elements[-1].get("host", "") if elements else ""
+        return check_host(told) if told else host
 
     def _forwarded(self, headers: Headers) -> tuple[str, str]:
         """Return client and scheme as the trusted peer tells them."""

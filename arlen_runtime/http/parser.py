@@ -118,6 +118,8 @@ class RequestParser:
     def _next_head(self) -> Head | None:
         """Cut the next head out of the buffer and read it."""
         buffer, at = self._buffer, self._at
+        if at >= len(buffer):
+            return None
         end = buffer.find(_HEAD_END, max(at, self._sought - 3))
         if end < 0 or end - at > self._limits.header_bytes:
             return self._look_at_unfinished()
@@ -143,6 +145,8 @@ class RequestParser:
             self._remaining = length
             self.body_done = False
         headers, origin = self._headers, self.origin
+        if origin.names_host:
+            host = origin.host(headers, host)
         name, client, scheme = origin.resolve(headers)
         peer = origin.peer
         facts = (method, path, query, minor, headers, host, keep, length, chunked, expects, name, client, peer, scheme)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from arlen_runtime import scope
+from arlen_runtime.errors import ConfigError
 from arlen_runtime.log.lines import FORMATS, Access, Fields, stamp
 from arlen_runtime.log.sink import Sink
 
@@ -166,9 +167,12 @@ _open: weakref.WeakSet[Log] = weakref.WeakSet()
 
 
 def reopen_all() -> None:
-    """Have every log of this process open its file by its name again; ConfigError when one cannot."""
+    """Have every log of this process open its file by its name again; one that cannot says so and keeps the old one."""
     for log in list(_open):
-        log.reopen()
+        try:
+            log.reopen()
+        except ConfigError as denied:
+            log.error("log_not_reopened", reason=denied.detail, action="old_file_serves_on")
 
 
 def _stay_safe_across_fork(log: Log) -> None:

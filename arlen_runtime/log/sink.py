@@ -15,7 +15,7 @@ from pathlib import Path
 from arlen_runtime.errors import ConfigError
 
 PIPE_BUF = 4096
-_STUCK_MS = 1000  # how long a reader of a non-blocking stream may keep us before its lines are dropped
+_STUCK_MS = 1000  # how long the reader of a stream may keep us before its lines are dropped
 
 
 class Sink:
@@ -31,8 +31,14 @@ class Sink:
 
     def write(self, data: bytes) -> None:
         """Write lines; what cannot be written (disk full, reader gone) is dropped and counted."""
-        for piece in [data] if self._whole else _pieces(data):
-            self._write_all(piece)
+        if self._whole:
+            self._write_all(data)
+            return
+        for piece in _pieces(data):
+            if self._drained():  # a pipe that is ready takes PIPE_BUF bytes without waiting, also a blocking one
+                self._write_all(piece)
+            else:
+                self.lost += len(piece)
 
     def reopen(self) -> None:
         """Open the file by its name again, after a rotation moved it. The old one stays when that fails.
@@ -64,7 +70,7 @@ class Sink:
         self.lost += len(rest)
 
     def _drained(self) -> bool:
-        """Wait until a non-blocking stream takes more; a reader that does not read is waited for only once."""
+        """Wait until a stream takes more; a reader that does not read is waited for only once."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         ready = bool(poll.poll(self._patience_ms))

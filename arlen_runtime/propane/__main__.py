@@ -38,13 +38,14 @@ PROGRAM = ("-m", "arlen_runtime.boot")
 def main(arguments: Sequence[str] | None = None, *, development: bool = False) -> int:
     """Run the command; return its exit status: 0 stopped, 1 failed, 2 wrong use (by SystemExit)."""
     words = sys.argv[1:] if arguments is None else arguments
+    called = "arlen serve" if development else "propane"
     try:
         if words and words[0] == "status":
             return status.main(words[1:])
-        launch = read_flags(words, "arlen serve" if development else "propane")
+        launch = read_flags(words, called)
         return _run(launch, words, os.environ, development=development)
     except ArlenError as error:
-        sys.stderr.writelines(f"propane: {line}\n" for line in error.detail.splitlines())
+        sys.stderr.writelines(f"{called}: {line}\n" for line in error.detail.splitlines())
         return 1
 
 

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from arlen_runtime.http import dates
 from arlen_runtime.propane.connection import Connection
 from arlen_runtime.propane.deadlines import Deadlines
 
@@ -16,13 +17,14 @@ from arlen_runtime.propane.deadlines import Deadlines
 class Ledger:
     """The state of one worker's traffic."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        """Take how to wake the leading thread."""
+    def __init__(self, wake: Callable[[], None], server: bytes = b"") -> None:
+        """Take how to wake the leading thread, and the Server line of every answer, if it is wanted."""
         self._wake = wake
+        self._server = server
+        self._first_lines = b""
+        self._first_lines_until = float("-inf")
         self.now = time.monotonic()
         """The monotonic clock at the last batch of events."""
-        self.date = b""
-        """The Date line of this second, ready to be sent."""
         self.stopping = False
         """Each answer closes its connection."""
         self.passing = False
@@ -36,6 +38,21 @@ class Ledger:
         """Connections whose thread has let go of them and which need the leader."""
         self.doomed: list[Connection] = []
         """Connections that leave at the end of the batch."""
+
+    def keep_time(self, now: float) -> None:
+        """Note the time, `now` by the monotonic clock: the leading thread does once a batch."""
+        self.now = now
+        if now >= self._first_lines_until:
+            clock = time.time()
+            self._first_lines_until = now + 1.0 - clock % 1.0
+            self._first_lines = self._lines(clock)
+
+    def first_lines(self, now: float) -> bytes:
+        """Return the lines that begin every answer: Date, perhaps Server. A handler may have taken longer than a batch."""
+        return self._first_lines if now < self._first_lines_until else self._lines(time.time())
+
+    def _lines(self, clock: float) -> bytes:
+        return b"Date: %b\r\n%b" % (dates.write(clock).encode(), self._server)
 
     def give_back(self, connection: Connection) -> None:
         """Have the leading thread go on with a connection; from any thread."""

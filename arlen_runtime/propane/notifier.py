@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Mapping, MutableMapping
-from contextlib import suppress
 
+AGAIN_SECONDS = 0.1
+"""How soon what did not fit into the service manager's queue is said again."""
 _WORDS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
@@ -26,6 +28,7 @@ class Notifier:
         ours = self.told.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._feed_seconds = int(period) / 2e6 if self._address and ours and period.isdecimal() else 0.0
         self._feed_at = 0.0
+        self._unsaid: deque[bytes] = deque()
 
     @classmethod
     def take(cls, environ: MutableMapping[str, str]) -> Notifier:
@@ -45,7 +48,12 @@ class Notifier:
         self._say("STOPPING=1")
 
     def feed(self, now: float) -> float:
-        """Tell the watchdog that the loop runs, if it is time; return the seconds until the next time."""
+        """Say what is still to be said, and tell the watchdog that the loop runs, if it is time.
+
+        Returns the seconds until the next time, infinity where there is none.
+        """
+        if self._unsaid and not self._say_waiting():
+            return AGAIN_SECONDS
         if not self._feed_seconds:
             return float("inf")
         if now >= self._feed_at:
@@ -54,8 +62,21 @@ class Notifier:
         return self._feed_at - now
 
     def _say(self, *lines: str) -> None:
-        if not self._address:
-            return
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        if self._address:
+            self._unsaid.append("\n".join(lines).encode())
+            self._say_waiting()
+
+    def _say_waiting(self) -> bool:
+        """Say what waits, in its order; False when the queue of who listens is full: a start must not go unheard."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.setblocking(False)
-            end.sendto("\n".join(lines).encode(), self._address)
+            while self._unsaid:
+                try:
+                    end.sendto(self._unsaid[0], self._address)
+                except BlockingIOError:
+                    return False
+                except OSError:  # nobody listens
+                    self._unsaid.clear()
+                    return True
+                self._unsaid.popleft()
+        return True

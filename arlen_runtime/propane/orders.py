@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,8 +37,8 @@ class Orders:
     scoreboard_fd: int
     handover_fds: tuple[int, int]
     listener_fds: tuple[int, ...]
-    preload: bool = True
-    """Import once and fork; otherwise each worker imports for itself."""
+    preload: bool = sys.platform != "darwin"
+    """Import once and fork; otherwise each worker imports for itself: macOS's own libraries do not survive a fork."""
     broken: str = ""
     """Why the application cannot even be tried: serve this as the page instead."""
 

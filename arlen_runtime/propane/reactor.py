@@ -14,7 +14,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from email.utils import formatdate
 from typing import Any
 
 from arlen_runtime.config.sections import Config
@@ -35,8 +34,11 @@ GATE_SECONDS = 0.001
 """How long a worker that has more connections than the others leaves the listener to them, once."""
 SETTLE_SECONDS = 0.1
 """How long a stop waits for the last packet of handshakes that were under way when it began."""
+SERVER_LINE = b"Server: propane\r\n"
 EXHAUSTED_SECONDS = 0.05
 """How long no connection is accepted after the process ran out of descriptors or memory."""
+TELL_SECONDS = 10.0
+"""How often it is told that connections are left in the queue."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -54,13 +56,13 @@ class Reactor:
         """Prepare; `listen` gives it listeners, `lead` runs it."""
         self.log = log
         self._waker = Waker()
-        self.ledger = Ledger(self._waker.wake)
+        self.ledger = Ledger(self._waker.wake, SERVER_LINE if config.server.server_header else b"")
         self.baton = Baton(self.lead, config.propane_accessories.threads, wake_monitor)
         self.service = Service(door, config, log, self.ledger, self.baton)
         self.limits = config.limits
         self._admit = door.admit
         self._ids = IdSource()
-        self._trusted = TrustedProxies(config.server.trusted_proxies)
+        self._trusted = TrustedProxies(config.server.trusted_proxies, names_host=config.server.forwarded_host)
         self._first_parser = IntroducedParser if config.server.proxy_protocol else RequestParser
         self._cells = row.cells
         self._open_cell = int(Cell.CONNECTIONS)
@@ -76,9 +78,10 @@ class Reactor:
         self._entrances: set[int] = set()  # where connections come from
         self._settled_at = 0.0
         self._paused = False
-        self._date_due = 0.0
         self._handover: socket.socket | None = None
+        self._tell_at = 0.0
         self.others: Callable[[], list[int]] = list
+        self.in_all: Callable[[], int] = int
 
     # --- from other threads
 
@@ -223,10 +226,8 @@ class Reactor:
                 self._leave(connection)
         self.log.flush()
         self._events.extend(self._poller.wait(self._patience()))
-        now = ledger.now = time.monotonic()
-        if now >= self._date_due:
-            ledger.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
-            self._date_due = now + 1.0 - time.time() % 1.0
+        now = time.monotonic()
+        ledger.keep_time(now)
         if self._resting_until and self._resting_until <= now:
             self._accept_again()
         return False
@@ -263,8 +264,8 @@ class Reactor:
         if yields and mine > min(self.others(), default=mine) + max(1, mine // 16):
             self._rest(GATE_SECONDS)
             return
-        if mine >= self.limits.connections:
-            self._rest(EXHAUSTED_SECONDS)
+        if mine >= self.limits.connections or 0 < self.limits.connections_in_all <= self.in_all():
+            self._leave_in_queue("the limit of connections is reached")
             return
         self._must_accept = False
         try:
@@ -275,13 +276,20 @@ class Reactor:
             return
         except OSError as error:
             if error.errno in _EXHAUSTED:
-                self.log.warning("accept_paused", reason=error.strerror, connections=mine)
-                self._rest(EXHAUSTED_SECONDS)
+                self._leave_in_queue(error.strerror or "")
             return  # any other error is that connection's own (accept(2))
         accepted.setblocking(False)
         self._open(
             accepted, self._first_parser(self.limits, self._origin(address[0] if address else UNIX_PEER, "http"))
         )
+
+    def _leave_in_queue(self, reason: str) -> None:
+        """Accept nobody for a moment, since there is no room; who waits is served when there is again."""
+        now = time.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + TELL_SECONDS
+            self.log.warning("accept_paused", reason=reason, connections=len(self._connections))
+        self._rest(EXHAUSTED_SECONDS)
 
     def _leave_entrance(self, fd: int) -> None:
         """Let nobody in there any more."""

@@ -14,6 +14,7 @@ import os
 import struct
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ _BLOCK_COUNT = 64
 _DATA_AT = _BLOCKS_AT + _BLOCK_COUNT * _BLOCK_HEADER.size
 _BYTES = 4 << 20
 _MOST_LOOKS = 1000
+_ONE_THREAD = threading.Lock()
+"""lockf excludes processes, not threads."""
 
 Result = TypeVar("Result")
 
@@ -161,11 +164,12 @@ class Scoreboard:
         wanted = name.encode()
         if len(wanted) > 48:  # noqa: PLR2004 - the field's width in _BLOCK_HEADER
             raise ValueError(f"the name of a shared block has at most 48 bytes: {name!r}")
-        fcntl.lockf(self.fd, fcntl.LOCK_EX, 1, 0)  # the kernel frees it if we die here
-        try:
-            return self._find_block(wanted, size)
-        finally:
-            fcntl.lockf(self.fd, fcntl.LOCK_UN, 1, 0)
+        with _ONE_THREAD:
+            fcntl.lockf(self.fd, fcntl.LOCK_EX, 1, 0)  # the kernel frees it if we die here
+            try:
+                return self._find_block(wanted, size)
+            finally:
+                fcntl.lockf(self.fd, fcntl.LOCK_UN, 1, 0)
 
     def _find_block(self, wanted: bytes, size: int) -> memoryview:
         free = _DATA_AT

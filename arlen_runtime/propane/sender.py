@@ -36,14 +36,18 @@ class Sender:
         self._log = log
         self._limits = config.limits
         self._accesses = config.log.access
+        self._is_named = config.server.server_header
         self._ledger = ledger
         self.put_job: Callable[[Callable[[], object]], object] = lambda job: job()
 
     # --- the thread that owns the connection
 
-    def reply(self, connection: Connection, response: Response) -> None:
-        """Serialise and begin to send; complete the exchange when all of it is out."""
+    def reply(self, connection: Connection, response: Response, now: float) -> None:
+        """Serialise and begin to send, `now` by the monotonic clock; complete the exchange when all of it is out."""
         ledger = self._ledger
+        first_lines = ledger.first_lines(now)
+        if self._is_named and response.get("Server") is not None:
+            response.remove("Server")
         close = (
             connection.ending
             or ledger.stopping
@@ -52,32 +56,33 @@ class Sender:
             or not connection.parser.body_done
         )
         try:
-            serialized = serialize(connection.head, response, ledger.date, close=close)
+            serialized = serialize(connection.head, response, first_lines, close=close)
         except (TypeError, ValueError, AttributeError) as error:  # the application built what cannot be sent
             self._log.failure("response_invalid", error, request_id=connection.head.id if connection.head else "")
             response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
-            serialized = serialize(connection.head, response, ledger.date, close=close)
+            serialized = serialize(connection.head, response, first_lines, close=close)
         connection.response = response
-        connection.writing_since = ledger.now
+        connection.writing_since = now
         if connection.send(serialized) and connection.rest is None:
             self.completed(connection)
 
     def completed(self, connection: Connection) -> None:
         """Write the access line and forget the request."""
         head, response = connection.head, connection.response
+        now = time.monotonic()  # not the ledger's: on a thread that is late, the last batch of events is long past
         if response is not None and head is not None and self._accesses:
             self._log.access(
                 head.method,
                 head.target,
                 response.status,
                 connection.sent,
-                time.monotonic() - connection.started if connection.started else 0.0,
+                now - connection.started if connection.started else 0.0,
                 head.id,
                 head.client,
                 response.log,
             )
         connection.complete()
-        connection.deadline = self._ledger.now + self._limits.keep_alive_seconds
+        connection.deadline = now + self._limits.keep_alive_seconds
 
     # --- the leading thread
 
@@ -90,7 +95,7 @@ class Sender:
     def refuse(self, connection: Connection, error: ArlenError) -> None:
         """Answer for the server and close; the client may still be sending, so the close lingers."""
         connection.ending = True
-        self.reply(connection, self._door.refuse(error, connection.head))
+        self.reply(connection, self._door.refuse(error, connection.head), self._ledger.now)
         if not connection.writing:
             self.end(connection)
 

@@ -180,8 +180,9 @@ class Service:
             self._finish(connection, response)
             return True
         connection.claim.pop()
-        estimate.note_wall(time.monotonic() - started)
-        self.sender.reply(connection, response)
+        ended = time.monotonic()
+        estimate.note_wall(ended - started)
+        self.sender.reply(connection, response, ended)
         connection.busy = False
         if connection.writing:
             self.sender.go_on(connection)
@@ -204,7 +205,7 @@ class Service:
         """Turn a request away that has waited long enough; its connection is as good as before."""
         self._ledger.shed += 1
         busy = ServiceUnavailable("The server is busy; try again in a moment.", retry_after=1)
-        self.sender.reply(connection, self._door.refuse(busy, connection.head))
+        self.sender.reply(connection, self._door.refuse(busy, connection.head), self._ledger.now)
 
     # --- time
 
@@ -293,7 +294,7 @@ class Service:
             self._ledger.stuck -= 1
             close_rest(response.body)
             return
-        self.sender.reply(connection, response)
+        self.sender.reply(connection, response, time.monotonic())
         connection.busy = False
         if (
             connection.pending
@@ -312,5 +313,4 @@ def _enter(door: Door, ticket: Ticket, request: Request, deadline: float, gone: 
     """Run the chain inside the request's own Context."""
     scope.deadline.set(deadline)
     scope.gone.set(gone)
-    scope.request_id.set(request.head.id)
     return door.run(ticket, request)

@@ -23,13 +23,13 @@ class SignalQueue:
         os.set_blocking(self.fd, False)
         os.set_blocking(self._end, False)
         self._come: deque[signal.Signals] = deque()
-        wanted = set(wanted)
+        wanted, ignored = set(wanted), set(ignored)
         for each in ignored:
-            signal.signal(each, signal.SIG_IGN)
+            signal.signal(each, _heed_not)
         for each in wanted:
             signal.signal(each, self._enqueue)
         signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted | ignored)
 
     def _enqueue(self, number: int, _frame: FrameType | None) -> None:
         self._come.append(signal.Signals(number))
@@ -38,8 +38,9 @@ class SignalQueue:
         """Return what has come since the last call."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.fd, 4096)
-        taken = list(self._come)
-        self._come.clear()
+        taken = []
+        while self._come:  # one by one: a signal may come between any two lines, and clearing would lose it
+            taken.append(self._come.popleft())
         return taken
 
     def close(self) -> None:
@@ -47,6 +48,10 @@ class SignalQueue:
         signal.set_wakeup_fd(-1)
         os.close(self.fd)
         os.close(self._end)
+
+
+def _heed_not(_number: int, _frame: FrameType | None) -> None:
+    """Ignore a signal; what SIG_IGN ignores, programs that are started would ignore too."""
 
 
 HANDLED = frozenset(

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.errors import BootError
 from arlen_runtime.propane.snapshot import Snapshot
@@ -34,7 +34,7 @@ COLUMNS: dict[str, Callable[[Snapshot], str]] = {
 def main(words: Sequence[str]) -> int:
     """Print the status of every manager of the application. Raises ArlenError."""
     parser = Parser("propane status", "Show what the manager of an application and its workers are doing.")
-    parser.add_argument("--app-root", type=Path, default=Path(), metavar="FOLDER", help="the application's folder")
+    add_root_flag(parser)
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV, else production)")
     parser.add_argument("--json", action="store_true", help="print JSON: an array with an object for each manager")
     found = parser.parse_args(words)

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
-from arlen_runtime.log.logger import Log
+from arlen_runtime.log.logger import Log, reopen_all
 from arlen_runtime.propane import lineage
 from arlen_runtime.propane.census import Census
 from arlen_runtime.propane.children import reaped
@@ -307,7 +307,7 @@ class Supervisor:
                 self._workforce.resize(each, wanted)
 
     def _reopen(self) -> None:
-        self._log.reopen()
+        reopen_all()
         for each in self._lineages:
             each.tell_generation(signal.SIGUSR1)
             each.tell(signal.SIGUSR1)

@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.door import Door
 from arlen_runtime.log.logger import reopen_all
+from arlen_runtime.propane import signals
 from arlen_runtime.propane.listener import seal
 from arlen_runtime.propane.messages import say
 from arlen_runtime.propane.metrics import render
@@ -93,8 +95,9 @@ class Worker:
 
     def _prepare(self) -> None:
         """Become a process of its own after the fork."""
-        self._signals = SignalQueue(_WANTED, _IGNORED)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._signals = SignalQueue(_WANTED, _IGNORED)
+        signals.unblock()  # all of them: a program that the application starts inherits the mask
         faulthandler.enable()  # the supervisor sends SIGABRT to a worker that hangs: its stacks are printed
         gc.enable()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -111,8 +114,11 @@ class Worker:
     def _begin(self, door: Door) -> None:
         """Open the doors and say so."""
         inherited = self._inherited
-        self._reactor = Reactor(door, inherited.config, self._log, self._row, self._waker.wake)
+        config = inherited.config
+        limits = config.limits.within(config.propane_accessories.connection_timeout_seconds)
+        self._reactor = Reactor(door, replace(config, limits=limits), self._log, self._row, self._waker.wake)
         self._reactor.others = self._connections_of_others
+        self._reactor.in_all = self._connections_in_all
         for listener in inherited.listeners:
             self._reactor.listen(listener)
         self._reactor.take_over_connections(inherited.handover[0])
@@ -129,6 +135,10 @@ class Worker:
             for number, row in self._inherited.scoreboard.living()
             if number != mine and row[Cell.GENERATION] == generation and row[Cell.STATE] == State.READY
         ]
+
+    def _connections_in_all(self) -> int:
+        """Count the connections of all workers of all generations."""
+        return sum(row[Cell.CONNECTIONS] for _number, row in self._inherited.scoreboard.living())
 
     def _tick(self) -> None:
         self._row[Cell.TICK] = time.monotonic_ns()
@@ -197,7 +207,7 @@ class Worker:
         self._reactor.post(lambda: self._reactor.pass_on(self._inherited.handover[1]))
 
     def _reopen(self) -> None:
-        reopen_all()  # the application may have logs of its own
+        reopen_all()  # the application may have opened logs of its own
 
     def _pause(self) -> None:
         """Leave whatever arrives from now on to the next generation."""

@@ -107,8 +107,22 @@ class Workforce:
         seconds = self.accessories.worker_timeout_seconds
         for worker in each.silent(self._scoreboard.rows, Cell.TICK, seconds):
             self._end_silent(worker, seconds, now)
+        if each.ready_at:  # a boot has its own time
+            self._look_after_unborn(each, self.accessories.boot_timeout_seconds, now)
         if each.leaving_at and now > each.leaving_at + self.accessories.graceful_shutdown_seconds + KILL_SECONDS:
             self._cut_off(each)
+
+    def _look_after_unborn(self, each: Lineage, seconds: float, now: float) -> None:
+        """End who should be ready by now; where there is no process at all, it is the generation that does not fork."""
+        for worker in each.workers.values():
+            if worker.ready_at or now < worker.asked_at + seconds:
+                continue
+            if worker.pid:
+                self._end_silent(worker, seconds, now)
+            elif not worker.aborted_at:
+                worker.aborted_at = now
+                self._log.error("generation_silent", generation=each.number, seconds=seconds, action="kill")
+                each.tell_generation(signal.SIGKILL)
 
     def _end_silent(self, worker: WorkerRecord, seconds: float, now: float) -> None:
         """Have a worker that hangs print its stacks (faulthandler does on SIGABRT), then end it."""

@@ -27,13 +27,20 @@ class Match(NamedTuple):
     params: Params
 
 
-class _Node:
-    """One place in the trie. `leaves` are the endpoints of the paths that end here, `tails` those of a wildcard here."""
+_ALL = Match(OPTIONS, {"allowed": tuple(sorted(METHODS))})
 
-    __slots__ = ("leaves", "parameters", "static", "tails")
+
+class _Node:
+    """One place in the trie. `leaves` are the endpoints of the paths that end here, `tails` those of a wildcard here.
+
+    `forks` says that a segment may go on by more than one way, so that whoever takes one may have to come back.
+    """
+
+    __slots__ = ("forks", "leaves", "parameters", "static", "tails")
 
     def __init__(self) -> None:
         """Begin empty."""
+        self.forks = False
         self.static: dict[str, _Node] = {}
         self.parameters: dict[Converter, _Node] = {}
         self.leaves: dict[str, Endpoint] = {}
@@ -45,7 +52,14 @@ def _find(node: _Node, segments: list[str], at: int, method: str, values: list[o
 
     The depth is bounded by the longest pattern, for each step goes down one node.
     """
-    if at == len(segments):
+    end = len(segments)
+    while at < end and not node.forks:
+        child = node.static.get(segments[at])
+        if child is None:
+            return None
+        node = child
+        at += 1
+    if at == end:
         return node.leaves.get(method)
     segment = segments[at]
     child = node.static.get(segment)
@@ -75,13 +89,14 @@ def _find_tail(node: _Node, rest: list[str], method: str, values: list[object]) 
 class Router:
     """Built once at boot from the endpoints in the order of their registration; never changed afterwards.
 
-    `fixed` is the fast path: raw path to method to match, for the paths without parameters.
+    `fixed` is the fast path: raw path to method to endpoint, for the paths without parameters. Whoever has it need not ask
+    `match`, which finds the same.
     """
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         """Build the trie."""
         self.endpoints = tuple(endpoints)
-        self.fixed: dict[str, dict[str, Match]] = {}
+        self.fixed: dict[str, dict[str, Endpoint]] = {}
         self._root = _Node()
         self._names = {endpoint.name: endpoint for endpoint in self.endpoints if endpoint.name is not None}
         for endpoint in self.endpoints:
@@ -91,20 +106,16 @@ class Router:
 
     def match(self, method: str, path: str) -> Match:
         """Find the endpoint of a method and a raw path: the application's own, or one of `answers`."""
-        found = self.fixed.get(path, {}).get(method)
-        if found is not None:
-            return found
-        if path == "*" and method == "OPTIONS":
-            return Match(OPTIONS, {"allowed": ("GET", "HEAD", "OPTIONS")})
         try:
             segments = split_path(path)
         except BadRequest:
-            return Match(BAD_PATH, {})
+            return _ALL if path == "*" and method == "OPTIONS" else Match(BAD_PATH, {})
         values: list[object] = []
         endpoint = _find(self._root, segments, 0, method, values)
         if endpoint is None:
             return self._otherwise(method, path, segments)
-        return Match(endpoint, dict(zip(endpoint.pattern.names, values, strict=True)))
+        # There are as many values as names. What Match's own __new__ does, without the Python call.
+        return tuple.__new__(Match, (endpoint, dict(zip(endpoint.pattern.names, values))))  # noqa: B905 - strict costs
 
     def url_for(self, name: str, values: Mapping[str, object]) -> str:
         """Write the address of a named route; values that its path does not name become the query.
@@ -136,8 +147,10 @@ class Router:
             if not isinstance(segment, Parameter):
                 node = node.static.setdefault(segment, _Node())
             elif segment.rest:
+                node.forks = True
                 return node.tails
             else:
+                node.forks = True
                 node = node.parameters.setdefault(segment.convert, _Node())
         return node.leaves
 
@@ -151,7 +164,7 @@ class Router:
 
     def _add_fixed(self, method: str, endpoint: Endpoint) -> None:
         """Put an endpoint on the fast path."""
-        self.fixed.setdefault(endpoint.pattern.build({}), {}).setdefault(method, Match(endpoint, {}))
+        self.fixed.setdefault(endpoint.pattern.build({}), {}).setdefault(method, endpoint)
 
     def _answer_head(self, endpoint: Endpoint) -> None:
         """Let a path that answers GET answer HEAD by the same endpoint (RFC 9110 section 9.3.2)."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
+
+from arlen_runtime.http import dates
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -25,9 +28,13 @@ class Opened(NamedTuple):
     changed_ns: int
 
     @property
-    def changed(self) -> int:
-        """The time of change in whole seconds, as HTTP tells it."""
-        return self.changed_ns // 1_000_000_000
+    def validators(self) -> list[tuple[str, str]]:
+        """The fields that say which state of the file is sent, and that parts of it can be asked for.
+
+        A date in the future is now's: Last-Modified is never later than Date (RFC 9110 section 8.8.2.1).
+        """
+        changed = min(self.changed_ns // 1_000_000_000, int(time.time()))
+        return [("Last-Modified", dates.write(changed)), ("ETag", self.tag), ("Accept-Ranges", "bytes")]
 
     @property
     def tag(self) -> str:

@@ -75,9 +75,12 @@ class Params(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - text, or what JSON or a converter made
         """Return the value of a name; MissingParameter (400) when it did not come."""
-        for values in (self.route, self.body, self.query):
-            if name in values:
-                return values[name]
+        if name in self.route:  # one by one: what comes later is not even parsed
+            return self.route[name]
+        if name in self.body:
+            return self.body[name]
+        if name in self.query:
+            return self.query[name]
         raise MissingParameter(f"The parameter {name!r} is missing.")
 
     def __iter__(self) -> Iterator[str]:
@@ -120,7 +123,7 @@ class Params(Mapping[str, Any]):
         if is_json(self._content_type):
             return _members(self._json)
         if essence(self._content_type) == _URLENCODED:
-            return read_urlencoded_body(self._request.body)
+            return read_urlencoded_body(self._request.body, self._content_type)
         return self._form.fields if essence(self._content_type) == _MULTIPART else {}
 
 

@@ -92,12 +92,14 @@ def redirect(location: str, status: int = 303, *, external: bool = False) -> Res
 def file(path: Path, *, name: str | None = None, content_type: str | None = None) -> Response:
     """Send a file from disk, by the kernel where it can; `name` makes the browser save it under that name.
 
+    It says by ETag and Last-Modified what it is, so that a good copy is not sent again and parts of it can be asked for.
     The path is the application's own choice: never build it from a parameter. Raises NotFound when it is no plain file.
     """
     opened = open_plain(path)
     if opened is None:
         raise NotFound("There is no such file.")
-    response = Response(FileBody(opened.file, 0, opened.size), content_type=content_type or media_types.of(path.name))
+    kind = content_type or media_types.of(path.name)
+    response = Response(FileBody(opened.file, 0, opened.size), 200, opened.validators, kind)
     if name is not None:
         response.add(
             "Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from arlen_runtime.config.sections import StaticSection
 from arlen_runtime.errors import ArlenError, NotFound
-from arlen_runtime.http import dates, media_types
+from arlen_runtime.http import media_types
 from arlen_runtime.http.negotiation import best_encoding
 from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response
@@ -56,17 +56,13 @@ class StaticFiles:
         opened = open_below(self._folder, name.split("/"))
         if opened is None:
             raise NotFound(f"Nothing is at {head.path}.")
-        fields = [
-            ("Last-Modified", dates.write(opened.changed)),
-            ("Cache-Control", self._cache_control(head, name, opened)),
-            ("Accept-Ranges", "bytes"),
-        ]
+        fields = [("Cache-Control", self._cache_control(head, name, opened))]
         content_type = media_types.of(name)
         if media_types.is_compressible(content_type):
             fields.append(("Vary", "Accept-Encoding"))
             opened, coding = self._sibling(head, name, opened)
             fields += [("Content-Encoding", coding)] if coding else []
-        fields.append(("ETag", opened.tag))
+        fields += opened.validators
         if head.method == "HEAD":  # nothing of the file will be read, so it need not stay open until the answer is out
             opened.file.close()
             return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)

@@ -72,20 +72,21 @@ def site(tmp_path: Path) -> Path:
 def rewrite(site: Path) -> Rewrite:
     """Write another version of the application."""
 
-    def write(version: str, more: str = "") -> None:
-        (site / "app.py").write_text(SITE.replace('"one"', f'"{version}"') + more)
+    def write(version: str, more: str = "", folder: Path = site) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "app.py").write_text(SITE.replace('"one"', f'"{version}"') + more)
 
     return write
 
 
 @pytest.fixture
 def serve(site: Path) -> Iterator[Serve]:
-    """Start servers; all end with the test."""
+    """Start servers of the application, or of one elsewhere; all end with the test."""
     with ExitStack() as stack:
 
-        def start(*arguments: str, workers: int = 2, **environ: str) -> RunningServer:
+        def start(*arguments: str, workers: int = 2, root: Path = site, **environ: str) -> RunningServer:
             quiet = {"ARLEN_LOG_ACCESS": "false", **environ}
-            return stack.enter_context(RunningServer(site, "--workers", str(workers), *arguments, environ=quiet))
+            return stack.enter_context(RunningServer(root, "--workers", str(workers), *arguments, environ=quiet))
 
         yield start
 

@@ -2,7 +2,7 @@
 
 Two groups: `kept` connections make one request after the other, `fresh` ones connect for each request. Ends after SECONDS
 or when standard input closes, each connection after its last answer; prints one JSON object. A failure is anything but a
-whole 200: a reset, an end of file before the answer, another status. Every one is told.
+whole 200: no connection to be had ("connect"), a reset or an end before the answer ("send", "read"), another status.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ import socket
 import sys
 import time
 from collections import Counter, deque
+
+
+class NotConnectedError(Exception):
+    """Nobody has let the client in: it has lost nothing."""
 
 
 class Client:
@@ -30,7 +34,10 @@ class Client:
     def begin(self) -> None:
         """Send the next request, on a new connection where there is none."""
         if self.socket is None:
-            self.socket = socket.create_connection(("127.0.0.1", self.load.port), 10)
+            try:
+                self.socket = socket.create_connection(("127.0.0.1", self.load.port), 10)
+            except OSError as error:
+                raise NotConnectedError from error
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.load.connects["fresh" if self.fresh else "kept"] += 1
             self.load.by_fd[self.socket.fileno()] = self
@@ -86,7 +93,7 @@ class Load:
         self.clients += [Client(self, fresh=True) for _ in range(fresh)]
         self.answered = 0
         self.failures: list[str] = []
-        self.reasons: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
         self.failed_at: list[float] = []
         self.seen: Counter[str] = Counter()
         self.connects: Counter[str] = Counter()
@@ -95,13 +102,15 @@ class Load:
     def fail(self, reason: str) -> None:
         """Count a failure with its reason and moment."""
         self.failures.append(f"{time.strftime('%H:%M:%S')} {reason}")
-        self.reasons[reason] += 1
+        self.kinds[reason.partition(":")[0]] += 1
         self.failed_at.append(time.monotonic())
 
     def attempt(self, client: Client) -> None:
         """Begin a client's next request; what fails is counted, and tried anew in the next round."""
         try:
             client.begin()
+        except NotConnectedError as error:
+            self.fail(f"connect: {error.__cause__!r}")
         except OSError as error:
             self.fail(f"send: {error!r}")
             client.close()
@@ -150,7 +159,7 @@ class Load:
             "answered": self.answered,
             "failed": len(self.failures),
             "failures": self.failures[:20],
-            "reasons": dict(self.reasons.most_common(20)),
+            "kinds": dict(self.kinds),
             "failed_between": [min(self.failed_at, default=0.0), max(self.failed_at, default=0.0)],
             "connects": dict(self.connects),
             "seen": dict(self.seen.most_common(20)),

@@ -209,7 +209,7 @@ def test_a_database_that_restarts_under_load_costs_503_while_it_is_down_and_noth
         alive = lives.report()
 
     first, last = counted["failed_between"]
-    assert set(counted["reasons"]) == {"HTTP/1.1 503 Service Unavailable"}, counted
+    assert set(counted["kinds"]) == {"HTTP/1.1 503 Service Unavailable"}, counted
     assert first >= stopped
     assert last - started < 10, "a second between two attempts, and what the machine's load adds"
     assert asked > 10 * seconds, "a thread that waited out its time would answer a few times a second"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from arlen_runtime.testing.server import RunningServer
@@ -50,3 +51,31 @@ def test_new_code_answers_after_a_reload_and_old_code_after_a_failed_one(
         server.send(signal.SIGTTIN)
         server.wait_for("worker_started", worker=2)
         assert set(again.report()["seen"]) == {"two"}
+
+
+def test_the_same_with_releases_behind_a_link_that_is_switched(
+    serve: Serve, rewrite: Rewrite, load: Drive, tmp_path: Path
+) -> None:
+    rewrite("one", folder=tmp_path / "r1")
+    rewrite("two", "\nraise RuntimeError('half a deploy')\n", folder=tmp_path / "r2")
+    rewrite("three", folder=tmp_path / "r3")
+    current = tmp_path / "current"
+    current.symlink_to("r1")
+    server = serve(root=current)
+
+    def switch(release: str) -> None:
+        (tmp_path / "next").symlink_to(release)
+        (tmp_path / "next").rename(current)
+        server.send(signal.SIGHUP)
+
+    with load(server.port) as drive:
+        switch("r2")
+        failed = server.wait_for("reload_failed")
+        switch("r3")
+        server.wait_for("generation_ended", generation=1)
+        counted = drive.report()
+
+    assert "half a deploy" in failed["reason"]
+    assert counted["failed"] == 0, counted
+    assert counted["connects"]["kept"] == 64
+    assert set(counted["seen"]) == {"one", "three"}

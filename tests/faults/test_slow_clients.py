@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from arlen_runtime.propane.status import managers
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -86,6 +87,39 @@ def test_two_thousand_slow_clients_are_cut_at_their_limit(serve: Serve, load: Dr
     assert ends == {status: 2000}
     assert grown < 60 << 20
     assert beside < max(3 * alone, alone + 20)
+
+
+def test_two_thousand_clients_that_do_not_read_are_cut_at_their_limit(serve: Serve, load: Drive, site: Path) -> None:
+    (site / "public").mkdir()
+    (site / "public" / "large.bin").write_bytes(bytes(1 << 20))
+    limits = {"ARLEN_LIMITS_WRITE_SECONDS": "6", "ARLEN_LIMITS_WRITE_BYTES_PER_SECOND": "1000000000"}
+    server = serve(workers=1, **limits)
+    alone = _p99(load, server.port)
+    (pid,) = server.workers().values()
+    before = _resident(pid)
+    deaf = []
+    for _ in range(2000):
+        each = socket.socket()
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        each.connect(("127.0.0.1", server.port))
+        each.sendall(b"GET /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        deaf.append(each)
+    beside = _p99(load, server.port)
+    grown = _resident(pid) - before
+    while _connections(site):
+        pass
+    for each in deaf:
+        each.close()
+
+    print(f"deaf: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each")  # noqa: T201 - the figures of the run
+    assert grown < 60 << 20
+    assert beside < max(3 * alone, alone + 20)
+
+
+def _connections(site: Path) -> int:
+    """Count the open connections, by what the manager tells."""
+    (told,) = managers(site)
+    return sum(int(worker["connections"]) for each in told["generations"] for worker in each["workers"])
 
 
 def test_ten_thousand_idle_connections_cost_a_request_next_to_nothing(serve: Serve) -> None:

@@ -57,6 +57,8 @@ SCENARIOS = {
     "json": Scenario("starlette", (("/json", 64),), _rate, "req/s", "above 1.15"),
     "route parameter": Scenario("starlette", (("/users/42", 64),), _rate, "req/s", "above 1.15"),
     "one query": Scenario("starlette", (("/rows/4242", 8),), _rate, "req/s", "above 1.15"),
+    "one query, beside fastify": Scenario("fastify", (("/rows/4242", 8),), _rate, "req/s", "above 1.03"),
+    "20 queries": Scenario("fastify", (("/rows/4242/and/20", 8),), _rate, "req/s", "above 1.9"),
     "64 clients wait 1 ms": Scenario("gthread", (("/wait/1", 64),), _rate, "req/s", "above 2"),
     "quick beside 30 that wait 50 ms": Scenario(
         "gthread", (("/plaintext", 8), ("/wait/50", 30)), _quick_p99, "ms p99", "below 0.2"
@@ -87,8 +89,8 @@ def _medians(scenario: Scenario, rounds: int, seconds: float, url: str) -> dict[
     figures: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
         for contender in ("arlen", scenario.rival):
-            with serving(contender, SERVER_CORE, url) as address:
-                loads = [Load(address + path, connections) for path, connections in scenario.loads]
+            with serving(contender, SERVER_CORE, url) as server:
+                loads = [Load(server.url + path, connections) for path, connections in scenario.loads]
                 press(loads, 1, LOAD_CORE)
                 figures[contender].append(scenario.figure(press(loads, seconds, LOAD_CORE)))
     return {contender: statistics.median(values) for contender, values in figures.items()}

@@ -2,42 +2,80 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
+
+from psycopg.conninfo import conninfo_to_dict
 
 APPLICATIONS = Path(__file__).parent / "contenders"
 START_SECONDS = 20.0
 
+_ARLEN = "{python} -m arlen_runtime.propane arlen_bench:create --workers 1 --env production --port {port}"
+
 COMMANDS = {
-    "arlen": "-m arlen_runtime.propane arlen_bench:create --workers 1 --threads 16 --port {port} --env production",
-    "starlette": "-m uvicorn starlette_bench:app --loop uvloop --http httptools --no-access-log --port {port}",
-    "gthread": "-m gunicorn wsgi_bench:app --worker-class gthread --workers 1 --threads 16 --bind 127.0.0.1:{port}",
+    "arlen": f"{_ARLEN} --threads 16",
+    "arlen, threads = 0": f"{_ARLEN} --threads 0",
+    "starlette": "{python} -m uvicorn starlette_bench:app --loop uvloop --http httptools --no-access-log --port {port}",
+    "gthread": "{python} -m gunicorn wsgi_bench:app --worker-class gthread --workers 1 --threads 16 --bind 127.0.0.1:{port}",
+    "waitress": "{python} -m waitress --threads 16 --listen 127.0.0.1:{port} wsgi_bench:app",
+    "fastify": "node fastify_bench.mjs {port}",
 }
-"""Contender to what the interpreter is told. Arlen writes its access log; the others write none."""
+"""Contender to its command. Arlen writes its access log; the others write none."""
+
+
+class Server(NamedTuple):
+    """A contender that serves: its address, and the process that was started."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it and its descendants have used, those that have ended left out."""
+        total, pids = 0, [self.pid]
+        while pids:
+            process = Path(f"/proc/{pids.pop()}")
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+            for children in process.glob("task/*/children"):
+                pids += map(int, children.read_text().split())
+        return total / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def serving(name: str, core: int, database_url: str) -> Iterator[str]:
-    """Run a contender on that core; yield its address. RuntimeError when it does not come up."""
+def serving(name: str, core: int, database_url: str = "") -> Iterator[Server]:
+    """Run a contender on that core. RuntimeError when it does not come up."""
     port = _free_port()
-    environ = {**os.environ, "ARLEN_DATABASE_URL": database_url, "PYTHONPATH": str(APPLICATIONS)}
-    command = [sys.executable, *COMMANDS[name].format(port=port).split()]
+    told = {"ARLEN_DATABASE_URL": database_url, "BENCH_PG": _for_node(database_url), "PYTHONPATH": str(APPLICATIONS)}
+    command = COMMANDS[name].format(python=sys.executable, port=port).split()
     with Path(os.devnull).open("wb") as nowhere:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command], cwd=APPLICATIONS, env=environ, stdout=nowhere, stderr=nowhere
+            ["taskset", "-c", str(core), *command],
+            cwd=APPLICATIONS,
+            env={**os.environ, **told},
+            stdout=nowhere,
+            stderr=nowhere,
         )
     try:
         _await(process, port)
-        yield f"http://127.0.0.1:{port}"
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
         process.wait(START_SECONDS)
+
+
+def _for_node(database_url: str) -> str:
+    """Write a connection string as pg's options: it reads no socket folder out of an address."""
+    names = {"host": "host", "port": "port", "user": "user", "dbname": "database"}
+    given = conninfo_to_dict(database_url)
+    return json.dumps({names[name]: value for name, value in given.items() if name in names})
 
 
 def _free_port() -> int:
@@ -49,11 +87,12 @@ def _free_port() -> int:
 
 
 def _await(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the port answers."""
+    """Wait until it answers: a port may let clients in before anybody serves there."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), START_SECONDS) as probe:
+            probe.sendall(b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            if probe.recv(4096):
                 return
         time.sleep(0.05)
     raise RuntimeError(f"{process.args!r} did not come up")

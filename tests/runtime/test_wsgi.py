@@ -11,6 +11,7 @@ from wsgiref.validate import validator
 
 import pytest
 
+from arlen_runtime import scope
 from arlen_runtime.app import App
 from arlen_runtime.config.sections import Config, LimitsSection, LogSection
 from arlen_runtime.errors import RequestTimeout
@@ -172,6 +173,14 @@ def test_start_response_may_be_called_again_with_an_exception(serve: Callable[[W
     assert serve(application).get("/").status == 500
 
 
+def test_what_an_application_logs_finds_the_requests_id(serve: Callable[[WSGICallable], TestClient]) -> None:
+    def application(environ: Environ, start: Start) -> list[bytes]:
+        start("200 OK", [])
+        return [f"{environ['arlen.request_id'] == scope.request_id.get()}".encode()]
+
+    assert serve(application).get("/").text == "True"
+
+
 def test_the_key_collapses_digits_and_the_limit_is_the_global_one(config: Config) -> None:
     door = WSGIDoor(plain, config)
     ticket = door.admit(_head("GET", "/users/123/v2"))
@@ -195,12 +204,22 @@ def test_a_spooled_body_is_read_from_its_start(config: Config) -> None:
 def routes(r: Routes) -> None:
     """Echo, stream and send."""
     r.any("/echo/{name}", _echo, limit=10)
+    r.post("/live", _live, body="stream", limit=10, guard=_with_key)
     r.get("/stream", lambda _ctx: Response(iter([b"one ", b"two"]), content_type="text/plain"))
     r.get("/file", lambda _ctx: file(Path(__file__)))
 
 
 def _echo(ctx: Context) -> Response:
     return text(f"{ctx.route['name']} {ctx.params.get('q')} {ctx.request.body.decode()} {ctx.request.head.client}")
+
+
+def _with_key(ctx: Context) -> Response | None:
+    """Turn away who has no key, before a byte of the body is read."""
+    return None if ctx.params.query else text("no key", 401)
+
+
+def _live(ctx: Context) -> Response:
+    return text(b"|".join(ctx.request.stream).decode())
 
 
 def call(config: Config, method: str, path: str, **more: Any) -> tuple[str, dict[str, str], bytes]:  # noqa: ANN401 - an environ
@@ -266,3 +285,25 @@ def test_a_length_that_is_no_number_is_400(config: Config) -> None:
 def test_a_body_above_the_routes_limit_is_413(config: Config) -> None:
     more = {"CONTENT_LENGTH": "11", "wsgi.input": io.BytesIO(b"x" * 11)}
     assert call(config, "POST", "/echo/x", **more)[0].startswith("413 ")
+
+
+def test_a_body_in_chunks_is_read_to_the_end_that_the_server_makes(config: Config) -> None:
+    chunked: dict[str, Any] = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    assert call(config, "POST", "/echo/x", **chunked, **{"wsgi.input": io.BytesIO(b"pieces")})[2] == (
+        b"x None pieces 192.0.2.1"
+    )
+    assert call(config, "POST", "/echo/x", **chunked, **{"wsgi.input": io.BytesIO(b"x" * 11)})[0].startswith("413 ")
+    del chunked["wsgi.input_terminated"]
+    assert call(config, "POST", "/echo/x", **chunked, **{"wsgi.input": io.BytesIO(b"never ends")})[2] == (
+        b"x None  192.0.2.1"
+    )
+
+
+def test_an_endpoint_that_reads_as_it_comes_does_so_on_other_servers_too(config: Config) -> None:
+    body = io.BytesIO(b"12345 and the next request")
+    more = {"CONTENT_LENGTH": "5", "wsgi.input": body}
+    assert call(config, "POST", "/live", **more)[0].startswith("401 ")
+    assert body.tell() == 0
+    assert call(config, "POST", "/live", QUERY_STRING="key=1", **more)[2] == b"12345"
+    assert body.tell() == 5
+    assert call(config, "POST", "/live", QUERY_STRING="key=1", **more | {"CONTENT_LENGTH": "11"})[0].startswith("413 ")

@@ -36,10 +36,31 @@ def row(ctx: Context) -> dict[str, object]:
     return {"id": found["id"], "name": found["name"]}
 
 
+def rows(ctx: Context) -> list[dict[str, object]]:
+    """Answer with so many rows, each found by a statement of its own, in one round trip."""
+    first = ctx.params["id"]
+    found = ctx.pg.query_many(SQL, [(first + step,) for step in range(ctx.params["count"])])
+    return [{"id": row["id"], "name": row["name"]} for (row,) in found]
+
+
 def wait(ctx: Context) -> Response:
     """Sleep for so many milliseconds, as a slow service behind us would make us do."""
     time.sleep(ctx.params["ms"] / 1000)
     return text("waited")
+
+
+def wait_briefly(ctx: Context) -> Response:
+    """Sleep for so many microseconds."""
+    time.sleep(ctx.params["us"] / 1e6)
+    return text("waited")
+
+
+def burn(ctx: Context) -> Response:
+    """Compute for so many milliseconds of this thread's own processor time."""
+    end = time.thread_time() + ctx.params["ms"] / 1000
+    while time.thread_time() < end:
+        pass
+    return text("burned")
 
 
 def routes(r: Routes) -> None:
@@ -48,10 +69,15 @@ def routes(r: Routes) -> None:
     r.get("/json", json)
     r.get("/users/{id:int}", show)
     r.get("/rows/{id:int}", row)
+    r.get("/rows/{id:int}/and/{count:int}", rows)
     r.get("/wait/{ms:int}", wait)
+    r.get("/wait-briefly/{us:int}", wait_briefly)
+    r.get("/burn/{ms:int}", burn)
 
 
 def create(config: Config) -> App:
     """Build the application."""
+    if not config.database.url:
+        return App(config, routes)
     pg = ALNPg.from_section(config.database)
     return App(config, routes, pg=pg, on_worker_stop=[pg.close])

@@ -45,12 +45,21 @@ async def row(request: Request) -> JSONResponse:
     return JSONResponse({"id": found["id"], "name": found["name"]})
 
 
+async def rows(request: Request) -> JSONResponse:
+    """Answer with so many rows, each found by a statement of its own."""
+    first, count = request.path_params["id"], request.path_params["count"]
+    async with request.app.state.pool.acquire() as connection:
+        found = [await connection.fetchrow(SQL, first + step) for step in range(count)]
+    return JSONResponse([{"id": row["id"], "name": row["name"]} for row in found])
+
+
 app = Starlette(
     routes=[
         Route("/plaintext", plaintext),
         Route("/json", json),
         Route("/users/{id:int}", show),
         Route("/rows/{id:int}", row),
+        Route("/rows/{id:int}/and/{count:int}", rows),
     ],
     lifespan=lifespan,
 )

@@ -1,4 +1,4 @@
-"""The least WSGI application that can wait: what a thread server is measured with."""
+"""The least WSGI application that can wait and compute: what a thread server is measured with."""
 
 from __future__ import annotations
 
@@ -7,10 +7,24 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
+def _burn(milliseconds: int) -> None:
+    end = time.thread_time() + milliseconds / 1000
+    while time.thread_time() < end:
+        pass
+
+
+SLOW: dict[str, Callable[[int], None]] = {
+    "wait": lambda milliseconds: time.sleep(milliseconds / 1000),
+    "wait-briefly": lambda microseconds: time.sleep(microseconds / 1e6),
+    "burn": _burn,
+}
+"""The first word of a path, and what is done with the number behind it."""
+
+
 def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-    """Answer /wait/<ms> after that long, and everything else at once."""
+    """Answer /wait/<ms>, /wait-briefly/<us> and /burn/<ms> after that long, and everything else at once."""
     _, first, *rest = environ["PATH_INFO"].split("/")
-    if first == "wait":
-        time.sleep(int(rest[0]) / 1000)
+    if first in SLOW:
+        SLOW[first](int(rest[0]))
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "6")])
     return [b"waited"]

@@ -53,6 +53,19 @@ def test_bad_encoding_is_a_bad_request_in_a_query_and_an_invalid_body_in_a_body(
             read_urlencoded_body(body)
 
 
+def test_a_form_in_another_charset_is_refused_and_not_misread() -> None:
+    kind = "application/x-www-form-urlencoded; charset="
+    assert read_urlencoded_body(b"n=%C3%A9", kind + '"UTF-8"') == {"n": ["\u00e9"]}
+    with pytest.raises(UnsupportedMediaType, match="iso-8859-1"):
+        read_urlencoded_body(b"n=%E9", kind + "iso-8859-1")
+    part = (
+        b'--x\r\nContent-Disposition: form-data; name="n"\r\nContent-Type: text/plain; charset=%b\r\n\r\ne\r\n--x--\r\n'
+    )
+    assert read_multipart(BytesIO(part % b"utf-8"), "multipart/form-data; boundary=x").fields == {"n": ["e"]}
+    with pytest.raises(UnsupportedMediaType, match="utf-16"):
+        read_multipart(BytesIO(part % b"utf-16"), "multipart/form-data; boundary=x")
+
+
 def test_an_urlencoded_form_has_limits_on_fields_and_sizes() -> None:
     limits = FormLimits(parts=3, name_bytes=4, field_bytes=5)
     assert len(read_urlencoded("a=1&b=2&c=3", limits)) == 3

@@ -45,6 +45,8 @@ def test_what_json_can_say_is_read(value: object) -> None:
         (b"[1e999]", "1e999 is too large"),
         (b"[-1e999]", "too large"),
         (b"1" * 101, "100 digits"),
+        (b'[{"a": 1, "b": 2, "a": 1}]', "two members 'a'"),
+        (b'{"a": 1, "\\u0061": 2}', "two members 'a'"),
         (b"[" * 101 + b"]" * 101, "100 levels"),
         (b'{"a":' * 101 + b"1" + b"}" * 101, "100 levels"),
         (b"[" * 100_000, "100 levels"),

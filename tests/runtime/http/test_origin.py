@@ -100,6 +100,30 @@ def test_the_scheme_is_what_the_nearest_proxy_says() -> None:
     assert _resolve(("x-forwarded-proto", "gopher"))[2] == "http"
 
 
+def _host(*fields: tuple[str, str], trusted: TrustedProxies | None = None) -> str:
+    """Return whom a request is for, as the parser asks: only where the origin says that it is to be asked."""
+    headers = Headers([(name.encode(), value.encode()) for name, value in fields])
+    origin = Origin("10.0.0.1", "http", trusted or TrustedProxies(["10.0.0.0/8"], names_host=True), lambda: "drawn")
+    return origin.host(headers, "inner:8000") if origin.names_host else "inner:8000"
+
+
+def test_the_host_is_what_the_nearest_proxy_was_asked_for_where_that_is_believed() -> None:
+    assert _host(("x-forwarded-host", "example.org:8443")) == "example.org:8443"
+    assert _host(("x-forwarded-host", "made-up.example, example.org")) == "example.org"
+    assert _host(("forwarded", 'for=192.0.2.1;host="[2001:db8::1]:80";proto=https')) == "[2001:db8::1]:80"
+    assert _host(("forwarded", "for=192.0.2.1;host=made-up, for=10.0.0.2")) == "inner:8000"
+    assert _host() == "inner:8000"
+
+
+def test_a_host_is_not_believed_unasked_nor_of_strangers_nor_when_it_is_none() -> None:
+    forged = ("x-forwarded-host", "evil.example")
+    assert _host(forged, trusted=PROXIES) == "inner:8000"
+    assert _host(forged, trusted=TrustedProxies(["192.0.2.7"], names_host=True)) == "inner:8000"
+    for bad in ("a b", "user@example.org", "example.org/path", "example.org:99999"):
+        with pytest.raises(BadRequest):
+            _host(("x-forwarded-host", bad))
+
+
 def test_an_id_is_taken_over_only_when_it_is_well_formed() -> None:
     assert _resolve(("x-request-id", "a1b2c3d4-e5f6"))[0] == "a1b2c3d4-e5f6"
     for bad in ("short", "a" * 129, "with space here", "new\tline-here", 'quoted"id"here', "\u00e9" * 8):

@@ -94,8 +94,9 @@ def test_a_full_disk_loses_lines_and_nothing_else() -> None:
     sink.close()
 
 
-def test_a_reader_that_does_not_read_is_waited_for_once_and_what_it_misses_is_counted() -> None:
-    reader, sink = pipe_sink(os.O_NONBLOCK)
+@pytest.mark.parametrize("flags", [0, os.O_NONBLOCK])
+def test_a_reader_that_does_not_read_is_waited_for_once_and_what_it_misses_is_counted(flags: int) -> None:
+    reader, sink = pipe_sink(flags)
     line = b"z" * 999 + b"\n"
     started = time.monotonic()
     for _ in range(200):

@@ -58,6 +58,9 @@ def own_file(ctx: Context) -> Response:
     opened = open(__file__, "rb")
     return Response(FileBody(opened, 0, os.path.getsize(__file__)))
 
+def named(ctx: Context) -> Response:
+    return Response(b"x", headers=[("Server", "own")])
+
 def forged(ctx: Context) -> Response:
     response = text("x")
     response.body = 17
@@ -99,6 +102,7 @@ def routes(r: Routes) -> None:
     r.get("/stream/{count:int}", stream)
     r.get("/broken-stream", broken_stream)
     r.get("/file", own_file)
+    r.get("/named", named)
     r.get("/forged", forged)
     r.get("/die", die)
     r.get("/threads", threads)

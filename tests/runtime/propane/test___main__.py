@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from arlen_runtime.propane.__main__ import main
+
 
 def _propane(root: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "arlen_runtime.propane", "--app-root", str(root), *arguments]
@@ -49,6 +51,14 @@ def test_a_folder_without_an_application_says_so(tmp_path: Path) -> None:
 
     assert ran.returncode == 1
     assert "no application" in ran.stderr
+
+
+@pytest.mark.parametrize(("development", "name"), [(False, "propane"), (True, "arlen serve")])
+def test_a_refusal_bears_the_name_of_the_command_that_was_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, *, development: bool
+) -> None:
+    assert main(["--app-root", str(tmp_path)], development=development) == 1
+    assert capsys.readouterr().err.startswith(f"{name}: {tmp_path} is no application")
 
 
 @pytest.mark.parametrize("flag", ["--print-config"])

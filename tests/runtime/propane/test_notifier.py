@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,23 @@ def test_a_watchdog_of_another_process_is_not_fed() -> None:
     told = Notifier({"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"})
 
     assert told.feed(0.0) == float("inf")
+
+
+def test_what_finds_the_queue_full_is_said_again_in_its_order(tmp_path: Path) -> None:
+    listening = Systemd(f"{tmp_path}/notify")
+    with listening.socket, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        filled = 0
+        with suppress(BlockingIOError):
+            while other.sendto(b"STATUS=of another", listening.address):
+                filled += 1
+        told = Notifier({"NOTIFY_SOCKET": listening.address})
+        told.ready("it serves")
+        told.stopping()
+        assert told.feed(0.0) < 1, "there is something left to say"
+        for _ in range(filled):
+            listening.socket.recv(4096)
+
+        assert told.feed(0.0) == float("inf")
+        assert "READY=1" in listening.socket.recv(4096).decode()
+        assert listening.socket.recv(4096) == b"STOPPING=1"

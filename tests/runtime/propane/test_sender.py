@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,30 @@ def test_a_stream_arrives_whole_in_chunks_and_the_connection_goes_on(serve: Serv
             assert answer.headers["transfer-encoding"] == "chunked"
             assert answer.body == whole
             assert wire.get("/").body == b"one"
+
+
+@pytest.mark.parametrize("threads", ["0", "2"])
+def test_the_date_of_an_answer_is_not_that_of_its_request(serve: Serve, threads: str) -> None:
+    with Wire(serve("--threads", threads).port) as wire:
+        began = int(time.time())
+        answer = wire.get("/sleep/1200")
+
+    assert parsedate_to_datetime(answer.headers["date"]).timestamp() > began
+
+
+def test_an_answer_names_the_server_once_where_that_is_wanted(serve: Serve) -> None:
+    wanted, unwanted = serve("--server-header", "true"), serve()
+    for path in ("/", "/named", "/missing"):
+        assert _server_lines(wanted, path) == [b"Server: propane"]
+        assert _server_lines(unwanted, path) == ([b"Server: own"] if path == "/named" else [])
+
+
+def _server_lines(server: RunningServer, path: str) -> list[bytes]:
+    """Return what an answer says about who answers, line by line."""
+    with Wire(server.port) as wire:
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        data = b"".join(iter(lambda: wire.socket.recv(65536), b""))
+    return [line for line in data.split(b"\r\n") if line.lower().startswith(b"server:")]
 
 
 def test_a_stream_to_an_old_client_ends_with_the_connection(serve: Serve) -> None:

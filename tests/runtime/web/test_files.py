@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from arlen_runtime.http import dates
 from arlen_runtime.web.files import Opened, open_below, open_plain
 
 
@@ -42,8 +44,23 @@ def test_a_file_below_is_opened_with_size_and_tag(public: Path) -> None:
     assert opened is not None
     assert opened.size == 7
     assert opened.tag.startswith('"')
-    assert opened.changed == int((public / "css" / "app.css").stat().st_mtime)
     assert content(opened) == "body {}"
+
+
+def test_a_file_says_when_it_changed_but_never_a_time_to_come(public: Path) -> None:
+    path = public / "css" / "app.css"
+    for changed, told in ((784111777.9, "Sun, 06 Nov 1994 08:49:37 GMT"), (time.time() + 86400, None)):
+        os.utime(path, (changed, changed))
+        before = int(time.time())
+        opened = open_plain(path)
+        assert opened is not None
+        opened.file.close()
+        fields = dict(opened.validators)
+        assert (fields["ETag"], fields["Accept-Ranges"]) == (opened.tag, "bytes")
+        if told is not None:
+            assert fields["Last-Modified"] == told
+        else:
+            assert before <= (dates.read(fields["Last-Modified"]) or 0) <= time.time()
 
 
 @pytest.mark.parametrize(

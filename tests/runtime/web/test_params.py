@@ -33,6 +33,13 @@ def test_the_route_comes_before_the_body_before_the_query(serve: Serve) -> None:
     assert client.post("/1?id=3&b=x&q=query", data=sent, files=upload).json() == expected
 
 
+def test_what_comes_behind_the_source_of_a_name_is_not_even_parsed(serve: Serve) -> None:
+    client = serve(asking(lambda ctx: [ctx.params["id"], ctx.params["a"]]))
+    assert client.post("/1?b=%zz", json={"a": 2}).json() == [1, 2]
+    client = serve(asking(lambda ctx: [ctx.params["id"]]))
+    assert client.post("/1", body=b"{", headers={"Content-Type": "application/json"}).json() == [1]
+
+
 def test_each_source_can_be_read_alone(serve: Serve) -> None:
     client = serve(asking(lambda ctx: [dict(ctx.params.route), ctx.params.body, ctx.params.query]))
     assert client.post("/1?a=q", data={"a": "b"}).json() == [{"id": 1}, {"a": "b"}, {"a": "q"}]
@@ -80,6 +87,8 @@ def test_a_body_without_files_has_none(serve: Serve) -> None:
         ("multipart/form-data; boundary=x", b"--y\r\n", 400),
         ("multipart/form-data", b"--y\r\n", 400),
         ("application/x-www-form-urlencoded", b"&".join([b"a=1"] * 1001), 413),
+        ("application/x-www-form-urlencoded; charset=latin-1", b"a=%e9", 415),
+        ("application/json", b'{"a": 1, "a": 2}', 400),
         ("text/csv", b"a,b", 400),
     ],
 )

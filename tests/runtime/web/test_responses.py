@@ -85,6 +85,7 @@ def test_a_file_is_sent_from_disk(tmp_path: Path) -> None:
     with response.body.file as opened:
         assert (opened.read(), response.body.length) == (b"content", 7)
     assert response.get("Content-Type") == "application/pdf"
+    assert {"ETag", "Last-Modified", "Accept-Ranges"} <= {name for name, _ in response.headers}
     assert response.get("Content-Disposition") == "attachment; filename*=UTF-8''%C3%BCber%0D%0A.pdf"
 
 

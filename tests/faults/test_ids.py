@@ -1,0 +1,103 @@
+"""Ids of requests: a million of them, over workers, threads, reloads and respawns, and no two are the same. `soak`."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.testing.server import RunningServer
+
+Serve = Callable[..., RunningServer]
+
+pytestmark = pytest.mark.soak
+
+WANTED = 1_000_000
+DEPTH = 50
+ID = re.compile(rb"x-request-id: ([0-9a-f]+)\r\n", re.IGNORECASE)
+
+
+class Asking:
+    """A client that sends many requests at once and reads the ids of all answers."""
+
+    def __init__(self, port: int, path: str) -> None:
+        """Connect."""
+        self._port = port
+        self._batch = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * DEPTH
+        self._connect()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), 30)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self) -> None:
+        """Send a batch; on another connection where the worker of this one has been killed."""
+        try:
+            self._socket.sendall(self._batch)
+        except OSError:
+            self.close()
+            self._connect()
+            self._socket.sendall(self._batch)
+
+    def ids(self) -> list[bytes]:
+        """Return the ids of the batch, fewer where its worker was killed meanwhile."""
+        found: list[bytes] = []
+        rest = b""
+        while len(found) < DEPTH:
+            try:
+                data = self._socket.recv(1 << 18)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                self.close()
+                self._connect()
+                return found
+            rest += data
+            for match in ID.finditer(rest):
+                found.append(match[1])
+                end = match.end()
+            rest = rest[end:] if found else rest
+            end = 0
+        return found
+
+    def close(self) -> None:
+        """Let go."""
+        self._socket.close()
+
+
+def test_ids_of_a_million_requests_are_unique_over_workers_threads_reloads_and_respawns(
+    serve: Serve, site: Path
+) -> None:
+    source = (site / "app.py").read_text().replace("import os", "import os, time")
+    pooled = 'r.get("/pooled", lambda ctx: time.sleep(0.0005) or text("pooled"))\n    r.get("/pid"'
+    (site / "app.py").write_text(source.replace('r.get("/pid"', pooled))
+    server = serve("--reload-overlap-seconds", "0.1", workers=4)
+    clients = [Asking(server.port, "/") for _ in range(12)] + [Asking(server.port, "/pooled") for _ in range(4)]
+    seen: set[bytes] = set()
+    count = rounds = reloads = kills = 0
+    while count < WANTED:
+        for each in clients:
+            each.ask()
+        for each in clients:
+            ids = each.ids()
+            count += len(ids)
+            seen.update(ids)
+        rounds += 1
+        if rounds % 200 == 0:
+            server.send(signal.SIGHUP)
+            reloads += 1
+        elif rounds % 200 == 100:
+            os.kill(max(server.workers().values()), signal.SIGKILL)
+            kills += 1
+    for each in clients:
+        each.close()
+
+    print(f"ids: {count} of {len({each[:16] for each in seen})} sources, {reloads} reloads, {kills} kills")  # noqa: T201 - the figures
+    assert len(seen) == count >= WANTED
+    assert reloads >= 5
+    assert kills >= 5

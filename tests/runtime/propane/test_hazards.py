@@ -1,0 +1,336 @@
+"""What an application may do to a worker: compute, wait, block, fork, raise; and what it finds there."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.propane.status import managers
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+
+GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+PATIENCE_SECONDS = 30.0
+
+MORE = """
+import contextvars, ctypes, gc, random, socket, subprocess, sys, uuid
+
+colour = contextvars.ContextVar("colour", default="none")
+original = routes
+
+def state(ctx):
+    return {
+        "switch": sys.getswitchinterval(),
+        "frozen": gc.get_freeze_count(),
+        "collects": gc.isenabled(),
+        "drawn": [random.random(), uuid.uuid4().hex, os.urandom(8).hex()],
+    }
+
+def paint(ctx):
+    before = colour.get()
+    colour.set(ctx.params.query["colour"])
+    if ctx.params.query.get("slowly"):
+        time.sleep(0.02)
+    return text(f"{before} {colour.get()}")
+
+def burn(ctx):
+    end = time.thread_time() + 0.1
+    while time.thread_time() < end:
+        pass
+    return text("burned")
+
+def ask_myself(ctx):
+    port = int(ctx.params.query["port"])
+    with socket.create_connection(("127.0.0.1", port), 20) as asking:
+        asking.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+        with asking.makefile("rb") as answer:
+            return text(answer.read().rpartition(b"\\r\\n")[2].decode())
+
+RAISED = {each.__name__: each for each in (SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError)}
+
+def fail(ctx):
+    raise RAISED[ctx.params.route["kind"]]
+
+def slow_stream(ctx):
+    def pieces():
+        for number in range(6):
+            time.sleep(0.3)
+            yield b"%d" % number
+    return Response(pieces())
+
+def signals(ctx):
+    status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
+    told = dict(line.split(":", 1) for line in status.splitlines())
+    return text(f"{told['SigBlk']} {told['SigIgn']}")
+
+def orphan(ctx):
+    script = "sleep 0.2 & echo $!"
+    return text(subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+def hold(ctx):
+    ctypes.PyDLL(None).sleep(60)  # a C call that keeps the interpreter lock
+
+def routes(r):
+    original(r)
+    for path, action in {
+        "/state": state, "/paint": paint, "/burn": burn, "/ask-myself": ask_myself, "/fail/{kind}": fail,
+        "/slow-stream": slow_stream, "/signals": signals, "/orphan": orphan, "/hold": hold,
+    }.items():
+        r.get(path, action)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _application(rewrite: Rewrite) -> None:
+    rewrite(more=MORE)
+
+
+def _until(true: Callable[[], bool]) -> None:
+    """Look until it is true, for as long as a test may take."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, "it has not become true"
+        time.sleep(0.01)
+
+
+def _gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def test_workers_share_what_is_frozen_collect_garbage_and_switch_threads_each_millisecond(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        state = wire.get("/state").body
+
+    assert b'"switch":0.001' in state
+    assert b'"collects":true' in state
+    assert int(state.partition(b'"frozen":')[2].partition(b",")[0]) > 10_000
+
+
+def test_nothing_random_that_was_there_before_the_fork_repeats(serve: Serve) -> None:
+    server = serve(workers=3)
+    drawn: dict[int, bytes] = {}
+    while len(drawn) < 3:
+        with Wire(server.port) as wire:
+            drawn.setdefault(int(wire.get("/pid").body), wire.get("/state").body.partition(b'"drawn":')[2])
+
+    numbers = [word for each in drawn.values() for word in each.strip(b"[]}").split(b",")]
+    assert len(set(numbers)) == 9
+
+
+def test_each_request_has_a_context_of_its_own(serve: Serve) -> None:
+    with Wire(serve("--threads", "1").port) as wire:
+        inline = [wire.get(f"/paint?colour={each}").body for each in ("red", "green")]
+        pooled = [wire.get(f"/paint?colour={each}&slowly=1").body for each in ("red", "green", "blue")]
+
+    assert inline == [b"none red", b"none green"]
+    assert pooled == [b"none red", b"none green", b"none blue"]
+
+
+def test_quick_requests_go_on_beside_many_that_compute(serve: Serve) -> None:
+    """Without a lane of its own, what computes takes the interpreter a thousand times from each quick request."""
+    server = serve()
+    with Wire(server.port) as wire:
+        for _ in range(3):
+            wire.get("/burn")
+    burning = [Wire(server.port) for _ in range(16)]
+    for each in burning:
+        each.send(GET % b"/burn")
+        each.socket.setblocking(False)
+    answered = 0
+    with Wire(server.port) as quick:
+        while not _has_come(burning[-1]):
+            assert quick.get("/").body == b"one"
+            answered += 1
+    for each in burning:
+        each.socket.settimeout(PATIENCE_SECONDS)
+        assert each.answer().body == b"burned"
+        each.socket.close()
+
+    assert answered > 100, "in the 1.6 seconds of computing"
+
+
+def _has_come(wire: Wire) -> bool:
+    try:
+        wire._more()
+    except BlockingIOError:
+        return False
+    return True
+
+
+def test_a_handler_may_ask_its_own_server(serve: Serve) -> None:
+    server = serve(workers=1)
+    with Wire(server.port) as wire:
+        for _ in range(3):  # as a surprise, then on the pool
+            assert wire.get(f"/ask-myself?port={server.port}").body == b"one"
+
+
+@pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "MemoryError"])
+def test_whatever_a_handler_raises_its_worker_lives(serve: Serve, kind: str) -> None:
+    with Wire(serve().port) as wire:
+        pid = wire.get("/pid").body
+        assert wire.get(f"/fail/{kind}").status == 500
+    with Wire(serve().port) as other:
+        assert other.get("/").status == 200
+    assert not _gone(int(pid))
+
+
+def test_a_stream_may_take_longer_than_a_handler(serve: Serve) -> None:
+    server = serve(ARLEN_LIMITS_REQUEST_TIMEOUT_SECONDS="0.5")
+    with Wire(server.port) as wire:
+        assert wire.get("/slow-stream").body == b"012345"
+        assert wire.get("/").body == b"one"
+
+    assert not any(each["event"] == "request_stuck" for each in server.events)
+
+
+def test_a_program_that_a_handler_starts_heeds_its_signals(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        blocked, ignored = (int(each, 16) for each in wire.get("/signals").body.split())
+
+    assert (blocked, ignored) == (0, 0)
+
+
+def test_an_orphan_that_nobody_knows_is_reaped_silently(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        orphan = int(wire.get("/orphan").body)
+    _until(lambda: _gone(orphan))
+
+    assert server.stop() == 0
+    assert not any(orphan in each.values() for each in server.events)
+
+
+def test_c_code_that_keeps_the_interpreter_lock_is_found_out_by_the_manager(serve: Serve) -> None:
+    server = serve(ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="3")
+    victim = server.workers()[0]
+    with Wire(server.port) as wire:
+        wire.send(GET % b"/hold")
+        server.wait_for("worker_silent", pid=victim)
+        server.wait_for("worker_started", reason="respawn_after_signal_6")
+
+    assert any("in hold" in each.get("line", "") for each in server.events), "its stacks are printed"
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+
+
+def test_a_signal_is_heeded_while_a_handler_blocks_the_only_thread_that_serves(serve: Serve, site: Path) -> None:
+    server = serve("--threads", "0")
+    with Wire(server.port) as wire:
+        wire.get("/")
+        wire.send(GET % b"/sleep/2000")
+        server.send(signal.SIGTERM)
+        server.wait_for("manager_stopping")
+        _until(lambda: managers(site)[0]["generations"][0]["workers"][0]["state"] == "draining")
+        wire.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            wire.socket.recv(1)
+        wire.socket.settimeout(PATIENCE_SECONDS)
+        assert wire.answer().body == b"slept 1"
+
+
+def test_a_respawned_worker_runs_the_code_of_its_generation(serve: Serve, rewrite: Rewrite) -> None:
+    server = serve()
+    rewrite("two")
+    os.kill(server.workers()[0], signal.SIGKILL)
+    server.wait_for("worker_ready", worker=0, after=len(server.events))
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+
+
+def test_without_descriptors_nobody_is_accepted_who_is_there_is_served_and_who_waits_gets_in_later(
+    serve: Serve,
+) -> None:
+    server = serve()
+    worker = server.workers()[0]
+    with Wire(server.port) as first:
+        first.get("/")
+        used = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 5, used + 5))
+        wires = [Wire(server.port) for _ in range(20)]
+        for each in wires:
+            each.send(GET % b"/")
+        assert server.wait_for("accept_paused")["reason"] == "Too many open files"
+        assert first.get("/").body == b"one"
+        for each in wires:  # in their order: each one that goes makes room for another
+            assert each.answer().body == b"one"
+            each.socket.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "workers"), [("ARLEN_LIMITS_CONNECTIONS", 1), ("ARLEN_LIMITS_CONNECTIONS_IN_ALL", 1)]
+)
+def test_above_the_limit_of_connections_further_ones_wait_in_the_queue(serve: Serve, limit: str, workers: int) -> None:
+    server = serve(workers=workers, **{limit: "5"})
+    wires = [Wire(server.port) for _ in range(12)]
+    for each in wires:
+        each.send(GET % b"/")
+    assert "limit" in str(server.wait_for("accept_paused")["reason"])
+    for each in wires:
+        assert each.answer().body == b"one"
+        each.socket.close()
+
+
+def test_the_limit_of_connections_in_all_counts_those_of_every_worker(serve: Serve, site: Path) -> None:
+    server = serve(workers=3, ARLEN_LIMITS_CONNECTIONS_IN_ALL="6")
+    wires = [Wire(server.port) for _ in range(30)]
+    server.wait_for("accept_paused")
+    _until(lambda: _connections(site) >= 6)
+
+    assert _connections(site) <= 6 + 2, "each of the others may have let one in at the same moment"
+    for each in wires:
+        each.socket.close()
+
+
+def _connections(site: Path) -> int:
+    (told,) = managers(site)
+    return sum(int(worker["connections"]) for worker in told["generations"][0]["workers"])
+
+
+def test_a_connection_ends_with_the_answer_to_its_last_request(serve: Serve) -> None:
+    with Wire(serve(ARLEN_LIMITS_KEEP_ALIVE_REQUESTS="3").port) as wire:
+        answers = [wire.get("/").headers.get("connection", "") for _ in range(3)]
+
+        assert answers == ["", "", "close"]
+        assert wire.ends()
+
+
+def test_the_connection_timeout_is_above_no_wait_for_a_client(serve: Serve) -> None:
+    server = serve("--connection-timeout-seconds", "0.3")
+    with Wire(server.port) as idle, Wire(server.port) as slow:
+        slow.send(b"GET / HTTP/1.1\r\n")
+        assert idle.get("/").status == 200
+        assert idle.ends()
+        assert slow.answer().status == 408
+
+
+def test_connections_of_ten_times_64_are_level_over_two_workers(serve: Serve) -> None:
+    server = serve(workers=2)
+    for _ in range(10):
+        wires = [Wire(server.port) for _ in range(64)]
+        pids = [wire.get("/pid").body for wire in wires]
+        for wire in wires:
+            wire.socket.close()
+        assert min(pids.count(pid) for pid in set(pids)) >= 28, {pid: pids.count(pid) for pid in set(pids)}
+        assert len(set(pids)) == 2
+
+
+def test_with_a_stopped_worker_new_connections_are_answered_by_the_other(serve: Serve) -> None:
+    server = serve(workers=2)  # it would be found out after half a minute
+    os.kill(server.workers()[0], signal.SIGSTOP)
+    began = time.monotonic()
+    wires = [Wire(server.port) for _ in range(30)]
+    for each in wires:
+        assert each.get("/").body == b"one"
+        each.socket.close()
+
+    assert time.monotonic() - began < 15, "well before anybody finds it out"
+    assert not any(each["event"] == "worker_silent" for each in server.events)
