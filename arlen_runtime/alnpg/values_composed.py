@@ -52,7 +52,8 @@ def literal_of(packer: Packer) -> Literal:
 
     def literal(value: object) -> bytes:
         packer.pack(value)
-        return plain_literal(value)
+        # True is taken for the 1 that it equals, as in binary, except by boolean.
+        return plain_literal(int(value) if isinstance(value, bool) and packer.takes != "bool" else value)
 
     return literal
 

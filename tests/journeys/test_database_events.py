@@ -1,9 +1,12 @@
-"""What the database has to tell, from `[database]` to the log and the development page of a real server."""
+"""The database behind a real server: what it has to tell, from `[database]` to the log, and what a path may ask of it."""
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -22,7 +25,11 @@ def wrong(ctx):
         ctx.pg.query("select " "$1::int", number)
     return ctx.pg.query("select nothing")
 
+def item(ctx):
+    return {"found": ctx.pg.query_one("select id from item where id = $1", ctx.params.route["id"]) is not None}
+
 def routes(r: Routes) -> None:
+    r.get("/items/{id:int}", item)
     r.get("/slow", slow)
     r.get("/wrong", wrong)
 
@@ -80,3 +87,83 @@ def test_the_development_page_lists_the_statements_of_the_request(site: Path, da
     assert page.status == 500
     assert page.body.count(b"select $1::int") == 3
     assert b"42703" in page.body
+
+
+@pytest.mark.parametrize("number", [2**63, 2**70, 10**30])
+def test_an_id_in_the_path_beyond_the_type_is_no_server_error_and_never_a_scan(
+    site: Path, database_url: str, number: int
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("drop table if exists item")
+        connection.execute("create table item (id bigint primary key)")
+        connection.execute("insert into item select generate_series(1, 10000)")
+        connection.execute("analyze item")
+        with (
+            RunningServer(site, "--workers", "1", environ={"ARLEN_DATABASE_URL": database_url}) as server,
+            Wire(server.port) as wire,
+        ):
+            assert wire.get("/items/7").body == b'{"found":true}'
+            assert wire.get(f"/items/{2**63 - 1}").body == b'{"found":false}'
+            answer = wire.get(f"/items/{number}", "Accept: application/json")
+            assert answer.status in {400, 404}
+            assert str(number).encode() not in answer.body.replace(f"/items/{number}".encode(), b"")
+        counted = "select idx_scan, seq_scan from pg_stat_user_tables where relname = 'item'"
+        limit = time.monotonic() + 15  # a backend counts when it ends
+        while (scans := connection.execute(counted).fetchone()) != (2, 0):
+            assert time.monotonic() < limit, scans
+
+
+COMMANDS = [("-m", "arlen_runtime.propane"), ("-m", "arlen_cli", "propane"), ("-m", "arlen_cli", "serve")]
+
+
+@pytest.fixture
+def without_url(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an application that wants a database, and a command line that names none."""
+    (site / "db").mkdir()
+    (site / "config" / "environments").mkdir(parents=True)
+    (site / "config" / "environments" / "staging.toml").write_text("")
+    for name in list(os.environ):
+        if name.startswith("ARLEN_"):
+            monkeypatch.delenv(name)
+    return site
+
+
+@pytest.mark.parametrize("environment", ["production", "staging"])
+@pytest.mark.parametrize("command", COMMANDS[:2], ids=["propane", "arlen propane"])
+def test_without_a_database_production_does_not_start_and_makes_none(
+    without_url: Path, environment: str, command: tuple[str, ...]
+) -> None:
+    server = RunningServer(without_url, environment=environment, command=command)
+    server.start()
+    try:
+        assert server.process.wait(30) == 1
+        server.wait_for("boot_failed")
+    finally:
+        server.__exit__(None, None, None)
+    assert "set ARLEN_DATABASE_URL or [database] url" in str(server.events)
+    assert not (without_url / ".arlen" / "pg").exists()
+
+
+def test_arlen_serve_says_so_on_its_page(without_url: Path) -> None:
+    with (
+        RunningServer(without_url, environment="production", command=COMMANDS[2]) as server,
+        Wire(server.port) as wire,
+    ):
+        page = wire.get("/", "Accept: text/html")
+    assert page.status == 500
+    assert b"set ARLEN_DATABASE_URL or [database] url" in page.body
+    assert not (without_url / ".arlen" / "pg").exists()
+
+
+@pytest.mark.parametrize("environment", ["development", "test"])
+@pytest.mark.parametrize("command", COMMANDS[::2], ids=["propane", "arlen serve"])
+def test_without_a_database_development_and_test_have_one_of_their_own(
+    without_url: Path, environment: str, command: tuple[str, ...]
+) -> None:
+    quick = {"ARLEN_DATABASE_SLOW_STATEMENT_MS": "10"}
+    with (
+        RunningServer(without_url, environment=environment, command=command, environ=quick) as server,
+        Wire(server.port) as wire,
+    ):
+        assert wire.get("/slow").body == b"slowsecret"
+    assert (without_url / ".arlen" / "pg" / "cluster").is_dir()

@@ -51,7 +51,7 @@ def test_it_stays_green_whatever_is_generated(tmp_path: Path) -> None:
         [
             ("controller", "MonthlyReports", "index", "by_year"),
             ("resource", "company", "name:string"),
-            ("resource", "person", "name:string:unique", "company:references", "active:boolean"),
+            ("resource", "person", "name:string", "email:citext:unique", "company:references", "active:boolean"),
             ("resource", "Sample", *(f"a_{kind}:{kind}" for kind in plain), "person:references"),
             (
                 "resource",

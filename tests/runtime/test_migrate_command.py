@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg import embedded, embedded_binaries
+from arlen_runtime.alnpg import embedded, embedded_binaries, migrations_effects
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.migrate_command import NO_DATABASE, Options, database_url, run
 from arlen_runtime.testing.database import Databases
@@ -93,6 +93,16 @@ def dump(url: str) -> str:
     program = embedded_binaries.find(os.environ) / "pg_dump"
     command = [str(program), "--restrict-key=0", "--dbname", url]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_dry_run_says_when_the_copy_is_on_another_version(
+    app: Path, url: str, database_server: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations_effects, "major", {database_server.url: 18, url: 15}.__getitem__)
+    told: list[str] = []
+    config = Config("production", app, database=DatabaseSection(url=url))
+    assert run(config, Options(dry_run=True, scratch_dsn=database_server.url), told.append, {}) == 0
+    assert "  the copy is on PostgreSQL 18, the database on 15" in told
 
 
 def test_a_dry_run_that_would_fail_is_exit_1(app: Path, url: str, database_server: Databases) -> None:

@@ -14,6 +14,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.pq import Format
+from psycopg.sql import Identifier
+from psycopg.types import TypeInfo
+from psycopg.types.composite import CompositeInfo, register_composite
+from psycopg.types.multirange import Multirange, MultirangeInfo, register_multirange
+from psycopg.types.range import RangeInfo, register_range
 
 from arlen_runtime.alnpg import ALNPg
 
@@ -63,8 +69,8 @@ def _same(given: Any, read: Any) -> bool:  # noqa: ANN401 - any value
         return bool(float(read) == given)  # jsonb writes 1e300 with all its zeros
     if isinstance(given, (bytearray, memoryview)):
         return bytes(given) == bytes(read)
-    if isinstance(given, tuple):
-        return bool(list(given) == read)
+    if isinstance(given, (list, tuple)):
+        return bool(given == read or (isinstance(read, (list, Multirange)) and list(given) == list(read)))
     if isinstance(given, Enum) and not isinstance(given, str):
         return bool(given.value == read)
     return bool(given == read) or str(given) == str(read)
@@ -110,6 +116,39 @@ def typed(typed_url: str) -> Iterator[ALNPg]:
 def column_types(typed: ALNPg) -> set[str]:
     """Return the names of all types that a column can have."""
     return {name for (name,) in typed.query(COLUMN_TYPES, into=tuple)}
+
+
+@pytest.fixture(scope="module")
+def cursor(typed_url: str, column_types: set[str]) -> Iterator[psycopg.Cursor[Any]]:
+    """Open psycopg's own, which has been told of the database's types by psycopg's own means."""
+    with psycopg.connect(typed_url, autocommit=True, options="-c timezone=UTC") as connection:
+        for domains in (False, True):  # their bases come first
+            for name in sorted(column_types):
+                _tell(connection, name, domains=domains)
+        yield connection.cursor()
+
+
+def _tell(connection: psycopg.Connection[Any], name: str, *, domains: bool) -> None:
+    """Have psycopg know a type that it does not know by itself, so that it can read arrays of it."""
+    info = TypeInfo.fetch(connection, Identifier(name))
+    if info is None or connection.adapters.types.get(info.oid):
+        return
+    found = connection.execute("select typtype, typbasetype from pg_type where oid = %s", [info.oid]).fetchone()
+    assert found
+    kind, base = found
+    if (kind == "d") != domains:
+        return
+    if kind == "c" and (composite := CompositeInfo.fetch(connection, Identifier(name))):
+        register_composite(composite, connection)
+    elif kind == "r" and (range_info := RangeInfo.fetch(connection, Identifier(name))):
+        register_range(range_info, connection)
+    elif kind == "m" and (multi := MultirangeInfo.fetch(connection, Identifier(name))):
+        register_multirange(multi, connection)
+    else:
+        info.register(connection)
+        loader = connection.adapters.get_loader(base, Format.TEXT)
+        if base and loader:
+            connection.adapters.register_loader(info.oid, loader)
 
 
 @pytest.fixture

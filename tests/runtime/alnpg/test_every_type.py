@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.pq import Format
-from psycopg.types import TypeInfo
-from psycopg.types.composite import CompositeInfo, register_composite
-from psycopg.types.multirange import MultirangeInfo, register_multirange
-from psycopg.types.range import RangeInfo, register_range
 
 from arlen_runtime.alnpg import ALNPg
 
@@ -68,36 +62,6 @@ OF_CATALOGS = {"cardinal_number", "character_data", "sql_identifier", "time_stam
 """Domains of information_schema."""
 
 WITHOUT_ARRAY = {"bit(3)", "int2vector", "oidvector"}
-
-
-@pytest.fixture(scope="module")
-def cursor(typed_url: str) -> Iterator[psycopg.Cursor[Any]]:
-    """Open psycopg's own, which has been told of the database's types by psycopg's own means."""
-    with psycopg.connect(typed_url, autocommit=True, options="-c timezone=UTC") as connection:
-        for name in SAMPLES:
-            _tell(connection, name)
-        yield connection.cursor()
-
-
-def _tell(connection: psycopg.Connection[Any], name: str) -> None:
-    """Have psycopg know a type that it does not know by itself, so that it can read arrays of it."""
-    info = None if name.endswith(")") else TypeInfo.fetch(connection, name)
-    if info is None or connection.adapters.types.get(info.oid):
-        return
-    found = connection.execute("select typtype, typbasetype from pg_type where oid = %s", [info.oid]).fetchone()
-    assert found
-    kind, base = found
-    if kind == "c" and (composite := CompositeInfo.fetch(connection, name)):
-        register_composite(composite, connection)
-    elif kind == "r" and (range_info := RangeInfo.fetch(connection, name)):
-        register_range(range_info, connection)
-    elif kind == "m" and (multi := MultirangeInfo.fetch(connection, name)):
-        register_multirange(multi, connection)
-    else:
-        info.register(connection)
-        loader = connection.adapters.get_loader(base, Format.TEXT)
-        if base and loader:
-            connection.adapters.register_loader(info.oid, loader)
 
 
 def _literal(text: str) -> str:

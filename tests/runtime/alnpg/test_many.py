@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import psycopg
 import pytest
 
@@ -91,3 +94,24 @@ def test_a_backend_that_dies_in_the_pipeline_is_a_lost_connection(pg: ALNPg) -> 
     with pytest.raises(ConnectionLost):
         pg.query_many("select pg_terminate_backend(pg_backend_pid()), $1::int", [(1,), (2,)])
     assert pg.query_value("select 1") == 1
+
+
+MEMORY = """
+import resource, sys
+from arlen_runtime.alnpg import ALNPg
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+pg = ALNPg(sys.argv[1])
+rows = [("x" * 20_000,)] * 5000
+pg.execute_many("select length($1::text)", rows[:1])
+before = most()
+assert pg.execute_many("select length($1::text)", rows) == 5000
+print(most() - before)
+pg.close()
+"""
+
+
+def test_a_hundred_megabytes_of_parameters_go_out_in_batches(database_url: str) -> None:
+    """5000 times 20 kB sent at once take 224 MB: packed, and again in libpq's buffer."""
+    done = subprocess.run([sys.executable, "-c", MEMORY, database_url], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 80

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -72,14 +72,25 @@ def _longest_pause() -> Iterator[Pause]:
         pause.control = float(control.stdout.read())
 
 
-def _within(pg: ALNPg, seconds: float, sql: str, *params: object) -> float:
-    """Run a statement under a request deadline, expect it to time out, and return how long that took."""
+def _never_pauses(measure: Callable[[], Pause]) -> None:
+    """Fail if other threads pause each time: a pause of ours is always there, one of the machine's load is not."""
+    pauses: list[tuple[float, float]] = []
+    for _ in range(5):
+        pause = measure()
+        if not pause.ours:
+            return
+        pauses.append((pause.here, pause.control))
+    raise AssertionError(pauses)
+
+
+def _within(seconds: float, call: Callable[[], object]) -> float:
+    """Make a call under a request deadline, expect it to time out, and return how long that took."""
     started = monotonic()
 
     def run() -> None:
         scope.deadline.set(started + seconds)
         with pytest.raises(StatementTimeout):
-            pg.query(sql, *params)
+            call()
 
     contextvars.copy_context().run(run)
     return monotonic() - started
@@ -88,33 +99,57 @@ def _within(pg: ALNPg, seconds: float, sql: str, *params: object) -> float:
 def test_a_result_that_trickles_in_freezes_no_other_thread(pg: ALNPg) -> None:
     sleep = "coalesce(pg_sleep(case when i = 2 then 1 else 0 end)::text, '')"
     sql = f"select repeat('x', 9000) || {sleep} from generate_series(1, 2) i"  # noqa: S608 - nothing from outside
-    with _longest_pause() as pause:
-        assert len(pg.query(sql)) == 2
-    assert not pause.ours, (pause.here, pause.control)
+
+    def measure() -> Pause:
+        with _longest_pause() as pause:
+            assert len(pg.query(sql)) == 2
+        return pause
+
+    _never_pauses(measure)
 
 
 def test_a_prepare_behind_a_lock_ends_at_the_deadline(pg: ALNPg, database_url: str) -> None:
     pg.execute("create table if not exists locked (id int)")
-    with psycopg.connect(database_url) as other, _longest_pause() as pause:
-        other.execute("lock table locked in access exclusive mode")
-        assert _within(pg, 0.3, "select * from locked") < 2
-    assert not pause.ours, (pause.here, pause.control)
+
+    def measure() -> Pause:
+        with psycopg.connect(database_url) as other, _longest_pause() as pause:
+            other.execute("lock table locked in access exclusive mode")
+            assert _within(0.3, lambda: pg.query("select * from locked")) < 5
+        return pause
+
+    _never_pauses(measure)
     assert pg.query("select * from locked") == []
 
 
-def test_twenty_megabytes_for_a_stopped_backend_end_at_the_deadline(pg: ALNPg) -> None:
-    with pytest.raises(ConnectionLost, match="transaction is lost"), pg.transaction():  # noqa: PT012 - the block is what is tested
-        pid = pg.query_value("select pg_backend_pid()")
-        pg.query_value("select length($1::text)", "warm")
-        value = "x" * 20_000_000
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            with _longest_pause() as pause:
-                took = _within(pg, 0.3, "select length($1::text)", value)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-    assert took < 3
-    assert not pause.ours, (pause.here, pause.control)
+MANY = [("x" * 1_000_000,)] * 20
+"""Twenty megabytes in all."""
+
+SENDS: dict[str, Callable[[ALNPg], object]] = {
+    "query": lambda pg: pg.query("select length($1::text)", "x" * 20_000_000),
+    "execute_many": lambda pg: pg.execute_many("select length($1::text)", MANY),
+    "copy_rows": lambda pg: pg.copy_rows("filled", ["line"], MANY),
+    "stream": lambda pg: list(pg.stream("select length($1::text)", "x" * 20_000_000)),
+}
+
+
+@pytest.mark.parametrize("send", SENDS)
+def test_twenty_megabytes_for_a_stopped_backend_end_at_the_deadline(pg: ALNPg, send: str) -> None:
+    pg.execute("create table if not exists filled (line text)")
+
+    def measure() -> Pause:
+        with pytest.raises(ConnectionLost, match="transaction is lost"), pg.transaction():  # noqa: PT012 - the block is what is tested
+            pid = pg.query_value("select pg_backend_pid()")
+            pg.query_value("select length($1::text)", "warm")
+            assert pg.copy_rows("filled", ["line"], [("warm",)]) == 1
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                with _longest_pause() as pause:
+                    assert _within(0.3, lambda: SENDS[send](pg)) < 5
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        return pause
+
+    _never_pauses(measure)
 
 
 def test_twenty_megabytes_go_in_and_out_of_a_server_that_reads(pg: ALNPg) -> None:
@@ -123,7 +158,7 @@ def test_twenty_megabytes_go_in_and_out_of_a_server_that_reads(pg: ALNPg) -> Non
 
 
 def test_a_timeout_cancels_the_statement_at_the_server(pg: ALNPg) -> None:
-    assert _within(pg, 0.2, "select pg_sleep(30), 'to be cancelled'") < 2
+    assert _within(0.2, lambda: pg.query("select pg_sleep(30), 'to be cancelled'")) < 2
     limit = monotonic() + 5
     sql = "select count(*) from pg_stat_activity where query like '%to be cancelled%' and pid <> pg_backend_pid()"
     while pg.query_value(sql + " and state = 'active'") and monotonic() < limit:
@@ -170,7 +205,7 @@ def test_a_client_that_goes_within_a_transaction_loses_all_of_it(pg: ALNPg) -> N
 
 
 def test_a_deadline_that_is_past_sends_nothing(pg: ALNPg) -> None:
-    assert _within(pg, -1, "select 1") < 0.1
+    assert _within(-1, lambda: pg.query("select 1")) < 0.1
 
 
 def test_the_setting_limits_each_statement(database_url: str) -> None:
