@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from arlen_runtime.alnpg import administration, embedded, migrated_schema, migrations, migrations_apply, seeds
 from arlen_runtime.alnpg.client_programs import client
 from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
-from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, ConfigError
@@ -216,6 +216,5 @@ def _parser(program: str) -> Parser:
     )
     parser.add_argument("--disconnect", action="store_true", help="drop, reset: end the sessions of others first")
     parser.add_argument("--json", action="store_true", help="answer in JSON")
-    root = Path(os.environ.get("ARLEN_APP_ROOT") or ".")
-    parser.add_argument("--app-root", type=Path, default=root, metavar="FOLDER", help="the application's folder")
+    add_root_flag(parser)
     return parser

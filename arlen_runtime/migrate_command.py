@@ -22,7 +22,7 @@ from typing import NamedTuple
 from arlen_runtime.alnpg import embedded, migrations, migrations_effects, schema_dump
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
-from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, ConfigError
@@ -238,6 +238,5 @@ def _parser(program: str) -> Parser:
     parser.add_argument("--allow-missing", action="store_true", help="go on though applied migrations have no file")
     parser.add_argument("--accept", action="store_true", help="verify: take edited files as they are now")
     parser.add_argument("--force", action="store_true", help="down, redo: also outside of development and test")
-    root = Path(os.environ.get("ARLEN_APP_ROOT") or ".")
-    parser.add_argument("--app-root", type=Path, default=root, metavar="FOLDER", help="the application's folder")
+    add_root_flag(parser)
     return parser

@@ -31,7 +31,7 @@ from arlen_runtime.alnpg import (
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
 from arlen_runtime.alnpg.sql_check_manifest import ManifestError, Release
-from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, ConfigError
@@ -219,6 +219,5 @@ def _parser(program: str) -> Parser:
     files.add_argument("--manifest", type=Path, metavar="FILE", help="check: keep the statements, where all are right")
     files.add_argument("--against", type=Path, metavar="FILE", help="check: those that an older release kept, instead")
     parser.add_argument("--json", action="store_true", help="check: answer in JSON")
-    root = Path(os.environ.get("ARLEN_APP_ROOT") or ".")
-    parser.add_argument("--app-root", type=Path, default=root, metavar="FOLDER", help="the application's folder")
+    add_root_flag(parser)
     return parser
