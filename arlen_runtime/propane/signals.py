@@ -43,6 +43,12 @@ class SignalQueue:
             taken.append(self._come.popleft())
         return taken
 
+    def hold(self) -> None:
+        """Let signals wait from now on, also those that have come and were not heeded: they outlive an exec."""
+        block()
+        for each in self.take():
+            os.kill(os.getpid(), each)
+
     def close(self) -> None:
         """Give the descriptors back: after a fork the child's own queue takes over."""
         signal.set_wakeup_fd(-1)
@@ -70,7 +76,7 @@ HANDLED = frozenset(
 
 
 def block() -> None:
-    """Let signals wait: between a fork and the child's own queue, and across an exec."""
+    """Let signals wait: between a fork and the child's own queue; whoever execs, holds its queue."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
 
 

@@ -87,14 +87,17 @@ class Succession:
         """Say that everything stays as it is, and why."""
         self._log.error("manager_kept", reason=reason, action="nothing_changed")
 
-    def replace(self, will: dict[str, Any], descriptors: Iterable[int]) -> None:
-        """Become the new manager; this returns only when the kernel refuses, and then nothing has changed."""
+    def replace(self, will: dict[str, Any], descriptors: Iterable[int], hold_signals: Callable[[], None]) -> None:
+        """Become the new manager; this returns only when the kernel refuses, and then nothing has changed.
+
+        `hold_signals` lets those wait that come from now on, and those that nobody has heeded yet.
+        """
         self.passed = False
         descriptors = list(descriptors)
         state = write(will)
         self._log.info("manager_replacing", python=self._python)
         self._log.flush()
-        signals.block()
+        hold_signals()
         try:
             os.chdir(self._root)
             for fd in (state, *descriptors):

@@ -368,7 +368,7 @@ class Supervisor:
             estate.reload_due = estate.reload_due or "generation_exited"
         if self._succession.passed:
             estate.reload_due = "manager_replaced"
-            self._succession.replace(estate.will(), estate.descriptors())
+            self._succession.replace(estate.will(), estate.descriptors(), self._signals.hold)
             estate.reload_due = ""
         elif estate.reload_due and not self._succession.checking:
             reason, estate.reload_due = estate.reload_due, ""
@@ -383,6 +383,7 @@ class Supervisor:
         for each in self._lineages:
             each.tell(signal.SIGKILL)
             each.tell_generation(signal.SIGKILL)
+        self._lineages.clear()  # we have ended them, and their ends say nothing about the status
         self._status = status
 
     _HEARD: ClassVar[dict[str, Callable[[Supervisor, Lineage, Message], None]]] = {

@@ -139,7 +139,7 @@ def value(url: str, statement: str) -> object:
     return row[0]
 
 
-def test_a_server_starts_cold_within_3_seconds_and_warm_within_600_ms(tmp_path: Path) -> None:
+def test_a_server_that_has_its_data_starts_in_half_the_time_of_a_new_one(tmp_path: Path) -> None:
     script = USER.replace("print(", "import time; t = time.monotonic(); print(").replace(
         "except", "    print(time.monotonic() - t)\nexcept"
     )
@@ -150,8 +150,7 @@ def test_a_server_starts_cold_within_3_seconds_and_warm_within_600_ms(tmp_path: 
         )
         taken.append(float(done.stdout.split()[1]))
         await_end(tmp_path / "pg")
-    assert taken[0] < 3
-    assert min(taken[1:]) < 0.6
+    assert 2 * min(taken[1:]) < taken[0], taken
 
 
 def test_the_data_survive_in_a_path_with_spaces(tmp_path: Path, user: Callable[..., User]) -> None:

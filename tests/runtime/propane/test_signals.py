@@ -25,6 +25,25 @@ def test_signals_are_queued_ignored_or_held_back_but_never_lost() -> None:
     assert sorted(ran.stdout.split()) == [b"SIGHUP", b"SIGTERM"]
 
 
+HOLD = """
+import os, signal
+from arlen_runtime.propane import signals
+queue = signals.SignalQueue({signal.SIGHUP, signal.SIGTERM})
+os.kill(os.getpid(), signal.SIGHUP)
+queue.hold()
+os.kill(os.getpid(), signal.SIGTERM)
+print(len(queue.take()), *sorted(each.name for each in signal.sigpending()))
+signals.unblock()
+print(*sorted(each.name for each in queue.take()))
+"""
+
+
+def test_what_has_come_and_was_not_heeded_waits_for_whoever_this_process_becomes() -> None:
+    ran = subprocess.run([sys.executable, "-c", HOLD], capture_output=True, text=True, timeout=30, check=True)
+
+    assert ran.stdout == "0 SIGHUP SIGTERM\nSIGHUP SIGTERM\n"
+
+
 RACE = """
 import os, signal, sys, time
 from arlen_runtime.propane.signals import SignalQueue
