@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -113,7 +113,7 @@ def _estate(
             opened = Listeners.open(config.server, accessories.listen_backlog, config.root, environ)
         count = accessories.worker_count
         estate = Estate(opened, wanted=count, configured=count, notifier=Notifier.take(environ))
-    with estate.listeners:
+    with estate.listeners, closing(estate.rearrangement):
         yield estate
 
 

@@ -69,6 +69,10 @@ class Rearrangement:
             self._going = Listeners([])
             self._closes_at = 0.0
 
+    def close(self) -> None:
+        """Close what was to go: the manager ends before it has gone."""
+        self._going.close()
+
     def _empty(self, listener: socket.socket) -> bool:
         """Pass on the connections of a queue; False when the generations cannot take more just now."""
         while select.select([], [self._handover], [], 0)[1]:
