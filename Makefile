@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 3000
 DIR ?= demo
+PROCESSES ?= 2
 
 READY = .venv/.ready
 RUN = .venv/bin/
@@ -20,7 +21,7 @@ demo: $(READY) ## make an application with a table of posts in DIR (demo) and se
 	@cd '$(DIR)' && $(ARLEN) migrate && echo 'http://localhost:$(PORT)/posts' && exec $(ARLEN) serve --port '$(PORT)'
 
 test: check ## style, types and tests; what needs a browser, a proxy, a bouncer or minutes is left to .ci/run
-	@$(RUN)python -m pytest -q -m 'not ($(MINUTES) or fuzz)'
+	@$(RUN)python -m pytest -q -n $(PROCESSES) --dist loadfile -m 'not ($(MINUTES) or fuzz)'
 
 slow: $(READY) ## the tests that `make test` leaves out
 	@$(RUN)python -m pytest -q -m '$(MINUTES)'
