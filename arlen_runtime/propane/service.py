@@ -167,11 +167,11 @@ class Service:
         token = baton.token
         connection.busy = True
         connection.claim.append("running")
+        started = connection.started = time.monotonic()  # before the token: who takes it reckons the time-out from here
         baton.runs += 1
         token.append(connection)
         if not baton.watched:
             baton.watch()
-        started = connection.started = time.monotonic()
         response = self._run(connection, ticket, request)
         try:
             token.pop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -120,3 +122,54 @@ def test_quick_requests_are_not_held_up_by_waiting_ones(serve: Serve) -> None:
             quick.get("/")
         assert time.monotonic() - began < 0.3, "twenty quick ones are done before the slow one"
         assert slow.answer().status == 200
+
+
+TAKEN_EARLY = '''
+import socket, threading
+from pathlib import Path
+from arlen_runtime import App, Config, text
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.listener import bind
+from arlen_runtime.propane.reactor import Reactor
+from arlen_runtime.propane.scoreboard import Scoreboard
+from arlen_runtime.testing.wire import Wire
+
+answered, taken = threading.Event(), threading.Event()
+
+def late(ctx):
+    return text("late")
+
+def quick(ctx):
+    answered.set()
+    return text("quick")
+
+def routes(r):
+    r.get("/late", late)
+    r.get("/quick", quick)
+
+def steal():
+    """Take the reactor away before the handler has begun, and give its successor time to look at the clock."""
+    reactor.baton.patrol()
+    reactor.baton.patrol()
+    taken.set()
+    answered.wait(20)
+
+config = Config("test", Path())
+reactor = Reactor(App(config, routes), config, Log(config.log, "test", Path()), Scoreboard().rows[0], steal)
+(listener,) = bind("127.0.0.1", 0, 16)
+reactor.listen(listener)
+threading.Thread(target=reactor.baton.first, daemon=True).start()
+first, second = (Wire(listener.getsockname()[1]) for _ in range(2))
+first.send(b"GET /late HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+taken.wait(20)
+second.get("/quick")
+status = first.answer().status
+assert status == 200, status
+'''
+
+
+def test_the_time_of_a_handler_is_reckoned_from_its_own_beginning() -> None:
+    """Not from the beginning of what ran before it on that connection, should it lose the reactor at its first step."""
+    ran = subprocess.run([sys.executable, "-c", TAKEN_EARLY], capture_output=True, text=True, timeout=60, check=False)
+
+    assert ran.returncode == 0, ran.stderr + ran.stdout
