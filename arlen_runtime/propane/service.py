@@ -223,6 +223,12 @@ class Service:
             self._ledger.doomed.append(connection)
 
     def _expire_handler(self, connection: Connection) -> None:
+        ends = connection.started + self._limits.request_timeout_seconds
+        if (
+            connection.claim == ["running"] and self._ledger.now < ends
+        ):  # the deadline was that of its place in the queue
+            self._ledger.deadlines.set(connection, ends)
+            return
         try:
             claim = connection.claim.pop()
         except IndexError:  # it is being answered this moment, or a stream that has only write-rate limits
