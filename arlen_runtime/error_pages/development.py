@@ -21,6 +21,7 @@ from arlen_runtime.error_pages.frames import Masks, causes
 from arlen_runtime.error_pages.style import STYLE
 from arlen_runtime.errors import HTTPError
 from arlen_runtime.http.request import Head
+from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.routes import Endpoint
 
 TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -76,9 +77,9 @@ class DevelopmentPage:
         return MASK if name in _PRIVATE_HEADERS else self._masks.value(name, text)
 
     def _route(self, occasion: Occasion) -> str:
-        """Name the route, its values and the line where it was written."""
+        """Name the route, its values and the line where it was written; nobody wrote what answers where there is none."""
         endpoint = occasion.endpoint
-        if endpoint is None:
+        if endpoint is None or endpoint in ANSWERS:
             return "none"
         return f"{endpoint.key} {self._masks.value('route', occasion.route)} ({endpoint.site})"
 

@@ -224,9 +224,8 @@ class Service:
 
     def _expire_handler(self, connection: Connection) -> None:
         ends = connection.started + self._limits.request_timeout_seconds
-        if (
-            connection.claim == ["running"] and self._ledger.now < ends
-        ):  # the deadline was that of its place in the queue
+        if connection.claim == ["running"] and self._ledger.now < ends:
+            # The deadline was that of its place in the queue.
             self._ledger.deadlines.set(connection, ends)
             return
         try:

@@ -82,6 +82,7 @@ def test_for_an_address_that_is_not_there_it_shows_the_near_misses(ask: Callable
     assert answer.status == 404
     assert "Near misses" in answer.text
     assert "/users" in answer.text
+    assert "(not found)" not in answer.text
 
 
 def test_it_works_under_its_own_policy_without_script(ask: Callable[..., Answer]) -> None:
