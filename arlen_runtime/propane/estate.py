@@ -56,6 +56,7 @@ class Estate:
             scoreboard_fd=self.scoreboard.fd,
             handover_fds=(self.handover[0].fileno(), self.handover[1].fileno()),
             listener_fds=tuple(each.fileno() for each in self.listeners.sockets),
+            listeners_ours=self.listeners.ours,
             broken=broken,
         )
 

@@ -62,6 +62,7 @@ class Generation:
             control=self._packets(orders.control_fd),
             handover=(self._packets(orders.handover_fds[0]), self._packets(orders.handover_fds[1])),
             listeners=tuple(adopt(fd) for fd in orders.listener_fds),
+            listeners_ours=orders.listeners_ours,
             generation=orders.generation,
         )
         self._control = self._inheritance.control

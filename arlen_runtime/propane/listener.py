@@ -6,11 +6,9 @@ A place is written `host:port`, `[v6]:port` or `unix:path`; sockets that systemd
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import socket
-import struct
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
@@ -25,16 +23,8 @@ UNIX = "unix:"
 FIRST_FD = 3
 """The first descriptor that systemd hands over (sd_listen_fds(3))."""
 
-
-_SO_ATTACH_FILTER = 26  # socket(7), asm-generic/socket.h
-_FILTER_STEP = struct.Struct("HBBI")  # struct sock_filter: code, jump if true, jump if false, value
-DROP_SYN = (
-    (0x30, 0, 0, 13),  # load the byte of flags: a TCP header's 14th
-    (0x45, 0, 1, 0x02),  # SYN?
-    (0x06, 0, 0, 0),  # drop
-    (0x06, 0, 0, 0xFFFFFFFF),  # pass
-)
-"""A classic BPF program (Linux, networking/filter.rst)."""
+_SO_BINDTOIFINDEX = 62  # asm-generic/socket.h; from Linux 5.7 on an ordinary user may, once
+_NO_INTERFACE = 0x7FFFFFFF
 
 
 class Place(NamedTuple):
@@ -131,10 +121,16 @@ class Listeners:
         self.sockets, self.places = kept.sockets, kept.places
         return taken
 
+    @property
+    def ours(self) -> bool:
+        """Say whether we have bound them. Who waits at others' sockets waits for whoever they are handed to next."""
+        return bool(self.places)
+
     def seal(self) -> None:
         """Let no new connection in, while those that the kernel has accepted can still be taken out of the queue."""
-        for each in self.sockets:
-            seal(each)
+        if self.ours:
+            for each in self.sockets:
+                seal(each)
 
     def close(self) -> None:
         """Close all, and remove our own unix sockets, unless another process has taken their place."""
@@ -262,15 +258,14 @@ def seal(listener: socket.socket) -> None:
     """Refuse new connections and keep the queue: closing would reset what is in it. Does nothing where that cannot be.
 
     A unix socket is shut down for reading: connecting fails from then on (unix(7)). TCP's would drop the queue at that, so
-    the kernel is given a filter that drops each SYN, but lets the last packet of a handshake under way pass.
+    it is bound to an interface that is not there: no SYN finds it any more, and who connects is refused at once. A handshake
+    under way has the interface of its own SYN, and is completed. It cannot be undone without CAP_NET_RAW.
     """
     with suppress(OSError):
         if listener.family == socket.AF_UNIX:
             listener.shutdown(socket.SHUT_RD)
         elif sys.platform == "linux":
-            program = ctypes.create_string_buffer(b"".join(_FILTER_STEP.pack(*step) for step in DROP_SYN))
-            attached = struct.pack("HP", len(DROP_SYN), ctypes.addressof(program))
-            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attached)
+            listener.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, _NO_INTERFACE)
 
 
 def adopt(fd: int) -> socket.socket:

@@ -37,6 +37,8 @@ class Orders:
     scoreboard_fd: int
     handover_fds: tuple[int, int]
     listener_fds: tuple[int, ...]
+    listeners_ours: bool
+    """Whether a stop empties their queues; what waits at sockets of others is left to the next server."""
     preload: bool = sys.platform != "darwin"
     """Import once and fork; otherwise each worker imports for itself: macOS's own libraries do not survive a fork."""
     broken: str = ""
@@ -72,4 +74,5 @@ class Inheritance:
     handover: tuple[socket.socket, socket.socket]
     """(to take connections from, to pass connections to)."""
     listeners: tuple[socket.socket, ...]
+    listeners_ours: bool
     generation: int

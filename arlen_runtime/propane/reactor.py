@@ -115,16 +115,25 @@ class Reactor:
 
     def stop_accepting(self) -> None:
         """Leave the listeners, and what is passed on, to others."""
-        if self._resting_until <= self.ledger.now:
-            for fd in self._listeners:
-                self._poller.forget(fd)
-        self._resting_until = float("inf")
-        self._listeners.clear()
+        self._leave_listeners()
+        for fd in self._entrances:
+            self._poller.forget(fd)
         self._entrances = set()
         self._special = {self._waker.fd: self._waker.clear}
 
-    def stop(self) -> None:
-        """Close each connection with its next answer, and go on taking what the kernel has already accepted."""
+    def _leave_listeners(self) -> None:
+        for fd in self._listeners:
+            if not self._resting_until:
+                self._poller.forget(fd)
+            self._entrances.discard(fd)
+            del self._special[fd]
+        self._resting_until = float("inf")
+        self._listeners.clear()
+
+    def stop(self, *, empties_queue: bool) -> None:
+        """Close each connection with its next answer; go on taking what the kernel has accepted if `empties_queue`."""
+        if not empties_queue:
+            self._leave_listeners()
         self.ledger.stopping = True
         self.ledger.passing = False  # whoever would have taken them stops as well
         self._handover = None

@@ -169,7 +169,7 @@ class Worker:
             _HEED[each](self)
         if self._inherited.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
             self._poll.unregister(self._inherited.control.fileno())
-            for listener in self._inherited.listeners:
+            for listener in self._inherited.listeners if self._inherited.listeners_ours else ():
                 seal(listener)
             self._stop()
         if self._stop_at is not None:
@@ -205,7 +205,7 @@ class Worker:
         """Answer what is under way and what comes on open connections, closing each."""
         if self._stop_at is None:
             self._drain()
-        self._reactor.post(self._reactor.stop)
+        self._reactor.post(lambda: self._reactor.stop(empties_queue=self._inherited.listeners_ours))
 
     def _quit(self) -> None:
         """Close everything now."""

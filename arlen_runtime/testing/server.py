@@ -36,12 +36,14 @@ class RunningServer:
         environment: str = "production",
         environ: Mapping[str, str] | None = None,
         command: tuple[str, ...] = ("-m", "arlen_runtime.propane"),
+        descriptors: tuple[int, ...] = (),
     ) -> None:
-        """Prepare to serve the application in `root`; `command` is what the interpreter runs."""
+        """Prepare to serve the application in `root`; `command` is what the interpreter runs, with these `descriptors`."""
         self._command = [sys.executable, *command, "--app-root", str(root), "--env", environment, "--port", "0"]
         self._command += arguments
         self._environ = {**os.environ, "ARLEN_LOG_FORMAT": "json", **(environ or {})}
         self._root = root
+        self._descriptors = descriptors
         self._told = threading.Condition()
         self._closed = False
         self.events: list[Event] = []
@@ -67,6 +69,7 @@ class RunningServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=self._descriptors,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

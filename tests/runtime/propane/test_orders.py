@@ -13,7 +13,9 @@ from arlen_runtime.propane.orders import Invocation, Orders
 
 def test_orders_are_read_as_they_were_written() -> None:
     invocation = Invocation("/srv/it's here", "production", {"server.port": "80"}, development=True)
-    orders = Orders(invocation, 7, 3, 4, (5, 6), (8, 9), preload=False, broken='File "x"\nSyntaxError: Ü')
+    orders = Orders(
+        invocation, 7, 3, 4, (5, 6), (8, 9), listeners_ours=False, preload=False, broken='File "x"\nSyntaxError: Ü'
+    )
 
     read = Orders.from_argument(orders.as_argument())
 
@@ -33,4 +35,4 @@ def test_on_macos_each_worker_imports_for_itself(
     monkeypatch.setattr(sys, "platform", platform)
     spec.loader.exec_module(again)
 
-    assert again.Orders(again.Invocation("/", None, {}), 1, 0, 0, (0, 0), ()).preload is preload
+    assert again.Orders(again.Invocation("/", None, {}), 1, 0, 0, (0, 0), (), listeners_ours=True).preload is preload

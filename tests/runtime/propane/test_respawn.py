@@ -15,7 +15,7 @@ from arlen_runtime.propane.respawn import CEILING_SECONDS, delay_after
 
 @pytest.fixture
 def lineage() -> Iterator[Lineage]:
-    orders = Orders(Invocation("/", None, {}), 1, 0, 0, (0, 0), ())
+    orders = Orders(Invocation("/", None, {}), 1, 0, 0, (0, 0), (), listeners_ours=True)
     with socket.socket() as control:
         yield Lineage(orders, control, 0, 0.0, 1)
 

@@ -17,7 +17,9 @@ def test_it_has_every_generation_with_its_workers_and_the_sums_with_the_dead() -
     board.manager[ManagerCell.KILLED] = 2
     here, there = open_pair()
     with here, there:
-        each = Lineage(Orders(Invocation("/", None, {}), 4, 0, 0, (0, 0), ()), here, 77, 0.0, 1, ready_at=1.0)
+        each = Lineage(
+            Orders(Invocation("/", None, {}), 4, 0, 0, (0, 0), (), listeners_ours=True), here, 77, 0.0, 1, ready_at=1.0
+        )
         each.ask(0, 5, "start")
         row = board.rows[5]
         row[Cell.STATE], row[Cell.REQUESTS], row[Cell.STARTED] = State.READY, 11, time.monotonic_ns() - 3 * 10**9
