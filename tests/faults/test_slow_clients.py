@@ -7,7 +7,9 @@ import select
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -122,32 +124,37 @@ def _connections(site: Path) -> int:
     return sum(int(worker["connections"]) for each in told["generations"] for worker in each["workers"])
 
 
-def test_ten_thousand_idle_connections_cost_a_request_next_to_nothing(serve: Serve) -> None:
-    server = serve("--threads", "2", workers=1, ARLEN_LIMITS_KEEP_ALIVE_SECONDS="600")
+def _ticks(pid: int) -> int:
+    """Return the processor time that a process has used, in clock ticks."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _cost(server: RunningServer) -> int:
+    """Return the ticks that the worker of a server needs for a number of requests."""
     (pid,) = server.workers().values()
+    with Wire(server.port) as wire:
+        before = _ticks(pid)
+        for _ in range(6_000):
+            wire.get("/")
+        return _ticks(pid) - before
 
-    def cost() -> float:
-        """Return the CPU ticks of the worker for a number of requests."""
-        with Wire(server.port) as wire:
-            ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            before = int(ticks[11]) + int(ticks[12])
-            for _ in range(15_000):
-                wire.get("/")
-            ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return int(ticks[11]) + int(ticks[12]) - before
 
-    cost()
-    alone = [cost() for _ in range(3)]
+def test_ten_thousand_idle_connections_cost_a_request_next_to_nothing(serve: Serve) -> None:
+    bare, full = (serve("--threads", "2", workers=1, ARLEN_LIMITS_KEEP_ALIVE_SECONDS="600") for _ in range(2))
+    (pid,) = full.workers().values()
+    for server in (bare, full):
+        _cost(server)
     memory = _resident(pid)
-    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10_000)]
-    for each in idle:
-        each.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    for each in idle:
-        assert each.recv(65536).startswith(b"HTTP/1.1 200")
-    each_bytes = (_resident(pid) - memory) / 10_000
-    beside = [cost() for _ in range(3)]
-    for each in idle:
-        each.close()
+    with ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", full.port))) for _ in range(10_000)]
+        for each in idle:
+            each.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        for each in idle:
+            assert each.recv(65536).startswith(b"HTTP/1.1 200")
+        each_bytes = (_resident(pid) - memory) / 10_000
+        rounds = [(_cost(bare), _cost(full)) for _ in range(9)]  # in turn: the speed of a machine drifts
+    alone, beside = (median(ticks) for ticks in zip(*rounds, strict=True))
 
-    print(f"idle: {min(alone)} ticks alone, {min(beside)} beside 10,000, {each_bytes:.0f} bytes each")  # noqa: T201 - the figures of the run
-    assert min(beside) <= min(alone) * 1.15 + 2
+    print(f"idle: {alone} ticks alone, {beside} beside 10,000, {each_bytes:.0f} bytes each")  # noqa: T201 - the figures of the run
+    assert beside <= alone * 1.15
