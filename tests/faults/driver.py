@@ -107,6 +107,7 @@ class Load:
         self.clients = [Client(self, fresh=False) for _ in range(kept)]
         self.clients += [Client(self, fresh=True) for _ in range(fresh)]
         self.answered = 0
+        self.seconds = 0.0
         self.failures: list[str] = []
         self.kinds: Counter[str] = Counter()
         self.failed_at: list[float] = []
@@ -134,7 +135,8 @@ class Load:
 
     def run(self, seconds: float) -> None:
         """Drive the load."""
-        end = time.monotonic() + seconds
+        began = time.monotonic()
+        end = began + seconds
         self.poll.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
         for client in self.clients:
             self.attempt(client)
@@ -153,6 +155,7 @@ class Load:
                 client.close()
         while self.by_fd:
             self.round(end, again=False)
+        self.seconds = time.monotonic() - began
 
     def round(self, end: float, *, again: bool = True) -> float:
         """Go on with whoever can; return the end, which is now when standard input has closed."""
@@ -189,6 +192,7 @@ class Load:
         middle, late = (times[int(len(times) * part)] * 1000 for part in (0.5, 0.99)) if times else (0.0, 0.0)
         return {
             "answered": self.answered,
+            "rate": round(self.answered / self.seconds),
             "failed": len(self.failures),
             "failures": self.failures[:20],
             "kinds": dict(self.kinds),

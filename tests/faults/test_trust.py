@@ -23,6 +23,9 @@ Drive = Callable[..., Any]
 
 pytestmark = pytest.mark.soak
 
+LEAST_RATE = 2000
+"""Answers a second without which a load is too light to show anything."""
+
 
 def _alive(server: RunningServer) -> list[int]:
     """Return the process ids of the server's session: the manager, generations and workers."""
@@ -81,6 +84,7 @@ def test_twenty_reloads_lose_nothing_close_nothing_and_leave_no_memory_behind(se
         counted = drive.report()
 
     assert counted["failed"] == 0, counted
+    assert counted["rate"] >= LEAST_RATE
     assert counted["connects"]["kept"] == 64
     assert after <= before * 1.10, (before, after)
     assert most <= 7, "the manager, two generations and their two workers each"
@@ -116,6 +120,7 @@ def test_a_worker_killed_each_second_costs_only_what_it_held(serve: Serve, load:
         counted = drive.report()
 
     assert counted["failed"] <= sum(held), (counted, held)
+    assert counted["rate"] >= LEAST_RATE
     figures = f"back after {statistics.median(back):.0f} ms, a bare interpreter {statistics.median(bare):.0f} ms"
     print(f"kills: {counted['failed']} failed of {counted['answered']}, held {sum(held)}; {figures}")  # noqa: T201 - the figures of the run
     assert statistics.median(back) <= max(50, 4 * statistics.median(bare)), "busy as the machine is"
