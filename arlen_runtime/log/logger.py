@@ -108,9 +108,12 @@ class Log:
                 self.flush()
 
     def flush(self) -> None:
-        """Write the access lines that wait; cheap when there are none."""
-        if self._pending:
-            with self._lock:
+        """Write the access lines that wait; cheap when there are none.
+
+        It returns after those that another thread is writing, so that a process may end then.
+        """
+        with self._lock:
+            if self._pending:
                 self._write("")
 
     def reopen(self) -> None:

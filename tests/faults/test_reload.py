@@ -32,6 +32,18 @@ def test_reloads_lose_no_request_and_close_no_connection(serve: Serve, load: Dri
     assert counted["answered"] > 1000
 
 
+def test_every_answer_has_its_line_in_the_log_over_reloads(serve: Serve, load: Drive) -> None:
+    server = serve(ARLEN_LOG_ACCESS="true")
+    with load(server.port) as drive:
+        for generation in range(2, 8):
+            _reload(server, generation)
+        counted = drive.report()
+
+    assert server.stop() == 0
+    assert sum(each["event"] == "request" for each in server.events) == counted["answered"]
+    assert counted["failed"] == 0, counted
+
+
 def test_new_code_answers_after_a_reload_and_old_code_after_a_failed_one(
     serve: Serve, rewrite: Rewrite, load: Drive
 ) -> None:
