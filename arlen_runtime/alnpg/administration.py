@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from ipaddress import ip_address
 from typing import LiteralString
 
 import psycopg
@@ -51,10 +52,22 @@ def parts(url: str) -> dict[str, str]:
 
 
 def is_local(url: str) -> bool:
-    """Say whether every server that the URL leads to is on this machine."""
+    """Say whether every server that the URL leads to is on this machine; what a service file says is not known."""
     found = parts(url)
-    hosts = (found.get("host") or found.get("hostaddr") or os.environ.get("PGHOST", "")).split(",")
-    return all(not host or host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"} for host in hosts)
+    if found.get("service") or os.environ.get("PGSERVICE"):
+        return False
+    names = found.get("host") or os.environ.get("PGHOST", "")
+    addresses = found.get("hostaddr") or os.environ.get("PGHOSTADDR", "")
+    return all(map(_is_here, [*names.split(","), *addresses.split(",")]))
+
+
+def _is_here(host: str) -> bool:
+    if not host or host == "localhost" or host.startswith(("/", "@")):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name, which may lead anywhere
+        return False
 
 
 def sibling(url: str, name: str) -> str:

@@ -132,6 +132,9 @@ def test_a_url_that_names_no_database_of_the_application_is_refused(url: str, to
         ("postgresql://db.example.com/x", False),
         ("postgresql://localhost,db.example.com/x", False),
         ("hostaddr=10.0.0.1 dbname=x", False),
+        ("host=localhost hostaddr=10.0.0.1 dbname=x", False),
+        ("postgresql://127.example.com/x", False),
+        ("service=shop dbname=x", False),
     ],
 )
 def test_a_server_on_this_machine_is_known_by_its_address(
@@ -139,10 +142,14 @@ def test_a_server_on_this_machine_is_known_by_its_address(
     local: bool,  # noqa: FBT001 - a row of the table
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("PGHOST", raising=False)
+    elsewhere = {"PGHOST": "db.example.com", "PGHOSTADDR": "10.0.0.1", "PGSERVICE": "shop"}
+    for variable in elsewhere:
+        monkeypatch.delenv(variable, raising=False)
     assert administration.is_local(url) is local
-    monkeypatch.setenv("PGHOST", "db.example.com")
-    assert administration.is_local("postgresql:///x") is False
+    for variable, value in elsewhere.items():
+        with monkeypatch.context() as environ:
+            environ.setenv(variable, value)
+            assert administration.is_local("postgresql:///x") is False
 
 
 def test_a_sibling_differs_in_its_name_only() -> None:
