@@ -71,32 +71,44 @@ def _p99(load: Drive, port: int) -> float:
         return float(drive.report()["p99_ms"])
 
 
+def _p99s(load: Drive, bare: RunningServer, full: RunningServer) -> tuple[float, float]:
+    """Measure three times in turn, since the speed of a machine drifts; return the middle one of each."""
+    rounds = [(_p99(load, bare.port), _p99(load, full.port)) for _ in range(3)]
+    alone, beside = (median(each) for each in zip(*rounds, strict=True))
+    return alone, beside
+
+
+def _hardly_slower(alone: float, beside: float) -> bool:
+    """Say whether honest clients keep their p99 within three times; a few milliseconds are a time slice of the kernel's."""
+    return beside < max(3 * alone, alone + 20)
+
+
 @pytest.mark.parametrize(("begin", "status"), [(HEADER, "408"), (BODY, "408"), (b"", "closed")])
 def test_two_thousand_slow_clients_are_cut_at_their_limit(serve: Serve, load: Drive, begin: bytes, status: str) -> None:
-    limits = {"ARLEN_LIMITS_HEADER_SECONDS": "6", "ARLEN_LIMITS_BODY_SECONDS": "6"}
-    server = serve("--handoff-ms", "5", workers=1, **limits)
-    alone = _p99(load, server.port)
+    limits = {"ARLEN_LIMITS_HEADER_SECONDS": "10", "ARLEN_LIMITS_BODY_SECONDS": "10"}
+    bare, server = (serve("--handoff-ms", "5", workers=1, **limits) for _ in range(2))
+    _p99(load, server.port)
     (pid,) = server.workers().values()
     before = _resident(pid)
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2000)]
     for each in slow:
         each.sendall(begin)
-    beside = _p99(load, server.port)
+    alone, beside = _p99s(load, bare, server)
     grown = _resident(pid) - before
 
     ends = _statuses(slow)
     print(f"{status}: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each, ends {dict(ends)}")  # noqa: T201 - the figures of the run
     assert ends == {status: 2000}
     assert grown < 60 << 20
-    assert beside < max(3 * alone, alone + 20)
+    assert _hardly_slower(alone, beside)
 
 
 def test_two_thousand_clients_that_do_not_read_are_cut_at_their_limit(serve: Serve, load: Drive, site: Path) -> None:
     (site / "public").mkdir()
     (site / "public" / "large.bin").write_bytes(bytes(1 << 20))
-    limits = {"ARLEN_LIMITS_WRITE_SECONDS": "6", "ARLEN_LIMITS_WRITE_BYTES_PER_SECOND": "1000000000"}
-    server = serve(workers=1, **limits)
-    alone = _p99(load, server.port)
+    limits = {"ARLEN_LIMITS_WRITE_SECONDS": "10", "ARLEN_LIMITS_WRITE_BYTES_PER_SECOND": "1000000000"}
+    bare, server = (serve(workers=1, **limits) for _ in range(2))
+    _p99(load, server.port)
     (pid,) = server.workers().values()
     before = _resident(pid)
     deaf = []
@@ -106,21 +118,21 @@ def test_two_thousand_clients_that_do_not_read_are_cut_at_their_limit(serve: Ser
         each.connect(("127.0.0.1", server.port))
         each.sendall(b"GET /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\n")
         deaf.append(each)
-    beside = _p99(load, server.port)
+    alone, beside = _p99s(load, bare, server)
     grown = _resident(pid) - before
-    while _connections(site):
+    while _connections(site, server.pid):
         pass
     for each in deaf:
         each.close()
 
     print(f"deaf: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each")  # noqa: T201 - the figures of the run
     assert grown < 60 << 20
-    assert beside < max(3 * alone, alone + 20)
+    assert _hardly_slower(alone, beside)
 
 
-def _connections(site: Path) -> int:
+def _connections(site: Path, manager: int) -> int:
     """Count the open connections, by what the manager tells."""
-    (told,) = managers(site)
+    (told,) = (each for each in managers(site) if each["pid"] == manager)
     return sum(int(worker["connections"]) for each in told["generations"] for worker in each["workers"])
 
 
