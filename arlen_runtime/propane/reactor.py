@@ -75,7 +75,7 @@ class Reactor:
         self._commands: deque[Callable[[], None]] = deque()
         self._resting_until = 0.0
         self._must_accept = False
-        self._entrances: set[int] = set()  # where connections come from
+        self._entrances: frozenset[int] = frozenset()  # where connections come from; other threads look at it
         self._settled_at = 0.0
         self._paused = False
         self._handover: socket.socket | None = None
@@ -103,37 +103,26 @@ class Reactor:
     def listen(self, listener: socket.socket) -> None:
         """Accept connections from a listener."""
         self._listeners[listener.fileno()] = listener
-        self._entrances.add(listener.fileno())
+        self._entrances |= {listener.fileno()}
         self._special[listener.fileno()] = lambda: self._accept(listener)
         self._poller.listen(listener.fileno())
 
     def take_over_connections(self, handover: socket.socket) -> None:
         """Serve the connections that workers of an older generation pass on."""
-        self._entrances.add(handover.fileno())
+        self._entrances |= {handover.fileno()}
         self._special[handover.fileno()] = lambda: self._take(handover)
         self._poller.listen(handover.fileno())
 
     def stop_accepting(self) -> None:
         """Leave the listeners, and what is passed on, to others."""
-        self._leave_listeners()
         for fd in self._entrances:
-            self._poller.forget(fd)
-        self._entrances = set()
-        self._special = {self._waker.fd: self._waker.clear}
-
-    def _leave_listeners(self) -> None:
-        for fd in self._listeners:
-            if not self._resting_until:
-                self._poller.forget(fd)
-            self._entrances.discard(fd)
-            del self._special[fd]
-        self._resting_until = float("inf")
-        self._listeners.clear()
+            self._leave_entrance(fd)
 
     def stop(self, *, empties_queue: bool) -> None:
         """Close each connection with its next answer; go on taking what the kernel has accepted if `empties_queue`."""
         if not empties_queue:
-            self._leave_listeners()
+            for fd in list(self._listeners):
+                self._leave_entrance(fd)
         self.ledger.stopping = True
         self.ledger.passing = False  # whoever would have taken them stops as well
         self._handover = None
@@ -249,7 +238,7 @@ class Reactor:
         return min(waits, default=None)
 
     def _rest_left(self) -> float | None:
-        if not self._resting_until or self._resting_until == float("inf"):
+        if not self._resting_until:
             return None
         return max(self._resting_until - self.ledger.now, 0.0)
 
@@ -262,7 +251,8 @@ class Reactor:
 
     def _obey(self) -> None:
         while self._commands:
-            self._commands.popleft()()
+            self._commands[0]()
+            self._commands.popleft()  # only now: who asks whether some wait would take it for obeyed
 
     # --- connections come and go
 
@@ -301,10 +291,11 @@ class Reactor:
         self._rest(EXHAUSTED_SECONDS)
 
     def _leave_entrance(self, fd: int) -> None:
-        """Let nobody in there any more."""
-        self._poller.forget(fd)
-        self._entrances.discard(fd)
-        self._listeners.pop(fd, None)
+        """Let nobody in there any more. While the listeners rest, the poller has forgotten them already."""
+        if self._listeners.pop(fd, None) is None or not self._resting_until:
+            self._poller.forget(fd)
+        self._entrances -= {fd}
+        del self._special[fd]
 
     def _origin(self, peer: str, scheme: str) -> Origin:
         return Origin(peer, scheme, self._trusted, self._ids)

@@ -169,8 +169,9 @@ class Worker:
             _HEED[each](self)
         if self._inherited.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
             self._poll.unregister(self._inherited.control.fileno())
-            for listener in self._inherited.listeners if self._inherited.listeners_ours else ():
-                seal(listener)
+            if self._inherited.listeners_ours:
+                for listener in self._inherited.listeners:
+                    seal(listener)
             self._stop()
         if self._stop_at is not None:
             self._look_for_end(self._stop_at)

@@ -23,19 +23,10 @@ Told = tuple[Lineage, socket.socket]
 @pytest.fixture
 def told() -> Iterator[Told]:
     """Make a record of a generation of two workers, and the end at which its process would hear."""
+    orders = Orders(Invocation("/", None, {}), 4, 0, 0, (0, 0), (), listeners_ours=True)
     here, there = open_pair()
     with here, there:
-        yield (
-            Lineage(
-                Orders(Invocation("/", None, {}), 4, 0, 0, (0, 0), (), listeners_ours=True),
-                here,
-                0,
-                0.0,
-                2,
-                booted=True,
-            ),
-            there,
-        )
+        yield Lineage(orders, here, 0, 0.0, 2, booted=True), there
 
 
 def test_asking_for_a_worker_tells_the_generation_and_is_written_down(told: Told) -> None:

@@ -15,11 +15,10 @@ def test_it_has_every_generation_with_its_workers_and_the_sums_with_the_dead() -
     board = Scoreboard()
     board.dead[Cell.REQUESTS] = 1000
     board.manager[ManagerCell.KILLED] = 2
+    orders = Orders(Invocation("/", None, {}), 4, 0, 0, (0, 0), (), listeners_ours=True)
     here, there = open_pair()
     with here, there:
-        each = Lineage(
-            Orders(Invocation("/", None, {}), 4, 0, 0, (0, 0), (), listeners_ours=True), here, 77, 0.0, 1, ready_at=1.0
-        )
+        each = Lineage(orders, here, 77, 0.0, 1, ready_at=1.0)
         each.ask(0, 5, "start")
         row = board.rows[5]
         row[Cell.STATE], row[Cell.REQUESTS], row[Cell.STARTED] = State.READY, 11, time.monotonic_ns() - 3 * 10**9
