@@ -47,7 +47,10 @@ class Lineage:
     leaves_at: float = 0.0
     """When it is to be dismissed, once another one has taken its place."""
     leaving_at: float = 0.0
+    dismissed_at: float = 0.0
+    """When its own process was told to end, which it does without workers only."""
     ended: bool = False
+    """Its own process has ended; it may have workers yet."""
     attempts: int = 0
     """How many times another one was started because this one has ended while it was to serve."""
     succeeded_at: float = 0.0
@@ -80,6 +83,11 @@ class Lineage:
         """Have a worker forked."""
         self.workers[number] = WorkerRecord(number, row, reason, time.monotonic())
         say(self.control, "fork", number=number, row=row)
+
+    def end(self, now: float) -> None:
+        """Have its own process end: the last worker has."""
+        self.dismissed_at = now
+        say(self.control, "end")
 
     def tell(self, each: signal.Signals) -> None:
         """Send a signal to every worker."""

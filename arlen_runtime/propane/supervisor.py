@@ -22,7 +22,7 @@ from arlen_runtime.propane.children import reaped
 from arlen_runtime.propane.estate import Estate
 from arlen_runtime.propane.kernel import become_subreaper
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord
-from arlen_runtime.propane.messages import Message, hear, open_pair, say
+from arlen_runtime.propane.messages import Message, hear, open_pair
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.processes import SideProcesses
 from arlen_runtime.propane.scoreboard import ManagerCell
@@ -201,7 +201,7 @@ class Supervisor:
         each.due.clear()
         each.tell(how)
         if not each.workers:
-            say(each.control, "end")
+            each.end(each.leaving_at)
 
     def _reload(self, reason: str) -> None:
         """Start a new generation beside the old one; further wishes meanwhile become one."""
@@ -265,8 +265,7 @@ class Supervisor:
             self._exit_status = 1 if status else 0
             self._stop(signal.SIGTERM)
         elif each.leaving_at and not each.workers:
-            self._log.info("generation_ended", generation=each.number)
-            say(each.control, "end")
+            each.end(time.monotonic())
             self._forget_ended()
 
     # --- heed
@@ -338,6 +337,7 @@ class Supervisor:
             self._poll.unregister(each.control.fileno())
             each.control.close()
             self._lineages.remove(each)
+            self._log.info("generation_ended", generation=each.number)
 
     # --- look after
 

@@ -111,6 +111,8 @@ class Workforce:
             self._look_after_unborn(each, self.accessories.boot_timeout_seconds, now)
         if each.leaving_at and now > each.leaving_at + self.accessories.graceful_shutdown_seconds + KILL_SECONDS:
             self._cut_off(each)
+        if each.dismissed_at and now > each.dismissed_at + KILL_SECONDS:
+            self._end_generation(each, "it does not end")  # the application's own exit handlers may hang
 
     def _look_after_unborn(self, each: Lineage, seconds: float, now: float) -> None:
         """End who should be ready by now; where there is no process at all, it is the generation that does not fork."""
@@ -120,12 +122,12 @@ class Workforce:
             if worker.pid:
                 self._end_silent(each, worker, seconds, now)
             else:
-                self._end_generation(each)
+                self._end_generation(each, "it neither forks nor reaps")
 
-    def _end_generation(self, each: Lineage) -> None:
-        """End a generation that neither forks nor reaps any more; the supervisor starts another."""
+    def _end_generation(self, each: Lineage, reason: str) -> None:
+        """End a generation that does not do what it is told; the supervisor starts another where one is needed."""
         if not (each.ended or each.failure):
-            each.failure = "it neither forks nor reaps"
+            each.failure = reason
             self._log.error("generation_silent", generation=each.number, reason=each.failure, action="kill")
             each.tell_generation(signal.SIGKILL)
 
@@ -141,7 +143,7 @@ class Workforce:
         elif worker.told != "SIGKILL" and now > worker.aborted_at + KILL_SECONDS:
             tell(worker, signal.SIGKILL)
         elif now > worker.aborted_at + 3 * KILL_SECONDS:
-            self._end_generation(each)
+            self._end_generation(each, "it neither forks nor reaps")
 
     def _cut_off(self, each: Lineage) -> None:
         for worker in each.workers.values():

@@ -107,3 +107,25 @@ def test_a_generation_that_neither_forks_nor_reaps_is_replaced(serve: Serve, how
     server.wait_for("generation_ended", generation=1)
     with Wire(server.port) as wire:
         assert wire.get("/").status == 200
+
+
+def test_a_generation_whose_exit_handlers_hang_is_ended(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(more="\nimport atexit\n\natexit.register(time.sleep, 600)\n")
+    server = serve(workers=1)
+    for generation in (1, 2):  # else a first one that stays would hold up every later reload
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_silent", generation=generation, reason="it does not end")
+        server.wait_for("generation_ended", generation=generation)
+
+    assert server.stop() == 0
+
+
+def test_a_generation_is_said_to_have_ended_when_no_process_of_it_is_left(serve: Serve) -> None:
+    server = serve(workers=1)
+    worker = server.workers()[0]
+    generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ended", generation=1)
+
+    assert not Path(f"/proc/{generation}").exists()
+    assert not Path(f"/proc/{worker}").exists()
