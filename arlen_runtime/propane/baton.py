@@ -75,6 +75,17 @@ class Baton:
         if self._standbys is not None and threading.get_ident() == self.leader:
             self._take(self.token)
 
+    def is_kept(self) -> bool:
+        """Say, after an error, whether the calling thread still leads; it is inside of no handler any more."""
+        token = self.token  # looked up before the leader: if that is us, it is ours
+        if threading.get_ident() != self.leader:
+            return False
+        try:
+            token.pop()
+        except IndexError:
+            return threading.get_ident() == self.leader
+        return True
+
     def _take(self, token: list[Connection]) -> None:
         standbys = self._standbys
         if standbys is None or not standbys.reserve():
@@ -84,7 +95,7 @@ class Baton:
         except IndexError:
             standbys.release()
             return
-        connection.thread = self.leader
+        connection.thread, self.leader = self.leader, 0
         self.takeovers += 1
         self.lost.append(connection)
         standbys.go()

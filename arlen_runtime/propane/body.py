@@ -6,6 +6,7 @@ Small ones stay in memory; above `spool_bytes` they go to an unnamed temporary f
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from typing import IO, BinaryIO, cast
 
 from arlen_runtime.errors import PayloadTooLarge
@@ -27,7 +28,7 @@ class IncomingBody:
             raise PayloadTooLarge(f"The body has {announced} bytes; this address takes {limit}.")
 
     def write(self, piece: bytes) -> None:
-        """Add a piece; raise PayloadTooLarge beyond the limit."""
+        """Add a piece; raise PayloadTooLarge beyond the limit, OSError where there is no room for a file."""
         self.received += len(piece)
         if self.received > self._limit:
             self.close()
@@ -51,4 +52,5 @@ class IncomingBody:
     def close(self) -> None:
         """Drop the file."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # a full disk: closing tries to write once more what could not be written
+                self._file.close()

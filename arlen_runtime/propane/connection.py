@@ -11,7 +11,6 @@ import select
 import socket
 from collections.abc import Callable
 from contextvars import Context
-from typing import BinaryIO
 
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import BadRequest
@@ -20,7 +19,7 @@ from arlen_runtime.http.door import Ticket
 from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import Body, FileBody, Response
+from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.http.serializer import CONTINUE, Serialized
 from arlen_runtime.propane.body import IncomingBody
 from arlen_runtime.propane.deadlines import NEVER
@@ -146,9 +145,13 @@ class Connection:
         if not wanted and (head.expects_continue or not 0 < (head.content_length or 0) <= DRAIN_BYTES):
             return False
         self.body = IncomingBody(ticket.limit if wanted else DRAIN_BYTES, self._limits.spool_bytes, head.content_length)
-        if head.expects_continue:  # RFC 9110 section 10.1.1: 100 only when the body is wanted
-            self.socket.send(CONTINUE)  # the first bytes on an idle socket: it takes them whole
+        if head.expects_continue:
+            self.ask_for_body()
         return True
+
+    def ask_for_body(self) -> None:
+        """Send 100 Continue, now that the body is wanted (RFC 9110 section 10.1.1)."""
+        self._push(CONTINUE)
 
     def _collect(self, head: Head) -> Request | None:
         body = self.body
@@ -177,6 +180,8 @@ class Connection:
         return waiting is None or self._push(waiting)
 
     def _push(self, data: bytes | memoryview) -> bool:
+        if self.out is not None:  # a 100 that found no room goes before its answer
+            data, self.out = self.out.tobytes() + data, None
         while data:
             try:
                 taken = self.socket.send(data)
@@ -272,20 +277,13 @@ class Connection:
         return self._push(ends)
 
     def complete(self) -> None:
-        """Forget the request that has been answered, and close a body of which nothing was to be sent."""
-        if self.response is not None and type(self.response.body) is not bytes:
-            close_rest(self.response.body)
+        """Forget the request that has been answered, and what is left of its answer; the body is the sender's to close."""
+        self.rest = self.out = None
         if self.body is not None:
             self.body.close()
             self.body = None
         self.head = self.ticket = self.request = self.response = self.context = None
         self.served += 1
-
-    def drop_rest(self) -> None:
-        """Let go of a body that will not be sent to its end."""
-        rest = self.rest.rest if self.rest is not None else None
-        self.rest = self.out = None
-        close_rest(rest)
 
     def linger(self) -> None:
         """Close the sending side only: closing at once with unread bytes would reset the answer away (RFC 9112 9.6)."""
@@ -298,15 +296,6 @@ class Connection:
     def close(self) -> None:
         """Close the socket; the reactor alone does this."""
         self.closed = True
-        self.drop_rest()
         if self.body is not None:
             self.body.close()
         self.socket.close()
-
-
-def close_rest(rest: Body | None) -> None:
-    """Close a file or a generator, whether it has come to its end or not."""
-    closing: BinaryIO | Body | None = rest.file if isinstance(rest, FileBody) else rest
-    close = getattr(closing, "close", None)
-    if close is not None:
-        close()

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import BadRequest, PayloadTooLarge, RequestTimeout
-from arlen_runtime.http.serializer import CONTINUE
 from arlen_runtime.propane.connection import Connection
 
 
@@ -74,15 +73,16 @@ class LiveBody:
         connection = self._connection
         if self._ask:
             self._ask = False
-            connection.socket.send(CONTINUE)
+            connection.ask_for_body()
         while not connection.receive():
             if connection.eof:
                 raise BadRequest("The connection ended before the body did.")
             allowed = self._limits.body_seconds + self._received / self._limits.body_bytes_per_second
             left = self._since + allowed - time.monotonic()
             poll = select.poll()
-            poll.register(connection.fd, select.POLLIN)
+            poll.register(connection.fd, select.POLLIN | (select.POLLOUT if connection.out is not None else 0))
             if left <= 0 or not poll.poll(left * 1000):
                 raise RequestTimeout("The body of the request took too long to arrive.")
+            connection.flush()
         # The handler's time begins anew with each piece: it is the client that takes long.
         connection.deadline = time.monotonic() + self._limits.request_timeout_seconds

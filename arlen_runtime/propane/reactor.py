@@ -193,8 +193,21 @@ class Reactor:
                 special = self._special.get(fd)
                 if special is not None:
                     special()
-            elif self._ready(service, connection, mask):
-                return
+            else:
+                try:
+                    if self._ready(service, connection, mask):
+                        return
+                except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
+                    if self._fail(connection, error):
+                        return
+
+    def _fail(self, connection: Connection, error: Exception) -> bool:
+        """End a connection on which something unforeseen went wrong, and no other; True when the baton is lost."""
+        self.log.failure("connection_failed", error, request_id=connection.head.id if connection.head else "")
+        connection.broken = True
+        connection.busy = False
+        self.ledger.doomed.append(connection)
+        return not self.baton.is_kept()
 
     def _ready(self, service: Service, connection: Connection, mask: int) -> bool:
         if mask & HANGUP:
@@ -217,7 +230,7 @@ class Reactor:
             self.service.watch_lost()
         for connection in ledger.deadlines.expired(ledger.now):
             if not connection.closed:
-                self.service.expire(connection)
+                self._expire(connection)
         if ledger.doomed:
             doomed, ledger.doomed = ledger.doomed, []
             for connection in doomed:
@@ -245,9 +258,20 @@ class Reactor:
     def _resume_returned(self) -> bool:
         returned = self.ledger.returned
         while returned:
-            if self.service.resume(returned.popleft()):
-                return True
+            connection = returned.popleft()
+            try:
+                if self.service.resume(connection):
+                    return True
+            except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
+                if self._fail(connection, error):
+                    return True
         return False
+
+    def _expire(self, connection: Connection) -> None:
+        try:
+            self.service.expire(connection)  # runs no handler, so the baton stays
+        except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
+            self._fail(connection, error)
 
     def _obey(self) -> None:
         while self._commands:

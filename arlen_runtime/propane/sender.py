@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextvars import Context
+from typing import Any
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.door import Door
 from arlen_runtime.http.events import HEARTBEAT, EventStream, retry
-from arlen_runtime.http.response import Response
+from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.connection import Connection
@@ -25,6 +27,7 @@ HEARTBEAT_SECONDS = 15.0
 """How long a stream of events is quiet before a comment is sent."""
 STEPS_AT_ONCE = 8
 """Pieces of a stream that are sent before another job of the pool gets its turn."""
+_OURS = frozenset({bytes, FileBody, EventStream})
 
 
 class Sender:
@@ -38,6 +41,7 @@ class Sender:
         self._accesses = config.log.access
         self._is_named = config.server.server_header
         self._ledger = ledger
+        self._closing: set[int] = set()
         self.put_job: Callable[[Callable[[], object]], object] = lambda job: job()
 
     # --- the thread that owns the connection
@@ -57,8 +61,9 @@ class Sender:
         )
         try:
             serialized = serialize(connection.head, response, first_lines, close=close)
-        except (TypeError, ValueError, AttributeError) as error:  # the application built what cannot be sent
+        except BaseException as error:  # noqa: BLE001 - the application built what cannot be sent, perhaps with code of its own
             self._log.failure("response_invalid", error, request_id=connection.head.id if connection.head else "")
+            self.close_body(response.body, connection.context)
             response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
             serialized = serialize(connection.head, response, first_lines, close=close)
         connection.response = response
@@ -67,8 +72,8 @@ class Sender:
             self.completed(connection)
 
     def completed(self, connection: Connection) -> None:
-        """Count it, write the access line and forget the request."""
-        head, response = connection.head, connection.response
+        """Count it, write the access line, forget the request, and close a body that has a close."""
+        head, response, context = connection.head, connection.response, connection.context
         now = time.monotonic()  # not the ledger's: on a thread that is late, the last batch of events is long past
         seconds = now - connection.started if connection.started else 0.0
         if response is not None:
@@ -86,6 +91,30 @@ class Sender:
             )
         connection.complete()
         connection.deadline = now + self._limits.keep_alive_seconds
+        if response is not None and type(response.body) is not bytes:
+            self.close_body(response.body, context)
+
+    def close_body(self, body: object, context: Context | None) -> None:
+        """Close a body of any kind. One of the application's own is closed on the pool: nobody knows what it does there."""
+        if isinstance(body, FileBody):
+            self._close(body.file)
+        elif isinstance(body, EventStream):
+            self._close(body)
+        elif hasattr(body, "close"):
+            self._closing.add(id(body))
+            run = context.run if context is not None else Context().run
+            self.put_job(lambda: run(self._close, body))
+
+    def is_closing(self) -> bool:
+        """Say whether a body is being closed, or will be; from any thread."""
+        return bool(self._closing)
+
+    def _close(self, body: Any) -> None:  # noqa: ANN401 - whatever has a close
+        try:
+            body.close()
+        except BaseException as error:  # noqa: BLE001 - the answer is out; what its closing raises harms nobody else
+            self._log.failure("close_failed", error)
+        self._closing.discard(id(body))
 
     # --- the leading thread
 
@@ -170,6 +199,16 @@ class Sender:
         except BaseException as error:  # noqa: BLE001 - a generator's error ends its stream, not the worker
             self._log.failure("stream_failed", error, request_id=head.id if head else "")
             connection.broken = True
+        if connection.rest is None or connection.broken:
+            self._end_body(connection, context)
         connection.writing_since = time.monotonic()
         connection.busy = False
         self._ledger.give_back(connection)
+
+    def _end_body(self, connection: Connection, context: Context) -> None:
+        """Close a body of the application's own here, where its pieces came from: another job would come later."""
+        response = connection.response
+        if response is not None and type(response.body) not in _OURS:
+            body, response.body = response.body, b""
+            if hasattr(body, "close"):
+                context.run(self._close, body)

@@ -22,7 +22,7 @@ from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.baton import Baton
-from arlen_runtime.propane.connection import Connection, close_rest
+from arlen_runtime.propane.connection import Connection
 from arlen_runtime.propane.estimates import QUICK_SECONDS, Estimate, Estimates, Way
 from arlen_runtime.propane.ledger import Ledger
 from arlen_runtime.propane.live_body import LiveBody
@@ -30,10 +30,6 @@ from arlen_runtime.propane.pool import Lane, Pool
 from arlen_runtime.propane.sender import Sender
 
 Job = Callable[[], object]
-
-
-def _run_job(job: Job) -> None:
-    job()
 
 
 class Service:
@@ -51,8 +47,8 @@ class Service:
         self._estimates = Estimates()
         threads = self._accessories.threads
         self._threaded = threads > 0
-        self.pool: Pool[Job] = Pool(threads, _run_job)
-        self.lane: Lane[Job] = Lane(max(threads, 1), _run_job, self._limits.request_timeout_seconds)
+        self.pool: Pool[Job] = Pool(threads, self._run_job)
+        self.lane: Lane[Job] = Lane(max(threads, 1), self._run_job, self._limits.request_timeout_seconds)
         if threads:
             self.sender.put_job = self.pool.put
         self._base = Context()
@@ -103,6 +99,9 @@ class Service:
             except HTTPError as error:
                 self.sender.refuse(connection, error)
                 return False
+            except Exception as error:  # noqa: BLE001 - a converter of the application's own, a full disk: one request's affair
+                self._give_up(connection, error)
+                return False
             if request is None:
                 self._await_bytes(connection)
                 return False
@@ -113,6 +112,14 @@ class Service:
             if connection.ending:
                 self.sender.end(connection)
                 return False
+
+    def _give_up(self, connection: Connection, error: Exception) -> None:
+        """Refuse a request that could not be received or admitted through no fault of the client's."""
+        self._log.failure("request_failed", error, request_id=connection.head.id if connection.head else "")
+        full = isinstance(error, OSError)
+        reason = "There is no room for the body now." if full else "the request could not be admitted"
+        refusal = ServiceUnavailable(reason, retry_after=1) if full else ArlenError(reason)
+        self.sender.refuse(connection, refusal)
 
     def _await_bytes(self, connection: Connection) -> None:
         """Set the deadline for what must come next (the table of limits)."""
@@ -264,6 +271,13 @@ class Service:
 
     # --- the thread that runs the handler
 
+    def _run_job(self, job: Job) -> None:
+        """Run a job of pool or lane; something unforeseen costs neither its thread."""
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind; the time-out answers
+            self._log.failure("job_failed", error)
+
     def _run(self, connection: Connection, ticket: Ticket, request: Request) -> Response:
         context = connection.context = self._base.copy()
         deadline = connection.started + self._limits.request_timeout_seconds
@@ -297,7 +311,7 @@ class Service:
             connection.claim.pop()
         except IndexError:
             self._ledger.stuck -= 1
-            close_rest(response.body)
+            self.sender.close_body(response.body, None)
             return
         self.sender.reply(connection, response, time.monotonic())
         connection.busy = False

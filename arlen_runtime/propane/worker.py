@@ -230,7 +230,8 @@ class Worker:
         self._stop_at = time.monotonic() + self._inherited.config.propane_accessories.graceful_shutdown_seconds
 
     def _look_for_end(self, stop_at: float) -> None:
-        if self._reactor.count() == 0 and not self._reactor.has_waiting() and self._reactor.drained():
+        reactor = self._reactor
+        if not (reactor.count() or reactor.has_waiting() or reactor.service.sender.is_closing()) and reactor.drained():
             self._finished = True
         elif time.monotonic() > stop_at:
             self._reactor.post(self._reactor.close_idle)

@@ -66,6 +66,32 @@ def forged(ctx: Context) -> Response:
     response.body = 17
     return response
 
+class Body:
+    """A body whose close does what the test wants, and tells where it ran."""
+    closed_on = ""
+
+    def __init__(self, on_close) -> None:
+        self._pieces = iter([b"some"])
+        self._on_close = on_close
+
+    def __iter__(self):
+        return self._pieces
+
+    def close(self) -> None:
+        Body.closed_on = threading.current_thread().name
+        self._on_close()
+
+def closing(ctx: Context) -> Response:
+    """Answer with a body whose close raises, or lasts."""
+    lasts = ctx.params.route["how"] == "lasts"
+    return Response(Body((lambda: time.sleep(2)) if lasts else (lambda: 1 / 0)))
+
+def not_iterable(ctx: Context) -> Response:
+    class Stubborn:
+        def __iter__(self):
+            raise LookupError("nothing to iterate over")
+    return Response(Stubborn())
+
 def die(ctx: Context) -> Response:
     os._exit(3)
 
@@ -104,6 +130,9 @@ def routes(r: Routes) -> None:
     r.get("/file", own_file)
     r.get("/named", named)
     r.get("/forged", forged)
+    r.get("/closing/{how}", closing)
+    r.get("/closed-on", lambda ctx: text(Body.closed_on))
+    r.get("/not-iterable", not_iterable)
     r.get("/die", die)
     r.get("/threads", threads)
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.http.door import Ticket
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
+from arlen_runtime.http.serializer import CONTINUE, Serialized
 from arlen_runtime.propane.connection import Connection
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
@@ -94,8 +96,9 @@ Pair = tuple[socket.socket, Connection]
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """Connect a client to a connection without a server."""
     client, accepted = socket.socketpair() if request.param == socket.AF_UNIX else _over_tcp()
+    accepted.setblocking(False)
     parser = RequestParser(LimitsSection(), Origin("127.0.0.1", "http", TrustedProxies(), IdSource()))
-    connection = Connection(accepted, parser, lambda _head: pytest.fail("nothing is asked"), LimitsSection())
+    connection = Connection(accepted, parser, lambda _head: Ticket("upload", "buffer", 1000), LimitsSection())
     yield client, connection
     client.close()
     connection.close()
@@ -127,3 +130,32 @@ def test_a_connection_that_is_closed_or_broken_has_nobody(pair: Pair) -> None:
     connection.broken = False
     connection.close()
     assert connection.gone()
+
+
+def test_a_100_that_finds_no_room_goes_out_before_the_answer(pair: Pair) -> None:
+    client, connection = pair
+    while connection.send(Serialized(b"x" * 65536, None, chunked=False, close=False, length=0)):
+        pass
+    client.sendall(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\nhello")
+    assert connection.receive()
+    request = connection.next_request()
+    assert request is not None
+    assert request.body == b"hello"
+    connection.send(Serialized(b"the answer", None, chunked=False, close=False, length=0))
+    received = bytearray()
+    while not received.endswith(b"the answer"):
+        received += client.recv(1 << 20)
+        connection.flush()
+
+    assert received.endswith(b"x" + CONTINUE + b"the answer")
+
+
+def test_a_client_that_has_gone_is_no_error_when_its_body_is_asked_for(pair: Pair) -> None:
+    client, connection = pair
+    client.sendall(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+    assert connection.receive()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+    assert connection.next_request() is None
+    assert connection.broken

@@ -13,6 +13,7 @@ from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -104,3 +105,43 @@ def test_a_connection_that_is_open_at_a_stop_gets_one_more_answer_and_is_closed(
             answer = wire.get("/")
         assert (answer.status, wire.ends()) == (200, True)
     assert server.process.wait(10) == 0
+
+
+def test_something_unforeseen_on_one_connection_ends_that_one_alone(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(
+        more="""
+class Faulty(App):
+    def refuse(self, error, head):
+        raise RuntimeError("nobody has thought of this")
+
+def create(config: Config) -> App:
+    return Faulty(config, routes)
+""",
+    )
+    server = serve()
+    with Wire(server.port) as other:
+        other.get("/")
+        for _ in range(3):
+            with Wire(server.port) as wire:
+                wire.send(b"nonsense\r\n\r\n")
+                assert wire.ends()
+        assert other.get("/").status == 200
+
+    assert "nobody has thought of this" in str(server.wait_for("connection_failed"))
+    assert len(server.workers()) == 1
+
+
+def test_a_client_that_resets_before_its_body_is_asked_for_ends_no_worker(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as other:
+        for _ in range(3):
+            wire = Wire(server.port)
+            wire.send(b"GET /sleep/200 HTTP/1.1\r\nHost: x\r\n\r\n")
+            wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+            wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            wire.socket.close()
+            assert other.get("/sleep/300").status == 200, "so the first one has been answered"
+            assert other.get("/").status == 200
+
+    assert server.stop() == 0
+    assert not [each for each in server.events if each["event"] in {"reactor_failed", "connection_failed"}]

@@ -126,3 +126,35 @@ def test_every_answer_has_a_line_in_the_log_after_its_last_byte(serve: Serve) ->
     line = server.wait_for("request", target="/?q=%0Aforged")
     assert line["status"] == 200
     assert line["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_that_raises_when_it_is_closed_harms_nobody(serve: Serve, method: str) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        wire.send(b"%s /closing/raises HTTP/1.1\r\nHost: x\r\n\r\n" % method.encode())
+        assert wire.answer(to_head=method == "HEAD").status == 200
+        assert "ZeroDivisionError" in str(server.wait_for("close_failed"))
+        assert wire.get("/").status == 200
+        assert wire.get("/closed-on").body.startswith(b"pool")
+
+
+def test_a_body_that_takes_long_to_close_holds_nobody_up_and_is_closed_before_the_end(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire, Wire(server.port) as other:
+        began = time.monotonic()
+        wire.send(b"HEAD /closing/lasts HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert wire.answer(to_head=True).status == 200
+        assert other.get("/").status == 200
+        assert time.monotonic() - began < 2, "nobody has waited for the close"
+    assert server.stop() == 0
+    assert time.monotonic() - began > 2, "the worker has"
+
+
+def test_a_body_that_cannot_be_iterated_over_is_an_error_of_the_application(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        assert wire.get("/not-iterable").status == 500
+        assert wire.get("/").status == 200
+
+    assert "nothing to iterate over" in str(server.wait_for("response_invalid"))

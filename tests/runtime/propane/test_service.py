@@ -14,6 +14,7 @@ from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n"
 
@@ -196,3 +197,55 @@ def test_the_time_of_a_handler_is_reckoned_from_its_own_beginning(what_happens: 
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
 
     assert ran.returncode == 0, ran.stderr + ran.stdout
+
+
+def test_a_request_that_the_application_cannot_admit_is_its_error_and_ends_no_worker(
+    serve: Serve, rewrite: Rewrite
+) -> None:
+    rewrite(
+        more="""
+colors = {"red": 1}
+
+def painted(r: Routes) -> None:
+    routes(r)
+    r.converter("color", colors.__getitem__)
+    r.get("/paint/{color:color}", home)
+
+def create(config: Config) -> App:
+    return App(config, painted)
+""",
+    )
+    server = serve()
+    with Wire(server.port) as wire:
+        assert wire.get("/paint/red").status == 200
+        assert wire.get("/paint/blue").status == 500
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+    assert "KeyError" in str(server.wait_for("request_failed"))
+    assert len(server.workers()) == 1
+
+
+def test_a_body_for_which_the_disk_has_no_room_is_refused_and_ends_no_worker(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(
+        more="""
+import resource
+
+def small_disk() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+def create(config: Config) -> App:
+    return App(config, routes, on_worker_start=[small_disk])
+""",
+    )
+    server = serve()
+    with Wire(server.port) as wire:
+        wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"y" * 2_000_000)
+        answer = wire.answer()
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+    assert answer.status == 503
+    assert answer.headers["retry-after"]
+    assert "OSError" in str(server.wait_for("request_failed"))
+    assert len(server.workers()) == 1
