@@ -75,6 +75,10 @@ class Baton:
         if self._standbys is not None and threading.get_ident() == self.leader:
             self._take(self.token)
 
+    def is_last(self) -> bool:
+        """Say whether nobody could take over from the leader: all others are inside handlers that do not come back."""
+        return self._standbys is not None and self._standbys.exhausted
+
     def is_kept(self) -> bool:
         """Say, after an error, whether the calling thread still leads; it is inside of no handler any more."""
         token = self.token  # looked up before the leader: if that is us, it is ours

@@ -6,11 +6,15 @@ speak (`ready`) and to notice the supervisor's end, not to listen. A second pair
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
-from typing import Any
+from typing import Any, NamedTuple
 
 PACKET = 65536
+CONNECTION_PACKET = 131072
+"""A connection that is passed on travels with what has been received of a request: the kernel takes twice this (socket(7))."""
+_FULL = {errno.EAGAIN, errno.ETOOMANYREFS}
 Message = dict[str, Any]
 
 
@@ -46,21 +50,46 @@ def hear(end: socket.socket) -> Message | None:
     return message
 
 
-def pass_connection(end: socket.socket, connection: socket.socket, **facts: Any) -> bool:  # noqa: ANN401 - JSON values
-    """Send a connection and what is known of it; False when the pair is full just now."""
+class Arrival(NamedTuple):
+    """What is known of a connection that comes in: its peer and scheme, and what another worker has learned of it.
+
+    `introduced` says that a balancer has named the client already, or that none is to; `received` are the bytes of a
+    request that has begun; `passed` says that another worker had it before.
+    """
+
+    peer: str
+    scheme: str = "http"
+    introduced: bool = False
+    received: bytes = b""
+    passed: bool = False
+
+
+class PacketTooLargeError(Exception):
+    """More than a packet takes has been received on a connection; it cannot be passed on as it is."""
+
+
+def pass_connection(end: socket.socket, connection: socket.socket, arrival: Arrival) -> bool:
+    """Send a connection and what is known of it; False when the pair is full just now. PacketTooLargeError."""
+    facts = json.dumps(arrival[:3]).encode()
+    if len(facts) + len(arrival.received) >= CONNECTION_PACKET:
+        raise PacketTooLargeError
     try:
-        socket.send_fds(end, [json.dumps(facts).encode()], [connection.fileno()])
-    except BlockingIOError:
-        return False
+        socket.send_fds(end, [facts, b"\n", arrival.received], [connection.fileno()])
+    except OSError as error:
+        if error.errno in _FULL:
+            return False
+        raise
     return True
 
 
-def take_connection(end: socket.socket) -> tuple[socket.socket, Message] | None:
+def take_connection(end: socket.socket) -> tuple[socket.socket, Arrival] | None:
     """Return the next connection that was passed on, and what is known of it; None when none is waiting."""
     try:
-        packet, fds, _flags, _address = socket.recv_fds(end, PACKET, 1)
+        packet, fds, _flags, _address = socket.recv_fds(end, CONNECTION_PACKET, 1)
     except BlockingIOError:
         return None
     if not fds:
         return None
-    return socket.socket(fileno=fds[0]), json.loads(packet)
+    facts, _, received = packet.partition(b"\n")
+    peer, scheme, introduced = json.loads(facts)
+    return socket.socket(fileno=fds[0]), Arrival(peer, scheme, introduced, received, passed=True)

@@ -158,6 +158,11 @@ class Standbys:
         self._threads = 0
         self._start()
 
+    @property
+    def exhausted(self) -> bool:
+        """Say whether none waits and none may be started."""
+        return not self._waiting and self._threads >= self._most
+
     def reserve(self) -> bool:
         """Make sure that one is there for `go`; False when all are inside handlers that do not come back."""
         with self._lock:

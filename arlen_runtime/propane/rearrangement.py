@@ -12,7 +12,7 @@ import socket
 from arlen_runtime.config.sections import Config
 from arlen_runtime.http.origin import UNIX_PEER
 from arlen_runtime.propane.listener import Listeners, Place, mode_of, places_of
-from arlen_runtime.propane.messages import pass_connection
+from arlen_runtime.propane.messages import Arrival, pass_connection
 
 SETTLE_SECONDS = 0.2
 """How long a sealed listener waits for the last packet of handshakes that were under way."""
@@ -82,5 +82,5 @@ class Rearrangement:
                 return True
             with accepted:
                 peer = address[0] if address else UNIX_PEER
-                pass_connection(self._handover, accepted, peer=peer, scheme="http", introduced=False, received="")
+                pass_connection(self._handover, accepted, Arrival(peer))
         return False

@@ -43,6 +43,7 @@ class Sender:
         self._ledger = ledger
         self._closing: set[int] = set()
         self.put_job: Callable[[Callable[[], object]], object] = lambda job: job()
+        self.put_file_job = self.put_job
 
     # --- the thread that owns the connection
 
@@ -152,7 +153,8 @@ class Sender:
             self._ledger.deadlines.set(connection, connection.writing_since + allowed)
         elif connection.rest is not None and not connection.broken:
             connection.busy = True
-            self.put_job(lambda: self._step(connection))
+            put = self.put_file_job if isinstance(connection.rest.rest, FileBody) else self.put_job
+            put(lambda: self._step(connection))
         elif connection.response is not None:
             self.completed(connection)
 

@@ -29,6 +29,9 @@ from arlen_runtime.propane.live_body import LiveBody
 from arlen_runtime.propane.pool import Lane, Pool
 from arlen_runtime.propane.sender import Sender
 
+FILE_THREADS = 2
+"""Threads that send files and do nothing else: no handler that waits holds a file up."""
+
 Job = Callable[[], object]
 
 
@@ -51,6 +54,7 @@ class Service:
         self.lane: Lane[Job] = Lane(max(threads, 1), self._run_job, self._limits.request_timeout_seconds)
         if threads:
             self.sender.put_job = self.pool.put
+            self.sender.put_file_job = Pool(FILE_THREADS, self._run_job).put
         self._base = Context()
         self._base.run(scope.about_to_wait.set, baton.give_away)
 
@@ -150,7 +154,7 @@ class Service:
         estimate = self._estimates.of(ticket.key)
         if ticket.policy == "stream" and not connection.parser.body_done:
             return self._open_stream(connection, ticket, request.head, estimate)
-        if estimate.wall > QUICK_SECONDS and self._threaded and not ticket.immediate:
+        if self._threaded and not ticket.immediate and (estimate.wall > QUICK_SECONDS or self._baton.is_last()):
             self._queue(connection, request, estimate)
             return False
         return self._run_inline(connection, ticket, request, estimate)
@@ -203,10 +207,14 @@ class Service:
             return
         now = self._ledger.now
         connection.busy = True
-        connection.claim.append("queued")
+        claim = connection.claim = [
+            "queued"
+        ]  # a new one: who comes late finds his own taken, not that of the next request
         connection.started = now
-        self._ledger.deadlines.set(connection, now + self._accessories.queue_seconds)
-        target.put(partial(self._late, connection, request, estimate))
+        # Looked at when the first of the two could pass: the thread that takes it cannot have it looked at earlier.
+        soonest = min(self._accessories.queue_seconds, self._limits.request_timeout_seconds)
+        self._ledger.deadlines.set(connection, now + soonest)
+        target.put(partial(self._late, connection, request, estimate, claim))
 
     def _shed(self, connection: Connection) -> None:
         """Turn a request away that has waited long enough; its connection is as good as before."""
@@ -230,10 +238,10 @@ class Service:
             self._ledger.doomed.append(connection)
 
     def _expire_handler(self, connection: Connection) -> None:
-        ends = connection.started + self._limits.request_timeout_seconds
-        if connection.claim == ["running"] and self._ledger.now < ends:
-            # The deadline was that of its place in the queue.
-            self._ledger.deadlines.set(connection, ends)
+        runs = connection.claim == ["running"]
+        allowed = self._limits.request_timeout_seconds if runs else self._accessories.queue_seconds
+        if connection.claim and self._ledger.now < connection.started + allowed:
+            self._ledger.deadlines.set(connection, connection.started + allowed)
             return
         try:
             claim = connection.claim.pop()
@@ -265,9 +273,12 @@ class Service:
         lost = self._baton.lost
         while lost:
             connection = lost.popleft()
-            if connection.busy and connection.claim:
+            ticket = connection.ticket
+            if connection.busy and connection.claim and ticket is not None:
                 timeout = self._limits.request_timeout_seconds
                 self._ledger.deadlines.set(connection, connection.started + timeout)
+                # Not only when it comes back: those that come meanwhile would each cost another standby.
+                self._estimates.of(ticket.key).note_wall(time.monotonic() - connection.started)
 
     # --- the thread that runs the handler
 
@@ -287,19 +298,18 @@ class Service:
             self._log.failure("door_raised", error, request_id=request.head.id)
             return self._door.refuse(ArlenError("the application raised past its own boundary"), request.head)
 
-    def _late(self, connection: Connection, request: Request, estimate: Estimate) -> None:
+    def _late(self, connection: Connection, request: Request, estimate: Estimate, claim: list[str]) -> None:
         """Run a queued request on a pool thread, unless it has been given up meanwhile."""
-        ticket = connection.ticket
         try:
-            if connection.request is not request or ticket is None:
-                return
-            connection.claim.pop()
+            claim.pop()
         except IndexError:
             return
+        ticket = connection.ticket
+        assert ticket is not None  # noqa: S101 - it is not forgotten before it has been answered
         connection.thread = threading.get_ident()
         started = connection.started = time.monotonic()
         connection.deadline = started + self._limits.request_timeout_seconds
-        connection.claim.append("running")
+        claim.append("running")
         cpu = time.thread_time()
         response = self._run(connection, ticket, request)
         estimate.note(time.monotonic() - started, time.thread_time() - cpu)

@@ -119,11 +119,12 @@ class Worker:
         config = inherited.config
         limits = config.limits.within(config.propane_accessories.connection_timeout_seconds)
         self._reactor = Reactor(door, replace(config, limits=limits), self._log, self._row, self._waker.wake)
-        self._reactor.others = self._connections_of_others
-        self._reactor.in_all = self._connections_in_all
+        entrances = self._reactor.entrances
+        entrances.others = self._connections_of_others
+        entrances.in_all = self._connections_in_all
         for listener in inherited.listeners:
-            self._reactor.listen(listener)
-        self._reactor.take_over_connections(inherited.handover[0])
+            entrances.listen(listener)
+        entrances.take_over(inherited.handover[0])
         threading.Thread(target=self._reactor.baton.first, name="reactor", daemon=True).start()
         self._recycling = Recycling(inherited.config.propane_accessories, self._log, self.number, time.monotonic())
         self._row[Cell.STATE] = State.READY
@@ -230,10 +231,11 @@ class Worker:
         self._stop_at = time.monotonic() + self._inherited.config.propane_accessories.graceful_shutdown_seconds
 
     def _look_for_end(self, stop_at: float) -> None:
-        reactor = self._reactor
-        if not (reactor.count() or reactor.has_waiting() or reactor.service.sender.is_closing()) and reactor.drained():
+        if self._reactor.at_rest:
             self._finished = True
-        elif time.monotonic() > stop_at:
+            return
+        self._reactor.post(self._reactor.look_for_rest)
+        if time.monotonic() > stop_at:
             self._reactor.post(self._reactor.close_idle)
             if time.monotonic() > stop_at + TICK_SECONDS / 2:
                 self._log.error("grace_exceeded", worker=self.number, connections=self._reactor.count())

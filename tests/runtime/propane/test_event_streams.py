@@ -31,7 +31,7 @@ def test_what_is_published_reaches_all_listeners_and_no_thread_is_held(serve: Se
         assert wire.get("/publish?data=hello").body == b"200"
         assert wire.get("/sleep/10").status == 200
 
-        assert before <= 6, "two of the pool, the reactor, its standby, the main thread and the like"
+        assert before <= 8, "two of the pool, two for files, the reactor, its standby, the main thread and the like"
     for each in wires:
         head = each._line(b"\r\n\r\n")
         assert b"text/event-stream" in head

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from arlen_runtime.propane.messages import hear, open_pair, pass_connection, say, take_connection
+from arlen_runtime.propane.messages import (
+    Arrival,
+    PacketTooLargeError,
+    hear,
+    open_pair,
+    pass_connection,
+    say,
+    take_connection,
+)
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -46,14 +54,14 @@ def test_the_end_of_the_other_side_is_told_to_both(pair: Pair) -> None:
 
 def test_a_passed_connection_is_open_on_the_other_side_with_its_facts(pair: Pair, connection: Pair) -> None:
     (here, there), (client, server) = pair, connection
-    assert pass_connection(here, server, peer="192.0.2.1", received="GET")
+    assert pass_connection(here, server, Arrival("192.0.2.1", "https", introduced=True, received=b"GET \xe9\n"))
     server.close()
 
     taken = take_connection(there)
 
     assert taken is not None
-    passed, facts = taken
-    assert facts == {"peer": "192.0.2.1", "received": "GET"}
+    passed, arrival = taken
+    assert arrival == ("192.0.2.1", "https", True, b"GET \xe9\n", True)
     with passed:
         passed.send(b"still here")
     assert client.recv(100) == b"still here"
@@ -63,7 +71,7 @@ def test_a_passed_connection_is_open_on_the_other_side_with_its_facts(pair: Pair
 def test_a_full_pair_is_told_and_loses_nothing(pair: Pair, connection: Pair) -> None:
     (here, there), (_client, server) = pair, connection
     sent = 0
-    while pass_connection(here, server, peer="x", received=""):
+    while pass_connection(here, server, Arrival("x")):
         sent += 1
 
     taken = 0
@@ -71,3 +79,18 @@ def test_a_full_pair_is_told_and_loses_nothing(pair: Pair, connection: Pair) -> 
         got[0].close()
         taken += 1
     assert taken == sent > 0
+
+
+def test_a_connection_travels_with_all_that_a_head_may_hold_and_no_more_than_a_packet_takes(
+    pair: Pair, connection: Pair
+) -> None:
+    (here, there), (_client, server) = pair, connection
+    most = b"\xff" * 120_000
+    assert pass_connection(here, server, Arrival("x", received=most))
+    taken = take_connection(there)
+    assert taken is not None
+    taken[0].close()
+    assert taken[1].received == most
+
+    with pytest.raises(PacketTooLargeError):
+        pass_connection(here, server, Arrival("x", received=b"\xff" * 140_000))

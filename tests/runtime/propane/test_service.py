@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -159,7 +160,7 @@ def take():
 config = Config("test", Path())
 reactor = Reactor(App(config, routes), config, Log(config.log, "test", Path()), Scoreboard().rows[0], take)
 (listener,) = bind("127.0.0.1", 0, 16)
-reactor.listen(listener)
+reactor.entrances.listen(listener)
 threading.Thread(target=reactor.baton.first, daemon=True).start()
 first, second = (Wire(listener.getsockname()[1]) for _ in range(2))
 """
@@ -249,3 +250,62 @@ def create(config: Config) -> App:
     assert answer.headers["retry-after"]
     assert "OSError" in str(server.wait_for("request_failed"))
     assert len(server.workers()) == 1
+
+
+def test_a_time_out_that_is_shorter_than_the_queue_holds_on_the_pool_too(serve: Serve) -> None:
+    server = serve("--threads", "2", ARLEN_LIMITS_REQUEST_TIMEOUT_SECONDS="1")
+    _teach(server.port, "/sleep/20", 3)
+    with Wire(server.port) as wire:
+        began = time.monotonic()
+        wire.send(GET % b"/sleep/30000")
+        assert wire.answer().status == 503
+        assert time.monotonic() - began < 10, "the queue's ten seconds do not count"
+    server.wait_for("request_stuck")
+
+
+def test_a_file_is_sent_while_every_thread_of_the_pool_waits(serve: Serve) -> None:
+    server = serve("--threads", "2")
+    _teach(server.port, "/sleep/20", 3)
+    with Wire(server.port) as one, Wire(server.port) as two, Wire(server.port) as three:
+        one.send(GET % b"/sleep/3000")
+        two.send(GET % b"/sleep/3000")
+        began = time.monotonic()
+        assert three.get("/file").status == 200
+        assert time.monotonic() - began < 2
+        assert [one.answer().status, two.answer().status] == [200, 200]
+
+
+def test_a_quick_endpoint_that_begins_to_hang_leaves_the_others_answered(
+    serve: Serve, site: Path, rewrite: Rewrite
+) -> None:
+    rewrite(
+        more="""
+def moody(ctx: Context) -> Response:
+    while os.path.exists("hang"):
+        time.sleep(0.01)
+    return text("ok")
+
+def more_routes(r: Routes) -> None:
+    routes(r)
+    for number in range(8):
+        r.get(f"/moody/{number}", lambda ctx: moody(ctx))
+
+def create(config: Config) -> App:
+    return App(config, more_routes)
+""",
+    )
+    server = serve("--threads", "2", ARLEN_LIMITS_REQUEST_TIMEOUT_SECONDS="2")
+    hang = site / "hang"
+    with Wire(server.port) as quick:
+        for number in range(8):
+            assert quick.get(f"/moody/{number}").body == b"ok"
+        hang.write_text("")
+        hanging = [Wire(server.port) for _ in range(8)]
+        for number, wire in enumerate(hanging):  # each an endpoint of its own, of which nothing bad is known
+            wire.send(GET % b"/moody/%d" % number)
+            assert quick.get("/livez").status == 200
+        assert {wire.answer().status for wire in hanging} == {503}
+        hang.unlink()
+        assert quick.get("/").status == 200
+    for wire in hanging:
+        wire.socket.close()

@@ -1,0 +1,74 @@
+"""How connections come in: by listeners, and from other workers."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Callable
+
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+
+
+def _spread(wires: list[Wire]) -> list[int]:
+    """Return how many of the connections each worker has."""
+    return list(Counter(wire.get("/pid").body for wire in wires).values())
+
+
+def test_connections_that_are_passed_on_are_level_over_the_new_workers(serve: Serve) -> None:
+    server = serve(workers=2)
+    wires = [Wire(server.port) for _ in range(64)]
+    try:
+        assert max(_spread(wires)) <= 36
+        for generation in range(2, 6):
+            server.send(signal.SIGHUP)
+            server.wait_for("generation_ended", generation=generation - 1)
+            assert max(_spread(wires)) <= 36
+    finally:
+        for wire in wires:
+            wire.socket.close()
+
+
+def test_a_head_that_has_begun_is_passed_on_whatever_its_bytes(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire, Wire(server.port) as bystander:
+        assert bystander.get("/").status == 200
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nX-Name: " + b"\xe9" * 12_000)
+        assert bystander.get("/").status == 200
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+        wire.send(b"\r\n\r\n")
+        assert wire.answer().status == 200
+        assert bystander.get("/").status == 200
+
+
+FEW_DESCRIPTORS = """
+import resource
+
+def few() -> None:
+    held = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held + 12, held + 12))
+
+def create(config: Config) -> App:
+    return App(config, routes, on_worker_start=[few])
+"""
+
+
+def test_what_is_passed_on_waits_while_there_are_no_descriptors_for_it(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(more=FEW_DESCRIPTORS)
+    server = serve(workers=2)
+    wires = [Wire(server.port) for _ in range(16)]
+    try:
+        assert max(_spread(wires)) < 12
+        server.send(signal.SIGTTOU)
+        server.wait_for("worker_exited")
+        for wire in wires:
+            wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert [wire.answer().status for wire in wires] == [200] * 16
+    finally:
+        for wire in wires:
+            wire.socket.close()
+    server.wait_for("accept_paused")
