@@ -1,7 +1,8 @@
 """The two kinds of form bodies. One rule: every count and size has a limit, and what breaks one is never kept.
 
-`read_urlencoded` reads queries too. `read_multipart` reads from a file, so an upload never has to be in memory whole.
-Text is UTF-8 as the WHATWG's forms are; a form that names another charset is refused, not read as what it is not.
+`read_query` is for what stands in the address. `read_multipart` reads from a file or from a body that still arrives, so
+an upload never has to be in memory whole. Text is UTF-8 as the WHATWG's forms are; a form that names another charset is
+refused, not read as what it is not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from arlen_runtime.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
 from arlen_runtime.http.media_types import essence, parameter
 from arlen_runtime.http.percent import decode_plus
+from arlen_runtime.http.request import BodyStream
 
 _PIECE = 65536
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 section 5.1.1
@@ -26,9 +28,13 @@ Values = dict[str, list[str]]
 
 
 class FormLimits(NamedTuple):
-    """What a form may hold: parts are fields and files together. Sizes in bytes; the whole body's is the route's limit."""
+    """What a form may hold: parts are fields and files together. Sizes in bytes; the whole body's is the route's limit.
+
+    Files have a limit of their own, for each of them may hold a descriptor.
+    """
 
     parts: int = 1000
+    files: int = 100
     name_bytes: int = 512
     field_bytes: int = 1_048_576
     file_bytes: int = 1 << 40
@@ -62,23 +68,12 @@ class Form(NamedTuple):
                 upload.file.close()
 
 
-def read_urlencoded(text: str, limits: FormLimits = _DEFAULT) -> Values:
-    """Read a query or an urlencoded body: names to their values in order.
-
-    Raises BadRequest for bad percent-encoding, PayloadTooLarge for what exceeds a limit.
-    """
-    values: Values = {}
-    if not text:
-        return values
-    if text.count("&") >= limits.parts:
-        raise PayloadTooLarge(f"A form may have {limits.parts} fields at most.")
-    for pair in text.split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            _check_size("name", len(name), limits.name_bytes)
-            _check_size("value", len(value), limits.field_bytes)
-            values.setdefault(decode_plus(name), []).append(decode_plus(value))
-    return values
+def read_query(query: str, limits: FormLimits = _DEFAULT) -> Values:
+    """Read the query of an address: names to their values in order. Raises BadRequest, past a limit too."""
+    try:
+        return _read_pairs(query, limits)
+    except PayloadTooLarge as error:  # there may be no body: 413 (RFC 9110 section 15.5.14) would blame the wrong part
+        raise BadRequest(f"The query is not acceptable: {error.detail}") from None
 
 
 def read_urlencoded_body(body: bytes, content_type: str = "", limits: FormLimits = _DEFAULT) -> Values:
@@ -89,15 +84,31 @@ def read_urlencoded_body(body: bytes, content_type: str = "", limits: FormLimits
     if "charset" in content_type:
         _check_charset(parameter(content_type, "charset"))
     try:
-        return read_urlencoded(body.decode(), limits)
+        return _read_pairs(body.decode(), limits)
     except UnicodeDecodeError:
         raise InvalidBody("The form is not valid UTF-8.") from None
     except BadRequest as error:
         raise InvalidBody(f"The form is not valid: {error.detail}") from None
 
 
+def _read_pairs(text: str, limits: FormLimits) -> Values:
+    """Read pairs. Raises BadRequest for bad percent-encoding, PayloadTooLarge for what exceeds a limit."""
+    values: Values = {}
+    if not text:
+        return values
+    if text.count("&") >= limits.parts:
+        raise PayloadTooLarge(f"There may be {limits.parts} fields at most.")
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            _check_size("name of a field", len(name), limits.name_bytes)
+            _check_size("value of a field", len(value), limits.field_bytes)
+            values.setdefault(decode_plus(name), []).append(decode_plus(value))
+    return values
+
+
 def read_multipart(
-    body: BinaryIO, content_type: str, limits: FormLimits = _DEFAULT, spool: Callable[[], BinaryIO] = BytesIO
+    body: BodyStream, content_type: str, limits: FormLimits = _DEFAULT, spool: Callable[[], BinaryIO] = BytesIO
 ) -> Form:
     """Read a multipart/form-data body (RFC 7578). Each file's content goes to what `spool` opens.
 
@@ -121,14 +132,17 @@ def read_multipart(
 
 
 def _read_parts(
-    body: BinaryIO, parser: PushMultipartParser, form: Form, limits: FormLimits, spool: Callable[[], BinaryIO]
+    body: BodyStream, parser: PushMultipartParser, form: Form, limits: FormLimits, spool: Callable[[], BinaryIO]
 ) -> None:
     """Read the parts into the form; on any error nothing that was opened stays open."""
     part: _Part | None = None
+    files = 0
     try:
         with parser:
             for event in _events(parser, body):
                 if isinstance(event, MultipartSegment):
+                    files += event.filename is not None
+                    _check_files(files, limits)
                     part = _Part(event, limits, spool)
                 elif part is not None and event is not None:
                     part.write(event)
@@ -141,10 +155,26 @@ def _read_parts(
         raise
 
 
-def _events(parser: PushMultipartParser, body: BinaryIO) -> Iterator[MultipartSegment | bytes | None]:
+def _events(parser: PushMultipartParser, body: BodyStream) -> Iterator[MultipartSegment | bytes | None]:
     """Yield the parser's events over the whole body."""
-    while piece := body.read(_PIECE):
+    for piece in _pieces(body):
         yield from parser.parse(piece)
+
+
+def _pieces(body: BodyStream) -> Iterator[bytes]:
+    """Yield a body in pieces, the last of which has at least `_PIECE` bytes where the body has.
+
+    The parser passes over what follows the last boundary (RFC 2046 section 5.1.1: the epilogue, mostly one CRLF) where it
+    comes in one piece with it, and refuses a piece that comes after it.
+    """
+    held = b""
+    while piece := body.read(_PIECE):
+        held += piece
+        if len(held) >= 2 * _PIECE:
+            yield held[:_PIECE]
+            held = held[_PIECE:]
+    if held:
+        yield held
 
 
 class _Part:
@@ -155,7 +185,7 @@ class _Part:
         name = segment.name
         if not name or _NOT_IN_NAMES.search(name):
             raise InvalidBody("A part of the form has no name, or one with a control character.")
-        _check_size("name", len(name.encode()), limits.name_bytes)
+        _check_size("name of a field", len(name.encode()), limits.name_bytes)
         if segment.filename is None:
             _check_charset(segment.charset)
         self.name = name
@@ -197,6 +227,11 @@ def _check_charset(charset: str | None) -> None:
         raise UnsupportedMediaType(f"A form must be UTF-8, not {charset[:40]!r}.")
 
 
+def _check_files(count: int, limits: FormLimits) -> None:
+    if count > limits.files:
+        raise PayloadTooLarge(f"The form has more than {limits.files} files.")
+
+
 def _check_size(what: str, size: int, most: int) -> None:
     if size > most:
-        raise PayloadTooLarge(f"The {what} in the form is larger than {most} bytes.")
+        raise PayloadTooLarge(f"The {what} is larger than {most} bytes.")

@@ -86,8 +86,8 @@ class Request:
 
     @property
     def stream(self) -> BodyStream:
-        """The body, to be read piece by piece; under `body="stream"` each piece as it arrives."""
-        if self._live is not None:
+        """The body, to be read piece by piece; under `body="stream"` each piece as it arrives, unless `body` has read it."""
+        if self._live is not None and not self.body_bytes:
             return self._live
         return self._spool if self._spool is not None else BytesIO(self.body_bytes)
 

@@ -14,6 +14,7 @@ import json as _json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from http.cookies import SimpleCookie
+from io import BytesIO
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -166,6 +167,8 @@ class TestClient:
             return self.app.refuse(
                 PayloadTooLarge(f"The body has {len(body)} bytes; {ticket.limit} are allowed."), head
             )
+        if ticket.policy == "stream":
+            return self.app.run(ticket, Request(head, live=BytesIO(body)))
         return self.app.run(ticket, Request(head, body))
 
     def _keep_cookies(self, answer: Answer) -> Answer:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from io import BytesIO
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
 from arlen_runtime.errors import BadRequest, UnsupportedMediaType
 from arlen_runtime.http import json_body
-from arlen_runtime.http.forms import Form, Upload, read_multipart, read_urlencoded, read_urlencoded_body
+from arlen_runtime.http.forms import Form, Upload, read_multipart, read_query, read_urlencoded_body
 from arlen_runtime.http.media_types import essence, is_json
 from arlen_runtime.http.request import Request
 
 _URLENCODED = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
+_FILE_IN_MEMORY = 65536
+"""The bytes above which a file of a form has a file, and so a descriptor, of its own."""
 
 Many = Mapping[str, Sequence[Any]]
 
@@ -48,7 +49,7 @@ class Params(Mapping[str, Any]):
         """Return every value of a name; a JSON array counts as its items."""
         if name in self.route:
             return [self.route[name]]
-        return list(self._body.get(name) or self._query.get(name) or ())
+        return list(self._body[name] if name in self._body else self._query.get(name, ()))
 
     def source(self, name: str, /) -> str:
         """Say where a name came from: "route", "body" or "query"; for one that did not come, where it would have."""
@@ -111,17 +112,16 @@ class Params(Mapping[str, Any]):
     @cached_property
     def _query(self) -> Many:
         """Every value of the query."""
-        return read_urlencoded(self._request.head.query)
+        return read_query(self._request.head.query)
 
     @cached_property
     def _form(self) -> Form:
-        """The body as a form with files; one that came by way of a file is taken apart by way of files."""
+        """The body as a form with files: from memory, from its file, or as it arrives, which takes it from `stream`."""
         self._check_coding()
         request = self._request
-        if request.spool is None:
-            return read_multipart(BytesIO(request.body_bytes), self._content_type)
-        request.spool.seek(0)
-        return read_multipart(request.spool, self._content_type, spool=tempfile.TemporaryFile)
+        if request.spool is not None:
+            request.spool.seek(0)
+        return read_multipart(request.stream, self._content_type, spool=_file)
 
     @cached_property
     def _body(self) -> Many:
@@ -134,6 +134,19 @@ class Params(Mapping[str, Any]):
             self._check_coding()
             return read_urlencoded_body(self._request.body, self._content_type)
         return self._form.fields if essence(self._content_type) == _MULTIPART else {}
+
+
+class _File(SpooledTemporaryFile[bytes]):
+    """The content of a file of a form. It is closed when nobody holds it any more: an answer in pieces may still read it."""
+
+    def __del__(self) -> None:
+        """Close it without a warning, which is meant for those who forget."""
+        self.close()
+
+
+def _file() -> BinaryIO:
+    """Return the place for a file of a form: small ones stay in memory."""
+    return cast("BinaryIO", _File(_FILE_IN_MEMORY))
 
 
 def _members(value: object) -> Many:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arlen_runtime.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
-from arlen_runtime.http.forms import Form, FormLimits, read_multipart, read_urlencoded, read_urlencoded_body
+from arlen_runtime.http.forms import Form, FormLimits, read_multipart, read_query, read_urlencoded_body
 
 TYPE = "multipart/form-data; boundary=edge"
 
@@ -31,14 +31,14 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 @given(st.lists(st.tuples(_TEXT, _TEXT), max_size=20))
 def test_what_was_urlencoded_comes_back_in_order(pairs: list[tuple[str, str]]) -> None:
-    values = read_urlencoded(urlencode(pairs))
+    values = read_query(urlencode(pairs))
     assert values == {name: [value for other, value in pairs if other == name] for name, _ in pairs}
 
 
 def test_empty_names_values_and_pairs_are_what_they_say() -> None:
-    assert read_urlencoded("") == {}
-    assert read_urlencoded("a&b=&=c&&d=e=f") == {"a": [""], "b": [""], "": ["c"], "d": ["e=f"]}
-    assert read_urlencoded("a;b=1") == {"a;b": ["1"]}
+    assert read_query("") == {}
+    assert read_query("a&b=&=c&&d=e=f") == {"a": [""], "b": [""], "": ["c"], "d": ["e=f"]}
+    assert read_query("a;b=1") == {"a;b": ["1"]}
 
 
 def test_an_urlencoded_body_may_hold_bare_utf_8() -> None:
@@ -47,7 +47,7 @@ def test_an_urlencoded_body_may_hold_bare_utf_8() -> None:
 
 def test_bad_encoding_is_a_bad_request_in_a_query_and_an_invalid_body_in_a_body() -> None:
     with pytest.raises(BadRequest, match="hexadecimal"):
-        read_urlencoded("a=50%")
+        read_query("a=50%")
     for body in (b"a=50%", b"a=%ff", b"a=\xff"):
         with pytest.raises(InvalidBody, match="form is not valid"):
             read_urlencoded_body(body)
@@ -68,10 +68,13 @@ def test_a_form_in_another_charset_is_refused_and_not_misread() -> None:
 
 def test_an_urlencoded_form_has_limits_on_fields_and_sizes() -> None:
     limits = FormLimits(parts=3, name_bytes=4, field_bytes=5)
-    assert len(read_urlencoded("a=1&b=2&c=3", limits)) == 3
+    assert len(read_urlencoded_body(b"a=1&b=2&c=3", "", limits)) == 3
     for text in ("a=1&b=2&c=3&d=4", "&&&", "names=1", "a=123456"):
         with pytest.raises(PayloadTooLarge):
-            read_urlencoded(text, limits)
+            read_urlencoded_body(text.encode(), "", limits)
+        with pytest.raises(BadRequest, match="query is not acceptable") as caught:
+            read_query(text, limits)
+        assert caught.value.status == 400, "a query is no payload"
 
 
 def test_fields_and_files_of_a_multipart_form_are_told_apart() -> None:
@@ -136,6 +139,37 @@ def test_nothing_stays_open_after_an_error() -> None:
     with pytest.raises(PayloadTooLarge):
         read_multipart(BytesIO(body + b"--edge--"), TYPE, FormLimits(file_bytes=50), spool)
     assert [file.closed for file in opened] == [True, True]
+
+
+@pytest.mark.parametrize("epilogue", [b"", b"\r\n", b"\r\nan epilogue", b"\r\n" * 30_000])
+def test_what_follows_the_last_boundary_is_passed_over_however_long_the_form_is(epilogue: bytes) -> None:
+    without = len(_part('name="a"', b"")) + len(b"--edge--" + epilogue)
+    for total in (*range(65534, 65540), *range(131070, 131076), 200_000):
+        content = b"x" * (total - without)
+        body = _part('name="a"', content) + b"--edge--" + epilogue
+        assert len(body) == total
+        assert read_multipart(BytesIO(body), TYPE).fields == {"a": [content.decode()]}
+
+
+def test_a_body_that_arrives_in_small_pieces_is_read_like_one_that_is_there() -> None:
+    class Arriving(BytesIO):
+        """Three bytes at a time, whatever is asked for."""
+
+        def read(self, _size: int | None = -1, /) -> bytes:
+            return super().read(3)
+
+    body = _part('name="a"', b"x" * 1000) + b"--edge--\r\n"
+    assert read_multipart(Arriving(body), TYPE).fields == {"a": ["x" * 1000]}
+
+
+def test_a_form_has_a_limit_on_files_beside_that_on_parts() -> None:
+    files = [_part('name="f"; filename="a"', b"1") for _ in range(3)]
+    fields = [_part('name="a"', b"1") for _ in range(5)]
+    assert len(_read(*fields, *files, limits=FormLimits(files=3)).files["f"]) == 3
+    with pytest.raises(PayloadTooLarge, match="more than 2 files"):
+        _read(*fields, *files, limits=FormLimits(files=2))
+    with pytest.raises(PayloadTooLarge, match="more than 100 files"):
+        _read(*files * 34)
 
 
 @pytest.mark.parametrize(

@@ -32,3 +32,10 @@ def test_a_spooled_body_is_read_from_its_start_each_time(head_of: HeadOf) -> Non
     request = Request(head_of(), spool=spool)
     assert request.body == request.body == b"hello"
     assert request.spool is spool
+
+
+def test_a_body_that_arrives_is_read_once_and_kept_by_who_reads_it_whole(head_of: HeadOf) -> None:
+    request = Request(head_of(), live=BytesIO(b"hello"))
+    assert request.stream.read(2) + request.stream.read() == b"hello"
+    request = Request(head_of(), live=BytesIO(b"hello"))
+    assert (request.body, request.body, request.stream.read()) == (b"hello", b"hello", b"hello")

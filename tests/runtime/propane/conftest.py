@@ -103,6 +103,14 @@ def upload(ctx: Context) -> Response:
     sizes = [len(piece) for piece in ctx.request.stream]
     return text(f"{sum(sizes)} {min(len(sizes), 2)}")
 
+def form(ctx: Context) -> Response:
+    """Read a form as it comes; say its field, the size of its file, how much is left, and the descriptors it took."""
+    before = len(os.listdir("/dev/fd"))
+    file = ctx.params.file("f")
+    size = len(file.file.read()) if file else -1
+    after = len(os.listdir("/dev/fd"))
+    return text(f"{ctx.params['t']} {size} {len(ctx.request.stream.read())} {after - before}")
+
 def first_bytes(ctx: Context) -> Response:
     return text(ctx.request.stream.read(4).decode())
 
@@ -114,6 +122,7 @@ def publish(ctx: Context) -> Response:
 
 def routes(r: Routes) -> None:
     r.post("/upload", upload, body="stream", limit=50_000_000)
+    r.post("/form", form, body="stream", limit=50_000_000)
     r.post("/first-bytes", first_bytes, body="stream", limit=50_000_000)
     r.post("/guarded", upload, body="stream", guard=members_only)
     r.get("/events", lambda ctx: ctx.events("news"))

@@ -34,6 +34,46 @@ def test_a_chunked_body_is_read_the_same_way(serve: Serve) -> None:
         assert wire.get("/").body == b"one"
 
 
+def _form(content: bytes) -> bytes:
+    field = b'--b\r\nContent-Disposition: form-data; name="t"\r\n\r\nhello\r\n'
+    return field + b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + content + b"\r\n--b--\r\n"
+
+
+def test_a_form_is_taken_apart_as_it_comes(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        for size, descriptors in ((1000, 0), (20_000_000, 1)):
+            body = _form(b"x" * size)
+            wire.send(
+                _post("/form", f"Content-Length: {len(body)}", "Content-Type: multipart/form-data; boundary=b") + body
+            )
+            assert wire.answer().body.decode() == f"hello {size} 0 {descriptors}"
+
+        body = _form(b"y" * 100_000)
+        wire.send(_post("/form", "Transfer-Encoding: chunked", "Content-Type: multipart/form-data; boundary=b"))
+        for piece in (body[:60], body[60:70_000], body[70_000:]):
+            wire.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        wire.send(b"0\r\n\r\n")
+        assert wire.answer().body == b"hello 100000 0 1"
+
+        wire.send(_post("/form", "Content-Length: 7", "Content-Type: application/x-www-form-urlencoded") + b"t=hello")
+        assert wire.answer().body == b"hello -1 7 0", "what was read whole is kept"
+        assert wire.get("/").body == b"one"
+
+
+def test_a_form_that_is_malformed_or_too_large_is_refused_as_it_comes(serve: Serve) -> None:
+    server = serve()
+    kind = "Content-Type: multipart/form-data; boundary=b"
+    for start, status in ((b"--c\r\n", 400), (_form(b"x")[:-9] + b"x" * 200_000 + b"\r\n--b?", 400)):
+        with Wire(server.port) as wire:
+            wire.send(_post("/form", "Content-Length: 5000000", kind) + start + b"x" * 200_000)
+            assert (wire.answer().status, wire.ends()) == (status, True)
+    with Wire(server.port) as wire:
+        wire.send(_post("/form", "Transfer-Encoding: chunked", kind))
+        part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n\r\n'
+        wire.send(b"%x\r\n%b\r\n" % (len(part) * 101, part * 101) + b"0\r\n\r\n")
+        assert wire.answer().status == 413
+
+
 def test_a_guard_answers_before_the_body_is_sent(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(_post("/guarded", "Content-Length: 1000000000", "Expect: 100-continue"))

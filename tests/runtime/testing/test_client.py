@@ -102,6 +102,14 @@ def test_streams_and_limits_are_those_of_the_server(serve: Serve) -> None:
     assert client.post("/echo", body=b"x" * 1001).status == 413
 
 
+def test_a_body_that_is_read_as_it_comes_can_be_read_once(serve: Serve) -> None:
+    def twice(ctx: Context) -> list[object]:
+        return [len(ctx.request.body_bytes), ctx.request.stream.read(2).decode(), ctx.request.stream.read().decode()]
+
+    client = serve(lambda r: r.post("/", twice, body="stream"))
+    assert client.post("/", body=b"hello").json() == [0, "he", "llo"]
+
+
 def test_a_malformed_request_is_refused_by_the_parser(serve: Serve) -> None:
     client = serve(routes)
     assert client.get("/echo", headers={"Host": "a b"}).status == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,8 @@ def test_a_name_that_came_several_times_has_all_its_values(serve: Serve) -> None
     assert client.get("/1?t=a&t=b").json() == ["a", ["a", "b"], [1], []]
     assert client.post("/1", data={"t": ["a", "b"]}).json() == ["a", ["a", "b"], [1], []]
     assert client.post("/1", json={"t": ["a", "b"]}).json() == [["a", "b"], ["a", "b"], [1], []]
+    assert client.post("/1?t=q", json={"t": []}).json() == [[], [], [1], []], "an empty list has been given"
+    assert client.post("/1?t=q", json={}).json() == ["q", ["q"], [1], []]
 
 
 def test_a_missing_parameter_is_400_and_get_has_a_default(serve: Serve) -> None:
@@ -76,6 +79,27 @@ def test_a_body_without_files_has_none(serve: Serve) -> None:
     assert serve(asking(lambda ctx: [ctx.params.file("f") is None, dict(ctx.params.files)])).post(
         "/1", data={"f": "x"}
     ).json() == [True, {}]
+
+
+def test_the_files_of_a_form_hold_a_descriptor_only_when_they_are_large(serve: Serve) -> None:
+    def opened(ctx: Context) -> list[int]:
+        before = len(list(Path("/dev/fd").iterdir()))
+        contents = [file.file.read() for uploads in ctx.params.files.values() for file in uploads]
+        return [len(list(Path("/dev/fd").iterdir())) - before, *map(len, contents)]
+
+    client = serve(lambda r: r.post("/", opened, limit=1_000_000))
+    files = {f"f{number}": ("a", b"x" * 1000, "text/plain") for number in range(99)}
+    assert client.post("/", files=files).json() == [0, *[1000] * 99]
+    large = {**files, "large": ("b", b"y" * 100_000, "text/plain")}
+    assert client.post("/", files=large).json() == [1, *[1000] * 99, 100_000]
+    assert client.post("/", files={**large, "more": ("c", b"", "text/plain")}).status == 413
+
+
+def test_a_query_with_too_many_fields_is_a_bad_request(serve: Serve) -> None:
+    client = serve(asking(lambda ctx: {"n": len(ctx.params.query)}))
+    answer = client.get("/1?" + "&".join(["a"] * 1001))
+    assert (answer.status, answer.json()["code"]) == (400, "bad_request")
+    assert client.get("/1?" + "&".join(["a"] * 1000)).json() == {"n": 1}
 
 
 @pytest.mark.parametrize(
