@@ -1,13 +1,15 @@
 """JSON bodies. One rule: only what RFC 8259 calls JSON is read, and nothing in it can exhaust the reader.
 
 Python's reader also takes NaN and the infinities, turns 1e999 into one, reads UTF-16, and nests until the stack ends. Of
-members of one name it takes the last, others take the first (RFC 8259 section 4): here they are refused. The charset of a
-Content-Type is not looked at, for JSON's has none (section 11).
+members of one name it takes the last, others take the first (RFC 8259 section 4): here they are refused. So is half of a
+surrogate pair (section 8.2), which no UTF-8 can hold. The charset of a Content-Type is not looked at, for JSON's has none
+(section 11).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from math import isinf
 from typing import Any
@@ -16,6 +18,7 @@ from arlen_runtime.errors import InvalidBody
 
 _DEEPEST = 100
 _MOST_DIGITS = 100  # of an integer: the text to number of many digits takes quadratic time
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
@@ -31,6 +34,8 @@ def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
         raise _too_deep() from None
     if body.count(b"[") + body.count(b"{") > _DEEPEST:
         _check_depth(value)
+    if _SURROGATE.search(body):
+        _check_text(value)
     return value
 
 
@@ -48,6 +53,14 @@ def _check_depth(value: object) -> None:
         if not level:
             return
     raise _too_deep()
+
+
+def _check_text(value: object) -> None:
+    """Raise InvalidBody where a text, or the name of a member, is no Unicode: the other half of a pair is missing."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidBody("The body is not acceptable JSON: a text has half of a surrogate pair.") from None
 
 
 def _too_deep() -> InvalidBody:

@@ -59,9 +59,9 @@ def integer(raw: object) -> int:
 
 
 def number(raw: object) -> decimal.Decimal:
-    """Read a decimal number, exactly: no exponent, no NaN. JSON's fractions arrive as their shortest digits."""
+    """Read a decimal number, exactly: no NaN, in text no exponent. JSON's fractions arrive as their shortest digits."""
     if isinstance(raw, (int, float)) and not isinstance(raw, bool):
-        raw = str(raw)
+        raw = format(decimal.Decimal(repr(raw)), "f")  # of 0.00001 the shortest digits are 1e-05
     if isinstance(raw, str) and _DECIMAL.fullmatch(raw.strip()):
         return decimal.Decimal(raw.strip())
     raise Refusal("invalid_decimal", "must be a decimal number")

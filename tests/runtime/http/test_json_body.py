@@ -47,6 +47,9 @@ def test_what_json_can_say_is_read(value: object) -> None:
         (b"1" * 101, "100 digits"),
         (b'[{"a": 1, "b": 2, "a": 1}]', "two members 'a'"),
         (b'{"a": 1, "\\u0061": 2}', "two members 'a'"),
+        (b'{"a": "\\ud800"}', "half of a surrogate pair"),
+        (b'[[{"\\uDFFFx": 1}]]', "half of a surrogate pair"),
+        (b'["\\ud83d \\ude00"]', "half of a surrogate pair"),
         (b"[" * 101 + b"]" * 101, "100 levels"),
         (b'{"a":' * 101 + b"1" + b"}" * 101, "100 levels"),
         (b"[" * 100_000, "100 levels"),
@@ -55,6 +58,10 @@ def test_what_json_can_say_is_read(value: object) -> None:
 def test_what_is_not_json_is_refused_with_its_place(body: bytes, detail: str) -> None:
     with pytest.raises(InvalidBody, match=detail):
         read(body)
+
+
+def test_a_whole_surrogate_pair_is_its_character_and_an_escaped_backslash_begins_none() -> None:
+    assert read(b'["\\ud83d\\ude00", "\\\\ud800"]') == ["\U0001f600", "\\ud800"]
 
 
 def test_many_shallow_containers_are_no_depth() -> None:

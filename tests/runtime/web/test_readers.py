@@ -26,6 +26,9 @@ ID = uuid.UUID(int=7)
         (readers.number, ".5", Decimal("0.5")),
         (readers.number, 0.1, Decimal("0.1")),
         (readers.number, 3, Decimal(3)),
+        (readers.number, 0.00001, Decimal("0.00001")),
+        (readers.number, -1e16, Decimal(-(10**16))),
+        (readers.number, 12345678901234567890, Decimal(12345678901234567890)),
         (readers.boolean, "on", True),
         (readers.boolean, "FALSE", False),
         (readers.boolean, True, True),
@@ -52,7 +55,7 @@ def test_an_exact_value_is_read(read: Callable[[object], object], raw: object, v
         (
             readers.number,
             "invalid_decimal",
-            ["", ".", "1e3", "NaN", "Infinity", "1,5", True, None, float("nan"), "--1"],
+            ["", ".", "1e3", "NaN", "Infinity", "1,5", True, None, float("nan"), float("-inf"), 1e300, 1e-300, "--1"],
         ),
         (readers.boolean, "invalid_boolean", ["", "yes", "2", 1, 0, None, []]),
         (
