@@ -23,7 +23,7 @@ from arlen_runtime.web.events import Topics
 from arlen_runtime.web.params import Params
 from arlen_runtime.web.representation import check
 from arlen_runtime.web.services import Services
-from arlen_runtime.web.validation import Fields
+from arlen_runtime.web.validation import Fields, build
 
 T = TypeVar("T")
 
@@ -98,11 +98,7 @@ class Context:
     def validate(self, validator: Callable[[Fields], T]) -> T:
         """Return what `validator` makes of the fields; ValidationFailed with every error when there is one."""
         fields = self.fields()
-        try:
-            value = validator(fields)
-        except (TypeError, ValueError):
-            fields.check()  # built from what was refused: the field errors are the cause
-            raise
+        value = build(validator, fields)
         fields.check()
         return value
 

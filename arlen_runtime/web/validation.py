@@ -6,7 +6,7 @@
     form = ctx.validate(post_form)          # or: f = ctx.fields(); title = f.string("title"); f.check()
 
 A field without a `default` is required; a blank text counts as absent, for that is what a form sends. A refused field
-stands in for itself with an empty value of its type until `check` raises.
+stands in for itself with an empty value of its type until `check` raises; an object that cannot be empty ends the reading.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Fields:
                 raise Refusal("invalid_format", "has the wrong format")
             return text
 
-        return self._take(name, read, "", default)
+        return self._take(name, read, str, default)
 
     def integer(
         self,
@@ -87,7 +87,7 @@ class Fields:
         default: D = REQUIRED,
     ) -> int | D:
         """Read an integer from `min` to `max`."""
-        return self._take(name, lambda raw: _within(readers.integer(raw), min, max), 0, default)
+        return self._take(name, lambda raw: _within(readers.integer(raw), min, max), int, default)
 
     def decimal(
         self,
@@ -106,11 +106,11 @@ class Fields:
                 raise Refusal("too_precise", f"must have at most {places} decimal places")
             return _within(value, min, max)
 
-        return self._take(name, read, Decimal(0), default)
+        return self._take(name, read, Decimal, default)
 
     def boolean(self, name: str, *, default: D = False) -> bool | D:  # type: ignore[assignment] # False is the default D
         """Read a boolean; one that is absent is false, for that is what an unticked box sends."""
-        return self._take(name, readers.boolean, False, default)
+        return self._take(name, readers.boolean, bool, default)
 
     def date(
         self,
@@ -121,7 +121,7 @@ class Fields:
         default: D = REQUIRED,
     ) -> dt.date | D:
         """Read a date, YYYY-MM-DD."""
-        return self._take(name, lambda raw: _within(readers.date(raw), min, max), dt.date.min, default)
+        return self._take(name, lambda raw: _within(readers.date(raw), min, max), lambda: dt.date.min, default)
 
     def datetime(self, name: str, *, zone: bool = False, default: D = REQUIRED) -> dt.datetime | D:
         """Read a date and time; with `zone` its offset from UTC must be there."""
@@ -132,15 +132,15 @@ class Fields:
                 raise Refusal("missing_offset", "must say its offset from UTC, such as Z or +02:00")
             return value
 
-        return self._take(name, read, dt.datetime.min, default)  # noqa: DTZ901 - a stand-in, never seen
+        return self._take(name, read, lambda: dt.datetime.min, default)  # noqa: DTZ901 - a stand-in, never seen
 
     def email(self, name: str, *, default: D = REQUIRED) -> str | D:
         """Read an e-mail address."""
-        return self._take(name, readers.email, "", default)
+        return self._take(name, readers.email, str, default)
 
     def uuid(self, name: str, *, default: D = REQUIRED) -> UUID | D:
         """Read a UUID."""
-        return self._take(name, readers.uuid, UUID(int=0), default)
+        return self._take(name, readers.uuid, lambda: UUID(int=0), default)
 
     def choice(self, name: str, choices: Sequence[T] | Mapping[str, T], *, default: D = REQUIRED) -> T | D:
         """Read one of `choices`, by its text (`str(choice)`); of a mapping by its key."""
@@ -151,7 +151,7 @@ class Fields:
                 return table[str(raw)]
             raise Refusal("invalid_choice", f"must be one of {', '.join(table)}")
 
-        return self._take(name, read, next(iter(table.values())), default)
+        return self._take(name, read, lambda: next(iter(table.values())), default)
 
     def list(self, name: str, read: Callable[[object], T], *, min: int = 0, max: int = 1000) -> Sequence[T]:  # noqa: A002 - as above
         """Read `min` to `max` values of one name, each by a function of `readers`, such as `readers.integer`."""
@@ -169,17 +169,27 @@ class Fields:
         return values
 
     def nested(self, name: str, validator: Callable[[Fields], T], *, default: D = REQUIRED) -> T | D:
-        """Read an object inside the object (JSON) by a validator of its own; its errors are named `name.field`."""
+        """Read an object inside the object (JSON) by a validator of its own; its errors are named `name.field`.
+
+        Raises ValidationFailed, with what has been found so far, where the object is refused and the validator makes
+        none of empty fields either: nothing can stand in for it.
+        """
 
         def read(raw: object) -> T:
             if not isinstance(raw, Mapping):
                 raise Refusal("invalid_object", "must be an object")
             inner = Fields(_Members(raw, self._source.source(name)), f"{self._prefix}{name}.")
-            value = validator(inner)
+            try:
+                value = build(validator, inner)
+            except ValidationFailed as failure:
+                if not failure.errors:
+                    raise
+                self.errors.extend(failure.errors)
+                return self._stand_in(validator)
             self.errors.extend(inner.errors)
             return value
 
-        return self._take(name, read, validator(Fields(_Members({}, ""))), default)
+        return self._take(name, read, lambda: self._stand_in(validator), default)
 
     def refuse(self, name: str, code: str, message: str) -> None:
         """Add an error of the application's own: `f.refuse("ends", "too_early", "must be after the start")`."""
@@ -191,19 +201,39 @@ class Fields:
         if self.errors:
             raise ValidationFailed(self.errors)
 
-    def _take(self, name: str, read: Callable[[object], T], empty: T, default: D) -> T | D:
-        """Read one field: its value, its default when it is absent, or an error and an empty value."""
+    def _stand_in(self, validator: Callable[[Fields], T]) -> T:
+        """Return what a validator makes of nothing, for an object that was refused; ValidationFailed if it makes none."""
+        try:
+            return build(validator, Fields(_Members({}, "")))
+        except (TypeError, ValueError, ValidationFailed):
+            self.check()
+            raise
+
+    def _take(self, name: str, read: Callable[[object], T], empty: Callable[[], T], default: D) -> T | D:
+        """Read one field: its value, its default when it is absent, or an error and what `empty` makes."""
         raw = self._source.get(name)
         if raw is None or (isinstance(raw, str) and not raw.strip()):
             if default is not REQUIRED:
                 return default
             self.refuse(name, "required", "is required")
-            return empty
+            return empty()
         try:
             return read(raw)
         except Refusal as refusal:
             self.refuse(name, refusal.code, refusal.message)
-            return empty
+            return empty()
+
+
+def build(validator: Callable[[Fields], T], fields: Fields) -> T:
+    """Return what a validator makes of fields; ValidationFailed where it raises over one that was refused.
+
+    The TypeError or ValueError that it raises over fields that are all valid is its own, and passes.
+    """
+    try:
+        return validator(fields)
+    except (TypeError, ValueError):
+        fields.check()
+        raise
 
 
 class _Members:

@@ -111,6 +111,27 @@ def test_a_validator_that_fails_on_refused_values_still_gives_the_field_errors(s
     assert serve(returning(lambda ctx: {"r": ctx.validate(ratio)})).post("/", json={"a": "x"}).status == 422
 
 
+def test_an_object_that_is_refused_is_422_and_one_that_is_valid_is_built(serve: Serve) -> None:
+    def code(f: Fields) -> dict[str, str]:
+        text = f.string("code")
+        if not text:
+            raise ValueError("no code")
+        return {"code": text}
+
+    def thread(f: Fields) -> dict[str, object]:
+        return {"text": f.string("text"), "reply": f.nested("reply", thread, default=None)}
+
+    client = serve(returning(lambda ctx: ctx.validate(lambda f: f.nested("a", code))))
+    assert client.post("/", json={"a": {"code": "x"}}).json() == {"code": "x"}
+    for given, field in (({}, "a"), ({"a": 1}, "a"), ({"a": {}}, "a.code")):
+        answer = client.post("/", json=given)
+        assert (answer.status, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+    deep: dict[str, object] = {"text": "last", "reply": None}
+    for _ in range(98):
+        deep = {"text": "one more", "reply": deep}
+    assert serve(returning(lambda ctx: ctx.validate(thread))).post("/", json=deep).json() == deep
+
+
 def test_events_are_a_stream_that_nobody_keeps(serve: Serve) -> None:
     answer = serve(returning(lambda ctx: ctx.events("news"))).get("/")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream")

@@ -146,6 +146,95 @@ def test_a_nested_object_has_its_own_validator_and_dotted_names() -> None:
     ]
 
 
+@dataclass
+class Code:
+    """An object that cannot be made of nothing."""
+
+    code: str
+
+    def __post_init__(self) -> None:
+        """Refuse an empty code."""
+        if not self.code:
+            raise ValueError("no code")
+
+
+def code(f: Fields) -> Code:
+    """Read a code."""
+    return Code(f.string("code"))
+
+
+def test_a_validator_that_makes_nothing_of_empty_fields_is_not_asked_to_for_valid_ones() -> None:
+    f = Fields(Input(a={"code": "x"}))
+    assert f.nested("a", code) == Code("x")
+    assert f.nested("b", code, default=None) is None
+    f.check()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [("a", "required")]),
+        ({"a": "text"}, [("a", "invalid_object")]),
+        ({"a": {}}, [("a.code", "required")]),
+    ],
+)
+def test_an_object_that_nothing_can_stand_in_for_ends_the_reading_with_what_was_found(
+    given: dict[str, object], expected: list[tuple[str, str]]
+) -> None:
+    f = Fields(Input(**given))
+    f.string("before")
+    with pytest.raises(ValidationFailed) as caught:
+        f.nested("a", code)
+    assert [(error.field, error.code) for error in caught.value.errors] == [("before", "required"), *expected]
+
+
+def test_what_an_inner_object_was_refused_for_is_told_by_every_outer_one() -> None:
+    def order(f: Fields) -> tuple[str, Code]:
+        return f.string("title"), f.nested("code", code)
+
+    f = Fields(Input(order={"code": {}}))
+    with pytest.raises(ValidationFailed) as caught:
+        f.nested("order", order)
+    assert [error.field for error in caught.value.errors] == ["order.title", "order.code.code"]
+
+
+def test_a_nested_validator_may_check_what_it_has_so_far() -> None:
+    def checked(f: Fields) -> str:
+        city = f.string("city", default="")
+        if city:
+            f.refuse("city", "unknown", "is not known")
+        f.check()
+        return city
+
+    f = Fields(Input(a={"city": "x"}))
+    assert f.nested("a", checked) == ""
+    f.string("b")
+    assert errors(f) == [("a.city", "unknown"), ("b", "required")]
+
+
+def test_an_error_of_the_validators_own_is_not_taken_for_the_clients() -> None:
+    def wrong(f: Fields) -> int:
+        return int(f.string("a"))
+
+    with pytest.raises(ValueError, match="invalid literal"):
+        Fields(Input(x={"a": "b"})).nested("x", wrong)
+
+
+def test_an_object_may_hold_objects_of_its_own_kind() -> None:
+    def comment(f: Fields) -> dict[str, object]:
+        return {"text": f.string("text"), "reply": f.nested("reply", comment, default=None)}
+
+    deep: dict[str, Any] = {"text": "last", "reply": None}
+    for _ in range(90):
+        deep = {"text": "one more", "reply": deep}
+    f = Fields(Input(comment=deep))
+    assert f.nested("comment", comment) == deep
+    f.check()
+    f = Fields(Input(comment={"text": "a", "reply": {"reply": {"text": "b"}}}))
+    f.nested("comment", comment)
+    assert errors(f) == [("comment.reply.text", "required")]
+
+
 def test_an_applications_own_check_has_the_same_shape() -> None:
     f = Fields(Input())
     f.refuse("ends", "too_early", "must be after the start")
