@@ -34,10 +34,12 @@ def tag_of(content: bytes) -> str:
 def change_outcome(method: str, headers: Headers, tag: str | None, modified: int | None) -> int | None:
     """Evaluate the conditions of a request that is to change something, as `outcome` does.
 
-    Who has read it compressed knows it by the tag of that coding: for a change this is the same state.
+    What has neither tag nor date is not there: so an application says it of what is still to be created. Who has read it
+    compressed knows it by the tag of that coding: for a change this is the same state.
     """
     pairs = [(name, _plain(value) if name in _WITH_TAGS else value) for name, value in headers.raw]
-    return outcome(method, Headers(pairs), tag, modified)
+    exists = tag is not None or modified is not None
+    return outcome(method, Headers(pairs), tag, modified, exists=exists)
 
 
 def _plain(value: bytes) -> bytes:
@@ -45,19 +47,20 @@ def _plain(value: bytes) -> bytes:
     return _CODED.sub(b'"', value)
 
 
-def outcome(method: str, headers: Headers, tag: str | None, modified: int | None) -> int | None:
+def outcome(method: str, headers: Headers, tag: str | None, modified: int | None, *, exists: bool = True) -> int | None:
     """Evaluate the request's conditions against the current representation, as section 13.2.2 orders them.
 
     `tag` is its entity tag and `modified` when it last changed, in seconds since 1970; None for what it does not have.
+    `exists` says whether there is a representation at all, which is what `*` asks (sections 13.1.1 and 13.1.2).
     Returns 304 or 412 when that is the answer, None when the method is to be carried out.
     """
     if headers.get("if-match") is not None:
-        if not _any_match(headers, "if-match", tag, weak=False):
+        if not _any_match(headers, "if-match", tag, exists=exists, weak=False):
             return PRECONDITION_FAILED
     elif _is_after(modified, headers.get("if-unmodified-since")):
         return PRECONDITION_FAILED
     if headers.get("if-none-match") is not None:
-        if _any_match(headers, "if-none-match", tag, weak=True):
+        if _any_match(headers, "if-none-match", tag, exists=exists, weak=True):
             return NOT_MODIFIED if method in _SAFE else PRECONDITION_FAILED
     elif method in _SAFE:
         since = dates.read(headers.get("if-modified-since") or "")
@@ -69,21 +72,24 @@ def outcome(method: str, headers: Headers, tag: str | None, modified: int | None
 def range_still_valid(headers: Headers, tag: str | None, modified: int | None) -> bool:
     """Say whether a Range may be answered: there is no If-Range, or it names exactly this representation (section 13.1.5).
 
-    A date counts only when it is exactly ours: two changes within its second cannot be told apart by anything less.
+    A date counts only where there is no strong tag, and when it is exactly ours. Two changes within its second have the
+    same date, so by itself it is no strong validator (section 8.8.2.2), and who has the tag must not send it.
     """
     condition = headers.get("if-range")
     if condition is None:
         return True
     if _TAG.fullmatch(condition):
         return tag is not None and _is_strong(condition) and condition == tag
+    if tag is not None and _is_strong(tag):
+        return False
     return modified is not None and dates.read(condition) == modified
 
 
-def _any_match(headers: Headers, name: str, tag: str | None, *, weak: bool) -> bool:
+def _any_match(headers: Headers, name: str, tag: str | None, *, exists: bool, weak: bool) -> bool:
     """Say whether a list of tags, or its `*`, matches the representation's."""
     values = headers.get_all(name)
     if [value.strip() for value in values] == ["*"]:
-        return True  # a representation exists: whoever asks here has one
+        return exists
     if tag is None or not (weak or _is_strong(tag)):
         return False
     wanted = tag.removeprefix("W/")

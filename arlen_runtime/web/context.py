@@ -86,8 +86,9 @@ class Context:
     def check_conditions(self, tag: str | None, changed: float | None = None) -> None:
         """Raise PreconditionFailed (412) unless the request's If-Match and the like allow to change what is there now.
 
-        `tag` is the entity tag that GET sends, quotes included, None when there is nothing; `changed` is when it last
-        changed, in seconds since 1970. Call it before the change; for reading, ETag in the answer is all that is needed.
+        `tag` is the entity tag that GET sends, quotes included, and `changed` when it last changed, in seconds since 1970.
+        Both None say that nothing is there: then `If-None-Match: *` allows to create it, and every If-Match fails. Call
+        it before the change; for reading, ETag in the answer is all that is needed.
         """
         check(self.request.head, tag, None if changed is None else int(changed))
 

@@ -42,7 +42,7 @@ def select(head: Head, response: Response) -> Response:
 
 
 def check(head: Head, tag: str | None, changed: int | None) -> None:
-    """Raise PreconditionFailed when the request's conditions forbid to change what has this tag and date."""
+    """Raise PreconditionFailed when the request's conditions forbid to change what has this tag and date; None for nothing."""
     if conditional.change_outcome(head.method, head.headers, tag, changed) == conditional.PRECONDITION_FAILED:
         raise _failed()
 

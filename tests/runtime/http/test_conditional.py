@@ -68,14 +68,39 @@ def test_a_representation_without_validators_matches_only_the_star() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "answer"),
+    [
+        ({}, None),
+        ({"If-None-Match": "*"}, None),
+        ({"If-None-Match": '"a"'}, None),
+        ({"If-Match": "*"}, 412),
+        ({"If-Match": '"a"'}, 412),
+        ({"If-Unmodified-Since": BEFORE}, None),
+    ],
+)
+def test_where_nothing_is_a_star_matches_nothing(fields: dict[str, str], answer: int | None) -> None:
+    assert change_outcome("PUT", _headers(fields), None, None) == answer
+    assert outcome("PUT", _headers(fields), None, None, exists=False) == answer
+
+
+def test_what_has_a_date_and_no_tag_is_there() -> None:
+    assert change_outcome("PUT", _headers({"If-None-Match": "*"}), None, MODIFIED) == 412
+    assert change_outcome("PUT", _headers({"If-Match": "*"}), None, MODIFIED) is None
+
+
+@pytest.mark.parametrize(
     ("condition", "tag", "valid"),
     [
         ('"a"', '"a"', True),
         ('"b"', '"a"', False),
         ('W/"a"', 'W/"a"', False),
         ('"a"', None, False),
-        (AT, '"a"', True),
+        (AT, '"a"', False),
+        (AT, 'W/"a"', True),
+        (AT, None, True),
         (AFTER, '"a"', False),
+        (AFTER, None, False),
+        (BEFORE, None, False),
         ("nonsense", '"a"', False),
     ],
 )

@@ -26,6 +26,12 @@ def changing(ctx: Context) -> Response:
     return Response(b"changed", 200, [("ETag", '"v2"')], "text/plain")
 
 
+def putting(ctx: Context) -> Response:
+    """Put what is not there yet."""
+    ctx.check_conditions(None)
+    return text("created", 201)
+
+
 @pytest.fixture
 def client(serve: Serve) -> TestClient:
     """Serve one page that can be read and changed, and one without a tag."""
@@ -33,6 +39,7 @@ def client(serve: Serve) -> TestClient:
     def routes(r: Routes) -> None:
         r.get("/page", page)
         r.put("/page", changing)
+        r.put("/absent", putting)
         r.any("/both", page)
         r.get("/plain", lambda _ctx: text("0123456789"))
 
@@ -59,6 +66,13 @@ def test_the_answer_to_a_change_is_never_taken_for_what_was_there_before(client:
 def test_a_change_that_expects_something_else_is_412(client: TestClient) -> None:
     assert client.put("/page", headers={"If-Match": '"v0"'}).status == 412
     assert client.put("/page", headers={"If-None-Match": "*"}).status == 412
+
+
+def test_what_is_not_there_can_be_created_but_not_changed(client: TestClient) -> None:
+    assert client.put("/absent", headers={"If-None-Match": "*"}).status == 201
+    assert client.put("/absent").status == 201
+    for expected in ("*", '"v1"'):
+        assert client.put("/absent", headers={"If-Match": expected}).status == 412
 
 
 def test_who_has_read_it_compressed_may_change_it(client: TestClient) -> None:
