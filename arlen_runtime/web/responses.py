@@ -93,7 +93,8 @@ def file(path: Path, *, name: str | None = None, content_type: str | None = None
     """Send a file from disk, by the kernel where it can; `name` makes the browser save it under that name.
 
     It says by ETag and Last-Modified what it is, so that a good copy is not sent again and parts of it can be asked for.
-    The path is the application's own choice: never build it from a parameter. Raises NotFound when it is no plain file.
+    The path is the application's own choice: never build it from a parameter. Raises NotFound when it is no plain file,
+    ServiceUnavailable when it cannot be opened now.
     """
     opened = open_plain(path)
     if opened is None:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from arlen_runtime.config.sections import StaticSection
-from arlen_runtime.errors import ArlenError, NotFound
+from arlen_runtime.errors import ArlenError, NotFound, ServiceUnavailable
 from arlen_runtime.http import media_types
 from arlen_runtime.http.negotiation import best_encoding
 from arlen_runtime.http.request import Head
@@ -60,27 +60,30 @@ class StaticFiles:
         content_type = media_types.of(name)
         if media_types.is_compressible(content_type):
             fields.append(("Vary", "Accept-Encoding"))
-            opened, coding = self._sibling(head, name, opened)
-            fields += [("Content-Encoding", coding)] if coding else []
+            opened = self._sibling(head, name, opened)
+            fields += [("Content-Encoding", opened.coding)] if opened.coding else []
         fields += opened.validators
         if head.method == "HEAD":  # nothing of the file will be read, so it need not stay open until the answer is out
             opened.file.close()
             return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)
         return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)
 
-    def _sibling(self, head: Head, name: str, opened: Opened) -> tuple[Opened, str]:
-        """Return what is sent in place of a file, and in which coding: `app.js.br` of the same age or younger, if accepted."""
+    def _sibling(self, head: Head, name: str, opened: Opened) -> Opened:
+        """Return what is sent in place of a file: `app.js.br` of the same age or younger, if its coding is accepted."""
         accept = head.headers.get("accept-encoding")
         left = dict(_SIBLINGS)
         while coding := best_encoding(accept, tuple(left)):
-            sibling = open_below(self._folder, f"{name}{left.pop(coding)}".split("/"))
+            try:
+                sibling = open_below(self._folder, f"{name}{left.pop(coding)}".split("/"))
+            except ServiceUnavailable:  # the file itself is open
+                break
             if sibling is None:
                 continue
             if sibling.changed_ns >= opened.changed_ns:
                 opened.file.close()
-                return sibling, coding
+                return sibling._replace(coding=coding)
             sibling.file.close()
-        return opened, ""
+        return opened
 
     def _cache_control(self, head: Head, name: str, opened: Opened) -> str:
         """Say how long the file may be kept."""

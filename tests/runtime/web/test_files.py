@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from arlen_runtime.errors import ServiceUnavailable
 from arlen_runtime.http import dates
 from arlen_runtime.web.files import Opened, open_below, open_plain
+
+Leave = Callable[[int], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -101,3 +107,24 @@ def test_a_path_of_the_applications_own_is_opened_only_when_it_is_a_plain_file(p
     assert content(open_plain(public / "css" / "app.css")) == "body {}"
     for path in (public, public / "pipe", public / "missing"):
         assert open_plain(path) is None
+
+
+def test_a_file_that_cannot_be_opened_now_is_not_taken_for_one_that_is_not_there(
+    public: Path, descriptors_left: Leave
+) -> None:
+    for left in range(3):
+        with descriptors_left(left):
+            if left < 1:
+                with pytest.raises(ServiceUnavailable):
+                    open_plain(public / "css" / "app.css")
+            if left < 2:
+                with pytest.raises(ServiceUnavailable):
+                    open_below(public, ["css", "app.css"])
+    assert content(open_below(public, ["css", "app.css"])) == "body {}"
+
+
+def test_what_this_process_may_not_read_or_what_has_an_impossible_name_is_not_there(public: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(public / "s"))
+        for parts in (["s"], ["a" * 300], ["app.css"] * 2000):
+            assert open_below(public, parts) is None

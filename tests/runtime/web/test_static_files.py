@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
 
 Serve = Callable[..., TestClient]
+Leave = Callable[[int], AbstractContextManager[None]]
 CONTENT = bytes(range(256)) * 10
 
 
@@ -178,6 +180,47 @@ def test_a_precompressed_sibling_is_sent_to_who_accepts_it(client: TestClient, t
         assert client.head("/static/app.css", headers={"Accept-Encoding": accept}).headers["content-length"] == str(
             len(body)
         )
+
+
+def test_each_coding_has_a_tag_of_its_own_though_time_and_size_are_the_same(client: TestClient, tmp_path: Path) -> None:
+    for suffix in ("", ".br", ".gz", ".zst"):
+        path = tmp_path / "public" / f"app.css{suffix}"
+        path.write_text("body {}")
+        os.utime(path, ns=(10**18, 10**18))
+    tags = {
+        coding: client.get("/static/app.css", headers={"Accept-Encoding": coding}).headers["etag"]
+        for coding in ("identity", "br", "gzip", "zstd")
+    }
+    assert len(set(tags.values())) == 4
+    for coding, tag in tags.items():
+        asked = {"Accept-Encoding": coding, "If-None-Match": tag}
+        assert client.get("/static/app.css", headers=asked).status == 304
+        assert client.get("/static/app.css", headers={**asked, "Accept-Encoding": "identity"}).status == (
+            304 if coding == "identity" else 200
+        )
+
+
+def test_a_part_is_not_joined_to_what_a_file_was_a_moment_before(client: TestClient, tmp_path: Path) -> None:
+    path = tmp_path / "public" / "img" / "a.png"
+    os.utime(path, ns=(10**18, 10**18 + 1))
+    dated = client.get("/static/img/a.png").headers["last-modified"]
+    path.write_bytes(CONTENT[::-1])
+    os.utime(path, ns=(10**18, 10**18 + 900_000_000))
+    answer = client.get("/static/img/a.png", headers={"Range": "bytes=4-", "If-Range": dated})
+    assert (answer.status, answer.body) == (200, CONTENT[::-1])
+    tag = answer.headers["etag"]
+    assert client.get("/static/img/a.png", headers={"Range": "bytes=4-", "If-Range": tag}).status == 206
+
+
+def test_a_file_that_cannot_be_opened_now_is_503(client: TestClient, tmp_path: Path, descriptors_left: Leave) -> None:
+    (tmp_path / "public" / "app.css.gz").write_text("coded")
+    accept = {"Accept-Encoding": "gzip"}
+    assert client.get("/static/app.css", headers=accept).text == "coded"
+    with descriptors_left(1):
+        answer = client.get("/static/app.css", headers=accept)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    with descriptors_left(2):
+        assert client.get("/static/app.css", headers=accept).text == "body {}", "enough for the file, not for another"
 
 
 def test_a_sibling_older_than_its_file_is_passed_over(client: TestClient, tmp_path: Path) -> None:

@@ -1,0 +1,32 @@
+"""A process that has run out of descriptors, for the tests of what opens files."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+Leave = Callable[[int], AbstractContextManager[None]]
+
+
+@contextmanager
+def _leave(count: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.open("/dev/null", os.O_RDONLY) for _ in range(count + 1)]
+    for each in free[:count]:
+        os.close(each)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[count], hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(free[count])
+
+
+@pytest.fixture
+def descriptors_left() -> Leave:
+    """Return a context in which this process can open so many descriptors and no more."""
+    return _leave
