@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Unauthorized,
         ValidationFailed,
     )
+    from arlen_runtime.http.cookies import SetCookie
     from arlen_runtime.http.response import FileBody, Response
     from arlen_runtime.routing.routes import Routes
     from arlen_runtime.web.context import Context
@@ -44,6 +45,7 @@ __all__ = [
     "NotFound",
     "Response",
     "Routes",
+    "SetCookie",
     "Unauthorized",
     "ValidationFailed",
     "file",
@@ -66,6 +68,7 @@ _ROOMS = {
         "Unauthorized",
         "ValidationFailed",
     ),
+    "arlen_runtime.http.cookies": ("SetCookie",),
     "arlen_runtime.http.response": ("FileBody", "Response"),
     "arlen_runtime.routing.routes": ("Routes",),
     "arlen_runtime.web.context": ("Context",),

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
+from arlen_runtime.http import cookies
 from arlen_runtime.http.request import Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
@@ -31,7 +32,7 @@ T = TypeVar("T")
 class Context:
     """One request on its way through the chain."""
 
-    __slots__ = ("_params", "endpoint", "nonce", "request", "route", "services")
+    __slots__ = ("_cookies", "_params", "endpoint", "nonce", "request", "route", "services")
 
     def __init__(self, services: Services, request: Request, endpoint: Endpoint, route: Mapping[str, Any]) -> None:
         """Take what the router found; `route` are the values of the path's parameters."""
@@ -40,6 +41,7 @@ class Context:
         self.endpoint = endpoint
         self.route = route
         self._params: Params | None = None
+        self._cookies: Mapping[str, str] | None = None
         self.nonce: str | None = None
         """The nonce of this answer if anyone has asked for it: the security headers name it only then."""
 
@@ -49,6 +51,16 @@ class Context:
         if self._params is None:
             self._params = Params(self.request, self.route)
         return self._params
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies that came, names to values: `ctx.cookies.get("theme")`. Anybody on the domain may have set them.
+
+        To set one: `response.add("Set-Cookie", str(SetCookie("theme", "dark")))`.
+        """
+        if self._cookies is None:
+            self._cookies = cookies.read(self.request.head.headers)
+        return self._cookies
 
     @property
     def config(self) -> Config:

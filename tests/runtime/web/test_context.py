@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from arlen_runtime.config.sections import Config
+from arlen_runtime.http.cookies import SetCookie
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
+from arlen_runtime.web.responses import text
 from arlen_runtime.web.validation import Fields
 
 Serve = Callable[..., TestClient]
@@ -84,6 +86,23 @@ def test_json_is_read_and_bad_json_is_400(serve: Serve) -> None:
     bad = client.post("/", body=b"{", headers={"Content-Type": "application/json"})
     assert (bad.status, bad.json()["code"]) == (400, "invalid_body")
     assert client.post("/", data={"a": "b"}).status == 415
+
+
+def test_cookies_are_read_and_set_and_taken_back(serve: Serve) -> None:
+    def remember(ctx: Context) -> Response:
+        assert ctx.cookies is ctx.cookies, "the header is read once"
+        response = text(ctx.cookies.get("theme", "none"))
+        theme = ctx.params.get("theme")
+        response.add("Set-Cookie", str(SetCookie("theme", theme) if theme else SetCookie.gone("theme")))
+        return response
+
+    client = serve(returning(remember))
+    assert [client.get(path).text for path in ("/?theme=dark", "/?theme=light", "/", "/")] == [
+        "none",
+        "dark",
+        "light",
+        "none",
+    ]
 
 
 def test_fields_are_checked_by_a_validator_or_one_by_one(serve: Serve) -> None:
