@@ -13,7 +13,10 @@ QUICK_SECONDS = 0.0003
 """Handing a request to another thread costs 20-50 µs, waiting inline stops everybody: below this, inline is cheaper."""
 BURN_SECONDS = 0.005
 """Above this much CPU time a handler is kept away from the others: threads that compute share one interpreter lock."""
+WAIT_SECONDS = 0.00003
+"""Who waits for longer, however quick it is, is worth a handover while others are there: they use the time."""
 _WEIGHT = 0.125
+_MOST_VOTES = 8
 _MOST = 4096
 
 
@@ -28,12 +31,13 @@ class Way(Enum):
 class Estimate:
     """The running averages of one endpoint, in seconds, and whether it has been used since the last clearing out."""
 
-    __slots__ = ("cpu", "used", "wall")
+    __slots__ = ("cpu", "used", "votes", "wall")
 
     def __init__(self) -> None:
         """Begin as quick: what is unknown runs inline."""
         self.wall = 0.0
         self.cpu = 0.0
+        self.votes = 0
         self.used = False
 
     @property
@@ -47,9 +51,19 @@ class Estimate:
         """Learn from a request that ran inline."""
         self.wall += (seconds - self.wall) * _WEIGHT
 
+    @property
+    def waits(self) -> bool:
+        """Say whether most of the last requests have waited for something."""
+        return self.votes > 0
+
+    def note_wait(self, seconds: float) -> None:
+        """Learn how long a request waited. Each has one vote, so that a few that were displaced for long do not decide."""
+        self.votes = min(self.votes + 1, _MOST_VOTES) if seconds > WAIT_SECONDS else max(self.votes - 1, -_MOST_VOTES)
+
     def note(self, wall: float, cpu: float) -> None:
         """Learn from a request that ran on a thread. One that burns counts by its CPU time: its wall time is the others'."""
         self.cpu += (cpu - self.cpu) * _WEIGHT
+        self.note_wait(wall - cpu)
         self.note_wall(max(cpu, QUICK_SECONDS * 2) if self.cpu > BURN_SECONDS else wall)
 
 

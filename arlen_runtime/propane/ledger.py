@@ -14,6 +14,7 @@ from collections.abc import Callable
 from arlen_runtime.http import dates
 from arlen_runtime.propane.connection import Connection
 from arlen_runtime.propane.deadlines import Deadlines
+from arlen_runtime.propane.poller import Event
 from arlen_runtime.propane.scoreboard import DURATIONS
 
 
@@ -42,6 +43,8 @@ class Ledger:
         """Answers by DURATIONS, those that took longer than all of them last."""
         self.seconds = 0.0
         """What all answers took together."""
+        self.events: deque[Event] = deque()
+        """What the poller has told and nobody has looked at yet."""
         self.deadlines: Deadlines[Connection] = Deadlines()
         self.returned: deque[Connection] = deque()
         """Connections whose thread has let go of them and which need the leader."""

@@ -24,7 +24,7 @@ from arlen_runtime.propane.entrances import Entrances
 from arlen_runtime.propane.introduced import IntroducedParser
 from arlen_runtime.propane.ledger import Ledger
 from arlen_runtime.propane.messages import Arrival, PacketTooLargeError, pass_connection
-from arlen_runtime.propane.poller import HANGUP, Event, Waker, open_poller
+from arlen_runtime.propane.poller import HANGUP, Waker, open_poller
 from arlen_runtime.propane.scoreboard import Cell, Row
 from arlen_runtime.propane.service import Service
 
@@ -61,7 +61,7 @@ class Reactor:
         self._open_cell = int(Cell.CONNECTIONS)
         self._poller = open_poller()
         self._poller.listen(self._waker.fd)
-        self._events: deque[Event] = deque()
+        self._events = self.ledger.events
         self._connections: dict[int, Connection] = {}
         self.entrances = Entrances(self._poller, self.limits, log, self.count, self._let_in)
         self._commands: deque[Callable[[], None]] = deque()

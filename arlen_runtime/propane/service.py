@@ -23,7 +23,7 @@ from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.baton import Baton
 from arlen_runtime.propane.connection import Connection
-from arlen_runtime.propane.estimates import QUICK_SECONDS, Estimate, Estimates, Way
+from arlen_runtime.propane.estimates import QUICK_SECONDS, WAIT_SECONDS, Estimate, Estimates, Way
 from arlen_runtime.propane.ledger import Ledger
 from arlen_runtime.propane.live_body import LiveBody
 from arlen_runtime.propane.pool import Lane, Pool
@@ -154,10 +154,16 @@ class Service:
         estimate = self._estimates.of(ticket.key)
         if ticket.policy == "stream" and not connection.parser.body_done:
             return self._open_stream(connection, ticket, request.head, estimate)
-        if self._threaded and not ticket.immediate and (estimate.wall > QUICK_SECONDS or self._baton.is_last()):
+        if self._threaded and not ticket.immediate and self._is_for_threads(estimate):
             self._queue(connection, request, estimate)
             return False
         return self._run_inline(connection, ticket, request, estimate)
+
+    def _is_for_threads(self, estimate: Estimate) -> bool:
+        """Say whether a thread shall run it: it takes long, or waits while others could go on, or nobody could take over."""
+        if estimate.wall > QUICK_SECONDS or (estimate.waits and (self._ledger.events or self.pool.busy())):
+            return True
+        return self._baton.is_last()
 
     def _open_stream(self, connection: Connection, ticket: Ticket, head: Head, estimate: Estimate) -> bool:
         """Begin a request whose handler reads the body as it comes: on a pool thread, whatever its estimate says."""
@@ -179,6 +185,9 @@ class Service:
         connection.busy = True
         connection.claim.append("running")
         started = connection.started = time.monotonic()  # before the token: who takes it reckons the time-out from here
+        cpu = (
+            time.thread_time() if estimate.wall > WAIT_SECONDS else 0.0
+        )  # a system call: not for those that take no time
         baton.runs += 1
         token.append(connection)
         if not baton.watched:
@@ -193,6 +202,8 @@ class Service:
         connection.claim.pop()
         ended = time.monotonic()
         estimate.note_wall(ended - started)
+        if cpu:
+            estimate.note_wait(ended - started - time.thread_time() + cpu)
         self.sender.reply(connection, response, ended)
         connection.busy = False
         if connection.writing:

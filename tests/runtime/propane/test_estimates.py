@@ -36,6 +36,18 @@ def test_one_that_burns_goes_to_the_lane_and_stays_while_it_burns() -> None:
     assert [*ways, estimate.way] == [Way.LANE, Way.POOL]
 
 
+def test_who_waits_is_known_by_most_of_its_requests_and_not_by_a_few() -> None:
+    estimate = Estimate()
+    for _ in range(20):
+        estimate.note_wait(0.0001)
+    waited = estimate.waits
+    for _ in range(20):
+        estimate.note_wait(0.0)
+    estimate.note_wait(0.5)
+
+    assert [waited, estimate.waits] == [True, False]
+
+
 def test_the_number_of_estimates_is_bounded_and_what_is_used_stays() -> None:
     estimates = Estimates(most=100)
     estimates.of("hot").note_wall(1.0)

@@ -252,6 +252,33 @@ def create(config: Config) -> App:
     assert len(server.workers()) == 1
 
 
+def test_a_short_wait_is_left_to_a_thread_while_others_are_there(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(
+        more="""
+def brief(ctx: Context) -> Response:
+    time.sleep(0.0001)
+    return text(threading.current_thread().name)
+
+def more_routes(r: Routes) -> None:
+    routes(r)
+    r.get("/brief", brief)
+
+def create(config: Config) -> App:
+    return App(config, more_routes)
+""",
+    )
+    server = serve()
+    _teach(server.port, "/sleep/20", 3)
+    with Wire(server.port) as wire, Wire(server.port) as other:
+        for _ in range(20):
+            wire.get("/brief")
+        other.send(GET % b"/sleep/1000")
+        beside = {wire.get("/brief").body for _ in range(20)}
+        assert other.answer().status == 200
+
+    assert any(name.startswith(b"pool") for name in beside)
+
+
 def test_a_time_out_that_is_shorter_than_the_queue_holds_on_the_pool_too(serve: Serve) -> None:
     server = serve("--threads", "2", ARLEN_LIMITS_REQUEST_TIMEOUT_SECONDS="1")
     _teach(server.port, "/sleep/20", 3)
