@@ -25,7 +25,7 @@ def complain(text: str) -> None:
 
 def as_json(value: object) -> None:
     """Print the whole result as JSON."""
-    say(json.dumps(value, indent=2))
+    say(json.dumps(value, indent=2, default=str))
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> None:

@@ -29,9 +29,9 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, ConfigError
 from arlen_runtime.migrate_command import (
     EMBEDDED,
-    EMBEDDED_DATA,
     NO_DATABASE,
     SCHEMA,
+    embedded_data,
     embedded_name,
     named_url,
     write_schema,
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str], *, program: str = "arlen db", default: str = 
     except (ArlenError, OSError) as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"{program}: {line}\n")
-        return 1
+        return error.exit_status if isinstance(error, ArlenError) else 1
     told = [json.dumps(outcome.facts, indent=2)] if options.json else outcome.lines
     sys.stdout.write("".join(f"{line}\n" for line in told))
     return 0
@@ -110,7 +110,7 @@ def _url(config: Config, options: Options, environ: Mapping[str, str]) -> str:
         return named
     if config.environment not in EMBEDDED:
         raise ConfigError(NO_DATABASE)
-    data, name = config.root / EMBEDDED_DATA, embedded_name(config)
+    data, name = embedded_data(config.root), embedded_name(config)
     if options.action in WHOLE:
         return administration.sibling(embedded.ensure(data), name)
     return embedded.ensure(data, name, inheritable=options.action == "psql")
@@ -188,6 +188,8 @@ ACTIONS: dict[str, Callable[[Job], Outcome]] = {
 def _meant(job: Job) -> str:
     """Return the name of the database, whose data may go. Raises MigrationError where that must be said and was not."""
     name = administration.name_of(job.url)
+    if job.options.confirm not in {"", name}:
+        raise MigrationError(f"--confirm names {job.options.confirm}, but the database is {name}; nothing was done")
     local = administration.is_local(job.url)
     if (job.environment in EMBEDDED and local) or job.options.confirm == name:
         return name

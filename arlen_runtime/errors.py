@@ -2,6 +2,7 @@
 
     ArlenError                      500 internal_error       never shown to a client as it stands
     ├── ConfigError                                          a file, variable or flag is wrong
+    │   └── NoApplication                                    a command was given outside of an application
     ├── BootError                                            the application cannot start
     └── HTTPError                                            its detail is written for the client
         ├── BadRequest              400 bad_request
@@ -51,6 +52,8 @@ class ArlenError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal server error"
+    exit_status: ClassVar[int] = 1
+    """How a command ends that meets it: 1 failed, 2 wrong use."""
 
     def __init__(
         self,
@@ -70,6 +73,12 @@ class ConfigError(ArlenError):
     """The configuration is wrong. The detail names the file (and line) or variable, the key and the remedy."""
 
     code = "invalid_configuration"
+
+
+class NoApplication(ConfigError):
+    """A command that works on an application was given outside of one."""
+
+    exit_status = 2
 
 
 class BootError(ArlenError):

@@ -25,7 +25,7 @@ from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
 from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError, ConfigError
+from arlen_runtime.errors import ArlenError, ConfigError, NoApplication
 
 NO_DATABASE = (
     "no database: give --dsn, or set ARLEN_DATABASE_URL or [database] url "
@@ -40,6 +40,10 @@ EMBEDDED = frozenset({"development", "test"})
 
 EMBEDDED_DATA = Path(".arlen") / "pg"
 """Where that server's files are, below the application."""
+
+
+_MARKS = ("config/app.toml", "app.py", "db/migrations")
+"""By one of these a folder is known as an application's."""
 
 
 class Options(NamedTuple):
@@ -83,7 +87,7 @@ def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: s
     except ArlenError as error:
         for line in (error.detail or type(error).__name__).splitlines():
             sys.stderr.write(f"{program}: {line}\n")
-        return 1
+        return error.exit_status
 
 
 def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
@@ -102,7 +106,17 @@ def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
         return url
     if config.environment not in EMBEDDED:
         raise ConfigError(NO_DATABASE)
-    return embedded.ensure(config.root / EMBEDDED_DATA, embedded_name(config))
+    return embedded.ensure(embedded_data(config.root), embedded_name(config))
+
+
+def embedded_data(root: Path) -> Path:
+    """Return where the embedded server's files are. NoApplication where there is none: no server is started there."""
+    if not any((root / mark).exists() for mark in _MARKS):
+        raise NoApplication(
+            f"this is no Arlen application: {root.resolve()} has no {', '.join(_MARKS[:-1])} or {_MARKS[-1]} "
+            "(go to the application's folder, or name it by --app-root)"
+        )
+    return root / EMBEDDED_DATA
 
 
 def embedded_name(config: Config) -> str:
@@ -153,7 +167,7 @@ def _effects(job: Job) -> int:
     if not server and job.environment not in EMBEDDED:
         return 0
     try:
-        server = server or embedded.ensure(job.root / EMBEDDED_DATA)
+        server = server or embedded.ensure(embedded_data(job.root))
     except EmbeddedServerError as error:
         job.out(f"Effects are unknown: {error}")
         return 0

@@ -35,7 +35,7 @@ from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, ConfigError
-from arlen_runtime.migrate_command import EMBEDDED, EMBEDDED_DATA, NO_DATABASE, database_url, named_url
+from arlen_runtime.migrate_command import EMBEDDED, NO_DATABASE, database_url, embedded_data, named_url
 
 
 class Options(NamedTuple):
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str], *, program: str = "arlen sql", default: str =
     except ArlenError as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"{program}: {line}\n")
-        return 1
+        return error.exit_status
 
 
 def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
@@ -101,7 +101,7 @@ def _schema(config: Config, options: Options, environ: Mapping[str, str]) -> Ite
         yield database_url(config, options.dsn, environ)
     elif config.environment in EMBEDDED:
         try:
-            server = embedded.ensure(config.root / EMBEDDED_DATA)
+            server = embedded.ensure(embedded_data(config.root))
         except EmbeddedServerError as error:
             raise (MigrationError(_pending(missing)) if missing else error) from None
         yield migrated_schema.kept(server, folder)

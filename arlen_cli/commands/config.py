@@ -31,5 +31,5 @@ def config(
     for section, settings in sections.items():
         console.say(f"\n[{section}]")
         for key, value in settings.items():
-            console.say(f"{key} = {json_text.dumps(value, default=list)}")
+            console.say(f"{key} = {json_text.dumps(value, default=str)}")
     return 0

@@ -22,8 +22,9 @@ _SECRET_NAME = re.compile(
 )
 _URL_PASSWORD = re.compile(r"(://[^/?#\s:@]*:)\S*@")  # up to the last @: a password may hold one unescaped
 _NAMED_PASSWORD = re.compile(
-    r"(?i)\b(\w*password|passphrase|secret|token|api_?key)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)"
+    r"(?i)\b(\w*password|passphrase|secret|token|api_?key)(\s*=\s*)('(?:[^'\\]|\\.)*'|(?:\\.|[^\s&\\])+)"
 )
+_UNREADABLE = re.compile(r"://.*\s")  # no URL holds white space: where its password ends is anybody's guess
 _DATABASE_URL = re.compile(r"(?:postgres(?:ql)?|rediss?|valkeys?)://|\w+\s*=")
 
 
@@ -63,6 +64,10 @@ def _shown(value: Any, *, secret: bool = False) -> Any:  # noqa: ANN401 - values
         return {key: _shown(item, secret=secret or is_secret_name(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_shown(item, secret=secret) for item in value]
-    if secret and value and not (isinstance(value, str) and _DATABASE_URL.match(value)):
+    if (
+        secret
+        and value
+        and not (isinstance(value, str) and _DATABASE_URL.match(value) and not _UNREADABLE.search(value))
+    ):
         return MASK
     return mask_text(value) if isinstance(value, str) else value

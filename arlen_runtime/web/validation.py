@@ -130,6 +130,8 @@ class Fields:
             value = readers.datetime(raw)
             if zone and value.tzinfo is None:
                 raise Refusal("missing_offset", "must say its offset from UTC, such as Z or +02:00")
+            if zone and not _has_utc(value):
+                raise Refusal("out_of_range", "must lie in the years 1 to 9999, in UTC too")
             return value
 
         return self._take(name, read, lambda: dt.datetime.min, default)  # noqa: DTZ901 - a stand-in, never seen
@@ -268,6 +270,15 @@ def _within(value: Ordered, least: Any, most: Any) -> Ordered:  # noqa: ANN401 -
     if most is not None and value > most:
         raise Refusal("too_large", f"must be at most {most}")
     return value
+
+
+def _has_utc(value: dt.datetime) -> bool:
+    """Say whether a moment can be told in UTC: near both ends of the calendar its offset may lead out of it."""
+    try:
+        value.astimezone(dt.UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def _check_size(count: int, least: int, most: int | None, unit: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 from arlen_runtime.alnpg import administration, embedded, migrations
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.db_command import Options, main, run
+from arlen_runtime.errors import ArlenError
 from arlen_runtime.migrate_command import NO_DATABASE
 from arlen_runtime.testing.database import Databases
 
@@ -284,3 +285,19 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> str:
             psycopg.connect(wrong).close()
         except psycopg.OperationalError:
             return wrong
+
+
+@pytest.mark.parametrize("words", [("create",), ("drop",), ("psql",)])
+def test_outside_of_an_application_nothing_is_started_and_it_is_wrong_use(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    status, _out, err = db(tmp_path, *words, ARLEN_ENV="development")
+    assert (status, "this is no Arlen application" in err) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("action", ["drop", "reset"])
+def test_a_name_that_is_not_the_databases_is_no_confirmation(app: Path, migrated: str, action: str) -> None:
+    with pytest.raises(ArlenError, match="--confirm names other"):
+        in_process(app, migrated, action, "development", confirm="other")
+    assert administration.create(migrated) is False, "it is there still"

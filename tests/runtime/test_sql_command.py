@@ -232,3 +232,15 @@ def test_what_a_scratch_server_was_lent_for_is_gone_afterwards(app: Path, url: s
     in_process(app, url, scratch_dsn=database_server.url)
     names = administration.names(database_server.url, "arlen_scratch_")
     assert [name for name in names if name.split("_")[2] == str(os.getpid())] == []
+
+
+def test_outside_of_an_application_it_is_wrong_use_and_not_all_right(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "arlen_runtime", "sql", "check", "--env", "development"],
+        cwd=tmp_path,
+        env={key: text for key, text in os.environ.items() if not key.startswith("ARLEN_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "this is no Arlen application" in done.stderr) == (2, True)

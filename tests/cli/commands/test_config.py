@@ -39,3 +39,13 @@ def test_a_mistake_is_named_with_file_and_line(shop: Path, capsys: pytest.Captur
     (shop / "config" / "environments" / "development.toml").write_text("[log]\nlevle = 1\n")
     assert main(["config"]) == 1
     assert "config/environments/development.toml, line 2: [log] levle is no setting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_setting_may_be_anything_that_toml_knows(
+    shop: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (shop / "config" / "app.toml").open("a") as file:
+        file.write("\n[settings]\nopened = 2020-01-31\n")
+    assert main(["config", *flags]) == 0
+    assert "2020-01-31" in capsys.readouterr().out

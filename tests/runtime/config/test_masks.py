@@ -24,6 +24,7 @@ from arlen_runtime.config.sections import Config, DatabaseSection
         ),
         ("host=db password=love user=ada", f"host=db password={MASK} user=ada"),
         (r"host=db password='lo\'ve it' user=ada", f"host=db password={MASK} user=ada"),
+        (r"host=db password=lo\ ve user=ada", f"host=db password={MASK} user=ada"),
         ("could not reach https://ada:love@x.example/ today", f"could not reach https://ada:{MASK}@x.example/ today"),
         ("postgres://ada@db:5432/x", "postgres://ada@db:5432/x"),
         ("nothing to hide", "nothing to hide"),
@@ -60,6 +61,11 @@ def test_the_printable_configuration_hides_secrets_at_any_depth_and_shows_the_re
     assert shown["settings"]["mail"]["host"] == "smtp"
     assert shown["settings"]["rate"] == 2
     assert shown["server"]["port"] == 3000
+
+
+def test_a_url_of_which_nobody_knows_where_its_password_ends_is_masked_whole() -> None:
+    config = Config("production", Path(), database=DatabaseSection(url="postgresql://ada:lo ve@db/x"))
+    assert printable(config)["database"]["url"] == MASK
 
 
 def test_an_unset_secret_shows_as_unset() -> None:

@@ -244,3 +244,12 @@ def test_an_applications_own_check_has_the_same_shape() -> None:
 def test_an_input_without_errors_raises_nothing() -> None:
     check: Callable[[], None] = Fields(Input()).check
     check()
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_has_no_name_in_utc_is_refused(moment: str) -> None:
+    f = Fields(Input(at=moment))
+    f.datetime("at", zone=True)
+    with pytest.raises(ValidationFailed) as caught:
+        f.check()
+    assert [error.code for error in caught.value.errors] == ["out_of_range"]
