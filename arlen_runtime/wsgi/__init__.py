@@ -1,0 +1,8 @@
+"""WSGI both ways (PEP 3333): any WSGI callable as something propane serves, an App as a WSGI callable."""
+
+from __future__ import annotations
+
+from arlen_runtime.wsgi.app_callable import AppCallable
+from arlen_runtime.wsgi.door import WSGIDoor
+
+__all__ = ["AppCallable", "WSGIDoor"]

@@ -1,0 +1,41 @@
+"""What CGI calls the fields of a head, both ways (RFC 3875 section 4.1.18). One rule: no field can pose as another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from arlen_runtime.http.headers import Headers
+
+Environ = dict[str, Any]
+WSGICallable = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+_PLAIN_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+_DROPPED = frozenset({"proxy"})  # HTTP_PROXY would be taken for the variable of that name
+
+
+def to_environ(headers: Headers) -> Environ:
+    """Return the header fields as CGI names them; one with an underscore, which could pose as another, is left out."""
+    found: Environ = {}
+    for name, value in headers:
+        if "_" in name or name in _DROPPED:
+            continue
+        key = _PLAIN_NAMES.get(name) or f"HTTP_{name.replace('-', '_').upper()}"
+        joint = "; " if name == "cookie" else ","
+        found[key] = f"{found[key]}{joint}{value}" if key in found else value
+    return found
+
+
+def to_headers(environ: Environ) -> Headers:
+    """Return the header fields of an environ."""
+    pairs = [
+        (name[5:].replace("_", "-").lower().encode("latin-1"), str(value).encode("latin-1"))
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    ]
+    pairs += [
+        (plain.encode(), str(environ[name]).encode("latin-1"))
+        for plain, name in _PLAIN_NAMES.items()
+        if environ.get(name)
+    ]
+    return Headers(pairs)

@@ -1,0 +1,152 @@
+"""A WSGI callable as something propane serves. One rule: it does not learn that the server is not of its own kind.
+
+`WSGIDoor(callable, config)` is any WSGI application, Flask's or Django's, behind the door (PEP 3333).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any, BinaryIO
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from arlen_runtime import scope
+from arlen_runtime.config.sections import Config
+from arlen_runtime.error_pages.development import Occasion
+from arlen_runtime.error_pages.pages import ErrorPages
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.door import Ticket, Worker
+from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.response import Response
+from arlen_runtime.log.logger import Log
+from arlen_runtime.middleware.request_id import id_line
+from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable, to_environ
+from arlen_runtime.wsgi.closing import Closing
+from arlen_runtime.wsgi.file_wrapper import FileWrapper
+
+_DIGITS = re.compile(r"\d+")
+_PORTS = {"http": 80, "https": 443}
+
+
+class WSGIDoor:
+    """A WSGI application behind the server's door."""
+
+    def __init__(self, application: WSGICallable, config: Config) -> None:
+        """Take the callable; limits are the configuration's, for there are no routes to say otherwise."""
+        self._application = application
+        self._config = config
+        self._pages = ErrorPages(config, ())
+        self._log = Log(config.log, config.environment, config.root)
+
+    def start(self, worker: Worker) -> None:
+        """Open nothing: the application opens what it needs by itself."""
+
+    def admit(self, head: Head) -> Ticket:
+        """Let the body come within the global limit; digits in the path do not tell endpoints apart."""
+        return Ticket(f"{head.method} {_DIGITS.sub('0', head.path)}", "buffer", self._config.limits.body_bytes)
+
+    def run(self, ticket: Ticket, request: Request) -> Response:  # noqa: ARG002 - the door's signature
+        """Call the application; what it raises is logged and answered."""
+        scope.request_id.set(request.head.id)
+        started = _Started()
+        try:
+            response = started.respond(self._application(self._environ(request), started))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the application raises ends this request only
+            self._log.failure("request_failed", error, request_id=request.head.id)
+            return self._answer(error, request.head)
+        response.prepared = id_line(request.head)
+        return response
+
+    def refuse(self, error: ArlenError, head: Head | None) -> Response:
+        """Answer for the server."""
+        return self._answer(error, head)
+
+    def __call__(self, request: Request) -> Response:
+        """Answer a request: admit, then run."""
+        return self.run(self.admit(request.head), request)
+
+    def _answer(self, error: BaseException, head: Head | None) -> Response:
+        """Give an error its face."""
+        response = self._pages.respond(error, Occasion(head))
+        if head is not None:
+            response.prepared = id_line(head)
+        return response
+
+    def _environ(self, request: Request) -> Environ:
+        """Build the environment of one request."""
+        head = request.head
+        body, length = _input(request)
+        authority = urlsplit(f"//{head.host}")
+        return to_environ(head.headers) | {
+            "REQUEST_METHOD": head.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(head.path).decode("latin-1"),
+            "QUERY_STRING": head.query,
+            "REQUEST_URI": head.target,
+            "CONTENT_LENGTH": str(length) if head.has_body else "",
+            "HTTP_HOST": head.host,
+            "SERVER_NAME": authority.hostname or self._config.server.host,
+            "SERVER_PORT": str(authority.port or _PORTS[head.scheme]),
+            "SERVER_PROTOCOL": f"HTTP/1.{head.minor}",
+            "REMOTE_ADDR": head.client,
+            "arlen.request_id": head.id,
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": head.scheme,
+            "wsgi.input": body,
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": self._config.propane_accessories.threads > 0,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+        }
+
+
+class _Started:
+    """`start_response` of one request, and what it was told."""
+
+    def __init__(self) -> None:
+        self._status = 0
+        self._headers: list[tuple[str, str]] = []
+        self._written: list[bytes] = []
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:  # noqa: ANN401 - sys.exc_info() of any kind
+        """Note status and fields; a second call needs an exception (PEP 3333, "The start_response() Callable")."""
+        if self._status and exc_info is None:
+            raise ArlenError("start_response was called twice without exc_info")
+        self._status = int(status.split(" ", 1)[0])
+        self._headers = headers
+        return self._written.append
+
+    def respond(self, result: Iterable[bytes]) -> Response:
+        """Turn what the application returned into a Response; a generator may call start_response with its first piece."""
+        if isinstance(result, FileWrapper) and (part := result.whole()) is not None:
+            return Response(part, self._status, self._headers)
+        if isinstance(result, (list, tuple)):
+            return self._of_bytes(b"".join([*self._written, *result]))
+        pieces = iter(result)
+        first = next((piece for piece in pieces if piece), b"")
+        if not self._status:
+            raise ArlenError("the application never called start_response")
+        return Response(Closing(chain([*self._written, first], pieces), result), self._status, self._headers)
+
+    def _of_bytes(self, body: bytes) -> Response:
+        """Build a response that is all there."""
+        if not self._status:
+            raise ArlenError("the application never called start_response")
+        return Response(body, self._status, self._headers)
+
+
+def _input(request: Request) -> tuple[BinaryIO, int]:
+    """Return the body as a file at its start, and its length."""
+    spool = request.spool
+    if spool is None:
+        return io.BytesIO(request.body_bytes), len(request.body_bytes)
+    length = spool.seek(0, io.SEEK_END)
+    spool.seek(0)
+    return spool, length
