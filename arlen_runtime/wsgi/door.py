@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -20,14 +20,16 @@ from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.door import Ticket, Worker
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import Response
+from arlen_runtime.http.response import Body, Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.middleware.request_id import id_line
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable, to_environ
-from arlen_runtime.wsgi.closing import Closing
+from arlen_runtime.wsgi.closing import Closing, Once
 from arlen_runtime.wsgi.file_wrapper import FileWrapper
 
 _DIGITS = re.compile(r"\d+")
+_STATUS = re.compile(r"([2-9][0-9]{2})(?: .*)?")  # 1xx are the server's own (RFC 9110 section 15.2)
+_WHOLE = frozenset({list, tuple})
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -111,35 +113,81 @@ class _Started:
     """`start_response` of one request, and what it was told."""
 
     def __init__(self) -> None:
-        self._status = 0
-        self._headers: list[tuple[str, str]] = []
+        self._response: Response | None = None
+        self._announced: int | None = None
         self._written: list[bytes] = []
+        self._written_bytes = 0
+        self._sent = False
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:  # noqa: ANN401 - sys.exc_info() of any kind
-        """Note status and fields; a second call needs an exception (PEP 3333, "The start_response() Callable")."""
-        if self._status and exc_info is None:
-            raise ArlenError("start_response was called twice without exc_info")
-        self._status = int(status.split(" ", 1)[0])
-        self._headers = headers
-        return self._written.append
+        """Note status and fields; a second call needs an exception (PEP 3333, "The start_response() Callable").
+
+        Raises that exception once the head is on its way, and ArlenError or ValueError for what cannot be sent.
+        """
+        try:
+            if exc_info and self._sent:
+                raise exc_info[1].with_traceback(exc_info[2])
+            if not exc_info and self._response is not None:
+                raise ArlenError("start_response was called twice without exc_info")
+        finally:
+            exc_info = None  # the frame is in its traceback: a circle
+        match = _STATUS.fullmatch(status)
+        if match is None:
+            raise ArlenError(f"start_response was given no final status: {status!r}")
+        self._response = Response(b"", int(match[1]), headers)
+        length = self._response.get("Content-Length", "")
+        self._announced = int(length) if length and length.isascii() and length.isdigit() else None
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        """Keep what `write` is given for the front of the body; ArlenError beyond Content-Length."""
+        self._sent = True
+        self._written_bytes += len(data)
+        if self._announced is not None and self._written_bytes > self._announced:
+            raise ArlenError(f"write was given more than the {self._announced} bytes that Content-Length announced")
+        self._written.append(data)
 
     def respond(self, result: Iterable[bytes]) -> Response:
-        """Turn what the application returned into a Response; a generator may call start_response with its first piece."""
-        if isinstance(result, FileWrapper) and (part := result.whole()) is not None:
-            return Response(part, self._status, self._headers)
-        if isinstance(result, (list, tuple)):
-            return self._of_bytes(b"".join([*self._written, *result]))
-        pieces = iter(result)
-        first = next((piece for piece in pieces if piece), b"")
-        if not self._status:
-            raise ArlenError("the application never called start_response")
-        return Response(Closing(chain([*self._written, first], pieces), result), self._status, self._headers)
+        """Turn what the application returned into a Response; close it when that fails."""
+        try:
+            return self._with(self._body(result))
+        except BaseException:
+            Once(result).close()
+            raise
 
-    def _of_bytes(self, body: bytes) -> Response:
-        """Build a response that is all there."""
-        if not self._status:
+    def _with(self, body: Body) -> Response:
+        """Return the Response that start_response asked for, with its body."""
+        if self._response is None:
             raise ArlenError("the application never called start_response")
-        return Response(body, self._status, self._headers)
+        self._response.body = body
+        return self._response
+
+    def _body(self, result: Iterable[bytes]) -> Body:
+        """Return the body; a generator may call start_response with its first piece."""
+        if type(result) in _WHOLE:
+            return self._whole(b"".join([*self._written, *result]))
+        if isinstance(result, FileWrapper) and not self._written and (part := result.part(self._announced)) is not None:
+            return part
+        pieces = iter(result)
+        first = next(filter(None, pieces), b"")
+        self._sent = True
+        first = b"".join([*self._written, first])
+        return Closing(_limited(chain([first], pieces), self._announced), result)
+
+    def _whole(self, body: bytes) -> Body:
+        """Return a body that is all there; one that is shorter than announced in a piece, so that this is noticed."""
+        body = body[: self._announced]
+        return body if self._announced in (None, len(body)) else iter((body,))
+
+
+def _limited(pieces: Iterable[bytes], length: int | None) -> Iterator[bytes]:
+    """Yield pieces, of `length` bytes no more, and then fetch no more (PEP 3333, "Handling the Content-Length Header")."""
+    left = sys.maxsize if length is None else length
+    for piece in pieces:
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            break
 
 
 def _input(request: Request) -> tuple[BinaryIO, int]:

@@ -1,39 +1,64 @@
 """`wsgi.file_wrapper` (PEP 3333, "Optional Platform-Specific File Handling"). One rule: the kernel sends what reading would.
 
-A file on disk is sent by the kernel, anything else is read.
+So it sends plain files on disk only, and of them no more than Content-Length. Whatever reads in another way (a GzipFile
+has a descriptor too, but of other bytes) is read.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedRandom, BufferedReader, FileIO
+from typing import BinaryIO, cast
 
 from arlen_runtime.http.response import FileBody
+from arlen_runtime.wsgi.closing import Once
 
 _PIECE = 65536
+_PLAIN = frozenset({FileIO, BufferedReader, BufferedRandom})
+"""What `open` returns for bytes; of exactly these kinds, for a subclass may read in a way of its own."""
 
 
-class FileWrapper:
-    """`wsgi.file_wrapper`: a file that the kernel sends where it can, and pieces of it elsewhere."""
+class FileWrapper(Once):
+    """A file that the kernel sends where it can, and pieces of it elsewhere."""
 
     def __init__(self, file: BinaryIO, piece: int = _PIECE) -> None:
-        """Take an open file, at the place from which on it is to be sent."""
-        self.file = file
+        """Take an open file, at the place from which on it is to be sent, and how many bytes are read at a time."""
+        super().__init__(file)
+        self._file = file
         self._piece = piece
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield pieces."""
-        return iter(lambda: self.file.read(self._piece), b"")
+        while piece := self._file.read(self._piece):
+            yield piece
 
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()
+    def read(self, size: int = -1) -> bytes:
+        """Read from the file."""
+        return self._file.read(size)
 
-    def whole(self) -> FileBody | None:
-        """Return the rest of the file as a body, None when it is no file on disk."""
+    def seek(self, offset: int) -> int:
+        """Go to a place of the file."""
+        return self._file.seek(offset)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        return self._file.fileno()
+
+    def part(self, announced: int | None) -> FileBody | None:
+        """Return what is to be sent as a part of a file on disk; None when it must be read to be known.
+
+        `announced` is the Content-Length in bytes, if there is one. A file without bytes is read too: there are some,
+        as in /proc, that have a size of 0 and a content.
+        """
         try:
-            size = os.fstat(self.file.fileno()).st_size
-            return FileBody(self.file, self.file.tell(), size - self.file.tell())
-        except (AttributeError, OSError, ValueError):
+            if type(self._file) not in _PLAIN or type(getattr(self._file, "raw", self._file)) is not FileIO:
+                return None
+            at = self._file.tell()
+            rest = os.fstat(self._file.fileno()).st_size - at
+        except (OSError, ValueError):  # a pipe has no place; a closed or detached file fails when it is read
             return None
+        length = rest if announced is None else announced
+        if not 0 < length <= rest:
+            return None
+        return FileBody(cast("BinaryIO", self), at, length)  # itself, which closes once, with the three calls it takes

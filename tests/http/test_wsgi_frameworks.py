@@ -70,6 +70,17 @@ def cookie():
 @application.get("/fails")
 def fails():
     raise RuntimeError("inside")
+
+ends = []
+
+@application.after_request
+def note_its_end(answer):
+    answer.call_on_close(lambda: ends.append(1))
+    return answer
+
+@application.get("/ends")
+def count_ends():
+    return jsonify(len(ends))
 """
 
 DJANGO = """
@@ -80,6 +91,7 @@ settings.configure(SECRET_KEY="of-a-test", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__n
     MIDDLEWARE=["django.middleware.common.CommonMiddleware"], FILE_UPLOAD_MAX_MEMORY_SIZE=1000)
 django.setup()
 
+from django.core.signals import request_finished
 from django.core.wsgi import get_wsgi_application
 from django.http import FileResponse, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
@@ -117,8 +129,14 @@ def cookie(request):
 def fails(request):
     raise RuntimeError("inside")
 
+ends = []
+request_finished.connect(lambda **_: ends.append(1), weak=False)
+
+def count_ends(request):
+    return JsonResponse(len(ends), safe=False)
+
 views = {"": hello, "page": page, "form": form, "upload": upload, "stream": stream, "file": own_file, "facts": facts,
-    "cookie": cookie, "fails": fails}
+    "cookie": cookie, "fails": fails, "ends": count_ends}
 urlpatterns = [path(name, view) for name, view in views.items()]
 application = get_wsgi_application()
 """
@@ -197,6 +215,16 @@ def test_a_file_is_sent_through_the_wrapper(client: httpx.Client, site: tuple[Ru
     content = (site[1] / "site_module.py").read_bytes()
     answer = client.get("/file")
     assert (answer.content, answer.headers["content-length"]) == (content, str(len(content)))
+
+
+def test_each_request_ends_once(client: httpx.Client) -> None:
+    before = client.get("/ends").json()
+    for path in ("/", "/stream", "/fails"):
+        client.get(path)
+    after = client.get("/ends").json()
+    assert after - before == 4  # the first question among them
+    client.get("/file")
+    assert client.get("/ends").json() - after in {1, 2}  # Flask does not tell an answer that its file has been sent
 
 
 def test_the_environment_is_true_to_life(client: httpx.Client, site: tuple[RunningServer, Path]) -> None:

@@ -1,14 +1,39 @@
-"""Pieces, and who is closed with them."""
+"""What is closed once, whoever asks and however often."""
 
 from __future__ import annotations
 
-import io
+import pytest
 
-from arlen_runtime.wsgi.closing import Closing
+from arlen_runtime.wsgi.closing import Closing, Once
 
 
-def test_the_owner_is_closed_also_when_nothing_was_fetched() -> None:
-    owner = io.BytesIO()
+class Owner:
+    """Counts how often it is closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+def test_the_owner_is_closed_once() -> None:
+    owner = Owner()
+    once = Once(owner)
+    once.close()
+    once.close()
+    assert owner.closed == 1
+
+
+def test_an_owner_that_cannot_be_closed_need_not_be() -> None:
+    Once([]).close()
+
+
+@pytest.mark.parametrize("fetched", [0, 1, 2])
+def test_pieces_close_their_owner_when_they_are_closed_and_not_before(fetched: int) -> None:
+    owner = Owner()
     pieces = Closing([b"a"], owner)
+    assert [piece for piece, _ in zip(pieces, range(fetched), strict=False)] == [b"a"][:fetched]
+    assert owner.closed == 0
     pieces.close()
-    assert owner.closed
+    assert owner.closed == 1

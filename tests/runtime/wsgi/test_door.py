@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 
 from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import RequestTimeout
+from arlen_runtime.errors import ArlenError, RequestTimeout
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.testing.client import TestClient
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
 from arlen_runtime.wsgi import WSGIDoor
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable
 
@@ -52,11 +55,11 @@ def test_the_request_arrives_as_pep_3333_says(serve: Callable[[WSGICallable], Te
 
 
 class Stream:
-    """A body that knows whether it was closed."""
+    """A body that knows how often it was closed."""
 
     def __init__(self, start: Start) -> None:
         self.start = start
-        self.closed = False
+        self.closed = 0
 
     def __iter__(self) -> Iterator[bytes]:
         self.start("200 OK", [("Content-Type", "text/plain")])
@@ -65,12 +68,14 @@ class Stream:
         yield b"two"
 
     def close(self) -> None:
-        """Note it."""
-        self.closed = True
+        """Count it."""
+        self.closed += 1
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_generator_may_start_late_and_is_closed(serve: Callable[[WSGICallable], TestClient], method: str) -> None:
+def test_a_generator_may_start_late_and_is_closed_once(
+    serve: Callable[[WSGICallable], TestClient], method: str
+) -> None:
     streams: list[Stream] = []
 
     def application(_environ: Environ, start: Start) -> Iterable[bytes]:
@@ -79,7 +84,65 @@ def test_a_generator_may_start_late_and_is_closed(serve: Callable[[WSGICallable]
 
     answer = serve(application).request(method, "/")
     assert answer.text == ("one two" if method == "GET" else "")
-    assert streams[0].closed
+    assert streams[0].closed == 1
+
+
+class Failing(Stream):
+    """Fails before its first piece, in one of several ways."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.start("200 OK", [("X", "a")])
+        raise RuntimeError("before the first piece")
+
+
+class Silent(Stream):
+    """Never calls start_response."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"piece"])
+
+
+class Texts(Stream):
+    """Has text where bytes should be."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.start("200 OK", [])
+        return iter(["text"])  # type: ignore[list-item] # what a faulty application does
+
+
+class Closable(list[bytes]):
+    """A list with something to close."""
+
+    closed = 0
+
+    def close(self) -> None:
+        """Count it."""
+        self.closed += 1
+
+
+@pytest.mark.parametrize("kind", [Failing, Silent, Texts])
+def test_what_fails_before_its_first_piece_is_closed_and_a_500(
+    serve: Callable[[WSGICallable], TestClient], kind: type[Stream]
+) -> None:
+    streams: list[Stream] = []
+
+    def application(_environ: Environ, start: Start) -> Iterable[bytes]:
+        streams.append(kind(start))
+        return streams[0]
+
+    assert serve(application).get("/").status == 500
+    assert streams[0].closed == 1
+
+
+def test_a_list_of_somebodys_own_is_closed_too(serve: Callable[[WSGICallable], TestClient]) -> None:
+    body = Closable([b"one"])
+
+    def application(_environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [])
+        return body
+
+    assert serve(application).get("/").text == "one"
+    assert body.closed == 1
 
 
 def test_what_is_written_comes_first(serve: Callable[[WSGICallable], TestClient]) -> None:
@@ -94,7 +157,7 @@ def _head(method: str, path: str) -> Head:
     return Head(method, path, "", 1, Headers([]), "x", True, None, False, False, "id-1", "::1", "::1", "http")
 
 
-@pytest.mark.parametrize("kind", ["raises", "never starts", "starts twice", "bad header", "bad status"])
+@pytest.mark.parametrize("kind", ["raises", "never starts", "starts twice", "bad header", "bad status", "1xx"])
 def test_a_faulty_application_is_answered_and_logged(config: Config, tmp_path: Path, kind: str) -> None:
     def application(_environ: Environ, start: Start) -> list[bytes]:
         if kind == "raises":
@@ -106,6 +169,8 @@ def test_a_faulty_application_is_answered_and_logged(config: Config, tmp_path: P
             start("200 OK", [("X", "a\r\nSet-Cookie: b=c")])
         if kind == "bad status":
             start("fine", [])
+        if kind == "1xx":
+            start("100 Continue", [])
         return [b""]
 
     answer = TestClient(WSGIDoor(application, config)).get("/")
@@ -120,7 +185,88 @@ def test_start_response_may_be_called_again_with_an_exception(serve: Callable[[W
         start("500 Oops", [], (ValueError, ValueError(), None))
         return [b"sorry"]
 
-    assert serve(application).get("/").status == 500
+    answer = serve(application).get("/")
+    assert (answer.status, answer.text) == (500, "sorry")
+
+
+def test_what_cannot_be_sent_is_told_to_who_starts(serve: Callable[[WSGICallable], TestClient]) -> None:
+    def application(_environ: Environ, start: Start) -> list[bytes]:
+        try:
+            start("200 OK", [("X", "a\nb")])
+        except ValueError:
+            start("502 Bad Gateway", [])
+        return [b"mended"]
+
+    answer = serve(application).get("/")
+    assert (answer.status, answer.text) == (502, "mended")
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_an_exception_after_the_head_is_raised_again(
+    serve: Callable[[WSGICallable], TestClient], *, written: bool
+) -> None:
+    raised: list[Exception] = []
+
+    def application(_environ: Environ, start: Start) -> Iterator[bytes]:
+        write = start("200 OK", [])
+        try:
+            if written:
+                write(b"part one")
+            else:
+                yield b"part one"
+            raise KeyError("late")  # noqa: TRY301 - what goes wrong in an application
+        except KeyError:
+            try:
+                start("500 Oops", [], sys.exc_info())
+            except KeyError as error:
+                raised.append(error)
+            yield b";end"
+
+    answer = serve(application).get("/")
+    assert (answer.status, answer.text, [str(error) for error in raised]) == (200, "part one;end", ["'late'"])
+
+
+def test_what_is_written_beyond_the_length_is_refused(serve: Callable[[WSGICallable], TestClient]) -> None:
+    def application(_environ: Environ, start: Start) -> list[bytes]:
+        write = start("200 OK", [("Content-Length", "5")])
+        write(b"12345")
+        with pytest.raises(ArlenError, match="more than the 5 bytes"):
+            write(b"6")
+        return []
+
+    assert serve(application).get("/").text == "12345"
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_a_body_ends_at_its_length(
+    serve: Callable[[WSGICallable], TestClient], kind: Callable[[list[bytes]], Iterable[bytes]]
+) -> None:
+    fetched: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        for piece in (b"123", b"45SECRET", b"SECRET"):
+            fetched.append(piece)
+            yield piece
+
+    def application(_environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [("Content-Length", "5")])
+        return pieces() if kind is iter else kind([b"123", b"45SECRET"])
+
+    answer = serve(application).get("/")
+    assert (answer.text, answer.headers["content-length"]) == ("12345", "5")
+    assert len(fetched) == (2 if kind is iter else 0)
+
+
+@pytest.mark.parametrize("body", [[], [b"12345"], iter([])])
+def test_the_answer_to_head_says_the_length_that_the_application_says(
+    serve: Callable[[WSGICallable], TestClient], body: Iterable[bytes]
+) -> None:
+    def application(_environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [("Content-Length", "5")])
+        return body
+
+    answer = serve(application).head("/")
+    assert (answer.body, answer.headers["content-length"]) == (b"", "5")
 
 
 def test_what_an_application_logs_finds_the_requests_id(serve: Callable[[WSGICallable], TestClient]) -> None:
@@ -146,3 +292,100 @@ def test_a_spooled_body_is_read_from_its_start(config: Config) -> None:
     body = WSGIDoor(plain, config)(Request(head, b"", spool)).body
     assert isinstance(body, bytes)
     assert body.endswith(b"CONTENT_LENGTH=4;HTTP_X_A=None;SERVER_PORT=80;body")
+
+
+# --- on a real port
+
+SITE = """
+import gzip, sys, tempfile
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+(FOLDER / "ten").write_bytes(b"0123456789")
+with gzip.open(FOLDER / "ten.gz", "wb") as packed:
+    packed.write(b"0123456789")
+closed = []
+
+class Body:
+    def __init__(self, pieces):
+        self.pieces = iter(pieces)
+    def __iter__(self):
+        return self
+    def __next__(self):
+        return next(self.pieces)
+    def close(self):
+        closed.append(1)
+
+def late(start):
+    yield b"part one;"
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        start("500 Oops", [("Content-Type", "text/plain")], sys.exc_info())
+        yield b"ERROR PAGE"
+
+def endless():
+    while True:
+        yield b"x" * 65536
+
+def application(environ, start):
+    name = environ["PATH_INFO"][1:]
+    wrap = environ["wsgi.file_wrapper"]
+    length = environ["QUERY_STRING"]
+    start("200 OK", [("Content-Length", length)] if length else [])
+    if name == "count":
+        answer = [str(len(closed)).encode()]
+        closed.clear()
+        return answer
+    return {
+        "late": lambda: Body(late(start)),
+        "endless": lambda: Body(endless()),
+        "list": lambda: [b"01234", b"56789"],
+        "pieces": lambda: Body([b"01234", b"56789"]),
+        "file": lambda: wrap((FOLDER / "ten").open("rb")),
+        "gzip": lambda: wrap(gzip.open(FOLDER / "ten.gz", "rb")),
+    }[name]()
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Serve an application that tests what PEP 3333 leaves to the server."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "site_module.py").write_text(SITE)
+    with RunningServer(folder, "site_module:application", "--workers", "1") as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", ["list", "pieces", "file", "gzip"])
+def test_bodies_of_all_kinds_are_held_to_their_length(server: RunningServer, name: str) -> None:
+    with Wire(server.port) as wire:
+        assert wire.get(f"/{name}").body == b"0123456789"
+        assert wire.get(f"/{name}?10").body == b"0123456789"
+        assert wire.get(f"/{name}?4").body == b"0123"
+        wire.send(f"HEAD /{name}?10 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert wire.answer(to_head=True).headers["content-length"] == "10"
+        with pytest.raises(EOFError, match="0123456789"):
+            wire.get(f"/{name}?11")
+
+
+def test_an_answer_that_goes_wrong_half_way_is_cut_off_and_logged(server: RunningServer) -> None:
+    with Wire(server.port) as wire:
+        with pytest.raises(EOFError) as cut:
+            wire.get("/late")
+        assert "ERROR PAGE" not in str(cut.value)
+    server.wait_for("stream_failed", error="ZeroDivisionError")
+
+
+def test_who_leaves_before_the_end_closes_the_body_once(server: RunningServer) -> None:
+    with Wire(server.port) as wire:
+        wire.get("/count")
+        wire.get("/pieces")
+        assert wire.get("/count").body == b"1"
+        for path in ("/endless", "/endless?1000000000"):
+            with Wire(server.port) as leaving:
+                leaving.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                assert leaving.socket.recv(1000)
+            while (count := wire.get("/count").body) == b"0":
+                pass
+            assert count == b"1"
