@@ -11,11 +11,16 @@ Environ = dict[str, Any]
 WSGICallable = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 _PLAIN_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
-_DROPPED = frozenset({"proxy"})  # HTTP_PROXY would be taken for the variable of that name
+_DROPPED = frozenset({"host", "proxy", "transfer-encoding"})
+"""What must not be told in the words of the client: HTTP_PROXY would be taken for the variable of that name, the chunks
+are no longer there (RFC 9112 section 7.1.3), and for the host another field may have won."""
 
 
 def to_environ(headers: Headers) -> Environ:
-    """Return the header fields as CGI names them; one with an underscore, which could pose as another, is left out."""
+    """Return the header fields as CGI names them, but for Host and Transfer-Encoding.
+
+    One with an underscore, which could pose as another, is left out.
+    """
     found: Environ = {}
     for name, value in headers:
         if "_" in name or name in _DROPPED:

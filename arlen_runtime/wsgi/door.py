@@ -83,17 +83,15 @@ class WSGIDoor:
         """Build the environment of one request."""
         head = request.head
         body, length = _input(request)
-        authority = urlsplit(f"//{head.host}")
         return to_environ(head.headers) | {
+            **self._host(head),
             "REQUEST_METHOD": head.method,
             "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(head.path).decode("latin-1"),
+            # A path begins with a slash (PEP 3333); `OPTIONS *` is about the server as a whole and has none.
+            "PATH_INFO": "" if head.path == "*" else unquote_to_bytes(head.path).decode("latin-1"),
             "QUERY_STRING": head.query,
             "REQUEST_URI": head.target,
             "CONTENT_LENGTH": str(length) if head.has_body else "",
-            "HTTP_HOST": head.host,
-            "SERVER_NAME": authority.hostname or self._config.server.host,
-            "SERVER_PORT": str(authority.port or _PORTS[head.scheme]),
             "SERVER_PROTOCOL": f"HTTP/1.{head.minor}",
             "REMOTE_ADDR": head.client,
             "arlen.request_id": head.id,
@@ -103,10 +101,20 @@ class WSGIDoor:
             "wsgi.input_terminated": True,
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": self._config.propane_accessories.threads > 0,
-            "wsgi.multiprocess": True,
+            "wsgi.multiprocess": True,  # a single worker too overlaps with its successor, as at a reload
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
         }
+
+    def _host(self, head: Head) -> Environ:
+        """Return for whom the request is: the host that it names, else where this server listens (HTTP/1.0 without Host)."""
+        server = self._config.server
+        if not head.host:
+            name = "localhost" if server.host.startswith("unix:") else server.host
+            return {"SERVER_NAME": name, "SERVER_PORT": str(server.port)}
+        authority = urlsplit(f"//{head.host}")
+        port = authority.port or _PORTS[head.scheme]
+        return {"HTTP_HOST": head.host, "SERVER_NAME": authority.hostname, "SERVER_PORT": str(port)}
 
 
 class _Started:

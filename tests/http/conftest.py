@@ -20,7 +20,7 @@ def application(environ, start_response):
         "method": environ["REQUEST_METHOD"],
         "path": environ["REQUEST_URI"].partition("?")[0],
         "query": environ["QUERY_STRING"],
-        "host": environ["HTTP_HOST"],
+        "host": environ.get("HTTP_HOST", ""),
         "minor": int(environ["SERVER_PROTOCOL"] == "HTTP/1.1"),
         "fields": sorted(name for name in environ if name.startswith(("HTTP_", "CONTENT_"))),
     }

@@ -15,12 +15,15 @@ from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, RequestTimeout
 from arlen_runtime.http.headers import Headers
+from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
+from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 from arlen_runtime.wsgi import WSGIDoor
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable
+from arlen_runtime.wsgi.closing import Once
 
 Start = Callable[..., Any]
 
@@ -52,6 +55,62 @@ def test_the_request_arrives_as_pep_3333_says(serve: Callable[[WSGICallable], Te
         "CONTENT_LENGTH=4;HTTP_X_A=1;SERVER_PORT=80;body"
     )
     assert [value for name, value in answer.fields if name == "Set-Cookie"] == ["a=1", "b=2"]
+
+
+@pytest.fixture
+def seen(config: Config) -> Callable[[bytes], Environ]:
+    """Return a function that says what an application was told of a request, by the bytes of its head."""
+
+    def ask(wire: bytes) -> Environ:
+        parser = RequestParser(config.limits, Origin("127.0.0.1", "http", TrustedProxies(), IdSource()))
+        parser.feed(wire)
+        head = parser.next_head()
+        assert head is not None
+        environs: list[Environ] = []
+
+        def application(environ: Environ, start: Start) -> list[bytes]:
+            environs.append(environ)
+            start("204 No Content", [])
+            return []
+
+        response = WSGIDoor(validator(application), config)(Request(head, parser.read_body()))
+        Once(response.body).close()
+        assert response.status == 204
+        return environs[0]
+
+    return ask
+
+
+def test_without_a_host_the_server_says_where_it_listens(seen: Callable[[bytes], Environ]) -> None:
+    environ = seen(b"GET / HTTP/1.0\r\n\r\n")
+    assert "HTTP_HOST" not in environ
+    assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("127.0.0.1", "3000")
+
+
+@pytest.mark.parametrize(
+    ("head", "host", "name", "port"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a.example:81\r\n\r\n", "a.example:81", "a.example", "81"),
+        (b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n", "a.example", "a.example", "80"),
+        (b"GET http://b.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "b.example", "b.example", "80"),
+    ],
+)
+def test_the_host_that_wins_is_told(
+    seen: Callable[[bytes], Environ], head: bytes, host: str, name: str, port: str
+) -> None:
+    environ = seen(head)
+    assert (environ["HTTP_HOST"], environ["SERVER_NAME"], environ["SERVER_PORT"]) == (host, name, port)
+
+
+def test_a_body_in_chunks_is_told_by_its_length_alone(seen: Callable[[bytes], Environ]) -> None:
+    environ = seen(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+    assert "HTTP_TRANSFER_ENCODING" not in environ
+    assert environ["CONTENT_LENGTH"] == "3"
+
+
+def test_the_server_as_a_whole_has_no_path(seen: Callable[[bytes], Environ]) -> None:
+    environ = seen(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (environ["PATH_INFO"], environ["REQUEST_URI"]) == ("", "*")
 
 
 class Stream:
