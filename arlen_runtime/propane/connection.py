@@ -14,6 +14,7 @@ from contextvars import Context
 
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import BadRequest
+from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.chunked import LAST_CHUNK, chunk
 from arlen_runtime.http.door import Ticket
 from arlen_runtime.http.events import EventStream
@@ -21,7 +22,6 @@ from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.http.serializer import CONTINUE, Serialized
-from arlen_runtime.propane.body import IncomingBody
 from arlen_runtime.propane.deadlines import NEVER
 
 RECEIVE_BYTES = 65536

@@ -6,77 +6,102 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from contextvars import Context, copy_context
 from http import HTTPStatus
 from typing import Any, BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
-from arlen_runtime.errors import BadRequest, PayloadTooLarge
+from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.errors import BadRequest, HTTPError, PayloadTooLarge
+from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.door import Door
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.wsgi.cgi_names import Environ, to_headers
-from arlen_runtime.wsgi.closing import Closing
+from arlen_runtime.wsgi.closing import Closing, Once
 
 _PIECE = 65536
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_OCTET = re.compile(r"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _OF_THE_CONNECTION = frozenset({"connection", "transfer-encoding"})
+_SPOOL_BYTES = LimitsSection().spool_bytes
 
 
 class AppCallable:
     """An App as a WSGI application: `application = AppCallable(create(config))`."""
 
-    def __init__(self, app: Door, trusted_proxies: Sequence[str] = (), *, forwarded_host: bool = False) -> None:
+    def __init__(
+        self,
+        app: Door,
+        trusted_proxies: Sequence[str] = (),
+        *,
+        forwarded_host: bool = False,
+        spool_bytes: int = _SPOOL_BYTES,
+    ) -> None:
         """Take the App, the networks whose word about the client is believed, and whether about the host as well.
 
-        These are `config.server.trusted_proxies` and `config.server.forwarded_host`.
+        Bodies above `spool_bytes` go to a file. These are `config.server.trusted_proxies`, `config.server.forwarded_host`
+        and `config.limits.spool_bytes`.
         """
         self._app = app
         self._trusted = TrustedProxies(trusted_proxies, names_host=forwarded_host)
+        self._spool_bytes = spool_bytes
         self._ids = IdSource()
         self._pid = os.getpid()
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request, each step of it in one Context: the server's thread goes on to others."""
+        context = copy_context()
+        with ExitStack() as exits:  # what is not sent, as in answer to HEAD, is closed at once
+            head, response = context.run(self._answer, environ, exits)
+            owner = response.body.file if isinstance(response.body, FileBody) else response.body
+            exits.callback(context.run, Once(owner).close)
+            serialized = serialize(head, response, b"", close=False)
+            block, _, body = serialized.data.partition(b"\r\n\r\n")
+            lines = [line.partition(": ") for line in block.decode("latin-1").split("\r\n")[1:]]
+            fields = [(name, value) for name, _, value in lines if name.lower() not in _OF_THE_CONNECTION]
+            start_response(f"{response.status} {_phrase(response.status)}", fields)
+            rest = serialized.rest
+            if rest is None:
+                return [body]
+            pieces = _part(rest) if isinstance(rest, FileBody) else iter(rest)
+            return Closing(_steps(context, pieces), exits.pop_all())
+
+    def _answer(self, environ: Environ, exits: ExitStack) -> tuple[Head | None, Response]:
+        """Return the head, None when it cannot be understood, and the answer."""
         head: Head | None = None
         try:
             head = self._head(environ)
-            response = self._run(head, environ)
-        except BadRequest as error:
-            response = self._app.refuse(error, head)
-        serialized = serialize(head, response, b"", close=False)
-        block, _, body = serialized.data.partition(b"\r\n\r\n")
-        lines = [line.partition(": ") for line in block.decode("latin-1").split("\r\n")[1:]]
-        fields = [(name, value) for name, _, value in lines if name.lower() not in _OF_THE_CONNECTION]
-        start_response(f"{response.status} {_phrase(response.status)}", fields)
-        rest = serialized.rest
-        if isinstance(rest, FileBody):
-            return Closing(_part(rest), rest.file)
-        return [body] if rest is None else Closing(rest, rest)
+            return head, self._run(head, environ, exits)
+        except HTTPError as error:
+            return head, self._app.refuse(error, head)
 
-    def _run(self, head: Head, environ: Environ) -> Response:
+    def _run(self, head: Head, environ: Environ, exits: ExitStack) -> Response:
         """Do what propane does once the head is there."""
         ticket = self._app.admit(head)
         if ticket.policy == "none":
             return self._app.run(ticket, Request(head))
-        try:
-            length = None if head.chunked else head.content_length or 0
-            incoming = _Incoming(environ["wsgi.input"], length, ticket.limit)
-            if ticket.policy == "stream":
-                return self._app.run(ticket, Request(head, live=incoming))
-            return self._app.run(ticket, Request(head, incoming.read()))
-        except PayloadTooLarge as error:
-            return self._app.refuse(error, head)
+        length = None if head.chunked else head.content_length or 0
+        incoming = _Incoming(environ["wsgi.input"], length, ticket.limit)
+        if ticket.policy == "stream":
+            return self._app.run(ticket, Request(head, live=incoming))
+        body = IncomingBody(ticket.limit, self._spool_bytes, length)
+        exits.callback(body.close)
+        for piece in incoming:
+            body.write(piece)
+        return self._app.run(ticket, Request(head, *body.whole()))
 
     def _head(self, environ: Environ) -> Head:
-        """Build the head; the path as it came where the server tells it, else as PEP 3333 left it."""
+        """Build the head."""
         headers = to_headers(environ)
-        raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-        path = raw.partition("?")[0] if raw.startswith("/") else quote(environ["PATH_INFO"].encode("latin-1") or b"/")
         length = environ.get("CONTENT_LENGTH") or None
-        if length is not None and not (length.isascii() and length.isdigit()):
+        if length is not None and not _LENGTH.fullmatch(length):
             raise BadRequest("Content-Length is not a number.")
         terminated = length is None and bool(environ.get("wsgi.input_terminated")) and "transfer-encoding" in headers
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
@@ -85,7 +110,7 @@ class AppCallable:
         host = headers.get("host") or ""
         return Head(
             method=environ["REQUEST_METHOD"],
-            path=path,
+            path=_path(environ),
             query=environ.get("QUERY_STRING", ""),
             minor=int(environ["SERVER_PROTOCOL"] != "HTTP/1.0"),
             headers=headers,
@@ -112,35 +137,65 @@ class _Incoming:
 
     def __init__(self, file: BinaryIO, length: int | None, limit: int) -> None:
         """Take where it is read from. PayloadTooLarge at once when it is known to be above `limit` bytes."""
+        if length is not None and length > limit:
+            raise PayloadTooLarge(f"The body has {length} bytes; this address takes {limit}.")
         self._file = file
+        self._announced = length is not None
         self._left = limit + 1 if length is None else length
-        self._allowed = limit
-        self._check(length or 0)
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, all that is left without a size; PayloadTooLarge beyond the limit."""
-        data = self._file.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        self._check(len(data))
-        self._allowed -= len(data)
-        return data
+        """Return `size` bytes, all that is left without a size; fewer at the end alone.
+
+        Raises PayloadTooLarge beyond the limit, BadRequest when the input ends before the announced length.
+        """
+        wanted = self._left if size < 0 else min(size, self._left)
+        pieces: list[bytes] = []
+        while wanted and (piece := self._file.read(wanted)):
+            pieces.append(piece)
+            wanted -= len(piece)
+            self._left -= len(piece)
+        if wanted and self._announced:
+            raise BadRequest("The connection ended before the body did.")
+        if not self._left and not self._announced:
+            raise PayloadTooLarge("The body is larger than this address takes.")
+        return b"".join(pieces)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield pieces."""
+        """Yield pieces. Raises what `read` raises."""
         return iter(lambda: self.read(_PIECE), b"")
 
-    def _check(self, size: int) -> None:
-        if size > self._allowed:
-            raise PayloadTooLarge("The body is larger than this address takes.")
+
+def _path(environ: Environ) -> str:
+    """Return the path below the mount point: as it came where the server tells that, else as PEP 3333 left it.
+
+    What came counts only while it is the same path: something between the server and here may have changed it.
+    """
+    mount, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
+    raw = (environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
+    if raw == "*":  # OPTIONS of the server as a whole (RFC 9112 section 3.2.4), which has no path
+        return raw
+    if raw.isascii() and unquote_to_bytes(raw).decode("latin-1") == mount + path:
+        below = "".join(_OCTET.findall(raw)[len(mount) :]) if mount else raw
+    else:
+        below = quote(path.encode("latin-1"))
+    return below or "/"
+
+
+def _steps(context: Context, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield pieces, each made in the Context of its request."""
+    while (piece := context.run(next, pieces, None)) is not None:
+        yield piece
 
 
 def _part(part: FileBody) -> Iterator[bytes]:
-    """Yield a part of a file."""
+    """Yield a part of a file; raise ValueError when the file has become shorter than was announced."""
     part.file.seek(part.offset)
     left = part.length
     while left and (piece := part.file.read(min(left, _PIECE))):
         left -= len(piece)
         yield piece
+    if left:
+        raise ValueError(f"{left} bytes are missing at the end of the file")
 
 
 def _phrase(status: int) -> str:

@@ -312,6 +312,7 @@ def test_the_validator_of_the_standard_library_finds_no_fault_on_a_real_port(tmp
 
 APP = """
 from pathlib import Path
+from wsgiref.util import shift_path_info
 from arlen_runtime import App, Config, Context, Response, Routes, file, text
 from arlen_runtime.wsgi import AppCallable
 
@@ -325,7 +326,12 @@ def routes(r: Routes) -> None:
     r.get("/stream/3", lambda ctx: Response(iter([b"a", b"b", b"c"]), content_type="text/plain"))
     r.get("/file/own", lambda ctx: file(Path(__file__)))
 
-application = AppCallable(App(Config("production", Path(__file__).parent), routes))
+site = AppCallable(App(Config("production", Path(__file__).parent), routes))
+
+def application(environ, start_response):
+    if environ["PATH_INFO"].startswith("/below/"):
+        shift_path_info(environ)
+    return site(environ, start_response)
 
 if __name__ == "__main__":
     from wsgiref.simple_server import make_server
@@ -360,7 +366,7 @@ def test_an_app_is_served_by_servers_of_others(tmp_path: Path, name: str) -> Non
     with other_server(tmp_path, SERVERS[name]) as url, httpx.Client(base_url=url) as client:
         answer = client.get("/")
         assert (answer.text, answer.headers["x-content-type-options"]) == ("hello", "nosniff")
-        assert client.get("/a%20%C3%BC").text == "a ü"
+        assert client.get("/a%20%C3%BC").text == client.get("/below/a%20%C3%BC").text == "a ü"
         assert client.post("/length", content=b"x" * 100_000).text == "100000"
         if name != "wsgiref":  # which knows no chunks
             assert client.post("/length", content=iter([b"x" * 1000] * 7)).text == "7000"

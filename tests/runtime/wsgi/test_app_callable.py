@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
+
+import pytest
 
 from arlen_runtime.app import App
 from arlen_runtime.config.sections import Config
@@ -18,13 +21,58 @@ from arlen_runtime.web.responses import file, text
 from arlen_runtime.wsgi import AppCallable
 from arlen_runtime.wsgi.cgi_names import Environ
 
+told: ContextVar[str] = ContextVar("told", default="nothing")
+
+
+class Body:
+    """Pieces that say what `told` is, and count how often they are closed."""
+
+    closed = 0
+    ended_with = ""
+
+    def __init__(self) -> None:
+        self._left = 2
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._left:
+            raise StopIteration
+        self._left -= 1
+        return told.get().encode()
+
+    def close(self) -> None:
+        """Count it."""
+        self.closed += 1
+        self.ended_with = told.get()
+
 
 def routes(r: Routes) -> None:
     """Echo, stream and send."""
+    r.get("/", lambda _ctx: text("root"))
     r.any("/echo/{name}", _echo, limit=10)
     r.post("/live", _live, body="stream", limit=10, guard=_with_key)
     r.get("/stream", lambda _ctx: Response(iter([b"one ", b"two"]), content_type="text/plain"))
+    r.get("/body", _body)
+    r.get("/events", lambda ctx: ctx.events("news"))
     r.get("/file", lambda _ctx: file(Path(__file__)))
+    r.post("/spool", _spool)
+
+
+def _body(_ctx: Context) -> Response:
+    """Tell the steps of the answer something by way of the request's Context."""
+    told.set("something ")
+    return Response(bodies[-1], content_type="text/plain")
+
+
+bodies: list[Body] = []
+spools: list[Any] = []
+
+
+def _spool(ctx: Context) -> Response:
+    spools.append(ctx.request.spool)
+    return text(f"{ctx.request.spool is not None} {len(ctx.request.body)}")
 
 
 def _echo(ctx: Context) -> Response:
@@ -40,8 +88,8 @@ def _live(ctx: Context) -> Response:
     return text(b"|".join(ctx.request.stream).decode())
 
 
-def call(config: Config, method: str, path: str, **more: Any) -> tuple[str, dict[str, str], bytes]:  # noqa: ANN401 - an environ
-    """Call the App as a WSGI server would, under the eyes of the standard library's validator."""
+def environ_of(method: str, path: str, **more: Any) -> Environ:  # noqa: ANN401 - an environ
+    """Return what a WSGI server tells of a request."""
     environ: Environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
@@ -51,18 +99,31 @@ def call(config: Config, method: str, path: str, **more: Any) -> tuple[str, dict
     }
     environ |= {"REMOTE_ADDR": "192.0.2.1", **more}
     setup_testing_defaults(environ)
-    told: list[Any] = []
+    return environ
 
-    def start(*said: Any) -> Callable[[bytes], object]:  # noqa: ANN401 - status, headers, perhaps an exception
-        told.extend(said)
+
+def ask(
+    application: AppCallable,
+    environ: Environ,
+) -> tuple[str, dict[str, str], bytes]:
+    """Call the App as a WSGI server would, under the eyes of the standard library's validator."""
+    said: list[Any] = []
+
+    def start(*words: Any) -> Callable[[bytes], object]:  # noqa: ANN401 - status, headers, perhaps an exception
+        said.extend(words)
         return lambda _data: None
 
-    result = validator(AppCallable(App(config, routes)))(environ, start)
+    result = validator(application)(environ, start)
     try:
         body = b"".join(result)
     finally:
         result.close()  # type: ignore[attr-defined] # the validator's iterator has it
-    return told[0], {name.lower(): value for name, value in told[1]}, body
+    return said[0], {name.lower(): value for name, value in said[1]}, body
+
+
+def call(config: Config, method: str, path: str, **more: Any) -> tuple[str, dict[str, str], bytes]:  # noqa: ANN401 - an environ
+    """Ask a new App."""
+    return ask(AppCallable(App(config, routes)), environ_of(method, path, **more))
 
 
 def test_an_app_answers_any_wsgi_server(config: Config) -> None:
@@ -85,6 +146,41 @@ def test_the_raw_path_is_taken_where_the_server_tells_it(config: Config) -> None
     assert call(config, "GET", "/echo/a/b", RAW_URI="/echo/a%2Fb?q=2", QUERY_STRING="q=2")[2] == b"a/b 2  192.0.2.1"
 
 
+@pytest.mark.parametrize(
+    ("mount", "path", "raw", "name"),
+    [
+        ("/app", "/echo/b", "/app/echo/b", "b"),
+        ("/app", "/echo/a/b", "/%61pp/echo/a%2Fb?q=1", "a/b"),
+        ("/\xc3\xbc", "/echo/a/b", "/%C3%BC/echo/a%2fb", "a/b"),
+        ("/app", "/echo/b", "/echo/b", "b"),  # the server tells what comes below the mount point only
+        ("", "/echo/b", "/before/it/was/rewritten", "b"),
+        ("", "/echo/b", "http://x/echo/a%2Fb", "b"),
+        ("", "/echo/\xc3\xbc", "/echo/\xc3\xbc", "ü"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["RAW_URI", "REQUEST_URI"])
+def test_the_path_is_what_comes_below_the_mount_point(
+    config: Config, variable: str, mount: str, path: str, raw: str, name: str
+) -> None:
+    body = call(config, "GET", path, SCRIPT_NAME=mount, **{variable: raw})[2]
+    assert body.decode() == f"{name} None  192.0.2.1"
+
+
+@pytest.mark.parametrize("raw", ["", "/app", "/app?a=/echo/b"])
+def test_without_a_path_it_is_the_root(config: Config, raw: str) -> None:
+    environ = environ_of("GET", "", SCRIPT_NAME="/app", REQUEST_URI=raw)
+    environ["PATH_INFO"] = ""
+    application = AppCallable(App(config, routes))
+    assert ask(application, environ)[2] == b"root"
+    del environ["PATH_INFO"]  # what is empty may be missing (PEP 3333, "environ Variables"), says not the validator
+    assert b"".join(application(environ, lambda _status, _headers: None)) == b"root"
+
+
+def test_the_server_as_a_whole_can_be_asked(config: Config) -> None:
+    status, headers, _ = call(config, "OPTIONS", "/", REQUEST_URI="*")
+    assert (status, "OPTIONS" in headers["allow"], "POST" in headers["allow"]) == ("204 No Content", True, True)
+
+
 def test_streams_files_and_errors_go_out_by_wsgi(config: Config) -> None:
     assert call(config, "GET", "/stream")[2] == b"one two"
     assert call(config, "GET", "/file")[2] == Path(__file__).read_bytes()
@@ -92,12 +188,13 @@ def test_streams_files_and_errors_go_out_by_wsgi(config: Config) -> None:
     assert call(config, "HEAD", "/stream")[2] == b""
 
 
-def test_a_length_that_is_no_number_is_400(config: Config) -> None:
-    environ: Environ = {"CONTENT_LENGTH": "x"}
+@pytest.mark.parametrize("length", ["x", "-1", "+1", "²", "9" * 5000])
+def test_a_length_that_is_no_number_is_400(config: Config, length: str) -> None:
+    environ: Environ = {"CONTENT_LENGTH": length}
     setup_testing_defaults(environ)
-    told: list[str] = []
-    AppCallable(App(config, routes))(environ, lambda status, _headers: told.append(status))
-    assert told == ["400 Bad Request"]
+    said: list[str] = []
+    AppCallable(App(config, routes))(environ, lambda status, _headers: said.append(status))
+    assert said == ["400 Bad Request"]
 
 
 def test_a_body_above_the_routes_limit_is_413(config: Config) -> None:
@@ -125,3 +222,76 @@ def test_an_endpoint_that_reads_as_it_comes_does_so_on_other_servers_too(config:
     assert call(config, "POST", "/live", QUERY_STRING="key=1", **more)[2] == b"12345"
     assert body.tell() == 5
     assert call(config, "POST", "/live", QUERY_STRING="key=1", **more | {"CONTENT_LENGTH": "11"})[0].startswith("413 ")
+
+
+@pytest.mark.parametrize("path", ["/echo/x", "/live"])
+def test_a_body_that_ends_early_is_400_and_runs_nothing(config: Config, path: str) -> None:
+    more = {"CONTENT_LENGTH": "9", "QUERY_STRING": "key=1", "wsgi.input": io.BytesIO(b"1234")}
+    assert call(config, "POST", path, **more)[0] == "400 Bad Request"
+
+
+class Trickle(io.BytesIO):
+    """Gives one byte at a time, as a socket may."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read one byte."""
+        return super().read(1 if size else 0)
+
+
+@pytest.mark.parametrize("path", ["/echo/x", "/live"])
+def test_a_body_that_comes_slowly_is_read_to_its_end(config: Config, path: str) -> None:
+    more = {"CONTENT_LENGTH": "4", "QUERY_STRING": "key=1", "wsgi.input": Trickle(b"1234 and more")}
+    assert b"1234" in call(config, "POST", path, **more)[2]
+
+
+def test_a_large_body_is_in_a_file_while_it_is_needed(config: Config) -> None:
+    application = AppCallable(App(config, routes), spool_bytes=10)
+    spools.clear()
+    for size in (10, 11):
+        more = {"CONTENT_LENGTH": str(size), "wsgi.input": io.BytesIO(b"x" * size)}
+        assert ask(application, environ_of("POST", "/spool", **more))[2] == f"{size > 10} {size}".encode()
+    assert spools[0] is None
+    assert spools[1].closed
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_is_closed_once(config: Config, method: str) -> None:
+    bodies.append(Body())
+    ask(AppCallable(App(config, routes)), environ_of(method, "/body"))
+    assert bodies.pop().closed == 1
+
+
+def test_a_body_is_closed_when_the_server_refuses_the_answer(config: Config) -> None:
+    bodies.append(Body())
+
+    def refuse(_status: str, _headers: list[tuple[str, str]]) -> None:
+        raise RuntimeError("no answer is wanted")
+
+    with pytest.raises(RuntimeError, match="no answer is wanted"):
+        AppCallable(App(config, routes))(environ_of("GET", "/body"), refuse)
+    assert bodies.pop().closed == 1
+
+
+def test_nobody_who_asks_with_head_goes_on_listening(config: Config) -> None:
+    app = App(config, routes)
+    for method in ("HEAD", "GET"):
+        ask(AppCallable(app), environ_of(method, "/events"))
+    assert app.services.topics.count("news") == 0
+
+
+def test_each_request_and_its_steps_have_a_context_of_their_own(config: Config) -> None:
+    bodies.append(Body())
+    assert ask(AppCallable(App(config, routes)), environ_of("GET", "/body"))[2] == b"something something "
+    assert bodies.pop().ended_with == "something "
+    assert told.get() == "nothing"
+
+
+def test_a_file_that_has_shrunk_is_cut_off(config: Config, tmp_path: Path) -> None:
+    path = tmp_path / "shrinking"
+    path.write_bytes(b"0123456789")
+    app = App(config, lambda r: r.get("/", lambda _ctx: file(path)))
+    pieces = AppCallable(app)(environ_of("GET", "/"), lambda _status, _headers: None)
+    path.write_bytes(b"01234")
+    with pytest.raises(ValueError, match="5 bytes are missing"):
+        list(pieces)
+    pieces.close()  # type: ignore[attr-defined] # as a server calls it where it is there

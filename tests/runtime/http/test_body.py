@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arlen_runtime.errors import PayloadTooLarge
-from arlen_runtime.propane.body import IncomingBody
+from arlen_runtime.http.body import IncomingBody
 
 
 def test_a_small_body_stays_in_memory() -> None:
