@@ -7,6 +7,7 @@ held to the same limits as those of a body that the reactor collects.
 from __future__ import annotations
 
 import select
+import sys
 import time
 from collections.abc import Iterator
 
@@ -30,30 +31,34 @@ class LiveBody:
         self._ask = head.expects_continue
         self._since = time.monotonic()
         self._received = 0
-        self._kept = b""
+        self._kept = memoryview(b"")  # a view: small reads take from its front without a copy of what is left
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes, all that is left without a size; nothing at the end.
 
         Raises RequestTimeout below the least rate, PayloadTooLarge above the limit, BadRequest when the client ends early.
         """
-        pieces, have = [self._kept], len(self._kept)
-        while (size < 0 or have < size) and (piece := self._next()):
+        pieces: list[bytes] = []
+        left = sys.maxsize if size < 0 else size
+        while left and (self._kept or self._fetch()):
+            piece = bytes(self._kept[:left])
+            self._kept = self._kept[len(piece) :]
             pieces.append(piece)
-            have += len(piece)
-        whole = b"".join(pieces)
-        if size < 0:
-            size = len(whole)
-        self._kept = whole[size:]
-        return whole[:size]
+            left -= len(piece)
+        return b"".join(pieces)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield pieces as they come. Raises what `read` raises."""
         if self._kept:
-            kept, self._kept = self._kept, b""
+            kept, self._kept = bytes(self._kept), memoryview(b"")
             yield kept
         while piece := self._next():
             yield piece
+
+    def _fetch(self) -> bool:
+        """Keep the next piece; False at the end of the body."""
+        self._kept = memoryview(self._next())
+        return bool(self._kept)
 
     def _next(self) -> bytes:
         parser = self._connection.parser

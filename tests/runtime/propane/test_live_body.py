@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
+import pytest
+
+from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.http.door import Ticket
+from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
+from arlen_runtime.http.parser import RequestParser
+from arlen_runtime.propane.connection import Connection
+from arlen_runtime.propane.live_body import LiveBody
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -72,6 +83,48 @@ def test_a_form_that_is_malformed_or_too_large_is_refused_as_it_comes(serve: Ser
         part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n\r\n'
         wire.send(b"%x\r\n%b\r\n" % (len(part) * 101, part * 101) + b"0\r\n\r\n")
         assert wire.answer().status == 413
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[int], LiveBody]]:
+    """Return a function that begins to read a body of so many bytes, all of which are there at once."""
+    with ExitStack() as stack:
+
+        def build(size: int) -> LiveBody:
+            client, ours = socket.socketpair()
+            stack.enter_context(client)
+            stack.enter_context(ours)
+            limits = LimitsSection()
+            parser = RequestParser(limits, Origin("unix", "http", TrustedProxies(), IdSource()))
+            connection = Connection(ours, parser, lambda _head: Ticket("key", "stream", size), limits)
+            parser.feed(_post("/", f"Content-Length: {size}") + bytes(range(256)) * (size // 256))
+            connection.next_request()
+            return LiveBody(connection, size, limits)
+
+        yield build
+
+
+def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(opened: Callable[[int], LiveBody]) -> None:
+    def seconds(size: int) -> float:
+        body = opened(size)
+        body.read(1)
+        began = time.thread_time()
+        for _ in range(1000):
+            body.read(1)
+        return time.thread_time() - began
+
+    assert seconds(1 << 24) < 20 * seconds(1 << 14)
+
+
+def test_reads_of_all_sizes_and_pieces_go_on_where_the_last_one_ended(opened: Callable[[int], LiveBody]) -> None:
+    body = opened(1024)
+    whole = bytes(range(256)) * 4
+    assert [body.read(0), body.read(1), body.read(300)] == [b"", whole[:1], whole[1:301]]
+    assert b"".join(body) == whole[301:]
+    assert [body.read(1), body.read()] == [b"", b""]
+    body = opened(1024)
+    assert body.read(1000) + body.read() == whole
+    assert opened(1024).read(5000) == whole
 
 
 def test_a_guard_answers_before_the_body_is_sent(serve: Serve) -> None:
