@@ -263,7 +263,7 @@ class ALNPg:
         """Call `handler(payload)` for each notification, on a thread of ALNPg's; return what ends it.
 
         `on_gap()` is called after each (re)connect: what was sent before may have been missed. Call it in each process,
-        after fork.
+        after fork. Raises Misuse on a channel of no bytes or more than 63.
         """
         return self._listener.add(channel, handler, on_gap)
 

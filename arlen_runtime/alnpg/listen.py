@@ -1,7 +1,7 @@
 """LISTEN. One rule: one connection and one thread a process, which come back by themselves and say that something was missed.
 
 PostgreSQL keeps no notification for a listener that is away, so after each LISTEN, the first included, `on_gap` is called: read
-then what the notifications would have told.
+then what the notifications would have told. Whatever ends the connection is told to the log, and followed by a pause.
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ from typing import Any
 import psycopg
 
 from arlen_runtime.alnpg.copy import quoted
-from arlen_runtime.alnpg.failures import ALNPgError
+from arlen_runtime.alnpg.failures import ALNPgError, Misuse
 from arlen_runtime.alnpg.registry import Registry
 from arlen_runtime.alnpg.session import Session, open_session
 from arlen_runtime.alnpg.settings import Settings
+from arlen_runtime.alnpg.wire import first_line
 
 _PING_SECONDS = 30.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
+# A connection that lasted so long was sound: what ended it is not what ended the one before.
+_SOUND_SECONDS = 5.0
+# PostgreSQL cuts a longer identifier off, so LISTEN would hear another channel than NOTIFY names.
+_LONGEST_CHANNEL = 63
 
 Handler = Callable[[str], object]
 Gap = Callable[[], object]
@@ -52,6 +57,7 @@ class Listener:
         self._settings = settings
         # Past a bouncer, which would give the connection away after each transaction.
         self._direct = settings._replace(conninfo=settings.direct)
+        self._warned = settings.named or settings.direct != settings.conninfo
         self._subscriptions: list[Subscription] = []
         self._fresh: list[Subscription] = []
         self._lock = threading.Lock()
@@ -60,7 +66,9 @@ class Listener:
         self._wake_reader, self._wake_writer = -1, -1
 
     def add(self, channel: str, handler: Handler, on_gap: Gap | None) -> Subscription:
-        """Hear `channel` from now on."""
+        """Hear `channel` from now on. Raises Misuse where there can be no such channel."""
+        _check(channel)
+        self._warn_of_a_bouncer()
         subscription = Subscription(self, channel, handler, on_gap)
         with self._lock:
             self._subscriptions.append(subscription)
@@ -97,26 +105,42 @@ class Listener:
     def _wake(self) -> None:
         os.write(self._wake_writer, b"w")
 
+    def _warn_of_a_bouncer(self) -> None:
+        """Say once that a bouncer, which unnamed statements hint at, delivers nothing: it gives the connection away."""
+        if not self._warned:
+            self._warned = True
+            self._settings.log(
+                "listen_without_direct_url",
+                reason='statement_cache = "unnamed" is for a bouncer, and through one no notification arrives',
+                hint="set [database] direct_url to the server itself",
+            )
+
     def _run(self) -> None:
         """Connect, listen, deliver; again after a pause where that breaks."""
         delay = _FIRST_DELAY
         while not self._closing:
+            began = monotonic()
             try:
-                session, _ = open_session(self._direct, Registry(), psycopg.Connection[Any])
-            except psycopg.Error as error:
-                self._settings.log("listen_failed", reason=type(error).__name__, retry_seconds=round(delay, 1))
+                self._connected()
+            except (ALNPgError, psycopg.Error) as error:
+                if monotonic() - began > _SOUND_SECONDS:
+                    delay = _FIRST_DELAY
+                self._settings.log("listen_failed", reason=_reason(error), retry_seconds=round(delay, 1))
                 self._pause(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the reconnects
                 delay = min(_LONGEST_DELAY, delay * 2)
-                continue
-            delay = _FIRST_DELAY
+
+    def _connected(self) -> None:
+        """Listen on a connection of its own until it breaks or the listener closes. Raises what broke it."""
+        session, _ = open_session(self._direct, Registry(), psycopg.Connection[Any])
+        try:
             with self._lock:
                 self._fresh = list(self._subscriptions)
-            with contextlib.suppress(ALNPgError, psycopg.Error):
-                self._serve(session)
+            self._serve(session)
+        finally:
             session.close()
 
     def _serve(self, session: Session) -> None:
-        """Deliver until the connection breaks or the listener closes."""
+        """Deliver until the listener closes. Raises ALNPgError or psycopg's error where the connection breaks."""
         poller = select.poll()
         poller.register(session.pgconn.socket, select.POLLIN)
         poller.register(self._wake_reader, select.POLLIN)
@@ -162,6 +186,18 @@ class Listener:
     def _swallow_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_reader, 4096)
+
+
+def _check(channel: str) -> None:
+    """Raise Misuse where LISTEN would refuse the name, or hear another."""
+    name = channel.encode("utf-8", "replace")
+    if not 0 < len(name) <= _LONGEST_CHANNEL or "\0" in channel or name.decode() != channel:
+        raise Misuse(f"a channel's name is text of 1 to {_LONGEST_CHANNEL} bytes in UTF-8, without a zero byte")
+
+
+def _reason(error: Exception) -> str:
+    """Return one sentence on what broke the connection."""
+    return error.detail if isinstance(error, ALNPgError) else first_line(error)
 
 
 def quoted_channel(channel: str) -> str:

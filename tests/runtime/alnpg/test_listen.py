@@ -3,17 +3,66 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
+import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from queue import Queue
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.failures import Misuse
 
 WAIT = 10
+
+Relay = Callable[[bytes, int], str]
+
+
+@pytest.fixture
+def relay(database_url: str) -> Iterator[Relay]:
+    """Return what stands before the server and ends the first connections that ask for something; it returns its url."""
+    given = conninfo_to_dict(database_url)
+    server = f"{given['host']}/.s.PGSQL.{given.get('port') or 5432}"
+    with tempfile.TemporaryDirectory(prefix="relay-") as folder, socket.socket(socket.AF_UNIX) as door:
+        door.bind(f"{folder}/.s.PGSQL.5432")
+        door.listen()
+
+        def start(ended_by: bytes, times: int) -> str:
+            threading.Thread(target=_relay, args=(door, server, ended_by, times), daemon=True).start()
+            return make_conninfo("", **{**given, "host": folder, "port": 5432})
+
+        yield start
+        door.shutdown(socket.SHUT_RDWR)
+
+
+def _relay(door: socket.socket, server: str, ended_by: bytes, times: int) -> None:
+    """Carry one connection after the other, each to its end."""
+    while True:
+        try:
+            client, _ = door.accept()
+        except OSError:
+            return
+        with client, socket.socket(socket.AF_UNIX) as behind:
+            behind.connect(server)
+            times -= _carry(client, behind, ended_by if times else b"never asked for")
+
+
+def _carry(client: socket.socket, behind: socket.socket, ended_by: bytes) -> bool:
+    """Carry bytes both ways; say whether the client asked for what ends it."""
+    while True:
+        for ready in select.select([client, behind], [], [])[0]:
+            data = ready.recv(65536)
+            if not data:
+                return False
+            if ended_by in data:
+                return True
+            (behind if ready is client else client).sendall(data)
 
 
 def test_a_notification_arrives_with_its_payload(pg: ALNPg) -> None:
@@ -132,3 +181,81 @@ def test_it_listens_past_the_bouncer_where_a_direct_url_is_given(database_url: s
         other.execute("notify direct, 'past'")
     assert heard.get(timeout=WAIT) == "past"
     pg.close()
+
+
+@pytest.mark.parametrize("channel", ["", "c" * 64, "ü" * 32, "a\0b", "\ud800"])
+def test_a_channel_that_nobody_can_hear_is_refused_at_once(pg: ALNPg, channel: str) -> None:
+    with pytest.raises(Misuse, match="1 to 63 bytes"):
+        pg.listen(channel, print)
+
+
+def test_a_channel_of_63_bytes_is_heard(pg: ALNPg) -> None:
+    heard: Queue[str] = Queue()
+    ready = threading.Event()
+    pg.listen("c" * 63, heard.put, on_gap=ready.set)
+    assert ready.wait(WAIT)
+    pg.notify("c" * 63, "x")
+    assert heard.get(timeout=WAIT) == "x"
+
+
+def test_a_listen_that_fails_is_told_and_tried_again_after_longer_and_longer_pauses(
+    relay: Relay, database_url: str
+) -> None:
+    events: Queue[dict[str, Any]] = Queue()
+    pg = ALNPg(relay(b"listen", 3), log=lambda event, **fields: events.put({"event": event, **fields}))
+    heard: Queue[str] = Queue()
+    ready = threading.Event()
+    pg.listen("late", heard.put, on_gap=ready.set)
+    told = [events.get(timeout=WAIT) for _ in range(3)]
+    assert [(each["event"], each["retry_seconds"]) for each in told] == [
+        ("listen_failed", 0.1),
+        ("listen_failed", 0.2),
+        ("listen_failed", 0.4),
+    ]
+    assert all("closed the connection" in each["reason"] for each in told)
+    assert ready.wait(WAIT)
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("notify late, 'x'")
+    assert heard.get(timeout=WAIT) == "x"
+    pg.close()
+
+
+def test_a_connection_that_breaks_while_it_is_set_up_is_followed_by_another(relay: Relay, database_url: str) -> None:
+    """Unnamed statements come with a SET after the connect: what fails there is an error of ours and not psycopg's."""
+    events: Queue[str] = Queue()
+    pg = ALNPg(
+        "host=/nonexistent",
+        direct_url=relay(b"set datestyle", 1),
+        statement_cache="unnamed",
+        log=lambda event, **_fields: events.put(event),
+    )
+    heard: Queue[str] = Queue()
+    ready = threading.Event()
+    pg.listen("again", heard.put, on_gap=ready.set)
+    assert ready.wait(WAIT)
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("notify again, 'x'")
+    assert heard.get(timeout=WAIT) == "x"
+    pg.close()
+    assert events.get_nowait() == "listen_failed"
+
+
+@pytest.mark.parametrize(
+    ("settings", "warnings"),
+    [
+        ({"statement_cache": "unnamed"}, ["listen_without_direct_url"]),
+        ({"statement_cache": "unnamed", "direct_url": "host=/nowhere"}, []),
+        ({}, []),
+    ],
+)
+def test_unnamed_statements_without_a_direct_url_warn_once_that_nothing_will_be_heard(
+    database_url: str, settings: dict[str, str], warnings: list[str]
+) -> None:
+    events: list[tuple[str, dict[str, Any]]] = []
+    pg = ALNPg(database_url, log=lambda event, **fields: events.append((event, fields)), **settings)  # type: ignore[arg-type]  # reason: all of them are texts
+    pg.listen("one", print)
+    pg.listen("two", print)
+    pg.close()
+    told = [(event, fields) for event, fields in events if event != "listen_failed"]
+    assert [event for event, _ in told] == warnings
+    assert all("direct_url" in fields["hint"] for _, fields in told)
