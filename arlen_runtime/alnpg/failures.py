@@ -6,7 +6,7 @@
     │       └── OutOfRange          400 value_out_of_range         the type is right, the value does not fit
     ├── ValueUnreadable             500 value_unreadable           infinity, BC: PostgreSQL has it, Python does not
     ├── StatementInvalid            500 statement_invalid          42xxx: syntax, names, types, privileges
-    ├── ValueRejected               422 value_rejected             22xxx
+    ├── ValueRejected               422 value_rejected             22xxx, and 42601 of a tsquery, a jsonpath
     ├── ConstraintViolated          409 constraint_violated        23xxx
     │   ├── UniqueViolated          409 unique_violated            23505
     │   ├── ForeignKeyViolated      409 foreign_key_violated       23503
@@ -23,7 +23,8 @@
         ├── ConnectionLost          503 connection_lost            08xxx, 57P0x: it broke under a statement
         └── PoolExhausted           503 pool_exhausted             its detail names the holders
 
-PostgreSQL puts values into DETAIL and into the messages of class 22: the one is not kept, the other loses what it quotes.
+PostgreSQL puts values into DETAIL and into messages: the one is not kept, the others lose what they quote, unless it stands in
+the statement or is a name that the server reports. What a function of the application's own raises (P0001) is told as it is.
 """
 
 from __future__ import annotations
@@ -263,7 +264,28 @@ UNTYPED = frozenset({"42P18", "42P08", "42725"})
 POLYMORPHIC = "42804"
 """The same where the function would take any type; only with a parameter of no type, see `_explain`."""
 
-_QUOTED = re.compile(r'".*"', re.DOTALL)
+_VALUE_PARSERS = ("tsquery", "tsvector", "jsonpath", "ltree", "ltxtquery", "seg", "_int_bool")
+"""The source files, by their beginnings, whose 42601 is a value's syntax error and not the statement's. No language in them."""
+
+_NAMES_ONLY = frozenset({"23", "P0"})
+"""Classes whose messages hold names alone (their values stand in DETAIL), or the application's own words."""
+
+_VALUES = frozenset({"22", "54"})
+"""Classes whose messages are about a value: what they quote is one, and so are their numbers."""
+
+_NAMES = (
+    DiagnosticField.SCHEMA_NAME,
+    DiagnosticField.TABLE_NAME,
+    DiagnosticField.COLUMN_NAME,
+    DiagnosticField.DATATYPE_NAME,
+    DiagnosticField.CONSTRAINT_NAME,
+)
+
+# As servers quote that speak another language, too.
+_QUOTE = re.compile(r'["«»„“”]')
+_QUOTED = re.compile(r'["«»„“”].*["«»„“”]', re.DOTALL)
+# Not the 8 of UTF8, and not those of varchar(3) and numeric(5,2), which are the type's.
+_NUMBER = re.compile(r"(?<![\w(,.])[-+]?\d[\w.:+/-]*")
 _PARAMETER = re.compile(r"\$\d+")
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|--[^\n]*|::|(?P<parameter>\$\d+|:[^\W\d]\w*)""")
 
@@ -300,16 +322,41 @@ def _field(result: PGresult, field: DiagnosticField) -> str:
     return (result.error_field(field) or b"").decode("utf-8", "replace")
 
 
+def _program(result: PGresult, sql: str) -> str:
+    """Return all that is code and no value: the statement, names, and the statement of a function that did not build it."""
+    context = _field(result, DiagnosticField.CONTEXT).partition("\n")[0]
+    inner = _field(result, DiagnosticField.INTERNAL_QUERY) if "PL/pgSQL" in context and "EXECUTE" not in context else ""
+    return "\n".join([sql, inner, *(_field(result, name) for name in _NAMES)]).replace('"', "")
+
+
+def _without_values(result: PGresult, state: str, message: str, sql: str) -> str:
+    """Return the server's sentence with a … for each value in it."""
+    kind = state[:2]
+    if kind in _NAMES_ONLY:
+        return message
+    if kind in _VALUES:
+        return _NUMBER.sub("…", _QUOTED.sub('"…"', message))
+    # What has a place in the statement speaks of that and of the schema; a syntax error may be that of a type's name.
+    if state != "42601" and _field(result, DiagnosticField.STATEMENT_POSITION):
+        return message
+    pieces = _QUOTE.split(message)
+    program = _program(result, sql)
+    # Whole words of it: the first and the last character stand at a word's edge, or are none of a word.
+    words = (rf"(?!\B\w){re.escape(piece.strip())}(?<!\w\B)" for piece in pieces[1::2])
+    known = all(re.search(word, program, re.IGNORECASE) for word in words)
+    return message if known and len(pieces) % 2 else _QUOTED.sub('"…"', message)
+
+
 def failure(result: PGresult, sql: str) -> ALNPgError:
     """Return the error that stands for a failed result of `sql`."""
     state = _field(result, DiagnosticField.SQLSTATE)
     message = _field(result, DiagnosticField.MESSAGE_PRIMARY)
     if not message:
         message = result.get_error_message() or "PostgreSQL answered nothing"
-    if state.startswith("22"):
-        message = _QUOTED.sub('"…"', message)
     kind = BY_STATE.get(state) or BY_CLASS.get(state[:2], ALNPgError)
-    error = kind(message, sql=sql, sqlstate=state)
+    if state == "42601" and _field(result, DiagnosticField.SOURCE_FILE).startswith(_VALUE_PARSERS):
+        kind = ValueRejected
+    error = kind(_without_values(result, state, message, sql), sql=sql, sqlstate=state)
     error.constraint = _field(result, DiagnosticField.CONSTRAINT_NAME)
     error.table = _field(result, DiagnosticField.TABLE_NAME)
     error.column = _field(result, DiagnosticField.COLUMN_NAME)

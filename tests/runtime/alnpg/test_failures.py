@@ -73,6 +73,80 @@ def test_no_error_shows_a_value(schema: ALNPg) -> None:
     assert "bob" not in str(email.value)
 
 
+TOLD = [
+    ("select to_tsquery($1)", "my secret words", failures.ValueRejected, 'syntax error in tsquery: "…"'),
+    ("select $1::tsvector", "my 'secret", failures.ValueRejected, 'syntax error in tsvector: "…"'),
+    ("select $1::text::jsonpath", "$.secret[", failures.ValueRejected, "syntax error at end of jsonpath input"),
+    ("select $1::text::ltree", "se cret", failures.ValueRejected, "ltree syntax error at character 3"),
+    ("select make_date(2026, $1, 77)", 13, failures.ValueRejected, "date field value out of range: …"),
+    ("select make_time($1, 0, 0)", 99, failures.ValueRejected, "time field value out of range: …"),
+    ("select chr($1)", 1114112, ALNPgError, "requested character too large for encoding: …"),
+    ("select convert_from($1, 'UTF8')", b"\xff", failures.ValueRejected, 'invalid byte sequence for encoding "…": …'),
+    ("select ($1::text)::int", 'x" "secret', failures.ValueRejected, 'invalid input syntax for type integer: "…"'),
+    ("select $1::regclass", "secret", failures.StatementInvalid, 'relation "…" does not exist'),
+    ("select has_schema_privilege($1, 'usage')", 'a" secret "usage', ALNPgError, 'schema "…" does not exist'),
+    ("select $1::text::regtype", "secret name(", failures.StatementInvalid, 'syntax error at or near "…"'),
+    (
+        "select set_config($1, 'x', true)",
+        "secret",
+        failures.StatementInvalid,
+        'unrecognized configuration parameter "…"',
+    ),
+    ("select built($1)", "secret", failures.StatementInvalid, 'column "…" does not exist'),
+    ("select foreign_tongue($1)", "secret", failures.ValueRejected, 'ungültige Eingabe: "…"'),
+]
+"""What the server says of a value, in which it quotes it or writes it out."""
+
+NAMED = [
+    ("insert into child values ($1, 1, 1, null, null)", 2, 'null value in column "name" of relation "child"'),
+    ("insert into child values ($1, 9, 1, 'two', null)", 2, 'violates foreign key constraint "child_parent_fkey"'),
+    ("insert into child values ($1, 1, 1, 5::int, '[1,2)'::text)", 2, 'column "slot" is of type int4range'),
+    ("insert into child values ($1, 1, 1, 'long', null)", 2, "value too long for type character varying(3)"),
+    ("select $1::int from Nowhere", 2, 'relation "nowhere" does not exist'),
+    ('select $1::int from "public"."nowhere"', 2, 'relation "public.nowhere" does not exist'),
+    ("select 1,, $1::int", 2, 'syntax error at or near ","'),
+    ("select written($1::text)", "secret", 'relation "not_there" does not exist'),
+    ("select own_words($1::text)", "shut", 'the shop "shut" is closed'),
+]
+"""What it says of names: those stand in the statement, in a function, or in the schema."""
+
+FUNCTIONS = """
+create or replace function built(name text) returns void language plpgsql as $$
+begin execute 'select ' || name; end $$;
+create or replace function written(name text) returns void language plpgsql as $$
+begin perform from not_there; end $$;
+create or replace function own_words(name text) returns void language plpgsql as $$
+begin raise exception 'the shop "%" is closed', name; end $$;
+create or replace function foreign_tongue(name text) returns void language plpgsql as $$
+begin raise exception 'ungültige Eingabe: »%«', name using errcode = '22P02'; end $$;
+create extension if not exists ltree
+"""
+
+
+@pytest.fixture
+def functions(schema: ALNPg, database_url: str) -> ALNPg:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(FUNCTIONS)
+    return schema
+
+
+@pytest.mark.parametrize(("sql", "value", "kind", "told"), TOLD)
+def test_a_value_in_a_message_is_told_as_three_points(
+    functions: ALNPg, sql: str, value: object, kind: type[ALNPgError], told: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        functions.query(sql, value)
+    assert caught.value.detail == told
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("sql", "value", "told"), NAMED)
+def test_a_name_in_a_message_stays(functions: ALNPg, sql: str, value: object, told: str) -> None:
+    with pytest.raises(ALNPgError) as caught:
+        functions.query(sql, value)
+    assert told in caught.value.detail
+
+
 def test_a_syntax_error_shows_the_statement_with_a_caret(schema: ALNPg) -> None:
     with pytest.raises(failures.StatementInvalid) as caught:
         schema.execute("select id,\n       nothing\n  from child")
