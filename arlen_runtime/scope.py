@@ -12,12 +12,16 @@ from typing import NamedTuple, Protocol
 
 
 class Statement(NamedTuple):
-    """One SQL statement of a request: its text, its wall time in seconds, rows or affected count, where it was called."""
+    """One SQL statement of a request: its text, its wall time in seconds, rows or affected count, where it was called.
+
+    `failed` is the code of the error that it ended with, "" where it did not.
+    """
 
     sql: str
     seconds: float
     rows: int
     call_site: str
+    failed: str = ""
 
 
 class OpenTransaction(Protocol):

@@ -40,10 +40,11 @@ def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterab
     names = ", ".join(map(quoted, columns))
     places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
     shape = f"insert into {quoted(table)} ({names}) values ({places})"  # noqa: S608 - quoted names, numbered places
-    with session.exchange(shape) as limit:
+    target = f"copy {quoted(table)} ({names}) from stdin"
+    with session.exchange(target) as limit:
         statement = session.ready(shape, limit)
         binary = all(form == BINARY for form in statement.formats)
-        sql = f"copy {quoted(table)} ({names}) from stdin" + (" (format binary)" if binary else "")
+        sql = target + (" (format binary)" if binary else "")
         session.wire.send(sql.encode())
         session.wire.await_copy(limit, lambda result: session.checked(result, sql))
         try:
@@ -53,7 +54,8 @@ def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterab
             raise
         session.pgconn.put_copy_end()
         result = session.checked(session.wire.answer(session.until(monotonic())), sql)
-        return result.command_tuples or 0
+        session.rows = result.command_tuples or 0
+        return session.rows
 
 
 def _feed(

@@ -16,6 +16,7 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from arlen_runtime.alnpg.failures import OUTDATED, ALNPgError, ConnectionLost
+from arlen_runtime.alnpg.recording import counted
 from arlen_runtime.alnpg.session import Answer, Reader, Session
 from arlen_runtime.alnpg.statement import Statement
 
@@ -65,6 +66,7 @@ def _perform(
                 last = not wrapped and len(answers) + len(batch) == len(rows)
                 results = pipeline.round_trip(statement, batch, len(answers), last=last)
                 answers += [read(statement, result, into) for result in results]
+                session.rows += sum(map(counted, results))
                 batch = _pack(statement, source, len(answers))
             if wrapped:
                 pipeline.command(b"commit")

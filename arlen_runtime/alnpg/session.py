@@ -28,6 +28,7 @@ from arlen_runtime.alnpg.failures import (
     ValueUnreadable,
     failure,
 )
+from arlen_runtime.alnpg.recording import counted, record
 from arlen_runtime.alnpg.registry import LEARN, SHARED, Registry
 from arlen_runtime.alnpg.scanner import scan
 from arlen_runtime.alnpg.settings import Settings
@@ -63,6 +64,7 @@ class Session:
         "_slow_seconds",
         "_statement_seconds",
         "_statements",
+        "began",
         "broken",
         "busy",
         "connection",
@@ -71,6 +73,7 @@ class Session:
         "limit",
         "owned",
         "pgconn",
+        "rows",
         "shelf_until",
         "taken_at",
         "thread",
@@ -86,6 +89,9 @@ class Session:
         # The pool's: until when it need not see this session, and since when the session is in use (0.0: it is not).
         self.shelf_until = self.taken_at = 0.0
         self.thread = 0
+        # Of the exchange that goes on: since when it takes time of the database's, and how many rows it has had.
+        self.began = 0.0
+        self.rows = 0
         self.holder = ""
         self.limit = math.inf
         self.broken = self.busy = False
@@ -131,13 +137,13 @@ class Session:
                 self._read_anew(statement, result, started)
                 answer = read(statement, result, into)
         except BaseException as error:
-            self.settle(error, sql)
+            self._fail(error, sql, started, 0)
             raise
         finally:
             self.busy = False
         self.idle_since = now = monotonic()
         if now - started >= self._slow_seconds or _wanted_statements() is not None:
-            self._report(sql, now - started, result.ntuples or result.command_tuples or 0)
+            record(self._settings, sql, now - started, counted(result))
         return answer
 
     def unusable(self) -> ALNPgError:
@@ -198,11 +204,14 @@ class Session:
         if self.busy or self.broken:
             raise self.unusable()
         self.busy = True
+        self.began, self.rows = monotonic(), 0
         try:
-            yield self.until(monotonic())
+            yield self.until(self.began)
         except BaseException as error:
-            self.settle(error, sql)
+            self._fail(error, sql, self.began, self.rows)
             raise
+        else:
+            self._note(sql, self.began, self.rows)
         finally:
             self.busy = False
             self.idle_since = monotonic()
@@ -343,22 +352,18 @@ class Session:
         if told is not None and told is not error:
             raise told from None
 
-    def _report(self, sql: str, seconds: float, rows: int) -> None:
-        """Add the statement to the request's log, and to the server's when it was slow."""
-        place = call_site()
-        wanted = scope.statements.get()
-        if wanted is not None:
-            wanted.append(scope.Statement(sql, seconds, rows, place))
-        if seconds >= self._slow_seconds:
-            fields: dict[str, object] = {
-                "sql": sql,
-                "milliseconds": round(seconds * 1000, 1),
-                "rows": rows,
-                "call_site": place,
-            }
-            if name := self._settings.prepared.get(sql):
-                fields["name"] = name
-            self._settings.log("slow_statement", **fields, request_id=scope.request_id.get())
+    def _fail(self, error: BaseException, sql: str, began: float, rows: int) -> None:
+        """Settle a failure, which may raise it in our words, and record it."""
+        try:
+            self.settle(error, sql)
+        finally:
+            self._note(sql, began, rows, error)
+
+    def _note(self, sql: str, began: float, rows: int, error: BaseException | None = None) -> None:
+        """Record what ended now, where somebody wants to know of it. A sign of life is no statement."""
+        seconds = monotonic() - began
+        if sql and (seconds >= self._slow_seconds or _wanted_statements() is not None):
+            record(self._settings, sql, seconds, rows, None if error is None else _in_our_words(error) or error)
 
     def close(self) -> None:
         """Close the connection; never raises."""

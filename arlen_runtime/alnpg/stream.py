@@ -33,7 +33,7 @@ def stream_rows(session: Session, sql: str, params: Sequence[Any], into: Callabl
                     finished = True
                     _drain(session, limit)
                     session.checked(result, statement.text)
-                yield from statement.load(result, into)
+                yield from _handed_out(session, statement.load(result, into))
             finished = True
         except ALNPgError as error:
             if not session.broken:
@@ -42,6 +42,16 @@ def stream_rows(session: Session, sql: str, params: Sequence[Any], into: Callabl
         finally:
             if not finished:
                 _leave(session)
+
+
+def _handed_out(session: Session, rows: list[Any]) -> Iterator[Any]:
+    """Yield the rows of a chunk. What the application does meanwhile is no time of the statement's."""
+    session.rows += len(rows)
+    paused = monotonic()
+    try:
+        yield from rows
+    finally:
+        session.began += monotonic() - paused
 
 
 def _drain(session: Session, limit: float) -> None:

@@ -92,6 +92,7 @@ TOLD = [
         failures.StatementInvalid,
         'unrecognized configuration parameter "…"',
     ),
+    ("select $1::text::regtype", "secret", failures.StatementInvalid, 'type "…" does not exist'),
     ("select built($1)", "secret", failures.StatementInvalid, 'column "…" does not exist'),
     ("select foreign_tongue($1)", "secret", failures.ValueRejected, 'ungültige Eingabe: "…"'),
 ]
