@@ -49,6 +49,7 @@ class BootFailure:
                 facts=[("place", self._place), ("note", "This page comes back by itself when the code is mended.")],
                 near=(),
                 statements=(),
+                repeated=(),
                 headers=(),
             )
         else:

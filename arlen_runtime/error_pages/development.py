@@ -18,6 +18,7 @@ from arlen_runtime.config.masks import MASK
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.error_value import ErrorValue
 from arlen_runtime.error_pages.frames import Masks, causes
+from arlen_runtime.error_pages.repeated import repeated
 from arlen_runtime.error_pages.style import STYLE
 from arlen_runtime.errors import HTTPError
 from arlen_runtime.http.request import Head
@@ -55,6 +56,7 @@ class DevelopmentPage:
     def write(self, value: ErrorValue, error: BaseException, occasion: Occasion) -> str:
         """Write the page for one error."""
         head = occasion.head
+        statements = [each._replace(sql=self._masks.text(each.sql)) for each in scope.statements.get() or ()]
         return TEMPLATE.render(
             value=value._replace(detail=self._masks.text(value.detail)),
             style=STYLE,
@@ -68,7 +70,8 @@ class DevelopmentPage:
                 *((each.field, each.message) for each in value.errors),
             ],
             near=self._near(head) if head is not None and value.status == _NOT_FOUND else (),
-            statements=[each._replace(sql=self._masks.text(each.sql)) for each in scope.statements.get() or ()],
+            statements=statements,
+            repeated=repeated(statements),
             headers=[] if head is None else [(name, self._header(name, text)) for name, text in head.headers],
         )
 

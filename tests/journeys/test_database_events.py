@@ -85,7 +85,11 @@ def test_the_development_page_lists_the_statements_of_the_request(site: Path, da
     ):
         page = wire.get("/wrong", "Accept: text/html")
     assert page.status == 500
-    assert page.body.count(b"select $1::int") == 3
+    hint, _, listed = page.body.partition(b"Statements of this request")
+    assert b"3 times" in hint
+    assert hint.count(b"select $1::int") == 1
+    assert listed.count(b"select $1::int") == 3
+    assert b"<td>statement_invalid</td>" in listed
     assert b"42703" in page.body
 
 

@@ -25,6 +25,8 @@ def failing(ctx: Context) -> None:
     statements = scope.statements.get()
     assert statements is not None
     statements.append(scope.Statement("select 1 as one", 0.0012, 1, "shop.py:3"))
+    statements += [scope.Statement("select for_each", 0.0025, 1, "shop.py:4")] * 4
+    statements.append(scope.Statement("select nothing", 0.0003, 0, "shop.py:5", "statement_invalid"))
     raise RuntimeError(f"it broke {ctx.request.head.method} {local} {URL}")
 
 
@@ -63,6 +65,16 @@ def test_it_shows_the_route_and_the_statements(ask: Callable[..., Answer]) -> No
     assert "GET /users/{id:int}" in text
     assert "select 1 as one" in text
     assert "1.2 ms" in text
+    assert "<td>statement_invalid</td>" in text
+
+
+def test_it_shows_what_ran_again_and_again_with_its_time_in_all(ask: Callable[..., Answer]) -> None:
+    text = ask("/users/3").text
+    hint = text.partition("again and again")[2].partition("Statements of this request")[0]
+    assert "4 times, 10.0 ms" in hint
+    assert "select for_each" in hint
+    assert "shop.py:4" in hint
+    assert "select 1 as one" not in hint
 
 
 def test_it_shows_no_secret(ask: Callable[..., Answer]) -> None:

@@ -1,0 +1,35 @@
+"""Statements that a request ran again and again. One rule: the same text counts as one, whatever its values were.
+
+A query for each row of another query is what makes a page slow without any slow statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from arlen_runtime.scope import Statement
+
+_FEWEST = 3
+
+
+class Repeated(NamedTuple):
+    """One text: how often it ran, for how many seconds in all, and the places that it was called from."""
+
+    sql: str
+    times: int
+    seconds: float
+    call_sites: tuple[str, ...]
+
+
+def repeated(statements: Iterable[Statement]) -> list[Repeated]:
+    """Return what ran three times or more, the longest first."""
+    by_text: dict[str, list[Statement]] = {}
+    for each in statements:
+        by_text.setdefault(each.sql, []).append(each)
+    found = [
+        Repeated(sql, len(runs), sum(run.seconds for run in runs), tuple(dict.fromkeys(run.call_site for run in runs)))
+        for sql, runs in by_text.items()
+        if len(runs) >= _FEWEST
+    ]
+    return sorted(found, key=lambda each: -each.seconds)

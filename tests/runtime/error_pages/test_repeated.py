@@ -1,0 +1,27 @@
+"""What a request ran again and again."""
+
+from __future__ import annotations
+
+from arlen_runtime.error_pages.repeated import Repeated, repeated
+from arlen_runtime.scope import Statement
+
+
+def ran(sql: str, times: int, seconds: float = 0.5, call_site: str = "shop.py:3") -> list[Statement]:
+    return [Statement(sql, seconds, 1, call_site)] * times
+
+
+def test_what_ran_three_times_is_told_with_its_whole_time_the_longest_first() -> None:
+    statements = [*ran("select 1", 3), *ran("select 2", 2, 9), *ran("select 3", 8, 1)]
+    assert repeated(statements) == [
+        Repeated("select 3", 8, 8.0, ("shop.py:3",)),
+        Repeated("select 1", 3, 1.5, ("shop.py:3",)),
+    ]
+
+
+def test_it_names_each_place_once() -> None:
+    statements = [*ran("select 1", 3), *ran("select 1", 2, call_site="shop.py:9")]
+    assert [each.call_sites for each in repeated(statements)] == [("shop.py:3", "shop.py:9")]
+
+
+def test_without_statements_there_is_none() -> None:
+    assert repeated([]) == []
