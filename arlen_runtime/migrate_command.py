@@ -13,6 +13,7 @@ them an embedded server is used, in development and test only. Status: 0 done, 1
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +58,7 @@ class Options(NamedTuple):
     allow_missing: bool = False
     accept: bool = False
     force: bool = False
+    json: bool = False
 
 
 class Job(NamedTuple):
@@ -67,6 +69,8 @@ class Job(NamedTuple):
     options: Options
     environment: str
     out: Callable[[str], None]
+    facts: dict[str, object]
+    """What was done, for `--json`."""
 
     @property
     def folder(self) -> Path:
@@ -91,12 +95,19 @@ def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: s
 
 
 def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
-    """Do what the options say and return the exit status; `out` is given the lines to show.
+    """Do what the options say and return the exit status; `out` is given the lines to show, or one JSON document.
 
-    Raises ArlenError: MigrationError, EmbeddedServerError, or ConfigError where no database is named.
+    The document is there also when it went wrong half way: it says how far. Raises ArlenError: MigrationError,
+    EmbeddedServerError, or ConfigError where no database is named.
     """
     url = database_url(config, options.dsn, environ)
-    return ACTIONS[options.action](Job(url, config.root, options, config.environment, out))
+    facts: dict[str, object] = {}
+    tell = (lambda _line: None) if options.json else out
+    try:
+        return ACTIONS[options.action](Job(url, config.root, options, config.environment, tell, facts))
+    finally:
+        if options.json:
+            out(json.dumps(facts, indent=2, default=str))
 
 
 def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
@@ -172,6 +183,7 @@ def _effects(job: Job) -> int:
         job.out(f"Effects are unknown: {error}")
         return 0
     found = migrations.effects(job.url, job.folder, server, allow_missing=job.options.allow_missing)
+    job.facts["effects"] = [{"file": each.file, "line": each.line, "effect": str(each)} for each in found]
     job.out("Effects, seen on an empty copy:")
     versions = migrations_effects.major(server), migrations_effects.major(job.url)
     if versions[0] != versions[1]:
@@ -184,7 +196,12 @@ def _effects(job: Job) -> int:
 
 
 def _status(job: Job) -> int:
-    for each in migrations.status(job.url, job.folder):
+    found = migrations.status(job.url, job.folder)
+    job.facts["migrations"] = [
+        {"version": each.version, "state": each.state, "applied_at": each.applied_at, "late": each.late}
+        for each in found
+    ]
+    for each in found:
         when = f"  {each.applied_at:%Y-%m-%d %H:%M:%S}" if each.applied_at else "  comes late" if each.late else ""
         job.out(f"{each.state:8} {each.version}{when}")
     return 0
@@ -203,12 +220,14 @@ def _redo(job: Job) -> int:
 def _verify(job: Job) -> int:
     if job.options.accept:
         return _list(job, "Accepted", [f"{each}.sql" for each in migrations.accept(job.url, job.folder, tell=job.out)])
-    job.out(f"Verified migrations: {len(migrations.verify(job.url, job.folder))}")
+    job.facts["verified"] = len(migrations.verify(job.url, job.folder))
+    job.out(f"Verified migrations: {job.facts['verified']}")
     return 0
 
 
 def _dump(job: Job) -> int:
     write_schema(job.url, job.root)
+    job.facts["schema"] = str(SCHEMA)
     job.out(f"Dumped schema: {SCHEMA}")
     return 0
 
@@ -230,6 +249,7 @@ def _refuse_in_production(job: Job) -> None:
 
 
 def _list(job: Job, what: str, files: Sequence[str]) -> int:
+    job.facts[what.lower()] = list(files)
     job.out(f"{what} migrations: {len(files)}")
     for file in files:
         job.out(f"  {file}")
@@ -252,5 +272,6 @@ def _parser(program: str) -> Parser:
     parser.add_argument("--allow-missing", action="store_true", help="go on though applied migrations have no file")
     parser.add_argument("--accept", action="store_true", help="verify: take edited files as they are now")
     parser.add_argument("--force", action="store_true", help="down, redo: also outside of development and test")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
     add_root_flag(parser)
     return parser

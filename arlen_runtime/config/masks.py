@@ -24,6 +24,10 @@ _URL_PASSWORD = re.compile(r"(://[^/?#\s:@]*:)\S*@")  # up to the last @: a pass
 _NAMED_PASSWORD = re.compile(
     r"(?i)\b(\w*password|passphrase|secret|token|api_?key)(\s*=\s*)('(?:[^'\\]|\\.)*'|(?:\\.|[^\s&\\])+)"
 )
+_MEMBER = re.compile(
+    r"""(?P<quote>['"])(?P<name>[\w-]+)(?P=quote)(?P<colon>\s*:\s*)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,}\]'"]+)"""
+)
+"""A member of a dictionary as Python or JSON writes it."""
 _UNREADABLE = re.compile(r"://.*\s")  # no URL holds white space: where its password ends is anybody's guess
 _DATABASE_URL = re.compile(r"(?:postgres(?:ql)?|rediss?|valkeys?)://|\w+\s*=")
 
@@ -34,8 +38,15 @@ def is_secret_name(name: str) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """Return the text with the passwords of the URLs and connection strings in it masked."""
-    return _NAMED_PASSWORD.sub(rf"\1\2{MASK}", _URL_PASSWORD.sub(rf"\1{MASK}@", text))
+    """Return the text with the passwords of the URLs, connection strings and dictionaries in it masked."""
+    return _MEMBER.sub(_masked_member, _NAMED_PASSWORD.sub(rf"\1\2{MASK}", _URL_PASSWORD.sub(rf"\1{MASK}@", text)))
+
+
+def _masked_member(found: re.Match[str]) -> str:
+    """Return a member with its value masked where its name is a secret's."""
+    if not is_secret_name(found["name"]):
+        return found[0]
+    return f"{found['quote']}{found['name']}{found['quote']}{found['colon']}'{MASK}'"
 
 
 def printable(config: Config) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ No script, no console, no address that evaluates anything: a page of text under 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from jinja2 import Environment, StrictUndefined
 
 from arlen_runtime import scope
-from arlen_runtime.config.masks import MASK
+from arlen_runtime.config.masks import MASK, is_secret_name
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.error_value import ErrorValue
 from arlen_runtime.error_pages.frames import Masks, causes
@@ -93,13 +93,29 @@ class DevelopmentPage:
 
 
 def secret_values(config: Config) -> frozenset[str]:
-    """Return the values of all settings that are declared secret, unless they are too short to be told from other text."""
+    """Return what no page may show: settings that are declared secret, and the application's own that sound like it.
+
+    Values that are too short to be told from other text are left out.
+    """
     sections = [getattr(config, each.name) for each in fields(config)]
-    values = (
+    declared = [
         getattr(section, each.name)
         for section in sections
         if is_dataclass(section)
         for each in fields(section)
         if each.metadata.get("secret")
-    )
+    ]
+    values = (*declared, *_sounding_secret(config.settings))
     return frozenset(value for value in values if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)
+
+
+def _sounding_secret(value: object, name: str = "") -> Iterator[object]:
+    """Yield the settings, at any depth, whose name or whose table's name is a secret's."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _sounding_secret(item, name if is_secret_name(name) else str(key))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _sounding_secret(item, name)
+    elif is_secret_name(name):
+        yield value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,21 @@ def test_it_applies_what_is_pending_and_then_nothing(app: Path, url: str) -> Non
         "",
     )
     assert migrate(app, "--dsn", url) == (0, "Applied migrations: 0\n", "")
+
+
+def test_the_answer_can_be_json_and_says_how_far_it_came(app: Path, url: str) -> None:
+    status, out, err = migrate(app, "--dsn", url, "--json")
+    assert (status, json.loads(out), err) == (0, {"applied": ["20260101000000_a.sql", "20260102000000_b.sql"]}, "")
+    _status, out, _err = migrate(app, "status", "--dsn", url, "--json")
+    assert [(each["version"], each["state"]) for each in json.loads(out)["migrations"]] == [
+        ("20260101000000_a", "applied"),
+        ("20260102000000_b", "applied"),
+    ]
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("create table c ();")
+    (app / "db" / "migrations" / "20260104000000_d.sql").write_text("create table c ();")
+    status, out, err = migrate(app, "--dsn", url, "--json")
+    assert (status, json.loads(out)) == (1, {"applied": ["20260103000000_c.sql"]})
+    assert "20260104000000_d.sql" in err
 
 
 def test_a_dry_run_lists_what_is_pending_and_writes_nothing(app: Path, url: str) -> None:

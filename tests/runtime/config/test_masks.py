@@ -27,6 +27,8 @@ from arlen_runtime.config.sections import Config, DatabaseSection
         (r"host=db password=lo\ ve user=ada", f"host=db password={MASK} user=ada"),
         ("could not reach https://ada:love@x.example/ today", f"could not reach https://ada:{MASK}@x.example/ today"),
         ("postgres://ada@db:5432/x", "postgres://ada@db:5432/x"),
+        ("{'api_token': 'lo\\'ve', 'name': 'Ada'}", f"{{'api_token': '{MASK}', 'name': 'Ada'}}"),
+        ('{"secret": 12345, "n": [1]}', f'{{"secret": \'{MASK}\', "n": [1]}}'),
         ("nothing to hide", "nothing to hide"),
     ],
 )

@@ -113,3 +113,13 @@ def test_production_and_test_do_not_have_it(serve: Serve) -> None:
 def test_the_values_of_secret_settings_are_known() -> None:
     config = Config("development", Path(), database=DatabaseSection(url=URL, direct_url="x"))
     assert secret_values(config) == {URL}
+
+
+def test_the_applications_own_settings_are_hidden_where_they_sound_secret() -> None:
+    settings = {
+        "api_token": "abcdef99",
+        "mail": {"credentials": {"user": "postmaster"}},
+        "keys": ["first-key"],
+        "title": "Shop",
+    }
+    assert secret_values(Config("development", Path(), settings=settings)) == {"abcdef99", "postmaster", "first-key"}
