@@ -23,7 +23,8 @@ UNIX_PEER = "unix"
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 _FORWARDED_PAIR = re.compile(
-    r"""[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]++)=([^;,"\s]++|"(?:[^"\\]|\\.)*"))?[ \t]*([;,]|\Z)"""
+    # Every repetition is possessive where another may follow it: blanks are given to one of them and not tried again.
+    r"""[ \t]*+(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]++)=([^;,"\s]++|"(?:[^"\\]|\\.)*"))?[ \t]*+([;,]|\Z)"""
 )
 _ADDRESS_AND_PORT = re.compile(r"\[([0-9A-Fa-f:.]++)\](?::\d{1,5})?|([0-9.]++)(?::\d{1,5})?")
 
@@ -122,7 +123,7 @@ class Origin:
 
     def host(self, headers: Headers, host: str) -> str:
         """Return the host that the nearest proxy was asked for, `host` where it does not say. Raises BadRequest."""
-        told = (headers.get("x-forwarded-host") or "").rpartition(",")[2].strip()
+        told = _nearest(headers, "x-forwarded-host")
         if not told:
             elements = list(_forwarded_elements(",".join(headers.get_all("forwarded"))))
             told = elements[-1].get("host", "") if elements else ""
@@ -132,7 +133,7 @@ class Origin:
         """Return client and scheme as the trusted peer tells them."""
         told = ",".join(headers.get_all("x-forwarded-for"))
         client = self._walk(reversed(told.split(","))) if told else self.peer
-        scheme = (headers.get("x-forwarded-proto") or "").rpartition(",")[2].strip().lower()
+        scheme = _nearest(headers, "x-forwarded-proto").lower()
         elements = list(_forwarded_elements(",".join(headers.get_all("forwarded"))))
         if elements:
             other = self._walk(element.get("for", "") for element in reversed(elements))
@@ -153,6 +154,14 @@ class Origin:
             if address not in self._trusted:
                 break
         return client
+
+
+def _nearest(headers: Headers, name: str) -> str:
+    """Return the last element of a list that may come in several lines (RFC 9110 section 5.3).
+
+    A proxy that adds a line of its own leaves the client's before it.
+    """
+    return ",".join(headers.get_all(name)).rpartition(",")[2].strip()
 
 
 def _address(hop: str) -> str | None:

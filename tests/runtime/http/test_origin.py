@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -88,6 +89,12 @@ def test_a_forwarded_that_cannot_be_read_names_nobody(value: str) -> None:
     assert _client(("forwarded", value)) == "10.0.0.1"
 
 
+def test_blanks_in_forwarded_are_looked_at_once() -> None:
+    started = time.process_time()
+    assert _client(("forwarded", " " * 64_000 + "x")) == "10.0.0.1"
+    assert time.process_time() - started < 1, "each blank was looked at again for each one before it"
+
+
 def test_two_headers_that_name_different_clients_are_refused() -> None:
     with pytest.raises(BadRequest):
         _resolve(("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.2"))
@@ -98,6 +105,11 @@ def test_the_scheme_is_what_the_nearest_proxy_says() -> None:
     assert _resolve(("x-forwarded-proto", "https"))[2] == "https"
     assert _resolve(("x-forwarded-proto", "http, HTTPS"))[2] == "https"
     assert _resolve(("x-forwarded-proto", "gopher"))[2] == "http"
+
+
+def test_a_line_that_the_client_sent_before_the_proxys_own_says_nothing() -> None:
+    assert _resolve(("x-forwarded-proto", "https"), ("x-forwarded-proto", "http"))[2] == "http"
+    assert _host(("x-forwarded-host", "made-up.example"), ("x-forwarded-host", "example.org")) == "example.org"
 
 
 def _host(*fields: tuple[str, str], trusted: TrustedProxies | None = None) -> str:
