@@ -95,6 +95,11 @@ class RequestParser:
         """Whether no request is under way and nothing is buffered: the connection may be passed on."""
         return self.body_done and self._error is None and self._at >= len(self._buffer)
 
+    @property
+    def asks_head(self) -> bool:
+        """Whether what is unfinished or refused is a HEAD: no answer to one has a body (RFC 9110 section 9.3.2)."""
+        return self.body_done and self._buffer.startswith(b"HEAD ", self._at)
+
     def leftover(self) -> bytes:
         """Return the bytes beyond what has been read."""
         return bytes(self._buffer[self._at :])
@@ -129,25 +134,25 @@ class RequestParser:
         method, path, query, minor, authority = request_line.read(line)
         if block != self._block or minor != self._minor:
             self._read_block(block, minor)
+        host, keep, length, chunked, expects = self._framing
+        if authority is not None:
+            host = authority
+        headers, origin = self._headers, self.origin
+        if origin.names_host:
+            host = origin.host(headers, host)
+        name, client, scheme = origin.resolve(headers)
         self._line_read = self._skipped = False
         if end + 4 == len(buffer):
             self._buffer = b""  # an idle connection keeps nothing
             self._at = self._sought = 0
         else:
             self._at = self._sought = end + 4
-        host, keep, length, chunked, expects = self._framing
-        if authority is not None:
-            host = authority
         if chunked:
             self._chunks = ChunkedDecoder(self._limits.header_bytes, self._limits.header_count)
             self.body_done = False
         elif length:
             self._remaining = length
             self.body_done = False
-        headers, origin = self._headers, self.origin
-        if origin.names_host:
-            host = origin.host(headers, host)
-        name, client, scheme = origin.resolve(headers)
         peer = origin.peer
         facts = (method, path, query, minor, headers, host, keep, length, chunked, expects, name, client, peer, scheme)
         return tuple.__new__(Head, facts)  # what Head's own __new__ does, without the Python call

@@ -3,7 +3,9 @@
 Of the fields that a caller sets, Connection, Date, Keep-Alive, Trailer, Transfer-Encoding and Upgrade are left out: they
 belong to the connection and not to the answer. Content-Length is left out too, for it is counted here, except where only
 the caller can know it: for an iterator, which is then held to it, and where no body is sent: an empty answer to HEAD and
-a 304 say how long the body would be.
+a 304 say how long the body would be. An empty answer to HEAD that does not say it has no length at all.
+
+A final status is 200 and above: after one below, clients wait for another answer (RFC 9110 section 15.2).
 """
 
 from __future__ import annotations
@@ -22,11 +24,17 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 UNKNOWN_LENGTH = -1
 """The length of a body that only its end will tell."""
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_STATUSES = range(100, 1000)
+_UNTOLD_LENGTH = -2  # that of the body that GET would have sent, where the answer to HEAD is empty and does not say
+
+_STATUSES = range(200, 1000)
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    for status in HTTPStatus
+    if status in _STATUSES
+}
 _NOT_MODIFIED = 304
 _RESET_CONTENT = 205
-_WITHOUT_LENGTH = frozenset({*range(100, 200), 204, _NOT_MODIFIED})  # RFC 9110 section 8.6
+_WITHOUT_LENGTH = frozenset({204, _NOT_MODIFIED})  # RFC 9110 section 8.6
 _WITHOUT_BODY = _WITHOUT_LENGTH | {_RESET_CONTENT}  # RFC 9110 section 15.3.6
 
 _CLOSE = b"Connection: close\r\n"
@@ -53,18 +61,27 @@ class Serialized(NamedTuple):
     length: int
 
 
-def serialize(head: Head | None, response: Response, date: bytes, close: bool) -> Serialized:  # noqa: FBT001 - its place says it: the last word on the connection
+def serialize(
+    head: Head | None,
+    response: Response,
+    date: bytes,
+    close: bool,  # noqa: FBT001 - its place says it: the last word on the connection
+    *,
+    to_head: bool = False,
+) -> Serialized:
     """Serialize the answer to `head`, which is None when no request was understood: that always closes.
 
-    `date` is the whole line, CR LF included; `close` ends the connection whatever the client wants. Raises ValueError
-    for a status that is none.
+    `date` is the whole line, CR LF included; `close` ends the connection whatever the client wants; `to_head` says that
+    what was not understood is a HEAD all the same. Raises ValueError for a status that is none, or not a final one.
     """
     status = response.status
     body = response.body
     pairs = response.headers
     fields, announced = _fields(pairs) if pairs else (b"", None)
     if type(body) is not bytes or status in _WITHOUT_BODY or head is None or head.method == "HEAD":
-        return _serialize_rare(head, response, date + response.prepared + fields, announced, close=close)
+        to_head = to_head or (head is not None and head.method == "HEAD")
+        fields = date + response.prepared + fields
+        return _serialize_rare(head, response, fields, announced, close=close, to_head=to_head)
     close = close or not head.keep_alive
     data = b"%b%b%b%b%bContent-Length: %d\r\n\r\n%b" % (
         _STATUS_LINES.get(status) or _status_line(status),
@@ -80,15 +97,14 @@ def serialize(head: Head | None, response: Response, date: bytes, close: bool) -
 
 
 def _serialize_rare(
-    head: Head | None, response: Response, fields: bytes, announced: int | None, *, close: bool
+    head: Head | None, response: Response, fields: bytes, announced: int | None, *, close: bool, to_head: bool
 ) -> Serialized:
     """Serialize what is not plain bytes in answer to a request that wants them."""
     status = response.status
     minor = 1 if head is None else head.minor
-    to_head = head is not None and head.method == "HEAD"
     inline, rest, length = _KINDS.get(type(response.body), _iterator)(response.body, announced)
-    if to_head and not length:
-        length = announced or 0
+    if to_head and response.body == b"":
+        length = _UNTOLD_LENGTH if announced is None else announced
     framing = _framing(status, announced, length, minor)
     if to_head or status in _WITHOUT_BODY:
         inline, rest, length = b"", None, 0
@@ -111,9 +127,9 @@ def _framing(status: int, announced: int | None, length: int, minor: int) -> byt
         return b"" if announced is None or status != _NOT_MODIFIED else b"Content-Length: %d\r\n" % announced
     if status == _RESET_CONTENT:
         return b"Content-Length: 0\r\n"
-    if length != UNKNOWN_LENGTH:
-        return b"Content-Length: %d\r\n" % length
-    return _CHUNKED if minor else b""
+    if length == UNKNOWN_LENGTH:
+        return _CHUNKED if minor else b""
+    return b"" if length == _UNTOLD_LENGTH else b"Content-Length: %d\r\n" % length
 
 
 _Measured = tuple[bytes, FileBody | EventStream | Iterator[bytes] | None, int]
@@ -160,7 +176,7 @@ def _exactly(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
 def _status_line(status: int) -> bytes:
     """Return the line of a status without a registered phrase; the space before the empty phrase must be there."""
     if status not in _STATUSES:
-        raise ValueError(f"{status} is not an HTTP status")
+        raise ValueError(f"{status} is not the status of an answer")
     return b"HTTP/1.1 %d \r\n" % status
 
 

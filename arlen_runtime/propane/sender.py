@@ -60,13 +60,14 @@ class Sender:
             or connection.served + 1 >= self._limits.keep_alive_requests
             or not connection.parser.body_done
         )
+        to_head = connection.head is None and connection.parser.asks_head
         try:
-            serialized = serialize(connection.head, response, first_lines, close=close)
+            serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
         except BaseException as error:  # noqa: BLE001 - the application built what cannot be sent, perhaps with code of its own
             self._log.failure("response_invalid", error, request_id=connection.head.id if connection.head else "")
             self.close_body(response.body, connection.context)
             response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
-            serialized = serialize(connection.head, response, first_lines, close=close)
+            serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
         connection.response = response
         connection.writing_since = now
         if connection.send(serialized) and connection.rest is None:

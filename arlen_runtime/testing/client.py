@@ -152,7 +152,7 @@ class TestClient:
         try:
             head = parser.next_head()
         except HTTPError as error:
-            return _answer(None, self.app.refuse(error, None), target)
+            return _answer(None, self.app.refuse(error, None), target, to_head=parser.asks_head)
         if head is None:
             raise ArlenError(f"this is no complete request: {wire!r}")
         return _answer(head, self._run(head, parser), target)
@@ -212,9 +212,9 @@ def _multipart(data: Mapping[str, object], files: Mapping[str, Upload]) -> tuple
     return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
 
 
-def _answer(head: Head | None, response: Response, url: str) -> Answer:
+def _answer(head: Head | None, response: Response, url: str, *, to_head: bool = False) -> Answer:
     """Serialize a response and read it as a client would."""
-    serialized = serialize(head, response, b"", close=False)
+    serialized = serialize(head, response, b"", close=False, to_head=to_head)
     block, _, body = serialized.data.partition(b"\r\n\r\n")
     lines = block.decode("latin-1").split("\r\n")
     fields = [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:])]

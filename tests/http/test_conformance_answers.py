@@ -108,6 +108,31 @@ def test_head_gets_the_fields_of_get_and_no_content(site_server: RunningServer, 
 
 
 @pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["Host: x", "Expect: miracles"], 417),
+        (["Host: x", "Content-Length: x"], 400),
+        ([], 400),
+        (["Host: x", "X-Long: " + "x" * 100_000], 431),
+    ],
+)
+def test_a_head_that_is_refused_gets_no_content_either(
+    site_server: RunningServer, lines: list[str], status: int
+) -> None:
+    data = raw(site_server, "\r\n".join(["HEAD / HTTP/1.1", *lines, "", ""]).encode())
+    assert data.startswith(b"HTTP/1.1 %d " % status)
+    assert data.endswith(b"\r\n\r\n")
+    assert data.count(b"\r\n\r\n") == 1
+
+
+@pytest.mark.parametrize("status", [100, 103, 199])
+def test_no_answer_leaves_its_client_waiting_for_another(site_server: RunningServer, status: int) -> None:
+    with Wire(site_server.port) as wire:
+        assert ask(wire, "GET", f"/status/{status}").status == 500
+        assert ask(wire, "GET", "/").body == b"0"
+
+
+@pytest.mark.parametrize(
     ("version", "connection", "persists"),
     [
         ("1.1", None, True),

@@ -38,7 +38,7 @@ def test_a_plain_answer_is_one_piece_of_bytes(head_of: HeadOf) -> None:
 
 def test_a_status_without_a_phrase_keeps_its_space_and_one_that_is_none_is_refused(head_of: HeadOf) -> None:
     assert _lines(serialize(head_of(), Response(status=299), DATE, close=False))[0] == b"HTTP/1.1 299 "
-    for status in (0, 99, 1000, -200):
+    for status in (0, 99, 100, 101, 103, 199, 1000, -200):
         with pytest.raises(ValueError, match="status"):
             serialize(head_of(), Response(status=status), DATE, close=False)
 
@@ -87,7 +87,22 @@ def test_an_empty_answer_to_head_may_announce_the_length_of_get(head_of: HeadOf)
     assert b"Content-Length: 77" in _lines(out)
 
 
-@pytest.mark.parametrize("status", [100, 101, 103, 199, 204, 304])
+def test_an_empty_answer_to_head_that_does_not_know_the_length_of_get_says_none(head_of: HeadOf) -> None:
+    for minor in (0, 1):
+        out = serialize(head_of("HEAD", minor=minor, keep_alive=True), Response(b""), DATE, close=False)
+        assert not any(line.lower().startswith((b"content-length", b"transfer-encoding")) for line in _lines(out))
+        assert (out.rest, out.length, out.chunked, out.close) == (None, 0, False, False)
+    empty = FileBody(BytesIO(b""), 0, 0)
+    assert b"Content-Length: 0" in _lines(serialize(head_of("HEAD"), Response(empty), DATE, close=False))
+
+
+def test_an_answer_to_a_head_that_was_not_understood_has_no_body() -> None:
+    out = serialize(None, Response(b"no", 400), DATE, close=False, to_head=True)
+    assert b"Content-Length: 2" in _lines(out)
+    assert (out.data.partition(b"\r\n\r\n")[2], out.rest, out.length, out.close) == (b"", None, 0, True)
+
+
+@pytest.mark.parametrize("status", [204, 304])
 def test_statuses_without_content_have_neither_body_nor_length(head_of: HeadOf, status: int) -> None:
     for body in (b"hello", iter([b"hello"]), FileBody(BytesIO(b"hello"), 0, 5), b""):
         out = serialize(head_of(), Response(body, status), DATE, close=False)
