@@ -6,8 +6,8 @@ The kinds of body are bytes, a file (`FileBody`) and an iterator of bytes. The s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple, Self
 
 from arlen_runtime.http.events import EventStream
 
@@ -26,6 +26,43 @@ class FileBody(NamedTuple):
 
 
 Body = bytes | FileBody | EventStream | Iterator[bytes]
+
+
+class Remade:
+    """A body in pieces that are made of another body: whoever closes it has closed the other one too, once.
+
+    A generator cannot see to that alone: closed before its first piece was asked for, it runs nothing, its `finally` neither.
+    """
+
+    __slots__ = ("_pieces", "_source")
+
+    def __init__(self, pieces: Generator[bytes], source: object) -> None:
+        """Take the pieces, and the body that they are made of."""
+        self._pieces = pieces
+        self._source: object = source
+
+    def __iter__(self) -> Self:
+        """Return the body itself: it can be read once."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next piece."""
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Close the pieces, then what they are made of."""
+        source, self._source = self._source, None
+        try:
+            self._pieces.close()
+        finally:
+            close_body(source)
+
+
+def close_body(body: object) -> None:
+    """Let go of a body of whatever kind, read to its end or not: close what can be closed."""
+    close = getattr(body.file if isinstance(body, FileBody) else body, "close", None)
+    if close is not None:
+        close()
 
 
 def check_field(name: str, value: str) -> None:

@@ -14,18 +14,18 @@ A compressed answer is another representation: its entity tag gets the coding's 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol
 
 from arlen_runtime.config.sections import CompressionSection
-from arlen_runtime.http.conditional import coded
+from arlen_runtime.http.conditional import NOT_MODIFIED, coded, outcome
 from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.media_types import is_compressible
 from arlen_runtime.http.negotiation import best_encoding
 from arlen_runtime.http.request import Head
-from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.response import FileBody, Remade, Response
 from arlen_runtime.middleware.chain import Layer, Proceed
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
@@ -111,15 +111,16 @@ class Compression:
         if tag is not None:
             tag = coded(tag, name)
             response.set("ETag", tag)
-            if tag in (head.headers.get("if-none-match") or ""):
-                return  # this will be a 304: nobody reads the body
+            if _will_be_304(head, response, tag):
+                return  # nobody reads the body
         response.add("Content-Encoding", name)
         response.remove("Content-Length")
         coder, piece_ends = self._codings[name]()
         if isinstance(response.body, bytes):
             response.body = coder.compress(response.body) + coder.flush()
-        elif isinstance(response.body, Iterator):
-            response.body = _compressed(response.body, coder, piece_ends)
+        else:
+            pieces: Iterable[bytes] = iter(response.body)  # type: ignore[assignment] # what is worth it is no file
+            response.body = Remade(_compressed(pieces, coder, piece_ends), response.body)
 
 
 def _is_asked_by_a_stranger(head: Head) -> bool:
@@ -128,15 +129,19 @@ def _is_asked_by_a_stranger(head: Head) -> bool:
     return get(b"cookie") is not None and get(b"sec-fetch-site") not in _OWN_SITE
 
 
-def _compressed(pieces: Iterator[bytes], coder: Coder, piece_ends: int) -> Iterator[bytes]:
+def _will_be_304(head: Head, response: Response, tag: str) -> bool:
+    """Say whether the conditions, evaluated around this layer, will leave nothing of an answer with this tag."""
+    return (
+        head.method == "GET"
+        and response.status == 200  # noqa: PLR2004 - the only status that becomes a 304
+        and outcome("GET", head.headers, tag, None) == NOT_MODIFIED
+    )
+
+
+def _compressed(pieces: Iterable[bytes], coder: Coder, piece_ends: int) -> Generator[bytes]:
     """Yield each piece compressed, at once: who streams wants it to arrive."""
-    try:
-        for piece in pieces:
-            data = coder.compress(piece) + coder.flush(piece_ends)
-            if data:
-                yield data
-        yield coder.flush()
-    finally:
-        close = getattr(pieces, "close", None)
-        if close is not None:
-            close()
+    for piece in pieces:
+        data = coder.compress(piece) + coder.flush(piece_ends)
+        if data:
+            yield data
+    yield coder.flush()

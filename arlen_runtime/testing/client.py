@@ -24,7 +24,7 @@ from arlen_runtime.http.door import Door
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.response import FileBody, Response, close_body
 from arlen_runtime.http.serializer import serialize
 
 Upload = tuple[str, bytes, str]
@@ -221,7 +221,7 @@ def _answer(head: Head | None, response: Response, url: str, *, to_head: bool = 
     try:
         body += b"".join(_pieces(serialized.rest))
     finally:
-        _close(response.body)
+        close_body(response.body)
     return Answer(int(lines[0].split(" ")[1]), fields, body, url)
 
 
@@ -231,10 +231,3 @@ def _pieces(rest: FileBody | Iterable[bytes] | None) -> Iterable[bytes]:
         rest.file.seek(rest.offset)
         return [rest.file.read(rest.length)]
     return () if rest is None else rest
-
-
-def _close(body: object) -> None:
-    """Close a body of whatever kind, as the server does after the last byte."""
-    close = getattr(body.file if isinstance(body, FileBody) else body, "close", None)
-    if close is not None:
-        close()

@@ -7,13 +7,13 @@ cut to the ranges that were asked for, or is taken back by a 412 or 416.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from arlen_runtime.errors import HTTPError, PreconditionFailed
 from arlen_runtime.http import conditional, dates, ranges
 from arlen_runtime.http.ranges import Span
 from arlen_runtime.http.request import Head
-from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.response import FileBody, Remade, Response, close_body
 
 ASKS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"})
 _OF_THE_CONTENT = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Accept-Ranges")
@@ -37,7 +37,7 @@ def select(head: Head, response: Response) -> Response:
             return _not_modified(response)
         return _cut(head, response, tag, changed)
     except HTTPError:
-        _close(response)
+        close_body(response.body)
         raise
 
 
@@ -53,7 +53,7 @@ def _failed() -> PreconditionFailed:
 
 def _not_modified(response: Response) -> Response:
     """Turn an answer into the word that the client's copy is good."""
-    _close(response)
+    close_body(response.body)
     response.status, response.body = conditional.NOT_MODIFIED, b""
     for name in _OF_THE_CONTENT:
         response.remove(name)
@@ -61,7 +61,11 @@ def _not_modified(response: Response) -> Response:
 
 
 def _cut(head: Head, response: Response, tag: str | None, changed: int | None) -> Response:
-    """Cut the body to the ranges that are asked for; a body of unknown length stays whole."""
+    """Cut the body to the ranges that are asked for; a body of unknown length stays whole.
+
+    So does an encoded one of which several are asked for: Content-Encoding is said of a whole body, and that of parts is
+    not encoded itself (sections 8.4 and 15.3.7.2).
+    """
     body = response.body
     if head.method != "GET" or not isinstance(body, (bytes, FileBody)):
         return response
@@ -69,7 +73,7 @@ def _cut(head: Head, response: Response, tag: str | None, changed: int | None) -
         return response
     size = body.length if isinstance(body, FileBody) else len(body)
     spans = ranges.read(head.headers.get("range"), size)
-    if spans is None:
+    if spans is None or (len(spans) > 1 and response.get("Content-Encoding") is not None):
         return response
     response.status = 206
     if len(spans) == 1:
@@ -81,7 +85,7 @@ def _cut(head: Head, response: Response, tag: str | None, changed: int | None) -
     heads = ranges.part_heads(spans, size, content_type, boundary)
     response.set("Content-Length", str(ranges.parts_length(spans, size, content_type, boundary)))
     response.set("Content-Type", f"multipart/byteranges; boundary={boundary}")
-    response.body = _parts(body, heads, spans, ranges.parts_end(boundary))
+    response.body = Remade(_parts(body, heads, spans, ranges.parts_end(boundary)), body)
     return response
 
 
@@ -92,20 +96,16 @@ def _part(body: bytes | FileBody, span: Span) -> bytes | FileBody:
     return FileBody(body.file, body.offset + span.start, span.length)
 
 
-def _parts(body: bytes | FileBody, heads: Sequence[bytes], spans: Sequence[Span], end: bytes) -> Iterator[bytes]:
+def _parts(body: bytes | FileBody, heads: Sequence[bytes], spans: Sequence[Span], end: bytes) -> Generator[bytes]:
     """Yield the body of several ranges (section 14.6)."""
-    try:
-        for head, span in zip(heads, spans, strict=True):
-            yield head
-            part = _part(body, span)
-            if isinstance(part, bytes):
-                yield part
-            else:
-                yield from _pieces(part)
-        yield end
-    finally:
-        if isinstance(body, FileBody):
-            body.file.close()
+    for head, span in zip(heads, spans, strict=True):
+        yield head
+        part = _part(body, span)
+        if isinstance(part, bytes):
+            yield part
+        else:
+            yield from _pieces(part)
+    yield end
 
 
 def _pieces(part: FileBody) -> Iterator[bytes]:
@@ -115,11 +115,3 @@ def _pieces(part: FileBody) -> Iterator[bytes]:
     while left and (piece := part.file.read(min(left, _PIECE))):
         left -= len(piece)
         yield piece
-
-
-def _close(response: Response) -> None:
-    """Let go of a body that will not be sent."""
-    body = response.body
-    close = getattr(body.file if isinstance(body, FileBody) else body, "close", None)
-    if close is not None:
-        close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
-from arlen_runtime.http.response import Response
+from arlen_runtime.http.response import Remade, Response
 
 
 def test_the_content_type_comes_first_and_the_rest_in_order() -> None:
@@ -43,3 +45,23 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
 
 def test_tabs_and_latin_1_are_values() -> None:
     assert Response(headers=[("X-A", "a\tb\u00e9")]).get("x-a") == "a\tb\u00e9"
+
+
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_a_body_made_of_another_closes_it_once_wherever_it_is_left(read: int) -> None:
+    closed: list[str] = []
+
+    class Source:
+        def close(self) -> None:
+            closed.append("source")
+
+    def pieces() -> Generator[bytes]:
+        yield b"one"
+        closed.append("pieces")
+
+    body = Remade(pieces(), Source())
+    assert [piece for piece, _ in zip(body, range(read), strict=False)] == [b"one"][:read]
+    body.close()
+    body.close()
+    assert closed[-1:] == ["source"]
+    assert closed.count("source") == 1

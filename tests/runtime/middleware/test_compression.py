@@ -46,6 +46,8 @@ ANSWERS: dict[str, Callable[[Context], Any]] = {
     "encoded": lambda _ctx: Response(LONG.encode(), 200, [("Content-Encoding", "br")], "text/plain"),
     "kept": lambda _ctx: Response(LONG.encode(), 200, [("Cache-Control", "no-transform")], "text/plain"),
     "stream": lambda _ctx: Response(pieces(), content_type="text/plain"),
+    "list": lambda _ctx: Response([b"one ", b"", b"two"], content_type="text/plain"),  # type: ignore[arg-type] # as some do
+    "missing": lambda _ctx: Response(LONG.encode(), 404, [("ETag", '"v1"')], "text/plain"),
     "events": lambda _ctx: Response(pieces(), content_type="text/event-stream"),
     "file": own_file,
     "tagged": lambda _ctx: Response(LONG.encode(), 200, [("ETag", '"v1"'), ("Vary", "Accept")], "text/plain"),
@@ -91,6 +93,42 @@ def test_each_piece_of_a_stream_arrives_by_itself(client: TestClient) -> None:
     assert zlib.decompressobj(31).decompress(next(response.body)) == b"one ", "before the second one is made"
 
 
+@pytest.mark.parametrize("name", ["stream", "list"])
+def test_whatever_comes_in_pieces_is_what_its_fields_say(client: TestClient, name: str) -> None:
+    answer = client.get(f"/{name}", headers=ACCEPTS)
+    assert (answer.headers["content-encoding"], gzip.decompress(answer.body)) == ("gzip", b"one two")
+
+
+class Closing:
+    """A body in pieces that counts how often it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+        self._pieces = pieces()
+
+    def __iter__(self) -> Closing:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_is_compressed_is_closed_once_also_when_nobody_reads_it(tmp_path: Path, method: str) -> None:
+    made: list[Closing] = []
+
+    def closing(_ctx: Context) -> Response:
+        made.append(Closing())
+        return Response(made[0], content_type="text/plain")
+
+    client = TestClient(App(Config("production", tmp_path), lambda r: r.get("/", closing)))
+    assert client.request(method, "/", headers=ACCEPTS).headers["content-encoding"] == "gzip"
+    assert made[0].closed == 1
+
+
 def client_context(headers: dict[str, str]) -> Any:  # noqa: ANN401 - as much of a Context as the layer looks at
     """Build what the layer looks at of a context."""
     seen: list[Context] = []
@@ -113,6 +151,29 @@ def test_a_compressed_answer_has_a_tag_of_its_own_that_is_good_for_304(client: T
     assert "content-encoding" not in again.headers
     assert [value for name, value in again.fields if name == "Vary"] == ["Accept", "Accept-Encoding"]
     assert client.get("/tagged", headers={"If-None-Match": '"v1--gzip"'}).status == 200, "it has other bytes"
+
+
+@pytest.mark.parametrize(
+    ("path", "condition"),
+    [
+        ("/tagged", {"If-None-Match": '"zz"v1--gzip"'}),  # holds the text of the tag, not the tag
+        ("/missing", {"If-None-Match": '"v1--gzip"'}),  # no condition is asked of a 404
+    ],
+)
+def test_a_tag_of_the_coding_goes_only_with_the_coded_body(
+    client: TestClient, path: str, condition: dict[str, str]
+) -> None:
+    answer = client.get(path, headers=ACCEPTS | condition)
+    assert (answer.headers["etag"], answer.headers["content-encoding"]) == ('"v1--gzip"', "gzip")
+    assert gzip.decompress(answer.body) == LONG.encode()
+
+
+def test_several_ranges_of_a_compressed_answer_get_all_of_it_and_one_its_part(client: TestClient) -> None:
+    whole = client.get("/tagged", headers=ACCEPTS)
+    several = client.get("/tagged", headers=ACCEPTS | {"Range": "bytes=0-4, 20-24"})
+    assert (several.status, several.headers["content-encoding"], several.body) == (200, "gzip", whole.body)
+    one = client.get("/tagged", headers=ACCEPTS | {"Range": "bytes=20-24"})
+    assert (one.status, one.headers["content-encoding"], one.body) == (206, "gzip", whole.body[20:25])
 
 
 @pytest.mark.parametrize(
