@@ -23,7 +23,7 @@ from arlen_runtime.middleware.compression import Compression
 from arlen_runtime.middleware.conditions import conditions
 from arlen_runtime.middleware.error_boundary import ErrorBoundary
 from arlen_runtime.middleware.hosts import Hosts
-from arlen_runtime.middleware.request_id import id_line, request_id
+from arlen_runtime.middleware.request_id import correlate, id_line, request_id
 from arlen_runtime.middleware.security_headers import SecurityHeaders
 from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.router import Router
@@ -140,6 +140,7 @@ class App:
         response.prepared = self.security_headers.lines(response, head.scheme if head else "http")
         if head is not None:
             response.prepared += id_line(head)
+            correlate(head, response)
         return response
 
     def __call__(self, request: Request) -> Response:

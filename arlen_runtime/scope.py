@@ -43,6 +43,9 @@ deadline: ContextVar[float | None] = ContextVar("arlen_deadline", default=None)
 request_id: ContextVar[str] = ContextVar("arlen_request_id", default="")
 """The id of the request, for log lines; empty outside a request."""
 
+correlation_id: ContextVar[str] = ContextVar("arlen_correlation_id", default="")
+"""The id that a trusted proxy passed on for all that belongs together, for log lines; empty without one."""
+
 transaction: ContextVar[OpenTransaction | None] = ContextVar("arlen_transaction", default=None)
 """The current database transaction of this request, the innermost one."""
 

@@ -67,6 +67,7 @@ class DevelopmentPage:
                 ("request", "none was read" if head is None else f"{head.method} {self._masks.text(head.target)}"),
                 ("route", self._route(occasion)),
                 ("request id", value.request_id),
+                ("correlation id", value.correlation_id),
                 *((each.field, each.message) for each in value.errors),
             ],
             near=self._near(head) if head is not None and value.status == _NOT_FOUND else (),

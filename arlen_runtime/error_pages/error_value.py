@@ -47,15 +47,14 @@ class ErrorValue(NamedTuple):
 def describe(error: BaseException, head: Head | None, *, internal: bool) -> ErrorValue:
     """Make the value; `internal` says whether messages from inside may be shown. `head` is None when none was read."""
     known = error if isinstance(error, ArlenError) else ArlenError()
-    request_id = head.id if head is not None else ""
     return ErrorValue(
         status=known.status,
         code=known.code,
         title=known.title,
         detail=_detail(error, known.status, internal=internal),
         instance=head.path if head is not None else "",
-        request_id=request_id,
-        correlation_id=request_id,
+        request_id=head.id if head is not None else "",
+        correlation_id=head.correlation_id if head is not None else "",
         errors=known.errors,
         headers=known.headers,
     )

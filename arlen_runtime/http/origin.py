@@ -1,8 +1,9 @@
 """Who sent a request, how, and under which id. One rule: what a stranger says about that is ignored.
 
-Only peers inside `trusted_proxies` are believed about X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239) and
-X-Request-Id; about X-Forwarded-Host only where that is asked for. The chain of addresses is walked from the right, from
-the hop that we see, and ends at the first one that is not trusted: everything further left may be made up.
+Only peers inside `trusted_proxies` are believed about X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239),
+X-Request-Id, X-Correlation-Id and traceparent; about X-Forwarded-Host only where that is asked for. The chain of addresses
+is walked from the right, from the hop that we see, and ends at the first one that is not trusted: everything further left
+may be made up.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from arlen_runtime.http.request_line import check_host
 UNIX_PEER = "unix"
 """The peer of a connection by a unix socket, which has no address; also the word that trusts it."""
 
-_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
+_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+# W3C Trace Context section 3.2.2: version, trace, span, flags; nothing is 0, no version ff, and 00 has nothing behind.
+_TRACEPARENT = re.compile(
+    r"(?!ff|00.{53}-)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-+\--~]*)?"
+)
 _FORWARDED_PAIR = re.compile(
     # Every repetition is possessive where another may follow it: blanks are given to one of them and not tried again.
     r"""[ \t]*+(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]++)=([^;,"\s]++|"(?:[^"\\]|\\.)*"))?[ \t]*+([;,]|\Z)"""
@@ -108,33 +113,33 @@ class Origin:
         """Return the origin of another peer, with the same trust and ids."""
         return Origin(peer, scheme, self._trusted, self._ids)
 
-    def resolve(self, headers: Headers) -> tuple[str, str, str]:
-        """Return the id, the client's address and the scheme of a request.
+    def resolve(self, headers: Headers) -> tuple[str, str, str, str]:
+        """Return the id, the client's address and the scheme of a request, and its correlation id, empty without one.
 
         Raises BadRequest when a trusted peer passes on X-Forwarded-For and Forwarded that name different clients: one
         of them is the client's own invention, and nothing tells which.
         """
         if not self._believed:
-            return self._ids(), self.peer, self.scheme
-        given = headers.get_bytes(b"x-request-id")
-        name = given.decode() if given is not None and _ID.fullmatch(given) else self._ids()
+            return self._ids(), self.peer, self.scheme, ""
+        given = _listed(headers, "x-request-id")
+        name = given if _ID.fullmatch(given) else self._ids()
         client, scheme = self._forwarded(headers)
-        return name, client, scheme
+        return name, client, scheme, _correlation(headers)
 
     def host(self, headers: Headers, host: str) -> str:
         """Return the host that the nearest proxy was asked for, `host` where it does not say. Raises BadRequest."""
         told = _nearest(headers, "x-forwarded-host")
         if not told:
-            elements = list(_forwarded_elements(",".join(headers.get_all("forwarded"))))
+            elements = list(_forwarded_elements(_listed(headers, "forwarded")))
             told = elements[-1].get("host", "") if elements else ""
         return check_host(told) if told else host
 
     def _forwarded(self, headers: Headers) -> tuple[str, str]:
         """Return client and scheme as the trusted peer tells them."""
-        told = ",".join(headers.get_all("x-forwarded-for"))
+        told = _listed(headers, "x-forwarded-for")
         client = self._walk(reversed(told.split(","))) if told else self.peer
         scheme = _nearest(headers, "x-forwarded-proto").lower()
-        elements = list(_forwarded_elements(",".join(headers.get_all("forwarded"))))
+        elements = list(_forwarded_elements(_listed(headers, "forwarded")))
         if elements:
             other = self._walk(element.get("for", "") for element in reversed(elements))
             if told and other != client:
@@ -156,12 +161,23 @@ class Origin:
         return client
 
 
-def _nearest(headers: Headers, name: str) -> str:
-    """Return the last element of a list that may come in several lines (RFC 9110 section 5.3).
+def _listed(headers: Headers, name: str) -> str:
+    """Return all lines of a name as the one list that they are (RFC 9110 section 5.3); a list of two is no id."""
+    return ",".join(headers.get_all(name))
 
-    A proxy that adds a line of its own leaves the client's before it.
-    """
-    return ",".join(headers.get_all(name)).rpartition(",")[2].strip()
+
+def _nearest(headers: Headers, name: str) -> str:
+    """Return the last element of a list: a proxy that adds a line of its own leaves the client's before it."""
+    return _listed(headers, name).rpartition(",")[2].strip()
+
+
+def _correlation(headers: Headers) -> str:
+    """Return the id under which other services know what this request belongs to, else that of its trace, else nothing."""
+    given = _listed(headers, "x-correlation-id")
+    if _ID.fullmatch(given):
+        return given
+    trace = _TRACEPARENT.fullmatch(_listed(headers, "traceparent"))
+    return trace[1] if trace else ""
 
 
 def _address(hop: str) -> str | None:

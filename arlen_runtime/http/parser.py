@@ -134,13 +134,13 @@ class RequestParser:
         method, path, query, minor, authority = request_line.read(line)
         if block != self._block or minor != self._minor:
             self._read_block(block, minor)
-        host, keep, length, chunked, expects = self._framing
+        host, keep, size, chunked, waits = self._framing
         if authority is not None:
             host = authority
         headers, origin = self._headers, self.origin
         if origin.names_host:
             host = origin.host(headers, host)
-        name, client, scheme = origin.resolve(headers)
+        name, client, scheme, kin = origin.resolve(headers)
         self._line_read = self._skipped = False
         if end + 4 == len(buffer):
             self._buffer = b""  # an idle connection keeps nothing
@@ -150,11 +150,11 @@ class RequestParser:
         if chunked:
             self._chunks = ChunkedDecoder(self._limits.header_bytes, self._limits.header_count)
             self.body_done = False
-        elif length:
-            self._remaining = length
+        elif size:
+            self._remaining = size
             self.body_done = False
-        peer = origin.peer
-        facts = (method, path, query, minor, headers, host, keep, length, chunked, expects, name, client, peer, scheme)
+        peer = origin.peer  # and `kin` is what correlates it with others
+        facts = (method, path, query, minor, headers, host, keep, size, chunked, waits, name, client, peer, scheme, kin)
         return tuple.__new__(Head, facts)  # what Head's own __new__ does, without the Python call
 
     def _read_block(self, block: bytes, minor: int) -> None:

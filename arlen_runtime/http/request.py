@@ -19,7 +19,8 @@ class Head(NamedTuple):
     `path` and `query` are the target's two halves as they came, still percent-encoded (RFC 3986 section 2); `host` is the
     authority that wins (RFC 9112 section 3.2.2), empty in HTTP/1.0 without Host. `minor` is 0 or 1 of HTTP/1.x.
     `content_length` is None without one; `chunked` and `content_length` exclude each other. `client` is the address of the
-    client as far as trusted proxies tell, `peer` the socket's own, `scheme` "http" or "https".
+    client as far as trusted proxies tell, `peer` the socket's own, `scheme` "http" or "https". `correlated` is the id that
+    a trusted proxy passed on for all that belongs together, empty without one.
     """
 
     method: str
@@ -36,6 +37,17 @@ class Head(NamedTuple):
     client: str
     peer: str
     scheme: str
+    correlated: str = ""
+
+    @property
+    def correlation_id(self) -> str:
+        """The id under which this request is found together with others, else its own."""
+        return self.correlated or self.id
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """What a record of an error says about whose it is."""
+        return {"request_id": self.id, "correlation_id": self.correlation_id}
 
     @property
     def has_body(self) -> bool:

@@ -20,6 +20,7 @@ from arlen_runtime.errors import ConfigError
 from arlen_runtime.log.lines import FORMATS, Access, Fields, stamp
 from arlen_runtime.log.sink import Sink
 
+_IDS = (("request_id", scope.request_id), ("correlation_id", scope.correlation_id))
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 MOST_PENDING = 512
 """Access lines that wait before `access` flushes by itself, where no reactor does."""
@@ -132,9 +133,9 @@ class Log:
         """Write one event, after the access lines that came before it."""
         if LEVELS[level] < self._least:
             return
-        current = scope.request_id.get()
-        if current and "request_id" not in fields:
-            fields["request_id"] = current
+        for name, variable in _IDS:
+            if name not in fields and (current := variable.get()):
+                fields[name] = current
         line = self._format.event(stamp(self._clock()), level, event, fields, trace)
         with self._lock:
             self._write(line)

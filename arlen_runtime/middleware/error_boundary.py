@@ -1,7 +1,7 @@
 """Errors become answers here. One rule: nothing that the layers inside raise goes further, and nothing is lost of it.
 
 What was raised on purpose for the client is only answered; everything else goes to the log with its traceback, under the
-request's id. In development the statements of the request are kept for the page.
+request's ids. In development the statements of the request are kept for the page.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ErrorBoundary:
         response = self._pages.respond(error, Occasion(context.request.head, context.endpoint, context.route))
         if not isinstance(error, HTTPError) or error.status >= _SERVER_ERROR:
             response.log = {"error": type(error).__qualname__, "code": _code(error)}
-            told = {"request_id": context.request_id, "route": context.endpoint.key}
+            told = {**context.request.head.ids, "route": context.endpoint.key}
             if isinstance(error, ArlenError) and error.status in _PASSING:
                 context.log.error("request_failed", error=type(error).__name__, message=error, **told)
             else:

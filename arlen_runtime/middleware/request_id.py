@@ -1,6 +1,7 @@
-"""X-Request-Id on every answer. One rule: the id is drawn where the head is built and only copied out here.
+"""X-Request-Id on every answer. One rule: the ids are found where the head is built and only copied out here.
 
-It is also put where log lines find it. Never raises: this is the outermost layer.
+They are also put where log lines find them; a correlation id that a trusted proxy passed on is in the access line too.
+Never raises: this is the outermost layer.
 """
 
 from __future__ import annotations
@@ -23,10 +24,28 @@ def id_line(head: Head) -> bytes:
     return b"X-Request-Id: %b\r\n" % head.id.encode()
 
 
+def correlate(head: Head, response: Response) -> None:
+    """Have the access line of an answer say the correlation id, where there is one of others."""
+    if head.correlated:
+        response.log = {**(response.log or {}), "correlation_id": head.correlated}
+
+
 def _copy_out(context: Context, proceed: Proceed) -> Response:
-    """Put the id into the log's scope, and behind the prepared lines of the answer."""
+    """Put the ids into the log's scope, and the request's own behind the prepared lines of the answer."""
     head = context.request.head
     scope.request_id.set(head.id)
+    if head.correlated:
+        return _correlated(context, proceed)
     response = proceed(context)
     response.prepared += id_line(head)
+    return response
+
+
+def _correlated(context: Context, proceed: Proceed) -> Response:
+    """Do the same for a request that others know by an id of theirs."""
+    head = context.request.head
+    scope.correlation_id.set(head.correlated)
+    response = proceed(context)
+    response.prepared += id_line(head)
+    correlate(head, response)
     return response

@@ -167,7 +167,7 @@ class Reactor:
 
     def _fail(self, connection: Connection, error: Exception) -> bool:
         """End a connection on which something unforeseen went wrong, and no other; True when the baton is lost."""
-        self.log.failure("connection_failed", error, request_id=connection.head.id if connection.head else "")
+        self.log.failure("connection_failed", error, **(connection.head.ids if connection.head else {}))
         connection.broken = True
         connection.busy = False
         self.ledger.doomed.append(connection)

@@ -64,7 +64,7 @@ class Sender:
         try:
             serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
         except BaseException as error:  # noqa: BLE001 - the application built what cannot be sent, perhaps with code of its own
-            self._log.failure("response_invalid", error, request_id=connection.head.id if connection.head else "")
+            self._log.failure("response_invalid", error, **(connection.head.ids if connection.head else {}))
             self.close_body(response.body, connection.context)
             response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
             serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
@@ -200,7 +200,7 @@ class Sender:
                     connection.full = True
                     break
         except BaseException as error:  # noqa: BLE001 - a generator's error ends its stream, not the worker
-            self._log.failure("stream_failed", error, request_id=head.id if head else "")
+            self._log.failure("stream_failed", error, **(head.ids if head else {}))
             connection.broken = True
         if connection.rest is None or connection.broken:
             self._end_body(connection, context)

@@ -119,7 +119,7 @@ class Service:
 
     def _give_up(self, connection: Connection, error: Exception) -> None:
         """Refuse a request that could not be received or admitted through no fault of the client's."""
-        self._log.failure("request_failed", error, request_id=connection.head.id if connection.head else "")
+        self._log.failure("request_failed", error, **(connection.head.ids if connection.head else {}))
         full = isinstance(error, OSError)
         reason = "There is no room for the body now." if full else "the request could not be admitted"
         refusal = ServiceUnavailable(reason, retry_after=1) if full else ArlenError(reason)
@@ -274,7 +274,7 @@ class Service:
         frame = sys._current_frames().get(connection.thread)  # noqa: SLF001 - the documented way to see a thread's stack
         self._log.error(
             "request_stuck",
-            request_id=connection.head.id if connection.head else "",
+            **(connection.head.ids if connection.head else {}),
             seconds=round(self._ledger.now - connection.started, 3),
             stack="".join(traceback.format_stack(frame)) if frame is not None else "",
         )
@@ -306,7 +306,7 @@ class Service:
         try:
             return context.run(_enter, self._door, ticket, request, deadline, connection.gone)
         except BaseException as error:  # noqa: BLE001 - the door promises not to raise; a worker survives a broken promise
-            self._log.failure("door_raised", error, request_id=request.head.id)
+            self._log.failure("door_raised", error, **request.head.ids)
             return self._door.refuse(ArlenError("the application raised past its own boundary"), request.head)
 
     def _late(self, connection: Connection, request: Request, estimate: Estimate, claim: list[str]) -> None:

@@ -85,6 +85,11 @@ class Context:
         return self.request.head.id
 
     @property
+    def correlation_id(self) -> str:
+        """The id to pass on to other services: what a trusted proxy passed on to this one, else this request's own."""
+        return self.request.head.correlation_id
+
+    @property
     def csp_nonce(self) -> str:
         """The nonce of this response's Content-Security-Policy, for inline scripts and styles."""
         if self.nonce is None:

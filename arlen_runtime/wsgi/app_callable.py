@@ -106,7 +106,7 @@ class AppCallable:
         terminated = length is None and bool(environ.get("wsgi.input_terminated")) and "transfer-encoding" in headers
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
         origin = Origin(peer, scheme, self._trusted, self._draw_id)
-        name, client, scheme = origin.resolve(headers)
+        name, client, scheme, correlated = origin.resolve(headers)
         host = headers.get("host") or ""
         return Head(
             method=environ["REQUEST_METHOD"],
@@ -123,6 +123,7 @@ class AppCallable:
             client=client,
             peer=peer,
             scheme=scheme,
+            correlated=correlated,
         )
 
     def _draw_id(self) -> str:

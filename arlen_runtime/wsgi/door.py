@@ -22,7 +22,7 @@ from arlen_runtime.http.door import Ticket, Worker
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Body, Response
 from arlen_runtime.log.logger import Log
-from arlen_runtime.middleware.request_id import id_line
+from arlen_runtime.middleware.request_id import correlate, id_line
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable, to_environ
 from arlen_runtime.wsgi.closing import Closing, Once
 from arlen_runtime.wsgi.file_wrapper import FileWrapper
@@ -53,15 +53,17 @@ class WSGIDoor:
     def run(self, ticket: Ticket, request: Request) -> Response:  # noqa: ARG002 - the door's signature
         """Call the application; what it raises is logged and answered."""
         scope.request_id.set(request.head.id)
+        scope.correlation_id.set(request.head.correlated)
         started = _Started()
         try:
             response = started.respond(self._application(self._environ(request), started))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the application raises ends this request only
-            self._log.failure("request_failed", error, request_id=request.head.id)
+            self._log.failure("request_failed", error, **request.head.ids)
             return self._answer(error, request.head)
         response.prepared = id_line(request.head)
+        correlate(request.head, response)
         return response
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
@@ -77,6 +79,7 @@ class WSGIDoor:
         response = self._pages.respond(error, Occasion(head))
         if head is not None:
             response.prepared = id_line(head)
+            correlate(head, response)
         return response
 
     def _environ(self, request: Request) -> Environ:
@@ -95,6 +98,7 @@ class WSGIDoor:
             "SERVER_PROTOCOL": f"HTTP/1.{head.minor}",
             "REMOTE_ADDR": head.client,
             "arlen.request_id": head.id,
+            "arlen.correlation_id": head.correlation_id,
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": head.scheme,
             "wsgi.input": body,

@@ -65,4 +65,11 @@ def test_development_shows_the_message() -> None:
 def test_headers_of_the_error_come_along_and_a_missing_head_is_no_error() -> None:
     value = describe(MethodNotAllowed(["GET"]), None, internal=False)
     assert value.headers == (("Allow", "GET"),)
-    assert (value.instance, value.request_id) == ("", "")
+    assert (value.instance, value.request_id, value.correlation_id) == ("", "", "")
+
+
+def test_the_correlation_id_is_the_one_that_was_passed_on_else_the_requests_own() -> None:
+    alone = describe(NotFound(), HEAD, internal=False)
+    together = describe(NotFound(), HEAD._replace(correlated="order-4711"), internal=False)
+    assert (alone.request_id, alone.correlation_id) == ("id-1", "id-1")
+    assert (together.request_id, together.correlation_id) == ("id-1", "order-4711")

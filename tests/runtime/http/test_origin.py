@@ -12,12 +12,14 @@ from arlen_runtime.errors import BadRequest, ConfigError
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.origin import UNIX_PEER, IdSource, Origin, TrustedProxies
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 PROXIES = TrustedProxies(["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"])
 
 
 def _resolve(
     *fields: tuple[str, str], peer: str = "10.0.0.1", trusted: TrustedProxies = PROXIES
-) -> tuple[str, str, str]:
+) -> tuple[str, str, str, str]:
     headers = Headers([(name.encode(), value.encode()) for name, value in fields])
     return Origin(peer, "http", trusted, lambda: "drawn").resolve(headers)
 
@@ -46,9 +48,11 @@ def test_a_stranger_is_who_the_socket_says_whatever_it_claims() -> None:
         ("forwarded", "for=198.51.100.1;proto=https"),
         ("x-forwarded-proto", "https"),
         ("x-request-id", "my-own-request-id"),
+        ("x-correlation-id", "my-own-correlation-id"),
+        ("traceparent", TRACEPARENT),
     ]
-    assert _resolve(*claims, peer="203.0.113.9") == ("drawn", "203.0.113.9", "http")
-    assert _resolve(*claims, trusted=TrustedProxies()) == ("drawn", "10.0.0.1", "http")
+    assert _resolve(*claims, peer="203.0.113.9") == ("drawn", "203.0.113.9", "http", "")
+    assert _resolve(*claims, trusted=TrustedProxies()) == ("drawn", "10.0.0.1", "http", "")
 
 
 def test_the_walk_starts_at_the_right_and_ends_at_the_first_hop_that_is_not_trusted() -> None:
@@ -81,7 +85,7 @@ def test_addresses_lose_port_and_brackets_and_get_one_form(hop: str, address: st
 
 def test_forwarded_is_read_with_its_quotes_and_its_elements() -> None:
     value = 'for=127.0.0.1, For="[2001:db9::1]:80";Proto=https;by=10.0.0.3 , for=10.0.0.2;proto=https'
-    assert _resolve(("forwarded", value)) == ("drawn", "2001:db9::1", "https")
+    assert _resolve(("forwarded", value)) == ("drawn", "2001:db9::1", "https", "")
 
 
 @pytest.mark.parametrize("value", ["for=198.51.100.1, =;", "for=198.51.100.1, for=_hidden", 'for="198.51.100.1', "for"])
@@ -140,6 +144,42 @@ def test_an_id_is_taken_over_only_when_it_is_well_formed() -> None:
     assert _resolve(("x-request-id", "a1b2c3d4-e5f6"))[0] == "a1b2c3d4-e5f6"
     for bad in ("short", "a" * 129, "with space here", "new\tline-here", 'quoted"id"here', "\u00e9" * 8):
         assert _resolve(("x-request-id", bad))[0] == "drawn"
+
+    twice = ("x-request-id", "a1b2c3d4-e5f6")
+    assert _resolve(twice, twice)[0] == "drawn", "one of the two is not the proxy's"
+
+
+def _correlated(*fields: tuple[str, str]) -> str:
+    return _resolve(*fields)[3]
+
+
+def test_the_correlation_id_is_the_one_passed_on_else_that_of_the_trace() -> None:
+    assert _correlated(("x-correlation-id", "order-4711.a"), ("traceparent", TRACEPARENT)) == "order-4711.a"
+    assert _correlated(("x-correlation-id", "no good"), ("traceparent", TRACEPARENT)) == TRACE
+    assert _correlated(("traceparent", f"01-{TRACE}-00f067aa0ba902b7-01-of-tomorrow")) == TRACE
+    assert _correlated(("x-request-id", "a1b2c3d4-e5f6")) == ""
+    twice = ("x-correlation-id", "order-4711.a")
+    assert _correlated(twice, twice) == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        TRACE,
+        TRACEPARENT.upper(),
+        TRACEPARENT[:-1],
+        f"{TRACEPARENT}0",
+        f"{TRACEPARENT}-more",  # version 00 ends with its flags
+        f"ff{TRACEPARENT[2:]}",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"{TRACEPARENT},{TRACEPARENT}",
+        f"01-{TRACE}-00f067aa0ba902b7-01-a b",
+    ],
+)
+def test_a_traceparent_that_is_none_correlates_nothing(value: str) -> None:
+    assert _correlated(("traceparent", value)) == ""
 
 
 def test_networks_hold_addresses_of_both_families_and_mapped_ones() -> None:

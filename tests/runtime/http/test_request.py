@@ -15,6 +15,12 @@ def test_the_target_is_path_and_query_as_they_came(head_of: HeadOf) -> None:
     assert head_of(target="/a").target == "/a"
 
 
+def test_who_belongs_to_nothing_else_is_correlated_by_its_own_id(head_of: HeadOf) -> None:
+    alone, together = head_of(id="r-1"), head_of(id="r-1", correlated="order-4711")
+    assert alone.ids == {"request_id": "r-1", "correlation_id": "r-1"}
+    assert together.ids == {"request_id": "r-1", "correlation_id": "order-4711"}
+
+
 def test_a_body_follows_a_length_above_zero_or_chunks(head_of: HeadOf) -> None:
     assert head_of(content_length=1).has_body
     assert head_of(chunked=True).has_body

@@ -92,6 +92,16 @@ def test_an_event_inside_a_request_bears_its_id(tmp_path: Path) -> None:
     assert [record.get("request_id") for record in records(tmp_path)] == ["r-7", "r-8", None]
 
 
+def test_an_event_bears_the_id_that_correlates_its_request_with_others(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    token = scope.correlation_id.set("order-4711")
+    log.info("inside")
+    log.info("other", correlation_id="order-4712")
+    scope.correlation_id.reset(token)
+    log.info("outside")
+    assert [record.get("correlation_id") for record in records(tmp_path)] == ["order-4711", "order-4712", None]
+
+
 def test_access_lines_wait_for_the_flush_and_keep_their_order(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     for number in range(3):
