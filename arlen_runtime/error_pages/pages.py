@@ -50,7 +50,7 @@ class ErrorPages:
     def _face(self, occasion: Occasion) -> Face:
         """Choose the face; a client that accepts none of them gets the first all the same."""
         offers = _PAGE_FIRST if _wants_page(occasion) else _PROBLEM_FIRST
-        accept = occasion.head.headers.get("accept") if occasion.head is not None else None
+        accept = occasion.head.headers.get_list("accept") if occasion.head is not None else None
         return FACES[best(accept, offers) or offers[0]]
 
 

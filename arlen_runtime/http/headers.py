@@ -35,6 +35,10 @@ class Headers:
         wanted = name.lower().encode("latin-1")
         return [value.decode("latin-1") for field, value in self.raw if field == wanted]
 
+    def get_list(self, name: str) -> str:
+        """Return all lines of a field that is a list as the one list that they are (RFC 9110 section 5.3), empty if none."""
+        return ",".join(self.get_all(name))
+
     def __getitem__(self, name: str) -> str:
         """Return the first value; KeyError when the field did not come."""
         value = self.get(name)

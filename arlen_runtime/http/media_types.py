@@ -109,6 +109,12 @@ def of(name: str) -> str:
     return _TYPES.get(extension.lower(), UNKNOWN) if dot else UNKNOWN
 
 
+def by_extension(name: str) -> str | None:
+    """Return the media type, without parameters, that the extension of a name or path says; None when it says none."""
+    kind = of(name)
+    return None if kind == UNKNOWN else essence(kind)
+
+
 def essence(content_type: str) -> str:
     """Return the media type of a Content-Type without its parameters, in lower case."""
     return content_type.partition(";")[0].strip().lower()

@@ -121,7 +121,7 @@ class Origin:
         """
         if not self._believed:
             return self._ids(), self.peer, self.scheme, ""
-        given = _listed(headers, "x-request-id")
+        given = headers.get_list("x-request-id")  # a list of two is no id
         name = given if _ID.fullmatch(given) else self._ids()
         client, scheme = self._forwarded(headers)
         return name, client, scheme, _correlation(headers)
@@ -130,16 +130,16 @@ class Origin:
         """Return the host that the nearest proxy was asked for, `host` where it does not say. Raises BadRequest."""
         told = _nearest(headers, "x-forwarded-host")
         if not told:
-            elements = list(_forwarded_elements(_listed(headers, "forwarded")))
+            elements = list(_forwarded_elements(headers.get_list("forwarded")))
             told = elements[-1].get("host", "") if elements else ""
         return check_host(told) if told else host
 
     def _forwarded(self, headers: Headers) -> tuple[str, str]:
         """Return client and scheme as the trusted peer tells them."""
-        told = _listed(headers, "x-forwarded-for")
+        told = headers.get_list("x-forwarded-for")
         client = self._walk(reversed(told.split(","))) if told else self.peer
         scheme = _nearest(headers, "x-forwarded-proto").lower()
-        elements = list(_forwarded_elements(_listed(headers, "forwarded")))
+        elements = list(_forwarded_elements(headers.get_list("forwarded")))
         if elements:
             other = self._walk(element.get("for", "") for element in reversed(elements))
             if told and other != client:
@@ -161,22 +161,17 @@ class Origin:
         return client
 
 
-def _listed(headers: Headers, name: str) -> str:
-    """Return all lines of a name as the one list that they are (RFC 9110 section 5.3); a list of two is no id."""
-    return ",".join(headers.get_all(name))
-
-
 def _nearest(headers: Headers, name: str) -> str:
     """Return the last element of a list: a proxy that adds a line of its own leaves the client's before it."""
-    return _listed(headers, name).rpartition(",")[2].strip()
+    return headers.get_list(name).rpartition(",")[2].strip()
 
 
 def _correlation(headers: Headers) -> str:
     """Return the id under which other services know what this request belongs to, else that of its trace, else nothing."""
-    given = _listed(headers, "x-correlation-id")
+    given = headers.get_list("x-correlation-id")
     if _ID.fullmatch(given):
         return given
-    trace = _TRACEPARENT.fullmatch(_listed(headers, "traceparent"))
+    trace = _TRACEPARENT.fullmatch(headers.get_list("traceparent"))
     return trace[1] if trace else ""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ Converter = Callable[[str], object]
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([a-z_][a-z0-9_]*))?\}")
+_PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([a-z_][a-z0-9_]*))?\}((?:\.[a-z0-9]+)*)")
 _INT64 = 1 << 63
 _INT64_TEXT = len(str(-_INT64))  # more digits are not even converted: that takes quadratic time
 _SEGMENT_SAFE = "!$&'()*+,;=:@-._~"  # RFC 3986 section 3.3: pchar
@@ -66,11 +67,27 @@ CONVERTERS: Mapping[str, Converter] = {
 
 
 class Parameter(NamedTuple):
-    """One `{name:converter}` of a pattern; `rest` when it takes all remaining segments."""
+    """One `{name:converter}` of a pattern; `rest` when it takes all remaining segments.
+
+    With an extension, `{name:converter}.json`, that is a part of the segment and of what `convert` takes, not of the value.
+    """
 
     name: str
     convert: Converter
     rest: bool
+    extension: str = ""
+
+
+@lru_cache(None)  # as many as an application has routes; equal ones must be one, for the router goes by identity
+def _with_extension(convert: Converter, extension: str) -> Converter:
+    """Return the converter of segments that end so and begin with what `convert` takes."""
+
+    def stem(text: str) -> object:
+        if not text.endswith(extension) or text == extension:
+            raise ValueError(text)
+        return convert(text.removesuffix(extension))
+
+    return stem
 
 
 class Pattern:
@@ -108,7 +125,7 @@ class Pattern:
         """Write one parameter's value, after its own converter has agreed to it."""
         if parameter.name not in values:
             raise ArlenError(f"the path {self.text} needs a value for {parameter.name!r}")
-        text = str(values[parameter.name])
+        text = f"{values[parameter.name]}{parameter.extension}"
         try:
             parameter.convert(text)
         except ValueError:
@@ -127,12 +144,17 @@ def _compile(segment: str, path: str, converters: Mapping[str, Converter]) -> st
     found = _PARAMETER.fullmatch(segment)
     if not found:
         raise BootError(
-            f"{segment!r} in the path {path!r} is neither plain text nor one parameter such as {{id}} or {{id:int}}"
+            f"{segment!r} in the path {path!r} is neither plain text nor one parameter such as {{id}}, {{id:int}} or "
+            "{id}.json"
         )
-    name, kind = found[1], found[2] or "text"
+    name, kind, extension = found[1], found[2] or "text", found[3]
     if kind not in converters:
         raise BootError(f"the path {path!r} wants the converter {kind!r}; there are {', '.join(sorted(converters))}")
-    return Parameter(name, converters[kind], kind == "path")
+    if not extension:
+        return Parameter(name, converters[kind], kind == "path")
+    if kind == "path":
+        raise BootError(f"in the path {path!r} a parameter of the kind path takes the extension too, as all the rest")
+    return Parameter(name, _with_extension(converters[kind], extension), rest=False, extension=extension)
 
 
 def split_path(path: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Paths to endpoints. One rule: `match` always returns an endpoint, and its cost does not grow with the number of routes.
 
-A trie of segments, tried in the order static, parameter, wildcard, then first registered; a branch that ends without the
-method is left again, so `GET /users/new` and `POST /users/{id}` live together. Paths without parameters are one look-up
-in a dict. A path that is found only with, or only without, its last slash is redirected there.
+A trie of segments, tried in the order static, parameter with an extension, parameter, wildcard, then first registered; a
+branch that ends without the method is left again, so `GET /users/new` and `POST /users/{id}` live together. Paths without
+parameters are one look-up in a dict. A path that is found only with, or only without, its last slash is redirected there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Node:
     `forks` says that a segment may go on by more than one way, so that whoever takes one may have to come back.
     """
 
-    __slots__ = ("forks", "leaves", "parameters", "static", "tails")
+    __slots__ = ("_extensions", "forks", "leaves", "parameters", "static", "tails")
 
     def __init__(self) -> None:
         """Begin empty."""
@@ -45,6 +45,19 @@ class _Node:
         self.parameters: dict[Converter, _Node] = {}
         self.leaves: dict[str, Endpoint] = {}
         self.tails: dict[str, Endpoint] = {}
+        self._extensions = 0
+
+    def parameter(self, parameter: Parameter) -> _Node:
+        """Find, or make, the way on by a parameter; those with an extension come first, for they say more."""
+        known = self.parameters.get(parameter.convert)
+        if known is not None:
+            return known
+        ways = list(self.parameters.items())
+        at = self._extensions if parameter.extension else len(ways)
+        self._extensions += bool(parameter.extension)
+        made = _Node()
+        self.parameters = dict([*ways[:at], (parameter.convert, made), *ways[at:]])
+        return made
 
 
 def _find(node: _Node, segments: list[str], at: int, method: str, values: list[object]) -> Endpoint | None:
@@ -151,7 +164,7 @@ class Router:
                 return node.tails
             else:
                 node.forks = True
-                node = node.parameters.setdefault(segment.convert, _Node())
+                node = node.parameter(segment)
         return node.leaves
 
     def _add(self, endpoint: Endpoint) -> None:

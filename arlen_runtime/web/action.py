@@ -17,7 +17,8 @@ def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
 
     def act(context: Context) -> Response:
         result = action(context)
-        return result if isinstance(result, Response) else _respond(result, endpoint)
+        response = result if isinstance(result, Response) else _respond(result, endpoint)
+        return _varied(response) if context.by_accept else response
 
     return _guarded(act, endpoint.guards, endpoint) if endpoint.guards else act
 
@@ -31,10 +32,17 @@ def _guarded(
         for guard in guards:
             result = guard(context)
             if result is not None:
-                return _refusal(result, guard, endpoint)
+                refusal = _refusal(result, guard, endpoint)
+                return _varied(refusal) if context.by_accept else refusal
         return act(context)
 
     return guarded
+
+
+def _varied(response: Response) -> Response:
+    """Tell caches that another Accept may get another answer (RFC 9110 section 12.5.5)."""
+    response.add("Vary", "Accept")
+    return response
 
 
 def _respond(result: object, endpoint: Endpoint) -> Response:

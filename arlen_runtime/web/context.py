@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from markupsafe import Markup
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError
-from arlen_runtime.http import cookies
+from arlen_runtime.errors import ArlenError, NotAcceptable
+from arlen_runtime.http import cookies, media_types
+from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.request import Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
@@ -32,7 +33,7 @@ T = TypeVar("T")
 class Context:
     """One request on its way through the chain."""
 
-    __slots__ = ("_cookies", "_params", "endpoint", "nonce", "request", "route", "services")
+    __slots__ = ("_cookies", "_params", "by_accept", "endpoint", "nonce", "request", "route", "services")
 
     def __init__(self, services: Services, request: Request, endpoint: Endpoint, route: Mapping[str, Any]) -> None:
         """Take what the router found; `route` are the values of the path's parameters."""
@@ -44,6 +45,8 @@ class Context:
         self._cookies: Mapping[str, str] | None = None
         self.nonce: str | None = None
         """The nonce of this answer if anyone has asked for it: the security headers name it only then."""
+        self.by_accept = False
+        """Whether the answer depends on Accept: then it says so by Vary."""
 
     @property
     def params(self) -> Params:
@@ -99,6 +102,23 @@ class Context:
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything
         """Return the body, read as JSON. Raises UnsupportedMediaType for another type, InvalidBody for bad JSON."""
         return self.params.json()
+
+    def prefers(self, first: str, *others: str, strict: bool = False) -> str:
+        """Return which of these media types to answer with; the answer says by Vary when Accept has decided.
+
+        The extension of the route's own path, `/posts.json` or `/posts/{id}.json`, comes before Accept, and of equal weights
+        there the earlier offer. Who likes none of them gets the first; with `strict` that raises NotAcceptable (406).
+        """
+        offers = (first, *others)
+        named = media_types.by_extension(self.endpoint.pattern.text)
+        for offer in offers:
+            if media_types.essence(offer) == named:
+                return offer
+        self.by_accept = True
+        liked = best(self.request.head.headers.get_list("accept"), offers)
+        if liked is None and strict:
+            raise NotAcceptable(f"This address answers {' or '.join(offers)}.")
+        return liked or first
 
     def check_conditions(self, tag: str | None, changed: float | None = None) -> None:
         """Raise PreconditionFailed (412) unless the request's If-Match and the like allow to change what is there now.

@@ -24,6 +24,7 @@ def test_a_field_that_did_not_come_is_the_default_or_a_key_error() -> None:
 
 def test_repeated_fields_are_kept_in_their_order() -> None:
     assert HEADERS.get_all("accept") == ["a", "b"]
+    assert (HEADERS.get_list("Accept"), HEADERS.get_list("x-other")) == ("a,b", "")
     assert list(HEADERS) == [("accept", "a"), ("x-name", "caf\u00e9"), ("accept", "b")]
     assert len(HEADERS) == 3
 

@@ -27,6 +27,12 @@ def test_the_extension_tells_the_type(name: str, kind: str) -> None:
     assert media_types.of(name) == kind
 
 
+def test_no_extension_and_one_that_is_not_known_say_no_type() -> None:
+    assert media_types.by_extension("/posts/{id:int}.json") == "application/json"
+    assert media_types.by_extension("a.HTML") == "text/html"
+    assert [media_types.by_extension(name) for name in ("posts", "/v1.2/posts", "a.unheard-of")] == [None, None, None]
+
+
 def test_the_machine_s_own_table_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mimetypes.types_map, ".css", "text/x-evil")
     assert media_types.of("a.css") == "text/css; charset=utf-8"

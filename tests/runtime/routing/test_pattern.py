@@ -78,6 +78,9 @@ def test_a_uuid_is_taken_in_its_canonical_form_only() -> None:
         ("/{rest:path}/x", "stand last"),
         ("/{id:number}", "there are int, path, slug, text, uuid"),
         ("/a{id}", "neither plain text nor one parameter"),
+        ("/{id}x", "neither plain text nor one parameter"),
+        ("/{id}.JSON", "neither plain text nor one parameter"),
+        ("/{rest:path}.json", "takes the extension too"),
         ("/{Id}", "neither plain text nor one parameter"),
         ("/a%20b", "written decoded"),
         ("/a/../b", "dot segments"),
@@ -97,6 +100,8 @@ def test_building_encodes_and_refuses_what_would_not_be_found() -> None:
         ("/{name}", {"name": ""}),
         ("/{name}", {"name": ".."}),
         ("/files/{rest:path}", {"rest": "a/../b"}),
+        ("/{id:int}.json", {"id": "x"}),
+        ("/{name}.json", {"name": ""}),
     ]:
         with pytest.raises(ArlenError):
             Pattern(text).build(values)

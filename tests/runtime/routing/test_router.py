@@ -40,6 +40,30 @@ def test_static_comes_before_parameter_before_wildcard_whatever_was_registered_f
     assert found(router, "GET", "/x/y") == "wild"
 
 
+def test_an_extension_comes_before_none_whatever_was_registered_first() -> None:
+    router = routed(
+        "GET /{id:int} number",
+        "GET /{name} name",
+        "GET /{name}.json json",
+        "GET /all.json all",
+        "PUT /{id:int}.json put",
+    )
+    for path, name, params in (
+        ("/all.json", "all", {}),
+        ("/3.json", "json", {"name": "3"}),
+        ("/a.b.json", "json", {"name": "a.b"}),
+        ("/a%2Ejson", "json", {"name": "a"}),
+        ("/3", "number", {"id": 3}),
+        ("/a.xml", "name", {"name": "a.xml"}),
+        ("/.json", "name", {"name": ".json"}),
+    ):
+        match = router.match("GET", path)
+        assert (match.endpoint.name, match.params) == (name, params)
+    assert router.match("PUT", "/3.json").params == {"id": 3}
+    assert router.match("PUT", "/x.json").endpoint is METHOD_NOT_ALLOWED
+    assert router.url_for("put", {"id": 7}) == "/7.json"
+
+
 def test_of_equals_the_first_registered_is_found() -> None:
     router = routed("GET /{id:int} number", "GET /{name} name", "GET /{other} never")
     assert found(router, "GET", "/3") == "number"

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from arlen_runtime.config.sections import Config
 from arlen_runtime.http.cookies import SetCookie
 from arlen_runtime.http.response import Response
@@ -78,6 +80,58 @@ def test_a_redirect_to_where_a_parameter_says_stays_on_the_site(serve: Serve) ->
     assert client.get("/", params={"next": "/a"}).status == 303
     for evil in ("//evil.example", "/\\evil.example", "https://evil.example", "https:evil.example", "javascript:x"):
         assert client.get("/", params={"next": evil}).status == 400
+
+
+def kinds(r: Routes) -> None:
+    """Answer with the media type that is preferred."""
+
+    def kind(ctx: Context) -> Response:
+        return text(ctx.prefers("text/html", "application/json"))
+
+    r.get("/posts", kind)
+    r.get("/posts.json", kind)
+    r.get("/posts/{id:int}", kind)
+    r.get("/posts/{id:int}.json", kind)
+    r.get("/strict", lambda ctx: text(ctx.prefers("text/html", "application/json", strict=True)))
+    r.get(
+        "/guarded", kind, guard=lambda ctx: text("stop") if ctx.prefers("text/html", "text/csv") == "text/csv" else None
+    )
+    r.get("/open", lambda ctx: text(ctx.prefers("text/csv", "application/octet-stream")))
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "kind"),
+    [
+        ("/posts", None, "text/html"),
+        ("/posts", "application/json", "application/json"),
+        ("/posts", "text/*;q=0.5, application/json;q=0.4", "text/html"),
+        ("/posts", "text/html;q=0, */*", "application/json"),
+        ("/posts", "image/png", "text/html"),
+        ("/posts.json", "text/html", "application/json"),
+        ("/posts/3", "application/json", "application/json"),
+        ("/posts/3.json", "text/html", "application/json"),
+        ("/open", None, "text/csv"),
+    ],
+)
+def test_the_extension_of_the_path_decides_before_accept_does(
+    serve: Serve, path: str, accept: str | None, kind: str
+) -> None:
+    answer = serve(kinds).get(path, headers={} if accept is None else {"Accept": accept})
+    assert answer.text == kind
+    assert answer.headers.get("vary") == (None if path.endswith(".json") else "Accept")
+
+
+def test_who_likes_nothing_that_there_is_learns_it_where_that_is_asked(serve: Serve) -> None:
+    answer = serve(kinds).get("/strict", headers={"Accept": "image/png"})
+    assert (answer.status, answer.json()["code"], answer.headers["vary"]) == (406, "not_acceptable", "Accept")
+    assert answer.json()["detail"] == "This address answers text/html or application/json."
+    assert serve(kinds).get("/strict", headers={"Accept": "image/png, */*;q=0.1"}).text == "text/html"
+
+
+def test_what_a_guard_answers_by_accept_says_so_too(serve: Serve) -> None:
+    answer = serve(kinds).get("/guarded", headers={"Accept": "text/csv"})
+    assert (answer.text, answer.headers["vary"]) == ("stop", "Accept")
+    assert serve(kinds).get("/guarded").headers["vary"] == "Accept"
 
 
 def test_json_is_read_and_bad_json_is_400(serve: Serve) -> None:
