@@ -10,13 +10,12 @@ import random
 import time
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.door import Door
 from arlen_runtime.http.events import HEARTBEAT, EventStream, retry
-from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.response import FileBody, Response, close_body
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.connection import Connection
@@ -65,7 +64,7 @@ class Sender:
             serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
         except BaseException as error:  # noqa: BLE001 - the application built what cannot be sent, perhaps with code of its own
             self._log.failure("response_invalid", error, **(connection.head.ids if connection.head else {}))
-            self.close_body(response.body, connection.context)
+            self.release(response.body, connection.context)
             response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
             serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
         connection.response = response
@@ -94,13 +93,11 @@ class Sender:
         connection.complete()
         connection.deadline = now + self._limits.keep_alive_seconds
         if response is not None and type(response.body) is not bytes:
-            self.close_body(response.body, context)
+            self.release(response.body, context)
 
-    def close_body(self, body: object, context: Context | None) -> None:
+    def release(self, body: object, context: Context | None) -> None:
         """Close a body of any kind. One of the application's own is closed on the pool: nobody knows what it does there."""
-        if isinstance(body, FileBody):
-            self._close(body.file)
-        elif isinstance(body, EventStream):
+        if type(body) in _OURS:
             self._close(body)
         elif hasattr(body, "close"):
             self._closing.add(id(body))
@@ -111,9 +108,9 @@ class Sender:
         """Say whether a body is being closed, or will be; from any thread."""
         return bool(self._closing)
 
-    def _close(self, body: Any) -> None:  # noqa: ANN401 - whatever has a close
+    def _close(self, body: object) -> None:
         try:
-            body.close()
+            close_body(body)
         except BaseException as error:  # noqa: BLE001 - the answer is out; what its closing raises harms nobody else
             self._log.failure("close_failed", error)
         self._closing.discard(id(body))
@@ -213,5 +210,4 @@ class Sender:
         response = connection.response
         if response is not None and type(response.body) not in _OURS:
             body, response.body = response.body, b""
-            if hasattr(body, "close"):
-                context.run(self._close, body)
+            context.run(self._close, body)

@@ -332,7 +332,7 @@ class Service:
             connection.claim.pop()
         except IndexError:
             self._ledger.stuck -= 1
-            self.sender.close_body(response.body, None)
+            self.sender.release(response.body, None)
             return
         self.sender.reply(connection, response, time.monotonic())
         connection.busy = False

@@ -295,3 +295,12 @@ def test_a_file_that_has_shrunk_is_cut_off(config: Config, tmp_path: Path) -> No
     with pytest.raises(ValueError, match="5 bytes are missing"):
         list(pieces)
     pieces.close()  # type: ignore[attr-defined] # as a server calls it where it is there
+
+
+def test_a_correlation_id_counts_where_a_trusted_server_passes_it_on(config: Config) -> None:
+    environ: Environ = {"HTTP_X_CORRELATION_ID": "order-4711", "REMOTE_ADDR": "192.0.2.7"}
+    setup_testing_defaults(environ)
+    app = App(config, lambda r: r.get("/", lambda ctx: text(str(ctx.correlation_id == "order-4711"))))
+    for trusted, found in (((), b"False"), (("192.0.2.7",), b"True")):
+        callable_ = AppCallable(app, trusted_proxies=trusted)
+        assert b"".join(callable_(environ, lambda _status, _headers: None)) == found

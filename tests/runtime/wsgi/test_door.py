@@ -448,3 +448,12 @@ def test_who_leaves_before_the_end_closes_the_body_once(server: RunningServer) -
             while (count := wire.get("/count").body) == b"0":
                 pass
             assert count == b"1"
+
+
+def test_a_request_is_correlated_by_what_a_trusted_server_in_front_passes_on(config: Config) -> None:
+    def application(environ: Environ, start: Start) -> list[bytes]:
+        start("200 OK", [])
+        return [f"{environ['arlen.correlation_id']} {scope.correlation_id.get()}".encode()]
+
+    response = WSGIDoor(application, config)(Request(_head("GET", "/")._replace(correlated="order-4711")))
+    assert (response.body, response.log) == (b"order-4711 order-4711", {"correlation_id": "order-4711"})
