@@ -180,7 +180,9 @@ class Reactor:
             connection.pending = True
             if connection.busy:  # looked at again: its thread may have let go between the two lines
                 return False
-        if connection.writing or connection.response is not None:
+        # One that ends has been answered, and what comes now is no request: its thread may have let go just before this event.
+        ends = connection.ending and not connection.lingering
+        if ends or connection.writing or connection.response is not None:
             return service.resume(connection)
         return service.serve(connection)
 

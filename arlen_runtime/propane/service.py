@@ -75,15 +75,15 @@ class Service:
 
     def resume(self, connection: Connection) -> bool:
         """Go on with a connection that a thread gave back or that can be written again; True when the baton is lost."""
-        if connection.closed or connection.busy:
+        if connection.closed or connection.busy or connection.lingering:
             return False
         if connection.writing and not connection.broken and self._still_answering(connection):
             return False
+        if connection.response is not None and not connection.broken:
+            self.sender.completed(connection)
         if connection.ending or connection.broken:
             self.sender.end(connection)
             return False
-        if connection.response is not None:
-            self.sender.completed(connection)
         if self._converse(connection):
             return True
         if connection.is_answering() or connection.ending:

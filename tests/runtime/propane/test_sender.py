@@ -158,3 +158,12 @@ def test_a_body_that_cannot_be_iterated_over_is_an_error_of_the_application(serv
         assert wire.get("/").status == 200
 
     assert "nothing to iterate over" in str(server.wait_for("response_invalid"))
+
+
+@pytest.mark.parametrize("path", ["/stream/3", "/file", "/big/3000000"])
+def test_an_answer_that_came_whole_and_closes_is_not_called_cut_off(serve: Serve, path: str) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        assert wire.get(path, "Connection: close").status == 200
+        assert wire.ends()
+        assert "aborted" not in server.wait_for("request", target=path), "and it has its line before its client goes"
