@@ -1,6 +1,7 @@
 """Transactions. One rule: a transaction belongs to the request's Context, so pg.* inside finds it on whatever thread.
 
-Nested, it is a savepoint. It is left as it was entered: commit at the end, rollback on any exception.
+Nested, it is a savepoint, and is over when what is around it is over. It is left as it was entered: commit at the end, rollback
+on any exception.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _ISOLATIONS = frozenset({"read committed", "repeatable read", "serializable"})
 class Transaction:
     """`with pg.transaction():`. Made by ALNPg; used once."""
 
-    __slots__ = ("_begin", "_outer", "_savepoint", "_timeout", "open", "pool", "session")
+    __slots__ = ("_around", "_begin", "_entered", "_outer", "_savepoint", "_timeout", "pool", "session")
 
     def __init__(self, pool: Pool, isolation: Isolation | None, timeout: float | None, *, read_only: bool) -> None:
         """Take how it is to be: `timeout` in seconds for all of it. Raises Misuse on an unknown isolation."""
@@ -36,15 +37,16 @@ class Transaction:
         self._begin += " read only" if read_only else ""
         self._timeout = timeout
         self._outer: scope.OpenTransaction | None = None
+        self._around: Transaction | None = None
         self._savepoint = 0
-        self.open = False
+        self._entered = False
 
     session: Session
 
     def __enter__(self) -> Self:
         """Begin, or set a savepoint where this database has a transaction open already."""
         self._outer = scope.transaction.get()
-        around = current(self.pool)
+        self._around = around = current(self.pool)
         if around is not None:
             if self._begin != "begin" or self._timeout is not None:
                 raise Misuse(
@@ -56,7 +58,7 @@ class Transaction:
         else:
             self.session = self.pool.take()
             self._start()
-        self.open = True
+        self._entered = True
         scope.transaction.set(self)
         return self
 
@@ -73,6 +75,11 @@ class Transaction:
             raise
 
     @property
+    def open(self) -> bool:
+        """Say whether it can be used: entered, and neither ended itself nor by the end of one around it."""
+        return self._entered and (self._around is None or self._around.open)
+
+    @property
     def depth(self) -> int:
         """Return how many savepoints deep this is; 0: the transaction itself."""
         return self._savepoint
@@ -85,11 +92,19 @@ class Transaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Commit, or roll back after an exception. Raises what COMMIT raises, and ALNPgError where it did nothing."""
-        self.open = False
+        """Commit, or roll back after an exception. Raises what COMMIT raises, and ALNPgError where it did nothing.
+
+        A generator may be left in a nested one when what is around it ends: the session is another request's by then, and
+        nothing is sent. Raises Misuse where such a block goes on to its end.
+        """
+        usable, self._entered = self.open, False
         # In another Context than the one it began in (a stream that was finished elsewhere) there is nothing to put back.
         if scope.transaction.get() is self:
             scope.transaction.set(self._outer)
+        if not usable:
+            if kind is None:
+                raise Misuse("the transaction around this one ended before it: what it did since was not part of any")
+            return
         try:
             if kind is None:
                 self._commit()

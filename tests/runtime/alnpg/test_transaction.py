@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
@@ -144,6 +145,53 @@ def test_a_transaction_that_ends_in_a_foreign_context_still_commits(table: ALNPg
     steps = body()
     contextvars.copy_context().run(next, steps)
     contextvars.copy_context().run(next, steps, None)
+    assert _ids(table) == [1]
+
+
+def _nested(pg: ALNPg) -> Generator[int, None, None]:
+    """Yield twice inside a nested transaction."""
+    with pg.transaction():
+        yield 1
+        yield 2
+
+
+def test_a_nested_transaction_is_over_when_the_one_around_it_is(table: ALNPg) -> None:
+    """One request leaves a generator in the middle of a savepoint; the connection is another request's by then."""
+    first, second = contextvars.Context(), contextvars.Context()
+
+    def leave() -> Generator[int, None, None]:
+        with table.transaction():
+            steps = _nested(table)
+            assert next(steps) == 1
+        return steps
+
+    def other() -> Iterator[None]:
+        with table.transaction(), table.transaction():
+            table.execute("insert into entry values (2)")
+            yield
+
+    steps = first.run(leave)
+    others = second.run(other)
+    second.run(next, others)
+    assert first.run(table.execute, "insert into entry values (1)") == 1
+    assert contextvars.Context().run(_ids, table) == [1]
+    first.run(steps.close)
+    assert second.run(next, others, None) is None
+    assert contextvars.Context().run(_ids, table) == [1, 2]
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_nested_block_that_outlives_the_one_around_it_is_told_so(table: ALNPg, levels: int) -> None:
+    with ExitStack() as stack:
+        for _ in range(levels):
+            stack.enter_context(table.transaction())
+        steps = _nested(table)
+        next(steps)
+    with table.transaction():
+        assert next(steps) == 2
+        with pytest.raises(Misuse, match="ended before"):
+            next(steps)
+        table.execute("insert into entry values (1)")
     assert _ids(table) == [1]
 
 
