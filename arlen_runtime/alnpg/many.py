@@ -65,7 +65,9 @@ def _perform(
             while batch:
                 last = not wrapped and len(answers) + len(batch) == len(rows)
                 results = pipeline.round_trip(statement, batch, len(answers), last=last)
-                answers += [read(statement, result, into) for result in results]
+                for result in results:
+                    session.follow(statement, result)
+                    answers.append(read(statement, result, into))
                 session.rows += sum(map(counted, results))
                 batch = _pack(statement, source, len(answers))
             if wrapped:

@@ -25,7 +25,6 @@ from arlen_runtime.alnpg.failures import (
     ParameterMismatch,
     StatementOutdated,
     StatementTimeout,
-    ValueUnreadable,
     failure,
 )
 from arlen_runtime.alnpg.recording import counted, record
@@ -34,7 +33,7 @@ from arlen_runtime.alnpg.scanner import scan
 from arlen_runtime.alnpg.settings import Settings
 from arlen_runtime.alnpg.shape import Shape
 from arlen_runtime.alnpg.statement import Statement, statement_name
-from arlen_runtime.alnpg.wire import Wire, first_line
+from arlen_runtime.alnpg.wire import Wire, in_our_words
 
 Answer = TypeVar("Answer")
 Kind = TypeVar("Kind", bound=Connection[Any])
@@ -170,9 +169,21 @@ class Session:
         """Send the statement and return its result; `first_wait` is what is left until `limit`, in milliseconds."""
         self.send(statement, statement.pack(params))
         result = self.wire.answer(limit, first_wait)
-        if not statement.name and result.status == _TUPLES_OK and not statement.follow(result, self._registry):
+        if result.status != _TUPLES_OK:
+            return self.checked(result, statement.text)
+        if not statement.name:
+            self.follow(statement, result)
+        return result
+
+    def follow(self, statement: Statement, result: PGresult) -> None:
+        """Have a statement without a name, which the server plans anew each time, read the columns of this result.
+
+        Raises StatementOutdated where it cannot; the next call prepares it anew.
+        """
+        if not (statement.name or statement.follow(result, self._registry)):
+            self._statements.pop(statement.sql, None)
+            self._shapes.forget(statement.sql)
             raise StatementOutdated("the columns changed while the statement ran", sql=statement.sql)
-        return result if result.status == _TUPLES_OK else self.checked(result, statement.text)
 
     def send(self, statement: Statement, values: Sequence[bytes | None]) -> None:
         """Send a statement with packed values; nothing is read."""
@@ -344,7 +355,7 @@ class Session:
         if isinstance(error, psycopg.ProgrammingError):
             self._statements.pop(sql, None)
             self._registry.forget()
-        told = _in_our_words(error)
+        told = in_our_words(error)
         if told is not None:
             told.sql = told.sql or sql
             told.call_site = told.call_site or call_site()
@@ -363,23 +374,12 @@ class Session:
         """Record what ended now, where somebody wants to know of it. A sign of life is no statement."""
         seconds = monotonic() - began
         if sql and (seconds >= self._slow_seconds or _wanted_statements() is not None):
-            record(self._settings, sql, seconds, rows, None if error is None else _in_our_words(error) or error)
+            record(self._settings, sql, seconds, rows, None if error is None else in_our_words(error) or error)
 
     def close(self) -> None:
         """Close the connection; never raises."""
         self.broken = True
         self.pgconn.finish()
-
-
-def _in_our_words(error: BaseException) -> ALNPgError | None:
-    """Return the ALNPgError for what was raised; None for what is neither ours nor psycopg's."""
-    if isinstance(error, psycopg.DataError):
-        return ValueUnreadable("a value in the result has no Python counterpart: read it as ::text")
-    if isinstance(error, psycopg.ProgrammingError):
-        return StatementOutdated("a type of the result is not what it was; the next call reads it anew")
-    if isinstance(error, psycopg.Error):
-        return ConnectionLost(f"the connection broke: {first_line(error)}")
-    return error if isinstance(error, ALNPgError) else None
 
 
 def open_session(settings: Settings, registry: Registry, kind: type[Kind]) -> tuple[Session, Kind]:

@@ -36,6 +36,7 @@ class Statement:
     __slots__ = (
         "_loaders",
         "_makers",
+        "_names",
         "_oids",
         "_packers",
         "columns",
@@ -71,20 +72,31 @@ class Statement:
         """Decide the format and loaders of the columns."""
         self._oids = oids = shape.oids
         self.columns = shape.columns
+        self._names = [name.encode() for name in self.columns]
         self._makers.clear()
-        self.result_format = Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT
         self._loaders = Transformer(registry)
-        self._loaders.set_loader_types(oids, self.result_format)
+        self._read_in(Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT)
+
+    def _read_in(self, wire: Format) -> None:
+        """Have results fetched, and read, in that format."""
+        self.result_format = wire
+        self._loaders.set_loader_types(self._oids, wire)
 
     def follow(self, result: PGresult, registry: Registry) -> bool:
         """Adopt the columns of a result that were not described before (unnamed statements are planned anew each time).
 
-        Return False where they cannot be read in the format that was asked for.
+        Return False where they cannot be read: their types are not known, or not in the format that was asked for.
         """
-        if self._oids == [result.ftype(index) for index in range(result.nfields)]:
+        columns = range(result.nfields)
+        if self._oids == list(map(result.ftype, columns)) and self._names == list(map(result.fname, columns)):
             return True
         asked = self.result_format
-        self.describe_columns(Shape.of(result, self.described_at), registry)
+        shape = Shape.of(result, self.described_at)
+        if not all(map(registry.knows, shape.oids)):
+            return False
+        self.describe_columns(shape, registry)
+        if asked == Format.TEXT:  # as which everything can be read
+            self._read_in(asked)
         return asked == self.result_format
 
     def pack(self, params: Sequence[Any]) -> list[bytes | None]:

@@ -33,6 +33,7 @@ def stream_rows(session: Session, sql: str, params: Sequence[Any], into: Callabl
                     finished = True
                     _drain(session, limit)
                     session.checked(result, statement.text)
+                session.follow(statement, result)
                 yield from _handed_out(session, statement.load(result, into))
             finished = True
         except ALNPgError as error:

@@ -15,7 +15,14 @@ from psycopg.pq import ExecStatus, PollingStatus
 from psycopg.pq.abc import PGcancelConn, PGconn, PGresult
 
 from arlen_runtime import scope
-from arlen_runtime.alnpg.failures import ClientGone, ConnectionLost, StatementTimeout
+from arlen_runtime.alnpg.failures import (
+    ALNPgError,
+    ClientGone,
+    ConnectionLost,
+    StatementOutdated,
+    StatementTimeout,
+    ValueUnreadable,
+)
 
 _READ = select.POLLIN
 _BOTH = select.POLLIN | select.POLLOUT
@@ -198,3 +205,14 @@ def _too_late() -> StatementTimeout:
 def first_line(error: Exception) -> str:
     """Return libpq's sentence without the lines of advice below it."""
     return str(error).strip().partition("\n")[0]
+
+
+def in_our_words(error: BaseException) -> ALNPgError | None:
+    """Return the ALNPgError for what was raised; None for what is neither ours nor psycopg's."""
+    if isinstance(error, psycopg.DataError):
+        return ValueUnreadable("a value in the result has no Python counterpart: read it as ::text")
+    if isinstance(error, psycopg.ProgrammingError):
+        return StatementOutdated("a type of the result is not what it was; the next call reads it anew")
+    if isinstance(error, psycopg.Error):
+        return ConnectionLost(f"the connection broke: {first_line(error)}")
+    return error if isinstance(error, ALNPgError) else None
