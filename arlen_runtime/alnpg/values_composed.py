@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from psycopg.types.multirange import Multirange
@@ -32,15 +33,29 @@ def _quoted(data: bytes) -> bytes:
     return b'"' + _SPECIAL.sub(rb"\\\1", data) + b'"'
 
 
+def _spelled(span: timedelta) -> str:
+    return f"{span.days} days {span.seconds} seconds {span.microseconds} microseconds"
+
+
+_SPELLINGS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]], ...] = (
+    (bool, "ft".__getitem__),
+    (str, str.__str__),
+    (int, int.__repr__),
+    (float, float.__repr__),
+    (Decimal, Decimal.__str__),
+    (datetime, datetime.isoformat),
+    (date, date.isoformat),
+    (time, time.isoformat),
+    (timedelta, _spelled),
+    ((bytes, bytearray, memoryview), lambda value: "\\x" + bytes(value).hex()),
+)
+"""How what a Python type holds is written: not by its str(), which a subclass (an Enum of strings) has changed."""
+
+
 def plain_literal(value: object) -> bytes:
     """Return the text form of a value that its packer has accepted."""
-    if isinstance(value, bool):
-        return b"t" if value else b"f"
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return b"\\x" + bytes(value).hex().encode()
-    if isinstance(value, timedelta):
-        return f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds".encode()
-    return str(value).encode()
+    spell = next((spell for kind, spell in _SPELLINGS if isinstance(value, kind)), str)
+    return spell(value).encode()
 
 
 def literal_of(packer: Packer) -> Literal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -48,6 +49,40 @@ def test_each_element_is_checked(pg: ALNPg) -> None:
 )
 def test_ranges_come_back_as_they_went(pg: ALNPg, kind: str, value: object) -> None:
     assert pg.query_value(f"select $1::{kind}", value) == value
+
+
+class Mood(str, Enum):  # noqa: UP042 - its str() is not its value, unlike StrEnum's
+    """An enum whose str() is `Mood.SAD`."""
+
+    SAD = "sad"
+
+
+class Level(int, Enum):
+    """An enum whose str() is `Level.HIGH`."""
+
+    HIGH = 3
+
+
+class Masked(str):
+    """A str that hides when it is printed."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Hide."""
+        return "***"
+
+
+@pytest.mark.parametrize("value", [(Mood.SAD, Level.HIGH), (Masked("sad"), 3)])
+def test_a_value_goes_as_what_it_holds_and_not_as_it_prints_itself(typed: ALNPg, value: tuple[object, object]) -> None:
+    """In each envelope that is text: a composite, an array of a domain over arrays, COPY with a column that is text."""
+    word, number = value
+    assert typed.query_value("select $1::place", (word, number, None, None)) == ("sad", 3, None, None)
+    assert typed.query_value("select $1::mood_list[]::text", [[word]]) == '{"{sad}"}'
+    typed.execute("create temp table if not exists said (word text, number int, real float8, spot point)")
+    typed.execute("truncate said")
+    typed.copy_rows("said", ["word", "number", "real", "spot"], [(word, number, number, "(1,2)")])
+    assert typed.query_one("select word, number, real from said", into=tuple) == ("sad", 3, 3.0)
 
 
 def test_lists_replace_in_and_unnest(pg: ALNPg) -> None:
