@@ -225,9 +225,16 @@ def _network_address(address: IPv4Address | IPv6Address, prefix: int, cidr: int)
     return bytes((_FAMILY[address.version], prefix, cidr, len(packed))) + packed
 
 
+def _refuse_scope(address: object) -> None:
+    """Refuse `fe80::1%eth0`, of which PostgreSQL would keep the address alone."""
+    if isinstance(address, IPv6Address) and address.scope_id:
+        raise DoesNotFitError("it has a scope (RFC 4007 section 11), which inet and cidr cannot hold")
+
+
 def _inet(value: object) -> bytes:
     if isinstance(value, str):
         value = ip_interface(value)
+    _refuse_scope(value)
     if isinstance(value, (IPv4Interface, IPv6Interface)):
         return _network_address(value.ip, value.network.prefixlen, 0)
     if isinstance(value, (IPv4Address, IPv6Address)):
@@ -239,6 +246,7 @@ def _cidr(value: object) -> bytes:
     if isinstance(value, str):
         value = ip_network(value)
     if isinstance(value, (IPv4Network, IPv6Network)):
+        _refuse_scope(value.network_address)
         return _network_address(value.network_address, value.prefixlen, 1)
     raise TypeError
 

@@ -109,6 +109,15 @@ def test_what_would_lose_a_part_says_which(pg: ALNPg) -> None:
         pg.query("select $1::timestamp", NOW)
 
 
+@pytest.mark.parametrize("value", ["fe80::1%eth0", ip_address("fe80::1%eth0"), ip_interface("fe80::1%eth0/64")])
+def test_the_scope_of_an_address_is_not_dropped(pg: ALNPg, value: object) -> None:
+    for kind, given in (("inet", value), ("inet[]", [value])):
+        with pytest.raises(OutOfRange, match="scope"):
+            pg.query(f"select $1::{kind}", given)
+    with pytest.raises(OutOfRange, match="scope"):
+        pg.query("select $1::cidr", ip_network("fe80::%eth0/64"))
+
+
 def test_text_with_nul_is_refused_before_it_is_sent(pg: ALNPg) -> None:
     with pg.transaction():
         with pytest.raises(OutOfRange, match="NUL"):
