@@ -115,7 +115,13 @@ def _named(statement: Statement, row: Sequence[Any], number: int) -> ALNPgError:
 
 
 def _abort(session: Session, error: BaseException) -> None:
-    """Tell the server that the copy is off, which rolls it back, and read its answer."""
+    """Tell the server that the copy is off, which rolls it back, and read its answer.
+
+    What interrupts the program (a KeyboardInterrupt) does not wait for that: the connection is given up.
+    """
+    if not isinstance(error, Exception):
+        session.broken = True
+        return
     try:
         session.pgconn.put_copy_end(type(error).__name__.encode())
         session.wire.answer(session.until(monotonic()))

@@ -74,7 +74,7 @@ def _perform(
                 pipeline.command(b"commit")
             pipeline.end()
         except BaseException as error:
-            pipeline.abort(wrapped=wrapped)
+            pipeline.abort(error, wrapped=wrapped)
             if isinstance(error, ALNPgError) and not session.broken:
                 session.outdated(error, sql, limit)
             raise
@@ -158,8 +158,14 @@ class _Pipeline:
         self._left = True
         return failed
 
-    def abort(self, *, wrapped: bool) -> None:
-        """Leave after a failure, with nothing committed; a session that cannot is broken."""
+    def abort(self, error: BaseException, *, wrapped: bool) -> None:
+        """Leave after a failure, with nothing committed; a session that cannot is broken.
+
+        What interrupts the program (a KeyboardInterrupt) does not wait for the answers that are due.
+        """
+        if not isinstance(error, Exception):
+            self._session.broken = True
+            return
         try:
             if not self._left:
                 self._leave()

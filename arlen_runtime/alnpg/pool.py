@@ -123,13 +123,13 @@ class Pool:
 
     def after_fork(self) -> None:
         """Let go of the parent's connections without a word to the server, which would hear it as the parent's."""
-        for session in self._sessions:
-            if not session.connection.closed:
-                os.close(session.pgconn.socket)
-        _inherited.append((self._connections, self._sessions))
-        closed = self._closed
+        sessions, closed = self._sessions, self._closed
+        _inherited.append((self._connections, sessions))
         self._begin()
         self._closed = closed
+        for session in sessions:
+            session.broken = True
+            session.wire.disown()
 
     def take(self) -> Session:
         """Return a session of our own until `give`. Raises PoolExhausted or DatabaseUnavailable."""
@@ -175,7 +175,9 @@ class Pool:
         session.command("rollback")
 
     def _reject(self, session: Session) -> None:
-        """Close what must not be used again; the pool replaces it."""
+        """Close what must not be used again; the pool replaces it. What a fork brought along is not this pool's."""
+        if session.wire.foreign:
+            return
         if session.broken:
             # What broke one connection has probably broken the idle ones too: look at each before it is used.
             self._suspect_until = monotonic()

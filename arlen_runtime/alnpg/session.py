@@ -126,8 +126,10 @@ class Session:
         try:
             try:
                 limit = self.until(started)
-                statement = self._statements.get(sql) or self._prepare(sql, limit)
-                result = self._execute(statement, params, limit, (limit - started) * 1000)
+                statement = self._statements.get(sql)
+                wait = (limit - started) * 1000 if statement else None
+                statement = statement or self._prepare(sql, limit)
+                result = self._execute(statement, params, limit, wait)
             except ALNPgError as error:
                 statement, result = self._once_more(error, sql, params, started)
             try:
@@ -165,10 +167,10 @@ class Session:
             raise StatementTimeout("no time is left for this statement")
         return limit
 
-    def _execute(self, statement: Statement, params: Sequence[Any], limit: float, first_wait: float) -> PGresult:
-        """Send the statement and return its result; `first_wait` is what is left until `limit`, in milliseconds."""
+    def _execute(self, statement: Statement, params: Sequence[Any], limit: float, wait: float | None) -> PGresult:
+        """Send the statement and return its result; `wait`: what is left until `limit`, in milliseconds, if known."""
         self.send(statement, statement.pack(params))
-        result = self.wire.answer(limit, first_wait)
+        result = self.wire.answer(limit, wait)
         if result.status != _TUPLES_OK:
             return self.checked(result, statement.text)
         if not statement.name:
@@ -262,7 +264,7 @@ class Session:
                 raise StatementOutdated(error.detail, sql=sql, sqlstate=error.sqlstate) from error
             raise error
         fresh = self._prepare(sql, limit)
-        return fresh, self._execute(fresh, params, limit, (limit - started) * 1000)
+        return fresh, self._execute(fresh, params, limit, None)
 
     def _read_anew(self, statement: Statement, result: PGresult, started: float) -> None:
         """Learn the types of a result again, of which one is not what it was: a composite with an attribute more."""
@@ -348,9 +350,11 @@ class Session:
 
         Raises an ALNPgError in place of psycopg's own, whose texts hold values.
         """
-        if self.pgconn.transaction_status in _UNUSABLE:
+        status = self.pgconn.transaction_status
+        if status in _UNUSABLE:
             self.broken = True
-        if isinstance(error, StatementTimeout) and not error.sqlstate:
+        # Whatever stopped us; but never without a statement under way: a late cancel would hit the next one.
+        if status == TransactionStatus.ACTIVE:
             self.wire.cancel()
         if isinstance(error, psycopg.ProgrammingError):
             self._statements.pop(sql, None)

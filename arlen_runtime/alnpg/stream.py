@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any
 
+import psycopg
 from psycopg.pq import ExecStatus
 
 from arlen_runtime.alnpg.failures import ALNPgError
@@ -36,13 +37,12 @@ def stream_rows(session: Session, sql: str, params: Sequence[Any], into: Callabl
                 session.follow(statement, result)
                 yield from _handed_out(session, statement.load(result, into))
             finished = True
-        except ALNPgError as error:
-            if not session.broken:
+        except BaseException as error:
+            if not finished:
+                _leave(session, error)
+            if isinstance(error, ALNPgError) and not session.broken:
                 session.outdated(error, sql, limit)
             raise
-        finally:
-            if not finished:
-                _leave(session)
 
 
 def _handed_out(session: Session, rows: list[Any]) -> Iterator[Any]:
@@ -60,13 +60,15 @@ def _drain(session: Session, limit: float) -> None:
         pass
 
 
-def _leave(session: Session) -> None:
-    """Stop in the middle: read the rest where a transaction depends on the connection, else give the connection up."""
-    if session.owned:
+def _leave(session: Session, error: BaseException) -> None:
+    """Stop in the middle: read the rest where a transaction depends on the connection, else give the connection up.
+
+    What interrupts the program (a KeyboardInterrupt) does not wait for the rest either.
+    """
+    if session.owned and isinstance(error, (Exception, GeneratorExit)):
         try:
             _drain(session, session.until(monotonic()))
-        except ALNPgError:
+        except (ALNPgError, psycopg.Error):
             session.broken = True
     else:
-        session.wire.cancel()
         session.broken = True

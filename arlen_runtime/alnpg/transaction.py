@@ -76,8 +76,10 @@ class Transaction:
 
     @property
     def open(self) -> bool:
-        """Say whether it can be used: entered, and neither ended itself nor by the end of one around it."""
-        return self._entered and (self._around is None or self._around.open)
+        """Say whether it can be used: entered here, not before a fork, and neither it nor one around it has ended."""
+        if self._around is not None:
+            return self._entered and self._around.open
+        return self._entered and not self.session.wire.foreign
 
     @property
     def depth(self) -> int:
@@ -95,7 +97,7 @@ class Transaction:
         """Commit, or roll back after an exception. Raises what COMMIT raises, and ALNPgError where it did nothing.
 
         A generator may be left in a nested one when what is around it ends: the session is another request's by then, and
-        nothing is sent. Raises Misuse where such a block goes on to its end.
+        nothing is sent. So it is in a child after fork. Raises Misuse where such a block goes on to its end.
         """
         usable, self._entered = self.open, False
         # In another Context than the one it began in (a stream that was finished elsewhere) there is nothing to put back.
@@ -103,7 +105,10 @@ class Transaction:
             scope.transaction.set(self._outer)
         if not usable:
             if kind is None:
-                raise Misuse("the transaction around this one ended before it: what it did since was not part of any")
+                raise Misuse(
+                    "the transaction had ended before this block did, with the one around it or by a fork: "
+                    "what was done since was not part of it"
+                )
             return
         try:
             if kind is None:

@@ -6,12 +6,14 @@ thread for a second. So it is called only when `is_busy` says that it will not w
 
 from __future__ import annotations
 
+import os
 import select
+import socket
 from collections.abc import Callable, Iterator
 from time import monotonic
 
 import psycopg
-from psycopg.pq import ExecStatus, PollingStatus
+from psycopg.pq import ConnStatus, ExecStatus, PollingStatus
 from psycopg.pq.abc import PGcancelConn, PGconn, PGresult
 
 from arlen_runtime import scope
@@ -39,11 +41,12 @@ class Wire:
     Raises StatementTimeout and ConnectionLost, and lets psycopg's errors through: the session tells them in our words.
     """
 
-    __slots__ = ("_poller", "pgconn", "poll")
+    __slots__ = ("_poller", "foreign", "pgconn", "poll")
 
     def __init__(self, pgconn: PGconn) -> None:
         """Take an open connection."""
         self.pgconn = pgconn
+        self.foreign = False
         pgconn.nonblocking = 1
         self._poller = select.poll()
         self._poller.register(pgconn.socket, _READ)
@@ -57,6 +60,7 @@ class Wire:
         pgconn = self.pgconn
         if pgconn.flush():
             self.flush(limit)
+            first_wait = None  # that took a time of its own
         if first_wait is None or not self.poll(min(first_wait, _LOOK_MILLISECONDS)):
             self.wait(limit)
         pgconn.consume_input()
@@ -178,8 +182,22 @@ class Wire:
             if scope.gone.get()():
                 raise ClientGone("the client has gone; the statement was cancelled")
 
+    def disown(self) -> None:
+        """In a child after fork, whose parent's it is: whatever libpq does with it from now on meets a closed connection.
+
+        The descriptor stays taken: were it closed, its number would be that of the next file, and libpq would write there.
+        """
+        self.foreign = True
+        if self.pgconn.status == ConnStatus.OK:
+            ours, other = socket.socketpair()
+            other.close()
+            os.dup2(ours.fileno(), self.pgconn.socket, inheritable=False)
+            ours.close()
+
     def cancel(self) -> None:
         """Ask the server to stop what it does for us; for half a second at most, since the connection is closed anyway."""
+        if self.foreign:
+            return
         try:
             canceller = self.pgconn.cancel_conn()
             canceller.start()

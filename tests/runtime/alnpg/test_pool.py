@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextvars
 import os
+import select
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from time import monotonic
 
@@ -16,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.failures import ConnectionLost, DatabaseUnavailable, PoolExhausted
+from arlen_runtime.alnpg.failures import ConnectionLost, DatabaseUnavailable, Misuse, PoolExhausted
 
 
 def _connections(pg: ALNPg) -> int:
@@ -153,6 +157,70 @@ def test_four_forks_of_an_open_pool_get_each_their_own_rows(url: str) -> None:
         os.close(reader)
         os.waitpid(pid, 0)
     assert pg.query_value("select pg_backend_pid()") == parent
+    pg.close()
+
+
+def _in_a_child(function: Callable[[], bool]) -> bool:
+    """Fork, and return what the function says in the child; False too where it raises."""
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            status = 0 if function() else 1
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_child_that_closes_its_copy_of_a_stream_leaves_the_parents_alone(url: str) -> None:
+    pg = ALNPg(url, pool_size=2)
+    for around in (nullcontext(), pg.transaction()):
+        with around:
+            rows = pg.stream("select n, repeat('x', 1000) from generate_series(1, 50000) n")
+            next(rows)
+
+            def close(rows: Iterator[object] = rows) -> bool:
+                rows.close()  # type: ignore[attr-defined]  # reason: it is a generator
+                return bool(pg.query_value("select 1") == 1)
+
+            assert _in_a_child(close)
+            assert sum(1 for _ in rows) == 49_999
+    pg.close()
+
+
+def test_a_transaction_is_the_parents_alone(url: str) -> None:
+    pg = ALNPg(url, pool_size=2)
+    pg.execute("drop table if exists forked")
+    pg.execute("create table forked (n int)")
+
+    def child() -> bool:
+        pg.execute("insert into forked values (2)")
+        with pytest.raises(Misuse, match="fork"):
+            transaction.__exit__(None, None, None)
+        return pg.query("select n from forked", into=tuple) == [(2,)]
+
+    with pg.transaction() as transaction:
+        pg.execute("insert into forked values (1)")
+        assert _in_a_child(child)
+        pg.execute("insert into forked values (3)")
+    assert pg.query("select n from forked order by n", into=tuple) == [(1,), (2,), (3,)]
+    pg.close()
+
+
+def test_nothing_that_a_child_does_reaches_a_descriptor_of_its_own_in_place_of_the_parents(url: str) -> None:
+    """The number of an inherited descriptor, were it closed, would be that of the child's next file."""
+    pg = ALNPg(url)
+    rows = pg.stream("select n, repeat('x', 1000) from generate_series(1, 50000) n")
+    next(rows)
+
+    def child() -> bool:
+        pairs = [socket.socketpair() for _ in range(8)]
+        with pytest.raises(ConnectionLost):
+            sum(1 for _ in rows)
+        return not select.select([end for pair in pairs for end in pair], [], [], 0)[0]
+
+    assert _in_a_child(child)
+    assert sum(1 for _ in rows) == 49_999
     pg.close()
 
 

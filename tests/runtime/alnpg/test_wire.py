@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from time import monotonic
 
 import psycopg
@@ -18,6 +20,7 @@ import pytest
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.failures import ClientGone, ConnectionLost, StatementTimeout
+from arlen_runtime.alnpg.wire import Wire
 
 TICKER = """
 import sys, threading, time
@@ -206,6 +209,93 @@ def test_a_client_that_goes_within_a_transaction_loses_all_of_it(pg: ALNPg) -> N
 
 def test_a_deadline_that_is_past_sends_nothing(pg: ALNPg) -> None:
     assert _within(-1, lambda: pg.query("select 1")) < 0.1
+
+
+@pytest.fixture
+def cancels(monkeypatch: pytest.MonkeyPatch) -> list[Wire]:
+    """Count what is asked to be cancelled; it is cancelled all the same."""
+    asked: list[Wire] = []
+    cancel = Wire.cancel
+
+    def count(wire: Wire) -> None:
+        asked.append(wire)
+        cancel(wire)
+
+    monkeypatch.setattr(Wire, "cancel", count)
+    return asked
+
+
+def test_what_was_never_sent_is_never_cancelled(pg: ALNPg, cancels: list[Wire]) -> None:
+    """A cancel that comes late hits the connection's next statement."""
+    with pg.transaction() as transaction:
+        pid = pg.query_value("select pg_backend_pid()")
+        transaction.session.limit = monotonic()
+        with pytest.raises(StatementTimeout, match="no time is left"):
+            pg.query("select 2")
+        transaction.session.limit = math.inf
+        assert pg.query_value("select pg_backend_pid()") == pid
+    _within(-1, lambda: pg.query("select 1"))
+    assert cancels == []
+
+
+SLEEPY = """
+create table if not exists sleepy (n int);
+create or replace function sleep() returns trigger language plpgsql as 'begin perform pg_sleep(60); return new; end';
+create or replace trigger sleep before insert on sleepy for each row execute function sleep();
+"""
+INTERRUPTED: dict[str, Callable[[ALNPg], object]] = {
+    "query": lambda pg: pg.query("select pg_sleep(60), 'interrupted'"),
+    "query_many": lambda pg: pg.query_many("select pg_sleep(60), 'interrupted', $1::int", [(1,), (2,)]),
+    "stream": lambda pg: list(pg.stream("select pg_sleep(60), 'interrupted' from generate_series(1, 2)")),
+    "copy_rows": lambda pg: pg.copy_rows("sleepy", ["n"], [(1,)]),
+}
+
+
+@pytest.mark.parametrize("call", INTERRUPTED.values(), ids=INTERRUPTED.keys())
+@pytest.mark.parametrize("around", [False, True], ids=["alone", "in a transaction"])
+def test_an_interrupt_cancels_the_statement_at_the_server(
+    database_url: str, call: Callable[[ALNPg], object], *, around: bool
+) -> None:
+    pg = ALNPg(database_url, statement_seconds=0)
+    with psycopg.connect(database_url) as other:
+        other.execute(SLEEPY)
+    running = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+    with psycopg.connect(database_url, autocommit=True) as other:
+
+        def count() -> int:
+            row = other.execute(running.encode()).fetchone()
+            return int(row[0]) if row else 0
+
+        def interrupt() -> None:
+            while not count():
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        started = monotonic()
+        with pytest.raises(KeyboardInterrupt), pg.transaction() if around else nullcontext():
+            call(pg)
+        thread.join()
+        while count():
+            assert monotonic() < started + 20
+    assert pg.query_value("select 1") == 1
+    pg.close()
+
+
+def test_a_prepare_that_took_its_time_leaves_the_statement_the_rest(pg: ALNPg, database_url: str) -> None:
+    """The first wait was reckoned from the start; a prepare behind a lock has used most of it."""
+    pg.execute("create table if not exists slowly (id int)")
+    overshoots: list[float] = []
+    for number in range(3):
+        with psycopg.connect(database_url) as other:
+            other.execute("lock table slowly in access exclusive mode")
+            timer = threading.Timer(0.3, other.rollback)
+            timer.start()
+            cold = f"select pg_sleep(9), {number} from (select count(*) from slowly) x"  # noqa: S608 - a number
+            overshoots.append(_within(0.35, partial(pg.query, cold)) - 0.35)
+            timer.join()
+    assert min(overshoots) < 0.1, overshoots
 
 
 def test_the_setting_limits_each_statement(database_url: str) -> None:
