@@ -255,7 +255,7 @@ BY_CLASS: dict[str, type[ALNPgError]] = {
     "53": DatabaseUnavailable,
 }
 
-OUTDATED = frozenset({"0A000", "26000", "XX000", "42804"})
+OUTDATED = frozenset({"0A000", "26000", "XX000", "42804", "42883"})
 """What a warm statement may answer after the schema changed under it."""
 
 UNTYPED = frozenset({"42P18", "42P08", "42725"})

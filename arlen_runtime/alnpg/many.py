@@ -18,7 +18,7 @@ from psycopg.pq.abc import PGresult
 from arlen_runtime.alnpg.failures import OUTDATED, ALNPgError, ConnectionLost
 from arlen_runtime.alnpg.recording import counted
 from arlen_runtime.alnpg.session import Answer, Reader, Session
-from arlen_runtime.alnpg.statement import Statement
+from arlen_runtime.alnpg.statement import Statement, may_commit
 
 _BATCH = 500
 _TUPLES_OK = int(ExecStatus.TUPLES_OK)
@@ -40,7 +40,7 @@ def perform_many(
     try:
         return _perform(session, sql, rows, read, into)
     except ALNPgError as error:
-        if error.sqlstate not in OUTDATED or session.in_transaction or session.broken:
+        if error.sqlstate not in OUTDATED or session.in_transaction or session.broken or may_commit(sql):
             raise
     return _perform(session, sql, rows, read, into)
 

@@ -32,7 +32,7 @@ from arlen_runtime.alnpg.registry import LEARN, SHARED, Registry
 from arlen_runtime.alnpg.scanner import scan
 from arlen_runtime.alnpg.settings import Settings
 from arlen_runtime.alnpg.shape import Shape
-from arlen_runtime.alnpg.statement import Statement, statement_name
+from arlen_runtime.alnpg.statement import Statement, may_commit, statement_name
 from arlen_runtime.alnpg.wire import Wire, in_our_words
 
 Answer = TypeVar("Answer")
@@ -262,6 +262,8 @@ class Session:
         if in_transaction:
             if error.sqlstate in ("0A000", "26000"):
                 raise StatementOutdated(error.detail, sql=sql, sqlstate=error.sqlstate) from error
+            raise error
+        if may_commit(sql) and not ours:
             raise error
         fresh = self._prepare(sql, limit)
         return fresh, self._execute(fresh, params, limit, None)

@@ -6,6 +6,7 @@ binary and by which loaders.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -23,11 +24,17 @@ from arlen_runtime.alnpg.values_in import REFUSALS, Packer
 from arlen_runtime.alnpg.values_json import DoesNotFitError
 
 _LINGERING_ROWS = 100
+_COMMITTING = re.compile(r"(?>\s|--[^\n]*|/\*.*?\*/)*+(?:call|do)\b", re.IGNORECASE | re.DOTALL)
 
 
 def statement_name(sql: str) -> bytes:
     """Return the name of a prepared statement: a hash, so that one name never stands for two texts behind a bouncer."""
     return b"alnpg_" + blake2b(sql.encode(), digest_size=12).hexdigest().encode()
+
+
+def may_commit(sql: str) -> bool:
+    """Say whether a statement may commit a part of what it does before it fails: it must not be run again."""
+    return _COMMITTING.match(sql) is not None
 
 
 class Statement:

@@ -24,6 +24,13 @@ from arlen_runtime.alnpg.failures import (
 Migrate = Callable[[str], object]
 
 
+READERS: dict[str, Callable[[ALNPg, str, object], list[Any]]] = {
+    "query": lambda pg, sql, value: pg.query(sql, value),
+    "query_many": lambda pg, sql, value: pg.query_many(sql, [(value,), (value,)])[1],
+    "stream": lambda pg, sql, value: list(pg.stream(sql, value)),
+}
+
+
 def _prepared(pg: ALNPg) -> int:
     return int(pg.query_value("select count(*) from pg_prepared_statements where name like 'alnpg%'"))
 
@@ -107,6 +114,60 @@ def test_an_enum_that_was_made_anew_is_read_again(one: ALNPg, migrate: Migrate) 
     migrate("drop table paint; drop type colour; create type colour as enum ('blue')")
     migrate("create table paint (colour colour); insert into paint values ('blue')")
     assert one.query_value("select colour from paint where colour = $1", "blue") == "blue"
+
+
+@pytest.mark.parametrize("cache", ["named", "unnamed"])
+@pytest.mark.parametrize("read", ["query", "query_many"])
+def test_a_text_that_became_an_enum_or_a_uuid_is_compared_again(
+    database_url: str, migrate: Migrate, cache: str, read: str
+) -> None:
+    """A parameter that is still a text has no = with either: 42883."""
+    pg = ALNPg(database_url, pool_size=1, statement_cache=cache)
+    migrate("drop table if exists told; drop type if exists tone; create type tone as enum ('low')")
+    migrate(
+        "create table told (tone text, id text); insert into told values ('low', $$12345678-1234-5678-1234-567812345678$$)"
+    )
+    by_tone, by_id = "select count(*) from told where tone = $1", "select count(*) from told where id = $1"
+
+    def counts() -> list[Any]:
+        return [READERS[read](pg, by_tone, "low"), READERS[read](pg, by_id, "12345678-1234-5678-1234-567812345678")]
+
+    before = counts()
+    migrate("alter table told alter tone type tone using tone::tone, alter id type uuid using id::uuid")
+    assert counts() == before
+    pg.close()
+
+
+def test_what_never_existed_is_asked_for_once_more_and_no_more(one: ALNPg, migrate: Migrate) -> None:
+    migrate("create table tried (n int)")
+    migrate(
+        "create function broken() returns int language plpgsql as"
+        " $$ begin raise notice 'tried'; execute 'select nowhere(1)'; return 1; end $$"
+    )
+    notices: list[str] = []
+    with one.connection() as connection:
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+    one.query("select 1")
+    for _ in range(3):
+        notices.clear()
+        with pytest.raises(StatementInvalid, match="nowhere"):
+            one.query("select broken()")
+        assert 1 <= len(notices) <= 2
+
+
+def test_a_procedure_that_committed_a_part_is_never_run_again(one: ALNPg, migrate: Migrate) -> None:
+    migrate("create table if not exists part (n int)")
+    migrate(
+        "create or replace procedure in_parts(fail bool) language plpgsql as $$ begin insert into part values (1); commit;"
+        " if fail then raise exception 'later' using errcode = '0A000'; end if; end $$"
+    )
+    call = "/* do it */ -- now\n Call in_parts($1)"
+    one.execute(call, False)
+    with pytest.raises(ALNPgError, match="later"):
+        one.execute(call, True)
+    assert one.query_value("select count(*) from part") == 2
+    one.execute(call, False)
+    assert one.query_value("select count(*) from part") == 3
 
 
 def test_a_changed_search_path_is_healed(one: ALNPg, migrate: Migrate) -> None:
@@ -299,50 +360,41 @@ def test_unnamed_statements_follow_columns_that_change(database_url: str, migrat
     pg.close()
 
 
-READERS: dict[str, Callable[[ALNPg, str], list[Any]]] = {
-    "query": lambda pg, sql: pg.query(sql, 1),
-    "query_many": lambda pg, sql: pg.query_many(sql, [(1,), (1,)])[1],
-    "stream": lambda pg, sql: list(pg.stream(sql, 1)),
-}
-
-
-@pytest.mark.parametrize("read", READERS.values(), ids=READERS.keys())
-def test_unnamed_statements_never_read_one_column_as_another(
-    database_url: str, migrate: Migrate, read: Callable[[ALNPg, str], list[Any]]
-) -> None:
+@pytest.mark.parametrize("by", READERS)
+def test_unnamed_statements_never_read_one_column_as_another(database_url: str, migrate: Migrate, by: str) -> None:
     pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
     migrate(
         "drop table if exists shape; create table shape (id int, a int, b int); insert into shape values (1, 10, 20)"
     )
     sql = "select * from shape where id = $1"
-    assert read(pg, sql) == [{"id": 1, "a": 10, "b": 20}]
+    assert READERS[by](pg, sql, 1) == [{"id": 1, "a": 10, "b": 20}]
     migrate("alter table shape drop column a; alter table shape add column c int default 30")
-    assert read(pg, sql) == [{"id": 1, "b": 20, "c": 30}]
+    assert READERS[by](pg, sql, 1) == [{"id": 1, "b": 20, "c": 30}]
     migrate("alter table shape alter column c type float8 using 1.5, alter column b type int8")
-    assert read(pg, sql) == [{"id": 1, "b": 20, "c": 1.5}]
+    assert READERS[by](pg, sql, 1) == [{"id": 1, "b": 20, "c": 1.5}]
     pg.close()
 
 
-@pytest.mark.parametrize("read", READERS.values(), ids=READERS.keys())
+@pytest.mark.parametrize("by", READERS)
 def test_unnamed_statements_say_so_once_where_the_new_columns_cannot_be_read(
-    database_url: str, migrate: Migrate, read: Callable[[ALNPg, str], list[Any]]
+    database_url: str, migrate: Migrate, by: str
 ) -> None:
     """A type made since, of which nothing is known; then a column that has no binary form, and one that has again."""
     pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
     migrate("drop table if exists shape; create table shape (id int, a text); insert into shape values (1, 'x')")
     migrate("drop type if exists letter; create type letter as enum ('x')")
     sql = "select * from shape where id = $1"
-    assert read(pg, sql) == [{"id": 1, "a": "x"}]
+    assert READERS[by](pg, sql, 1) == [{"id": 1, "a": "x"}]
     migrate("alter table shape alter column a type letter[] using array[a::letter]")
     with pytest.raises(StatementOutdated):
-        read(pg, sql)
-    assert read(pg, sql) == [{"id": 1, "a": ["x"]}]
+        READERS[by](pg, sql, 1)
+    assert READERS[by](pg, sql, 1) == [{"id": 1, "a": ["x"]}]
     migrate("alter table shape alter column a type point using '(1,2)'::point")
     with pytest.raises(StatementOutdated):
-        read(pg, sql)
-    assert read(pg, sql) == [{"id": 1, "a": "(1,2)"}]
+        READERS[by](pg, sql, 1)
+    assert READERS[by](pg, sql, 1) == [{"id": 1, "a": "(1,2)"}]
     migrate("alter table shape alter column a type int using 5")
-    assert read(pg, sql) == [{"id": 1, "a": 5}]
+    assert READERS[by](pg, sql, 1) == [{"id": 1, "a": 5}]
     pg.close()
 
 
