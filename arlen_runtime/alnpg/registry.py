@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 import threading
 from collections.abc import Iterable
@@ -88,10 +89,14 @@ SHARED = _shared_types()
 
 
 _real = struct.Struct("!f")
+_PLAIN_INTERVAL = re.compile(rb"(?=.)(?:[+-]?\d+ (?:year|mon|day)s? ?)*(?:[+-]?\d\d+:\d\d:\d\d(?:\.\d+)?)?")
 
 
-class FiniteInterval(Loader):
-    """Reads an interval's text as psycopg does, but not `infinity` (PostgreSQL 17), which psycopg takes for no time at all."""
+class PlainInterval(Loader):
+    """Reads an interval's text as psycopg does, but none that psycopg would take for another one.
+
+    Those are `infinity` (PostgreSQL 17) and whatever style is not `postgres`, which a bouncer may not have let us set.
+    """
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         """Take what psycopg gives every loader."""
@@ -100,8 +105,8 @@ class FiniteInterval(Loader):
 
     def load(self, data: Buffer) -> Any:  # noqa: ANN401 - psycopg's own
         """Return a timedelta. Raises DataError, as the other loaders do for what Python cannot hold."""
-        if b"infinity" in bytes(data):
-            raise psycopg.DataError("an interval that is infinite")
+        if not _PLAIN_INTERVAL.fullmatch(data):
+            raise psycopg.DataError("an interval that is infinite, or in another style")
         return self._load(data)
 
 
@@ -122,7 +127,7 @@ class Registry:
     def __init__(self) -> None:
         """Begin with the types that every PostgreSQL shares."""
         self.adapters = AdaptersMap(psycopg.adapters)
-        self.adapters.register_loader(INTERVAL, FiniteInterval)
+        self.adapters.register_loader(INTERVAL, PlainInterval)
         self.adapters.register_loader(REAL, ExactReal)
         self.shapes = Shapes()
         self._facts = dict(SHARED)

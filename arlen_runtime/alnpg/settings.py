@@ -48,7 +48,7 @@ class Settings(NamedTuple):
 
 
 def connection_string(url: str, *, named: bool, read_only: bool = False) -> str:
-    """Return `url` with what ALNPg relies on: UTF-8, ISO dates, UTC.
+    """Return `url` with what ALNPg relies on: UTF-8, ISO dates, UTC, floats in full.
 
     A bouncer refuses `options`: there the same is SET after the connect. Raises ConfigError, without the url.
     """
@@ -60,7 +60,8 @@ def connection_string(url: str, *, named: bool, read_only: bool = False) -> str:
     if named:
         options = given.pop("options", None) or ""
         own = "-c default_transaction_read_only=on " if read_only else ""
-        defaults["options"] = f"{own}-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC {options}".strip()
+        own += "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=1"
+        defaults["options"] = f"{own} {options}".strip()
     return make_conninfo("", **{**defaults, **given, "client_encoding": "UTF8"})
 
 

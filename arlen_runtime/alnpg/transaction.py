@@ -19,7 +19,7 @@ from arlen_runtime.alnpg.session import Session
 
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 # What a bouncer neither takes at the connect nor keeps when it is set: here it lasts as long as the transaction.
-_REFUSED_SETTINGS = "; set local intervalstyle = postgres"
+_REFUSED_SETTINGS = "; set local intervalstyle = postgres; set local extra_float_digits = 1"
 _ISOLATIONS = frozenset({"read committed", "repeatable read", "serializable"})
 
 
