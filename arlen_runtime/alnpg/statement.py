@@ -23,7 +23,7 @@ from arlen_runtime.alnpg.shape import Shape
 from arlen_runtime.alnpg.values_in import REFUSALS, Packer
 from arlen_runtime.alnpg.values_json import DoesNotFitError
 
-_LINGERING_ROWS = 100
+_MOST_MAKERS = 16
 _COMMITTING = re.compile(r"(?>\s|--[^\n]*|/\*.*?\*/)*+(?:call|do)\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -164,14 +164,12 @@ class Statement:
         count = result.ntuples
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
-        if count == 1:
-            return [make.one(loaders.load_row(0, tuple))]
         try:
-            rows = make.all(loaders.load_rows(0, count, tuple))
+            if count == 1:
+                return [make.one(loaders.load_row(0, tuple))]
+            return make.all(loaders.load_rows(0, count, tuple))
         finally:
-            if count > _LINGERING_ROWS:
-                loaders.set_pgresult(None, set_loaders=False)
-        return rows
+            loaders.set_pgresult(None, set_loaders=False)
 
     def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
         """Return the first row of a result as `into` asks; None when it is empty."""
@@ -180,9 +178,15 @@ class Statement:
             return None
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
-        return make.one(loaders.load_row(0, tuple))
+        try:
+            return make.one(loaders.load_row(0, tuple))
+        finally:
+            loaders.set_pgresult(None, set_loaders=False)
 
     def _maker(self, into: Callable[..., Any] | None) -> Maker:
+        """Make what `into` asks for, and keep it for the next time; a lambda is another one each time."""
+        if len(self._makers) >= _MOST_MAKERS:
+            self._makers.clear()
         made = self._makers[into] = maker(into, self.columns)
         return made
 
