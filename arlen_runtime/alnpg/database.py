@@ -38,6 +38,10 @@ from arlen_runtime.alnpg.values_json import encode_json
 from arlen_runtime.config.sections import DatabaseSection
 
 _LONGEST_PAYLOAD = 7999
+_PSYCOPGS_ATTRIBUTES = (
+    "row_factory", "cursor_factory", "server_cursor_factory", "prepare_threshold", "prepared_max",
+    "autocommit", "isolation_level", "read_only", "deferrable",
+)  # fmt: skip
 
 T = TypeVar("T")
 Into = Callable[..., Any] | None
@@ -252,12 +256,23 @@ class ALNPg:
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """Lend psycopg's own connection, the transaction's inside one: the way out. Leave no transaction open on it."""
+        """Lend psycopg's own connection, the transaction's inside one: the way out. Leave no transaction open on it.
+
+        Its attributes are put back at the end. What the server was told (SET, a role, an advisory lock) stays with the
+        connection.
+        """
         with self._session("whatever") as session:
+            lent = session.connection
+            before = {name: getattr(lent, name) for name in _PSYCOPGS_ATTRIBUTES}
             try:
-                yield session.connection
+                yield lent
             finally:
-                session.broken = session.broken or session.connection.closed
+                # A transaction that was left open holds some of them fast: such a connection is closed anyway.
+                with contextlib.suppress(psycopg.ProgrammingError):
+                    for name, value in before.items():
+                        if getattr(lent, name) != value:
+                            setattr(lent, name, value)
+                session.broken = session.broken or lent.closed
 
     def listen(self, channel: str, handler: Callable[[str], object], *, on_gap: Gap | None = None) -> Subscription:
         """Call `handler(payload)` for each notification, on a thread of ALNPg's; return what ends it.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
 from arlen_runtime.alnpg import ALNPg
 
 
@@ -34,3 +38,44 @@ def test_psycopgs_own_connection_is_the_way_out_and_the_transactions_inside_one(
     with pg.connection() as connection:
         connection.close()
     assert pg.query_value("select 1") == 1
+
+
+def _change(connection: psycopg.Connection[object]) -> None:
+    connection.row_factory = dict_row
+    connection.prepare_threshold = 1
+    connection.autocommit = False
+    connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
+    connection.read_only = True
+
+
+def test_a_lent_connection_comes_back_as_it_was(database_url: str) -> None:
+    pg = ALNPg(database_url, pool_size=1)
+    with pg.connection() as connection:
+        pid = connection.info.backend_pid
+        _change(connection)
+    with pytest.raises(ZeroDivisionError), pg.connection() as connection:  # noqa: PT012 - the block is what is tested
+        _change(connection)
+        raise ZeroDivisionError
+    with pg.connection() as connection:
+        assert connection.info.backend_pid == pid
+        assert (connection.autocommit, connection.isolation_level, connection.read_only) == (True, None, None)
+        assert connection.prepare_threshold is None
+        assert connection.execute("select 1").fetchone() == (1,)
+    with pg.transaction():
+        with pg.connection() as connection:
+            connection.row_factory = dict_row
+        with pg.connection() as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+    pg.close()
+
+
+def test_a_lent_connection_that_is_left_in_a_transaction_is_closed(database_url: str) -> None:
+    pg = ALNPg(database_url, pool_size=1)
+    with pg.connection() as connection:
+        _change(connection)
+        connection.execute("select 1")
+    with pg.connection() as again:
+        assert again is not connection
+        assert again.autocommit
+        assert again.execute("select 1").fetchone() == (1,)
+    pg.close()
