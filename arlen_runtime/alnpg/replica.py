@@ -14,12 +14,14 @@ POSITION = "select pg_current_wal_insert_lsn()::text"
 CAUGHT_UP = "select coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)"
 """Whether this server is a replica that has replayed so much."""
 
-# Anything else may write, a WITH included. So may a function, of which nothing can be seen here.
-_READ = re.compile(
-    r"\s*(?:select|values|table|show|explain)\b(?!.*\bfor\s+(?:no\s+key\s+)?update\b)", re.IGNORECASE | re.DOTALL
+# Anything else may write, a WITH included; so do SELECT INTO and EXPLAIN ANALYZE, and a replica locks no rows. A function may
+# write too, of which nothing can be seen here.
+_READ = re.compile(r"\s*(?:select|values|table|show|explain)\b", re.IGNORECASE)
+_WRITES = re.compile(
+    r"\binto\b|\banaly[sz]e\b|\bfor\s+(?:no\s+key\s+update|update|key\s+share|share)\b", re.IGNORECASE
 )
 
 
 def only_reads(sql: str) -> bool:
-    """Say whether a statement is one that a replica takes, as far as its words tell."""
-    return _READ.match(sql) is not None
+    """Say whether a statement is one that a replica takes, as far as its words tell: in doubt it is not."""
+    return _READ.match(sql) is not None and _WRITES.search(sql) is None

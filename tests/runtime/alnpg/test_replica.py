@@ -174,6 +174,9 @@ def test_a_replica_that_is_away_costs_one_request_an_error_and_the_others_read_f
         ("select 1", True), (" \n SELECT 1", True), ("values (1)", True), ("table t", True), ("explain select 1", True),
         ("insert into t values (1)", False), ("with a as (select 1) select * from a", False), ("selected", False),
         ("select * from t for update", False), ("select * from t\nfor no key update", False), ("", False),
+        ("select * from t FOR  SHARE", False), ("select * from t for key share", False), ("select 1 Into t", False),
+        ("explain analyze insert into t values (1)", False), ("EXPLAIN (buffers, ANALYZE) delete from t", False),
+        ("explain analyse select 1", False), ("select into_it, analyzed, share from t", True),
     ],
 )  # fmt: skip
 def test_what_only_reads_is_known_by_its_words(sql: str, reads: bool) -> None:  # noqa: FBT001 - the expected answer
