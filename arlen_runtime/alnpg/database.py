@@ -193,7 +193,12 @@ class ALNPg:
         """Yield the rows as they come, with no more than 500 in memory. Holds a connection until the end or the close."""
         text, given = spell_out(sql, params)
         with self._session(text) as session:
-            yield from stream_rows(session, text, given, into)
+            rows = stream_rows(session, text, given, into)
+            if not self._pool.alone or current(self._pool) is not None:
+                yield from rows
+                return
+            kept = list(rows)
+        yield from kept
 
     def copy_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Write rows by COPY, the fastest way in; return how many. All or none. `table` may be `schema.table`."""
@@ -307,8 +312,8 @@ class ALNPg:
     def rolled_back(self) -> Iterator[Self]:
         """For tests: run whatever is done in the block in one transaction, and undo all of it at the end.
 
-        Transactions in it are savepoints, a statement that fails costs only itself. One connection, one thread at a time;
-        isolation, notifications and a replica are left out.
+        Transactions in it are savepoints, a statement that fails costs only itself. One connection, one thread at a time, so
+        a stream is read to its end at once; isolation, notifications and a replica are left out.
         """
         pool, replica = self._pool, self._replica
         self._pool, self._replica = Sandbox(pool), None

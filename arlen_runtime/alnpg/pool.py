@@ -103,6 +103,9 @@ class _Connections(ConnectionPool[Pooled]):
 class Pool:
     """Sessions to take and to give back."""
 
+    alone = False
+    """Whether there is one session for all: outside of a transaction nobody keeps it, not even for a stream."""
+
     def __init__(self, settings: Settings) -> None:
         """Open nothing yet."""
         self.settings = settings

@@ -17,9 +17,7 @@ CAUGHT_UP = "select coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)"
 # Anything else may write, a WITH included; so do SELECT INTO and EXPLAIN ANALYZE, and a replica locks no rows. A function may
 # write too, of which nothing can be seen here.
 _READ = re.compile(r"\s*(?:select|values|table|show|explain)\b", re.IGNORECASE)
-_WRITES = re.compile(
-    r"\binto\b|\banaly[sz]e\b|\bfor\s+(?:no\s+key\s+update|update|key\s+share|share)\b", re.IGNORECASE
-)
+_WRITES = re.compile(r"\binto\b|\banaly[sz]e\b|\bfor\s+(?:no\s+key\s+update|update|key\s+share|share)\b", re.IGNORECASE)
 
 
 def only_reads(sql: str) -> bool:

@@ -1,7 +1,7 @@
 """One transaction around a whole test. One rule: in it each statement, and each transaction, is a savepoint of its own.
 
 So a failure costs no more than it does elsewhere, what is committed can be read by whoever asks next, and at the end nothing
-of all that is left. It is one connection, for one thread after the other.
+of all that is left. It is one connection, for one thread after the other, so a stream is read to its end at once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _READ_ONLY = "read only"
 
 class Sandbox(Pool):
     """A pool with one connection, in a transaction that is never committed."""
+
+    alone = True
 
     def __init__(self, pool: Pool) -> None:
         """Stand in for `pool`; nothing is opened yet."""

@@ -121,12 +121,25 @@ def test_the_other_calls_work_too(pg: ALNPg) -> None:
         assert connection.execute("select count(*) from branch").fetchone() == (711,)
 
 
-def test_a_stream_and_another_statement_need_two_connections(pg: ALNPg) -> None:
-    rows = pg.stream("select generate_series(1, 10000)")
-    next(rows)
-    with pytest.raises(Misuse, match="busy"):
-        pg.query("select 1")
-    rows.close()  # type: ignore[attr-defined]  # reason: a generator
+def test_other_statements_run_while_a_stream_is_open_as_they_do_elsewhere(pg: ALNPg) -> None:
+    rows = pg.stream("select generate_series(1, 10000) as n")
+    assert next(rows) == {"n": 1}
+    with pg.transaction():
+        pg.execute("insert into branch values (2)")
+    thread = threading.Thread(target=contextvars.Context().run, args=(pg.execute, "insert into branch values (3)"))
+    thread.start()
+    thread.join()
+    assert sum(1 for _ in rows) == 9999
+    assert _branches(pg) == [1, 2, 3]
+
+
+def test_within_a_transaction_they_wait_for_the_streams_end_as_they_do_elsewhere(pg: ALNPg) -> None:
+    with pg.transaction():
+        rows = pg.stream("select generate_series(1, 10000)")
+        next(rows)
+        with pytest.raises(Misuse, match="busy"):
+            pg.query("select 1")
+        rows.close()  # type: ignore[attr-defined]  # reason: a generator
     assert _branches(pg) == [1]
 
 
