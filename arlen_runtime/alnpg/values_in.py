@@ -226,9 +226,9 @@ def _network_address(address: IPv4Address | IPv6Address, prefix: int, cidr: int)
 
 
 def _refuse_scope(address: object) -> None:
-    """Refuse `fe80::1%eth0`, of which PostgreSQL would keep the address alone."""
+    """Refuse a scope (RFC 4007 section 11), which the wire form cannot hold: `fe80::1%eth0` would lose it."""
     if isinstance(address, IPv6Address) and address.scope_id:
-        raise DoesNotFitError("it has a scope (RFC 4007 section 11), which inet and cidr cannot hold")
+        raise DoesNotFitError("it has a scope, which inet and cidr cannot hold")
 
 
 def _inet(value: object) -> bytes:
