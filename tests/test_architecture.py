@@ -68,6 +68,9 @@ NO_TEST_OF_THEIR_OWN = {"__init__"}
 MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 40
 
+POSSESSIVE_GROUP = re.compile(r"\(\?>|[^\\]\)(?:[*+?]|\{[^}]*\})\+")
+"""CPython 3.11.2, which Debian has, matches these wrongly: a group that repeats without going back. A class may."""
+
 REASONED_NOQA = re.compile(r"# noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)* - \S.+")
 REASONED_IGNORE = re.compile(r"# type: ignore\[[\w-]+(, ?[\w-]+)*\] +# \S.+")
 
@@ -209,3 +212,17 @@ def test_every_silenced_check_bears_its_reason(source: Source) -> None:
         if not REASONED_NOQA.search(token.string) and not REASONED_IGNORE.search(token.string)
     ]
     assert unreasoned == []
+
+
+def patterns(tree: ast.AST) -> Iterator[str]:
+    """Yield the literal patterns that are given to the module re."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re."):
+            for constant in ast.walk(node):
+                if isinstance(constant, ast.Constant) and isinstance(constant.value, (str, bytes)):
+                    yield constant.value if isinstance(constant.value, str) else constant.value.decode("latin-1")
+
+
+@each_source
+def test_no_pattern_has_what_an_older_python_matches_wrongly(source: Source) -> None:
+    assert [each for each in patterns(source.tree) if POSSESSIVE_GROUP.search(each)] == []

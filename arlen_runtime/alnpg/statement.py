@@ -24,7 +24,7 @@ from arlen_runtime.alnpg.values_in import REFUSALS, Packer
 from arlen_runtime.alnpg.values_json import DoesNotFitError
 
 _MOST_MAKERS = 16
-_COMMITTING = re.compile(r"(?>\s|--[^\n]*|/\*.*?\*/)*+(?:call|do)\b", re.IGNORECASE | re.DOTALL)
+_COMMITTING = re.compile(r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*(?:call|do)\b", re.IGNORECASE)
 
 
 def statement_name(sql: str) -> bytes:
