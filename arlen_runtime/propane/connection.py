@@ -283,6 +283,7 @@ class Connection:
             self.body.close()
             self.body = None
         self.head = self.ticket = self.request = self.response = self.context = None
+        self.started = 0.0
         self.served += 1
 
     def linger(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 PACKET = 65536
 CONNECTION_PACKET = 131072
 """A connection that is passed on travels with what has been received of a request: the kernel takes twice this (socket(7))."""
-_FULL = {errno.EAGAIN, errno.ETOOMANYREFS}
+_FULL = {errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM}
 Message = dict[str, Any]
 
 

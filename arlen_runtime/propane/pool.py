@@ -32,6 +32,7 @@ class Pool(Generic[Job]):
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._run = run
         self._at_work: set[int] = set()
+        self._threads = threads
         for number in range(threads):
             threading.Thread(target=self._work, name=f"pool-{number}", daemon=True).start()
 
@@ -46,6 +47,10 @@ class Pool(Generic[Job]):
     def busy(self) -> int:
         """Count the threads that are inside a job."""
         return len(self._at_work)
+
+    def idle(self) -> int:
+        """Count the threads that could take a job at once."""
+        return self._threads - len(self._at_work)
 
     def _work(self) -> None:
         stand_back()
@@ -107,6 +112,10 @@ class Lane(Generic[Job]):
     def queued(self) -> int:
         """Count the jobs that no thread has taken yet."""
         return self._jobs.qsize()
+
+    def idle(self) -> int:
+        """Count how many more could run at once."""
+        return max(LANE_WIDTH - len(self._running), 0)
 
     def look(self, now: float) -> None:
         """Let one more run when fewer compute than may; called by the worker's monitor.

@@ -92,6 +92,8 @@ class Reactor:
         self.ledger.stopping = self.entrances.stopping = True
         self.ledger.passing = False  # whoever would have taken them stops as well
         self._handover = None
+        # Those that were to be passed on get their one more answer here.
+        self.ledger.doomed = [each for each in self.ledger.doomed if not each.can_be_passed()]
         self._settled_at = time.monotonic() + SETTLE_SECONDS
         self._end_event_streams()
 
@@ -113,6 +115,8 @@ class Reactor:
 
     def pause(self) -> None:
         """Read and accept nothing more: what arrives from now on is for the next generation."""
+        if self._paused:
+            return
         self.entrances.leave()
         self._paused = True
         for connection in self._connections.values():

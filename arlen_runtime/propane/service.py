@@ -183,7 +183,9 @@ class Service:
         baton = self._baton
         token = baton.token
         connection.busy = True
-        connection.claim.append("running")
+        claim = connection.claim = [
+            "running"
+        ]  # a new one for each request: a job that comes late must not find this one
         started = connection.started = time.monotonic()  # before the token: who takes it reckons the time-out from here
         cpu = (
             time.thread_time() if estimate.wall > WAIT_SECONDS else 0.0
@@ -197,9 +199,9 @@ class Service:
             token.pop()
         except IndexError:
             estimate.note_wall(time.monotonic() - started)
-            self._finish(connection, response)
+            self._finish(connection, response, claim)
             return True
-        connection.claim.pop()
+        claim.pop()
         ended = time.monotonic()
         estimate.note_wall(ended - started)
         if cpu:
@@ -213,7 +215,7 @@ class Service:
     def _queue(self, connection: Connection, request: Request, estimate: Estimate) -> None:
         """Give a request that will wait or burn to the threads, unless too many are before it."""
         target = self.lane if estimate.way is Way.LANE else self.pool
-        if target.queued() >= self._accessories.queue_limit:
+        if target.queued() - target.idle() >= self._accessories.queue_limit:
             self._shed(connection)
             return
         now = self._ledger.now
@@ -249,20 +251,23 @@ class Service:
             self._ledger.doomed.append(connection)
 
     def _expire_handler(self, connection: Connection) -> None:
-        runs = connection.claim == ["running"]
-        allowed = self._limits.request_timeout_seconds if runs else self._accessories.queue_seconds
-        if connection.claim and self._ledger.now < connection.started + allowed:
-            self._ledger.deadlines.set(connection, connection.started + allowed)
+        ledger, claim = self._ledger, connection.claim
+        state = next(iter(claim), "")
+        allowed = self._accessories.queue_seconds if state == "queued" else self._limits.request_timeout_seconds
+        if state and ledger.now < connection.started + allowed:
+            ledger.deadlines.set(connection, connection.started + allowed)
             return
         try:
-            claim = connection.claim.pop()
-        except IndexError:  # it is being answered this moment, or a stream that has only write-rate limits
-            self._ledger.deadlines.set(connection, self._ledger.now + 1)
+            claim.remove(state)
+        except (
+            ValueError
+        ):  # it is being answered this moment, has just begun to run, or is a stream with limits of its own
+            ledger.deadlines.set(connection, ledger.now + 1)
             return
         connection.busy = False
-        if claim == "queued":
+        if state == "queued":
             self._shed(connection)
-            self._ledger.returned.append(connection)
+            ledger.returned.append(connection)
             return
         self._ledger.stuck += 1
         self._report_stuck(connection)
@@ -324,12 +329,12 @@ class Service:
         cpu = time.thread_time()
         response = self._run(connection, ticket, request)
         estimate.note(time.monotonic() - started, time.thread_time() - cpu)
-        self._finish(connection, response)
+        self._finish(connection, response, claim)
 
-    def _finish(self, connection: Connection, response: Response) -> None:
+    def _finish(self, connection: Connection, response: Response, claim: list[str]) -> None:
         """Answer from a thread that does not lead; the time-out may have been first."""
         try:
-            connection.claim.pop()
+            claim.pop()
         except IndexError:
             self._ledger.stuck -= 1
             self.sender.release(response.body, None)

@@ -336,3 +336,33 @@ def create(config: Config) -> App:
         assert quick.get("/").status == 200
     for wire in hanging:
         wire.socket.close()
+
+
+def test_a_request_that_was_shed_never_answers_for_the_one_behind_it(serve: Serve) -> None:
+    server = serve("--threads", "1", "--queue-seconds", "0.5")
+    _teach(server.port, "/sleep/20", 3)
+    with Wire(server.port) as holder, Wire(server.port) as wire:
+        holder.send(GET % b"/sleep/2500")
+        wire.send(GET % b"/sleep/20")
+        assert wire.answer().status == 503
+        wire.send(GET % b"/wait/3000")  # it runs when the thread finds the job of the one before it
+        assert holder.answer().status == 200
+        assert wire.answer().body == b"waited"
+        assert wire.get("/").body == b"one"
+
+
+def test_without_a_queue_who_finds_a_thread_is_served(serve: Serve) -> None:
+    server = serve("--threads", "2", "--queue-limit", "0")
+    _teach(server.port, "/sleep/20", 3)
+    with Wire(server.port) as wire:
+        assert [wire.get("/sleep/20").status for _ in range(5)] == [200] * 5
+
+
+def test_what_is_refused_has_not_lasted_since_the_request_before(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        assert wire.get("/sleep/300").status == 200
+        wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5000001\r\n\r\n")
+        assert wire.answer().status == 413
+
+    assert server.wait_for("request", status=413)["ms"] < 300

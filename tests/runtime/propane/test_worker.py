@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -98,3 +99,17 @@ def test_a_quick_stop_waits_for_nobody(serve: Serve) -> None:
             other.get("/")
 
         assert server.stop(signal.SIGQUIT) == 0
+
+
+def test_a_worker_that_is_told_to_pause_twice_pauses(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+        worker = server.workers()[0]
+        for _ in range(2):
+            os.kill(worker, signal.SIGUSR2)
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+        assert wire.get("/").status == 200
+
+    assert not [each for each in server.events if each["event"] == "reactor_failed"]
