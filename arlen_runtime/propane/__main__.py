@@ -23,7 +23,7 @@ from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import status, succession, watcher
 from arlen_runtime.propane.estate import Estate
-from arlen_runtime.propane.listener import Listeners
+from arlen_runtime.propane.listener import Listeners, check_places
 from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.pid_file import PidFile
@@ -109,7 +109,9 @@ def _estate(
         estate = Estate.inherit(will)
     else:
         opened = Listeners([])
-        if not launch.check:
+        if launch.check:
+            check_places(config.server)
+        else:
             opened = Listeners.open(config.server, accessories.listen_backlog, config.root, environ)
         count = accessories.worker_count
         estate = Estate(opened, wanted=count, configured=count, notifier=Notifier.take(environ))

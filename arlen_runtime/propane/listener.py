@@ -42,15 +42,25 @@ def places_of(server: ServerSection) -> list[Place]:
     return [_place(server.host) if server.host.startswith(UNIX) else Place(server.host, server.port)]
 
 
+def check_places(server: ServerSection) -> None:
+    """Raise BootError where the settings name a place that no server could have; nothing is bound, it may be in use."""
+    mode_of(server)
+    for each in places_of(server):
+        if not each.path:
+            _addresses(each.host, each.port)
+
+
 def _place(text: str) -> Place:
-    if text.startswith(UNIX):
-        return Place("", 0, text.removeprefix(UNIX))
+    path = text.removeprefix(UNIX)
+    if path and path != text:
+        return Place("", 0, path)
     host, _, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     most = 65535
-    if not bare or (":" in bare and bare == host) or not port.isdecimal() or int(port) > most:
+    number = int(port) if port.isdecimal() and len(port) <= len(str(most)) else most + 1
+    if not bare or (":" in bare and bare == host) or number > most:
         raise BootError(f"cannot listen on {text!r}: write host:port, [IPv6]:port or unix:/path")
-    return Place(bare, int(port))
+    return Place(bare, number)
 
 
 class Listeners:
@@ -173,12 +183,8 @@ def from_systemd(environ: MutableMapping[str, str]) -> list[socket.socket]:
 
 def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
     """Bind every address of `host` (a name, IPv4 or IPv6) and listen; port 0 takes a free one. Raise BootError."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise BootError(f"cannot listen on {host!r}: {error.strerror}") from error
     opened: list[socket.socket] = []
-    for family, _kind, _protocol, _name, address in dict.fromkeys(found):
+    for family, address in _addresses(host, port):
         chosen = opened[0].getsockname()[1] if opened else port
         try:
             opened.append(_listen(family, (address[0], chosen, *address[2:]), backlog))
@@ -187,6 +193,15 @@ def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
                 each.close()
             raise BootError(_reason(host, port, error)) from error
     return opened
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
+    """Return family and address of every address of a name. Raise BootError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, ValueError) as error:  # UnicodeError is a ValueError: a name with a label that no resolver takes
+        raise BootError(f"cannot listen on {host!r}: {getattr(error, 'strerror', None) or error}") from error
+    return list(dict.fromkeys((family, address) for family, _kind, _protocol, _name, address in found))
 
 
 def _listen(family: int, address: tuple[object, ...], backlog: int) -> socket.socket:
@@ -231,11 +246,12 @@ def bind_unix(path: Path, mode: int, backlog: int) -> socket.socket:
         path.chmod(mode)
         listener.listen(backlog)
         listener.setblocking(False)
-    except (OSError, BootError) as error:
+    except BootError:
         listener.close()
-        if isinstance(error, BootError):
-            raise
-        raise BootError(f"cannot listen on {UNIX}{path}: {error.strerror or error}") from error
+        raise
+    except (OSError, ValueError) as error:  # a path too long, or with a zero byte
+        listener.close()
+        raise BootError(f"cannot listen on {UNIX}{path}: {getattr(error, 'strerror', None) or error}") from error
     finally:
         os.umask(mask)
     return listener

@@ -70,6 +70,20 @@ def test_the_configuration_is_printed_without_secrets(site: Path, flag: str) -> 
     assert "sesame" not in ran.stdout
 
 
+@pytest.mark.parametrize(
+    "flags", [("--host", "x" * 64), ("--host", "ü..x"), ("--bind", "unix:"), ("--socket-mode", "rw")]
+)
+@pytest.mark.parametrize("check", [(), ("--check",)])
+def test_a_place_that_is_none_is_one_line_and_exit_1(
+    site: Path, flags: tuple[str, ...], check: tuple[str, ...]
+) -> None:
+    ran = _propane(site, *flags, *check)
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("propane: ")
+    assert ran.stderr.count("\n") == 1
+
+
 def test_a_running_manager_is_not_started_twice(site: Path) -> None:
     (site / "propane.pid").write_text(str(1))
     ran = _propane(site, "--pid-file", "propane.pid", "--port", "0")

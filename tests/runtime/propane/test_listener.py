@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -21,6 +22,7 @@ from arlen_runtime.propane.listener import (
     address_of,
     bind,
     bind_unix,
+    check_places,
     from_systemd,
     mode_of,
     places_of,
@@ -62,9 +64,16 @@ def test_an_address_of_another_machine_is_one_clear_line() -> None:
         bind("192.0.2.1", 0, 16)
 
 
-def test_a_name_that_is_none_is_one_clear_line() -> None:
-    with pytest.raises(BootError, match="cannot listen on 'no such host'"):
-        bind("no such host", 0, 16)
+@pytest.mark.parametrize("name", ["no such host", "www..example", "ü..x", "x" * 64, "zero\0byte"])
+def test_a_name_that_is_none_is_one_clear_line(name: str) -> None:
+    with pytest.raises(BootError, match=re.escape(f"cannot listen on {name!r}: ")):
+        bind(name, 0, 16)
+
+
+@pytest.mark.parametrize("name", ["zero\0byte", "x" * 200])
+def test_a_path_that_is_none_is_one_clear_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BootError, match="cannot listen on unix:"):
+        bind_unix(tmp_path / name, 0o600, 16)
 
 
 @pytest.mark.parametrize(
@@ -83,10 +92,19 @@ def test_the_settings_say_where_to_listen(server: ServerSection, places: list[Pl
     assert places_of(server) == places
 
 
-@pytest.mark.parametrize("text", ["3000", ":3000", "::1:3000", "x:", "x:70000", "x:http"])
+@pytest.mark.parametrize("text", ["3000", ":3000", "::1:3000", "x:", "x:70000", "x:http", "x:" + "9" * 5000, "unix:"])
 def test_a_place_that_is_none_says_how_to_write_one(text: str) -> None:
     with pytest.raises(BootError, match="write host:port"):
         places_of(ServerSection(bind=(text,)))
+
+
+def test_places_are_checked_without_taking_them(tmp_path: Path) -> None:
+    with bind("127.0.0.1", 0, 16)[0] as taken:
+        check_places(ServerSection(bind=(f"127.0.0.1:{taken.getsockname()[1]}", f"unix:{tmp_path}/x.sock")))
+    assert not (tmp_path / "x.sock").exists()
+    for wrong in (ServerSection(bind=("unix:",)), ServerSection(host="www..example"), ServerSection(socket_mode="rw")):
+        with pytest.raises(BootError):
+            check_places(wrong)
 
 
 def test_a_mode_that_is_none_is_refused() -> None:

@@ -67,6 +67,17 @@ def test_a_place_that_cannot_be_had_fails_the_reload_and_nothing_changes(serve: 
         assert wire.get("/").status == 200
 
 
+@pytest.mark.parametrize("place", ["www..example:0", "unix:", "unix:\\u0000"])
+def test_a_place_that_is_none_fails_the_reload_and_nothing_changes(serve: Serve, write: Write, place: str) -> None:
+    write("127.0.0.1:0")
+    server = serve()
+    write("127.0.0.1:0", place)
+    server.send(signal.SIGHUP)
+    assert "cannot listen on" in str(server.wait_for("reload_failed")["reason"])
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+
 def test_a_generation_that_fails_leaves_the_old_places(
     serve: Serve, site: Path, write: Write, rewrite: Rewrite
 ) -> None:
