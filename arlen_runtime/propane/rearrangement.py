@@ -26,6 +26,7 @@ class Rearrangement:
         self._listeners = listeners
         self._handover = handover
         self._added: list[Place] = []
+        self._begun = False
         self._going = Listeners([])
         self._closes_at = 0.0
 
@@ -40,7 +41,7 @@ class Rearrangement:
         What came from elsewhere, as by systemd, stays as it is.
         """
         present = set(self._listeners.places)
-        self._added = []
+        self._begun = False
         if not present:
             return
         wanted = places_of(config.server)
@@ -50,9 +51,16 @@ class Rearrangement:
         self._going = self._listeners.take(present - set(wanted))
         self._listeners.add(opened)
         self._added = new
+        self._begun = True
 
     def undo(self) -> None:
-        """Keep what was to go and let go of what was new: the generation that should have served there cannot."""
+        """Keep what was to go and let go of what was new: the generation that should have served there cannot.
+
+        Where that has been done since `begin`, nothing is left to do: the page that shows a failure may fail too.
+        """
+        if not self._begun:
+            return
+        self._begun = False
         new = self._listeners.take(self._added)
         self._listeners.add(self._going)
         self._going = new

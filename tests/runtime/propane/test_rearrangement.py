@@ -153,6 +153,22 @@ def test_a_place_that_cannot_be_had_leaves_all_as_it_was(
     assert not (config.root / "b.sock").exists()
 
 
+def test_what_is_undone_twice_is_undone_once(
+    config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]
+) -> None:
+    listeners, change, _handover = parts
+    before = list(listeners.sockets)
+    change.begin(replace(config, server=ServerSection(bind=("127.0.0.1:0", "unix:b.sock"))))
+    change.undo()
+    change.undo()
+
+    assert set(listeners.sockets) == set(before)
+    change.look_after(1.0, overlap=False)
+    change.look_after(2.0, overlap=False)
+    assert not change.under_way
+    assert [(config.root / name).exists() for name in ("a.sock", "b.sock")] == [True, False]
+
+
 def test_what_systemd_has_opened_stays(config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]) -> None:
     listeners, change, _handover = parts
     listeners.places = []
