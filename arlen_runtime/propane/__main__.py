@@ -21,9 +21,10 @@ from arlen_runtime.config.masks import printable
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane import status, succession, watcher
+from arlen_runtime.propane import status, succession
 from arlen_runtime.propane.estate import Estate
 from arlen_runtime.propane.listener import Listeners, check_places
+from arlen_runtime.propane.lookout import Lookout
 from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.pid_file import PidFile
@@ -80,14 +81,14 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
             if not launch.check:
                 _tell_status(supervisor, config, log, beside)
             if development:
-                changes = beside.enter_context(watcher.started(config.root))
-                supervisor.attend(changes, partial(_reload_if_told, estate, changes))
+                lookout = beside.enter_context(Lookout(config.root, log))
+                supervisor.attend(lookout.fd, partial(_reload_if_told, estate, lookout))
             return supervisor.run()
 
 
-def _reload_if_told(estate: Estate, changes: int) -> None:
-    """Have the manager reload when the watcher has said something."""
-    if os.read(changes, 4096):
+def _reload_if_told(estate: Estate, lookout: Lookout) -> None:
+    """Have the manager reload when files have changed."""
+    if lookout.changed():
         estate.reload_due = "files_changed"
 
 

@@ -1,6 +1,6 @@
 """Tells when an application's files change. One rule: by content, so a touch or a same-second edit is judged rightly.
 
-A process of its own, so that the supervisor stays single-threaded: `python -m arlen_runtime.propane.watcher FOLDER`
+A process of its own, so that the supervisor stays single-threaded: `python -m arlen_runtime.propane.watcher FOLDER PARENT`
 writes a line for each change to standard output. With watchfiles installed the kernel tells; otherwise files are read.
 """
 
@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 SUFFIXES = {".py", ".html", ".toml", ".sql", ".txt", ".md", ".css", ".js"}
@@ -68,19 +67,26 @@ def _wakes(root: Path) -> Iterator[None]:
     """Yield whenever something may have changed."""
     if importlib.util.find_spec("watchfiles") is not None:
         watchfiles = __import__("watchfiles")  # optional: it comes with the `dev` extra
-        for _changes in watchfiles.watch(root, step=20, debounce=100, yield_on_timeout=True, rust_timeout=1000):
-            yield
+        with suppress(OSError, RuntimeError):  # the kernel may refuse (inotify(7): max_user_watches)
+            for _changes in watchfiles.watch(root, step=20, debounce=100, yield_on_timeout=True, rust_timeout=1000):
+                yield
     while True:
         time.sleep(POLL_SECONDS)
         yield
 
 
-def main(root: Path) -> int:
-    """Write a line for each change, until whoever reads them is gone."""
+def main(root: Path, parent: int, delay: float | None = None) -> int:
+    """Write a line for each change, until whoever reads them, the process `parent`, is gone.
+
+    With a delay in seconds another watcher has been here: what has changed since it ended nobody knows, so a change is told.
+    """
+    time.sleep(delay or 0.0)
     seen = Fingerprints(root)
     try:
+        if delay is not None:
+            os.write(1, b"changed\n")
         for _ in _wakes(root):
-            if os.getppid() == 1:
+            if os.getppid() != parent:
                 return 0
             if seen.changed():
                 time.sleep(SETTLE_SECONDS)
@@ -91,29 +97,5 @@ def main(root: Path) -> int:
     return 0
 
 
-@contextmanager
-def started(root: Path) -> Iterator[int]:
-    """Run a watcher beside this process; yields the descriptor on which it tells of changes."""
-    reading, writing = os.pipe()
-    command = [sys.executable, "-m", "arlen_runtime.propane.watcher", str(root)]
-    actions = [(os.POSIX_SPAWN_DUP2, writing, 1), (os.POSIX_SPAWN_CLOSE, reading)]
-    pid = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigdef=[signal.SIGINT])
-    os.close(writing)
-    try:
-        yield reading
-    finally:
-        os.close(reading)
-        _end(pid)
-
-
-def _end(pid: int) -> None:
-    """End the watcher; the supervisor may have reaped it already."""
-    try:
-        os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
-    except (ProcessLookupError, ChildProcessError):
-        return
-
-
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:])))

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from arlen_runtime.propane.watcher import Fingerprints, started, watched_files
-
-WRITER = """
-import pathlib, sys, time
-for number in range(200):
-    pathlib.Path(sys.argv[1]).write_text(str(number))
-    time.sleep(0.1)
-"""
+from arlen_runtime.propane.watcher import Fingerprints, watched_files
 
 
 def test_only_content_counts(tmp_path: Path) -> None:
@@ -47,17 +38,6 @@ def test_hidden_generated_and_foreign_files_are_not_watched(tmp_path: Path) -> N
     (tmp_path / "pages" / "index.html").write_text("x")
 
     assert [str(path.relative_to(tmp_path)) for path in watched_files(tmp_path)] == ["pages/index.html"]
-
-
-def test_the_process_tells_each_change_and_ends_with_its_reader(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text("one")
-    with started(tmp_path) as changes:
-        os.set_blocking(changes, True)
-        # It may still be taking its first look: write until it tells.
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "app.py")])
-        assert os.read(changes, 8) == b"changed\n"
-        writer.kill()
-        writer.wait()
 
 
 @pytest.mark.parametrize("name", ["app.toml", "001.sql", "site.css"])
