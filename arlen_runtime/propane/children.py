@@ -6,7 +6,9 @@ The kernel reaps for nobody: whoever forks calls `reaped` in its loop, and a sub
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from arlen_runtime.propane import signals
 
@@ -18,22 +20,29 @@ def spawn(
     environ: Mapping[str, str] = os.environ,
     descriptors: Iterable[int] = (),
     prepare: Callable[[], None] | None = None,
+    held: bool = False,
 ) -> int:
     """Run a program in a folder as a child that inherits these descriptors; return its process id.
 
     `prepare` is called in the child before the program takes over. A program that cannot be run ends with status 127 and
-    says why on standard error.
+    says why on standard error. `held` is for programs of ours: signals wait until its SignalQueue heeds them, so none ends
+    an interpreter that only starts.
     """
     signals.block()
     pid = os.fork()
     if pid == 0:
         try:
+            for each in signals.HANDLED:
+                signal.signal(
+                    each, signal.SIG_DFL
+                )  # else one that comes before the exec is enqueued, and lost with the queue
             os.chdir(folder)
             for fd in descriptors:
                 os.set_inheritable(fd, True)
             if prepare is not None:
                 prepare()
-            signals.unblock()
+            if not held:
+                signals.unblock()
             os.execvpe(command[0], list(command), dict(environ))  # noqa: S606 - no shell is wanted
         except OSError as error:
             os.write(2, f"propane: cannot run {command[0]} in {folder}: {error.strerror}\n".encode())
@@ -41,6 +50,24 @@ def spawn(
             os._exit(127)
     signals.unblock()
     return pid
+
+
+def tell_group(pid: int, what: signal.Signals) -> None:
+    """Send a signal to a child that has not been reaped, and to all of the group that it leads.
+
+    A child that has only just been forked leads none yet: it gets the signal alone, and it has started nothing.
+    """
+    with suppress(PermissionError):  # a program may have become another user's
+        try:
+            os.killpg(pid, what)
+        except ProcessLookupError:
+            os.kill(pid, what)
+
+
+def kill_rest(pid: int) -> None:
+    """Kill what is left of the group that a child has led, which has ended and been reaped."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def reaped() -> Iterator[tuple[int, int]]:

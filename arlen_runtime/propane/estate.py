@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -15,7 +16,7 @@ from arlen_runtime.propane.listener import Listeners, Place, address_of, adopt
 from arlen_runtime.propane.messages import open_pair
 from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation, Orders
-from arlen_runtime.propane.processes import SideProcess
+from arlen_runtime.propane.processes import Programs, SideProcess
 from arlen_runtime.propane.rearrangement import Rearrangement
 from arlen_runtime.propane.scoreboard import Scoreboard
 
@@ -33,7 +34,7 @@ class Estate:
     scoreboard: Scoreboard = field(default_factory=Scoreboard)
     handover: tuple[socket.socket, socket.socket] = field(default_factory=open_pair)
     lineages: list[Lineage] = field(default_factory=list)
-    processes: list[SideProcess] = field(default_factory=list)
+    programs: Programs = field(default_factory=Programs)
     count: int = 0
     """How many generations there have been."""
     reload_due: str = ""
@@ -82,7 +83,7 @@ class Estate:
             "scoreboard": self.scoreboard.fd,
             "handover": [each.fileno() for each in self.handover],
             "lineages": [_record(each) for each in self.lineages],
-            "processes": [asdict(each) for each in self.processes],
+            "programs": asdict(self.programs),
             "count": self.count,
             "reload_due": self.reload_due,
         }
@@ -91,7 +92,7 @@ class Estate:
     def inherit(cls, will: dict[str, Any]) -> Estate:
         """Take over what a predecessor has written down."""
         first, second = (_packets(fd) for fd in will["handover"])
-        return cls(
+        estate = cls(
             listeners=Listeners(
                 [adopt(fd) for fd in will["listeners"]], will["paths"], [Place(*each) for each in will["places"]]
             ),
@@ -101,16 +102,26 @@ class Estate:
             scoreboard=Scoreboard(will["scoreboard"]),
             handover=(first, second),
             lineages=[_lineage(each) for each in will["lineages"]],
-            processes=[SideProcess(**each) for each in will["processes"]],
+            programs=_programs(will["programs"]),
             count=will["count"],
             reload_due=will["reload_due"],
         )
+        for fd in estate.descriptors():
+            os.set_inheritable(fd, False)  # that was for the exec: a program beside the workers is to hold none
+        return estate
 
 
 def _packets(fd: int) -> socket.socket:
     end = socket.socket(fileno=fd)
     end.setblocking(False)
     return end
+
+
+def _programs(told: dict[str, Any]) -> Programs:
+    """Read back what is known of the programs."""
+    running = [SideProcess(**each) for each in told.pop("running")]
+    due = {name: (when, reason) for name, (when, reason) in told.pop("due").items()}
+    return Programs(running=running, due=due, **told)
 
 
 def _record(each: Lineage) -> dict[str, Any]:

@@ -11,12 +11,11 @@ import shlex
 import signal
 import sys
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.children import spawn
+from arlen_runtime.propane.children import kill_rest, spawn, tell_group
 from arlen_runtime.propane.kernel import end_with_parent
 from arlen_runtime.propane.respawn import SETTLED_SECONDS, backoff
 
@@ -32,45 +31,67 @@ class SideProcess:
     """When it was told to end."""
 
 
+@dataclass(slots=True)
+class Programs:
+    """What is known of all programs: it outlives the manager."""
+
+    running: list[SideProcess] = field(default_factory=list)
+    commands: dict[str, str] = field(default_factory=dict)
+    """What is to run, by name: the settings of the generation that serves."""
+    crashes: dict[str, int] = field(default_factory=dict)
+    """How many times in a row the program of that name has ended as soon as it had started."""
+    due: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """Names of programs that are to be started, when, and why."""
+
+
 class SideProcesses:
     """All programs of one manager."""
 
-    def __init__(self, folder: str, config: Config, log: Log, running: list[SideProcess]) -> None:
-        """Take where programs run, and those that run already: the list is kept up to date."""
+    def __init__(self, folder: str, config: Config, log: Log, known: Programs) -> None:
+        """Take where programs run, and what is known of them already: that is kept up to date."""
         self.accessories = config.propane_accessories
         self._folder = folder
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # noqa: PTH120 - text
         self._environ = {**os.environ, "ARLEN_ENV": config.environment, "PATH": path}
         self._log = log
-        self.running = running
-        self._commands: dict[str, str] = {}
-        self._crashes: dict[str, int] = {}
+        self._known = known
         self.unclean = False
         """Whether one was cut off by the end of the grace."""
-        self.due: dict[str, tuple[float, str]] = {}
+
+    @property
+    def running(self) -> list[SideProcess]:
+        """The programs that run."""
+        return self._known.running
+
+    @property
+    def due(self) -> dict[str, tuple[float, str]]:
         """Names of programs that are to be started, when, and why."""
+        return self._known.due
 
     def arrange(self, reason: str) -> None:
         """Have the programs of the settings run from now on; what runs ends first and starts anew."""
-        self._commands = dict(self.accessories.processes)
-        self._crashes.clear()
-        self.due = {name: (0.0, reason) for name in self._commands if all(name != each.name for each in self.running)}
+        self._forget()
+        self._known.commands |= self.accessories.processes
+        present = {each.name for each in self.running}
+        self.due.update({name: (0.0, reason) for name in self._known.commands if name not in present})
         for each in self.running:
             self._tell(each, signal.SIGTERM)
 
     def stop(self) -> None:
         """Have none run."""
-        self._commands = {}
-        self.due = {}
+        self._forget()
         for each in self.running:
             self._tell(each, signal.SIGTERM)
 
     def kill(self) -> None:
         """End all at once."""
-        self._commands = {}
-        self.due = {}
+        self._forget()
         for each in self.running:
-            _kill_group(each.pid)
+            tell_group(each.pid, signal.SIGKILL)
+
+    def _forget(self) -> None:
+        for each in (self._known.commands, self._known.crashes, self._known.due):
+            each.clear()
 
     def ended(self, pid: int, status: int) -> bool:
         """File the end of a child, if it is one of these."""
@@ -78,9 +99,9 @@ class SideProcesses:
         if each is None:
             return False
         self.running.remove(each)
-        _kill_group(pid)  # what it has started and left behind
+        kill_rest(pid)  # what it has started and left behind
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
-        wanted = each.name in self._commands
+        wanted = each.name in self._known.commands
         if wanted:
             delay = 0.0 if each.told_at else self._delay(each)
             self.due[each.name] = (time.monotonic() + delay, "reload" if each.told_at else f"respawn_after_{reason}")
@@ -92,9 +113,9 @@ class SideProcesses:
 
     def _delay(self, each: SideProcess) -> float:
         if time.monotonic() - each.started_at > SETTLED_SECONDS:
-            self._crashes.pop(each.name, None)
+            self._known.crashes.pop(each.name, None)
             return 0.0
-        times = self._crashes[each.name] = self._crashes.get(each.name, 0) + 1
+        times = self._known.crashes[each.name] = self._known.crashes.get(each.name, 0) + 1
         return backoff(times, self.accessories.respawn_delay_ms / 1000)
 
     def look_after(self, now: float) -> None:
@@ -107,10 +128,10 @@ class SideProcesses:
             if each.told_at and now > each.told_at + self.accessories.graceful_shutdown_seconds:
                 self._log.error("grace_exceeded", process=each.name, pid=each.pid, action="kill")
                 each.told_at, self.unclean = now, True
-                _kill_group(each.pid)
+                tell_group(each.pid, signal.SIGKILL)
 
     def _start(self, name: str, reason: str) -> None:
-        command = shlex.split(self._commands[name])
+        command = shlex.split(self._known.commands[name])
         parent = os.getpid()
         pid = spawn(command, self._folder, environ=self._environ, prepare=lambda: _prepare(parent))
         self.running.append(SideProcess(name, pid, time.monotonic()))
@@ -118,16 +139,10 @@ class SideProcesses:
 
     def _tell(self, each: SideProcess, what: signal.Signals) -> None:
         each.told_at = time.monotonic()
-        with suppress(ProcessLookupError):
-            os.killpg(each.pid, what)
+        tell_group(each.pid, what)
 
 
 def _prepare(parent: int) -> None:
     """Become the head of a group of its own, and end when the manager does: a program of others holds no socket of ours."""
     os.setsid()
     end_with_parent(parent)
-
-
-def _kill_group(pid: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)

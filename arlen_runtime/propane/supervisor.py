@@ -72,7 +72,7 @@ class Supervisor:
         self._special: dict[int, Callable[[], None]] = {}
         self._census = Census(self._scoreboard)
         self._workforce = Workforce(config.propane_accessories, self._scoreboard, log)
-        self._processes = SideProcesses(invocation.root, config, log, estate.processes)
+        self._processes = SideProcesses(invocation.root, config, log, estate.programs)
         self.check = False
         self.respawn = True
 

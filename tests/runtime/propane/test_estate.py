@@ -19,6 +19,8 @@ from arlen_runtime.propane.scoreboard import Cell
 def _inherited(estate: Estate) -> Estate:
     """Read the will as a successor does, on copies of the descriptors: here both are in one process."""
     copies = {fd: os.dup(fd) for fd in estate.descriptors()}
+    for fd in copies.values():
+        os.set_inheritable(fd, True)
     will = json.loads(json.dumps(estate.will()))
     will["listeners"] = [copies[fd] for fd in will["listeners"]]
     will["handover"] = [copies[fd] for fd in will["handover"]]
@@ -37,7 +39,10 @@ def test_a_successor_has_sockets_memory_records_and_processes() -> None:
     each.ask(0, 4, "start")
     each.workers[0].pid = 99
     estate.lineages.append(each)
-    estate.processes.append(SideProcess("jobs", 55, 1.0))
+    estate.programs.running.append(SideProcess("jobs", 55, 1.0))
+    estate.programs.commands["jobs"] = "jobs --all"
+    estate.programs.crashes["jobs"] = 3
+    estate.programs.due["mail"] = (7.5, "why")
     estate.scoreboard.rows[4][Cell.REQUESTS] = 8
 
     successor = _inherited(estate)
@@ -51,7 +56,8 @@ def test_a_successor_has_sockets_memory_records_and_processes() -> None:
         {1: (9.5, "why")},
     )
     assert (successor.wanted, successor.configured, successor.count) == (3, 2, 1)
-    assert successor.processes == estate.processes
+    assert successor.programs == estate.programs
+    assert not any(map(os.get_inheritable, successor.descriptors()))
     assert successor.scoreboard.rows[4][Cell.REQUESTS] == 8
     assert successor.notifier.told == {"NOTIFY_SOCKET": "@x"}
     assert successor.listeners.paths == {"/run/x.sock": 7}

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from arlen_runtime.config.sections import Commands, Config, PropaneSection
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.processes import Programs, SideProcesses
 from arlen_runtime.testing.server import RunningServer
 
 Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
 
 JOBS = """
 import os, signal, sys, time
@@ -120,6 +126,57 @@ def test_what_a_program_has_started_ends_with_it(serve: Serve, site: Path) -> No
 
     server._reader.join(20)
     assert not server._reader.is_alive()
+
+
+def test_one_that_has_only_been_forked_is_told_to_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    own_session = os.setsid
+    monkeypatch.setattr(os, "setsid", lambda: (os.read(reading, 1), own_session()))
+    config = Config("production", tmp_path, propane_accessories=PropaneSection(processes=Commands({"sleeper": "sleep 600"})))
+    processes = SideProcesses(str(tmp_path), config, Log(config.log, "production", tmp_path), Programs())
+    processes.arrange("start")
+    processes.look_after(time.monotonic())
+    (sleeper,) = processes.running
+    with os.fdopen(os.pidfd_open(sleeper.pid)) as ended:
+        processes.stop()
+        os.write(writing, b"x")
+        told = select.select([ended], [], [], 30)[0]
+    os.kill(sleeper.pid, signal.SIGKILL)
+
+    assert told
+    assert os.waitstatus_to_exitcode(os.waitpid(sleeper.pid, 0)[1]) == -signal.SIGTERM
+    os.close(reading)
+    os.close(writing)
+
+
+def test_programs_are_looked_after_by_a_successor_whose_reload_fails(serve: Serve, rewrite: Rewrite) -> None:
+    server = serve()
+    victim = server.wait_for("job_runs")["pid"]
+    rewrite(more="\ndef create(config):\n    return App(config, routes, on_worker_start=[lambda: 1 / 0])\n")
+    server.send(signal.SIGUSR2)
+    server.wait_for("manager_replaced")
+    server.wait_for("reload_failed")
+    os.kill(victim, signal.SIGKILL)
+
+    server.wait_for("process_exited", pid=victim, action="respawn")
+    server.wait_for("process_started", process="worker", reason="respawn_after_signal_9")
+
+
+def _descriptors(pid: int) -> set[str]:
+    return {each.name for each in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="descriptors are read from /proc")
+def test_no_program_holds_a_descriptor_of_the_manager(serve: Serve) -> None:
+    server = serve()
+    first = server.wait_for("job_runs")["pid"]
+    assert _descriptors(first) == {"0", "1", "2"}
+    server.send(signal.SIGUSR2)
+    server.wait_for("process_exited", pid=first)
+    after = len(server.events)
+    second = server.wait_for("job_runs", after=after)["pid"]
+
+    assert _descriptors(second) == {"0", "1", "2"}
 
 
 @pytest.mark.parametrize("line", ["worker = 3", 'worker = ""', 'worker = "python \'jobs"'])
