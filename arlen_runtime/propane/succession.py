@@ -13,14 +13,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import signals
-from arlen_runtime.propane.children import spawn
+from arlen_runtime.propane.children import kill_rest, spawn, tell_group
 
 VARIABLE = "PROPANE_ESTATE_FD"
 
@@ -59,13 +58,14 @@ class Succession:
         self._deadline = time.monotonic() + accessories.boot_timeout_seconds
         self._log.info("manager_checking", python=self._python)
         self._log.flush()
-        self._pid = spawn([self._python, *self._words, "--check"], self._root)
+        self._pid = spawn([self._python, *self._words, "--check"], self._root, prepare=os.setsid)
 
     def ended(self, pid: int, status: int) -> bool:
         """File the end of a child, if it is the check."""
         if pid != self._pid:
             return False
         self._pid = 0
+        kill_rest(pid)
         self.passed = status == 0
         if status:
             self.refuse(f"the check of {self._python} ended with status {status}")
@@ -77,11 +77,10 @@ class Succession:
             self.abandon()
 
     def abandon(self) -> None:
-        """Give the wish up."""
+        """Give the wish up. What the check has started goes with it: its generation hears of nothing while it imports."""
         self.wanted = self.passed = False
         if self.checking:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+            tell_group(self._pid, signal.SIGKILL)
 
     def refuse(self, reason: str) -> None:
         """Say that everything stays as it is, and why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -98,6 +99,20 @@ def test_an_application_that_does_not_load_is_refused_and_nothing_changes(serve:
 
     server.wait_for("boot_failed", message="half a deploy")
     assert server.stop() == 0
+
+
+def test_a_check_that_is_given_up_leaves_nothing_behind(serve: Serve, rewrite: Rewrite) -> None:
+    server = serve()
+    with socket.create_server(("127.0.0.1", 0)) as asked:
+        asked.settimeout(30)
+        hangs = "import socket\nheld = socket.create_connection(('127.0.0.1', %d))\ntime.sleep(600)"
+        rewrite("two", more="\n" + hangs % asked.getsockname()[1])
+        server.send(signal.SIGUSR2)
+        held, _address = asked.accept()
+    with held:
+        held.settimeout(30)
+        assert server.stop() == 0
+        assert held.recv(1) == b"", "the process that imports has ended"
 
 
 def test_settings_that_are_wrong_are_refused_and_nothing_changes(serve: Serve, site: Path) -> None:
