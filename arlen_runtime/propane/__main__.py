@@ -65,7 +65,9 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
     pid_file = config.root / accessories.pid_file if accessories.pid_file and not launch.check else None
     reread = partial(_load, launch, environ, development=development)
     will = succession.read(environ)
-    with PidFile(pid_file), _estate(launch, config, environ, will) as estate:
+    held = will["pid_file"] if will else -1
+    with PidFile(pid_file, held) as file, _estate(launch, config, environ, will) as estate:
+        estate.pid_file = file.fd
         supervisor = Supervisor(
             Invocation(str(launch.root), config.environment, launch.flags, development),
             config,
@@ -116,6 +118,7 @@ def _estate(
             opened = Listeners.open(config.server, accessories.listen_backlog, config.root, environ)
         count = accessories.worker_count
         estate = Estate(opened, wanted=count, configured=count, notifier=Notifier.take(environ))
+        estate.preload = estate.preload or launch.check  # a check never forks, and the import is what it checks
     with estate.listeners, closing(estate.rearrangement):
         yield estate
 
@@ -129,11 +132,18 @@ def _load(launch: Launch, environ: Mapping[str, str], *, development: bool) -> C
 
 
 def _configured_folder(root: Path) -> str:
-    """Return the folder as it was named, symbolic links unresolved: a deploy may move them between two reloads."""
+    """Return the folder as it was named, symbolic links unresolved: a deploy may move them between two reloads.
+
+    Raises BootError where the name is relative to a folder that is no more.
+    """
     if root.is_absolute():
         return str(root)
+    try:
+        resolved = str(Path.cwd())
+    except FileNotFoundError:
+        raise BootError("the working folder has been removed: change to another, or name one with --app-root") from None
     logical = os.environ.get("PWD", "")
-    here = logical if logical and os.path.realpath(logical) == str(Path.cwd()) else str(Path.cwd())
+    here = logical if logical and os.path.realpath(logical) == resolved else resolved
     return os.path.normpath(os.path.join(here, root))  # noqa: PTH118 - Path would follow the link that must stay
 
 

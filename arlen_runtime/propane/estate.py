@@ -15,7 +15,7 @@ from arlen_runtime.propane.lineage import Lineage, WorkerRecord
 from arlen_runtime.propane.listener import Listeners, Place, address_of, adopt
 from arlen_runtime.propane.messages import open_pair
 from arlen_runtime.propane.notifier import Notifier
-from arlen_runtime.propane.orders import Invocation, Orders
+from arlen_runtime.propane.orders import PRELOAD, Invocation, Orders
 from arlen_runtime.propane.processes import Programs, SideProcess
 from arlen_runtime.propane.rearrangement import Rearrangement
 from arlen_runtime.propane.scoreboard import Scoreboard
@@ -39,6 +39,10 @@ class Estate:
     """How many generations there have been."""
     reload_due: str = ""
     """Why a reload is to come, or nothing."""
+    pid_file: int = -1
+    """The locked descriptor of the pid file, or -1."""
+    preload: bool = PRELOAD
+    """Whether generations import once and fork."""
 
     rearrangement: Rearrangement = field(init=False)
     """What a reload changes about the listeners; nothing is under way when there is a will."""
@@ -58,6 +62,7 @@ class Estate:
             handover_fds=(self.handover[0].fileno(), self.handover[1].fileno()),
             listener_fds=tuple(each.fileno() for each in self.listeners.sockets),
             listeners_ours=self.listeners.ours,
+            preload=self.preload,
             broken=broken,
         )
 
@@ -70,6 +75,8 @@ class Estate:
         yield from (each.fileno() for each in (*self.listeners.sockets, *self.handover))
         yield self.scoreboard.fd
         yield from (each.control.fileno() for each in self.lineages)
+        if self.pid_file >= 0:
+            yield self.pid_file
 
     def will(self) -> dict[str, Any]:
         """Write everything down."""
@@ -86,6 +93,7 @@ class Estate:
             "programs": asdict(self.programs),
             "count": self.count,
             "reload_due": self.reload_due,
+            "pid_file": self.pid_file,
         }
 
     @classmethod
@@ -105,6 +113,7 @@ class Estate:
             programs=_programs(will["programs"]),
             count=will["count"],
             reload_due=will["reload_due"],
+            pid_file=will["pid_file"],
         )
         for fd in estate.descriptors():
             os.set_inheritable(fd, False)  # that was for the exec: a program beside the workers is to hold none

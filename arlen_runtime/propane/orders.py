@@ -16,6 +16,9 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.scoreboard import Scoreboard
 
+PRELOAD = sys.platform != "darwin"
+"""Whether the import is before the fork: macOS's own libraries do not survive one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
@@ -39,8 +42,8 @@ class Orders:
     listener_fds: tuple[int, ...]
     listeners_ours: bool
     """Whether a stop empties their queues; what waits at sockets of others is left to the next server."""
-    preload: bool = sys.platform != "darwin"
-    """Import once and fork; otherwise each worker imports for itself: macOS's own libraries do not survive a fork."""
+    preload: bool = PRELOAD
+    """Import once and fork; otherwise each worker imports for itself."""
     broken: str = ""
     """Why the application cannot even be tried: serve this as the page instead."""
 

@@ -1,8 +1,14 @@
-"""The manager's pid file. One rule: a stale one is replaced, a running manager's is respected."""
+"""The manager's pid file. One rule: whoever holds its lock runs; the number in it is for people and their scripts.
+
+A manager that was killed leaves its file behind, and its number may be another program's by now: the kernel gives the lock
+back at once. It is flock(2), which belongs to the open file: it outlives an exec, and no other reader's close ends it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,20 +19,25 @@ from arlen_runtime.errors import BootError
 class PidFile:
     """Holds the file for as long as the command runs; without a path it does nothing."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Take where to write the process id."""
+    def __init__(self, path: Path | None, held: int = -1) -> None:
+        """Take where to write the process id, and the locked descriptor that a predecessor has left, or -1."""
         self._path = path
+        self.fd = held
+        """The locked descriptor, or -1."""
 
     def __enter__(self) -> Self:
         """Write the file. Raise BootError when a manager runs already or the file cannot be written."""
+        if self.fd >= 0 and (self._path is None or not _is_at(self.fd, self._path)):
+            os.close(self.fd)  # the settings name another file now
+            self.fd = -1
         if self._path is None:
             return self
-        running = _running(self._path)
-        if running:
-            raise BootError(f"already running with pid {running} (pid file: {self._path})")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(f"{os.getpid()}\n")
+            if self.fd < 0:
+                self.fd = _locked(self._path)
+            os.ftruncate(self.fd, 0)
+            os.pwrite(self.fd, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             raise BootError(f"cannot write the pid file {self._path}: {error.strerror}") from error
         return self
@@ -34,27 +45,33 @@ class PidFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove the file, unless it is another's by now."""
-        if self._path is not None and _read(self._path) == os.getpid():
+        """Remove the file, unless another is in its place by now."""
+        if self._path is None or self.fd < 0:
+            return
+        if _is_at(self.fd, self._path):
             self._path.unlink(missing_ok=True)
+        os.close(self.fd)
 
 
-def _read(path: Path) -> int:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return 0
+def _locked(path: Path) -> int:
+    """Open the file and lock it. Raise BootError when a manager holds the lock, OSError when there can be no file."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            written = os.pread(fd, 32, 0).decode(errors="replace").strip()
+            os.close(fd)
+            if isinstance(error, BlockingIOError):
+                raise BootError(f"already running with pid {written} (pid file: {path})") from error
+            raise
+        if _is_at(fd, path):
+            return fd
+        os.close(fd)  # a manager that ended has removed it between the two calls
 
 
-def _running(path: Path) -> int:
-    """Return the process id in the file if such a process lives, else 0."""
-    pid = _read(path)
-    if pid <= 0 or pid == os.getpid():
-        return 0
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return 0
-    except PermissionError:
-        return pid
-    return pid
+def _is_at(fd: int, path: Path) -> bool:
+    """Say whether the open file is the one at the path."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(fd), path.stat())
+    return False

@@ -304,6 +304,8 @@ class Supervisor:
             self._log.info("manager_stopping", signal=how.name)
             self._estate.notifier.stopping()
             self._stopping_at = time.monotonic()
+            if self.check:
+                self._exit_status = 1  # nobody knows whether it would have passed
             self._coming = None
             self._succession.abandon()
             self._processes.stop()

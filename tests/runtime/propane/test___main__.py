@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.propane.__main__ import main
+from arlen_runtime.testing.server import RunningServer
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
 
 
 def _propane(root: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -84,12 +92,60 @@ def test_a_place_that_is_none_is_one_line_and_exit_1(
     assert ran.stderr.count("\n") == 1
 
 
-def test_a_running_manager_is_not_started_twice(site: Path) -> None:
-    (site / "propane.pid").write_text(str(1))
+def test_a_running_manager_is_not_started_twice_not_even_beside_its_successor(serve: Serve, site: Path) -> None:
+    server = serve("--pid-file", "propane.pid")
+    assert f"already running with pid {server.pid} " in _propane(site, "--pid-file", "propane.pid").stderr
+    server.send(signal.SIGUSR2)
+    server.wait_for("manager_replaced")
     ran = _propane(site, "--pid-file", "propane.pid", "--port", "0")
 
     assert ran.returncode == 1
-    assert "already running with pid 1" in ran.stderr
+    assert f"already running with pid {server.pid} " in ran.stderr
+
+
+def test_a_manager_starts_beside_the_pid_file_of_one_that_was_killed(serve: Serve, site: Path) -> None:
+    (site / "propane.pid").write_text(f"{os.getpid()}\n")
+    server = serve("--pid-file", "propane.pid")
+
+    assert (site / "propane.pid").read_text() == f"{server.pid}\n"
+
+
+def test_a_working_folder_that_is_gone_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    command = ["sh", "-c", 'cd gone && rmdir ../gone && exec "$0" -m arlen_runtime.propane', sys.executable]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("propane: the working folder has been removed")
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_check_that_is_told_to_end_has_not_passed(site: Path, rewrite: Rewrite, how: signal.Signals) -> None:
+    rewrite(more='\nprint("imports", flush=True)\ntime.sleep(600)\n')
+    server = RunningServer(site, "--check")
+    with ExitStack() as stack:
+        server.start()
+        stack.push(server)
+        server.wait_for("", line="imports")
+
+        assert server.stop(how) == 1
+
+
+def test_a_check_imports_also_where_workers_import_for_themselves(site: Path, rewrite: Rewrite) -> None:
+    rewrite(more="\nraise RuntimeError('half a deploy')\n")
+    code = "import sys; sys.platform = 'darwin'; from arlen_runtime.propane.__main__ import main; sys.exit(main())"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, "--check", "--app-root", str(site)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.returncode == 1
+    assert "half a deploy" in ran.stdout + ran.stderr
 
 
 def test_the_manager_imports_nothing_that_only_applications_need() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -30,16 +28,38 @@ def test_a_stale_one_is_replaced(tmp_path: Path, content: str) -> None:
         assert path.read_text() == f"{os.getpid()}\n"
 
 
+def test_a_number_that_another_program_has_now_is_stale(tmp_path: Path) -> None:
+    path = tmp_path / "propane.pid"
+    path.write_text(f"{os.getppid()}\n")
+
+    with PidFile(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
 def test_a_running_manager_is_respected(tmp_path: Path) -> None:
     path = tmp_path / "propane.pid"
-    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    path.write_text(str(other.pid))
-    try:
-        with pytest.raises(BootError, match=f"already running with pid {other.pid}"), PidFile(path):
+    with PidFile(path):
+        with pytest.raises(BootError, match=f"already running with pid {os.getpid()} "), PidFile(path):
             pytest.fail("it must not get here")
-        assert path.read_text() == str(other.pid)
-    finally:
-        other.communicate(b"\n")
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_the_lock_is_handed_to_a_successor_unless_the_file_is_another_now(tmp_path: Path) -> None:
+    path, other = tmp_path / "propane.pid", tmp_path / "other.pid"
+    with PidFile(path) as first, PidFile(path, os.dup(first.fd)) as successor:
+        with pytest.raises(BootError), PidFile(path):
+            pytest.fail("it must not get here")
+        with PidFile(other, os.dup(successor.fd)):
+            assert other.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_file_that_has_taken_its_place_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "propane.pid"
+    with PidFile(path):
+        path.unlink()
+        path.write_text("another's")
+
+    assert path.read_text() == "another's"
 
 
 def test_without_a_path_nothing_is_written() -> None:

@@ -132,7 +132,9 @@ def test_one_that_has_only_been_forked_is_told_to_end_too(tmp_path: Path, monkey
     reading, writing = os.pipe()
     own_session = os.setsid
     monkeypatch.setattr(os, "setsid", lambda: (os.read(reading, 1), own_session()))
-    config = Config("production", tmp_path, propane_accessories=PropaneSection(processes=Commands({"sleeper": "sleep 600"})))
+    config = Config(
+        "production", tmp_path, propane_accessories=PropaneSection(processes=Commands({"sleeper": "sleep 600"}))
+    )
     processes = SideProcesses(str(tmp_path), config, Log(config.log, "production", tmp_path), Programs())
     processes.arrange("start")
     processes.look_after(time.monotonic())
