@@ -23,6 +23,7 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.http.door import Door
 from arlen_runtime.log.logger import Log
+from arlen_runtime.propane import signals
 from arlen_runtime.propane.generation import Generation
 from arlen_runtime.propane.orders import Orders
 from arlen_runtime.wsgi import WSGIDoor
@@ -33,6 +34,7 @@ LITE_TARGET = "app:create"
 
 def main(arguments: list[str]) -> int:
     """Be a generation; return the exit status."""
+    signals.begin()
     orders = Orders.from_argument(arguments[0])
     told = orders.invocation
     root = Path(told.root)

@@ -25,17 +25,15 @@ def spawn(
     """Run a program in a folder as a child that inherits these descriptors; return its process id.
 
     `prepare` is called in the child before the program takes over. A program that cannot be run ends with status 127 and
-    says why on standard error. `held` is for programs of ours: signals wait until its SignalQueue heeds them, so none ends
-    an interpreter that only starts.
+    says why on standard error. `held` is for programs of ours: signals wait until it calls `signals.begin`, so none ends an
+    interpreter that only starts.
     """
     signals.block()
     pid = os.fork()
     if pid == 0:
         try:
-            for each in signals.HANDLED:
-                signal.signal(
-                    each, signal.SIG_DFL
-                )  # else one that comes before the exec is enqueued, and lost with the queue
+            for each in signals.HANDLED:  # one that comes before the exec would be enqueued, and lost with the queue
+                signal.signal(each, signal.SIG_DFL)
             os.chdir(folder)
             for fd in descriptors:
                 os.set_inheritable(fd, True)

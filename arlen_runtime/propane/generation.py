@@ -122,6 +122,7 @@ class Generation:
         orders = replace(self._orders, preload=False)
         for fd in orders.descriptors:
             os.set_inheritable(fd, True)
+        signals.block()  # as whoever has started us did
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], orders.as_argument()])  # noqa: S606 - ourselves again
 
     def _heed_signals(self) -> None:

@@ -122,5 +122,5 @@ def tell(worker: WorkerRecord, each: signal.Signals) -> None:
 def start(orders: Orders, control: socket.socket, program: tuple[str, ...], wanted: int) -> Lineage:
     """Start a generation's process: a fresh exec in the configured folder, so that a moved symbolic link is followed."""
     command = [sys.executable, *program, orders.as_argument()]
-    pid = spawn(command, orders.invocation.root, descriptors=orders.descriptors)
+    pid = spawn(command, orders.invocation.root, descriptors=orders.descriptors, held=True)
     return Lineage(orders, control, pid, time.monotonic(), wanted)

@@ -83,3 +83,12 @@ def block() -> None:
 def unblock() -> None:
     """Let waiting signals come."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+
+
+def begin() -> None:
+    """Let signals come that have waited since this process was started, but not a terminal's Ctrl-C: it is the manager's.
+
+    For whoever was started with them held, before it runs anything of others.
+    """
+    signal.signal(signal.SIGINT, _heed_not)
+    unblock()

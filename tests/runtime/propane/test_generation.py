@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -110,6 +111,26 @@ def test_a_log_that_cannot_be_opened_again_stops_nobody(site: Path) -> None:
         with Wire(int(port["address"].rpartition(":")[2])) as wire:
             assert wire.get("/").status == 200
         assert server.process.poll() is None
+
+
+EARLY = """
+import os, signal, sys
+if "arlen_runtime.boot" in sys.orig_argv:
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("threads", ["", "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"])
+def test_a_ctrl_c_of_the_terminal_interrupts_no_generation_that_starts_or_imports(
+    serve: Serve, site: Path, rewrite: Rewrite, threads: str
+) -> None:
+    (site / "sitecustomize.py").write_text(EARLY)  # it runs while the interpreter starts
+    rewrite(more=f"\nimport signal\nos.kill(os.getpid(), signal.SIGINT)\n{threads}\n")
+    server = serve(PYTHONPATH=os.pathsep.join([str(site), *filter(None, sys.path)]))
+
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+    assert not any("Traceback" in str(each) for each in server.events)
 
 
 @contextmanager
