@@ -25,7 +25,7 @@ from arlen_runtime.http.door import Door
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import signals
 from arlen_runtime.propane.generation import Generation
-from arlen_runtime.propane.orders import Orders
+from arlen_runtime.propane.orders import Invocation, Orders
 from arlen_runtime.wsgi import WSGIDoor
 
 LITE_TARGET = "app:create"
@@ -37,12 +37,25 @@ def main(arguments: list[str]) -> int:
     signals.begin()
     orders = Orders.from_argument(arguments[0])
     told = orders.invocation
-    root = Path(told.root)
-    config = load(root, told.environment, os.environ, told.flags)
+    config, wrong = _settings(Path(told.root), told)
     log = Log(config.log, config.environment, config.root)
+
+    def build() -> Door:
+        if wrong is not None:
+            raise wrong
+        return open_door(config)
+
     if told.development:
-        return Generation(orders, config, log, lambda: _open_or_explain(config, log, orders.broken)).run()
-    return Generation(orders, config, log, lambda: open_door(config)).run()
+        return Generation(orders, config, log, lambda: _open_or_explain(build, config, log, orders.broken)).run()
+    return Generation(orders, config, log, build).run()
+
+
+def _settings(root: Path, told: Invocation) -> tuple[Config, ConfigError | None]:
+    """Read the settings; where they cannot be read, return what is wrong with them, and defaults to say so with."""
+    try:
+        return load(root, told.environment, os.environ, told.flags), None
+    except ConfigError as error:
+        return Config(told.environment or "production", root), error
 
 
 def open_door(config: Config) -> Door:
@@ -50,12 +63,12 @@ def open_door(config: Config) -> Door:
     return as_door(find_target(config), with_database(config))
 
 
-def _open_or_explain(config: Config, log: Log, broken: str) -> Door:
-    """Do the same for `arlen serve`, where a failure becomes the page."""
+def _open_or_explain(build: Callable[[], Door], config: Config, log: Log, broken: str) -> Door:
+    """Build the door for development, where a failure becomes the page."""
     if broken:
         return BrokenApp(BootError(broken), config)
     try:
-        return open_door(config)
+        return build()
     except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: all are shown, none ends the server
         if isinstance(error, ArlenError):
             log.error("boot_failed", reason=error.detail)

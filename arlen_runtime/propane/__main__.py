@@ -1,6 +1,7 @@
 """The command `propane`. One rule: everything that can be wrong is found before a worker starts, and told in one line.
 
-`arlen serve` is the same command in the development environment: one worker, and a watcher.
+`arlen serve` is the same command in the development environment: one worker, and a watcher. Where another environment is
+asked of it, a failure is shown to nobody: it ends the command, as it ends `propane`.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from arlen_runtime.config.flags import Launch, read_flags
 from arlen_runtime.config.load import load
 from arlen_runtime.config.masks import printable
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError, BootError
+from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import status, succession
 from arlen_runtime.propane.estate import Estate
@@ -63,13 +64,16 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
     log = Log(config.log, config.environment, config.root)
     accessories = config.propane_accessories
     pid_file = config.root / accessories.pid_file if accessories.pid_file and not launch.check else None
-    reread = partial(_load, launch, environ, development=development)
+    reread: Callable[[], Config] = partial(_load, launch, environ, development=development)
+    explains = development and not config.production
+    if explains:
+        reread = _LastGood(reread, config)
     will = succession.read(environ)
     held = will["pid_file"] if will else -1
     with PidFile(pid_file, held) as file, _estate(launch, config, environ, will) as estate:
         estate.pid_file = file.fd
         supervisor = Supervisor(
-            Invocation(str(launch.root), config.environment, launch.flags, development),
+            Invocation(str(launch.root), config.environment, launch.flags, explains),
             config,
             log,
             estate,
@@ -86,6 +90,21 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
                 lookout = beside.enter_context(Lookout(config.root, log))
                 supervisor.attend(lookout.fd, partial(_reload_if_told, estate, lookout))
             return supervisor.run()
+
+
+class _LastGood:
+    """The settings as they could be read last: what is wrong with them now is for the next generation to find and show."""
+
+    def __init__(self, read: Callable[[], Config], config: Config) -> None:
+        """Take how to read them, and those of the start."""
+        self._read = read
+        self._config = config
+
+    def __call__(self) -> Config:
+        """Read them again."""
+        with suppress(ConfigError):
+            self._config = self._read()
+        return self._config
 
 
 def _reload_if_told(estate: Estate, lookout: Lookout) -> None:

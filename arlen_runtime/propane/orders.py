@@ -28,6 +28,7 @@ class Invocation:
     environment: str | None
     flags: dict[str, str]
     development: bool = False
+    """Whether this is `arlen serve`, in an environment in which what is internal may be shown."""
 
 
 @dataclass(frozen=True, slots=True)

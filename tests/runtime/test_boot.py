@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,8 +16,15 @@ from arlen_runtime.app import App
 from arlen_runtime.boot import as_door, find_target, open_door, with_database
 from arlen_runtime.config.sections import AppSection, Config, DatabaseSection
 from arlen_runtime.errors import BootError, ConfigError
+from arlen_runtime.propane.estate import Estate
+from arlen_runtime.propane.listener import Listeners, bind
+from arlen_runtime.propane.messages import hear, open_pair
+from arlen_runtime.propane.orders import Invocation
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
 from arlen_runtime.wsgi import WSGIDoor
 
+SERVE = "import sys; from arlen_runtime.propane.__main__ import main; sys.exit(main(development=True))"
 LITE = "from arlen_runtime import App\ndef create(config):\n    return App(config, lambda r: None)\n"
 
 
@@ -93,3 +104,80 @@ def test_development_without_a_database_gets_a_server_of_its_own(folder: Path) -
 
     assert "arlen_development" in url
     assert (folder / ".arlen" / "pg").is_dir()
+
+
+@pytest.mark.parametrize("environment", ["production", "staging"])
+@pytest.mark.parametrize(("source", "reason"), [(LITE, "no database: set"), ("1 / 0", "ZeroDivisionError")])
+def test_serving_another_environment_than_development_shows_nothing_and_ends(
+    tmp_path: Path, environment: str, source: str, reason: str
+) -> None:
+    (tmp_path / "app.py").write_text(source)
+    (tmp_path / "db").mkdir()
+    (tmp_path / "config" / "environments").mkdir(parents=True)
+    (tmp_path / "config" / "environments" / "staging.toml").write_text("")
+    server = RunningServer(tmp_path, environment=environment, command=("-c", SERVE))
+    with ExitStack() as stack:
+        server.start()
+        stack.push(server)
+        server.wait_for("manager_stopped", status=1)
+        assert server.process.wait(30) == 1
+
+    told = {each["event"]: each for each in server.events}
+    assert reason in str(told["boot_failed"]["reason"])
+    assert "worker_started" not in told
+
+
+def test_settings_that_break_while_it_is_served_are_shown_until_they_are_mended(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(LITE)
+    (tmp_path / "config").mkdir()
+    settings = tmp_path / "config" / "app.toml"
+    settings.write_text("")
+    with RunningServer(tmp_path, environment="development", command=("-c", SERVE)) as server:
+        settings.write_text("[server]\nport = 'many'\n")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+        with Wire(server.port) as wire:
+            answer = wire.get("/")
+        assert answer.status == 500
+        assert b"config/app.toml, line 2" in answer.body
+        settings.write_text("")
+        server.send(signal.SIGHUP)
+        mended = _first_without_a_failure(server)
+
+    assert mended == 404
+
+
+def _first_without_a_failure(server: RunningServer) -> int:
+    """Return the status of the first generation that shows no failure: the watcher may have told of each change too."""
+    for generation in itertools.count(2):
+        with Wire(server.port) as wire:
+            status = wire.get("/").status
+        if status != 500:
+            return status
+        server.wait_for("generation_ended", generation=generation)
+    raise AssertionError
+
+
+def test_settings_that_break_between_the_manager_and_a_generation_are_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(LITE)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "app.toml").write_text("[server]\nport = 'many'\n")
+    here, there = open_pair()
+    with here, there, bind("127.0.0.1", 0, 8)[0] as listener:
+        estate = Estate(Listeners([listener]), wanted=1, configured=1)
+        orders = estate.orders(Invocation(str(tmp_path), "production", {}), there, "")
+        ran = subprocess.run(
+            [sys.executable, "-m", "arlen_runtime.boot", orders.as_argument()],
+            pass_fds=orders.descriptors,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        message = hear(here)
+        for end in estate.handover:
+            end.close()
+
+    assert ran.returncode == 1
+    assert b"Traceback" not in ran.stderr
+    assert message is not None
+    assert "config/app.toml, line 2" in message["reason"]
