@@ -2,6 +2,7 @@
 
 They start when the first generation is ready, are started anew by a reload, and after an exit by the rules for workers: at
 once, unless they end as soon as they start. A stop is SIGTERM, and SIGKILL at the end of the grace, for their whole group.
+Where the manager is killed nobody is left to tell a group: the kernel tells its head, which is to end what it has started.
 """
 
 from __future__ import annotations
