@@ -70,11 +70,12 @@ class Migration(NamedTuple):
 def read_all(folder: Path) -> list[Migration]:
     """Read every migration in `folder` in the order of their names; not below it, and nothing but `*.sql`.
 
-    Raises MigrationError for a folder that is missing, a name that is no version, and whatever `parse` refuses.
+    Raises MigrationError for a folder that is missing, a name that is no version (`*.SQL` is none), and whatever `parse`
+    refuses.
     """
     if not folder.is_dir():
         raise MigrationError(f"there is no folder {folder}")
-    paths = sorted(path for path in folder.glob("*.sql") if not path.name.startswith("."))
+    paths = sorted(each for each in folder.iterdir() if each.suffix.lower() == ".sql" and not each.name.startswith("."))
     seen: dict[str, str] = {}
     for path in paths:
         match = _NAME.fullmatch(path.name)

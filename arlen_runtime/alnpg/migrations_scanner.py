@@ -1,7 +1,8 @@
 """From the text of a migration to its statements. One rule: the ends that psql sees, no others.
 
 A semicolon ends a statement unless it stands in a string, a quoted name, a comment, parentheses (rules), or the body of a
-function written as `begin atomic … end`. A comment line `-- migrate:word` is a directive and ends a statement too.
+function written as `begin atomic … end`. A comment line `-- migrate:word` is a directive and ends a statement too, also
+as `--migrate: Word` or `--- MIGRATE:word`: taken for a mere remark, a `down` would run as part of the `up` above it.
 Lexical rules: PostgreSQL manual, section 4.1.
 """
 
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 _TOKEN = re.compile(
     r"""
-      (?P<directive>^[ \t]*--[ \t]*migrate:(?P<order>[^\n]*?)[ \t]*$)
+      (?P<directive>^[^\S\n]*--(?:[^\S\n]|-)*(?i:migrate)[^\S\n]*:[^\S\n]*(?P<order>[^\n]*?)[^\S\n]*$)
     | (?P<remark>--[^\n]*)
     | (?P<comment>/\*)
     | (?P<string>[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
@@ -39,7 +40,7 @@ class Statement(NamedTuple):
 
 
 class Directive(NamedTuple):
-    """`-- migrate:word` on a line of its own."""
+    """`-- migrate:word` on a line of its own; the word is in lower case."""
 
     word: str
     line: int
@@ -69,7 +70,7 @@ def scan(text: str) -> Iterator[Statement | Directive]:
             at = splitter.end_of_comment(token)
         elif token["directive"] is not None:
             yield from splitter.cut(token.start())
-            yield Directive(token["order"], splitter.line_of(token.start()))
+            yield Directive(token["order"].lower(), splitter.line_of(token.start()))
         elif token["end"] and splitter.at_top:
             yield from splitter.cut(token.start())
         elif token["broken"]:

@@ -107,6 +107,14 @@ def test_a_bad_file_among_the_pending_stops_all_of_them(url: str, folder: Path, 
     assert relations(url) == set()
 
 
+def test_a_down_in_capitals_does_not_run_as_part_of_the_up(url: str, folder: Path, write: Write) -> None:
+    write(1, "a", "create table a (n int);\n\n-- Migrate:Down\ndrop table a;\n")
+    migrations.migrate(url, folder)
+    assert relations(url) == {"a"}
+    assert migrations.down(url, folder) == ["20260101000000_a.sql"]
+    assert relations(url) == set()
+
+
 def test_an_edited_file_is_refused_and_can_be_accepted(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a (n int);")
     migrations.migrate(url, folder)

@@ -56,6 +56,18 @@ def test_a_directive_stands_on_its_own_line_and_ends_a_statement() -> None:
 
 
 @pytest.mark.parametrize(
+    "line", ["-- Migrate:Down", "--MIGRATE:DOWN", "--- migrate:down", "-- migrate: down", "\t--\u00a0migrate : Down\f"]
+)
+def test_a_directive_is_one_however_it_is_spelt(line: str) -> None:
+    assert [piece[0] for piece in scan(f"select 1;\n{line}\nselect 2")] == ["select 1", "down", "select 2"]
+
+
+@pytest.mark.parametrize("line", ["-- migrated: down", "-- to migrate: down", "-- migrate down"])
+def test_a_remark_about_migrations_is_no_directive(line: str) -> None:
+    assert [piece[0] for piece in scan(f"select 1;\n{line}\nselect 2")] == ["select 1", "select 2"]
+
+
+@pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
         ("select 1;\nselect 'abc;\n", 2, "' opens here and never closes"),
