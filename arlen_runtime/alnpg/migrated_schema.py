@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arlen_runtime.alnpg import administration, migrations, migrations_apply, migrations_files
+from arlen_runtime.alnpg import administration, migrations, migrations_apply, migrations_files, migrations_lock
 
 KEPT = "arlen_check_"
 """How the names of kept copies begin."""
@@ -40,7 +40,7 @@ def kept(server: str, folder: Path) -> str:
     url = administration.sibling(server, name)
     if administration.exists(url):
         return url
-    with migrations_apply.alone(server, migrations_apply.PATIENT, migrations.silent):
+    with migrations_lock.alone(server, migrations_apply.PATIENT, migrations.silent):
         for left in administration.names(server, KEPT):
             if left != name:
                 administration.drop(administration.sibling(server, left), disconnect=True)

@@ -15,7 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from arlen_runtime.alnpg import administration, migrations_apply, migrations_effects, migrations_files, migrations_plan
+from arlen_runtime.alnpg import (
+    administration,
+    migrations_apply,
+    migrations_effects,
+    migrations_files,
+    migrations_lock,
+    migrations_plan,
+)
 from arlen_runtime.alnpg.migrations_apply import PATIENT, Patience, Runner, Tell
 from arlen_runtime.alnpg.migrations_effects import Effect
 from arlen_runtime.alnpg.migrations_files import Migration, MigrationError
@@ -51,10 +58,10 @@ def migrate(
         remembered = migrations_apply.history(opened)
         if not migrations_plan.pending(files, remembered, allow_missing=allow_missing):
             return applied
-        with migrations_apply.alone(url, patience, tell):
+        with migrations_lock.alone(url, patience, tell) as check:
             migrations_apply.prepare(opened)
             remembered = migrations_apply.history(opened)  # again: whoever had the lock before may have run them
-            runner = Runner(opened, patience, tell)
+            runner = Runner(opened, patience, tell, check)
             for migration in migrations_plan.pending(files, remembered, allow_missing=allow_missing):
                 try:
                     runner.up(migration, remembered.progress)
@@ -124,7 +131,7 @@ def verify(url: str, folder: Path) -> list[State]:
 def accept(url: str, folder: Path, *, tell: Tell = silent, patience: Patience = PATIENT) -> list[str]:
     """Take the edited files as they are now, without running them; return their versions."""
     files = {each.version: each for each in migrations_files.read_all(folder)}
-    with migrations_apply.connection(url) as opened, migrations_apply.alone(url, patience, tell):
+    with migrations_apply.connection(url) as opened, migrations_lock.alone(url, patience, tell):
         found = migrations_plan.states(list(files.values()), migrations_apply.history(opened))
         edited = [each.version for each in found if each.state == "edited"]
         for version in edited:
@@ -144,7 +151,7 @@ def _undoing(
     if steps < 1:
         raise MigrationError("the number of steps must be 1 or more")
     files = migrations_files.read_all(folder)
-    with migrations_apply.connection(url) as opened, migrations_apply.alone(url, patience, tell):
+    with migrations_apply.connection(url) as opened, migrations_lock.alone(url, patience, tell) as check:
         migrations_apply.prepare(opened)
         migrations = migrations_plan.to_undo(files, migrations_apply.history(opened), steps)
-        act(Runner(opened, patience, tell), migrations)
+        act(Runner(opened, patience, tell, check), migrations)

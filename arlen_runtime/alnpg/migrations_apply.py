@@ -1,9 +1,4 @@
-"""Running migrations against a database. One rule: one migrator at a time, and what is recorded has happened.
-
-The lock is an advisory one, held by an idle transaction of a second connection, which works behind a pooling PgBouncer
-too. It is polled: who waits for a lock inside a statement has a snapshot, and `create index concurrently` waits for
-everybody who has one; two migrators would wait for each other. The idle transaction has none.
-"""
+"""Running migrations against a database. One rule: what is recorded has happened, and was this migrator's to do."""
 
 from __future__ import annotations
 
@@ -27,9 +22,6 @@ from arlen_runtime.alnpg.migrations_scanner import Statement
 TABLE = "arlen_schema_migrations"
 PROGRESS = "arlen_schema_migrations_progress"
 
-LOCK = 4_702_394_921_427_289_928
-"""The advisory lock of migrators, the same number everywhere."""
-
 IN_TRANSACTION = "25001"
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -39,6 +31,11 @@ _CONCURRENT_INDEX = re.compile(
 )
 
 Tell = Callable[[str], None]
+Check = Callable[[], None]
+
+
+def unchecked() -> None:
+    """Be content: for a database that nobody else can migrate."""
 
 
 class Patience(NamedTuple):
@@ -111,30 +108,16 @@ def accept(opened: psycopg.Connection, migration: Migration) -> None:
     opened.execute(statement.encode(), [migration.checksum, migration.version])
 
 
-@contextmanager
-def alone(url: str, patience: Patience, tell: Tell) -> Iterator[None]:
-    """Be the only migrator of the database for the length of the block. Raises MigrationError when the turn never comes."""
-    with connection(url) as guard:
-        deadline = time.monotonic() + patience.turn
-        told = False
-        while not _locked(guard):
-            holder = _holder(guard)
-            if time.monotonic() > deadline:
-                raise MigrationError(f"another migration has been running for too long{holder}")
-            if not told:
-                tell(f"waiting for another migration to end{holder}")
-                told = True
-            time.sleep(patience.poll)
-        yield
-        guard.execute("rollback")
-
-
 class Runner:
     """Runs parts of migrations on one connection, and records what it ran."""
 
-    def __init__(self, opened: psycopg.Connection, patience: Patience, tell: Tell) -> None:
-        """Take the connection; the bookkeeping is found by its schema from now on, whatever a migration sets."""
+    def __init__(self, opened: psycopg.Connection, patience: Patience, tell: Tell, check: Check = unchecked) -> None:
+        """Take the connection; the bookkeeping is found by its schema from now on, whatever a migration sets.
+
+        `check` raises MigrationError where another migrator may be at work; nothing is begun or recorded then.
+        """
         self._opened = opened
+        self._check = check
         self._patience = patience
         self._tell = tell
         row = opened.execute("select current_schema()").fetchone()
@@ -172,6 +155,7 @@ class Runner:
         self._opened.execute(forget, [migration.version])
 
     def _run(self, migration: Migration, part: Part, record: Callable[[], None], progress: Sequence[Progress]) -> None:
+        self._check()
         if part.whole:
             self._patiently(migration, partial(self._as_one, migration, part, record))
         else:
@@ -194,6 +178,7 @@ class Runner:
 
     def _last(self, migration: Migration, record: Callable[[], None]) -> None:
         """Record and commit: here deferred constraints speak, of no statement in particular."""
+        self._check()
         try:
             record()
             self._opened.execute("commit")
@@ -210,6 +195,7 @@ class Runner:
                 f"{number} of {len(part.statements)} statements are done; the next run goes on at line {statement.line}"
             )
             self._patiently(migration, partial(self._by_itself, migration, statement, left))
+            self._check()
             self._note_progress(migration, part, number + 1)
         with self._opened.transaction():
             record()
@@ -325,28 +311,3 @@ def _has_checksums(opened: psycopg.Connection) -> bool:
         [TABLE],
     )
     return found.rowcount == 1
-
-
-def _locked(guard: psycopg.Connection) -> bool:
-    """Try to take the lock in a transaction that stays open and idle; end the transaction where it is not to be had.
-
-    No parameters: a statement with parameters leaves a portal open, and that holds a snapshot.
-    """
-    guard.execute("begin isolation level read committed")
-    guard.execute("set local idle_in_transaction_session_timeout = 0")
-    row = guard.execute(f"select pg_try_advisory_xact_lock({LOCK})".encode()).fetchone()
-    if row and row[0]:
-        return True
-    guard.execute("rollback")
-    return False
-
-
-def _holder(guard: psycopg.Connection) -> str:
-    """Say who holds the lock, as far as the server tells."""
-    row = guard.execute(
-        "select a.pid, a.usename, coalesce(a.client_addr::text, 'a local socket'), a.xact_start "
-        "from pg_locks l join pg_stat_activity a using (pid) where l.locktype = 'advisory' and l.granted "
-        "and (l.classid::bigint << 32) + l.objid::bigint = %s limit 1",
-        [LOCK],
-    ).fetchone()
-    return f" (process {row[0]} of {row[1]} from {row[2]} since {row[3]:%H:%M:%S})" if row else ""

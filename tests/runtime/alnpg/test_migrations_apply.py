@@ -1,11 +1,11 @@
-"""The pieces that running migrations is made of: the lock, the bookkeeping, the error."""
+"""The pieces that running migrations is made of: the bookkeeping, the error."""
 
 from __future__ import annotations
 
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg.migrations_apply import PATIENT, accept, alone, connection, failed, history, prepare
+from arlen_runtime.alnpg.migrations_apply import accept, connection, failed, history, prepare
 from arlen_runtime.alnpg.migrations_files import MigrationError, parse
 from arlen_runtime.alnpg.migrations_plan import History
 from arlen_runtime.testing.database import Databases
@@ -34,20 +34,6 @@ def test_preparing_twice_changes_nothing(database_url: str) -> None:
         assert (row.version, row.checksum) == ("a", "b")
         accept(opened, parse("a.sql", "select 1"))
         assert history(opened).applied[0].checksum != "b"
-
-
-def test_the_lock_is_free_again_afterwards_also_after_an_error(database_url: str) -> None:
-    for _ in range(2):
-        with pytest.raises(KeyError), alone(database_url, PATIENT._replace(turn=0), print):
-            raise KeyError
-
-
-def test_who_holds_the_lock_has_no_snapshot_that_others_would_wait_for(database_url: str) -> None:
-    with alone(database_url, PATIENT, print), psycopg.connect(database_url) as watching:
-        states = watching.execute(
-            "select backend_xmin, backend_xid from pg_stat_activity where application_name = 'arlen migrate'"
-        ).fetchall()
-    assert states == [(None, None)]
 
 
 def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str) -> None:

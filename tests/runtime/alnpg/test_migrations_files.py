@@ -92,7 +92,9 @@ def test_a_folder_is_read_in_the_order_of_names_and_not_below(tmp_path: Path) ->
     assert [each.file for each in read_all(tmp_path)] == ["20260101000000_a.sql", "20260102000000_b.sql"]
 
 
-@pytest.mark.parametrize("name", ["create.sql", "12_a.sql", "20260101000000-a.sql", "20260101000000.sql", "20260101000000_a.SQL"])
+@pytest.mark.parametrize(
+    "name", ["create.sql", "12_a.sql", "20260101000000-a.sql", "20260101000000.sql", "20260101000000_a.SQL"]
+)
 def test_a_name_that_is_no_version_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("select 1")
     with pytest.raises(MigrationError, match=f"^{name}: the name is no version"):
