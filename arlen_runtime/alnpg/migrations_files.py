@@ -19,7 +19,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_runtime.alnpg.migrations_scanner import Directive, Statement, UnreadableError, scan
+from arlen_runtime.alnpg.migrations_scanner import Directive, Statement, UnreadableError, scan, tokens
 from arlen_runtime.errors import ArlenError
 
 FOLDER = Path("db") / "migrations"
@@ -27,6 +27,12 @@ FOLDER = Path("db") / "migrations"
 _NAME = re.compile(r"(?P<time>\d{4,})_[A-Za-z0-9_]+\.sql")
 
 _TRANSACTION_WORDS = frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
+
+_COPIES = {
+    "from": "COPY FROM STDIN has no input here: write INSERT",
+    "to": "COPY TO STDOUT has nobody here to read it",
+}
+"""COPY from and to the client, either of which PostgreSQL takes under both names."""
 
 _DIRECTIVES = ("up", "down", "no-transaction")
 
@@ -207,6 +213,15 @@ def _refusal(statement: Statement) -> str:
         return (
             f"{words.upper()} at the top: a file is one transaction by itself, or has none (-- migrate:no-transaction)"
         )
-    if statement.words[:1] == ("copy",) and re.search(r"\bfrom\s+stdin\b", statement.text, re.IGNORECASE):
-        return "COPY FROM STDIN has no input here: write INSERT"
+    return _refusal_of_copy(statement) if statement.words[:1] == ("copy",) else ""
+
+
+def _refusal_of_copy(statement: Statement) -> str:
+    """Say why a migration cannot have this COPY: what follows its FROM or TO is the client, who sends and reads nothing."""
+    depth, before = 0, ""
+    for word in map(str.lower, tokens(statement.text)):
+        depth += (word == "(") - (word == ")")
+        if before in _COPIES and word in {"stdin", "stdout"}:
+            return _COPIES[before]
+        before = "" if depth else word
     return ""

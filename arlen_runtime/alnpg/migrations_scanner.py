@@ -80,10 +80,23 @@ def scan(text: str) -> Iterator[Statement | Directive]:
     yield from splitter.cut(len(text))
 
 
+def tokens(text: str) -> Iterator[str]:
+    """Yield the words, quoted names, strings and signs of a statement that `scan` returned; not its comments."""
+    splitter = _Splitter(text)
+    at = 0
+    while token := _TOKEN.search(text, at):
+        at = token.end()
+        if token["comment"]:
+            at = splitter.end_of_comment(token)
+        elif not token["remark"]:
+            yield token.group()
+
+
 class _Splitter:
     """Where the current statement began, and how deep in it the scan is."""
 
-    KEPT_WORDS = 8
+    KEPT_WORDS = 16
+    """Enough for `concurrently`, the 12th word of `alter table if exists only a.b detach partition c.d concurrently`."""
 
     def __init__(self, text: str) -> None:
         """Stand at the beginning of the text."""

@@ -59,6 +59,13 @@ def test_no_transaction_holds_for_the_part_that_it_stands_in(text: str, wholes: 
         ("-- migrate:up transaction:false\nselect 1", ":1", "migrate:up transaction:false is no directive"),
         ("select 1;\n\\restrict abc\n", ":2", r"\\restrict is a command of psql"),
         ("create table a ();\ncopy a from stdin;\n", ":2", "COPY FROM STDIN has no input here"),
+        (
+            "copy a.b (c, d, e, f, g, h, i) -- x\n from /* y */ STDIN with (format csv)",
+            ":1",
+            "COPY FROM STDIN has no input",
+        ),
+        ("select 1;\ncopy (select a from b) to stdout", ":2", "COPY TO STDOUT has nobody here"),
+        ("-- migrate:no-transaction\ncopy a to stdin;", ":2", "COPY TO STDOUT has nobody here"),
         ("select 'abc", ":1", "' opens here and never closes"),
         ("select 1;\nselect '\0'", ":2", "a statement cannot hold a NUL"),
     ],
@@ -66,6 +73,19 @@ def test_no_transaction_holds_for_the_part_that_it_stands_in(text: str, wholes: 
 def test_a_bad_file_is_refused_with_its_line(text: str, place: str, reason: str) -> None:
     with pytest.raises(MigrationError, match=f"^20260101000000_a.sql{place}: {reason}"):
         parse("20260101000000_a.sql", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "copy a from 'stdin'",
+        "copy (select b from stdin) to '/x'",
+        "copy stdin from program 'x' /* from stdin */",
+        "copy a to '/to stdout'",
+    ],
+)
+def test_a_copy_by_the_server_is_taken(text: str) -> None:
+    assert [each.text for each in parse("20260101000000_a.sql", text).up.statements] == [text]
 
 
 def test_a_checksum_is_of_what_one_sees() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arlen_runtime.alnpg.migrations_scanner import Directive, Statement, UnreadableError, scan
+from arlen_runtime.alnpg.migrations_scanner import Directive, Statement, UnreadableError, scan, tokens
 
 WHOLE = [
     "select ';'",
@@ -80,6 +80,20 @@ def test_what_never_closes_is_told_with_its_line(text: str, line: int, reason: s
     with pytest.raises(UnreadableError, match=reason) as told:
         list(scan(text))
     assert told.value.line == line
+
+
+def test_tokens_are_all_but_the_comments() -> None:
+    text = "create /* unique /* */ */ index \"a n\"--;\n on s.t (f('--'), $$/*$$)"
+    assert list(tokens(text)) == [
+        *("create", "index", '"a n"', "on", "s", ".", "t", "(", "f", "(", "'--'", ")", ",", "$$/*$$", ")"),
+    ]
+
+
+def test_concurrently_is_among_the_words_of_what_can_be_done_so() -> None:
+    text = "alter table if exists only app.parent detach partition app.child concurrently"
+    (statement,) = scan(text)
+    assert isinstance(statement, Statement)
+    assert "concurrently" in statement.words
 
 
 def test_a_case_or_end_outside_of_a_function_body_changes_nothing() -> None:
