@@ -64,7 +64,7 @@ def migrate(
             runner = Runner(opened, patience, tell, check)
             for migration in migrations_plan.pending(files, remembered, allow_missing=allow_missing):
                 try:
-                    runner.up(migration, remembered.progress)
+                    runner.up(migration)
                 except MigrationError as error:
                     error.applied = tuple(applied)
                     raise

@@ -17,18 +17,23 @@ from psycopg import sql
 from arlen_runtime.alnpg.failures import with_caret
 from arlen_runtime.alnpg.migrations_files import Migration, MigrationError, Part
 from arlen_runtime.alnpg.migrations_plan import Applied, History, Progress
-from arlen_runtime.alnpg.migrations_scanner import Statement
+from arlen_runtime.alnpg.migrations_scanner import Statement, tokens
 
 TABLE = "arlen_schema_migrations"
 PROGRESS = "arlen_schema_migrations_progress"
 
 IN_TRANSACTION = "25001"
+COMMITS_ITSELF = "2D000"
 LOCK_NOT_AVAILABLE = "55P03"
 
+_NAME = r"(?:\"(?:[^\"]|\"\")+\"|\S+)"
+
 _CONCURRENT_INDEX = re.compile(
-    r"create\s+(?:unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?(?P<name>\"(?:[^\"]|\"\")+\"|[\w$]+)\s+on\b",
+    rf"create (?:unique )?index concurrently (?:if not exists )?(?P<name>{_NAME}) on "
+    rf"(?:only )?(?P<table>{_NAME}(?: \. {_NAME})*)",
     re.IGNORECASE,
 )
+"""Matched against the tokens of a statement with a blank between them."""
 
 Tell = Callable[[str], None]
 Check = Callable[[], None]
@@ -126,7 +131,7 @@ class Runner:
         self._progress = sql.Identifier(schema, PROGRESS)
         opened.add_notice_handler(lambda notice: tell(f"  {notice.severity}: {notice.message_primary}"))
 
-    def up(self, migration: Migration, progress: Sequence[Progress] = ()) -> None:
+    def up(self, migration: Migration) -> None:
         """Run the `up` of a migration and record it. Raises MigrationError with file, line and SQLSTATE."""
         start = time.monotonic()
 
@@ -138,7 +143,7 @@ class Runner:
             self._opened.execute(statement, [migration.version, migration.checksum, taken])
             self._forget_progress(migration)
 
-        self._run(migration, migration.up, record, progress)
+        self._run(migration, migration.up, record)
 
     def down(self, migration: Migration) -> None:
         """Run the `down` of a migration and forget that it was applied. Raises MigrationError as `up` does."""
@@ -148,18 +153,18 @@ class Runner:
             self._opened.execute(statement, [migration.version])
             self._forget_progress(migration)
 
-        self._run(migration, migration.down or Part((), whole=True), record, ())
+        self._run(migration, migration.down or Part((), whole=True), record)
 
     def _forget_progress(self, migration: Migration) -> None:
         forget = sql.SQL("delete from {} where version = %s").format(self._progress)
         self._opened.execute(forget, [migration.version])
 
-    def _run(self, migration: Migration, part: Part, record: Callable[[], None], progress: Sequence[Progress]) -> None:
+    def _run(self, migration: Migration, part: Part, record: Callable[[], None]) -> None:
         self._check()
         if part.whole:
             self._patiently(migration, partial(self._as_one, migration, part, record))
         else:
-            self._one_by_one(migration, part, record, progress)
+            self._one_by_one(migration, part, record)
         # What a file sets for its session (a search_path, a role) ends with it.
         self._opened.execute("discard all")
 
@@ -185,60 +190,94 @@ class Runner:
         except psycopg.Error as error:
             raise failed(migration.file, None, error, "nothing of it was applied") from error
 
-    def _one_by_one(
-        self, migration: Migration, part: Part, record: Callable[[], None], progress: Sequence[Progress]
-    ) -> None:
+    def _one_by_one(self, migration: Migration, part: Part, record: Callable[[], None]) -> None:
         """Run the statements of a part each by itself; a run that failed goes on where it stopped."""
-        done = self._resumed(migration, part, progress)
-        for number, statement in enumerate(part.statements[done:], start=done):
-            left = (
-                f"{number} of {len(part.statements)} statements are done; the next run goes on at line {statement.line}"
-            )
-            self._patiently(migration, partial(self._by_itself, migration, statement, left))
-            self._check()
-            self._note_progress(migration, part, number + 1)
+        for number in range(self._resumed(migration, part), len(part.statements)):
+            self._patiently(migration, partial(self._by_itself, migration, part, number))
         with self._opened.transaction():
             record()
 
-    def _by_itself(self, migration: Migration, statement: Statement, outcome: str) -> None:
-        self._limit_waits(local=False, forever="concurrently" in statement.words)
+    def _by_itself(self, migration: Migration, part: Part, number: int) -> None:
+        """Run a statement and note it, in one transaction unless the statement can have none."""
+        statement = part.statements[number]
+        left = f"{number} of {len(part.statements)} statements are done; the next run goes on at line {statement.line}"
+        concurrent = "concurrently" in statement.words
+        self._limit_waits(local=False, forever=concurrent)
         self._drop_invalid(statement)
-        self._execute(migration, statement, outcome)
+        if concurrent or not self._noted_at_once(migration, part, number, left):
+            self._execute(migration, statement, left)
+            self._refuse_invalid(migration, statement, left)
+            self._note_progress(migration, part, number + 1)
 
-    def _resumed(self, migration: Migration, part: Part, progress: Sequence[Progress]) -> int:
-        """Return how many statements are done. Raises MigrationError where these were edited meanwhile."""
-        for half in progress:
-            if half.version == migration.version:
-                if _checksum(part.statements[: half.done]) != half.checksum:
-                    raise MigrationError(
-                        f"its first {half.done} statements are done and were edited since: put them back",
-                        file=migration.file,
-                    )
-                self._tell(f"  {migration.file} goes on after {half.done} of {len(part.statements)} statements")
-                for statement in part.statements[: half.done]:
-                    if statement.words[:1] == ("set",):  # what is done stays, what was set ended with its session
-                        self._execute(migration, statement)
-                return half.done
-        return 0
+    def _noted_at_once(self, migration: Migration, part: Part, number: int, left: str) -> bool:
+        """Run a statement and note it: both or none, whatever ends this process. Return False where that cannot be."""
+        statement = part.statements[number]
+        try:
+            with self._opened.transaction():
+                self._opened.execute(statement.text.encode())
+                self._note_progress(migration, part, number + 1)
+        except psycopg.Error as error:
+            if error.sqlstate in {IN_TRANSACTION, COMMITS_ITSELF}:
+                return False
+            raise failed(migration.file, statement, error, left) from error
+        return True
+
+    def _resumed(self, migration: Migration, part: Part) -> int:
+        """Return how many statements are done. Raises MigrationError where these were edited meanwhile.
+
+        Whether of the `up` or of the `down` needs no note: a version that was applied can only be undone, another not.
+        """
+        query = sql.SQL("select done, checksum from {} where version = %s").format(self._progress)
+        row = self._opened.execute(query, [migration.version]).fetchone()
+        if row is None:
+            return 0
+        done: int = row[0]
+        if _checksum(part.statements[:done]) != row[1]:
+            raise MigrationError(
+                f"its first {done} statements are done and were edited since: put them back", file=migration.file
+            )
+        self._tell(f"  {migration.file} goes on after {done} of {len(part.statements)} statements")
+        for statement in part.statements[:done]:
+            if statement.words[:1] == ("set",):  # what is done stays, what was set ended with its session
+                self._execute(migration, statement)
+        return done
 
     def _note_progress(self, migration: Migration, part: Part, done: int) -> None:
         note = sql.SQL(
             "insert into {} (version, done, checksum) values (%s, %s, %s) "
             "on conflict (version) do update set done = excluded.done, checksum = excluded.checksum"
         ).format(self._progress)
+        self._check()
         self._opened.execute(note, [migration.version, done, _checksum(part.statements[:done])])
 
     def _drop_invalid(self, statement: Statement) -> None:
         """Drop what a concurrent index that failed left: an invalid index in the way of its own name."""
-        match = _CONCURRENT_INDEX.match(statement.text)
+        name, kind = self._invalid(statement)
+        if kind == "i":
+            self._tell(f"  dropping the invalid index {name} that an earlier try left")
+            self._opened.execute(f"drop index concurrently {name}".encode())
+
+    def _refuse_invalid(self, migration: Migration, statement: Statement, left: str) -> None:
+        """Raise MigrationError where `if not exists` has found an index that nobody can use."""
+        name, _ = self._invalid(statement)
+        if name:
+            raise MigrationError(f"the index {name} is invalid\n{left}", file=migration.file, line=statement.line)
+
+    def _invalid(self, statement: Statement) -> tuple[str, str]:
+        """Return the name and relkind of the invalid index that has the name of the concurrent one; empty: there is none.
+
+        An index is in the schema of its table, wherever else the search_path leads.
+        """
+        match = _CONCURRENT_INDEX.match(" ".join(tokens(statement.text)))
         if match is None:
-            return
-        found = self._opened.execute(
-            "select from pg_index where indexrelid = to_regclass(%s) and not indisvalid", [match["name"]]
-        )
-        if found.rowcount:
-            self._tell(f"  dropping the invalid index {match['name']} that an earlier try left")
-            self._opened.execute(f"drop index concurrently {match['name']}".encode())
+            return "", ""
+        row = self._opened.execute(
+            "select c.oid::regclass::text, c.relkind::text from pg_index i join pg_class c on c.oid = i.indexrelid "
+            "join pg_class t on t.oid = to_regclass(%s) and t.relnamespace = c.relnamespace "
+            "where c.relname = (parse_ident(%s))[1]::name and not i.indisvalid",
+            [match["table"], match["name"]],
+        ).fetchone()
+        return row or ("", "")
 
     def _limit_waits(self, *, local: bool, forever: bool = False) -> None:
         """Say how long a statement may wait for a lock: while it waits, everybody queues behind it.

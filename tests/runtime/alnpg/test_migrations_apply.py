@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import psycopg
 import pytest
 
+from arlen_runtime.alnpg import migrations
 from arlen_runtime.alnpg.migrations_apply import accept, connection, failed, history, prepare
 from arlen_runtime.alnpg.migrations_files import MigrationError, parse
 from arlen_runtime.alnpg.migrations_plan import History
 from arlen_runtime.testing.database import Databases
+
+HEAD = "-- migrate:no-transaction\n"
+
+INVALID = "select indexrelid::regclass::text from pg_index where not indisvalid"
+
+
+@pytest.fixture
+def url(database_server: Databases) -> Iterator[str]:
+    with database_server.database() as made:
+        yield made
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Give what writes the one migration, and returns the folder that it is in."""
+
+    def put(*texts: str) -> Path:
+        (tmp_path / "20260101000000_a.sql").write_text("".join(texts))
+        return tmp_path
+
+    return put
+
+
+def execute(url: str, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        done = connection.execute(statement.encode())
+        return done.fetchall() if done.description else []
 
 
 def test_a_database_without_migrations_has_no_history(database_server: Databases) -> None:
@@ -46,3 +77,71 @@ def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str
         "  'ä', missing",
         "       ^",
     ]
+
+
+@pytest.mark.parametrize(
+    "index", ["index concurrently if not exists T_a on s.t", 'index /* y */ concurrently "t_a" -- x\n on only s . "t"']
+)
+def test_an_invalid_index_is_found_in_the_schema_of_its_table(index: str, url: str, write: Callable[..., Path]) -> None:
+    execute(url, "create schema s; create table s.t (a int); insert into s.t values (1), (1)")
+    folder = write(f"{HEAD}create unique {index} (a);")
+    with pytest.raises(MigrationError, match="could not create unique index"):
+        migrations.migrate(url, folder)
+    assert execute(url, INVALID) == [("s.t_a",)]
+    execute(url, "delete from s.t")
+    told: list[str] = []
+    migrations.migrate(url, folder, tell=told.append)
+    assert "  dropping the invalid index s.t_a that an earlier try left" in told
+    assert execute(url, INVALID) == []
+
+
+def test_a_migration_is_not_recorded_while_its_index_is_invalid(url: str, write: Callable[..., Path]) -> None:
+    execute(url, "create table p (a int) partition by list (a); create table p1 partition of p default")
+    execute(url, "create index p_a on only p (a); create table t (a int)")
+    folder = write(f"{HEAD}create index concurrently if not exists p_a on t (a);")
+    with pytest.raises(MigrationError, match=r"a\.sql:2: the index p_a is invalid\n0 of 1 statements are done"):
+        migrations.migrate(url, folder)
+    assert [each.state for each in migrations.status(url, folder)] == ["pending"]
+
+
+def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write: Callable[..., Path]) -> None:
+    folder = write(
+        "-- migrate:up\ncreate table t (a int);\ncreate index ia on t (a);\n-- migrate:down\n",
+        HEAD,
+        "drop index concurrently ia;\nselect 1 / (select count(*) from t);\ndrop table t;\n",
+    )
+    migrations.migrate(url, folder)
+    with pytest.raises(MigrationError, match="1 of 3 statements are done; the next run goes on at line 7"):
+        migrations.down(url, folder)
+    execute(url, "insert into t values (1)")
+    told: list[str] = []
+    assert migrations.down(url, folder, tell=told.append) == ["20260101000000_a.sql"]
+    assert told == ["  20260101000000_a.sql goes on after 1 of 3 statements"]
+    assert migrations.migrate(url, folder) == ["20260101000000_a.sql"]
+    assert execute(url, "select to_regclass('ia') is null") == [(False,)]
+
+
+def test_a_statement_and_the_note_that_it_is_done_are_one(url: str, write: Callable[..., Path]) -> None:
+    lose = (
+        "perform pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+    )
+    mine = "and database = (select oid from pg_database where datname = current_database())"
+    folder = write(f"{HEAD}create table a ();\ndo $$ begin create table b (); {lose} {mine}; end $$;")
+    with pytest.raises(MigrationError, match="the lock against other migrations is lost"):
+        migrations.migrate(url, folder)
+    assert execute(url, "select to_regclass('a') is null, to_regclass('b') is null") == [(False, True)]
+    assert execute(url, "select done from arlen_schema_migrations_progress") == [(1,)]
+
+
+def test_statements_that_can_have_no_transaction_are_run_without(url: str, write: Callable[..., Path]) -> None:
+    folder = write(f"{HEAD}create table a ();\ndo $$ begin insert into a default values; commit; end $$;\nvacuum a;")
+    migrations.migrate(url, folder)
+    assert execute(url, "select count(*) from a") == [(1,)]
+
+
+def test_a_constraint_that_speaks_at_the_end_of_a_statement_names_its_line(
+    url: str, write: Callable[..., Path]
+) -> None:
+    execute(url, "create table a (n int unique deferrable initially deferred)")
+    with pytest.raises(MigrationError, match=r"a\.sql:2: duplicate key .*\n0 of 1 statements are done"):
+        migrations.migrate(url, write(HEAD, "insert into a values (1), (1);"))
