@@ -36,8 +36,7 @@ def silent(_line: str) -> None:
 def pending(url: str, folder: Path, *, allow_missing: bool = False) -> list[Migration]:
     """Return the migrations that `migrate` would run now."""
     files = migrations_files.read_all(folder)
-    with migrations_apply.connection(url, read_only=True) as opened:
-        return migrations_plan.pending(files, migrations_apply.history(opened), allow_missing=allow_missing)
+    return migrations_plan.pending(files, migrations_apply.remembered(url), allow_missing=allow_missing)
 
 
 def migrate(
@@ -78,8 +77,7 @@ def effects(url: str, folder: Path, server: str, *, allow_missing: bool = False)
     The database at `url` is only asked what was applied to it.
     """
     files = migrations_files.read_all(folder)
-    with migrations_apply.connection(url, read_only=True) as opened:
-        remembered = migrations_apply.history(opened)
+    remembered = migrations_apply.remembered(url)
     waiting = migrations_plan.pending(files, remembered, allow_missing=allow_missing)
     rows = {each.version for each in remembered.applied}
     with administration.scratch(server) as copy:
@@ -89,8 +87,7 @@ def effects(url: str, folder: Path, server: str, *, allow_missing: bool = False)
 def status(url: str, folder: Path) -> list[State]:
     """Return how each version stands. Writes nothing."""
     files = migrations_files.read_all(folder)
-    with migrations_apply.connection(url, read_only=True) as opened:
-        return migrations_plan.states(files, migrations_apply.history(opened))
+    return migrations_plan.states(files, migrations_apply.remembered(url))
 
 
 def down(url: str, folder: Path, *, steps: int = 1, tell: Tell = silent, patience: Patience = PATIENT) -> list[str]:
@@ -124,8 +121,7 @@ def redo(url: str, folder: Path, *, steps: int = 1, tell: Tell = silent, patienc
 def verify(url: str, folder: Path) -> list[State]:
     """Return how each version stands; raise where an applied one was edited or lost its file. Writes nothing."""
     files = migrations_files.read_all(folder)
-    with migrations_apply.connection(url, read_only=True) as opened:
-        return migrations_plan.verify(files, migrations_apply.history(opened))
+    return migrations_plan.verify(files, migrations_apply.remembered(url))
 
 
 def accept(url: str, folder: Path, *, tell: Tell = silent, patience: Patience = PATIENT) -> list[str]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from arlen_runtime.alnpg.failures import with_caret
 from arlen_runtime.alnpg.migrations_files import Migration, MigrationError, Part
@@ -58,7 +59,11 @@ PATIENT = Patience()
 
 @contextmanager
 def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connection]:
-    """Open a connection for migrations. Raises MigrationError, without the URL's secrets, for whatever the server refuses."""
+    """Open a connection for migrations. Raises MigrationError, without the URL's secrets, for whatever the server refuses.
+
+    With `read_only` each transaction on it is. That is no setting of the session: behind a pooling PgBouncer the session is
+    the application's a moment later.
+    """
     try:
         opened = psycopg.connect(
             url,
@@ -75,10 +80,16 @@ def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connect
     try:
         with opened:
             if read_only:
-                opened.execute("set default_transaction_read_only = on")
+                opened.read_only = True
             yield opened
     except psycopg.Error as error:
         raise MigrationError(" ".join(str(error).split()), sqlstate=error.sqlstate or "") from error
+
+
+def remembered(url: str) -> History:
+    """Return what the database at `url` remembers, as `history` does."""
+    with connection(url, read_only=True) as opened, opened.transaction():
+        return history(opened)
 
 
 def history(opened: psycopg.Connection) -> History:
@@ -161,12 +172,15 @@ class Runner:
 
     def _run(self, migration: Migration, part: Part, record: Callable[[], None]) -> None:
         self._check()
-        if part.whole:
-            self._patiently(migration, partial(self._as_one, migration, part, record))
-        else:
-            self._one_by_one(migration, part, record)
-        # What a file sets for its session (a search_path, a role) ends with it.
-        self._opened.execute("discard all")
+        try:
+            if part.whole:
+                self._patiently(migration, partial(self._as_one, migration, part, record))
+            else:
+                self._one_by_one(migration, part, record)
+        finally:
+            # What a file sets for its session (a search_path, a role) ends with it, and so do our own limits.
+            if self._opened.info.transaction_status == TransactionStatus.IDLE:
+                self._opened.execute("discard all")
 
     def _as_one(self, migration: Migration, part: Part, record: Callable[[], None]) -> None:
         """Run a part in one transaction, its record included: all of it happens or nothing."""

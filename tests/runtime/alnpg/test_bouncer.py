@@ -15,8 +15,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg import ALNPg, migrations, sql_check
 from arlen_runtime.alnpg.failures import DatabaseUnavailable, UniqueViolated
+from arlen_runtime.alnpg.sql_check_source import Source
 
 pytestmark = pytest.mark.bouncer
 
@@ -85,6 +86,15 @@ def test_transactions_pipelines_and_copy_work(bouncer_url: str) -> None:
         pg.execute("insert into bounced values (1)")
     assert pg.query_many("select name from bounced where id = $1", [(1,), (1000,)], into=tuple) == [[("x",)], [("y",)]]
     pg.close()
+
+
+def test_looking_at_migrations_and_statements_leaves_the_connection_as_it_was(bouncer_url: str, tmp_path: Path) -> None:
+    (tmp_path / "20260101000000_a.sql").write_text("create table never ()")
+    assert [each.state for each in migrations.status(bouncer_url, tmp_path)] == ["pending"]
+    assert len(migrations.pending(bouncer_url, tmp_path)) == 1
+    assert sql_check.check(bouncer_url, Source(())).findings == ()
+    with psycopg.connect(bouncer_url, autocommit=True, prepare_threshold=None) as application:
+        assert application.execute("show transaction_read_only").fetchone() == ("off",)
 
 
 def test_named_statements_ask_for_startup_options_that_this_bouncer_refuses(bouncer_url: str) -> None:

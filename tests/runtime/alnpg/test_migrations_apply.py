@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import migrations
-from arlen_runtime.alnpg.migrations_apply import accept, connection, failed, history, prepare
+from arlen_runtime.alnpg.migrations_apply import PATIENT, Runner, accept, connection, failed, history, prepare
 from arlen_runtime.alnpg.migrations_files import MigrationError, parse
 from arlen_runtime.alnpg.migrations_plan import History
 from arlen_runtime.testing.database import Databases
@@ -131,6 +131,16 @@ def test_a_statement_and_the_note_that_it_is_done_are_one(url: str, write: Calla
         migrations.migrate(url, folder)
     assert execute(url, "select to_regclass('a') is null, to_regclass('b') is null") == [(False, True)]
     assert execute(url, "select done from arlen_schema_migrations_progress") == [(1,)]
+
+
+def test_a_migration_that_fails_leaves_no_limits_behind(url: str) -> None:
+    with connection(url) as opened:
+        limits = "select current_setting('lock_timeout'), current_setting('statement_timeout')"
+        before = opened.execute(limits).fetchone()
+        prepare(opened)
+        with pytest.raises(MigrationError):
+            Runner(opened, PATIENT, print).up(parse("20260101000000_a.sql", f"{HEAD}select 1;\nselect 1/0;"))
+        assert opened.execute(limits).fetchone() == before
 
 
 def test_statements_that_can_have_no_transaction_are_run_without(url: str, write: Callable[..., Path]) -> None:
