@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_runtime.alnpg import embedded, migrations, migrations_effects, schema_dump
+from arlen_runtime.alnpg import embedded, embedded_scratch, migrations, migrations_effects, schema_dump
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
 from arlen_runtime.config.flags import Parser, add_root_flag
@@ -41,6 +41,9 @@ EMBEDDED = frozenset({"development", "test"})
 
 EMBEDDED_DATA = Path(".arlen") / "pg"
 """Where that server's files are, below the application."""
+
+DRY_RUNS = Path(".arlen") / "pg-dry-run"
+"""Where a dry run has a server of its own as long as it takes, below the application."""
 
 
 _MARKS = ("config/app.toml", "app.py", "db/migrations")
@@ -174,14 +177,19 @@ def _up(job: Job) -> int:
 
 def _effects(job: Job) -> int:
     """Show what the pending migrations do, where there is a server to try them on."""
-    server = job.options.scratch_dsn
-    if not server and job.environment not in EMBEDDED:
+    if job.options.scratch_dsn:
+        return _effects_on(job, job.options.scratch_dsn)
+    if job.environment not in EMBEDDED:
         return 0
     try:
-        server = server or embedded.ensure(embedded_data(job.root))
+        with embedded_scratch.throwaway(job.root / DRY_RUNS) as server:
+            return _effects_on(job, server)
     except EmbeddedServerError as error:
         job.out(f"Effects are unknown: {error}")
         return 0
+
+
+def _effects_on(job: Job, server: str) -> int:
     found = migrations.effects(job.url, job.folder, server, allow_missing=job.options.allow_missing)
     job.facts["effects"] = [{"file": each.file, "line": each.line, "effect": str(each)} for each in found]
     job.out("Effects, seen on an empty copy:")

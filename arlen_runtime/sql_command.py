@@ -6,8 +6,8 @@
     arlen sql rows [FILE[:LINE] ...]   write the classes that the rows of statements fit
 
 The schema is the one that db/migrations makes: the database's own where it has had them all (which database: see
-migrate_command), else a copy on --scratch-dsn, or in development and test on the embedded server. Status: 0 all is right, 1
-something is not, 2 wrong use.
+migrate_command), else a copy on --scratch-dsn, or in development and test on an embedded server of its own. Status: 0 all is
+right, 1 something is not, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arlen_runtime.alnpg import (
-    embedded,
     migrated_schema,
     sql_check,
     sql_check_manifest,
@@ -35,7 +34,10 @@ from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, ConfigError
-from arlen_runtime.migrate_command import EMBEDDED, NO_DATABASE, database_url, embedded_data, named_url
+from arlen_runtime.migrate_command import EMBEDDED, NO_DATABASE, database_url, named_url
+
+COPIES = Path(".arlen") / "pg-check"
+"""Where the servers with migrated copies are, below the application."""
 
 
 class Options(NamedTuple):
@@ -101,10 +103,10 @@ def _schema(config: Config, options: Options, environ: Mapping[str, str]) -> Ite
         yield database_url(config, options.dsn, environ)
     elif config.environment in EMBEDDED:
         try:
-            server = embedded.ensure(embedded_data(config.root))
+            copy = migrated_schema.kept(config.root / COPIES, folder)
         except EmbeddedServerError as error:
             raise (MigrationError(_pending(missing)) if missing else error) from None
-        yield migrated_schema.kept(server, folder)
+        yield copy
     else:
         raise MigrationError(_pending(missing)) if missing else ConfigError(NO_DATABASE)
 

@@ -63,6 +63,14 @@ def ensure(data: Path, database: str = "postgres", *, durable: bool = True, inhe
         raise EmbeddedServerError(f"the embedded server cannot use {data}: {error}") from error
 
 
+def release(data: Path) -> None:
+    """Be no user of the server any longer, and nor are the forks of this process: it ends unless it has other users."""
+    held = _held.pop(Path(os.path.realpath(data)), None)
+    if held is not None:
+        fcntl.flock(held, fcntl.LOCK_UN)  # closing is not enough: the forks have copies
+        os.close(held)
+
+
 def descriptors() -> tuple[int, ...]:
     """Return the descriptors of the locks held, for `pass_fds` of a child that shall keep the server up by itself."""
     return tuple(_held.values())

@@ -1,7 +1,7 @@
 """The schema that an application's migrations make, in a database to ask. One rule: the application's own is never touched.
 
-On the embedded server the copy is kept: its name is the checksum of the migrations, so it is built once for each state of
-them. On any other server it lives as long as it is used.
+An embedded copy is kept, on a server of its own: it is made once for each state of the migrations, whose checksum is its
+name. On any other server it lives as long as it is used.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arlen_runtime.alnpg import administration, migrations, migrations_apply, migrations_files, migrations_lock
-
-KEPT = "arlen_check_"
-"""How the names of kept copies begin."""
+from arlen_runtime.alnpg import administration, embedded_scratch, migrations, migrations_files
 
 
 def waiting(url: str, folder: Path) -> int:
@@ -31,20 +28,10 @@ def copy(server: str, folder: Path) -> Iterator[str]:
         yield url
 
 
-def kept(server: str, folder: Path) -> str:
-    """Return the URL of a database that holds what the migrations make; built unless it is there. Raises MigrationError.
+def kept(home: Path, folder: Path) -> str:
+    """Return the URL of a database that holds what the migrations make, on an embedded server below `home`; made unless there.
 
-    It is built under another name and renamed: what bears the name is complete. Copies of earlier states go.
+    Raises MigrationError, and EmbeddedServerError where no server can be started.
     """
-    name = KEPT + migrations_files.fingerprint(folder)
-    url = administration.sibling(server, name)
-    if administration.exists(url):
-        return url
-    with migrations_lock.alone(server, migrations_apply.PATIENT, migrations.silent):
-        for left in administration.names(server, KEPT):
-            if left != name:
-                administration.drop(administration.sibling(server, left), disconnect=True)
-        if not administration.exists(url):
-            with administration.replacing(url, disconnect=False) as fresh:
-                migrations.migrate(fresh, folder)
-    return url
+    name = migrations_files.fingerprint(folder)
+    return embedded_scratch.kept(home, name, lambda url: migrations.migrate(url, folder))

@@ -2,7 +2,7 @@
 
 The server is the one of ARLEN_PG_TEST_DSN, or an embedded one below the project, started at need and shared by every test
 process that runs at the same time. The template holds what `db/migrations` makes; its name is their checksum, so it is
-built once per state of the migrations and not per run.
+built once per state of the migrations and not per run. Roles that the migrations make go with it, before another is built.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import LiteralString
@@ -54,7 +54,8 @@ class Databases:
             if not _exists(connection, name):
                 self._drop_templates(connection)
                 _run(connection, "create database {} template {}", fresh, EMPTY)
-                fill(self.of(fresh))
+                with _noting_roles(connection, fresh):
+                    fill(self.of(fresh))
                 _run(connection, "alter database {} rename to {}", fresh, name)
         return name
 
@@ -80,11 +81,16 @@ class Databases:
                     _run(connection, "drop database if exists {} with (force)", name)
 
     def _drop_templates(self, connection: psycopg.Connection) -> None:
-        """Drop the templates of earlier states of the migrations, and what an interrupted build left."""
-        left = "select datname from pg_database where datname like 'arlen\\_template\\_%%' and (%s or datname like '%%\\_new')"
-        for (name,) in connection.execute(left, [self._own]).fetchall():
+        """Drop the templates of earlier states of the migrations, and what an interrupted build left.
+
+        On a server of our own their roles go too.
+        """
+        left = """select datname, shobj_description(oid, 'pg_database') from pg_database
+            where datname like 'arlen\\_template\\_%%' and (%s or datname like '%%\\_new')"""
+        for name, roles in connection.execute(left, [self._own]).fetchall():
             with contextlib.suppress(psycopg.errors.ObjectInUse):
                 _run(connection, "drop database if exists {}", name)
+                _drop_roles(connection, (roles or "").splitlines() if self._own else [])
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=10)
@@ -110,6 +116,28 @@ def server(root: Path, environ: Mapping[str, str]) -> Databases:
     if given:
         psycopg.connect(given, connect_timeout=10).close()
     return databases
+
+
+@contextmanager
+def _noting_roles(connection: psycopg.Connection, database: str) -> Iterator[None]:
+    """Write the roles that are made meanwhile into the database's comment: they are the server's, and outlive it."""
+    before = _roles(connection)
+    try:
+        yield
+    finally:
+        made = sql.Literal("\n".join(sorted(_roles(connection) - before)))
+        connection.execute(sql.SQL("comment on database {} is {}").format(sql.Identifier(database), made))
+
+
+def _roles(connection: psycopg.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("select rolname from pg_roles")}
+
+
+def _drop_roles(connection: psycopg.Connection, names: Sequence[str]) -> None:
+    """Drop the roles, but for those that another database, of a run that goes on, still needs."""
+    for name in names:
+        with contextlib.suppress(psycopg.errors.DependentObjectsStillExist):
+            _run(connection, "drop role if exists {}", name)
 
 
 def _exists(connection: psycopg.Connection, name: str) -> bool:

@@ -92,7 +92,6 @@ def test_a_dry_run_shows_effects_seen_on_a_scratch_server(app: Path, url: str, d
 
 
 def test_a_dry_run_leaves_the_database_byte_for_byte_as_it_was(app: Path) -> None:
-    """In development the scratch database is on the same server."""
     migrate(app, "--env", "development")
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text("insert into b default values; drop table a;")
     url = embedded.ensure(app / ".arlen" / "pg", "arlen_development")
@@ -103,6 +102,17 @@ def test_a_dry_run_leaves_the_database_byte_for_byte_as_it_was(app: Path) -> Non
         "  20260103000000_c.sql:1: a: AccessExclusiveLock, reads and writes wait",
     )
     assert dump(url) == before
+
+
+def test_a_dry_run_is_not_in_the_way_of_the_migration_that_it_tried(app: Path) -> None:
+    """A role belongs to the server, and not to the scratch database that goes."""
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text(
+        "create role reporter; grant select on a to reporter;"
+    )
+    for words in (["--dry-run"], ["--dry-run"], []):
+        assert migrate(app, "--env", "development", *words)[::2] == (0, "")
+    (app / "db" / "migrations" / "20260104000000_d.sql").write_text("drop table b;")
+    assert migrate(app, "--env", "development", "--dry-run")[::2] == (0, "")
 
 
 def dump(url: str) -> str:

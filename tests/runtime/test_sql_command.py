@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg import administration, migrations
+from arlen_runtime.alnpg import administration, embedded, migrations
 from arlen_runtime.config.sections import Config, DatabaseSection
-from arlen_runtime.migrate_command import NO_DATABASE
+from arlen_runtime.migrate_command import EMBEDDED_DATA, NO_DATABASE
 from arlen_runtime.sql_command import Options, run
 from arlen_runtime.testing.database import Databases
 
@@ -106,6 +106,13 @@ def test_in_development_the_embedded_server_has_the_schema_though_nothing_was_mi
     assert sql(app, "check", "--env", "development")[:2] == (0, "Checked statements: 1, wrong: 0\n")
     migrate(app, "20260102000000_gone.sql", "alter table users drop column age;")
     assert sql(app, "check", "--env", "development")[:1] == (1,)
+
+
+def test_a_check_is_not_in_the_way_of_the_migration_that_it_tried(app: Path) -> None:
+    migrate(app, "20260102000000_role.sql", "create role reporter;")
+    assert sql(app, "check", "--env", "development")[0] == 0
+    server = embedded.ensure(app / EMBEDDED_DATA, "arlen_development")
+    assert len(migrations.migrate(server, app / "db" / "migrations")) == 2
 
 
 def test_production_without_a_database_is_exit_1_and_starts_no_server(app: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -19,13 +18,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def server(database_server: Databases) -> Iterator[str]:
-    yield database_server.url
-    for name in administration.names(database_server.url, migrated_schema.KEPT):
-        administration.drop(database_server.of(name), disconnect=True)
-
-
 def tables(url: str) -> set[str]:
     with psycopg.connect(url) as connection:
         found = connection.execute("select tablename from pg_tables where schemaname = 'public'")
@@ -37,28 +29,30 @@ def oid(url: str) -> object:
         return connection.execute("select oid from pg_database where datname = current_database()").fetchone()
 
 
-def test_a_copy_holds_what_the_migrations_make_and_is_gone_afterwards(server: str, folder: Path) -> None:
-    with migrated_schema.copy(server, folder) as url:
+def test_a_copy_holds_what_the_migrations_make_and_is_gone_afterwards(database_server: Databases, folder: Path) -> None:
+    with migrated_schema.copy(database_server.url, folder) as url:
         assert tables(url) == {"a"}
     assert not administration.exists(url)
 
 
-def test_a_kept_copy_is_built_once_for_each_state_of_the_migrations(server: str, folder: Path) -> None:
-    first = migrated_schema.kept(server, folder)
+def test_a_kept_copy_is_built_once_for_each_state_of_the_migrations(folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = migrated_schema.kept(home, folder)
     built = oid(first)
     assert tables(first) == {"a"}
-    assert (migrated_schema.kept(server, folder), oid(first)) == (first, built)
-    (folder / "20260102000000_b.sql").write_text("create table b ();")
-    second = migrated_schema.kept(server, folder)
-    assert tables(second) == {"a", "b"}
-    assert not administration.exists(first)
+    assert (migrated_schema.kept(home, folder), oid(first)) == (first, built)
+    (folder / "20260102000000_b.sql").write_text("create table b (); create role reporter;")
+    assert tables(migrated_schema.kept(home, folder)) == {"a", "b"}
+    (folder / "20260103000000_c.sql").write_text("create table c ();")
+    assert tables(migrated_schema.kept(home, folder)) == {"a", "b", "c"}
 
 
-def test_migrations_that_fail_leave_no_copy(server: str, folder: Path) -> None:
-    (folder / "20260102000000_b.sql").write_text("create tabel b ();")
-    with pytest.raises(MigrationError, match=r"20260102000000_b\.sql:1: syntax error"):
-        migrated_schema.kept(server, folder)
-    assert administration.names(server, migrated_schema.KEPT) == []
+def test_migrations_that_fail_leave_no_copy(folder: Path, tmp_path: Path) -> None:
+    (folder / "20260102000000_b.sql").write_text("create role reporter;")
+    (folder / "20260103000000_c.sql").write_text("create tabel c ();")
+    for _ in range(2):
+        with pytest.raises(MigrationError, match=r"20260103000000_c\.sql:1: syntax error"):
+            migrated_schema.kept(tmp_path / "home", folder)
 
 
 def test_what_a_database_has_not_had_is_counted(database_server: Databases, folder: Path, tmp_path: Path) -> None:

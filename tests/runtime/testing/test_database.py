@@ -71,6 +71,24 @@ def test_a_template_that_failed_is_built_again(database_server: Databases, finge
         assert name_of(url) in names(database_server)
 
 
+def test_the_roles_of_an_earlier_template_go_with_it(tmp_path: Path) -> None:
+    databases = server(tmp_path, {})
+
+    def fill(url: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("create table filled (); create role reporter; grant select on filled to reporter")
+
+    def fail(url: str) -> None:
+        fill(url)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        databases.template("one", fail)
+    for fingerprint in ("one", "two"):
+        with databases.database(databases.template(fingerprint, fill)):
+            pass
+
+
 def test_many_at_once_make_their_databases_from_one_template(database_server: Databases, fingerprint: str) -> None:
     seen: list[object] = []
 
