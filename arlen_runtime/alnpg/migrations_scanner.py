@@ -12,12 +12,19 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+QUOTED = (
+    r"[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'"
+    r'|"(?:[^"]|"")*"'
+    r"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$"
+)
+"""A string, a quoted name, a dollar-quoted body, for re.DOTALL."""
+
 _TOKEN = re.compile(
-    r"""
+    rf"""
       (?P<directive>^[^\S\n]*--(?:[^\S\n]|-)*(?i:migrate)[^\S\n]*:[^\S\n]*(?P<order>[^\n]*?)[^\S\n]*$)
     | (?P<remark>--[^\n]*)
     | (?P<comment>/\*)
-    | (?P<string>[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+    | (?P<string>{QUOTED})
     | (?P<word>[^\W\d][\w$]*)
     | (?P<parenthesis>[()])
     | (?P<end>;)

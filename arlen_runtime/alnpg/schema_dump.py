@@ -15,13 +15,17 @@ from arlen_runtime.alnpg import migrations_apply
 from arlen_runtime.alnpg.client_programs import client
 from arlen_runtime.alnpg.migrations_apply import PROGRESS, TABLE
 from arlen_runtime.alnpg.migrations_files import MigrationError
+from arlen_runtime.alnpg.migrations_scanner import QUOTED
+
+_LEFT_ALONE = rf"(?:{QUOTED}|--[^\n]*)"
 
 _CHANGING = re.compile(
-    r"^(-- Dumped (from|by) .*|\\(un)?restrict .*|-- PostgreSQL database dump( complete)?|--|SET \w+_timeout = 0;)\n",
-    re.MULTILINE,
+    r"(?P<out>^(?:-- Dumped (?:from|by) [^\n]*|\\(?:un)?restrict [^\n]*|-- PostgreSQL database dump(?: complete)?|--"
+    rf"|SET \w+_timeout = 0;)\n)|{_LEFT_ALONE}",
+    re.MULTILINE | re.DOTALL,
 )
 
-_EMPTY_LINES = re.compile(r"\n{3,}")
+_EMPTY_LINES = re.compile(rf"\n\n(?P<out>\n+)|{_LEFT_ALONE}", re.DOTALL)
 
 
 def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -30,7 +34,7 @@ def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
     Raises MigrationError where pg_dump fails, EmbeddedServerError where there is no pg_dump.
     """
     command, environ = client("pg_dump", url, environ)
-    command += ["--schema-only", "--no-owner", "--no-privileges", f"--exclude-table={PROGRESS}"]
+    command += ["--schema-only", "--no-owner", "--no-privileges", f"--exclude-table=*.{PROGRESS}"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "error" in line] or [
@@ -41,13 +45,23 @@ def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def _steady(text: str) -> str:
-    return _EMPTY_LINES.sub("\n\n", _CHANGING.sub("", text)).strip("\n") + "\n"
+    return _without(_EMPTY_LINES, _without(_CHANGING, text)).strip("\n") + "\n"
+
+
+def _without(lines: re.Pattern[str], text: str) -> str:
+    """Take out the lines; what looks like them inside of a string or a function's body is the application's own."""
+    return lines.sub(lambda match: match[0].removesuffix(match["out"] or ""), text)
 
 
 def _versions(url: str) -> str:
-    with migrations_apply.connection(url, read_only=True) as opened:
+    with migrations_apply.connection(url, read_only=True) as opened, opened.transaction():
         versions = sorted(each.version for each in migrations_apply.history(opened).applied)
-    if not versions:
+        table = opened.execute(
+            "select format('%%I.%%I', nspname, relname) from pg_class c join pg_namespace n on n.oid = relnamespace "
+            "where c.oid = to_regclass(%s)",
+            [TABLE],
+        ).fetchone()
+    if not versions or table is None:
         return ""
-    rows = ",\n".join(f"    ('{version}')" for version in versions)
-    return f"\nINSERT INTO public.{TABLE} (version) VALUES\n{rows};\n"
+    rows = ",\n".join("    ('{}')".format(version.replace("'", "''")) for version in versions)
+    return f"\nINSERT INTO {table[0]} (version) VALUES\n{rows};\n"

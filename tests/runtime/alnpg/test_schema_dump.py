@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from arlen_runtime.alnpg import migrations
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
@@ -40,6 +42,41 @@ def test_a_dump_can_be_loaded_and_then_nothing_is_pending(url: str, database_ser
             connection.execute(dump(url).encode())
         assert dump(other) == dump(url)
         assert migrations.pending(other, tmp_path) == []
+
+
+def test_code_and_values_are_dumped_as_they_are(url: str, database_server: Databases) -> None:
+    body = "\nbegin\nSET lock_timeout = 0;\n--\n-- Dumped by the nightly job's $1\n\n\n\nreturn 1;\nend "
+    quoted = "one\n\n\n\n--\n\\restrict it's\nSET lock_timeout = 0;\n"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create function f() returns int language plpgsql as $${body}$$".encode())
+        connection.execute(sql.SQL("create table t (a text default {})").format(quoted))
+        connection.execute(sql.SQL("comment on table t is {}").format(quoted))
+    code = """select prosrc, pg_get_expr(adbin, adrelid), obj_description('t'::regclass) from pg_proc, pg_attrdef
+        where proname = 'f' and adrelid = 't'::regclass"""
+    with database_server.database() as other:
+        with psycopg.connect(other, autocommit=True) as connection:
+            connection.execute(dump(url).encode())
+        for each in (url, other):
+            with psycopg.connect(each) as connection:
+                found = connection.execute(code).fetchone()
+                assert found
+                assert found == (body, found[1], quoted)
+                assert connection.execute(f"select {found[1]}".encode()).fetchone() == (quoted,)
+
+
+def test_the_versions_are_dumped_where_they_are(database_server: Databases, tmp_path: Path) -> None:
+    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
+    with database_server.database() as url, database_server.database() as other:
+        name = str(conninfo_to_dict(url)["dbname"])
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute('create schema "The App"')
+            connection.execute(sql.SQL("alter database {} set search_path = 'The App'").format(sql.Identifier(name)))
+        migrations.migrate(url, tmp_path)
+        text = dump(url)
+        assert 'INSERT INTO "The App".arlen_schema_migrations (version)' in text
+        assert "progress" not in text
+        with psycopg.connect(other, autocommit=True) as connection:
+            connection.execute(text.encode())
 
 
 def test_a_database_that_does_not_answer_is_an_error_of_one_line() -> None:
