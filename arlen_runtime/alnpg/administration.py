@@ -18,10 +18,16 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import migrations_apply
+from arlen_runtime.alnpg.administration_properties import carry_over
 from arlen_runtime.alnpg.migrations_files import MigrationError
 
 OF_THE_SERVER = ("postgres", "template1", "template0")
 """Databases that every server has, the first ones to connect to."""
+
+_LEFT = """
+    select datname from pg_database, substring(datname from '^arlen_(?:scratch|new|old)_([0-9]+_[0-9a-f]{8})$') suffix
+    where suffix is not null and not exists (select from pg_stat_activity where application_name = 'arlen ' || suffix)
+"""
 
 _SESSIONS = """
     select coalesce(nullif(application_name, ''), usename, 'somebody') || ' ' || pid
@@ -117,15 +123,17 @@ def drop(url: str, *, disconnect: bool) -> bool:
 def replacing(url: str, *, disconnect: bool) -> Iterator[str]:
     """Give the URL of an empty database that takes the place of this one at the end of the block, at one stroke.
 
-    If the block raises, or the old one is in use then, the old one stays, with all that is in it.
+    It has the owner, rights and settings of the old one. If the block raises, or the old one is in use then, the old one
+    stays, with all that is in it.
     """
     name = name_of(url)
-    suffix = f"{os.getpid()}_{secrets.token_hex(4)}"
-    fresh, old = f"arlen_new_{suffix}", f"arlen_old_{suffix}"
     with _server(url) as opened:
         _refuse_in_use(opened, name, disconnect=disconnect)
+        suffix = _answering(opened)
+        fresh, old = f"arlen_new_{suffix}", f"arlen_old_{suffix}"
         _create(opened, fresh)
         try:
+            carry_over(opened, name, fresh)
             yield sibling(url, fresh)
             _swap(opened, name, fresh, old, disconnect=disconnect)
         finally:
@@ -136,8 +144,8 @@ def replacing(url: str, *, disconnect: bool) -> Iterator[str]:
 @contextmanager
 def scratch(server: str) -> Iterator[str]:
     """Give the URL of an empty database on the server, and drop it afterwards."""
-    name = f"arlen_scratch_{os.getpid()}_{secrets.token_hex(4)}"
     with migrations_apply.connection(server) as opened:
+        name = f"arlen_scratch_{_answering(opened)}"
         _create(opened, name)
         try:
             yield sibling(server, name)
@@ -156,6 +164,19 @@ def _server(url: str) -> Iterator[psycopg.Connection]:
                 raise
             opened = stack.enter_context(migrations_apply.connection(sibling(url, OF_THE_SERVER[1])))
         yield opened
+
+
+def _answering(opened: psycopg.Connection) -> str:
+    """Return the end of names for databases that go with this connection; drop those that a killed process left.
+
+    The connection bears it as its application's name, which every role can see: so what is in use on another machine stays.
+    """
+    suffix = f"{os.getpid()}_{secrets.token_hex(4)}"
+    opened.execute("select set_config('application_name', %s, false)", [f"arlen {suffix}"])
+    for (name,) in opened.execute(_LEFT).fetchall():
+        with suppress(psycopg.Error):  # somebody else's, or somebody is in it
+            _drop(opened, name, disconnect=False)
+    return suffix
 
 
 def _exists(opened: psycopg.Connection, name: str) -> bool:

@@ -67,6 +67,16 @@ def test_a_replaced_database_has_what_the_new_one_got(url: str, database_server:
     assert strays(database_server) == []
 
 
+def test_what_a_killed_process_left_is_dropped_and_what_is_in_use_is_not(database_server: Databases) -> None:
+    left = [database_server.of(f"arlen_{kind}_1_{secrets.token_hex(4)}") for kind in ("scratch", "new", "old")]
+    other = database_server.of("arlen_scratch_of_somebody")
+    for each in (*left, other):
+        administration.create(each)
+    with administration.scratch(database_server.url) as living, administration.scratch(database_server.url):
+        assert [administration.exists(each) for each in (*left, living, other)] == [False, False, False, True, True]
+    administration.drop(other, disconnect=False)
+
+
 def test_a_replacement_that_fails_leaves_the_old_one(url: str, database_server: Databases) -> None:
     administration.create(url)
     execute(url, "create table a ()")
