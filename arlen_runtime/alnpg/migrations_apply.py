@@ -300,7 +300,9 @@ class Runner:
         """
         lock = "0" if forever else str(round(self._patience.lock * 1000))
         self._opened.execute(
-            "select set_config('lock_timeout', %s, %s), set_config('statement_timeout', '0', %s)", [lock, local, local]
+            "select set_config(name, case name when 'lock_timeout' then %s else '0' end, %s) from pg_settings "
+            "where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')",  # the last one exists from 17 on
+            [lock, local],
         )
 
     def _patiently(self, migration: Migration, run: Callable[[], None]) -> None:

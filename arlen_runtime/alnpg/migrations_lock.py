@@ -61,7 +61,10 @@ def _locked(guard: psycopg.Connection) -> bool:
     No parameters: a statement with parameters leaves a portal open, and that holds a snapshot.
     """
     guard.execute("begin isolation level read committed")
-    guard.execute("set local idle_in_transaction_session_timeout = 0")
+    guard.execute(
+        "select set_config(name, '0', true) from pg_settings "
+        "where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')"  # the last one exists from 17 on
+    )
     row = guard.execute(f"select pg_try_advisory_xact_lock({LOCK})".encode()).fetchone()
     if row and row[0]:
         return True

@@ -38,7 +38,8 @@ def role(url: str) -> Iterator[str]:
 
 def rows(url: str, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
-        return connection.execute(statement.encode()).fetchall()
+        done = connection.execute(statement.encode())
+        return done.fetchall() if done.description else []
 
 
 def test_the_lock_is_free_again_afterwards_also_after_an_error(url: str) -> None:
@@ -86,3 +87,11 @@ def test_who_waits_for_another_role_is_told_what_the_server_tells(url: str, role
         alone(other, PATIENT._replace(turn=0), print),
     ):
         pass
+
+
+@pytest.mark.parametrize("head", ["", "-- migrate:no-transaction\n"])
+def test_a_migration_may_take_longer_than_the_transactions_of_its_role(head: str, url: str, tmp_path: Path) -> None:
+    for (name,) in rows(url, "select name from pg_settings where name ~ 'transaction.*_timeout'"):
+        rows(url, f"do $$ begin execute format('alter database %I set {name} = 200', current_database()); end $$")
+    (tmp_path / "20260101000000_a.sql").write_text(f"{head}select pg_sleep(0.5); create table a ();")
+    assert migrations.migrate(url, tmp_path) == ["20260101000000_a.sql"]
