@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from arlen_runtime.alnpg import embedded, embedded_keeper
@@ -54,15 +54,19 @@ def kept(home: Path, name: str, fill: Callable[[str], object]) -> str:
     """
     data = home / name
     with _alone(home):
-        if not (data / COMPLETE).exists():
-            _sweep(home)
-            try:
-                fill(embedded.ensure(data, DATABASE, durable=False))
-                (data / COMPLETE).touch()
-            except BaseException:
-                embedded.release(data)
-                raise
-        return embedded.ensure(data, DATABASE, durable=False)
+        if (data / COMPLETE).exists():
+            with suppress(EmbeddedServerError):  # of a version that is gone, or broken by a power failure
+                return embedded.ensure(data, DATABASE, durable=False)
+            embedded.release(data)
+        _sweep(home)
+        try:
+            url = embedded.ensure(data, DATABASE, durable=False)
+            fill(url)
+            (data / COMPLETE).touch()
+        except BaseException:
+            embedded.release(data)
+            raise
+        return url
 
 
 @contextmanager

@@ -208,6 +208,7 @@ class Runner:
         """Run the statements of a part each by itself; a run that failed goes on where it stopped."""
         for number in range(self._resumed(migration, part), len(part.statements)):
             self._patiently(migration, partial(self._by_itself, migration, part, number))
+        self._check()
         with self._opened.transaction():
             record()
 

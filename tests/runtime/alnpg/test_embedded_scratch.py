@@ -86,6 +86,15 @@ def test_a_kept_server_that_was_filled_by_half_is_made_anew(home: Path) -> None:
     execute(embedded_scratch.kept(home, "one", lambda url: execute(url, "create role reporter")), "select")
 
 
+def test_a_kept_server_that_cannot_be_started_any_longer_is_made_anew(home: Path) -> None:
+    (home / "one" / "cluster").mkdir(parents=True)
+    (home / "one" / "cluster" / "PG_VERSION").write_text("7\n")
+    (home / "one" / embedded_scratch.COMPLETE).touch()
+    execute(
+        embedded_scratch.kept(home, "one", lambda url: execute(url, "create table filled ()")), "select from filled"
+    )
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
