@@ -42,14 +42,15 @@ def inject(source: str, wanted: Inject) -> str | None:
 
 
 def _routes_function(tree: ast.Module) -> ast.FunctionDef | None:
-    """Find `def routes(r…)` whose body has lines of its own and whose end is reached."""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == FUNCTION:
-            takes_routes = bool(node.args.args) and node.args.args[0].arg == PARAMETER
-            own_lines = node.body[0].lineno > node.lineno
-            return_ends_it = isinstance(node.body[-1], (ast.Return, ast.Raise))
-            return node if takes_routes and own_lines and not return_ends_it else None
-    return None
+    """Find `def routes(r…)`, the last of that name, whose body has lines of its own and whose end is always reached."""
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION]
+    if not functions:
+        return None
+    node = functions[-1]
+    takes_routes = bool(node.args.args) and node.args.args[0].arg == PARAMETER
+    own_lines = node.body[0].lineno > node.lineno
+    may_end_early = any(isinstance(each, (ast.Return, ast.Raise)) for each in ast.walk(node))
+    return node if takes_routes and own_lines and not may_end_early else None
 
 
 def _refuse_twice(function: ast.FunctionDef, statements: list[str]) -> None:

@@ -20,7 +20,7 @@ STAMP = "%Y%m%d%H%M%S%f"  # with microseconds: two runs of one second are two en
 
 
 class Written(NamedTuple):
-    """One file of a run: what became of it, its SHA-256 afterwards, and the lines that were put into it."""
+    """One file of a run: what became of it, its SHA-256 afterwards, and the lines that were put, or to be put, into it."""
 
     path: str
     status: str
@@ -40,9 +40,9 @@ class Entry(NamedTuple):
 
 def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Step | None:
     """Return the step that writes down this run, None when it wrote nothing or takes back another one."""
-    written = [step for step in steps if step.status in WRITES]
-    if not written or plan.generator == "undo":
+    if plan.generator == "undo" or not any(step.status in WRITES for step in steps):
         return None
+    written = [step for step in steps if step.status in WRITES or step.status == "manual"]
     content = {
         "arlen": version,
         "at": now.isoformat(timespec="seconds"),
@@ -52,8 +52,8 @@ def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Ste
             {
                 "path": step.path,
                 "status": step.status,
-                "sha256": digest(step.after or b""),
-                **({"lines": step.text.splitlines()} if step.status == "inject" else {}),
+                "sha256": digest((step.before if step.after is None else step.after) or b""),
+                **({"lines": step.text.splitlines()} if step.text else {}),
             }
             for step in written
         ],

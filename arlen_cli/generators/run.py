@@ -1,4 +1,4 @@
-"""One run of a generator: plan, survey, apply. One rule: what is shown is what was decided, written or not."""
+"""One run of a generator: plan, survey, prove, apply. One rule: what is shown is what was decided, written or not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from arlen_cli.generators.controller import plan_controller
 from arlen_cli.generators.journal import entries, entry
 from arlen_cli.generators.migration import plan_migration
 from arlen_cli.generators.plan import Choices, Plan, Project
+from arlen_cli.generators.rebuild import rebuilt
 from arlen_cli.generators.resource import plan_resource
 from arlen_cli.generators.survey import survey
 from arlen_cli.generators.undo import plan_destroy, plan_undo
@@ -42,7 +43,7 @@ def destroy(root: Path, generator: str, name: str) -> Plan:
 
 def carry_out(wanted: Plan, root: Path, now: datetime, choices: Choices) -> int:
     """Decide every step, show them, and write them unless the choices say to stop; return the exit status."""
-    steps = survey(wanted, root, force=choices.force)
+    steps = rebuilt(wanted, survey(wanted, root, force=choices.force), root)
     conflict = any(step.status == "conflict" for step in steps)
     write = not (conflict or choices.pretend or choices.diff)
     if write:

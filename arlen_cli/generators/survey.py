@@ -12,7 +12,7 @@ from arlen_cli.generators.check import check
 from arlen_cli.generators.inject import inject
 from arlen_cli.generators.journal import digest
 from arlen_cli.generators.plan import Action, Create, Inject, Note, Plan, Remove, Status, Step, Withdraw
-from arlen_cli.generators.withdraw import withdraw
+from arlen_cli.generators.withdraw import uses, withdraw
 
 
 def survey(plan: Plan, root: Path, *, force: bool | None = None) -> list[Step]:
@@ -21,7 +21,11 @@ def survey(plan: Plan, root: Path, *, force: bool | None = None) -> list[Step]:
     `force` says who wins where a file differs: True the plan (replace), False the file (skip), None nobody (conflict).
     Raises ToolError for a path that leaves the root or passes through a symbolic link, and for text that cannot be read.
     """
-    return [_decide(action, root, force=force) for action in plan.actions]
+    steps = [_decide(action, root, force=force) for action in plan.actions]
+    for action, step in zip(plan.actions, tuple(steps), strict=True):
+        if isinstance(action, Withdraw):
+            steps = _needed_stay(steps, action, step)
+    return steps
 
 
 def _decide(action: Action, root: Path, *, force: bool | None) -> Step:
@@ -89,6 +93,22 @@ def _withdrawn(wanted: Withdraw, root: Path) -> Step:
     if changed == source:
         return Step("gone", wanted.path, before)
     return Step("withdraw", wanted.path, before, changed.encode())
+
+
+def _needed_stay(steps: list[Step], wanted: Withdraw, decided: Step) -> list[Step]:
+    """Keep the controllers that the routes still use, with their pages, and say so: without them nothing would start."""
+    content = decided.before if decided.after is None else decided.after
+    source = None if content is None else _text(content)
+    used = [line for line in wanted.imports if source is not None and uses(source, line)]
+    for line in used:
+        controller = f"{line.module.replace('.', '/')}/{line.name}.py"
+        pages = f"{line.module.partition('.')[0]}/templates/{line.name}/"
+        kept = [step for step in steps if step.status == "remove" and step.path.startswith((controller, pages))]
+        steps = [step._replace(status="kept") if step in kept else step for step in steps]
+        if kept:
+            said = f"{wanted.path} still uses {line.name}: {controller} and its pages are kept"
+            steps.append(Step("note", "", text=said))
+    return steps
 
 
 def _text(content: bytes) -> str | None:

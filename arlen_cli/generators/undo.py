@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from arlen_cli.errors import WrongUse
 from arlen_cli.generators.journal import Entry, Written
 from arlen_cli.generators.migration import FOLDER as MIGRATIONS
-from arlen_cli.generators.names import Names
+from arlen_cli.generators.migration import LONGEST  # of what any generator takes
+from arlen_cli.generators.names import Names, snake_of
 from arlen_cli.generators.plan import Action, Import, Note, Plan, Remove, Withdraw
 
 UNDOABLE = ("controller", "resource", "migration")
@@ -27,7 +28,7 @@ def plan_undo(entries: Sequence[Entry]) -> Plan:
 
 def plan_destroy(entries: Sequence[Entry], generator: str, name: str) -> Plan:
     """Plan to take back every run of the generator for that name, in whatever spelling."""
-    runs = [entry for entry in entries if entry.generator == generator and _same(entry.arguments[0], name)]
+    runs = [entry for entry in entries if entry.generator == generator and _same(generator, entry.arguments[0], name)]
     if not runs:
         known = sorted({f"{entry.generator} {entry.arguments[0]}" for entry in entries if entry.generator in UNDOABLE})
         there_is = f"there is: {', '.join(known)}" if known else "nothing was generated yet"
@@ -36,16 +37,22 @@ def plan_destroy(entries: Sequence[Entry], generator: str, name: str) -> Plan:
 
 
 def _plan(runs: Sequence[Entry]) -> Plan:
-    """Plan to take back these runs: what the later ones wrote counts."""
+    """Plan to take back these runs: what the later ones wrote counts, and of lines what any of them put in."""
     written = {file.path: (run, file) for run in runs for file in run.files}
-    actions = [_reverse(run, file) for run, file in written.values()]
+    lines = {path: tuple(_lines(runs, path)) for path in written}
+    actions = [_reverse(run, file._replace(lines=lines[file.path])) for run, file in written.values()]
     records = [Remove(run.path, run.sha256) for run in runs]
     return Plan("undo", runs[-1].arguments, (*actions, *records))
 
 
+def _lines(runs: Sequence[Entry], path: str) -> dict[str, None]:
+    """Collect the lines that the runs put into one file, each once, in their order."""
+    return dict.fromkeys(line for run in runs for file in run.files if file.path == path for line in file.lines)
+
+
 def _reverse(run: Entry, file: Written) -> Action:
     """Return what takes back one file."""
-    if file.status == "inject":
+    if file.status in {"inject", "manual"}:
         words = [line.split() for line in file.lines if line.startswith("from ")]
         imports = tuple(Import(module, name) for _, module, _, name in words)
         return Withdraw(file.path, imports, tuple(line for line in file.lines if not line.startswith("from ")))
@@ -56,6 +63,8 @@ def _reverse(run: Entry, file: Written) -> Action:
     return Remove(file.path, file.sha256)
 
 
-def _same(one: str, other: str) -> bool:
-    """Say whether two spellings mean one thing."""
-    return Names.of(one).plural == Names.of(other).plural
+def _same(generator: str, one: str, other: str) -> bool:
+    """Say whether two spellings mean one thing to the generator: singular and plural do to a resource alone."""
+    if generator == "resource":
+        return Names.of(one).plural == Names.of(other).plural
+    return snake_of(one, LONGEST) == snake_of(other, LONGEST)

@@ -9,7 +9,7 @@ import ast
 import io
 from collections.abc import Sequence
 
-from arlen_cli.generators.plan import Withdraw
+from arlen_cli.generators.plan import Import, Withdraw
 
 
 def withdraw(source: str, wanted: Withdraw) -> str | None:
@@ -27,6 +27,17 @@ def withdraw(source: str, wanted: Withdraw) -> str | None:
         return source
     changed = _without(source, gone)
     return changed if _lacks_only(tree, changed, gone) else None
+
+
+def uses(source: str, wanted: Import) -> bool:
+    """Say whether a file still needs what the import names; of one that cannot be parsed that is assumed."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return True
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    imported = {node.name for node in nodes if isinstance(node, ast.alias)}
+    return wanted.name in used | imported or f"{wanted.module}.{wanted.name}" in imported
 
 
 def _is_one_of(node: ast.stmt, statements: Sequence[str]) -> bool:

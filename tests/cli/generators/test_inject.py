@@ -79,6 +79,12 @@ def test_an_import_is_never_put_inside_one_of_several_lines() -> None:
     assert "    users,\n)\nfrom shop.controllers import posts\n" in changed
 
 
+def test_of_two_functions_the_last_one_counts() -> None:
+    changed = inject(f"{SOURCE}\n\ndef routes(r: Routes) -> None:\n    r.get('/', home.index)\n", WANTED)
+    assert changed is not None
+    assert changed.index("def after") < changed.index("r.get('/', home.index)") < changed.index("posts.create")
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_line_ends_stay_as_they_are(ending: str) -> None:
     source = SOURCE.replace("\n", ending)
@@ -114,6 +120,7 @@ LEFT_ALONE = {
     "it has no parameter": SOURCE.replace("def routes(r: Routes)", "def routes()"),
     "its body stands on the same line": "from x import y\ndef routes(r): pass\n",
     "its end is a return": SOURCE.replace("    # the end", "    return"),
+    "it may end early": SOURCE.replace("    with r.group", "    if x:\n        return\n    with r.group"),
     "the name means something else": SOURCE.replace("import home  # the", "import home as posts  # the"),
     "the name is a variable": SOURCE + "\nposts = 1\n",
     "the name is a function": SOURCE + "\ndef posts(): ...\n",

@@ -80,3 +80,16 @@ def test_the_fields_of_earlier_resources_are_found_again(tmp_path: Path) -> None
 
 def test_an_application_without_a_journal_has_no_runs(tmp_path: Path) -> None:
     assert entries(tmp_path) == []
+
+
+def test_lines_to_paste_are_written_down_with_a_run_that_wrote_something() -> None:
+    manual = Step("manual", "c.py", b"c", text="from a import b\nb()")
+    step = entry(PLAN, [STEPS[0], manual], NOW, "1.2.3")
+    assert step is not None
+    assert json.loads(step.after or b"")["files"][1] == {
+        "path": "c.py",
+        "status": "manual",
+        "sha256": digest(b"c"),
+        "lines": ["from a import b", "b()"],
+    }
+    assert entry(PLAN, [manual], NOW, "1.2.3") is None

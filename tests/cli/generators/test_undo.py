@@ -117,3 +117,66 @@ def test_an_edited_file_is_kept(shop: Path) -> None:
     assert carry_out(undo(shop), shop, find(shop).project().now, CHOICES) == 0
     assert controller.exists()
     assert not (shop / "shop" / "templates" / "users").exists()
+
+
+def test_a_controller_that_the_routes_still_use_is_kept_with_its_pages(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generate(shop, "controller", "zoo")
+    routes = shop / "shop" / "routes.py"
+    routes.write_text(f'{routes.read_text()}    r.get("/animals", zoo.index)\n')
+    assert carry_out(destroy(shop, "controller", "zoo"), shop, find(shop).project().now, CHOICES) == 0
+    assert "shop/routes.py still uses zoo" in capsys.readouterr().out
+    assert (shop / "shop" / "controllers" / "zoo.py").exists()
+    assert (shop / "shop" / "templates" / "zoo" / "index.html").exists()
+    assert not (shop / "tests" / "test_zoo.py").exists()
+    assert '"/zoo"' not in routes.read_text()
+
+
+def test_lines_that_were_pasted_by_hand_are_taken_back_too(shop: Path, tree: Callable[[Path], object]) -> None:
+    routes = shop / "shop" / "routes.py"
+    source = f"{routes.read_text()}    if len(r.endpoints) > 99:\n        return\n"
+    routes.write_text(source)
+    before = tree(shop)
+    generate(shop, "controller", "zoo")
+    assert routes.read_text() == source
+    pasted = source.replace("import home\n", "import home\nfrom shop.controllers import zoo\n")
+    routes.write_text(f'{pasted}    r.get("/zoo", zoo.index, name="zoo.index")\n')
+    assert carry_out(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert tree(shop) == before
+
+
+def test_lines_that_were_pasted_in_another_form_keep_their_controller(shop: Path) -> None:
+    routes = shop / "shop" / "routes.py"
+    routes.write_text(routes.read_text().replace("(r: R", "(way: R").replace("r.get", "way.get"))
+    generate(shop, "controller", "zoo")
+    source = routes.read_text().replace("import home\n", "import home\nfrom shop.controllers import zoo\n")
+    routes.write_text(f'{source}    way.get("/zoo", zoo.index, name="zoo.index")\n')
+    assert carry_out(destroy(shop, "controller", "zoo"), shop, find(shop).project().now, CHOICES) == 0
+    assert (shop / "shop" / "controllers" / "zoo.py").exists()
+    assert "import zoo" in routes.read_text()
+
+
+def test_lines_of_every_run_are_taken_back() -> None:
+    more = CONTROLLER._replace(files=(Written("shop/routes.py", "manual", "x", ("r.get('/more', users.more)",)),))
+    (withdraw,) = (
+        action
+        for action in plan_destroy([CONTROLLER, more], "controller", "users").actions
+        if isinstance(action, Withdraw)
+    )
+    assert withdraw.statements == ('r.get("/users", users.index)', "r.get('/more', users.more)")
+
+
+def test_a_controller_in_the_other_number_is_another_controller() -> None:
+    one, many = (CONTROLLER._replace(path=name, arguments=(name,)) for name in ("user", "users"))
+    records = [
+        action.path for action in plan_destroy([one, many], "controller", "User").actions if isinstance(action, Remove)
+    ]
+    assert "user" in records
+    assert "users" not in records
+
+
+def test_a_migration_is_found_by_the_longest_name_it_may_have() -> None:
+    name = "a" * 80
+    run = Entry("1.json", "own", "migration", (name,), (Written(f"db/migrations/1_{name}.sql", "create", "abc"),))
+    assert plan_destroy([run], "migration", name).arguments == (name,)

@@ -6,7 +6,7 @@ import pytest
 
 from arlen_cli.generators.inject import inject
 from arlen_cli.generators.plan import Import, Inject, Withdraw
-from arlen_cli.generators.withdraw import withdraw
+from arlen_cli.generators.withdraw import uses, withdraw
 
 IMPORTS = (Import("shop.controllers", "posts"),)
 STATEMENTS = ('r.get("/posts", posts.index, name="posts.index")', 'r.post("/posts", posts.create, name="posts.create")')
@@ -88,3 +88,17 @@ LEFT_ALONE = {
 @pytest.mark.parametrize("why", LEFT_ALONE)
 def test_a_file_is_left_to_its_owner_because(why: str) -> None:
     assert withdraw(LEFT_ALONE[why], WANTED) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "needed"),
+    [
+        ("x = posts.index\n", True),
+        ("from shop.controllers import home, posts\n", True),
+        ("import shop.controllers.posts\n", True),
+        ("def broken(:\n", True),
+        ("from shop.controllers import home\nx = 'posts'\n", False),
+    ],
+)
+def test_what_a_file_still_needs_is_known(source: str, needed: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert uses(source, IMPORTS[0]) is needed

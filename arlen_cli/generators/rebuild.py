@@ -1,0 +1,97 @@
+"""Does the application still know its way with the planned files? One rule: the route table is built before a byte is written.
+
+What inspection of the text cannot tell is told by the table itself: a function that ends early, a name or an address that
+a group or an alias has already, a module that something else imports.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from arlen_cli.errors import ToolError
+from arlen_cli.generators.plan import WRITES, Inject, Plan, Step, Withdraw
+from arlen_cli.generators.route_table import Answer, Question
+
+SECONDS = 60
+"""How long an application may take to be imported."""
+
+_TABLE = (
+    "-P",
+    "-B",
+    "-m",
+    "arlen_cli.generators.route_table",
+)  # -P: the project's own files shadow nothing of the tool
+
+
+def rebuilt(plan: Plan, steps: Sequence[Step], root: Path) -> list[Step]:
+    """Return the steps as the route table proves them: lines that cannot work are left to the user to paste, with why.
+
+    Raises ToolError where the application would not start any more even so, or an address has a route already. An
+    application that cannot be loaded as it stands proves nothing: a note says so.
+    """
+    routes = next((action.path for action in plan.actions if isinstance(action, (Inject, Withdraw))), "")
+    if not routes or any(step.status == "conflict" for step in steps):
+        return list(steps)
+    names = [name for action in plan.actions if isinstance(action, Inject) for name in _names(action)]
+    found = _ask(root, routes, steps, names)
+    if found.taken:
+        raise ToolError(f"nothing was written: {found.taken[0]}")
+    if not found.error and not found.lost:
+        return list(steps)
+    if before := _ask(root, routes, [], []).error:
+        return [*steps, Step("note", "", text=f"the application does not load, so its routes are unproved: {before}")]
+    pasted = [
+        step._replace(status="manual", after=None) if (step.status, step.path) == ("inject", routes) else step
+        for step in steps
+    ]
+    if found.error and (still := _ask(root, routes, pasted, []).error):
+        raise ToolError(f"nothing was written, the application would not start any more: {still}")
+    why = found.error or f"{routes} ends before it comes to {found.lost[0]}"
+    return [*pasted, Step("note", "", text=f"with these lines at its end {routes} would not work: {why}")]
+
+
+def _text(step: Step) -> str | None:
+    """Return the planned text of a file, None for one that goes."""
+    return None if step.after is None else step.after.decode()
+
+
+def _names(wanted: Inject) -> list[str]:
+    """Return the names of the routes that the statements add."""
+    words = (word for text in wanted.statements for word in ast.walk(ast.parse(text)) if isinstance(word, ast.keyword))
+    return [ast.literal_eval(word.value) for word in words if word.arg == "name"]
+
+
+def _ask(root: Path, routes: str, steps: Sequence[Step], names: Sequence[str]) -> Answer:
+    """Build the table with the files of these steps, and look for the names if the routes are among them."""
+    files = {step.path: _text(step) for step in steps if step.status in WRITES and step.path.endswith(".py")}
+    if steps and not files:
+        return Answer()
+    module = routes.removesuffix(".py").replace("/", ".")
+    return _run(Question(str(root), module, files, names if routes in files else []))
+
+
+def _run(question: Question) -> Answer:
+    """Put the question to another process."""
+    try:
+        done = subprocess.run(  # noqa: S603 - this very Python, and a module of the tool
+            [sys.executable, *_TABLE],
+            input=json.dumps(question._asdict()),
+            cwd=question.root,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(f"importing it took longer than {SECONDS} s")
+    try:
+        return Answer(**json.loads(done.stdout.splitlines()[-1]))
+    except (ValueError, TypeError, IndexError):  # os._exit, a crash: nothing was answered
+        said = done.stderr.splitlines() or [""]
+        return Answer(f"importing it ended the process with {done.returncode}: {said[-1]}")

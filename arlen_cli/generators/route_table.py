@@ -1,0 +1,124 @@
+"""The route table of a planned tree. One rule: it is built in a process of its own, for it imports the application.
+
+Standard input holds the question as JSON, standard output the answer. Files that are planned stand in for those on disk,
+and nothing is written: `python -B -m arlen_cli.generators.route_table`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from importlib.abc import MetaPathFinder, SourceLoader
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.routing.router import Router
+from arlen_runtime.routing.routes import Routes
+
+
+class Question(NamedTuple):
+    """What is asked: the project, its module of routes, the text of each planned file (None: it goes), and route names."""
+
+    root: str
+    module: str
+    files: Mapping[str, str | None]
+    names: Sequence[str]
+
+
+class Answer(NamedTuple):
+    """What keeps the table from being built, the names that it lacks, and addresses that lead to another route."""
+
+    error: str = ""
+    lost: Sequence[str] = ()
+    taken: Sequence[str] = ()
+
+
+class _Text(SourceLoader):
+    """Loads a module from a text in memory; it has the place that the text will have."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        """Take both."""
+        self._path = path
+        self._text = text
+
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002 - as importlib calls it
+        """Return the place."""
+        return str(self._path)
+
+    def get_data(self, path: str) -> bytes:  # noqa: ARG002 - as importlib calls it
+        """Return the text."""
+        return self._text.encode()
+
+
+class _Planned(MetaPathFinder):
+    """Finds the modules of planned files, and refuses those of files that are to go."""
+
+    def __init__(self, root: Path, files: Mapping[str, str | None]) -> None:
+        """Take the project and its planned files, by path."""
+        self._root = root
+        self._files = files
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - as importlib calls it
+        target: ModuleType | None = None,  # noqa: ARG002 - as importlib calls it
+        /,
+    ) -> ModuleSpec | None:
+        """Return how to load the module; None for one that no plan speaks of."""
+        place = f"{fullname.replace('.', '/')}.py"
+        if place not in self._files:
+            return None
+        text = self._files[place]
+        if text is None:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return spec_from_file_location(fullname, self._root / place, loader=_Text(self._root / place, text))
+
+
+def answer(question: Question) -> Answer:
+    """Build the table and look for the names in it."""
+    sys.path.insert(0, question.root)
+    sys.meta_path.insert(0, _Planned(Path(question.root), question.files))
+    routes = Routes()
+    try:
+        importlib.import_module(question.module).routes(routes)
+        return _found(Router(routes.endpoints), question.names)
+    except ArlenError as error:
+        return Answer(error.detail)
+    except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: whatever an application raises
+        frames = traceback.extract_tb(error.__traceback__)
+        place = next(frame for frame in reversed(frames) if not frame.filename.startswith("<frozen"))
+        return Answer(f"{place.filename}:{place.lineno}: {type(error).__name__}: {error}")
+
+
+def _found(router: Router, names: Sequence[str]) -> Answer:
+    """Say which of the names are not in the table, and which are at an address that leads elsewhere."""
+    endpoints = {endpoint.name: endpoint for endpoint in router.endpoints}
+    taken = []
+    for endpoint in (endpoints[name] for name in names if name in endpoints):
+        address = endpoint.pattern.build(dict.fromkeys(endpoint.pattern.names, 1))
+        other = router.match(endpoint.methods[0], address).endpoint
+        if other is not endpoint:
+            taken.append(f"{endpoint.methods[0]} {address} leads to {other.site} already")
+    return Answer(lost=[name for name in names if name not in endpoints], taken=taken)
+
+
+def main() -> int:
+    """Answer the question on standard input."""
+    question = Question(**json.load(sys.stdin))
+    with redirect_stdout(sys.stderr):  # what the application prints is no part of the answer
+        found = answer(question)
+    sys.stdout.write(f"\n{json.dumps(found._asdict())}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

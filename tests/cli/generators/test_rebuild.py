@@ -1,0 +1,92 @@
+"""Proof by the route table: lines that would not work are not put in, and nothing that still works is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_cli.errors import ToolError
+from arlen_cli.generators.apply import apply
+from arlen_cli.generators.journal import digest
+from arlen_cli.generators.plan import Plan, Remove, Step, Withdraw
+from arlen_cli.generators.rebuild import rebuilt
+from arlen_cli.generators.run import plan
+from arlen_cli.generators.survey import survey
+from arlen_cli.project import find
+
+
+def steps_of(shop: Path, wanted: Plan) -> list[Step]:
+    """Survey the plan, and prove it."""
+    return rebuilt(wanted, survey(wanted, shop), shop)
+
+
+def generated(shop: Path) -> dict[str, str]:
+    """Prove a new controller; return the status of each file, and the notes under ""."""
+    found = steps_of(shop, plan("controller", find(shop).project(), "zoo", []))
+    return {step.path: step.status if step.path else step.text for step in found}
+
+
+def add(shop: Path, line: str) -> None:
+    """Put a line at the end of the function of the routes."""
+    routes = shop / "shop" / "routes.py"
+    routes.write_text(f"{routes.read_text()}    {line}\n")
+
+
+def test_what_the_table_proves_stays_as_it_was_decided(shop: Path, tree: Callable[[Path], object]) -> None:
+    before = tree(shop)
+    assert generated(shop)["shop/routes.py"] == "inject"
+    assert tree(shop) == before
+
+
+def test_lines_that_would_not_work_are_left_to_their_owner_with_the_reason(shop: Path) -> None:
+    add(shop, 'with r.group(""): r.get("/other", home.index, name="zoo.index")')
+    found = generated(shop)
+    assert found["shop/routes.py"] == "manual"
+    assert "'zoo.index' is taken" in found[""]
+    assert found["shop/controllers/zoo.py"] == "create"
+
+
+def test_lines_that_no_call_comes_to_are_left_to_their_owner(shop: Path) -> None:
+    routes = shop / "shop" / "routes.py"
+    routes.write_text(f"{routes.read_text()}\n\nroutes = lambda r: None\n")
+    found = generated(shop)
+    assert found["shop/routes.py"] == "manual"
+    assert "comes to zoo.index" in found[""]
+
+
+def test_an_address_that_leads_elsewhere_is_refused_with_its_place(shop: Path) -> None:
+    add(shop, "g = r.get")
+    add(shop, 'g("/zoo", home.index)')
+    with pytest.raises(ToolError, match=r"GET /zoo leads to .*routes\.py:\d+ already"):
+        generated(shop)
+
+
+def test_an_application_that_does_not_load_as_it_stands_is_named_and_no_obstacle(shop: Path) -> None:
+    (shop / "shop" / "controllers" / "home.py").write_text("import missing_thing\n")
+    found = generated(shop)
+    assert found["shop/routes.py"] == "inject"
+    assert "home.py:1: ModuleNotFoundError" in found[""]
+
+
+def test_an_application_that_ends_the_process_is_named(shop: Path) -> None:
+    (shop / "shop" / "controllers" / "home.py").write_text("import os\nos._exit(7)\n")
+    assert "ended the process with 7" in generated(shop)[""]
+
+
+def test_what_it_prints_is_not_taken_for_an_answer(shop: Path) -> None:
+    home = shop / "shop" / "controllers" / "home.py"
+    home.write_text(f'{home.read_text()}\nprint("{{}}")\n')
+    assert generated(shop)["shop/routes.py"] == "inject"
+
+
+def test_a_controller_that_another_one_imports_does_not_go(shop: Path) -> None:
+    application = find(shop)
+    apply(steps_of(shop, plan("controller", application.project(), "zoo", [])), shop)
+    home = shop / "shop" / "controllers" / "home.py"
+    home.write_text(f"from shop.controllers import zoo  # noqa: F401\n{home.read_text()}")
+    gone = Remove("shop/controllers/zoo.py", digest((shop / "shop" / "controllers" / "zoo.py").read_bytes()))
+    lines = Withdraw("shop/routes.py", (), ('r.get("/zoo", zoo.index, name="zoo.index")',))
+    with pytest.raises(ToolError, match=r"home\.py:1: ImportError"):
+        steps_of(shop, Plan("undo", ("zoo",), (gone, lines)))
