@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from arlen_cli.generators.layout import fitted
+from arlen_cli.generators.layout import fitted, wrapped
 from arlen_cli.generators.plan import Create
 
 SUFFIX = ".tmpl"
@@ -28,6 +28,7 @@ _ENVIRONMENT = Environment(  # noqa: S701 - it writes source code, where escapin
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+_ENVIRONMENT.filters["wrapped"] = wrapped
 
 
 def folder(name: str) -> Path:

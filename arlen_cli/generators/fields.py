@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple
 
 from arlen_cli.errors import WrongUse
@@ -35,7 +36,7 @@ KINDS: dict[str, Kind] = {
     "text": Kind("text", "str", "", "string", "", "A few words"),
     "citext": Kind("citext", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
     "email": Kind("text", "str", 'type="email" maxlength="254"', "email", "", "someone@example.com"),
-    "integer": Kind("bigint", "int", 'type="number" step="1"', "integer", "", "42"),
+    "integer": Kind("bigint", "int", 'type="number" step="1"', "integer", "min=-(2**63), max=2**63 - 1", "42"),
     "decimal": Kind(
         "numeric", "Decimal", 'type="number" step="any"', "decimal", "", "12.50", "from decimal import Decimal"
     ),
@@ -53,11 +54,14 @@ KINDS: dict[str, Kind] = {
     "uuid": Kind(
         "uuid", "UUID", 'type="text"', "uuid", "", "5f0c1e0a-6d3b-4a58-9d7e-0c6f5a1b2c3d", "from uuid import UUID"
     ),
-    "references": Kind("bigint", "int", 'type="number" min="1" step="1"', "integer", "min=1", "1"),
+    "references": Kind("bigint", "int", 'type="number" min="1" step="1"', "integer", "min=1, max=2**63 - 1", "1"),
 }
 
 LONGEST = 30
 """Characters of a field's name: with its check it must fit on a line."""
+
+LONGEST_IDENTIFIER = 63
+"""Bytes of a name in PostgreSQL."""
 
 MODIFIERS = ("optional", "unique", "index")
 
@@ -151,6 +155,21 @@ def parse_fields(given: Sequence[str]) -> tuple[Field, ...]:
     return fields
 
 
+def constraints_of(table: str, fields: Sequence[Field]) -> dict[str, str]:
+    """Return the column by the name that PostgreSQL gives to each constraint of the table that looks at other rows."""
+    found: dict[str, str] = {}
+    for kind, columns in (
+        ("key", [field.name for field in fields if field.unique]),
+        ("fkey", [field.name for field in fields if field.table]),
+    ):
+        for column in columns:
+            names = (
+                _constraint(table, column, f"{kind}{number or ''}") for number in count()
+            )  # as ChooseConstraintName
+            found[next(name for name in names if name not in found)] = column
+    return found
+
+
 def refuse_sql_word(name: str) -> None:
     """Raise WrongUse for a name that SQL could only spell in quotes."""
     if name in SQL_WORDS:
@@ -184,3 +203,13 @@ def _parse(text: str) -> Field:
         indexed=("index" in modifiers or refers) and "unique" not in modifiers,
         table=Names.of(name).plural if refers else "",
     )
+
+
+def _constraint(table: str, column: str, kind: str) -> str:
+    """Spell the name as makeObjectName of PostgreSQL does: of one that is too long the longer part loses its end."""
+    while len(f"{table}_{column}_{kind}") > LONGEST_IDENTIFIER:
+        if len(table) > len(column):
+            table = table[:-1]
+        else:
+            column = column[:-1]
+    return f"{table}_{column}_{kind}"

@@ -7,6 +7,7 @@ project's own check stays green, its arguments move to a line of their own, or t
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 WIDTH = 120
 """Characters of a line, as in the generated pyproject.toml."""
@@ -20,8 +21,21 @@ def fitted(source: str) -> str:
     return "".join(line if len(line.rstrip("\n")) <= WIDTH else _broken(line) for line in lines)
 
 
+def wrapped(parts: Sequence[str], width: int, indent: int) -> str:
+    """Join the parts by commas in lines of at most `width` characters; lines after the first begin with `indent` spaces."""
+    lines = [""]
+    for part in parts:
+        joined = f"{lines[-1]}, {part}" if lines[-1] else part
+        if len(joined) > width and lines[-1]:
+            lines[-1] += ","
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return f"\n{' ' * indent}".join(lines)
+
+
 def _broken(line: str) -> str:
-    """Break one line; one that is no statement, or no call, is returned as it is."""
+    """Break one line; one that is no statement or argument, or no call, is returned as it is."""
     text = line.strip()
     indent = line[: len(line) - len(line.lstrip())]
     call = _call(text)
@@ -38,9 +52,9 @@ def _broken(line: str) -> str:
 
 
 def _call(text: str) -> ast.Call | None:
-    """Return the call that the statement is, returns or assigns."""
+    """Return the call that the statement is, returns or assigns; an argument is read like a statement."""
     try:
-        statements = ast.parse(text).body
+        statements = ast.parse(text.removesuffix(",")).body
     except SyntaxError:
         return None
     value = getattr(statements[0], "value", None) if statements else None

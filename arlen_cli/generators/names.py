@@ -91,7 +91,7 @@ class Names:
         before = f"{head}_" if head else ""
         names = cls(snake, before + singular_of(last), before + plural_of(singular_of(last)))
         for spelling in (names.singular, names.plural):
-            _refuse_keyword(spelling)
+            refuse_keyword(spelling)
         return names
 
     @property
@@ -137,8 +137,14 @@ def snake_of(given: str, longest: int) -> str:
     snake = "_".join(word.lower() for word in _WORD.findall(given))
     if len(snake) > longest:
         raise WrongUse(f"{snake!r} is longer than {longest} characters")
-    _refuse_keyword(snake)
+    refuse_keyword(snake)
     return snake
+
+
+def refuse_keyword(name: str) -> None:
+    """Raise WrongUse for a word that Python keeps for itself."""
+    if keyword.iskeyword(name):
+        raise WrongUse(f"{name!r} is a word of Python itself")
 
 
 def refuse_taken(module: str) -> None:
@@ -168,9 +174,3 @@ def _replaced(word: str, endings: tuple[tuple[str, str], ...]) -> str:
         if count:
             return changed
     return word
-
-
-def _refuse_keyword(name: str) -> None:
-    """Raise WrongUse for a word that Python keeps for itself."""
-    if keyword.iskeyword(name):
-        raise WrongUse(f"{name!r} is a word of Python itself")

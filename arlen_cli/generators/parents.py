@@ -15,11 +15,11 @@ from arlen_cli.generators.plan import Note
 
 
 class Parent(NamedTuple):
-    """One row to insert before a test: its table, columns and values as SQL; whether its columns are `known`."""
+    """One row to insert before a test: its table, each column and value as SQL; whether its columns are `known`."""
 
     table: str
-    columns: str
-    values: str
+    columns: tuple[str, ...]
+    values: tuple[str, ...]
     known: bool
 
 
@@ -56,7 +56,7 @@ def _collect(
         needed = [each for each in own if each.required]
         found[field.table] = Parent(
             table=field.table,
-            columns=", ".join(["id", *(each.name for each in needed)]),
-            values=", ".join(["1", *(f"'{each.sample}'" for each in needed)]),
+            columns=("id", *(each.name for each in needed)),
+            values=("1", *(f"'{each.sample}'" for each in needed)),
             known=field.table in resources,
         )

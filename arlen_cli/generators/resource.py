@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from arlen_cli.errors import WrongUse
 from arlen_cli.generators import blueprint
-from arlen_cli.generators.fields import parse_fields, refuse_sql_word
+from arlen_cli.generators.fields import constraints_of, parse_fields, refuse_sql_word
 from arlen_cli.generators.migration import stamp_for
-from arlen_cli.generators.names import Names, refuse_taken
+from arlen_cli.generators.names import Names, refuse_keyword, refuse_taken
 from arlen_cli.generators.parents import notes, parents_of
 from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
 
@@ -27,8 +27,14 @@ ROUTES = (
 )
 
 
-TAKEN = frozenset({"context", "ctx", "decimal", "f", "form", "invalid", "new_id", "not_found", "response"})
-"""Singulars that the generated controller needs for something else."""
+TAKEN = frozenset(
+    """
+    asset csp_nonce csrf_field loop self super url_for
+    constraint_violated context ctx decimal f form invalid l new_id not_found o response u_u_i_d unique_violated
+    validation_failed
+    """.split()  # noqa: SIM905 - words read better without quotes and commas
+)
+"""Singulars that its pages (the first line) or its controller need for something else, or that are taken for 0 and 1."""
 
 
 def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> Plan:
@@ -39,7 +45,8 @@ def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> 
     refuse_taken(names.plural)
     refuse_sql_word(names.plural)
     if names.singular in TAKEN:
-        raise WrongUse(f"{names.singular!r} is a name that the generated controller needs for something else")
+        raise WrongUse(f"{names.singular!r} is a name that the generated code needs for something else")
+    refuse_keyword(names.class_name)
     fields = parse_fields(given_fields)
     parents = parents_of(names.plural, fields, project.resources)
     values = {
@@ -47,11 +54,13 @@ def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> 
         "names": names,
         "fields": fields,
         "imports": sorted({field.kind.imported for field in fields} - {""}),
-        "columns": ", ".join(field.name for field in fields),
+        "columns": [field.name for field in fields],
+        "constraints": constraints_of(names.plural, fields),
+        "boxes": [field.name for field in fields if field.is_boolean],
         "parents": parents,
         "text": next((field for field in fields if field.kind.check == "string"), None),
         "demanded": next((field for field in fields if field.required and not field.is_boolean), None),
-        "placeholders": ", ".join(f"${number}" for number, _ in enumerate(fields, 1)),
+        "placeholders": [f"${number}" for number, _ in enumerate(fields, 1)],
         "stamp": stamp_for(project, f"create_{names.plural}"),
     }
     routes = Inject(

@@ -61,7 +61,14 @@ def test_it_stays_green_whatever_is_generated(tmp_path: Path) -> None:
             ),
             ("resource", "category", "category:references:optional"),
             ("resource", "switch", "flipped:boolean"),
-            ("resource", "a_name_of_nearly_forty_characters_tall", "a_field_of_just_thirty_letters:decimal:optional"),
+            ("resource", "own_sample", *(f"a_{kind}:{kind}:unique" for kind in plain), "person:references:unique"),
+            ("resource", "a_name_of_nearly_forty_characters_tall", "a_field_of_just_thirty_letters:decimal:unique"),
+            ("resource", "level10", "a_field_of_just_thirty_letters:integer:optional", "password:string"),
+            ("resource", "level2", "id_type:boolean:unique"),
+            ("resource", "type", "type:string", "list:integer"),
+            ("resource", "exception", "class_of:string"),
+            ("controller", "list", "list", "filter", "print", "id"),
+            ("controller", "this_week"),
             ("controller", "a_name_of_exactly_forty_characters_wide", "an_action_that_is_nearly_forty_long"),
         ],
     )
@@ -82,6 +89,25 @@ def test_a_second_run_of_every_generator_changes_nothing(tmp_path: Path) -> None
         said = run(shop, "arlen", "generate", *words)
         assert "  create  " not in said
     assert {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()} == before
+
+
+def test_a_form_comes_back_with_what_was_sent(tmp_path: Path) -> None:
+    shop = project(tmp_path, [("resource", "posts", "title:string", "stars:integer", "done:boolean")])
+    program = (
+        "from arlen_runtime.config.load import load\n"
+        "from arlen_runtime.testing.client import TestClient\n"
+        "from pathlib import Path\n"
+        "from shop.app import create\n"
+        "client = TestClient(create(load(Path.cwd(), 'test', {})))\n"
+        "answer = client.post('/posts', data={'title': 'Mine', 'stars': str(2**63), 'done': 'false'})\n"
+        "print(answer.status, answer.text)\n"
+    )
+    said = run(shop, "python", "-c", program)
+    assert said.startswith("422 ")
+    assert "Stars must be at most 9223372036854775807." in said
+    assert 'value="Mine"' in said
+    assert 'value="9223372036854775808"' in said
+    assert " checked" not in said
 
 
 @pytest.mark.parametrize("lite", [True, False])

@@ -8,7 +8,16 @@ import psycopg
 import pytest
 
 from arlen_cli.errors import WrongUse
-from arlen_cli.generators.fields import KINDS, LONGEST, MODIFIERS, SQL_WORDS, TAKEN, parse_fields, refuse_sql_word
+from arlen_cli.generators.fields import (
+    KINDS,
+    LONGEST,
+    MODIFIERS,
+    SQL_WORDS,
+    TAKEN,
+    constraints_of,
+    parse_fields,
+    refuse_sql_word,
+)
 from arlen_runtime.web.validation import Fields
 
 
@@ -143,3 +152,32 @@ def test_the_words_of_sql_are_those_of_the_server(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         rows = connection.execute("SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')").fetchall()
     assert {word for (word,) in rows} == SQL_WORDS
+
+
+@pytest.mark.parametrize("table", ["posts", "a_table_whose_name_is_of_forty_lettersss"])
+def test_constraints_have_the_names_that_the_server_gives_them(table: str, database_url: str) -> None:
+    long = "a_column_of_just_thirty_letter"
+    given = ["email:string:unique", f"{long}:string:unique", f"{long[:-1]}s:string:unique", "title:string"]
+    fields = parse_fields([*given, "thing:references:unique", f"{long}:references"])
+    columns = ", ".join(f"{field.name} {field.sql}" for field in fields)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE TABLE things (id bigint PRIMARY KEY)")
+        connection.execute(f"CREATE TABLE {long}s (id bigint PRIMARY KEY)".encode())
+        connection.execute(f"CREATE TABLE {table} ({columns})".encode())
+        rows = connection.execute(
+            "SELECT c.conname, a.attname FROM pg_constraint c JOIN pg_attribute a"
+            " ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
+            " WHERE c.conrelid = %s::regclass AND c.contype IN ('u', 'f')",
+            [table],
+        ).fetchall()
+        connection.rollback()
+    assert constraints_of(table, fields) == dict(rows)
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_integers_are_those_that_the_column_holds(number: int) -> None:
+    (field,) = parse_fields(["stars:integer"])
+    for sent, refused in ((number, 0), (number + 1 if number > 0 else number - 1, 1)):
+        f = Fields(Sent("stars", str(sent)))
+        eval(field.call, {"f": f})  # noqa: S307 - the very line that is generated
+        assert len(f.errors) == refused

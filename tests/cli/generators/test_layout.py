@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arlen_cli.generators.layout import WIDTH, fitted
+from arlen_cli.generators.layout import WIDTH, fitted, wrapped
 
 RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
 
@@ -28,6 +28,20 @@ def test_a_call_of_any_length_ends_up_as_the_formatter_writes_it(prefix: str, le
     name = "n" * length
     source = f'def f():\n    {prefix}r.get("{name}", {name}.index, name="{name}")\n'
     assert fitted(source) == formatted(source)
+
+
+@pytest.mark.parametrize("length", [10, 45, 60, 100])
+def test_an_argument_that_is_a_call_does_too(length: int) -> None:
+    name = "n" * length
+    source = f'def f():\n    g(\n        {name}=f.integer("{name}", min=1),\n        x=1,\n    )\n'
+    assert fitted(source) == formatted(source)
+
+
+def test_a_list_is_broken_between_its_parts_alone() -> None:
+    parts = ["'A few words'", "'2030-01-31'", "1"]
+    assert wrapped(parts, 80, 4) == "'A few words', '2030-01-31', 1"
+    assert wrapped(parts, 15, 4) == "'A few words',\n    '2030-01-31', 1"
+    assert wrapped(parts, 1, 0) == "'A few words',\n'2030-01-31',\n1"
 
 
 def test_what_fits_stays() -> None:

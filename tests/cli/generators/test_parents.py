@@ -18,14 +18,14 @@ RESOURCES = {
 def test_parents_come_in_the_order_in_which_they_can_be_inserted() -> None:
     fields = parse_fields(["title:string", "author:references", "company:references"])
     assert parents_of("posts", fields, RESOURCES) == [
-        Parent("companies", "id, name, active", "1, 'Example', 'true'", known=True),
-        Parent("authors", "id, name, company_id", "1, 'Example', '1'", known=True),
+        Parent("companies", ("id", "name", "active"), ("1", "'Example'", "'true'"), known=True),
+        Parent("authors", ("id", "name", "company_id"), ("1", "'Example'", "'1'"), known=True),
     ]
 
 
 def test_of_an_unknown_table_the_id_is_inserted_and_the_user_is_told() -> None:
     parents = parents_of("posts", parse_fields(["editor:references"]), RESOURCES)
-    assert parents == [Parent("editors", "id", "1", known=False)]
+    assert parents == [Parent("editors", ("id",), ("1",), known=False)]
     (note,) = notes(parents, "tests/test_posts.py")
     assert isinstance(note, Note)
     assert "tests/test_posts.py inserts into editors" in note.text

@@ -94,6 +94,12 @@ def test_a_name_that_the_controller_needs_itself_is_refused(name: str, project: 
         plan_resource(project, name, ["title:string"])
 
 
+@pytest.mark.parametrize("name", ["None", "none", "true", "False"])
+def test_a_class_cannot_be_called_like_a_word_of_python(name: str, project: Project) -> None:
+    with pytest.raises(WrongUse, match="word of Python"):
+        plan_resource(project, name, ["title:string"])
+
+
 def test_a_resource_without_fields_is_refused_with_an_example(project: Project) -> None:
     with pytest.raises(WrongUse, match="title:string body:text"):
         plan_resource(project, "post", [])
