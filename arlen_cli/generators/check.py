@@ -17,8 +17,8 @@ from arlen_cli.errors import ToolError
 
 
 def _page(text: str) -> None:
-    """Parse a Jinja page."""
-    Environment(autoescape=True).parse(text)
+    """Compile a Jinja page: some faults are no matter of grammar, such as a loop over a variable called loop."""
+    Environment(autoescape=True).compile(text)
 
 
 _READERS: dict[str, Callable[[str], object]] = {

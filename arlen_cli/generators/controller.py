@@ -18,6 +18,8 @@ def plan_controller(project: Project, given: str, given_actions: Sequence[str]) 
     for action in actions:
         if actions.count(action) > 1:
             raise WrongUse(f"the action {action!r} is given twice")
+        if action == "l":
+            raise WrongUse("'l' reads like 1: give the action a longer name")
         if action.startswith("test"):
             raise WrongUse(f"{action!r} would be taken for a test: actions cannot start so")
     paths = {action: f"/{names.segment}" + ("" if action == "index" else f"/{_segment(action)}") for action in actions}

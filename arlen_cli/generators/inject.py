@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 
 from arlen_cli.errors import ToolError
 from arlen_cli.generators.layout import fitted
@@ -130,10 +131,16 @@ def _import_position(tree: ast.Module, line: Import) -> int:
             position = node.end_lineno or 0  # the module's docstring
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             same = isinstance(node, ast.ImportFrom) and node.module == line.module
-            if same and node.names[0].name > line.name:
+            if same and _natural(node.names[0].name) > _natural(line.name):
                 return node.lineno - 1
             position = node.end_lineno or 0
     return position
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Return what to sort a name by, as `ruff check` sorts imports: level2 stands before level10, and level02 before both."""
+    parts = re.findall(r"[0-9]+|[^0-9]", name)
+    return [(0, -1 if part[0] == "0" else int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
 
 
 def _adds_only(before: ast.Module, changed: str, added: list[str]) -> bool:

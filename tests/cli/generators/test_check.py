@@ -10,6 +10,7 @@ from arlen_cli.generators.check import check
 BROKEN = {
     "shop/app.py": "def broken(:\n",
     "shop/templates/x.html": "{% for x %}",
+    "shop/templates/loop.html": "{% for loop in loops %}{{ loop.id }}{% endfor %}",
     "config/app.toml": "[app\n",
     "data.json": "{",
 }

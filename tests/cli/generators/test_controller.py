@@ -41,6 +41,7 @@ def test_without_actions_there_is_an_index(project: Project) -> None:
         (["class"], "word of Python"),
         (["a b"], "is no name"),
         (["testing"], "a test"),
+        (["l"], "reads like 1"),
     ],
 )
 def test_actions_that_cannot_be_are_refused(actions: list[str], why: str, project: Project) -> None:

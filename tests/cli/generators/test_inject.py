@@ -59,6 +59,15 @@ def test_imports_of_one_module_stay_in_order() -> None:
     assert changed.index("import home") < changed.index("import posts") < changed.index("import users")
 
 
+@pytest.mark.parametrize(
+    ("there", "new"), [("level10", "level2"), ("level2", "level02"), ("post_tags", "post"), ("b", "a1")]
+)
+def test_numbers_in_names_are_ordered_as_numbers(there: str, new: str) -> None:
+    source = f"from shop.controllers import {there}\n\n\ndef routes(r):\n    x = 1\n"
+    changed = inject(source, Inject("", (Import("shop.controllers", new),), ()))
+    assert changed == f"from shop.controllers import {new}\n{source}"
+
+
 def test_only_what_is_missing_is_added() -> None:
     source = SOURCE.replace(
         '    with r.group("/admin")',
