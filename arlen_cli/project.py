@@ -16,7 +16,7 @@ from arlen_cli.generators.journal import resources
 from arlen_cli.generators.plan import Project
 from arlen_runtime.config.sections import Config
 
-LISTED = ("db/migrations",)
+LISTED = ("db/migrations", ".arlen")
 """The folders whose files generators look at."""
 
 

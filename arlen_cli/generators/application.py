@@ -26,7 +26,7 @@ from arlen_cli.generators.plan import Plan, Step
 from arlen_cli.generators.signals import signals_raise
 from arlen_cli.versions import version_of
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # a distribution's name does not end in an underscore
 
 TAKEN = {
     **dict.fromkeys(("arlen", "arlen_cli", "arlen_runtime", "propane"), "is the name of a part of Arlen"),
@@ -81,7 +81,9 @@ def refuse_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         better = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
         hint = f"; {better} would do" if better and better != name else ""
-        raise WrongUse(f"{name!r} cannot name a Python package: lower-case letters, digits and underscores only{hint}")
+        raise WrongUse(
+            f"{name!r} cannot name a package: lower-case letters, digits and, between them, underscores{hint}"
+        )
     if len(name) > LONGEST:
         raise WrongUse(f"{name!r} is longer than {LONGEST} characters")
     if keyword.iskeyword(name):

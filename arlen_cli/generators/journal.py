@@ -5,14 +5,17 @@ It is committed with the code it speaks of. There is no index, so that branches 
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from arlen_cli.generators.names import Names
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.names import Names, snake_of
 from arlen_cli.generators.plan import WRITES, Plan, Step
 
 FOLDER = ".arlen/runs"
@@ -70,18 +73,38 @@ def digest(content: bytes) -> str:
 def entries(root: Path) -> list[Entry]:
     """Read the journal, the latest run last; what is no entry, or was merged badly, is left out."""
     found = []
-    for path in sorted((root / FOLDER).glob("*.json")):
-        content = path.read_bytes()
-        try:
-            said = json.loads(content)
-            files = [Written(**{**file, "lines": tuple(file.get("lines", ()))}) for file in said["files"]]
-            run = Entry(
-                f"{FOLDER}/{path.name}", digest(content), said["generator"], tuple(said["arguments"]), tuple(files)
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-        found.append(run)
+    for path in sorted(path for path in (root / FOLDER).glob("*.json") if path.is_file()):
+        with suppress(ValueError, KeyError, TypeError, AttributeError, SyntaxError, RecursionError, WrongUse):
+            found.append(_entry(f"{FOLDER}/{path.name}", path.read_bytes()))
     return found
+
+
+def _entry(path: str, content: bytes) -> Entry:
+    """Read one entry. Raises whatever tells that it is none."""
+    said = json.loads(content)
+    run = Entry(path, digest(content), said["generator"], tuple(said["arguments"]), tuple(map(_written, said["files"])))
+    if not all(isinstance(word, str) for word in (run.generator, *run.arguments)) or not run.arguments:
+        raise ValueError("words are texts, and the first one is a name")
+    if run.generator == "resource":
+        Names.of(run.arguments[0])
+    else:
+        snake_of(run.arguments[0], len(run.arguments[0]))
+    return run
+
+
+def _written(said: Mapping[str, Any]) -> Written:
+    """Read what became of one file; each of its lines is one statement, and an import names one thing."""
+    file = Written(**{**said, "lines": tuple(said.get("lines", ()))})
+    if not all(isinstance(text, str) for text in (file.path, file.status, file.sha256)) or "\0" in file.path:
+        raise ValueError("a file is told in texts")
+    for line in file.lines:
+        (statement,) = ast.parse(line).body
+        if (
+            isinstance(statement, ast.ImportFrom)
+            and line != f"from {statement.module} import {statement.names[0].name}"
+        ):
+            raise ValueError("an import names one thing")
+    return file
 
 
 def resources(root: Path) -> Mapping[str, tuple[str, ...]]:

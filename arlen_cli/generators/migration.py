@@ -6,11 +6,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
+from arlen_cli.errors import ToolError
 from arlen_cli.generators import blueprint
 from arlen_cli.generators.names import snake_of
-from arlen_cli.generators.plan import Note, Plan, Project
+from arlen_cli.generators.plan import Create, Note, Plan, Project
 
 FOLDER = "db/migrations"
+IGNORE = ".arlen/.gitignore"
 STAMP = "%Y%m%d%H%M%S"
 LONGEST = 80
 """Characters of a migration's name: it says what it does, so it may be longer than a table's."""
@@ -21,24 +23,36 @@ def plan_migration(project: Project, given: str) -> Plan:
     name = snake_of(given, LONGEST)
     values = {"stamp": stamp_for(project, name), "name": name}
     note = Note("write its SQL, then `arlen migrate`")
-    return Plan("migration", (given,), (*blueprint.render("migration", values), note))
+    return Plan("migration", (given,), (*blueprint.render("migration", values), *_ignored(project), note))
 
 
 def stamp_for(project: Project, name: str) -> str:
-    """Return the version of the migration of that name: the one it has, else one later than every other."""
-    versions = {_version(file): _name(file) for file in _migrations(project.files)}
-    for version, present in versions.items():
-        if present == name:
-            return version
-    return _later(project.now, max(versions, default=""))
+    """Return the version of the migration of that name: the one it has, else one later than every other.
+
+    Raises ToolError where there is no later one.
+    """
+    there = sorted(_migrations(project.files), key=_version)
+    for path in there:
+        if _name(path) == name:
+            return _version(path)
+    return _later(project.now, there[-1]) if there else project.now.strftime(STAMP)
 
 
-def _later(now: datetime, latest: str) -> str:
-    """Spell the time as a version; where the latest one is not before it, the second after the latest."""
+def _ignored(project: Project) -> list[Create]:
+    """Keep the database of a one-file application out of git; a whole project has a .gitignore for that."""
+    return [Create(IGNORE, "/pg*\n")] if project.is_one_file and IGNORE not in project.files else []
+
+
+def _later(now: datetime, latest: PurePosixPath) -> str:
+    """Spell the time as a version; where the latest migration is not before it, the second after that one's."""
     stamp = now.strftime(STAMP)
-    if stamp > latest:
+    if stamp > _version(latest):
         return stamp
-    return (datetime.strptime(latest, STAMP).replace(tzinfo=now.tzinfo) + timedelta(seconds=1)).strftime(STAMP)
+    try:
+        after = datetime.strptime(_version(latest), STAMP).replace(tzinfo=now.tzinfo) + timedelta(seconds=1)
+    except (ValueError, OverflowError):
+        raise ToolError(f"{latest} has no date before its name that another can follow: rename it") from None
+    return after.strftime(STAMP)
 
 
 def _migrations(files: Collection[str]) -> list[PurePosixPath]:

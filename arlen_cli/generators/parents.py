@@ -7,11 +7,12 @@ the id is known: then the user is told where to add the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from arlen_cli.errors import WrongUse
 from arlen_cli.generators.fields import Field, parse_fields
-from arlen_cli.generators.plan import Note
+from arlen_cli.generators.plan import Note, Project
 
 
 class Parent(NamedTuple):
@@ -40,6 +41,13 @@ def notes(parents: Sequence[Parent], test: str) -> list[Note]:
         for parent in parents
         if not parent.known
     ]
+
+
+def missing(table: str, fields: Sequence[Field], project: Project) -> list[str]:
+    """Return the tables that these fields refer to and that neither a generator nor a migration by its name makes."""
+    tables = dict.fromkeys(field.table for field in fields if field.table not in {"", table})
+    made = {PurePosixPath(file).stem.partition("_")[2] for file in project.files}
+    return [each for each in tables if each not in project.resources and f"create_{each}" not in made]
 
 
 def _collect(

@@ -92,12 +92,16 @@ class Project:
     resources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def is_one_file(self) -> bool:
+        """Whether the application is a module of its own, and no package."""
+        return "." not in self.target.partition(":")[0]
+
+    @property
     def package(self) -> str:
         """The package that generated code goes to; WrongUse for an application of one file."""
-        package, dot, _ = self.target.partition(":")[0].partition(".")
-        if not dot:
+        if self.is_one_file:
             raise WrongUse("this application is one file: `arlen new NAME` makes one that has a place for more")
-        return package
+        return self.target.partition(".")[0]
 
 
 Status = Literal[

@@ -12,7 +12,7 @@ from arlen_cli.generators import blueprint
 from arlen_cli.generators.fields import constraints_of, parse_fields, refuse_sql_word
 from arlen_cli.generators.migration import stamp_for
 from arlen_cli.generators.names import Names, refuse_keyword, refuse_taken
-from arlen_cli.generators.parents import notes, parents_of
+from arlen_cli.generators.parents import missing, notes, parents_of
 from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
 
 # method, path below the collection, action. New stands before {id}, as it is read; the router would find it anyway.
@@ -71,5 +71,21 @@ def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> 
             for method, below, action in ROUTES
         ),
     )
-    told = [*notes(parents, f"tests/test_{names.plural}.py"), Note("run `arlen migrate`, then `arlen serve`")]
+    told = [
+        *notes(parents, f"tests/test_{names.plural}.py"),
+        *_next(names.plural, missing(names.plural, fields, project)),
+    ]
     return Plan("resource", (given, *given_fields), (*blueprint.render("resource", values), routes, *told))
+
+
+def _next(table: str, wanted: Sequence[str]) -> list[Note]:
+    """Say what the user does next; a table that is referred to must be there first."""
+    refused = [
+        Note(
+            f"{table} refers to the table {each}, and no migration is known to make it: "
+            f"`arlen migrate` fails unless one before create_{table} does"
+        )
+        for each in wanted
+    ]
+    when = f"when there is a table {' and a table '.join(wanted)}, " if wanted else ""
+    return [*refused, Note(f"{when}run `arlen migrate`, then `arlen serve`")]

@@ -5,12 +5,14 @@ Every conflict is known when this returns. `--pretend` and `--diff` show its res
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from arlen_cli.errors import ToolError
 from arlen_cli.generators.check import check
 from arlen_cli.generators.inject import inject
 from arlen_cli.generators.journal import digest
+from arlen_cli.generators.migration import FOLDER as MIGRATIONS
 from arlen_cli.generators.plan import Action, Create, Inject, Note, Plan, Remove, Status, Step, Withdraw
 from arlen_cli.generators.withdraw import uses, withdraw
 
@@ -25,7 +27,7 @@ def survey(plan: Plan, root: Path, *, force: bool | None = None) -> list[Step]:
     for action, step in zip(plan.actions, tuple(steps), strict=True):
         if isinstance(action, Withdraw):
             steps = _needed_stay(steps, action, step)
-    return steps
+    return [*steps, *_warned(steps)]
 
 
 def _decide(action: Action, root: Path, *, force: bool | None) -> Step:
@@ -109,6 +111,13 @@ def _needed_stay(steps: list[Step], wanted: Withdraw, decided: Step) -> list[Ste
             said = f"{wanted.path} still uses {line.name}: {controller} and its pages are kept"
             steps.append(Step("note", "", text=said))
     return steps
+
+
+def _warned(steps: Sequence[Step]) -> list[Step]:
+    """Say of which migrations a database may have had the one that is replaced."""
+    replaced = [step.path for step in steps if step.status == "replace" and step.path.startswith(f"{MIGRATIONS}/")]
+    said = "{} is replaced: a database that had it keeps its tables as they are, until `arlen db reset`"
+    return [Step("note", "", text=said.format(path)) for path in replaced]
 
 
 def _text(content: bytes) -> str | None:

@@ -38,7 +38,7 @@ def plan_destroy(entries: Sequence[Entry], generator: str, name: str) -> Plan:
 
 def _plan(runs: Sequence[Entry]) -> Plan:
     """Plan to take back these runs: what the later ones wrote counts, and of lines what any of them put in."""
-    written = {file.path: (run, file) for run in runs for file in run.files}
+    written = {file.path: (run, file) for run in runs for file in run.files if not file.path.startswith(".arlen/")}
     lines = {path: tuple(_lines(runs, path)) for path in written}
     actions = [_reverse(run, file._replace(lines=lines[file.path])) for run, file in written.values()]
     records = [Remove(run.path, run.sha256) for run in runs]

@@ -60,6 +60,16 @@ def test_it_pins_the_version_that_made_it(pristine: Path) -> None:
     assert f'"arlen=={version("arlen")}"' in (pristine / "pyproject.toml").read_text()
 
 
+@pytest.mark.parametrize("name", ["true", "pg_shop", "root"])
+def test_its_containers_take_any_name(name: str, tmp_path: Path) -> None:
+    """A word of YAML, a role that PostgreSQL reserves, a user that the image has."""
+    new_application(str(tmp_path / name))
+    compose = (tmp_path / name / "compose.yaml").read_text()
+    assert f'POSTGRES_USER: app\n      POSTGRES_DB: "{name}"\n' in compose
+    assert f"postgresql://app:change-me@db:5432/{name}\n" in (tmp_path / name / ".env.example").read_text()
+    assert "USER app\n" in (tmp_path / name / "Dockerfile").read_text()
+
+
 def test_it_knows_nothing_of_the_tool(pristine: Path) -> None:
     for path in pristine.rglob("*.py"):
         assert "arlen_cli" not in path.read_text()
@@ -110,6 +120,8 @@ BAD_NAMES = {
     "größe": "lower-case letters",
     "a b": "a_b would do",
     "_x": "x would do",
+    "x_": "x would do",
+    "shop__": "shop would do",
     "class": "word of Python",
     "json": "module that Python itself brings",
     "x" * 41: "longer than 40",

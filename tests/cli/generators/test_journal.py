@@ -65,7 +65,53 @@ def test_taking_back_leaves_no_entry() -> None:
     assert entry(Plan("undo", ("x",), ()), [Step("remove", "a.txt", b"a")], NOW, "1.2.3") is None
 
 
-@pytest.mark.parametrize("content", ["<<<<<<< ours", "[]", "{}", '{"files": [{"path": "x"}]}', '"text"'])
+def run_of(**changed: object) -> dict[str, object]:
+    """Return an entry with one file, changed in one thing."""
+    file = {"path": "a.py", "status": "inject", "sha256": "x", "lines": ["from a import b", "b()"]}
+    run: dict[str, object] = {"generator": "controller", "arguments": ["users"], "files": [file]}
+    return {**run, "files": [{**file, **changed}]} if changed.keys() & file.keys() else {**run, **changed}
+
+
+def test_a_run_of_the_right_shape_is_an_entry(tmp_path: Path) -> None:
+    write(tmp_path, "1.json", run_of())
+    assert len(entries(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"arguments": []},
+        {"arguments": [5]},
+        {"arguments": ["a b"]},
+        {"generator": None},
+        {"generator": "resource", "arguments": ["class"]},
+        {"files": ["x"]},
+        {"path": 5},
+        {"path": "a\0b"},
+        {"sha256": None},
+        {"lines": [5]},
+        {"lines": ["from a import b as c"]},
+        {"lines": ["from a import"]},
+        {"lines": ["from . import b"]},
+        {"lines": ["def ("]},
+        {"lines": ["a; b"]},
+        {"lines": [""]},
+    ],
+)
+def test_a_run_of_an_odd_shape_is_left_out(changed: dict[str, object], tmp_path: Path) -> None:
+    write(tmp_path, "1.json", run_of(**changed))
+    assert entries(tmp_path) == []
+
+
+def test_a_folder_is_no_entry(tmp_path: Path) -> None:
+    (tmp_path / FOLDER / "1.json").mkdir(parents=True)
+    assert entries(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["<<<<<<< ours", "[]", "{}", '{"files": [{"path": "x"}]}', '"text"', "[" * 100_000, "\0"],
+)
 def test_what_is_no_entry_is_left_out(content: str, tmp_path: Path) -> None:
     write(tmp_path, "1-resource-x.json", content)
     assert entries(tmp_path) == []

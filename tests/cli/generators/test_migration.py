@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from arlen_cli.errors import WrongUse
-from arlen_cli.generators.migration import LONGEST, plan_migration, stamp_for
+from arlen_cli.errors import ToolError, WrongUse
+from arlen_cli.generators.migration import IGNORE, LONGEST, plan_migration, stamp_for
 from arlen_cli.generators.plan import Create, Project
 
 
@@ -27,6 +27,22 @@ def test_a_new_version_is_later_than_every_other(project: Project) -> None:
         project, files=frozenset({"db/migrations/20300131123059_a.sql", "db/migrations/20300131000000_b.sql"})
     )
     assert stamp_for(there, "c") == "20300131123100"
+
+
+@pytest.mark.parametrize("version", ["99999999999999", "99991231235959"])
+def test_a_version_that_nothing_can_follow_is_named(version: str, project: Project) -> None:
+    there = replace(project, files=frozenset({f"db/migrations/{version}_late.sql"}))
+    assert stamp_for(there, "late") == version
+    with pytest.raises(ToolError, match=rf"db/migrations/{version}_late\.sql has no date"):
+        stamp_for(there, "y")
+
+
+def test_a_one_file_application_keeps_its_database_out_of_git(project: Project) -> None:
+    lite = replace(project, target="app:create")
+    ignore = Create(".arlen/.gitignore", "/pg*\n")
+    assert ignore in plan_migration(lite, "x").actions
+    assert ignore not in plan_migration(project, "x").actions
+    assert ignore not in plan_migration(replace(lite, files=frozenset({IGNORE})), "x").actions
 
 
 def test_other_files_are_no_migrations(project: Project) -> None:

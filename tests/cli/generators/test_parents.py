@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from arlen_cli.errors import WrongUse
 from arlen_cli.generators.fields import parse_fields
-from arlen_cli.generators.parents import Parent, notes, parents_of
-from arlen_cli.generators.plan import Note
+from arlen_cli.generators.parents import Parent, missing, notes, parents_of
+from arlen_cli.generators.plan import Note, Project
 
 RESOURCES = {
     "authors": ("name:string", "company:references", "note:text:optional"),
@@ -29,6 +31,12 @@ def test_of_an_unknown_table_the_id_is_inserted_and_the_user_is_told() -> None:
     (note,) = notes(parents, "tests/test_posts.py")
     assert isinstance(note, Note)
     assert "tests/test_posts.py inserts into editors" in note.text
+
+
+def test_tables_that_nothing_makes_are_found(project: Project) -> None:
+    there = replace(project, resources=RESOURCES, files=frozenset({"db/migrations/20200101000000_create_tags.sql"}))
+    fields = parse_fields([f"{name}:references:optional" for name in ("author", "tag", "editor", "post")])
+    assert missing("posts", fields, there) == ["editors"]
 
 
 def test_a_reference_that_may_be_missing_needs_no_row() -> None:

@@ -88,6 +88,14 @@ def test_the_user_is_told_what_comes_next(project: Project) -> None:
     )
 
 
+@pytest.mark.parametrize("modifier", ["", ":optional"])
+def test_a_table_that_must_be_there_first_is_named(modifier: str, project: Project) -> None:
+    actions = plan_resource(project, "comment", [f"author:references{modifier}"]).actions
+    *_, refers, last = (action.text for action in actions if isinstance(action, Note))
+    assert "no migration is known to make it: `arlen migrate` fails" in refers
+    assert last == "when there is a table authors, run `arlen migrate`, then `arlen serve`"
+
+
 @pytest.mark.parametrize("name", sorted(TAKEN))
 def test_a_name_that_the_controller_needs_itself_is_refused(name: str, project: Project) -> None:
     with pytest.raises(WrongUse, match="needs for something else"):

@@ -106,6 +106,16 @@ def test_a_file_goes_only_as_it_was_written(tmp_path: Path) -> None:
     assert [step.status for step in survey(wanted, tmp_path, force=True)] == ["remove", "remove", "gone"]
 
 
+def test_a_migration_that_is_replaced_is_warned_of(tmp_path: Path) -> None:
+    path = "db/migrations/20300131123000_create_posts.sql"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text("old\n")
+    replaced, note = survey(plan(Create(path, "new\n")), tmp_path, force=True)
+    assert (replaced.status, note.status) == ("replace", "note")
+    assert "arlen db reset" in note.text
+    assert len(survey(plan(Create(path, "new\n")), tmp_path, force=False)) == 1
+
+
 def test_a_file_in_another_encoding_is_left_to_its_owner(tmp_path: Path) -> None:
     (tmp_path / "routes.py").write_bytes("# größe\ndef routes(r):\n    x = 1\n".encode("latin-1"))
     wanted = plan(Inject("routes.py", (), ("r.get('/', x)",)), Withdraw("routes.py", (), ("x = 1",)))

@@ -157,6 +157,11 @@ def test_lines_that_were_pasted_in_another_form_keep_their_controller(shop: Path
     assert "import zoo" in routes.read_text()
 
 
+def test_what_keeps_the_database_out_of_git_stays() -> None:
+    run = CONTROLLER._replace(files=(Written(".arlen/.gitignore", "create", "abc"),))
+    assert plan_undo([run]).actions == (Remove(run.path, "own"),)
+
+
 def test_lines_of_every_run_are_taken_back() -> None:
     more = CONTROLLER._replace(files=(Written("shop/routes.py", "manual", "x", ("r.get('/more', users.more)",)),))
     (withdraw,) = (
