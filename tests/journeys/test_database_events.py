@@ -133,7 +133,7 @@ def without_url(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("environment", ["production", "staging"])
-@pytest.mark.parametrize("command", COMMANDS[:2], ids=["propane", "arlen propane"])
+@pytest.mark.parametrize("command", COMMANDS, ids=["propane", "arlen propane", "arlen serve"])
 def test_without_a_database_production_does_not_start_and_makes_none(
     without_url: Path, environment: str, command: tuple[str, ...]
 ) -> None:
@@ -145,17 +145,6 @@ def test_without_a_database_production_does_not_start_and_makes_none(
     finally:
         server.__exit__(None, None, None)
     assert "set ARLEN_DATABASE_URL or [database] url" in str(server.events)
-    assert not (without_url / ".arlen" / "pg").exists()
-
-
-def test_arlen_serve_says_so_on_its_page(without_url: Path) -> None:
-    with (
-        RunningServer(without_url, environment="production", command=COMMANDS[2]) as server,
-        Wire(server.port) as wire,
-    ):
-        page = wire.get("/", "Accept: text/html")
-    assert page.status == 500
-    assert b"set ARLEN_DATABASE_URL or [database] url" in page.body
     assert not (without_url / ".arlen" / "pg").exists()
 
 
