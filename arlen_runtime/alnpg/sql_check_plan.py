@@ -14,6 +14,9 @@ OUTER, INNER = "Outer", "Inner"
 NULLABLE_SIDE = {"Left": {INNER}, "Anti": {INNER}, "Right": {OUTER}, "Right Anti": {OUTER}, "Full": {OUTER, INNER}}
 """Kinds of join in a plan, and which of the two inputs can come out as NULLs."""
 
+COMMON = "CTE "
+"""How the plan marks what a common table expression reads; nodes that read from that are called a CTE Scan."""
+
 Name = tuple[str, str]
 
 
@@ -32,23 +35,22 @@ class Plan(NamedTuple):
         """Return the nodes that it reads from on these sides."""
         return [Plan(each) for each in self.node.get("Plans", []) if each.get("Parent Relationship") in sides]
 
-    def tables(self) -> set[Name]:
-        """Return the tables that are read or written."""
-        return {
-            (each.node["Schema"], each.node["Relation Name"]) for each in self.every() if "Relation Name" in each.node
-        }
-
     def has_grouping_sets(self) -> bool:
         """Say whether rows are grouped several ways at once, so that what one way leaves out is NULL."""
         return any("Grouping Sets" in each.node for each in self.every())
 
-    def below_outer_joins(self) -> set[Name]:
-        """Return the tables whose rows an outer join can leave out."""
-        found: set[Name] = set()
+    def has_empty_side(self) -> bool:
+        """Say whether an outer join has nothing to join with: a table that could be any was proved away."""
+        nullable = (each.inputs(*NULLABLE_SIDE.get(each.node.get("Join Type", ""), ())) for each in self.every())
+        return any(side.node.get("Node Type") == "Result" for sides in nullable for side in sides)
+
+    def tables(self) -> Iterator[tuple[Name, bool]]:
+        """Yield a table as often as it is read or written, and whether an outer join can leave out its rows there."""
+        common: dict[str, list[Plan]] = {}
         for each in self.every():
-            sides = NULLABLE_SIDE.get(each.node.get("Join Type", ""), ())
-            found = found.union(*(side.tables() for side in each.inputs(*sides)))
-        return found
+            if each.node.get("Subplan Name", "").startswith(COMMON):
+                common.setdefault(each.node["Subplan Name"].removeprefix(COMMON), []).append(each)
+        yield from _tables(self, common, missing=False)
 
     def inserts(self) -> Iterator[tuple[str, str, list[str]]]:
         """Yield, for each INSERT, schema and table, and what goes into the columns, in their order, as SQL text."""
@@ -56,3 +58,24 @@ class Plan(NamedTuple):
             if each.node.get("Operation") == "Insert":
                 for source in each.inputs(OUTER):
                     yield each.node["Schema"], each.node["Relation Name"], source.node.get("Output", [])
+
+    def updated(self) -> set[Name]:
+        """Return the tables whose rows an UPDATE, a MERGE or an ON CONFLICT DO UPDATE changes."""
+        return {
+            (each.node["Schema"], each.node["Relation Name"])
+            for each in self.every()
+            if each.node.get("Operation") in {"Update", "Merge"} or each.node.get("Conflict Resolution") == "UPDATE"
+        }
+
+
+def _tables(plan: Plan, common: dict[str, list[Plan]], *, missing: bool) -> Iterator[tuple[Name, bool]]:
+    """Go down; a common table expression is gone into where it is read, and not where the plan has it."""
+    if "Relation Name" in plan.node:
+        yield (plan.node["Schema"], plan.node["Relation Name"]), missing
+    sides = NULLABLE_SIDE.get(plan.node.get("Join Type", ""), ())
+    for each in plan.node.get("Plans", []):
+        if not each.get("Subplan Name", "").startswith(COMMON):
+            yield from _tables(Plan(each), common, missing=missing or each.get("Parent Relationship") in sides)
+    if plan.node.get("Node Type") == "CTE Scan":
+        for below in common.get(plan.node["CTE Name"], []):
+            yield from _tables(below, common, missing=missing)

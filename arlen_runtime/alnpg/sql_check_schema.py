@@ -1,13 +1,15 @@
 """What the schema says of a statement's parameters and columns. One rule: where it is not certain, it is not claimed.
 
-PostgreSQL itself prepares and describes the statement; nothing is parsed here and nothing is run. A column can be NULL
+PostgreSQL itself prepares and describes the statement; it is not parsed here, and nothing is run. A column can be NULL
 where its table allows it, or where an outer join or grouping sets can make it so, which the plan tells; the plan tells also
-which columns an INSERT leaves NULL.
+which columns an INSERT leaves NULL, and which tables the SET clauses are about.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psycopg
@@ -15,6 +17,7 @@ from psycopg import pq
 
 from arlen_runtime.alnpg import failures
 from arlen_runtime.alnpg.registry import LEARN, Registry
+from arlen_runtime.alnpg.sql_check_assignments import assignments
 from arlen_runtime.alnpg.sql_check_plan import Plan
 from arlen_runtime.alnpg.values_in import Packer
 
@@ -32,26 +35,28 @@ _TYPES = "select oid, typname, typtype::text, typelem, typbasetype, typcategory:
 
 _LABELS = "select enumtypid, array_agg(enumlabel::text order by enumsortorder) from pg_enum group by 1"
 
-# A constraint of PostgreSQL 18 that is NOT VALID yet says nothing of the rows that are there.
+# A constraint of PostgreSQL 18 that is NOT VALID yet says nothing of the rows that are there, one of a foreign table nothing
+# of what its server takes.
 _COLUMNS = """
     select a.attrelid, a.attnum, a.attname, c.relkind::text,
-           a.attnotnull and not exists (
+           a.attnotnull and c.relkind <> 'f' and not exists (
                select from pg_constraint n where n.conrelid = a.attrelid and n.contype = 'n' and not n.convalidated
                                              and n.conkey = array[a.attnum])
     from pg_attribute a join pg_class c on c.oid = a.attrelid
     where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'f', 'v', 'm')
 """
 
-# A trigger before the INSERT (2: before, 4: insert, 1: each row) may give a column the value that the statement does not.
+# A trigger before the INSERT or UPDATE (2: before, 4: insert, 16: update, 1: each row) may give a column the value that the
+# statement does not.
 _RELATIONS = """
     select n.nspname, c.relname, c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid),
-           exists (select from pg_trigger t where t.tgtype & 7 = 7 and
-                   (t.tgrelid = c.oid or pg_partition_root(t.tgrelid) = pg_partition_root(c.oid)))
+           coalesce((select bit_or(t.tgtype) filter (where t.tgtype & 3 = 3) from pg_trigger t where
+                     t.tgrelid = c.oid or pg_partition_root(t.tgrelid) = pg_partition_root(c.oid)), 0)
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'm')
 """
 
 _MAY_MAKE_NULLS = re.compile(r"\b(left|right|full|rollup|cube|grouping)\b", re.IGNORECASE)
-_INSERTS = re.compile(r"\binsert\s+into\b", re.IGNORECASE)
+_WRITES = re.compile(r"\binsert\s+into\b|\bupdate\b.*\bset\b", re.IGNORECASE | re.DOTALL)
 _RETURNS_OLD = re.compile(r"\breturning\b.*\b(old|new|with)\b", re.IGNORECASE | re.DOTALL)
 
 GENERIC_PLAN_SINCE = 160_000
@@ -80,12 +85,21 @@ class Unfilled(NamedTuple):
     parameter: str
 
 
+class Emptied(NamedTuple):
+    """A column that must not be NULL, what a SET clause puts there ("": NULL, else `$n`), and where (0-based)."""
+
+    column: str
+    parameter: str
+    position: int
+
+
 class Described(NamedTuple):
     """A statement that the schema accepts."""
 
     params: tuple[Parameter, ...]
     columns: tuple[Column, ...]
     unfilled: tuple[Unfilled, ...] = ()
+    emptied: tuple[Emptied, ...] = ()
 
 
 class _ColumnFacts(NamedTuple):
@@ -97,11 +111,35 @@ class _ColumnFacts(NamedTuple):
 
 
 class _Relation(NamedTuple):
-    """A table: its oid, that of the partitioned table that it belongs to (or its own), whether a trigger may fill it."""
+    """A table: its oid, that of the partitioned table that it belongs to (or its own), when triggers may fill it."""
 
     oid: int
     root: int
-    triggered: bool
+    triggers: int
+
+    def fills(self, event: int) -> bool:
+        """Say whether a trigger may give its columns values before this event."""
+        return bool(self.triggers & event)
+
+
+INSERT, UPDATE = 4, 16
+"""Events as pg_trigger.tgtype has them."""
+
+
+class _Nulls(NamedTuple):
+    """Of which tables (roots of partitions) the columns can come out as NULL: each with what its places in the plan say.
+
+    One that stands at several places, which say different things, is not known. One that the plan leaves out is as
+    `other`: it was proved away, often because its columns are always NULL.
+    """
+
+    told: Mapping[int, set[bool | None]] = MappingProxyType({})
+    other: bool | None = None
+
+    def of(self, root: int) -> bool | None:
+        """Say of one table whether they can; None where that is not known."""
+        said = self.told.get(root, {self.other})
+        return next(iter(said)) if len(said) == 1 else None
 
 
 class Schema:
@@ -115,6 +153,10 @@ class Schema:
         self._columns = {
             (table, number): _ColumnFacts(*facts) for table, number, *facts in connection.execute(_COLUMNS)
         }
+        self._required: dict[int, set[str]] = {}
+        for (table, _), facts in self._columns.items():
+            if facts.required:
+                self._required.setdefault(table, set()).add(facts.name)
         self._relations = {(row[0], row[1]): _Relation(*row[2:]) for row in connection.execute(_RELATIONS)}
         self._roots = {each.oid: each.root for each in self._relations.values()}
         self._registry = Registry()
@@ -134,7 +176,7 @@ class Schema:
             table, number = described.ftable(index), described.ftablecol(index)
             name = (described.fname(index) or b"").decode()
             columns.append(Column(name, self.python(described.ftype(index)), self._nullable(table, number, nulls)))
-        return Described(params, tuple(columns), tuple(self._unfilled(plan)))
+        return Described(params, tuple(columns), tuple(self._unfilled(plan)), tuple(self._emptied(sql, plan)))
 
     def python(self, oid: int) -> str:
         """Return the Python type that stands for a type of the server, as an annotation says it."""
@@ -150,18 +192,16 @@ class Schema:
     def _parameter(self, oid: int) -> Parameter:
         return Parameter(self.python(oid), self._registry.packer(oid), self._labels.get(oid, ()))
 
-    def _nullable(self, table: int, number: int, nulls: set[int] | None) -> bool | None:
+    def _nullable(self, table: int, number: int, nulls: _Nulls) -> bool | None:
         """Say whether a column can be NULL: a view's, a foreign table's, and what is computed, is not known."""
         facts = self._columns.get((table, number))
         if facts is None or facts.kind not in {"r", "p"}:
             return None
-        if not facts.required:
-            return True
-        return None if nulls is None else self._roots[table] in nulls
+        return nulls.of(self._roots[table]) if facts.required else True
 
     def _plan(self, sql: str) -> Plan | None:
         """Return the plan where it can tell something; None where it cannot, or where none is to be had."""
-        if not _MAY_MAKE_NULLS.search(sql) and not _INSERTS.search(sql):
+        if not _MAY_MAKE_NULLS.search(sql) and not _WRITES.search(sql):
             return None
         if self._connection.info.server_version < GENERIC_PLAN_SINCE:
             return None
@@ -171,35 +211,46 @@ class Schema:
             return None
         return Plan(row[0][0]["Plan"]) if row else None
 
-    def _nulls(self, sql: str, plan: Plan | None) -> set[int] | None:
-        """Return the tables (roots of partitions) whose columns the statement can make NULL; None where that is not known.
+    def _nulls(self, sql: str, plan: Plan | None) -> _Nulls:
+        """Return of which tables the statement can make the columns NULL.
 
-        A table that the plan leaves out was proved away, often because its columns are always NULL. The row before an
-        INSERT, or after a DELETE, is all NULL.
+        The row before an INSERT, or after a DELETE, is all NULL.
         """
-        tables = set(self._roots.values())
         if _RETURNS_OLD.search(sql):
-            return tables
+            return _Nulls(other=True)
         if not _MAY_MAKE_NULLS.search(sql):
-            return set()
+            return _Nulls(other=False)
         if plan is None:
-            return None
+            return _Nulls(other=None)
         if plan.has_grouping_sets():
-            return tables
-        return self._roots_of(plan.below_outer_joins()) | (tables - self._roots_of(plan.tables()))
-
-    def _roots_of(self, names: set[tuple[str, str]]) -> set[int]:
-        return {self._relations[name].root for name in names if name in self._relations}
+            return _Nulls(other=True)
+        told: dict[int, set[bool | None]] = {}
+        doubt: set[bool | None] = {None} if plan.has_empty_side() else set()
+        for name, missing in plan.tables():
+            if name in self._relations:
+                told.setdefault(self._relations[name].root, set(doubt)).add(missing)
+        return _Nulls(told, other=True)
 
     def _unfilled(self, plan: Plan | None) -> list[Unfilled]:
         """Return the columns that must not be NULL and that an INSERT of the plan leaves NULL, or to a parameter alone."""
         found = []
         for schema, table, outputs in plan.inserts() if plan else ():
             relation = self._relations.get((schema, table))
-            if relation is None or relation.triggered:
+            if relation is None or relation.fills(INSERT):
                 continue
             for number, output in enumerate(outputs, start=1):
                 facts = self._columns.get((relation.oid, number))
                 if facts and facts.required and (output.startswith("NULL::") or re.fullmatch(r"\$\d+", output)):
                     found.append(Unfilled(f"{table}.{facts.name}", output if output[0] == "$" else ""))
         return found
+
+    def _emptied(self, sql: str, plan: Plan | None) -> Iterator[Emptied]:
+        """Yield the columns that must not be NULL and that a SET clause sets to NULL, or to a parameter alone."""
+        updated = plan.updated() if plan else set()
+        for each in assignments(sql) if updated else ():
+            tables = [name for name in updated if name[1] == each.table and each.schema in {"", name[0]}]
+            relation = self._relations.get(tables[0]) if len(tables) == 1 else None
+            if relation is None or relation.fills(UPDATE):
+                continue
+            if each.column in self._required.get(relation.oid, ()):
+                yield Emptied(f"{each.table}.{each.column}", each.parameter, each.position)

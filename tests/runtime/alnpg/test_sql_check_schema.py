@@ -24,7 +24,13 @@ create table d (id bigint primary key, gone int, n int not null, m int not null 
 alter table d drop column gone;
 create table filled (id int primary key, n int not null);
 create function fill() returns trigger language plpgsql as $$ begin new.n = 1; return new; end $$;
-create trigger fill before insert on filled for each row execute function fill()
+create trigger fill before insert on filled for each row execute function fill();
+create table kept (id int primary key, n int not null);
+create trigger fill before update on kept for each row execute function fill();
+create schema api;
+create view api.d as select id, n as o, o as n from d;
+create table part (id int not null, n int not null) partition by range (id);
+create table part1 partition of part for values from (0) to (10)
 """
 
 
@@ -75,6 +81,13 @@ def test_parameters_and_columns_are_described(schema: Schema) -> None:
         ("insert into b values (1, 2, 'x') returning name", False),
         ("insert into b values (1, 2, 'x') on conflict (id) do update set name = 'y' returning old.name", True),
         ("delete from b returning new.name", True),
+        ("select x.name from a x left join a y on y.note = x.name", None),
+        ("select y.name from a x left join a y on y.note = x.name", None),
+        ("select y.name from a x left join a y on false", None),
+        ("select x.name from b left join (a x left join a y on y.note = x.name) on x.id = b.a_id", True),
+        ("with x as materialized (select * from b) select x.name from a left join x on x.a_id = a.id", True),
+        ("with x as materialized (select * from b) select x.name from x left join a on x.a_id = a.id", False),
+        ("insert into b select b.id, b.a_id, 'x' from a left join b on b.a_id = a.id returning name", None),
         ("select name from v", None),
         ("select left(name, 1) from b", None),
     ],
@@ -104,6 +117,30 @@ def test_an_insert_tells_what_it_leaves_null_and_must_not(
     schema: Schema, sql: str, unfilled: list[tuple[str, str]]
 ) -> None:
     assert [tuple(each) for each in schema.describe(sql).unfilled] == unfilled
+
+
+@pytest.mark.parametrize(
+    ("sql", "emptied"),
+    [
+        ("update d set n = null", [("d.n", "", 13)]),
+        ("update d set n = $1, o = $2 where id = $3", [("d.n", "$1", 13)]),
+        ("update public.d x set o = null, n = null::int", [("d.n", "", 32)]),
+        ("update d set (o, n) = (null, $1)", [("d.n", "$1", 17)]),
+        ("insert into d (id, n) values (1, 2) on conflict (id) do update set n = $1", [("d.n", "$1", 67)]),
+        ("merge into d using a on a.id = d.id when matched then update set n = null", [("d.n", "", 65)]),
+        ("with x as (update d set n = null returning id) select * from x", [("d.n", "", 24)]),
+        ("update part set n = null", [("part.n", "", 16)]),
+        ("update d set n = coalesce($1, n), o = null", []),
+        ("update d set n = n + $1", []),
+        ("update kept set n = null", []),
+        ("update api.d set n = null", []),
+        ("select id from d where n is null for update", []),
+    ],
+)
+def test_a_set_clause_tells_what_it_makes_null_and_must_not(
+    schema: Schema, sql: str, emptied: list[tuple[str, str, int]]
+) -> None:
+    assert [tuple(each) for each in schema.describe(sql).emptied] == emptied
 
 
 def test_a_constraint_that_is_not_valid_yet_says_nothing_of_the_rows(database_server: Databases) -> None:
