@@ -147,14 +147,14 @@ def _report(job: Job, source: sql_check_source.Source, report: sql_check.Report)
         document = {
             "checked": len(source.calls),
             "findings": [each._asdict() for each in report.findings],
-            "unchecked": [{"file": each.file, "line": each.line} for each in source.unread],
+            "unchecked": [each._asdict() for each in source.unread],
         }
         job.out(json.dumps(document, indent=2))
         return bool(report.findings)
     for finding in report.findings:
         job.out(str(finding))
-    for mark in source.unread:
-        job.out(f"{mark.file}:{mark.line}: not checked: the statement is put together at run time")
+    for place in source.unread:
+        job.out(f"{place.file}:{place.line}: not checked: {place.reason}")
     job.out(f"Checked statements: {len(source.calls)}, wrong: {len(report.findings)}")
     return bool(report.findings)
 

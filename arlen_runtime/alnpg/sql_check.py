@@ -19,8 +19,9 @@ from arlen_runtime.alnpg import migrations_apply
 from arlen_runtime.alnpg.failures import ALNPgError, OutOfRange, ParameterMismatch, with_caret
 from arlen_runtime.alnpg.scanner import Scanned, scan
 from arlen_runtime.alnpg.sql_check_classes import Field, RowClass, misfit
-from arlen_runtime.alnpg.sql_check_schema import Column, Described, Parameter, Schema
-from arlen_runtime.alnpg.sql_check_source import Call, Given, Source
+from arlen_runtime.alnpg.sql_check_given import Given
+from arlen_runtime.alnpg.sql_check_schema import Column, Described, Emptied, Parameter, Schema
+from arlen_runtime.alnpg.sql_check_source import Call, Source
 from arlen_runtime.alnpg.statement import Statement
 from arlen_runtime.alnpg.values_in import REFUSALS
 
@@ -43,6 +44,18 @@ SAMPLES: dict[str, tuple[object, ...]] = {
 ONE_ROW = frozenset({"query_one", "query_value"})
 """The methods that are None for ever where a statement gives no rows."""
 
+REMEDIES = {
+    "unreadable": "mend the file, or keep it outside of the application's folder",
+    "parameters": "give one value for each $n, or the one mapping that has every :name",
+    "parameter_type": "give a value that the type holds",
+    "null_in_column": "give it a value, or let a migration give the column a DEFAULT or DROP NOT NULL",
+    "null_in_field": "annotate the field with | None, or leave such rows out and say so by coalesce(…)",
+    "field_type": "annotate the field with the column's type, or cast the column",
+    "column_count": "select one column, or call query_one",
+    "42P01": "if only the running program makes it, as a temporary table, write # sql: unchecked on the line",
+}
+"""What to do about a finding where nothing better is known of it, by its code."""
+
 _PLACEHOLDER = re.compile(r"\$\d+")
 _NAME = re.compile(r":\w+")
 
@@ -50,7 +63,8 @@ _NAME = re.compile(r":\w+")
 class Finding(NamedTuple):
     """One thing that is wrong: where, a stable code (an SQLSTATE where it is PostgreSQL's), a sentence.
 
-    `excerpt` shows the place in the statement by a caret, `hint` says what to do; both may be "".
+    `excerpt` shows the place in the statement by a caret, `hint` says what to do; both may be "" (what PostgreSQL says has
+    a remedy only where PostgreSQL knows one, or REMEDIES does).
     """
 
     file: str
@@ -78,7 +92,8 @@ def check(url: str, source: Source) -> Report:
 
     Raises MigrationError when the database cannot be reached.
     """
-    found = [Finding(each.file, each.line, "unreadable", each.reason) for each in source.unreadable]
+    unreadable, remedy = source.unreadable, REMEDIES["unreadable"]
+    found = [Finding(each.file, each.line, "unreadable", each.reason, hint=remedy) for each in unreadable]
     described: dict[str, Described] = {}
     with migrations_apply.connection(url, read_only=True) as opened:
         schema = Schema(opened)
@@ -98,6 +113,8 @@ def _check_call(schema: Schema, call: Call, described: dict[str, Described]) -> 
         return
     says = described[call.sql]
     yield from _check_parameters(call, scanned, says)
+    yield from _check_rows(call, scanned, says)
+    yield from _check_unfilled(call, scanned, says)
     yield from _check_columns(call, says.columns)
     if call.into is not None and says.columns:
         yield from _check_class(call, call.into, says.columns)
@@ -112,7 +129,8 @@ def _refused(call: Call, scanned: Scanned, error: ALNPgError) -> Finding:
         place = call.text.place(position)
         excerpt = _excerpt(call.sql, position)
     message = f"{error.detail} [{error.sqlstate}]" if error.sqlstate else error.detail
-    return Finding(place.file, place.line, error.sqlstate or error.code, message, excerpt, error.hint)
+    code = error.sqlstate or error.code
+    return Finding(place.file, place.line, code, message, excerpt, error.hint or REMEDIES.get(code, ""))
 
 
 def _excerpt(sql: str, position: int) -> str:
@@ -146,13 +164,22 @@ def _check_parameters(call: Call, scanned: Scanned, says: Described) -> Iterator
             told = f"the statement takes one mapping with {', '.join(scanned.names)}"
             yield _finding(call, "parameters", told)
     elif call.given is not None and len(call.given) != len(says.params):
-        takes, has = _counted(len(says.params), "parameter"), len(call.given)
-        yield _finding(call, "parameters", f"the statement takes {takes} and is given {has or 'none'}")
+        thing, of = ("column", "copy") if call.method == "copy_rows" else ("parameter", "statement")
+        takes, has = _counted(len(says.params), thing), len(call.given)
+        yield _finding(call, "parameters", f"the {of} takes {takes} and is given {has or 'none'}")
     elif call.given is not None:
         given = list(call.given)
     for index, (parameter, known) in enumerate(zip(says.params, given, strict=bool(given))):
         yield from _check_parameter(call, scanned, index, parameter, known)
-    yield from _check_unfilled(call, says, given)
+    yield from _check_nones(call, scanned, says, given)
+
+
+def _check_rows(call: Call, scanned: Scanned, says: Described) -> Iterator[Finding]:
+    """Check each set of parameters that is written out as one that is given to the statement alone."""
+    for row in call.rows:
+        alone = call._replace(line=row.line, given=row.given, names=row.names)
+        for found in _check_parameters(alone, scanned, says):
+            yield found._replace(hint=f"row {row.number}; {found.hint}") if row.number else found
 
 
 def _check_parameter(call: Call, scanned: Scanned, index: int, parameter: Parameter, known: Given) -> Iterator[Finding]:
@@ -172,16 +199,39 @@ def _check_parameter(call: Call, scanned: Scanned, index: int, parameter: Parame
         yield _finding(call, "parameter_type", told.detail, told.hint)._replace(excerpt=excerpt)
     elif parameter.labels and known.type == "str" and known.literal and values[0] not in parameter.labels:
         labels = ", ".join(map(repr, parameter.labels))
-        yield _finding(call, "parameter_type", f"${index + 1} is {parameter.packer.type_name}: it has only {labels}")
+        only = f"${index + 1} is {parameter.packer.type_name}: it has only {labels}"
+        yield _finding(call, "parameter_type", only, "give one of them, or let a migration add the label")
 
 
-def _check_unfilled(call: Call, says: Described, given: list[Given]) -> Iterator[Finding]:
-    """Report the columns that an INSERT leaves NULL and that must not be."""
+def _check_unfilled(call: Call, scanned: Scanned, says: Described) -> Iterator[Finding]:
+    """Report the columns that the statement itself makes NULL and that must not be."""
     for column, parameter in says.unfilled:
         if not parameter:
             yield _finding(call, "null_in_column", f"{column} must not be NULL and is given no value")
-        elif given and given[int(parameter[1:]) - 1].literal == "None":
+    for emptied in says.emptied:
+        if not emptied.parameter:
+            yield _emptied(call, scanned, emptied, f"{emptied.column} must not be NULL and is set to NULL")
+
+
+def _check_nones(call: Call, scanned: Scanned, says: Described, given: list[Given]) -> Iterator[Finding]:
+    """Report the columns that must not be NULL and that a parameter makes so."""
+    nones = {f"${number}" for number, each in enumerate(given, start=1) if each.literal == "None"}
+    for column, parameter in says.unfilled:
+        if parameter in nones:
             yield _finding(call, "null_in_column", f"{column} must not be NULL and {parameter} is None")
+    for emptied in says.emptied:
+        if emptied.parameter in nones:
+            told = f"{emptied.column} must not be NULL and {emptied.parameter} is None"
+            yield _emptied(call, scanned, emptied, told)
+
+
+def _emptied(call: Call, scanned: Scanned, emptied: Emptied, message: str) -> Finding:
+    """Show the place in the SET clause; the line is the parameters' where they are to blame."""
+    position = _in_source(call.sql, scanned.text, emptied.position)
+    place = call.text.place(position)
+    file, line = (call.file, call.line) if emptied.parameter else (place.file, place.line)
+    excerpt = _excerpt(call.sql, position)
+    return _finding(call, "null_in_column", message)._replace(file=file, line=line, excerpt=excerpt)
 
 
 def _check_columns(call: Call, columns: tuple[Column, ...]) -> Iterator[Finding]:
@@ -203,12 +253,14 @@ def _check_class(call: Call, into: RowClass, columns: tuple[Column, ...]) -> Ite
     fields = {each.name: each for each in into.fields}
     for name in given:
         if name not in fields:
-            yield _finding(call, "row_class", f"{into.name} has no field for the column {name}")
+            told = f"{into.name} has no field for the column {name}"
+            yield _finding(call, "row_class", told, "add the field, or leave the column out")
     for name, field in fields.items():
         if name in given:
             yield from _check_field(call, into, field, given[name])
         elif field.required:
-            yield _finding(call, "row_class", f"the statement gives no column for {into.name}.{name}")
+            told = f"the statement gives no column for {into.name}.{name}"
+            yield _finding(call, "row_class", told, "select it, or give the field a default")
 
 
 def _check_field(call: Call, into: RowClass, field: Field, column: Column) -> Iterator[Finding]:
@@ -225,4 +277,4 @@ def _counted(number: int, thing: str) -> str:
 
 
 def _finding(call: Call, code: str, message: str, hint: str = "") -> Finding:
-    return Finding(call.file, call.line, code, message, hint=hint)
+    return Finding(call.file, call.line, code, message, hint=hint or REMEDIES.get(code, ""))

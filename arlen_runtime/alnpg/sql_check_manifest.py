@@ -13,8 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from arlen_runtime.alnpg.sql_check import Finding, Report, check
 from arlen_runtime.alnpg.sql_check_classes import Field, RowClass, misfit
+from arlen_runtime.alnpg.sql_check_given import Given
+from arlen_runtime.alnpg.sql_check_methods import METHODS
 from arlen_runtime.alnpg.sql_check_schema import ANY, Described
-from arlen_runtime.alnpg.sql_check_source import METHODS, Call, Given, Source
+from arlen_runtime.alnpg.sql_check_source import Call, Source
 from arlen_runtime.alnpg.sql_check_text import Mark, Text
 from arlen_runtime.errors import ArlenError
 
@@ -22,6 +24,14 @@ FORMAT = "arlen statements 1"
 
 STILL_TAKEN = {("int", "float"), ("int", "Decimal"), ("str", "UUID"), ("bool", "int")}
 """What a parameter took, and what it may take now without any harm to the old code."""
+
+REMEDIES = {
+    "parameter_changed": "add a column of the new type now, and drop the old one when no old code runs any more",
+    "column_changed": "add a column of the new type now, and drop the old one when no old code runs any more",
+    "columns_changed": "add or drop the column when no old code runs any more",
+    "column_gone": "drop it by a migration of the next release, when no old code runs any more",
+}
+"""What to do about a change that the old code would not expect: it cannot be mended, the migration can."""
 
 T = TypeVar("T")
 
@@ -47,7 +57,7 @@ class Release(NamedTuple):
 
 
 def manifest(source: Source, report: Report) -> str:
-    """Return the checked statements as JSON, one a line."""
+    """Return the checked statements as JSON, one a line; rows that are written out were right, and are not kept."""
     lines = [
         json.dumps(_entry(call, report.described[call.sql])) for call in source.calls if call.sql in report.described
     ]
@@ -81,21 +91,22 @@ def check_release(url: str, release: Release) -> Report:
 
 def _changes(call: Call, was: Was, now: Described) -> Iterator[Finding]:
     """Tell what the old code would not expect."""
-    for number, (before, after) in enumerate(
-        zip(was.params, (each.type for each in now.params), strict=False), start=1
-    ):
+    types = (each.type for each in now.params)
+    for number, (before, after) in enumerate(zip(was.params, types, strict=False), start=1):
         if not _still_takes(before, after):
-            yield Finding(call.file, call.line, "parameter_changed", f"${number} was {before} and is {after} now")
+            yield _change(call, "parameter_changed", f"${number} was {before} and is {after} now")
     columns = {each.name: each.type for each in now.columns}
     if call.as_tuple and len(was.columns) != len(now.columns):
-        told = f"a row had {len(was.columns)} columns and has {len(now.columns)} now"
-        yield Finding(call.file, call.line, "columns_changed", told)
+        yield _change(call, "columns_changed", f"a row had {len(was.columns)} columns and has {len(now.columns)} now")
     for name, before in was.columns:
         if name not in columns:
-            yield Finding(call.file, call.line, "column_gone", f"the column {name} is gone")
+            yield _change(call, "column_gone", f"the column {name} is gone")
         elif not _still_gives(before, columns[name]):
-            told = f"the column {name} was {before} and is {columns[name]} now"
-            yield Finding(call.file, call.line, "column_changed", told)
+            yield _change(call, "column_changed", f"the column {name} was {before} and is {columns[name]} now")
+
+
+def _change(call: Call, code: str, message: str) -> Finding:
+    return Finding(call.file, call.line, code, message, hint=REMEDIES[code])
 
 
 def _still_takes(before: str, after: str) -> bool:

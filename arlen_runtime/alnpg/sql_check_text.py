@@ -1,7 +1,7 @@
 """A statement as the source writes it out. One rule: every character of it knows the line that it stands on.
 
 A string, also in parts, with `+`, or as an f-string of names that stand for strings. Anything else is put together at run
-time, and nobody knows here what it will be.
+time, and nobody knows here what it will be. What `copy_rows` is given is a statement too: the one that it prepares.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from arlen_runtime.alnpg.copy import quoted
 from arlen_runtime.alnpg.sql_check_modules import Module, Modules
 
 _OPENING = re.compile(r"[a-zA-Z]*('''|\"\"\"|'|\")")
@@ -56,6 +57,32 @@ def text_of(modules: Modules, module: Module, node: ast.expr, depth: int = 0) ->
     if found is None or isinstance(found.node, ast.ClassDef):
         return None
     return text_of(modules, found.module, found.node, depth + 1)
+
+
+def copied_into(modules: Modules, module: Module, table: ast.expr, columns: ast.expr) -> Text | None:
+    """Return the statement that `copy_rows` prepares; None where not all of the names are written out.
+
+    The columns may stand under a name if they are a tuple, which nothing can have changed since.
+    """
+    found = modules.find(module, columns)
+    if found is not None and isinstance(found.node, ast.Tuple):
+        module, columns = found.module, found.node
+    if not isinstance(columns, ast.List | ast.Tuple):
+        return None
+    into = text_of(modules, module, table)
+    names = [text_of(modules, module, each) for each in columns.elts]
+    places = ", ".join(f"${number}" for number in range(1, len(names) + 1))
+    commas = ["", *[", "] * (len(names) - 1)]
+    return _joined(
+        [
+            into and Text(f"insert into {quoted(into.sql)} (", into.marks[:1]),
+            *(
+                each and Text(comma + quoted(each.sql), each.marks[:1])
+                for comma, each in zip(commas, names, strict=False)
+            ),
+            Text(f") values ({places})", ()),
+        ]
+    )
 
 
 def _part(modules: Modules, module: Module, part: ast.expr, depth: int) -> Text | None:

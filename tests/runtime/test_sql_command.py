@@ -83,9 +83,10 @@ def test_the_answer_can_be_json(app: Path, url: str) -> None:
         "code": "parameters",
         "message": "the statement takes 1 parameter and is given none",
         "excerpt": "",
-        "hint": "",
+        "hint": "give one value for each $n, or the one mapping that has every :name",
     }
-    told = {"checked": 1, "findings": [finding], "unchecked": [{"file": "shop.py", "line": 2}]}
+    unread = {"file": "shop.py", "line": 2, "reason": "the statement is put together at run time"}
+    told = {"checked": 1, "findings": [finding], "unchecked": [unread]}
     assert (status, json.loads(out)) == (1, told)
 
 

@@ -44,6 +44,11 @@ class Wrong:
 class Own:
     email: Email
 
+@dataclass
+class Pair:
+    email: str
+    more: int | None
+
 class Unknown:
     def __init__(self, **columns): ...
 """
@@ -89,6 +94,12 @@ def findings(url: str, folder: Path, text: str) -> list[str]:
         "def f(day: date, at: datetime): pg.execute('update orders set day = $1, at = $2', day, at)",
         "def f(n: int): pg.query('select id from orders where total > $1', n)",
         "pg.execute('insert into users (id, email, joined) values ($1, $2, now())', x, y)",
+        "pg.query('select a.email, b.age as more from users a left join users b on b.id = a.age', into=Pair)",
+        "pg.execute('update users set age = null, email = $1', x)",
+        "pg.execute_many('update users set age = $1', [(1,), row, (*x,), [None]])",
+        "pg.execute_many('update users set age = :a', [{'a': 1}, {**x}])",
+        "pg.copy_rows('users', ['id', 'email', 'joined'], [(1, 'a', x), row])",
+        "pg.query('explain select id from users where id = $1', 1)",
     ],
 )
 def test_what_is_right_is_not_reported(url: str, tmp_path: Path, call: str) -> None:
@@ -160,7 +171,8 @@ def test_a_parameter_of_a_wrong_type_is_shown_with_its_remedy(url: str, tmp_path
     ],
 )
 def test_rows_that_do_not_fit_their_class_are_told(url: str, tmp_path: Path, sql: str, told: str) -> None:
-    assert findings(url, tmp_path, f"pg.query('{sql}', into=Strict)")[0] == f"app.py:{LINE}: {told}"
+    found = findings(url, tmp_path, f"pg.query('{sql}', into=Strict)")[0]
+    assert found.splitlines()[0] == f"app.py:{LINE}: {told}"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +193,147 @@ def test_rows_that_do_not_fit_their_class_are_told(url: str, tmp_path: Path, sql
     ],
 )
 def test_null_into_a_column_that_must_not_be_null_is_told(url: str, tmp_path: Path, call: str, told: str) -> None:
-    assert findings(url, tmp_path, call) == [f"app.py:{LINE}: {told}"]
+    (found,) = findings(url, tmp_path, call)
+    assert found.splitlines()[0] == f"app.py:{LINE}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            "pg.execute('update users set age = 1, email = null where id = $1', 1)",
+            (
+                f"app.py:{LINE}: users.email must not be NULL and is set to NULL\n"
+                "update users set age = 1, email = null where id = $1\n                          ^"
+            ),
+        ),
+        (
+            "pg.execute('update users set age = :a, email = :mail', {'a': 5, 'mail': None})",
+            (
+                f"app.py:{LINE}: users.email must not be NULL and $2 is None\n"
+                "update users set age = :a, email = :mail\n                           ^"
+            ),
+        ),
+        (
+            (
+                "pg.execute('''\n  insert into users (id, email, joined) values (1, $1, now())\n"
+                "  on conflict (id) do update set joined = null''', x)"
+            ),
+            (
+                f"app.py:{LINE + 2}: users.joined must not be NULL and is set to NULL\n"
+                "  on conflict (id) do update set joined = null\n                                 ^"
+            ),
+        ),
+    ],
+)
+def test_a_set_clause_that_makes_null_what_must_not_be_is_told(url: str, tmp_path: Path, call: str, told: str) -> None:
+    remedy = "hint: give it a value, or let a migration give the column a DEFAULT or DROP NOT NULL"
+    assert findings(url, tmp_path, call) == [f"{told}\n{remedy}"]
+
+
+COUNT = "give one value for each $n, or the one mapping that has every :name"
+
+
+@pytest.mark.parametrize(
+    ("call", "line", "told"),
+    [
+        (
+            "pg.execute_many('insert into orders (id, user_id, total) values ($1, $2, $3)', [\n (1, x, 2),\n (1, x),\n])",
+            2,
+            f"the statement takes 3 parameters and is given 2\nhint: row 2; {COUNT}",
+        ),
+        (
+            "pg.query_many('select id from users where id = $1', [(x, y) for x in y])",
+            0,
+            f"the statement takes 1 parameter and is given 2\nhint: {COUNT}",
+        ),
+        (
+            "pg.execute_many('update users set email = :e', [{'e': 'a'}, {'d': 'b'}])",
+            0,
+            f"the mapping lacks e\nhint: row 2; {COUNT}",
+        ),
+        (
+            "pg.execute_many('update users set age = $1', [(1,), ('a',)])",
+            0,
+            (
+                "$1 is integer and takes int, but a str was given\nupdate users set age = $1\n                       ^\n"
+                "hint: row 2; convert the value, or write $1::type with the type that you mean"
+            ),
+        ),
+        (
+            "pg.execute_many('update users set email = $1', [(None,)])",
+            0,
+            (
+                "users.email must not be NULL and $1 is None\nupdate users set email = $1\n                 ^\n"
+                "hint: row 1; give it a value, or let a migration give the column a DEFAULT or DROP NOT NULL"
+            ),
+        ),
+    ],
+)
+def test_rows_of_many_that_do_not_fit_are_told_with_their_numbers(
+    url: str, tmp_path: Path, call: str, line: int, told: str
+) -> None:
+    assert findings(url, tmp_path, call) == [f"app.py:{LINE + line}: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            "pg.copy_rows('users', ['id', 'emial', 'joined'], rows)",
+            f'app.py:{LINE}: column "emial" of relation "users" does not exist [42703]',
+        ),
+        ("pg.copy_rows('usr', ['id'], rows)", f'app.py:{LINE}: relation "usr" does not exist [42P01]'),
+        (
+            "pg.copy_rows('users', ['id', 'email'], rows)",
+            f"app.py:{LINE}: users.joined must not be NULL and is given no value",
+        ),
+        (
+            "pg.copy_rows('users', ['id', 'email', 'joined'],\n[(1, 'a')])",
+            f"app.py:{LINE + 1}: the copy takes 3 columns and is given 2",
+        ),
+    ],
+)
+def test_a_copy_that_does_not_fit_its_table_is_told(url: str, tmp_path: Path, call: str, told: str) -> None:
+    (found,) = findings(url, tmp_path, call)
+    assert found.splitlines()[0] == told
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pg.query('(select emial from users) union (select email from users)')",
+        "pg.query(sql='select emial from users')",
+        "pg.query('explain select emial from users')",
+        "def f(pg):\n  ask = pg.query; ask('select emial from users')",
+    ],
+)
+def test_a_statement_is_checked_however_it_is_called(url: str, tmp_path: Path, call: str) -> None:
+    (found,) = findings(url, tmp_path, call)
+    assert 'column "emial" does not exist [42703]' in found
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pg.query('select email, age from users', into=Strict)",
+        "pg.query('select id as email, age as n from users', into=Strict)",
+        "pg.query('select id from users where id = $1')",
+        "pg.query('select id from users where age = $1', 3_000_000_000)",
+        "pg.query('select id from users where id = $1', 'a')",
+        "pg.query('select id from orders where state = $1', 'piad')",
+        "pg.execute('insert into users (id, joined) values (1, now())')",
+        "pg.query('select o.id, u.id from orders o, users u')",
+        "pg.query_value('select id, email from users')",
+        "pg.query_one('delete from orders')",
+        "pg.query('select id from usr')",
+        "def (",
+    ],
+)
+def test_what_is_wrong_is_told_with_a_remedy(url: str, tmp_path: Path, call: str) -> None:
+    found = findings(url, tmp_path, call)
+    assert found
+    assert [each for each in found if "\nhint: " not in each] == []
 
 
 @pytest.mark.parametrize(
@@ -201,7 +353,10 @@ def test_null_into_a_column_that_must_not_be_null_is_told(url: str, tmp_path: Pa
                 "select id from orders o join users u on u.id = o.user_id\n       ^"
             ),
         ),
-        ("pg.query_value('select id, email from users')", "query_value reads one column and the statement gives 2"),
+        (
+            "pg.query_value('select id, email from users')",
+            "query_value reads one column and the statement gives 2\nhint: select one column, or call query_one",
+        ),
         (
             "pg.query_one('delete from orders')",
             "query_one is None for ever: the statement gives no rows\nhint: add RETURNING, or call execute",
@@ -257,7 +412,8 @@ def test_a_statement_that_several_use_is_told_once(url: str, tmp_path: Path) -> 
 
 def test_a_file_that_is_no_python_is_wrong(url: str, tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("\ndef (")
-    assert findings(url, tmp_path, "") == ["broken.py:2: this is no Python: invalid syntax"]
+    (told,) = findings(url, tmp_path, "")
+    assert told.splitlines()[0] == "broken.py:2: this is no Python: invalid syntax"
 
 
 def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:

@@ -132,6 +132,14 @@ def test_what_the_old_code_would_not_expect_is_told(url: str, text: str, change:
     assert after(url, text, change) == told
 
 
+def test_a_change_is_told_with_a_remedy(url: str, text: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("alter table users drop column age; alter table users alter column codes type text[]")
+    found = check_release(url, from_manifest(text)).findings
+    assert {each.code for each in found} == {"42703", "column_gone", "column_changed", "parameter_changed"}
+    assert [each for each in found if not each.hint and each.code != "42703"] == []
+
+
 def test_a_label_that_goes_is_told(url: str, text: str) -> None:
     change = (
         "alter table users alter column state drop default; alter type state rename to old; create type state as enum ('new');"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from arlen_runtime.alnpg.sql_check_classes import Field, RowClass
-from arlen_runtime.alnpg.sql_check_source import Call, Given, Source, read
+from arlen_runtime.alnpg.sql_check_given import Given, Row
+from arlen_runtime.alnpg.sql_check_source import GIVEN_AWAY, OF_PSYCOPG, Call, Source, Unread, read
 from arlen_runtime.alnpg.sql_check_text import Mark, Text
 
 
@@ -38,6 +39,19 @@ def test_a_statement_is_found_with_its_line_and_parameters(tmp_path: Path) -> No
         ("pg.execute('INSERT INTO t VALUES (1)')", "INSERT INTO t VALUES (1)"),
         ("pg.execute_many('insert into t values ($1)', rows)", "insert into t values ($1)"),
         ("pg.prepare('one', 'select 1')", "select 1"),
+        ("pg.query(sql='select 1', into=tuple)", "select 1"),
+        ("pg.execute_many(rows=rows, sql='insert into t values ($1)')", "insert into t values ($1)"),
+        ("pg.prepare(sql='select 1', name='one')", "select 1"),
+        ("pg.query('(select 1) union (select 2)')", "(select 1) union (select 2)"),
+        ("pg.query('/* why */ ((select 1))')", "/* why */ ((select 1))"),
+        ("pg.query('explain select 1')", "explain select 1"),
+        ("pg.query('EXPLAIN (analyze, format json) (select 1)')", "EXPLAIN (analyze, format json) (select 1)"),
+        ("pg.query('explain analyze verbose delete from t')", "explain analyze verbose delete from t"),
+        ("pg.copy_rows('t', ['id', 'Name'], rows)", 'insert into "t" ("id", "Name") values ($1, $2)'),
+        ("pg.copy_rows(columns=('id',), rows=rows, table='s.t')", 'insert into "s"."t" ("id") values ($1)'),
+        ("COLUMNS = ('id', 'n')\npg.copy_rows('t', COLUMNS, rows)", 'insert into "t" ("id", "n") values ($1, $2)'),
+        ("def f(ctx):\n    ask = ctx.pg.query\n    ask('select 1')", "select 1"),
+        ("ask: Ask = pg.query\nask(sql='select 1')", "select 1"),
     ],
 )
 def test_a_statement_may_be_written_in_parts_or_named(tmp_path: Path, text: str, sql: str) -> None:
@@ -67,6 +81,12 @@ def test_a_prepared_statement_is_known_where_it_is_used(tmp_path: Path) -> None:
         "print('select 1')",
         "pg.query()",
         "pg.prepare('name')",
+        "llm.query('explain the selection')",
+        "sheet.copy_rows('A1', ['B'], 2)",
+        "find(request.query)",
+        "pg.query = fake",
+        "find(pg.query)  # sql: unchecked",
+        "ask('select 1')",
         "pg.query('select nonsense')  # sql: unchecked",
         "pg.query(\n  'select nonsense',  # sql: unchecked - a temporary table\n)",
     ],
@@ -85,11 +105,56 @@ def test_what_is_no_statement_or_meant_so_is_left_alone(tmp_path: Path, text: st
         "pg.replica.query(make())",
         "for SQL in []: pg.query(SQL)",
         "SQL = 'select 1'; SQL = 'select 2'; pg.query(SQL)",
-        "pg.execute('select %s', [1])",
+        "pg.query(*arguments)",
+        "pg.query_many(params_list=[], **arguments)",
+        "pg.copy_rows(table, ['id'], rows)",
+        "pg.copy_rows('t', columns, rows)",
+        "pg.copy_rows('t', ['id', name], rows)",
+        "COLUMNS = ['id']; pg.copy_rows('t', COLUMNS, rows)",
+        "pg.copy_rows(*arguments)",
     ],
 )
 def test_what_is_put_together_at_run_time_is_told(tmp_path: Path, text: str) -> None:
-    assert source(tmp_path, text) == Source((), (Mark(0, "users.py", 1),))
+    assert source(tmp_path, text) == Source((), (Unread("users.py", 1),))
+
+
+def test_placeholders_of_psycopg_are_told(tmp_path: Path) -> None:
+    assert source(tmp_path, "pg.execute('select %s', [1])") == Source((), (Unread("users.py", 1, OF_PSYCOPG),))
+
+
+def test_another_name_of_a_method_is_known_in_other_modules(tmp_path: Path) -> None:
+    (tmp_path / "base.py").write_text("ask = pg.query_one\n")
+    (call,) = calls(tmp_path, "from base import ask as asked\nasked('select 1 where $1', 7)\n")
+    assert (call.file, call.line, call.method, call.given) == ("users.py", 2, "query_one", (Given("int", "7"),))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pool.submit(pg.query, 'select nonsense')",
+        "def f(): return ctx.pg.execute",
+        "self.ask = pg.query",
+        "def f(ask): ask('select nonsense'); ask = pg.query",
+        "ask = pg.query; pool.map(ask, ['select nonsense'])",
+    ],
+)
+def test_a_method_that_is_given_away_is_told(tmp_path: Path, text: str) -> None:
+    assert source(tmp_path, text) == Source((), (Unread("users.py", 1, GIVEN_AWAY),))
+
+
+def test_the_names_of_a_copy_know_their_lines(tmp_path: Path) -> None:
+    (call,) = calls(tmp_path, "pg.copy_rows(\n  't',\n  [\n    'id',\n    'n',\n  ],\n  [])\n")
+    assert (call.line, call.rows) == (2, ())
+    assert [call.text.place(call.sql.index(name)).line for name in ("insert", '"t"', '"id"', '"n"', "values")] == [
+        2, 2, 4, 5, 5,
+    ]  # fmt: skip
+
+
+def test_many_parameter_sets_are_known_where_they_are_written_out(tmp_path: Path) -> None:
+    text = (
+        "pg.execute_many('insert into t values ($1)', [\n (1,),\n x,\n])\npg.query_many('select 1', params_list=[()])\n"
+    )
+    assert [each.rows for each in calls(tmp_path, text)] == [(Row(2, 1, (Given("int", "1"),)),), (Row(5, 1, ()),)]
 
 
 def test_parameters_are_counted_only_where_they_can_be(tmp_path: Path) -> None:
@@ -97,45 +162,6 @@ def test_parameters_are_counted_only_where_they_can_be(tmp_path: Path) -> None:
         "pg.query('select $1', 'a')\npg.query('select $1', *rest)\npg.execute_many('insert into t values ($1)', rows)\n"
     )
     assert [each.given for each in calls(tmp_path, text)] == [(Given("str", "'a'"),), None, None]
-
-
-@pytest.mark.parametrize(
-    ("expression", "given"),
-    [
-        ("7", Given("int", "7")),
-        ("-1.5", Given("float", "-1.5")),
-        ("None", Given("NoneType", "None")),
-        ("[1, 'a']", Given("list", "[1, 'a']")),
-        ("[x]", Given("list")),
-        ("[x for x in y]", Given("list")),
-        ("f'{x}'", Given("str")),
-        ("str(x)", Given("str")),
-        ("uuid.UUID(x)", Given("UUID")),
-        ("{'a': x}", Given("dict")),
-        ("own(x)", Given()),
-        ("number", Given("int")),
-        ("maybe", Given("date")),
-        ("names", Given("list")),
-        ("again", Given()),
-        ("shadowed", Given()),
-        ("thing", Given()),
-        ("unknown.id", Given()),
-    ],
-)
-def test_of_a_parameter_is_known_what_its_expression_says(tmp_path: Path, expression: str, given: Given) -> None:
-    text = (
-        "def f(number: int, maybe: datetime.date | None, names: list[str], again: int, shadowed: int, thing: Thing):\n"
-        "    again = 'a'\n"
-        "    key = lambda shadowed: 1\n"
-        f"    pg.query('select $1', {expression})\n"
-    )
-    assert [each.given for each in calls(tmp_path, text)] == [(given,)]
-
-
-def test_the_parameters_of_a_mapping_are_known_where_it_is_written_out(tmp_path: Path) -> None:
-    text = "pg.query('select :a', {'a': 1, 'b': x})\npg.query('select :a', {**rest})\npg.query('select :a', values)\n"
-    names = [each.names for each in calls(tmp_path, text)]
-    assert names == [{"a": Given("int", "1"), "b": Given()}, None, None]
 
 
 def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: Path) -> None:
