@@ -38,7 +38,7 @@ _LABELS = "select enumtypid, array_agg(enumlabel::text order by enumsortorder) f
 # A constraint of PostgreSQL 18 that is NOT VALID yet says nothing of the rows that are there, one of a foreign table nothing
 # of what its server takes.
 _COLUMNS = """
-    select a.attrelid, a.attnum, a.attname, c.relkind::text,
+    select a.attrelid, a.attnum, a.attname, c.relkind::text, a.attgenerated <> '',
            a.attnotnull and c.relkind <> 'f' and not exists (
                select from pg_constraint n where n.conrelid = a.attrelid and n.contype = 'n' and not n.convalidated
                                              and n.conkey = array[a.attnum])
@@ -103,10 +103,11 @@ class Described(NamedTuple):
 
 
 class _ColumnFacts(NamedTuple):
-    """What the catalog says of one column; `required`: no row has NULL there."""
+    """What the catalog says of one column; `generated`: from others; `required`: no row has NULL there."""
 
     name: str
     kind: str
+    generated: bool
     required: bool
 
 
@@ -240,7 +241,9 @@ class Schema:
                 continue
             for number, output in enumerate(outputs, start=1):
                 facts = self._columns.get((relation.oid, number))
-                if facts and facts.required and (output.startswith("NULL::") or re.fullmatch(r"\$\d+", output)):
+                if facts is None or facts.generated or not facts.required:
+                    continue
+                if output.startswith("NULL::") or re.fullmatch(r"\$\d+", output):
                     found.append(Unfilled(f"{table}.{facts.name}", output if output[0] == "$" else ""))
         return found
 

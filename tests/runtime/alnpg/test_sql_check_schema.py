@@ -25,6 +25,7 @@ alter table d drop column gone;
 create table filled (id int primary key, n int not null);
 create function fill() returns trigger language plpgsql as $$ begin new.n = 1; return new; end $$;
 create trigger fill before insert on filled for each row execute function fill();
+create table made (id int not null, twice int not null generated always as (id * 2) stored);
 create table kept (id int primary key, n int not null);
 create trigger fill before update on kept for each row execute function fill();
 create schema api;
@@ -110,6 +111,8 @@ def test_a_column_can_be_null_where_a_join_can_make_it_so(schema: Schema, sql: s
         ("with x as (select 7 as id) insert into d (id) select id from x", [("d.n", "")]),
         ("with x as (insert into d (id) values (1) returning id) select * from x", [("d.n", "")]),
         ("insert into filled (id) values (1)", []),
+        ("insert into made (id) values (1)", []),
+        ("insert into made values ($1)", [("made.id", "$1")]),
         ("insert into d values (1, 2)", []),
     ],
 )
