@@ -9,9 +9,12 @@ from __future__ import annotations
 import errno
 import json
 import socket
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 PACKET = 65536
+MOST_CHARACTERS = 4000
+"""How much of a text is said, so that a packet is never too long: in JSON a character takes twelve bytes at most."""
 CONNECTION_PACKET = 131072
 """A connection that is passed on travels with what has been received of a request: the kernel takes twice this (socket(7))."""
 _FULL = {errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM}
@@ -28,26 +31,29 @@ def open_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def say(end: socket.socket, kind: str, **fields: Any) -> bool:  # noqa: ANN401 - JSON values
-    """Send a message; False when the other side is gone."""
+    """Send a message, long texts cut; False when the other side is gone or takes no more just now."""
+    cut = {name: value[:MOST_CHARACTERS] if isinstance(value, str) else value for name, value in fields.items()}
     try:
-        end.send(json.dumps({"kind": kind, **fields}).encode())
-    except (BrokenPipeError, ConnectionError, BlockingIOError):
+        end.send(json.dumps({"kind": kind, **cut}).encode())
+    except OSError:
         return False
     return True
 
 
 def hear(end: socket.socket) -> Message | None:
     """Return the next message, None when none is waiting; EOFError when the other side is gone."""
-    try:
-        packet = end.recv(PACKET)
-    except BlockingIOError:
-        return None
-    except ConnectionError as error:
-        raise EOFError from error
-    if not packet:
-        raise EOFError
-    message: Message = json.loads(packet)
-    return message
+    while True:
+        try:
+            packet = end.recv(PACKET)
+        except BlockingIOError:
+            return None
+        except ConnectionError as error:
+            raise EOFError from error
+        if not packet:
+            raise EOFError
+        with suppress(ValueError):  # else it is nothing of ours: an application may write to any descriptor it has
+            message: Message = json.loads(packet)
+            return message
 
 
 class Arrival(NamedTuple):

@@ -94,3 +94,23 @@ def test_a_connection_travels_with_all_that_a_head_may_hold_and_no_more_than_a_p
 
     with pytest.raises(PacketTooLargeError):
         pass_connection(here, server, Arrival("x", received=b"\xff" * 140_000))
+
+
+@pytest.mark.parametrize("character", ["x", "\0", "\U0001f600", "\udcff"])
+def test_a_long_text_is_cut_so_that_its_message_arrives(pair: Pair, character: str) -> None:
+    here, there = pair
+    assert say(here, "failed", number=None, reason=character * 300_000)
+
+    message = hear(there)
+    assert message is not None
+    assert message["number"] is None
+    assert set(message["reason"]) == {character}
+
+
+def test_what_is_no_message_is_passed_over(pair: Pair) -> None:
+    here, there = pair
+    here.send(b"an application has written to a descriptor that it had closed")
+    say(here, "ready")
+
+    assert hear(there) == {"kind": "ready"}
+    assert hear(there) is None
