@@ -43,10 +43,14 @@ class Lineage:
     started_at: float
     wanted: int
     booted: bool = False
+    reopens: bool = False
+    """The logs were to be opened again while it was not there yet to heed that."""
     ready_at: float = 0.0
     leaves_at: float = 0.0
     """When it is to be dismissed, once another one has taken its place."""
     leaving_at: float = 0.0
+    told: signal.Signals | None = None
+    """The signal by which its workers have been told to go."""
     dismissed_at: float = 0.0
     """When its own process was told to end, which it does without workers only."""
     ended: bool = False
@@ -68,16 +72,20 @@ class Lineage:
         return self.orders.generation
 
     def moments(self) -> list[float]:
-        """Return when something of it is due."""
+        """Return when something of it is due; an ended one starts no worker any more."""
         leaves = [self.leaves_at] if self.leaves_at and not self.leaving_at else []
-        follows = [self.succeeded_at] if self.succeeded_at else []
-        return [when for when, _reason in self.due.values()] + leaves + follows
+        return leaves if self.ended else [when for when, _reason in self.due.values()] + leaves
 
     @property
     def all_ready(self) -> bool:
         """Say whether every wanted worker serves."""
         ready = sum(1 for each in self.workers.values() if each.ready_at)
         return self.booted and ready >= self.wanted
+
+    @property
+    def is_hurried(self) -> bool:
+        """Say whether it was told to go without grace."""
+        return self.told in {signal.SIGQUIT, signal.SIGKILL}
 
     def ask(self, number: int, row: int, reason: str) -> None:
         """Have a worker forked."""

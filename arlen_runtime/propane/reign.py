@@ -56,6 +56,17 @@ class Reign:
         self.failed = False
         """The first generation could not serve: there is nothing to manage."""
 
+    @property
+    def is_settled(self) -> bool:
+        """Say whether nothing is under way that would not bear a change beside it."""
+        under_way = self.coming is not None or self.stopping or self._estate.rearrangement.under_way
+        return len(self.all) <= 1 and not under_way
+
+    def moments(self) -> list[float]:
+        """Return when something is due: only what will be done then, else whoever waits for it would never wait."""
+        follows = [each.succeeded_at for each in self.all if each is self.current and each.succeeded_at]
+        return [when for each in self.all for when in each.moments()] + (follows if self.is_settled else [])
+
     def begin(self) -> None:
         """Start the first generation, or go on with those of a predecessor."""
         if not self.all:
@@ -94,7 +105,7 @@ class Reign:
 
     def dismiss(self, each: Lineage, how: signal.Signals) -> None:
         """Have a generation's workers finish; it ends when the last of them has."""
-        each.leaving_at = time.monotonic()
+        each.leaving_at, each.told = time.monotonic(), how
         each.due.clear()
         each.tell(how)
         if not each.workers:
@@ -129,7 +140,6 @@ class Reign:
 
     def ended(self, each: Lineage, status: int) -> None:
         """Deal with the end of a generation's process: wanted, failed at boot, or crashed."""
-        each.ended = True
         self.workforce.forget_unborn(each)
         if each is self.coming:
             self.boot_failed(each, each.failure or f"the generation ended with status {status} before it was ready")

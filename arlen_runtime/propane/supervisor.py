@@ -117,7 +117,7 @@ class Supervisor:
 
     def _poll_once(self) -> None:
         now = time.monotonic()
-        moments = [when for each in self._lineages for when in each.moments()]
+        moments = self._reign.moments()
         moments += [when for when, _reason in self._processes.due.values()]
         patience = min([LOOK_SECONDS, *(when - now for when in moments), self._estate.notifier.feed(now)])
         if self._reign.stopping or self._reign.coming is not None or self._estate.rearrangement.under_way:
@@ -140,6 +140,10 @@ class Supervisor:
             self._log.info("check_passed", generation=each.number)
             self._finish(0)
             return
+        if each.ended or each.leaving_at:
+            return  # nobody is there to be asked
+        if each.reopens:
+            each.tell_generation(signal.SIGUSR1)
         for number in range(each.wanted):
             self._workforce.ask(each, number, "start" if each.number == 1 else "reload")
 
@@ -149,7 +153,7 @@ class Supervisor:
 
     def _on_ready(self, each: Lineage, message: Message) -> None:
         self._workforce.ready(each, message)
-        if each.all_ready and not each.ready_at:
+        if each.all_ready and not (each.ready_at or each.leaving_at):
             self._reign.ready(each)
 
     def _on_exited(self, each: Lineage, message: Message) -> None:
@@ -167,7 +171,7 @@ class Supervisor:
         self._workforce.ended(each, worker, status, wanted=wanted)
         if failed:
             self._reign.boot_failed(each, each.failure or f"worker {worker.number} ended before it was ready")
-        elif not leaving and not self.respawn:
+        elif not leaving and not self.respawn and worker.number < each.wanted:
             self._exit_status = 1 if status else 0
             self._stop(signal.SIGTERM)
         elif each.leaving_at and not each.workers:
@@ -201,7 +205,10 @@ class Supervisor:
     def _reopen(self) -> None:
         reopen_all()
         for each in self._lineages:
-            each.tell_generation(signal.SIGUSR1)
+            if each.booted:
+                each.tell_generation(signal.SIGUSR1)
+            else:
+                each.reopens = True  # it would die of a signal that it does not handle yet
             each.tell(signal.SIGUSR1)
 
     def _stop(self, how: signal.Signals) -> None:
@@ -230,6 +237,7 @@ class Supervisor:
         """File the end of a child: a generation, or a worker whose generation is gone; others are nobody's."""
         for each in list(self._lineages):
             if each.pid == pid:
+                each.ended = True  # first of all: the number may be another process's from now on
                 self._hear()  # its last words come before its end
                 self._reign.ended(each, status)
             elif (worker := each.worker_of(pid)) is not None:
@@ -247,14 +255,12 @@ class Supervisor:
             self._finish(1)
         elif reign.stopping and not self._lineages and not self._processes.running:
             self._finish(1 if self._workforce.unclean or self._processes.unclean else self._exit_status)
-        elif reign.current is not None and len(self._lineages) <= 1 and not (reign.coming or reign.stopping):
+        elif reign.is_settled:
             self._change(self._estate, reign.current, now)
 
-    def _change(self, estate: Estate, current: Lineage, now: float) -> None:
+    def _change(self, estate: Estate, current: Lineage | None, now: float) -> None:
         """Begin what is due and would not bear another change beside it: one thing at a time."""
-        if estate.rearrangement.under_way:
-            return
-        if 0 < current.succeeded_at <= now:
+        if current is not None and 0 < current.succeeded_at <= now:
             current.succeeded_at = 0.0
             estate.reload_due = estate.reload_due or "generation_exited"
         if self._succession.passed:

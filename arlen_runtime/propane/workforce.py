@@ -18,7 +18,7 @@ from arlen_runtime.propane.respawn import backoff, delay_after
 from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
 
 KILL_SECONDS = 1.0
-"""How long after the end of the grace, or after SIGABRT, a worker is killed."""
+"""How long after the end of the grace, after SIGQUIT or SIGABRT, a worker is killed."""
 
 
 class Workforce:
@@ -109,7 +109,8 @@ class Workforce:
             self._end_silent(each, worker, seconds, now)
         if each.ready_at:  # a boot has its own time
             self._look_after_unborn(each, self.accessories.boot_timeout_seconds, now)
-        if each.leaving_at and now > each.leaving_at + self.accessories.graceful_shutdown_seconds + KILL_SECONDS:
+        grace = 0.0 if each.is_hurried else self.accessories.graceful_shutdown_seconds
+        if each.leaving_at and now > each.leaving_at + grace + KILL_SECONDS:
             self._cut_off(each)
         if each.dismissed_at and now > each.dismissed_at + KILL_SECONDS:
             self._end_generation(each, "it does not end")  # the application's own exit handlers may hang
@@ -149,7 +150,7 @@ class Workforce:
         for worker in each.workers.values():
             if worker.told != "SIGKILL":
                 self._log.error("grace_exceeded", worker=worker.number, pid=worker.pid, action="kill")
-                self.unclean = True
+                self.unclean = self.unclean or not each.is_hurried  # a quick stop is to cut off
                 tell(worker, signal.SIGKILL)
 
     def plan_successor(self, each: Lineage) -> None:

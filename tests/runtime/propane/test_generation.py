@@ -133,6 +133,27 @@ def test_a_ctrl_c_of_the_terminal_interrupts_no_generation_that_starts_or_import
     assert not any("Traceback" in str(each) for each in server.events)
 
 
+def test_usr1_while_an_application_is_imported_is_heeded_when_that_is_done(site: Path, rewrite: Rewrite) -> None:
+    with _logging(site, "app.log") as server:
+        rewrite(
+            more="""
+open("importing", "w").close()
+while not os.path.exists("imported"):
+    time.sleep(0.01)
+"""
+        )
+        server.send(signal.SIGHUP)
+        _until((site / "importing").exists)
+        (site / "app.log").rename(site / "old.log")
+        server.send(signal.SIGUSR1)
+        _until(lambda: {"app.log"} == _logs(server.pid))
+        (site / "imported").write_text("")
+        _until(lambda: [each["number"] for each in managers(site)[0]["generations"]] == [2])
+        worker, generation = _youngest(site)
+
+        assert {"app.log"} == _logs(generation) == _logs(worker)
+
+
 @contextmanager
 def _logging(site: Path, log: str) -> Iterator[RunningServer]:
     """Serve with a log in a file."""

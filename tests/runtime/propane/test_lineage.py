@@ -74,3 +74,13 @@ def test_telling_reaches_a_process_and_forgives_one_that_is_gone(told: Told) -> 
     tell(worker, signal.SIGTERM)
     with pytest.raises(ProcessLookupError):
         os.kill(child.pid, 0)
+
+
+def test_what_is_due_is_waited_for_only_where_it_will_be_done(told: Told) -> None:
+    lineage, _there = told
+    lineage.due[1] = (5.0, "respawn_after_exit_1")
+    lineage.leaves_at = 7.0
+    assert lineage.moments() == [5.0, 7.0]
+
+    lineage.ended = True
+    assert lineage.moments() == [7.0]

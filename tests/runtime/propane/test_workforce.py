@@ -129,3 +129,21 @@ def test_a_generation_is_said_to_have_ended_when_no_process_of_it_is_left(serve:
 
     assert not Path(f"/proc/{generation}").exists()
     assert not Path(f"/proc/{worker}").exists()
+
+
+def test_without_respawn_a_worker_fewer_is_what_was_asked_for(serve: Serve) -> None:
+    server = serve("--no-respawn", workers=2)
+    server.send(signal.SIGTTOU)
+    server.wait_for("worker_exited", worker=1, reason="exit_0")
+    server.send(signal.SIGTTIN)
+    server.wait_for("worker_started", worker=1, reason="resize")
+    os.kill(server.workers()[0], signal.SIGKILL)
+
+    assert server.process.wait(20) == 1
+
+
+def test_a_quick_stop_does_not_wait_for_a_worker_that_hangs(serve: Serve) -> None:
+    server = serve("--graceful-shutdown-seconds", "600", workers=2)
+    os.kill(server.workers()[0], signal.SIGSTOP)
+
+    assert server.stop(signal.SIGQUIT) == 0
