@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+MOST_WORKERS = 128
+"""Of one generation; the manager's table has room for two of them."""
+
 
 def setting(
     default: Any,  # noqa: ANN401 - a field of any type
@@ -75,7 +78,7 @@ class ServerSection:
 class PropaneSection:
     """[propane_accessories]: the manager and its workers."""
 
-    worker_count: int = setting(4, "worker processes", minimum=1)
+    worker_count: int = setting(4, "worker processes", minimum=1, maximum=MOST_WORKERS)
     threads: int = setting(16, "pool threads of a worker for requests that wait; 0 is plain prefork", minimum=0)
     graceful_shutdown_seconds: float = setting(10.0, "how long a stop waits for requests in flight", minimum=0)
     respawn_delay_ms: int = setting(250, "first delay before a worker that crashes at once is started again", minimum=0)

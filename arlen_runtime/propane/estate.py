@@ -156,7 +156,7 @@ def _lineage(told: dict[str, Any]) -> Lineage:
     return Lineage(
         orders=Orders.from_argument(told.pop("orders")),
         control=_packets(told.pop("control")),
-        workers={each.number: each for each in workers},
+        workers={each.row: each for each in workers},
         crashes=dict(told.pop("crashes")),
         due={number: (when, reason) for number, (when, reason) in told.pop("due")},
         **told,

@@ -145,7 +145,7 @@ class Generation:
         if pid == 0:
             self._become_worker(int(message["number"]), int(message["row"]))
         signals.unblock()
-        say(self._control, "forked", number=message["number"], pid=pid)
+        say(self._control, "forked", row=message["row"], pid=pid)
 
     def _become_worker(self, number: int, row: int) -> None:
         status = 1

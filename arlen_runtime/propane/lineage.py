@@ -29,8 +29,17 @@ class WorkerRecord:
     pid: int = 0
     ready_at: float = 0.0
     aborted_at: float = 0.0
+    retiring_at: float = 0.0
+    """When it said that it has had its time; it serves until its replacement does."""
+    leaving_at: float = 0.0
+    """When it was told, alone, to pass its connections on and go."""
     told: str = ""
     """The last signal that the supervisor sent it, or nothing."""
+
+    @property
+    def stays(self) -> bool:
+        """Say whether nobody has to take its place."""
+        return not (self.retiring_at or self.leaving_at)
 
 
 @dataclass(slots=True)
@@ -61,6 +70,7 @@ class Lineage:
     """When that is to be done again, or 0."""
     failure: str = ""
     workers: dict[int, WorkerRecord] = field(default_factory=dict)
+    """By their rows: one that goes and the one that replaces it have the same number."""
     crashes: dict[int, int] = field(default_factory=dict)
     """How many times in a row the worker of that number has crashed at once."""
     due: dict[int, tuple[float, str]] = field(default_factory=dict)
@@ -79,18 +89,25 @@ class Lineage:
     @property
     def all_ready(self) -> bool:
         """Say whether every wanted worker serves."""
-        ready = sum(1 for each in self.workers.values() if each.ready_at)
-        return self.booted and ready >= self.wanted
+        ready = {each.number for each in self.workers.values() if each.ready_at and each.number < self.wanted}
+        return self.booted and len(ready) == self.wanted
+
+    @property
+    def filled(self) -> set[int]:
+        """Return the numbers for which nobody need be started: someone stays there, or is due."""
+        return {each.number for each in self.workers.values() if each.stays} | set(self.due)
 
     @property
     def is_hurried(self) -> bool:
         """Say whether it was told to go without grace."""
         return self.told in {signal.SIGQUIT, signal.SIGKILL}
 
-    def ask(self, number: int, row: int, reason: str) -> None:
-        """Have a worker forked."""
-        self.workers[number] = WorkerRecord(number, row, reason, time.monotonic())
-        say(self.control, "fork", number=number, row=row)
+    def ask(self, number: int, row: int, reason: str) -> bool:
+        """Have a worker forked; False when the generation takes no word just now."""
+        if not say(self.control, "fork", number=number, row=row):
+            return False
+        self.workers[row] = WorkerRecord(number, row, reason, time.monotonic())
+        return True
 
     def end(self, now: float) -> None:
         """Have its own process end: the last worker has."""

@@ -64,8 +64,10 @@ class Reign:
 
     def moments(self) -> list[float]:
         """Return when something is due: only what will be done then, else whoever waits for it would never wait."""
-        follows = [each.succeeded_at for each in self.all if each is self.current and each.succeeded_at]
-        return [when for each in self.all for when in each.moments()] + (follows if self.is_settled else [])
+        moments = [when for each in self.all for when in each.moments()]
+        if self.current is not None and self.current.succeeded_at and self.is_settled:
+            moments.append(self.current.succeeded_at)
+        return moments
 
     def begin(self) -> None:
         """Start the first generation, or go on with those of a predecessor."""
@@ -140,13 +142,11 @@ class Reign:
 
     def ended(self, each: Lineage, status: int) -> None:
         """Deal with the end of a generation's process: wanted, failed at boot, or crashed."""
-        self.workforce.forget_unborn(each)
         if each is self.coming:
             self.boot_failed(each, each.failure or f"the generation ended with status {status} before it was ready")
         elif each is self.current and not each.leaving_at and not self.stopping:
             self._log.error("generation_exited", generation=each.number, status=status, action="start_another")
             self.workforce.plan_successor(each)
-        self.forget_ended()
 
     def boot_failed(self, each: Lineage, reason: str) -> None:
         """Throw a generation away that cannot serve; the old one goes on."""
@@ -169,7 +169,7 @@ class Reign:
         if self.current is not None and self.current.ended:  # its workers serve, but nobody could replace them
             self.workforce.plan_successor(self.current)
 
-    def forget_ended(self) -> None:
+    def _forget_ended(self) -> None:
         """Drop the records of generations of which no process is left."""
         for each in [each for each in self.all if each.ended and not each.workers]:
             self.heard.unregister(each.control.fileno())
@@ -183,6 +183,7 @@ class Reign:
             self.workforce.look_after(each, now)
             if each.leaves_at and not each.leaving_at and now >= each.leaves_at:
                 self.dismiss(each, signal.SIGHUP)
+        self._forget_ended()
         overlap = any(each is not self.current and not each.leaving_at for each in self.all)
         coming = self.coming
         self._estate.rearrangement.look_after(now, overlap=overlap or coming is not None)

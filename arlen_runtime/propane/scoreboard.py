@@ -18,8 +18,11 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-ROWS = 256
-"""Most workers at one time, of all generations together."""
+from arlen_runtime.config.sections import MOST_WORKERS
+from arlen_runtime.errors import BootError
+
+ROWS = 2 * MOST_WORKERS
+"""Most workers at one time: those of a generation that goes and those of one that comes."""
 CELLS = 32
 DURATIONS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
 """Upper borders, in seconds, of the classes into which answered requests are counted by what they took."""
@@ -141,11 +144,11 @@ class Scoreboard:
         self.rows, self.dead, self.manager = rows[:ROWS], rows[_DEAD], rows[_MANAGER]
 
     def free_row(self) -> int:
-        """Return the number of the first row that nobody has; RuntimeError when there is none."""
+        """Return the number of the first row that nobody has. Raises BootError when there is none."""
         for number, row in enumerate(self.rows):
             if row[Cell.STATE] == State.FREE:
                 return number
-        raise RuntimeError(f"all {ROWS} rows of the scoreboard are taken")
+        raise BootError(f"all {ROWS} rows of the scoreboard are taken")
 
     def living(self) -> list[tuple[int, Row]]:
         """Return the rows that have a worker, with their numbers."""

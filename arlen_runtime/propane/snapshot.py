@@ -62,8 +62,12 @@ def _generation(each: Lineage, scoreboard: Scoreboard, now: float) -> Snapshot:
         "pid": 0 if each.ended else each.pid,
         "state": state,
         "age_seconds": round(now - each.started_at, 1),
-        "workers": [_worker(worker, scoreboard, now) for _number, worker in sorted(each.workers.items())],
+        "workers": [_worker(worker, scoreboard, now) for worker in sorted(each.workers.values(), key=_place)],
     }
+
+
+def _place(worker: WorkerRecord) -> tuple[int, int]:
+    return worker.number, worker.row
 
 
 def _worker(worker: WorkerRecord, scoreboard: Scoreboard, now: float) -> Snapshot:

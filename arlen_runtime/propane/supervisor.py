@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from arlen_runtime.config.sections import Config
+from arlen_runtime.config.sections import MOST_WORKERS, Config
+from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log, reopen_all
 from arlen_runtime.propane.census import Census
 from arlen_runtime.propane.children import reaped
@@ -131,8 +132,8 @@ class Supervisor:
             try:
                 while each in self._lineages and (message := hear(each.control)) is not None:
                     self._HEARD[message["kind"]](self, each, message)
-            except EOFError:
-                continue  # all its processes have ended; they are reaped next
+            except EOFError:  # all its processes have ended; those that have told of themselves are reaped next
+                self._workforce.forget_gone(each)
 
     def _on_booted(self, each: Lineage, _message: Message) -> None:
         each.booted = True
@@ -144,8 +145,11 @@ class Supervisor:
             return  # nobody is there to be asked
         if each.reopens:
             each.tell_generation(signal.SIGUSR1)
-        for number in range(each.wanted):
-            self._workforce.ask(each, number, "start" if each.number == 1 else "reload")
+        try:
+            for number in range(each.wanted):
+                self._workforce.ask(each, number, "start" if each.number == 1 else "reload")
+        except BootError as error:
+            self._reign.boot_failed(each, error.detail)
 
     def _on_failed(self, each: Lineage, message: Message) -> None:
         if message["number"] is None or not each.ready_at:
@@ -176,7 +180,6 @@ class Supervisor:
             self._stop(signal.SIGTERM)
         elif each.leaving_at and not each.workers:
             each.end(time.monotonic())
-            self._reign.forget_ended()
 
     # --- heed
 
@@ -193,7 +196,7 @@ class Supervisor:
             elif each is signal.SIGUSR2 and not self._invocation.development:
                 self._succession.wanted = True
             elif each in _SIZES:
-                self._resize(max(self._estate.wanted + _SIZES[each], 1))
+                self._resize(min(max(self._estate.wanted + _SIZES[each], 1), MOST_WORKERS))
 
     def _resize(self, wanted: int) -> None:
         self._estate.wanted = wanted
@@ -288,5 +291,6 @@ class Supervisor:
         "failed": _on_failed,
         "forked": lambda self, each, message: self._workforce.forked(each, message),
         "ready": _on_ready,
+        "retiring": lambda self, each, message: self._workforce.retire(each, message, replaced=self.respawn),
         "exited": _on_exited,
     }

@@ -54,6 +54,7 @@ class Worker:
         self._hooks: list[Callable[[], None]] = []
         self._stop_at: float | None = None
         self._finished = False
+        self._retiring = False
 
     # --- what the application may ask (http.door.Worker)
 
@@ -128,7 +129,7 @@ class Worker:
         threading.Thread(target=self._reactor.baton.first, name="reactor", daemon=True).start()
         self._recycling = Recycling(inherited.config.propane_accessories, self._log, self.number, time.monotonic())
         self._row[Cell.STATE] = State.READY
-        say(inherited.control, "ready", number=self.number, pid=os.getpid())
+        say(inherited.control, "ready", row=self._row_number, pid=os.getpid())
 
     def _connections_of_others(self) -> list[int]:
         """Return how many connections the other workers of this generation have, those left out that do not tick."""
@@ -164,7 +165,7 @@ class Worker:
             baton.patrol()
         self._reactor.service.lane.look(time.monotonic())  # also at a tick: what computes need not be beside quick ones
         self._note()
-        if self._stop_at is None:
+        if self._stop_at is None and not self._retiring:
             self._look_at_life()
         for each in self._signals.take():
             _HEED[each](self)
@@ -194,12 +195,12 @@ class Worker:
         row[Cell.MICROSECONDS] = int(reactor.ledger.seconds * 1e6)
 
     def _look_at_life(self) -> None:
-        """Go when it is time; the supervisor sees the end and replaces this worker."""
+        """Say when it is time to go; the supervisor has this worker replaced first, and then tells it to hand over."""
         ledger = self._reactor.ledger
         reason = self._recycling.reason(time.monotonic(), ledger.requests, ledger.stuck)
-        if reason:
+        if reason and say(self._inherited.control, "retiring", pid=os.getpid()):
+            self._retiring = True
             self._log.info("worker_retiring", worker=self.number, reason=reason)
-            self._hand_over()
 
     # --- what the signals mean
 

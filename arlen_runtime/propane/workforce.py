@@ -11,12 +11,15 @@ import time
 from contextlib import suppress
 
 from arlen_runtime.config.sections import PropaneSection
+from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord, tell
 from arlen_runtime.propane.messages import Message
 from arlen_runtime.propane.respawn import backoff, delay_after
 from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
 
+AGAIN_SECONDS = 1.0
+"""How soon a worker is asked for again that could not be asked for."""
 KILL_SECONDS = 1.0
 """How long after the end of the grace, after SIGQUIT or SIGABRT, a worker is killed."""
 
@@ -35,42 +38,74 @@ class Workforce:
     # --- what a generation and its workers say
 
     def ask(self, each: Lineage, number: int, reason: str) -> None:
-        """Have a worker forked, in a row of its own."""
+        """Have a worker forked, in a row of its own. Raises BootError when none is free.
+
+        A generation that takes no word just now is asked again, unless it has died.
+        """
         row = self._scoreboard.free_row()
         self._scoreboard.rows[row][Cell.STATE] = State.STARTING
-        each.ask(number, row, reason)
+        if not each.ask(number, row, reason):
+            self._scoreboard.rows[row].clear()
+            each.due[number] = (time.monotonic() + AGAIN_SECONDS, reason)
+
+    def _ask_as_soon_as_may_be(self, each: Lineage, number: int, reason: str) -> None:
+        try:
+            self.ask(each, number, reason)
+        except BootError as error:
+            self._log.error("worker_not_started", worker=number, generation=each.number, reason=error.detail)
+            each.due[number] = (time.monotonic() + AGAIN_SECONDS, reason)
 
     def forked(self, each: Lineage, message: Message) -> None:
         """File a worker's process id."""
-        worker = each.workers.get(int(message["number"]))
+        worker = self._born(each, message)
+        if worker is not None:
+            self._log.info(
+                "worker_started", worker=worker.number, pid=worker.pid, generation=each.number, reason=worker.reason
+            )
+
+    def _born(self, each: Lineage, message: Message) -> WorkerRecord | None:
+        """Return the worker that a message tells of: its generation's word, or its own, which may be faster."""
+        worker, pid = each.workers.get(int(message["row"])), int(message["pid"])
         if worker is None:
-            _send_away(int(message["pid"]))
-            return
-        worker.pid = int(message["pid"])
-        self._log.info(
-            "worker_started", worker=worker.number, pid=worker.pid, generation=each.number, reason=worker.reason
-        )
-        if each.leaving_at:  # asked for before the generation was told to go
-            tell(worker, signal.SIGTERM)
+            _send_away(pid)
+        elif not worker.pid:
+            worker.pid = pid
+            if told := each.told or (worker.leaving_at and signal.SIGHUP):  # before anybody knew whom to tell
+                tell(worker, told)
+        return worker
 
     def ready(self, each: Lineage, message: Message) -> None:
-        """File that a worker serves."""
-        worker = each.workers.get(int(message["number"]))
+        """File that a worker serves; whom it replaces may go."""
+        worker = self._born(each, message)
         if worker is None:
-            _send_away(int(message["pid"]))
             return
-        worker.pid = int(message["pid"])  # it may be faster than its generation's word
         worker.ready_at = time.monotonic()
         took = round((worker.ready_at - worker.asked_at) * 1000, 1)
         self._log.info("worker_ready", worker=worker.number, pid=worker.pid, generation=each.number, ms=took)
+        for other in each.workers.values():
+            if other.retiring_at and other.number == worker.number:
+                _let_go(each, other)
+
+    def retire(self, each: Lineage, message: Message, *, replaced: bool) -> None:
+        """Have a worker go that has had its time: as soon as another serves in its place, if it is to be `replaced`."""
+        worker = each.worker_of(int(message["pid"]))
+        if worker is None or not worker.stays or each.leaving_at:
+            return
+        worker.retiring_at = time.monotonic()
+        if replaced:
+            self._scoreboard.manager[ManagerCell.RETIRED] += 1
+            self._plan_respawn(each, worker, 0, "retirement")
+        else:
+            _let_go(each, worker)
 
     def ended(self, each: Lineage, worker: WorkerRecord, status: int, *, wanted: bool) -> None:
         """File a worker's end, and have it replaced where it is still wanted."""
-        del each.workers[worker.number]
+        del each.workers[worker.row]
         self._scoreboard.bury(self._scoreboard.rows[worker.row])
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
         if each.leaving_at and status and worker.told not in {"SIGKILL", "SIGQUIT"}:
             self.unclean = True
+        wanted = wanted and worker.number not in each.filled
         if wanted:
             self._scoreboard.manager[_restart_kind(worker, status)] += 1
             self._plan_respawn(each, worker, status, reason)
@@ -83,11 +118,14 @@ class Workforce:
             action="respawn" if wanted else "none",
         )
 
-    def forget_unborn(self, each: Lineage) -> None:
-        """Drop the workers that a generation was asked for and that it has not told of before it ended."""
-        for number, worker in list(each.workers.items()):
-            if not worker.pid:
-                del each.workers[number]
+    def forget_gone(self, each: Lineage) -> None:
+        """Drop the workers that are not there, though nobody has told of their ends: no process of theirs is left.
+
+        Before that there may be one: their generation may have died between a fork, or a reaping, and its word about it.
+        """
+        for worker in list(each.workers.values()):
+            if not worker.pid or _is_gone(worker.pid):
+                del each.workers[worker.row]
                 self._scoreboard.bury(self._scoreboard.rows[worker.row])
 
     def _plan_respawn(self, each: Lineage, worker: WorkerRecord, status: int, reason: str) -> None:
@@ -103,25 +141,32 @@ class Workforce:
         for number, (when, reason) in list(each.due.items()):
             if when <= now and not each.ended:
                 del each.due[number]
-                self.ask(each, number, reason)
+                self._ask_as_soon_as_may_be(each, number, reason)
         seconds = self.accessories.worker_timeout_seconds
         for worker in each.silent(self._scoreboard.rows, Cell.TICK, seconds):
             self._end_silent(each, worker, seconds, now)
-        if each.ready_at:  # a boot has its own time
+        for worker in each.workers.values():
+            if worker.retiring_at and now > worker.retiring_at + self.accessories.boot_timeout_seconds:
+                _let_go(each, worker)  # whoever was to replace it is not ready even now
+        if each.ready_at or each.ended:  # a boot has its own time
             self._look_after_unborn(each, self.accessories.boot_timeout_seconds, now)
         grace = 0.0 if each.is_hurried else self.accessories.graceful_shutdown_seconds
         if each.leaving_at and now > each.leaving_at + grace + KILL_SECONDS:
             self._cut_off(each)
+        if each.leaving_at and each.workers and now > each.leaving_at + grace + 3 * KILL_SECONDS:
+            self._end_generation(each, "it neither forks nor reaps")
         if each.dismissed_at and now > each.dismissed_at + KILL_SECONDS:
             self._end_generation(each, "it does not end")  # the application's own exit handlers may hang
 
     def _look_after_unborn(self, each: Lineage, seconds: float, now: float) -> None:
         """End who should be ready by now; where there is no process at all, it is the generation that does not fork."""
-        for worker in each.workers.values():
+        for worker in list(each.workers.values()):
             if worker.ready_at or now < worker.asked_at + seconds:
                 continue
             if worker.pid:
                 self._end_silent(each, worker, seconds, now)
+            elif each.ended:
+                self.forget_gone(each)
             else:
                 self._end_generation(each, "it neither forks nor reaps")
 
@@ -165,12 +210,28 @@ class Workforce:
         each.wanted = wanted
         if not each.booted:
             return
-        for number in range(wanted):
-            if number not in each.workers and number not in each.due:
-                self.ask(each, number, "resize")
-        for number, worker in each.workers.items():
-            if number >= wanted:
-                tell(worker, signal.SIGHUP)  # the others take its connections over
+        each.due = {number: due for number, due in each.due.items() if number < wanted}
+        if not each.ended:  # else its successor starts as many
+            for number in sorted(set(range(wanted)) - each.filled):
+                self._ask_as_soon_as_may_be(each, number, "resize")
+        for worker in each.workers.values():
+            if worker.number >= wanted:
+                _let_go(each, worker)
+
+
+def _let_go(each: Lineage, worker: WorkerRecord) -> None:
+    """Have one worker go; the others take its connections over."""
+    if not (worker.leaving_at or each.leaving_at):
+        worker.leaving_at = time.monotonic()
+        tell(worker, signal.SIGHUP)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def _send_away(pid: int) -> None:

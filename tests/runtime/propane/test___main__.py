@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from arlen_runtime.config.sections import MOST_WORKERS
 from arlen_runtime.propane.__main__ import main
 from arlen_runtime.testing.server import RunningServer
 
@@ -42,6 +43,13 @@ def test_an_unknown_flag_is_exit_2_and_says_what_was_meant(site: Path) -> None:
 
     assert ran.returncode == 2
     assert "did you mean --worker-count" in ran.stderr
+
+
+def test_more_workers_than_the_manager_has_room_for_are_refused(site: Path) -> None:
+    ran = _propane(site, "--workers", str(MOST_WORKERS + 1))
+
+    assert ran.returncode == 2
+    assert f"at most {MOST_WORKERS}" in ran.stderr
 
 
 def test_a_broken_configuration_file_is_exit_1_with_file_and_line(site: Path) -> None:

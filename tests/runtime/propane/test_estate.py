@@ -37,7 +37,7 @@ def test_a_successor_has_sockets_memory_records_and_processes() -> None:
     orders = estate.orders(Invocation("/srv", None, {"server.port": "0"}), there, "")
     each = Lineage(orders, here, 77, 5.0, 3, booted=True, ready_at=6.0, crashes={1: 2}, due={1: (9.5, "why")})
     each.ask(0, 4, "start")
-    each.workers[0].pid = 99
+    each.workers[4].pid = 99
     estate.lineages.append(each)
     estate.programs.running.append(SideProcess("jobs", 55, 1.0))
     estate.programs.commands["jobs"] = "jobs --all"

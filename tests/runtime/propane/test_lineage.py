@@ -34,7 +34,7 @@ def test_asking_for_a_worker_tells_the_generation_and_is_written_down(told: Told
     lineage.ask(1, 7, "start")
 
     assert hear(there) == {"kind": "fork", "number": 1, "row": 7}
-    assert lineage.workers[1].reason == "start"
+    assert lineage.workers[7].reason == "start"
 
 
 def test_it_is_ready_when_all_that_are_wanted_are(told: Told) -> None:
@@ -46,6 +46,29 @@ def test_it_is_ready_when_all_that_are_wanted_are(told: Told) -> None:
 
     lineage.workers[1].ready_at = 1.0
     assert lineage.all_ready
+
+
+def test_one_that_goes_and_its_replacement_are_one_worker_of_those_that_are_wanted(told: Told) -> None:
+    lineage, _there = told
+    for row in (0, 1):
+        lineage.ask(0, row, "start")
+        lineage.workers[row].ready_at = 1.0
+    assert not lineage.all_ready
+
+    lineage.workers[0].retiring_at = 2.0
+    assert lineage.filled == {0}
+    lineage.workers[1].leaving_at = 2.0
+    assert lineage.filled == set()
+    lineage.due[1] = (3.0, "resize")
+    assert lineage.filled == {1}
+
+
+def test_a_generation_that_takes_no_word_has_no_worker_more(told: Told) -> None:
+    lineage, there = told
+    there.close()
+
+    assert not lineage.ask(1, 7, "start")
+    assert lineage.workers == {}
 
 
 def test_a_ready_worker_that_has_not_ticked_is_silent(told: Told) -> None:

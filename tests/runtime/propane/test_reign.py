@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from arlen_runtime.propane.scoreboard import Scoreboard
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -204,6 +205,69 @@ def test_a_manager_whose_generation_has_died_is_idle_while_the_one_before_it_dra
     server.wait_for("generation_ready", generation=3)
 
 
+def test_a_worker_more_between_a_generation_and_its_successor_is_one_of_the_successor(
+    serve: Serve, site: Path, rewrite: Rewrite
+) -> None:
+    server = serve()
+    rewrite(
+        more="""
+while not os.path.exists("go"):
+    time.sleep(0.01)
+""",
+    )
+    os.kill(_parent(server.workers()[0]), signal.SIGKILL)
+    server.wait_for("generation_starting", generation=2)
+    server.send(signal.SIGTTIN)
+    server.wait_for("workers_wanted", count=2)
+    (site / "go").write_text("")
+
+    assert server.wait_for("generation_ready", generation=2)["workers"] == 2
+    server.wait_for("generation_ended", generation=1)
+    assert server.stop() == 0
+
+
+DIES_AT_A_FORK = """
+def die_once() -> None:
+    if os.path.exists("die"):
+        os.unlink("die")
+        os.kill(os.getpid(), 9)
+
+os.register_at_fork(after_in_parent=die_once)
+"""
+DIES_AT_A_REAPING = """
+from arlen_runtime.propane import generation
+
+say = generation.say
+
+def say_nothing(end, kind, **fields):
+    if kind == "exited":
+        os.kill(os.getpid(), 9)
+    return say(end, kind, **fields)
+
+generation.say = say_nothing
+"""
+
+
+@pytest.mark.parametrize("more", [DIES_AT_A_FORK, DIES_AT_A_REAPING])
+def test_a_generation_that_dies_without_its_word_about_a_worker_leaves_nothing_behind(
+    serve: Serve, site: Path, rewrite: Rewrite, more: str
+) -> None:
+    rewrite(more=more)
+    server = serve(workers=2)
+    victim = server.workers()[1]
+    rewrite()
+    (site / "die").write_text("")
+    os.kill(victim, signal.SIGKILL) if more == DIES_AT_A_REAPING else server.send(signal.SIGTTIN)
+    server.wait_for("generation_ended", generation=1)
+    wanted = server.wait_for("generation_ready", generation=2)["workers"]
+    table = next(each for each in Path(f"/proc/{server.pid}/fd").iterdir() if "scoreboard" in str(each.readlink()))
+    fd = os.open(table, os.O_RDWR)
+
+    assert len(Scoreboard(fd).living()) == wanted
+    os.close(fd)
+    assert server.stop() == 0
+
+
 BROKEN_INTERPRETER = """
 import os, sys
 if "arlen_runtime.boot" in sys.orig_argv and os.path.exists("broken"):
@@ -211,7 +275,7 @@ if "arlen_runtime.boot" in sys.orig_argv and os.path.exists("broken"):
 """
 
 
-def test_in_development_a_change_is_tried_even_when_nothing_could_ever_be_served(site: Path) -> None:
+def test_in_development_a_reload_is_tried_even_when_nothing_could_ever_be_served(site: Path) -> None:
     (site / "sitecustomize.py").write_text(BROKEN_INTERPRETER)
     (site / "broken").write_text("")
     paths = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
@@ -222,7 +286,7 @@ def test_in_development_a_change_is_tried_even_when_nothing_could_ever_be_served
         stack.push(server)
         server.wait_for("reload_failed", generation=2)
         (site / "broken").unlink()
-        (site / "app.py").write_text((site / "app.py").read_text() + "\n")
+        server.send(signal.SIGHUP)
         server.wait_for("generation_ready")
         with Wire(server.port) as wire:
             assert wire.get("/").body == b"one"

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from arlen_runtime.errors import BootError
 from arlen_runtime.propane.scoreboard import ROWS, Cell, ManagerCell, Scoreboard, State
 
 
@@ -36,7 +37,7 @@ def test_a_full_table_is_told() -> None:
     for row in board.rows:
         row[Cell.STATE] = State.READY
 
-    with pytest.raises(RuntimeError, match=f"all {ROWS} rows"):
+    with pytest.raises(BootError, match=f"all {ROWS} rows"):
         board.free_row()
 
 

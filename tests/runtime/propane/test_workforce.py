@@ -131,6 +131,52 @@ def test_a_generation_is_said_to_have_ended_when_no_process_of_it_is_left(serve:
     assert not Path(f"/proc/{worker}").exists()
 
 
+TABLE = """
+import sys
+
+from arlen_runtime.propane import estate, scoreboard, supervisor
+from arlen_runtime.propane.__main__ import main
+
+supervisor.MOST_WORKERS = {most}
+take = estate.Estate.__post_init__
+
+def narrow(self):
+    take(self)
+    for row in self.scoreboard.rows[{rows}:]:
+        row[scoreboard.Cell.STATE] = scoreboard.State.READY
+
+estate.Estate.__post_init__ = narrow
+sys.exit(main())
+"""
+"""A manager whose table has room for so few."""
+
+
+def test_more_workers_than_the_table_is_for_are_not_to_be_had(site: Path) -> None:
+    with RunningServer(site, "--workers", "1", command=("-c", TABLE.format(most=2, rows=9))) as server:
+        for count in (2, 2):
+            _ask_for_one_more(server, count)
+
+
+def test_a_reload_for_which_the_table_has_no_room_fails_and_a_respawn_waits_for_it(site: Path) -> None:
+    with RunningServer(site, "--workers", "2", command=("-c", TABLE.format(most=9, rows=3))) as server:
+        server.send(signal.SIGHUP)
+        assert "rows of the scoreboard are taken" in str(server.wait_for("reload_failed", generation=2)["reason"])
+        server.wait_for("generation_ended", generation=2)
+        _ask_for_one_more(server, 3)
+        _ask_for_one_more(server, 4)
+        assert server.wait_for("worker_not_started")["worker"] == 3
+        with Wire(server.port) as wire:
+            assert wire.get("/").body == b"one"
+
+        assert server.stop() == 0
+
+
+def _ask_for_one_more(server: RunningServer, count: int) -> None:
+    before = len(server.events)
+    server.send(signal.SIGTTIN)
+    server.wait_for("workers_wanted", after=before, count=count)
+
+
 def test_without_respawn_a_worker_fewer_is_what_was_asked_for(serve: Serve) -> None:
     server = serve("--no-respawn", workers=2)
     server.send(signal.SIGTTOU)
