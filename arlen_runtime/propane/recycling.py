@@ -1,4 +1,4 @@
-"""When a worker has had its time. One rule: it goes by itself, passing its connections on, and is replaced at once.
+"""When a worker has had its time. One rule: it goes when another serves in its place, and passes its connections on.
 
 By requests, by age, by growth of memory since it was ready, by open descriptors, by handlers that do not come back. Memory
 is the proportional share (PSS): what is shared with the generation is not this worker's.
