@@ -1,7 +1,7 @@
 """Errors to responses. One rule: whatever happens, there is an answer, and its shape is the same for every error.
 
 The face is chosen by Accept; where Accept leaves it open, by the route: `api=False` answers a page, every other route, and
-no route at all, problem JSON.
+no route at all, problem JSON. Under a Host that is not the application's, an error tells what it tells in production.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import DevelopmentPage, Occasion
 from arlen_runtime.error_pages.error_value import ErrorValue, describe
 from arlen_runtime.error_pages.faces import FACES, Face, page
+from arlen_runtime.http.hosts import AllowedHosts
 from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Endpoint
 
 _PAGE_FIRST = ("text/html", "application/problem+json", "application/json", "text/markdown", "text/plain")
+_PAGE = FACES["text/html"]
 _PROBLEM_FIRST = ("application/problem+json", "application/json", "text/html", "text/markdown", "text/plain")
 
 
@@ -24,13 +26,15 @@ class ErrorPages:
     def __init__(self, config: Config, endpoints: tuple[Endpoint, ...]) -> None:
         """Decide by the environment what may be shown."""
         self._internal = not config.production
+        self._hosts = AllowedHosts(config)
         self._development = DevelopmentPage(config, endpoints) if config.environment == "development" else None
 
     def respond(self, error: BaseException, occasion: Occasion) -> Response:
         """Return the answer for an error that came up while `occasion.endpoint` ran, or before there was one."""
-        value = describe(error, occasion.head, internal=self._internal)
+        trusted = self._internal and self._hosts.welcome(occasion.head)
+        value = describe(error, occasion.head, internal=trusted)
         face = self._face(occasion)
-        body = self._developer_page(value, error, occasion) if face is FACES["text/html"] else face.write(value)
+        body = self._developer_page(value, error, occasion) if trusted and face is _PAGE else face.write(value)
         response = Response(
             body.encode("utf-8", "replace"), value.status, [*value.headers, *face.headers], face.content_type
         )

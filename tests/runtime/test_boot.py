@@ -127,6 +127,19 @@ def test_serving_another_environment_than_development_shows_nothing_and_ends(
     assert "worker_started" not in told
 
 
+def test_a_page_from_elsewhere_does_not_see_why_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("inside = 'told-to-nobody-else'\n1 / 0\n")
+    with RunningServer(tmp_path, environment="development", command=("-c", SERVE)) as server, Wire(server.port) as wire:
+        wire.send(b"GET / HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\n\r\n")
+        refused = wire.answer()
+        shown = wire.get("/", "Accept: text/html")
+
+    assert refused.status == 400
+    assert b"told-to-nobody-else" not in refused.body
+    assert shown.status == 500
+    assert b"told-to-nobody-else" in shown.body
+
+
 def test_settings_that_break_while_it_is_served_are_shown_until_they_are_mended(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(LITE)
     (tmp_path / "config").mkdir()

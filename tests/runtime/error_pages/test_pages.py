@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from arlen_runtime.error_pages.development import Occasion
 from arlen_runtime.error_pages.pages import ErrorPages
+from arlen_runtime.http.headers import Headers
+from arlen_runtime.http.request import Head
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
 
@@ -80,3 +83,20 @@ def test_a_detail_that_utf8_cannot_hold_still_is_an_answer(serve: Serve) -> None
         for environment in ("development", "test"):
             client = serve(lambda r: r.get("/", fail), environment)
             assert client.get("/", headers={"Accept": accept}).status == 500
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "text/plain", "text/markdown"])
+def test_a_page_from_elsewhere_learns_what_production_tells(serve: Serve, accept: str) -> None:
+    client = serve(routes, "development")
+    pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the door of this client is an App
+    for host, shown in (("localhost", True), ("evil.example", False)):
+        client.host = host
+        head = Head(
+            "GET", "/a", "", 1, Headers([(b"accept", accept.encode())]), host, True, None, False, False, "i", "", "", ""
+        )
+        body = pages.respond(RuntimeError("inside"), Occasion(head)).body
+        assert isinstance(body, bytes)
+        assert (b"inside" in body) is shown
+    refused = client.get("/a", headers={"Accept": accept})
+    assert refused.status == 400
+    assert "<details" not in refused.text
