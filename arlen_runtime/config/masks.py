@@ -16,20 +16,23 @@ from arlen_runtime.config.sections import Config
 
 MASK = "********"
 
-_SECRET_NAME = re.compile(
-    r"secret|passw|pwd|passphrase|token|credential|private|salt|(?:api|access|encryption|signing|session)_?key|^keys?$|dsn",
+_SECRET_WORD = re.compile(
+    r"secret|passw|passphrase|(?:^|[_-])pass(?:$|[_-])|pwd|token|credential|private|salt|dsn|authorization|bearer|jwt"
+    r"|(?:^|[_-])auth$|(?:api|access|encryption|signing|session)[_-]?key",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(://[^/?#\s:@]*:)\S*@")  # up to the last @: a password may hold one unescaped
-_NAMED_PASSWORD = re.compile(
-    r"(?i)\b(\w*password|passphrase|secret|token|api_?key)(\s*=\s*)('(?:[^'\\]|\\.)*'|(?:\\.|[^\s&\\])+)"
-)
+_SECRET_NAME = re.compile(rf"{_SECRET_WORD.pattern}|^keys?$", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^/?#\s:@]*:)\S{0,2048}@")  # up to the last @: a password may hold one unescaped
+_ASSIGNED = re.compile(r"(?<![\w-])([\w-]++)(\s*+=\s*+)(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s&\\])+)")
+"""A value with its name, as connection strings, queries and Python write it."""
 _MEMBER = re.compile(
     r"""(?P<quote>['"])(?P<name>[\w-]+)(?P=quote)(?P<colon>\s*:\s*)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,}\]'"]+)"""
 )
 """A member of a dictionary as Python or JSON writes it."""
-_UNREADABLE = re.compile(r"://.*\s")  # no URL holds white space: where its password ends is anybody's guess
-_DATABASE_URL = re.compile(r"(?:postgres(?:ql)?|rediss?|valkeys?)://|\w+\s*=")
+_URL = re.compile(r"postgres(?:ql)?://\S+")  # no URL holds white space: where its password ends is anybody's guess
+_VALUE = r"\s*=\s*(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s'\\=])(?:\\.|[^\s'\\])*)"
+_CONNECTION = re.compile(rf"\s*(?:host|hostaddr|port|dbname|user|password|service){_VALUE}(?:\s+\w+{_VALUE})*\s*")
+"""What is a connection string without doubt (libpq, section 34.1.1): of any other text nobody knows what in it is secret."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -39,7 +42,12 @@ def is_secret_name(name: str) -> bool:
 
 def mask_text(text: str) -> str:
     """Return the text with the passwords of the URLs, connection strings and dictionaries in it masked."""
-    return _MEMBER.sub(_masked_member, _NAMED_PASSWORD.sub(rf"\1\2{MASK}", _URL_PASSWORD.sub(rf"\1{MASK}@", text)))
+    return _MEMBER.sub(_masked_member, _ASSIGNED.sub(_masked_value, _URL_PASSWORD.sub(rf"\1{MASK}@", text)))
+
+
+def _masked_value(found: re.Match[str]) -> str:
+    """Return a name with its value, masked where the name is a secret's; `key =` alone may be any variable."""
+    return f"{found[1]}{found[2]}{MASK}" if _SECRET_WORD.search(found[1]) else found[0]
 
 
 def _masked_member(found: re.Match[str]) -> str:
@@ -53,7 +61,7 @@ def printable(config: Config) -> dict[str, dict[str, Any]]:
     """Return every setting by section and key, secrets masked; [settings] is walked through at any depth."""
     shown: dict[str, dict[str, Any]] = {
         section: {
-            key: _shown(getattr(getattr(config, section), key), secret=setting.secret)
+            key: _declared(getattr(getattr(config, section), key), secret=setting.secret)
             for key, setting in settings.items()
         }
         for section, settings in SECTIONS.items()
@@ -75,10 +83,12 @@ def _shown(value: Any, *, secret: bool = False) -> Any:  # noqa: ANN401 - values
         return {key: _shown(item, secret=secret or is_secret_name(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_shown(item, secret=secret) for item in value]
-    if (
-        secret
-        and value
-        and not (isinstance(value, str) and _DATABASE_URL.match(value) and not _UNREADABLE.search(value))
-    ):
+    if secret and value:
         return MASK
     return mask_text(value) if isinstance(value, str) else value
+
+
+def _declared(value: object, *, secret: bool) -> Any:  # noqa: ANN401 - values of TOML
+    """Mask a setting of a section. The secret ones are connection strings, of which an operator sees all but passwords."""
+    readable = isinstance(value, str) and (_URL.fullmatch(value) or _CONNECTION.fullmatch(value))
+    return _shown(value, secret=secret and not readable)

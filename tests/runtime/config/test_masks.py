@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from pathlib import Path
 
@@ -29,6 +30,11 @@ from arlen_runtime.config.sections import Config, DatabaseSection
         ("postgres://ada@db:5432/x", "postgres://ada@db:5432/x"),
         ("{'api_token': 'lo\\'ve', 'name': 'Ada'}", f"{{'api_token': '{MASK}', 'name': 'Ada'}}"),
         ('{"secret": 12345, "n": [1]}', f'{{"secret": \'{MASK}\', "n": [1]}}'),
+        ("/reset?access_token=love&n=1", f"/reset?access_token={MASK}&n=1"),
+        ("?api-key=love&x-api-key=love", f"?api-key={MASK}&x-api-key={MASK}"),
+        ("SECRET_KEY_BASE='lo ve' KEY=3", f"SECRET_KEY_BASE={MASK} KEY=3"),
+        ("x-sslpassword = love", f"x-sslpassword = {MASK}"),
+        ("key = monkey = 3", "key = monkey = 3"),
         ("nothing to hide", "nothing to hide"),
     ],
 )
@@ -36,12 +42,24 @@ def test_passwords_in_urls_and_connection_strings_are_masked_by_value(text: str,
     assert mask_text(text) == masked
 
 
-@pytest.mark.parametrize("name", ["password", "API_KEY", "session_secret", "x-auth-token", "SECRET", "db_dsn", "keys"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("password", "API_KEY", "session_secret", "x-auth-token", "SECRET", "db_dsn", "keys"),
+        *("x-api-key", "api-key", "access-key", "Session-Key", "db_pass", "pass", "Authorization", "X-Auth"),
+    ],
+)
 def test_names_that_sound_secret_are(name: str) -> None:
     assert is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", ["name", "port", "keyboard", "monkey", "author", "keep_alive_seconds"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("name", "port", "keyboard", "monkey", "author", "keep_alive_seconds", "passenger", "by_passing", "auth_url"),
+        *("primary_key", "authors"),
+    ],
+)
 def test_names_that_only_look_alike_are_not(name: str) -> None:
     assert not is_secret_name(name)
 
@@ -65,9 +83,50 @@ def test_the_printable_configuration_hides_secrets_at_any_depth_and_shows_the_re
     assert shown["server"]["port"] == 3000
 
 
-def test_a_url_of_which_nobody_knows_where_its_password_ends_is_masked_whole() -> None:
-    config = Config("production", Path(), database=DatabaseSection(url="postgresql://ada:lo ve@db/x"))
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "postgresql://ada:lo ve@db/x",
+            "host=db password='lo ve",
+            "host=db password=lo ve",
+            "password=",
+            "password==",
+        ),
+        *("bG92ZSBsb3ZlIGxvdmU=", "love_love==", "love", "user = = love", "https://love@db/x"),
+    ],
+)
+def test_a_connection_string_of_which_nobody_knows_what_in_it_is_secret_is_masked_whole(url: str) -> None:
+    config = Config("production", Path(), database=DatabaseSection(url=url))
     assert printable(config)["database"]["url"] == MASK
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (r"host=db password=lo\ ve connect_timeout=3", f"host=db password={MASK} connect_timeout=3"),
+        ("dbname = shop passwd='lo ve' sslpassword=love", f"dbname = shop passwd={MASK} sslpassword={MASK}"),
+        ("service=shop", "service=shop"),
+    ],
+)
+def test_a_connection_string_is_shown_without_its_passwords(url: str, shown: str) -> None:
+    config = Config("production", Path(), database=DatabaseSection(url=url))
+    assert printable(config)["database"]["url"] == shown
+
+
+@pytest.mark.parametrize("name", ["secret_key", "api-key", "tokens"])
+@pytest.mark.parametrize("value", ["bG92ZSBsb3ZlIGxvdmU==", "user=love", "postgres://love@db/x", ["a=love"], 1234])
+def test_a_secret_of_the_application_is_masked_whole_whatever_it_looks_like(name: str, value: object) -> None:
+    config = Config("production", Path(), settings={name: value})
+    shown = printable(config)["settings"][name]
+    assert shown in (MASK, [MASK])
+
+
+def test_text_without_an_end_is_masked_in_time() -> None:
+    began = time.process_time()
+    for text in ("https://x:" * 20_000, "a-" * 100_000, "secret" * 40_000, "a" * 200_000, "a=" * 100_000):
+        mask_text(text)
+    assert time.process_time() - began < 10
 
 
 def test_an_unset_secret_shows_as_unset() -> None:

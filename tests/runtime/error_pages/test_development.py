@@ -78,8 +78,9 @@ def test_it_shows_what_ran_again_and_again_with_its_time_in_all(ask: Callable[..
 
 
 def test_it_shows_no_secret(ask: Callable[..., Answer]) -> None:
-    answer = ask("/users/3", Authorization="Bearer hunter4", Cookie="session=hunter5")
-    for secret in ("hunter2", "hunter4", "hunter5"):
+    sent = {"Authorization": "Bearer hunter4", "Cookie": "session=hunter5", "X-Api-Key": "hunter6"}
+    answer = ask("/users/3", **sent)
+    for secret in ("hunter2", "hunter4", "hunter5", "hunter6"):
         assert secret not in answer.text
 
 
