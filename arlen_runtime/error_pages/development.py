@@ -47,18 +47,18 @@ class Occasion(NamedTuple):
 class DevelopmentPage:
     """Writes the page, for one application."""
 
-    def __init__(self, config: Config, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, config: Config, endpoints: Sequence[Endpoint], masks: Masks) -> None:
         """Learn what is secret, and which routes there are."""
         self._root = config.root
         self._endpoints = endpoints
-        self._masks = Masks(secret_values(config))
+        self._masks = masks
 
     def write(self, value: ErrorValue, error: BaseException, occasion: Occasion) -> str:
-        """Write the page for one error."""
+        """Write the page for one error, whose value is masked already."""
         head = occasion.head
         statements = [each._replace(sql=self._masks.text(each.sql)) for each in scope.statements.get() or ()]
         return TEMPLATE.render(
-            value=value._replace(detail=self._masks.text(value.detail)),
+            value=value,
             style=STYLE,
             known=isinstance(error, HTTPError),
             causes=causes(error, self._root, self._masks),

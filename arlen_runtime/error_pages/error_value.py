@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from arlen_runtime.error_pages.frames import message_of
 from arlen_runtime.errors import ArlenError, FieldError, HTTPError
 from arlen_runtime.http.request import Head
 
@@ -45,7 +46,10 @@ class ErrorValue(NamedTuple):
 
 
 def describe(error: BaseException, head: Head | None, *, internal: bool) -> ErrorValue:
-    """Make the value; `internal` says whether messages from inside may be shown. `head` is None when none was read."""
+    """Make the value; `internal` says whether messages from inside may be shown. `head` is None when none was read.
+
+    The detail is not masked.
+    """
     known = error if isinstance(error, ArlenError) else ArlenError()
     return ErrorValue(
         status=known.status,
@@ -65,5 +69,5 @@ def _detail(error: BaseException, status: int, *, internal: bool) -> str:
     if isinstance(error, HTTPError):
         return error.detail or error.title
     if internal:
-        return f"{type(error).__qualname__}: {error}"
+        return f"{type(error).__qualname__}: {message_of(error)}"
     return _UNEXPECTED if status >= _SERVER_ERROR else _PRIVATE

@@ -8,18 +8,16 @@ from __future__ import annotations
 import linecache
 import reprlib
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from arlen_runtime.config.masks import MASK, is_secret_name, mask_text
 
 _AROUND = 5
 _MOST_LOCALS = 30
 _LONGEST = 240
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = _LONGEST
-_REPR.maxdict = _REPR.maxlist = _REPR.maxtuple = 20
 
 
 class SourceLine(NamedTuple):
@@ -50,12 +48,39 @@ class Cause(NamedTuple):
     frames: tuple[Frame, ...]
 
 
+class _MaskedRepr(reprlib.Repr):
+    """Values as text of a bounded length, masked before they are cut: of a secret in two nobody would know the half."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        """Take what masks a text."""
+        super().__init__()
+        self.maxstring = self.maxother = _LONGEST
+        self.maxdict = self.maxlist = self.maxtuple = 20
+        self._mask = mask
+
+    def repr_str(self, x: str, level: int) -> str:
+        """Show a string."""
+        return super().repr_str(self._mask(x), level)
+
+    def repr_instance(self, x: object, level: int) -> str:  # noqa: ARG002 - reprlib's signature
+        """Show what is of no type that reprlib knows."""
+        try:
+            return _cut(self._mask(repr(x)))
+        except Exception as error:  # noqa: BLE001 - any class may have a broken __repr__
+            return f"<{type(x).__qualname__}: its __repr__ raised {type(error).__qualname__}>"
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """Show a dictionary, the values of secret names masked."""
+        return super().repr_dict({key: MASK if _is_secret(key) else value for key, value in x.items()}, level)
+
+
 class Masks:
     """What must not be shown: values of secret names, secret values wherever they stand, passwords inside of URLs."""
 
     def __init__(self, secrets: frozenset[str]) -> None:
         """Take the secret values that are known."""
         self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+        self._repr = _MaskedRepr(self.text)
 
     def text(self, text: str) -> str:
         """Mask the secrets in a text."""
@@ -68,11 +93,19 @@ class Masks:
         if is_secret_name(name):
             return MASK
         try:
-            shown = value if isinstance(value, str) else _REPR.repr(value)
+            return _cut(self.text(value if isinstance(value, str) else self._repr.repr(value)))
         except Exception as error:  # noqa: BLE001 - any class may have a broken __repr__
-            shown = f"<{type(value).__qualname__}: its __repr__ raised {type(error).__qualname__}>"
-        shown = self.text(shown)
-        return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+            return f"<{type(value).__qualname__}: its __repr__ raised {type(error).__qualname__}>"
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a text that is too long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _is_secret(key: object) -> bool:
+    """Say whether a dictionary's key names a secret."""
+    return isinstance(key, str) and is_secret_name(key)
 
 
 def causes(error: BaseException, root: Path, masks: Masks) -> list[Cause]:
@@ -84,7 +117,7 @@ def causes(error: BaseException, root: Path, masks: Masks) -> list[Cause]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         frames = (*_place(current, masks), *_frames(current.__traceback__, root, masks))
-        found.append(Cause(type(current).__qualname__, masks.text(_message(current)), relation, frames))
+        found.append(Cause(type(current).__qualname__, masks.text(message_of(current)), relation, frames))
         relation, current = _behind(current)
     return found
 
@@ -104,8 +137,8 @@ def _behind(error: BaseException) -> tuple[str, BaseException | None]:
     return "while handling", None if error.__suppress_context__ else error.__context__
 
 
-def _message(error: BaseException) -> str:
-    """Return the exception's text."""
+def message_of(error: BaseException) -> str:
+    """Return the exception's text with its notes, unmasked; one whose `__str__` is broken has a text about that."""
     try:
         return "\n".join([str(error), *getattr(error, "__notes__", ())])
     except Exception:  # noqa: BLE001 - any class may have a broken __str__

@@ -7,9 +7,10 @@ no route at all, problem JSON. Under a Host that is not the application's, an er
 from __future__ import annotations
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.error_pages.development import DevelopmentPage, Occasion
+from arlen_runtime.error_pages.development import DevelopmentPage, Occasion, secret_values
 from arlen_runtime.error_pages.error_value import ErrorValue, describe
 from arlen_runtime.error_pages.faces import FACES, Face, page
+from arlen_runtime.error_pages.frames import Masks, message_of
 from arlen_runtime.http.hosts import AllowedHosts
 from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.response import Response
@@ -27,12 +28,17 @@ class ErrorPages:
         """Decide by the environment what may be shown."""
         self._internal = not config.production
         self._hosts = AllowedHosts(config)
-        self._development = DevelopmentPage(config, endpoints) if config.environment == "development" else None
+        self._masks = Masks(secret_values(config))
+        self._development = (
+            DevelopmentPage(config, endpoints, self._masks) if config.environment == "development" else None
+        )
 
     def respond(self, error: BaseException, occasion: Occasion) -> Response:
         """Return the answer for an error that came up while `occasion.endpoint` ran, or before there was one."""
         trusted = self._internal and self._hosts.welcome(occasion.head)
         value = describe(error, occasion.head, internal=trusted)
+        if trusted:  # elsewhere the detail was written for the client
+            value = value._replace(detail=self._masks.text(value.detail))
         face = self._face(occasion)
         body = self._developer_page(value, error, occasion) if trusted and face is _PAGE else face.write(value)
         response = Response(
@@ -49,7 +55,8 @@ class ErrorPages:
         try:
             return self._development.write(value, error, occasion)
         except Exception as broken:  # noqa: BLE001 - it looks at strangers' objects; an answer there must be
-            return page(value._replace(detail=f"{value.detail} (and the page about it failed: {broken!r})"))
+            why = self._masks.text(f"{type(broken).__qualname__}: {message_of(broken)}")
+            return page(value._replace(detail=f"{value.detail} (and the page about it failed: {why})"))
 
     def _face(self, occasion: Occasion) -> Face:
         """Choose the face; a client that accepts none of them gets the first all the same."""

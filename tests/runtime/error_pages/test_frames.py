@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from arlen_runtime.config.masks import MASK
 from arlen_runtime.error_pages.frames import Cause, Masks, causes
@@ -81,9 +84,39 @@ def test_locals_are_masked_by_name_and_by_value() -> None:
     assert local["password"] == MASK
     assert "hunter3" not in local["url"]
     assert len(local["long"]) < 300
-    assert local["broken"].startswith("<Broken instance")
+    assert local["broken"] == "<Broken: its __repr__ raised RuntimeError>"
     assert "its __repr__ raised ValueError" in local["huge"]
     assert local["note"] == f"x {MASK} y"
+
+
+class Shown:
+    """An object whose text is what it was given."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+@pytest.mark.parametrize("before", range(90, 270, 9))
+def test_no_part_of_a_secret_is_shown_where_a_long_value_is_cut(before: int) -> None:
+    masks = Masks(frozenset({"0123456789abcdef" * 2}))
+    for secret in ("0123456789abcdef" * 2, "postgresql://me:0123456789abcdef0123456789abcdef@db/x"):
+        text = f"{'x' * before} {secret} {'y' * 270}"
+        for value in (text, [text], {"note": text}, Shown(text), [Shown(text)], text.encode()):
+            shown = masks.value("note", value)
+            assert not re.search("[0-9]", shown), shown
+            assert len(shown) < 300
+
+
+def test_a_secret_member_of_a_dictionary_is_masked_whatever_its_value_is() -> None:
+    masks = Masks(frozenset())
+    for secret in ("hunter2'" * 100, ["hunter2"], {"deep": "hunter2"}, b"hunter2"):
+        for value in ({"password": secret, "n": 1}, [{"password": secret, "n": 1}]):
+            shown = masks.value("form", value)
+            assert "hunter2" not in shown
+            assert "'n': 1" in shown
 
 
 def test_a_secret_is_masked_in_messages_and_in_source_too() -> None:

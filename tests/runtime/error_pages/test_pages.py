@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import unescape
+from pathlib import Path
 
 import pytest
 
+from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import Occasion
 from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.http.headers import Headers
@@ -16,6 +19,8 @@ from arlen_runtime.testing.client import TestClient
 Serve = Callable[..., TestClient]
 PROBLEM = "application/problem+json"
 PAGE = "text/html; charset=utf-8"
+
+every_face = pytest.mark.parametrize("accept", ["text/html", "application/json", "text/plain", "text/markdown"])
 
 
 def routes(r: Routes) -> None:
@@ -85,7 +90,36 @@ def test_a_detail_that_utf8_cannot_hold_still_is_an_answer(serve: Serve) -> None
             assert client.get("/", headers={"Accept": accept}).status == 500
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/json", "text/plain", "text/markdown"])
+class UnwritableError(Exception):
+    """An error with a broken text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@every_face
+def test_no_face_shows_a_secret(serve: Serve, tmp_path: Path, accept: str) -> None:
+    def fail(_ctx: object) -> None:
+        raise RuntimeError("cannot reach postgresql://me:hunter2@db/x with opaque-token")
+
+    for environment in ("development", "test"):
+        config = Config(environment, tmp_path, settings={"token": "opaque-token"})
+        answer = serve(lambda r: r.get("/", fail), config=config).get("/", headers={"Accept": accept})
+        assert "RuntimeError: cannot reach postgresql://me:********@db/x with ********" in answer.text
+
+
+@every_face
+def test_an_error_that_cannot_be_written_is_an_answer_too(serve: Serve, accept: str) -> None:
+    def fail(_ctx: object) -> None:
+        raise UnwritableError
+
+    for environment in ("development", "test", "production"):
+        answer = serve(lambda r: r.get("/", fail), environment).get("/", headers={"Accept": accept})
+        assert answer.status == 500
+        assert ("UnwritableError: <its __str__ raised>" in unescape(answer.text)) is (environment != "production")
+
+
+@every_face
 def test_a_page_from_elsewhere_learns_what_production_tells(serve: Serve, accept: str) -> None:
     client = serve(routes, "development")
     pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the door of this client is an App
