@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from arlen_runtime.config.schema import KINDS, SECTIONS, VARIABLES, Setting, Value, is_section
+from arlen_runtime.config.free import free_key, read_free
+from arlen_runtime.config.schema import SECTIONS, VARIABLES, Setting, Value, is_section
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.toml_file import TomlFile
 from arlen_runtime.errors import ConfigError
@@ -105,9 +106,8 @@ class _Draft:
         """Merge the ARLEN_* variables; an empty one counts as not set."""
         given = {name: text for name, text in environ.items() if name.startswith("ARLEN_") and text}
         for name, text in given.items():
-            if name.startswith(_FREE):
-                key = name.removeprefix(_FREE).lower()
-                self._free[key] = self._free_value(name, self._free.get(key, ""), text)
+            if name.startswith(_FREE) and name != _FREE:
+                self._read_free(name, text)
             elif name in VARIABLES:
                 self._read_text(VARIABLES[name], name, text)
             elif name not in OTHER_VARIABLES:
@@ -152,14 +152,13 @@ class _Draft:
         except ValueError as wrong:
             self._mistakes.append(f"{place} {wrong}")
 
-    def _free_value(self, name: str, present: object, text: str) -> Value:
-        """Read a variable of [settings]: it takes the type of the value that the files give."""
-        kind = KINDS.get(type(present), KINDS[str])
+    def _read_free(self, name: str, text: str) -> None:
+        """Merge a variable of [settings]."""
+        key = free_key(name.removeprefix(_FREE), self._free)
         try:
-            return kind.read(text)
-        except ValueError:
-            self._mistakes.append(f"{name} wants {kind.name}, not {text!r}")
-            return ""
+            self._free[key] = read_free(key, self._free.get(key, ""), text)
+        except ValueError as wrong:
+            self._mistakes.append(f"{name} {wrong}")
 
 
 def _merged(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

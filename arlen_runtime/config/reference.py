@@ -62,7 +62,8 @@ def _settings() -> str:
     """Write about the section that is the application's own."""
     return (
         '## [settings]\n\nThe application\'s own, unchecked and of any depth: `config.settings["name"]`. '
-        "`ARLEN_SETTINGS_<NAME>` sets one\nof the first level and takes the type of the value in the files.\n"
+        "`ARLEN_SETTINGS_<NAME>` sets one\nof the first level, in whatever case the files spell it, and takes the type of "
+        "the value there: of a list that of its items.\nA table cannot be set.\n"
     )
 
 

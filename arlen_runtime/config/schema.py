@@ -37,7 +37,7 @@ def _read_flag(text: str) -> bool:
         raise ValueError(text) from unknown
 
 
-def _read_list(text: str) -> tuple[str, ...]:
+def read_list(text: str) -> tuple[str, ...]:
     """Read a list whose parts are separated by commas."""
     return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
 
@@ -96,7 +96,7 @@ KINDS: dict[object, Kind] = {
     int: Kind("a whole number", int, _take_exactly(int)),
     float: Kind("a number", float, _take_float),
     bool: Kind("true or false", _read_flag, _take_exactly(bool)),
-    tuple[str, ...]: Kind("a list of strings", _read_list, _take_list),
+    tuple[str, ...]: Kind("a list of strings", read_list, _take_list),
     Commands: Kind("a table of names and commands", _read_commands, _take_commands),
 }
 

@@ -1,0 +1,52 @@
+"""What a variable says about a setting of the application's own. One rule: it takes the type of the value in the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import Any, NamedTuple
+
+from arlen_runtime.config.masks import is_secret_name
+from arlen_runtime.config.schema import KINDS, read_list
+
+
+class _Type(NamedTuple):
+    """A type of TOML: what messages call it, and how to read it from text (ValueError)."""
+
+    name: str
+    read: Callable[[str], object]
+
+
+_TYPES: Mapping[type, _Type] = {
+    **{kind: _Type(KINDS[kind].name, KINDS[kind].read) for kind in (str, int, float, bool)},
+    datetime: _Type("a date and a time", datetime.fromisoformat),
+    date: _Type("a date", date.fromisoformat),
+    time: _Type("a time", time.fromisoformat),
+}
+
+
+def free_key(name: str, known: Mapping[str, Any]) -> str:
+    """Return the key of [settings] that a variable means: as the files spell it, for names of variables have no case."""
+    lower = name.lower()
+    return lower if lower in known else next((key for key in known if key.lower() == lower), lower)
+
+
+def read_free(key: str, present: object, text: str) -> object:
+    """Read a variable's text as the type of the present value; raise ValueError that says what is wanted."""
+    wanted = _list_of(present) if isinstance(present, list) else _TYPES.get(type(present))
+    if wanted is None:
+        raise ValueError("cannot be set: the files have a table there, or lists in a list")
+    try:
+        return wanted.read(text)
+    except ValueError:
+        told = "what it has (a secret is not shown)" if is_secret_name(key) else repr(text)
+        raise ValueError(f"wants {wanted.name}, not {told}") from None
+
+
+def _list_of(present: list[object]) -> _Type | None:
+    """Return the type of a list: its items have the type of those in the files, and are strings where they differ."""
+    kinds = {type(item) for item in present}
+    if not kinds <= _TYPES.keys():
+        return None
+    item = _TYPES[kinds.pop() if len(kinds) == 1 else str]
+    return _Type(f"a list, each of it {item.name}", lambda text: [item.read(part) for part in read_list(text)])

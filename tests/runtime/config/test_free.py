@@ -1,0 +1,50 @@
+"""Variables of the application's own settings: their keys, their types, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+import pytest
+
+from arlen_runtime.config.free import free_key, read_free
+
+
+@pytest.mark.parametrize(
+    ("present", "text", "value"),
+    [
+        ("", "7", "7"),
+        (1, "7", 7),
+        (1.5, "7", 7.0),
+        (False, "on", True),
+        (["a"], "b, c", ["b", "c"]),
+        ([], "b", ["b"]),
+        ([1, 2], "3,4", [3, 4]),
+        ([True], "no", [False]),
+        ([1, "a"], "3,b", ["3", "b"]),
+        (date(2026, 1, 2), "2026-03-04", date(2026, 3, 4)),
+        (time(1, 2), "03:04", time(3, 4)),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-03-04T05:06:07Z", datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)),
+    ],
+)
+def test_a_variable_takes_the_type_of_the_value_in_the_files(present: object, text: str, value: object) -> None:
+    read = read_free("x", present, text)
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("present", [{"a": 1}, [{"a": 1}], [["a"]]])
+def test_a_table_is_set_by_no_variable(present: object) -> None:
+    with pytest.raises(ValueError, match="cannot be set: the files have a table there"):
+        read_free("x", present, "a")
+
+
+def test_what_does_not_fit_is_told_and_a_secret_is_not_quoted() -> None:
+    with pytest.raises(ValueError, match=r"^wants a list, each of it a whole number, not 'a'$"):
+        read_free("ports", [1], "a")
+    with pytest.raises(ValueError, match=r"^wants a whole number, not what it has \(a secret is not shown\)$"):
+        read_free("api_token", 1, "hunter2")
+
+
+def test_a_key_is_found_however_the_files_spell_it() -> None:
+    assert free_key("MYKEY", {"other": 1, "MyKey": 2}) == "MyKey"
+    assert free_key("MYKEY", {"MyKey": 1, "mykey": 2}) == "mykey"
+    assert free_key("MYKEY", {}) == "mykey"
