@@ -142,17 +142,22 @@ class Setting(NamedTuple):
 
     def shown(self, value: object) -> str:
         """Quote a value for a message; a secret is never quoted."""
-        return "what it has (a secret is not shown)" if self.secret else repr(value)
+        if self.secret:
+            return "what it has (a secret is not shown)"
+        try:
+            return repr(value)
+        except ValueError:
+            return "a number of thousands of digits"
 
     def _checked(self, value: Value) -> Value:
         """Return the value; raise ValueError when it is outside what the setting allows."""
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"wants a finite number, not {value}")
         if isinstance(value, (int, float)):
-            if not math.isfinite(value):
-                raise ValueError(f"wants a finite number, not {value}")
             if self.minimum is not None and value < self.minimum:
-                raise ValueError(f"wants at least {self.minimum}, not {value}")
+                raise ValueError(f"wants at least {self.minimum}, not {self.shown(value)}")
             if self.maximum is not None and value > self.maximum:
-                raise ValueError(f"wants at most {self.maximum}, not {value}")
+                raise ValueError(f"wants at most {self.maximum}, not {self.shown(value)}")
         if self.choices and value not in self.choices:
             raise ValueError(f"wants {alternatives(self.choices)}, not {self.shown(value)}")
         return value

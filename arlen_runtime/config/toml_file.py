@@ -30,14 +30,20 @@ class TomlFile:
             raise ConfigError(f"{label}: cannot be read: {denied.strerror}") from denied
         except UnicodeDecodeError as alien:
             raise ConfigError(f"{label}: is not UTF-8 (byte {alien.start})") from alien
+        except RecursionError as deep:
+            raise ConfigError(f"{label}: is nested too deeply") from deep
         except ValueError as broken:  # TOMLDecodeError, or a number too long for int()
             raise ConfigError(self._explained(str(broken))) from broken
 
     def place(self, *keys: str) -> str:
         """Return `label, line N` of the key that this path of names leads to."""
-        lines = self._text.splitlines(keepends=True)
+        lines = [f"{line}\n" for line in self._lines()]
         absent = [count for count in range(len(lines)) if self._parses_without(lines[:count], keys)]
         return f"{self._label}, line {absent[-1] + 1}"
+
+    def _lines(self) -> list[str]:
+        """Cut the file into lines as TOML and editors do: U+2028 and its like end none."""
+        return self._text.removesuffix("\n").split("\n")
 
     @staticmethod
     def _parses_without(lines: list[str], keys: tuple[str, ...]) -> bool:
@@ -54,7 +60,7 @@ class TomlFile:
 
     def _explained(self, message: str) -> str:
         """Put file, line, key and the parser's own words into one sentence."""
-        lines = self._text.splitlines()
+        lines = self._lines()
         match = _AT.fullmatch(message)
         number = int(match["line"] or len(lines)) if match else len(lines)
         key = _KEY.match(lines[number - 1]) if lines else None

@@ -84,6 +84,17 @@ def test_toml_values_of_another_type_are_refused(section: str, key: str, raw: ob
         SECTIONS[section][key].from_toml(raw)
 
 
+@pytest.mark.parametrize("key", ["port", "queue_seconds"])
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_huge_number_is_a_mistake_and_no_crash(key: str, digits: int) -> None:
+    setting = SECTIONS["server" if key == "port" else "propane_accessories"][key]
+    with pytest.raises(ValueError, match="wants ") as refused:
+        setting.from_toml(10**digits)
+    assert ("thousands of digits" in str(refused.value)) is (digits == 5000)
+    with pytest.raises(ValueError, match="wants "):
+        setting.from_text("1" + "0" * digits)
+
+
 def test_a_whole_number_serves_where_a_number_is_wanted() -> None:
     value = SECTIONS["propane_accessories"]["queue_seconds"].from_toml(2)
     assert (value, type(value)) == (2.0, float)

@@ -71,6 +71,19 @@ def test_broken_toml_is_told_with_file_line_and_key(tmp_path: Path, text: str, l
     assert broken.value.detail.startswith(opening)
 
 
+@pytest.mark.parametrize("other", ["\u2028", "\u0085"])
+def test_only_a_newline_ends_a_line(tmp_path: Path, other: str) -> None:
+    text = f"# a{other}b\n[server]\nhost = 'a{other}b'\r\nport = 1\n"
+    assert read(tmp_path, text).place("server", "port").endswith("line 4")
+    with pytest.raises(ConfigError, match="line 5: port: not TOML"):
+        read(tmp_path, f"{text}port = abc\n")
+
+
+def test_a_file_that_is_nested_too_deeply_is_a_mistake_and_no_crash(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config/app\.toml: is nested too deeply"):
+        read(tmp_path, f"x = {'[' * 100_000}")
+
+
 def test_a_number_too_long_for_python_is_a_mistake_and_no_crash(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not TOML"):
         read(tmp_path, f"port = {'9' * 5000}")
