@@ -28,6 +28,7 @@ from arlen_runtime.propane.generation import Generation
 from arlen_runtime.propane.orders import Invocation, Orders
 from arlen_runtime.wsgi import WSGIDoor
 
+_WSGI_ARGUMENTS = 2
 LITE_TARGET = "app:create"
 """What is served when nothing says what: the one file of a lite application."""
 
@@ -127,14 +128,19 @@ def as_door(found: object, config: Config) -> Door:
 
 
 def _takes_environ(found: Callable[..., object]) -> bool:
-    """Say whether it is called as PEP 3333 says: with an environ and start_response."""
+    """Say whether it wants to be called as PEP 3333 says, with an environ and start_response: two, where create wants one.
+
+    What takes just anything (a decorator's `*args`) or tells nothing (it is written in C) is taken for WSGI.
+    """
     try:
-        inspect.signature(found).bind(None, None)
-    except TypeError:
-        return False
-    except ValueError:  # a callable written in C tells nothing: it can only be WSGI
+        taken = list(inspect.signature(found).parameters.values())
+    except ValueError:
         return True
-    return True
+    by_place = [each for each in taken if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}]
+    required = [each for each in by_place if each.default is each.empty]
+    return len(required) == _WSGI_ARGUMENTS or (
+        not by_place and any(each.kind is each.VAR_POSITIONAL for each in taken)
+    )
 
 
 if __name__ == "__main__":

@@ -81,6 +81,34 @@ def test_a_wsgi_callable_is_served_as_one(folder: Path) -> None:
     assert isinstance(as_door(find_target(config), config), WSGIDoor)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def served(environ, start_response, more=None): return []",
+        "def served(*args): return []",
+        "def served(*args, **kwargs): return []",
+        "class App:\n    def __call__(self, environ, start_response): return []\nserved = App()",
+        "class App:\n    def __init__(self, environ, start_response): pass\nserved = App",
+        "served = min",
+    ],
+)
+def test_what_wants_two_arguments_or_takes_anything_is_wsgi(folder: Path, source: str) -> None:
+    (folder / "app.py").write_text(source)
+    config = _config(folder, "app:served")
+
+    assert isinstance(as_door(find_target(config), config), WSGIDoor)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["config", "config, pg=None", "config=None, pg=None", "config, *rest", "config, *, pg=None", "config, **more"],
+)
+def test_what_can_be_called_with_the_configuration_alone_is_create(folder: Path, parameters: str) -> None:
+    (folder / "app.py").write_text(LITE.replace("(config):", f"({parameters}):"))
+
+    assert isinstance(open_door(_config(folder)), App)
+
+
 def test_what_create_returns_may_be_a_wsgi_callable(folder: Path) -> None:
     (folder / "app.py").write_text("def create(config): return lambda environ, start_response: []")
 
