@@ -83,7 +83,7 @@ class Json:
         try:
             return _encode_ascii(record) + "\n"
         except Exception:  # noqa: BLE001 - whatever a field's __str__ raises; NaN, circles, keys that JSON has not
-            return _encode_ascii({key: _plain(value) for key, value in record.items()}) + "\n"
+            return _encode_ascii({_plain(key): _plain(value) for key, value in record.items()} | head) + "\n"
 
     def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
         """Write an access line each."""

@@ -111,6 +111,24 @@ def test_a_value_that_cannot_be_written_does_not_take_its_line_along(value: obje
     assert text_event({"bad": value, "good": 1}).endswith(" good=1\n")
 
 
+class Named:
+    """A key with a text of its own."""
+
+    def __str__(self) -> str:
+        """Look like what every line has."""
+        return "level"
+
+
+@pytest.mark.parametrize("key", [(1, 2), Unwritable(), Named(), None, 3, b"k"])
+def test_a_key_that_json_has_not_does_not_take_its_line_along(key: object) -> None:
+    extra: Any = {key: "value", "good": 1}
+    (line,) = FORMATS["json"].accesses(NOW, [request(extra=extra)])
+    told = json.loads(line)
+    assert (told["level"], told["event"], str(told["good"])) == ("info", "request", "1")
+    (line,) = FORMATS["text"].accesses(NOW, [request(extra=extra)])
+    assert line.endswith(" good=1\n")
+
+
 def test_an_access_line_tells_the_request() -> None:
     (text,) = FORMATS["text"].accesses(NOW, [request()])
     assert (
