@@ -6,9 +6,11 @@ A `Setting` knows its three spellings (TOML key, variable, flag) and turns what 
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from ipaddress import IPv6Address, ip_network
 from typing import Any, NamedTuple, TypeGuard, cast, get_type_hints
 
 from arlen_runtime.config.sections import Commands, Config
@@ -19,6 +21,9 @@ WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no":
 
 PREFIXES = {"server": "ARLEN_", "propane_accessories": "ARLEN_PROPANE_"}
 """The sections whose variables are shorter than `ARLEN_<SECTION>_`."""
+
+
+_HOST_NAME = re.compile(r"\.?[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 
 
 class Kind(NamedTuple):
@@ -101,6 +106,25 @@ KINDS: dict[object, Kind] = {
 }
 
 
+def _check_network(text: str) -> None:
+    """Check that it is what `http.origin.TrustedProxies` takes; ValueError that says what it is not."""
+    if text != "unix":
+        ip_network(text)
+
+
+def _check_host(text: str) -> None:
+    """Check that a Host can match it: a name, an address, or what begins with a dot; no port, for none is compared."""
+    if not _HOST_NAME.fullmatch(text):
+        IPv6Address(text.removeprefix("[").removesuffix("]"))
+
+
+ITEMS: Mapping[str, tuple[str, Callable[[str], None]]] = {
+    "network": ('networks as 10.0.0.0/8, addresses or "unix"', _check_network),
+    "host": ("names of hosts, without scheme and port", _check_host),
+}
+"""What the items of a list may be: its name, and its check (ValueError)."""
+
+
 class Setting(NamedTuple):
     """One setting as its section declares it."""
 
@@ -112,6 +136,7 @@ class Setting(NamedTuple):
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
+    items: str
     secret: bool
 
     @property
@@ -158,9 +183,20 @@ class Setting(NamedTuple):
                 raise ValueError(f"wants at least {self.minimum}, not {self.shown(value)}")
             if self.maximum is not None and value > self.maximum:
                 raise ValueError(f"wants at most {self.maximum}, not {self.shown(value)}")
+        if self.items and isinstance(value, tuple):
+            self._check_items(value)
         if self.choices and value not in self.choices:
             raise ValueError(f"wants {alternatives(self.choices)}, not {self.shown(value)}")
         return value
+
+    def _check_items(self, items: tuple[str, ...]) -> None:
+        """Check each item of a list; ValueError."""
+        wanted, check = ITEMS[self.items]
+        for item in items:
+            try:
+                check(item)
+            except ValueError:
+                raise ValueError(f"wants {wanted}, not {self.shown(item)}") from None
 
 
 def alternatives(words: tuple[str, ...]) -> str:

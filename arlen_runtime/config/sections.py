@@ -1,7 +1,7 @@
 """Every setting of the runtime, one frozen dataclass per section. One rule: a setting is spelled once, here.
 
 Flags, `ARLEN_*` variables, TOML keys, the reference page and the checks are all derived from these fields: the name, its
-type, its default, and its metadata `help`, `minimum`, `maximum`, `choices` and `secret`. Units stand in the names.
+type, its default, and its metadata `help`, `minimum`, `maximum`, `choices`, `items` and `secret`. Units stand in the names.
 """
 
 from __future__ import annotations
@@ -14,18 +14,22 @@ MOST_WORKERS = 128
 """Of one generation; the manager's table has room for two of them."""
 
 
-def setting(
+def setting(  # noqa: PLR0913 - one fact of a setting each
     default: Any,  # noqa: ANN401 - a field of any type
     text: str,
     *,
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    items: str = "",
     secret: bool = False,
 ) -> Any:  # noqa: ANN401 - dataclasses want the field where its value will be
-    """Declare one setting: default, help text, least and greatest value, allowed words, whether it must never be shown."""
-    metadata = {"help": text, "minimum": minimum, "maximum": maximum, "choices": choices, "secret": secret}
-    return field(default=default, metadata=metadata)
+    """Declare one setting: default, help text, least and greatest value, allowed words, whether it must never be shown.
+
+    `items` names the check of each item of a list, one of `schema.ITEMS`.
+    """
+    bounds = {"minimum": minimum, "maximum": maximum, "choices": choices, "items": items}
+    return field(default=default, metadata={"help": text, **bounds, "secret": secret})
 
 
 class Commands(dict[str, str]):
@@ -57,9 +61,10 @@ class ServerSection:
     hosts: tuple[str, ...] = setting(
         (),
         "host names that are answered, .example.org with all below it; all when empty, in development loopback's only",
+        items="host",
     )
     trusted_proxies: tuple[str, ...] = setting(
-        (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed"
+        (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed", items="network"
     )
     forwarded_host: bool = setting(
         False,
@@ -70,7 +75,9 @@ class ServerSection:
         False, "whether each connection begins with a PROXY protocol header, version 1 or 2; one without is closed"
     )
     metrics_from: tuple[str, ...] = setting(
-        ("127.0.0.0/8", "::1/128"), "networks (CIDR) that may read /metrics, never through a proxy; nobody when empty"
+        ("127.0.0.0/8", "::1/128"),
+        "networks (CIDR) that may read /metrics, never through a proxy; nobody when empty",
+        items="network",
     )
 
 

@@ -21,7 +21,7 @@ def test_without_flags_nothing_is_overridden() -> None:
 def test_every_setting_of_the_server_and_its_accessories_is_a_flag() -> None:
     for section in FLAGGED:
         for setting in SECTIONS[section].values():
-            examples: dict[type, str] = {tuple: "10.0.0.0/8", Commands: "jobs=python jobs.py"}
+            examples: dict[type, str] = {tuple: "10.0.0.1", Commands: "jobs=python jobs.py"}
             text = examples.get(type(setting.default), str(setting.default))
             flags = read_flags([f"{setting.flag}={text or 'x'}"]).flags
             assert flags == {f"{section}.{setting.key}": text or "x"}

@@ -84,6 +84,38 @@ def test_toml_values_of_another_type_are_refused(section: str, key: str, raw: ob
         SECTIONS[section][key].from_toml(raw)
 
 
+@pytest.mark.parametrize(
+    ("key", "items"),
+    [
+        ("trusted_proxies", ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "unix"]),
+        ("metrics_from", []),
+        ("hosts", ["example.org", ".example.org", "my_host", "10.0.0.1", "::1", "[2001:db8::1]", "example.org."]),
+    ],
+)
+def test_lists_of_networks_and_hosts_take_what_can_match(key: str, items: list[str]) -> None:
+    assert SECTIONS["server"][key].from_toml(items) == tuple(items)
+
+
+@pytest.mark.parametrize(
+    ("key", "item"),
+    [
+        *(("trusted_proxies", each) for each in ("nonsense", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0 /8")),
+        ("metrics_from", "localhost"),
+        *(
+            ("hosts", each)
+            for each in ("example.org:443", "https://example.org", "*.example.org", "[::1]:80", "..a", "a/b")
+        ),
+    ],
+)
+def test_lists_of_networks_and_hosts_refuse_what_never_matches(key: str, item: str) -> None:
+    setting = SECTIONS["server"][key]
+    with pytest.raises(ValueError, match="wants n") as refused:
+        setting.from_toml(["127.0.0.1", item])
+    assert str(refused.value).endswith(f"not {item!r}")
+    with pytest.raises(ValueError, match="wants n"):
+        setting.from_text(f"127.0.0.1,{item}")
+
+
 @pytest.mark.parametrize("key", ["port", "queue_seconds"])
 @pytest.mark.parametrize("digits", [400, 5000])
 def test_a_huge_number_is_a_mistake_and_no_crash(key: str, digits: int) -> None:

@@ -100,6 +100,15 @@ def test_a_place_that_is_none_is_one_line_and_exit_1(
     assert ran.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("check", [(), ("--check",)])
+def test_a_network_that_is_none_is_one_line_also_where_nothing_is_started(site: Path, check: tuple[str, ...]) -> None:
+    ran = _propane(site, *check, ARLEN_TRUSTED_PROXIES="127.0.0.1,nonsense")
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("propane: ARLEN_TRUSTED_PROXIES wants networks as 10.0.0.0/8")
+    assert ran.stderr.count("\n") == 1
+
+
 def test_a_running_manager_is_not_started_twice_not_even_beside_its_successor(serve: Serve, site: Path) -> None:
     server = serve("--pid-file", "propane.pid")
     assert f"already running with pid {server.pid} " in _propane(site, "--pid-file", "propane.pid").stderr
