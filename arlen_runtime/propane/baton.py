@@ -25,7 +25,7 @@ class Baton:
         """Prepare for `lead` to be run by one thread at a time; with no threads the baton is never taken away."""
         self._lead = lead
         self._wake_monitor = wake_monitor
-        self._standbys = Standbys(threads + 1, lead) if threads else None
+        self.standbys = Standbys(threads + 1 if threads else 0, lead)
         self._patrolled = 0
         self._quiet = 0
         self.token: list[Connection] = []
@@ -48,14 +48,12 @@ class Baton:
     def first(self) -> None:
         """Lead, then, when the baton is lost, wait with the others: the whole life of the first leading thread."""
         self._lead()
-        if self._standbys is not None:
-            self._standbys.join()
+        self.standbys.join()
 
     def watch(self) -> None:
         """Have the monitor patrol from now on."""
-        if self._standbys is not None:
-            self.watched = True
-            self._wake_monitor()
+        self.watched = True
+        self._wake_monitor()
 
     def patrol(self) -> None:
         """Take the baton from a handler that has had it since the last patrol; called every `handoff_ms`."""
@@ -72,12 +70,8 @@ class Baton:
 
     def give_away(self) -> None:
         """Give the baton away if the calling thread has it: it is about to wait."""
-        if self._standbys is not None and threading.get_ident() == self.leader:
+        if threading.get_ident() == self.leader:
             self._take(self.token)
-
-    def is_last(self) -> bool:
-        """Say whether nobody could take over from the leader: all others are inside handlers that do not come back."""
-        return self._standbys is not None and self._standbys.exhausted
 
     def is_kept(self) -> bool:
         """Say, after an error, whether the calling thread still leads; it is inside of no handler any more."""
@@ -91,8 +85,8 @@ class Baton:
         return True
 
     def _take(self, token: list[Connection]) -> None:
-        standbys = self._standbys
-        if standbys is None or not standbys.reserve():
+        standbys = self.standbys
+        if not standbys.reserve():
             return
         try:
             connection = token.pop()

@@ -158,35 +158,33 @@ class Standbys:
     """Threads that wait to lead the reactor. `lead` returns when its thread has lost the baton and is back."""
 
     def __init__(self, most: int, lead: Callable[[], None]) -> None:
-        """Start one; never have more than `most`."""
+        """Start one; never have more than `most`, of which there may be none."""
         self._lead = lead
         self._most = most
         self._calls: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.Lock()
         self._waiting = 0
         self._threads = 0
-        self._start()
-
-    @property
-    def exhausted(self) -> bool:
-        """Say whether none waits and none may be started."""
-        return not self._waiting and self._threads >= self._most
+        self.exhausted = False
+        """None waits and none may be started: all are inside handlers that do not come back."""
+        if most:
+            self._start(waiting=1)
 
     def reserve(self) -> bool:
         """Make sure that one is there for `go`; False when all are inside handlers that do not come back."""
         with self._lock:
             if self._waiting:
-                self._waiting -= 1
+                self._count(waiting=-1)
                 return True
             if self._threads >= self._most:
                 return False
-        self._start(waiting=False)
+        self._start(waiting=0)
         return True
 
     def release(self) -> None:
         """Give a reserved one back: the baton was not to be had."""
         with self._lock:
-            self._waiting += 1
+            self._count(waiting=1)
 
     def go(self) -> None:
         """Have the reserved one lead."""
@@ -197,14 +195,17 @@ class Standbys:
         with self._lock:
             if self._waiting:
                 return
-            self._waiting += 1
-            self._threads += 1
+            self._count(waiting=1, threads=1)
         self._serve()
 
-    def _start(self, *, waiting: bool = True) -> None:
+    def _count(self, *, waiting: int = 0, threads: int = 0) -> None:
+        self._waiting += waiting
+        self._threads += threads
+        self.exhausted = not self._waiting and self._threads >= self._most
+
+    def _start(self, *, waiting: int) -> None:
         with self._lock:
-            self._threads += 1
-            self._waiting += waiting
+            self._count(waiting=waiting, threads=1)
         threading.Thread(target=self._serve, name="standby", daemon=True).start()
 
     def _serve(self) -> None:
@@ -213,6 +214,6 @@ class Standbys:
             self._lead()
             with self._lock:
                 if self._waiting:
-                    self._threads -= 1
+                    self._count(threads=-1)
                     return
-                self._waiting += 1
+                self._count(waiting=1)

@@ -46,6 +46,7 @@ class Service:
         self._accessories = config.propane_accessories
         self._ledger = ledger
         self._baton = baton
+        self._standbys = baton.standbys
         self.sender = Sender(door, config, log, ledger)
         self._estimates = Estimates()
         threads = self._accessories.threads
@@ -154,16 +155,17 @@ class Service:
         estimate = self._estimates.of(ticket.key)
         if ticket.policy == "stream" and not connection.parser.body_done:
             return self._open_stream(connection, ticket, request.head, estimate)
-        if self._threaded and not ticket.immediate and self._is_for_threads(estimate):
+        unusual = estimate.wall > QUICK_SECONDS or estimate.votes > 0 or self._standbys.exhausted
+        if unusual and self._threaded and not ticket.immediate and self._gains_by_a_thread(estimate):
             self._queue(connection, request, estimate)
             return False
         return self._run_inline(connection, ticket, request, estimate)
 
-    def _is_for_threads(self, estimate: Estimate) -> bool:
-        """Say whether a thread shall run it: it takes long, or waits while others could go on, or nobody could take over."""
-        if estimate.wall > QUICK_SECONDS or (estimate.waits and (self._ledger.events or self.pool.busy())):
+    def _gains_by_a_thread(self, estimate: Estimate) -> bool:
+        """Say so of one that takes long, or waits while others could go on, or runs when nobody could take over."""
+        if estimate.wall > QUICK_SECONDS or self._standbys.exhausted:
             return True
-        return self._baton.is_last()
+        return bool(self._ledger.events) or self.pool.busy() > 0
 
     def _open_stream(self, connection: Connection, ticket: Ticket, head: Head, estimate: Estimate) -> bool:
         """Begin a request whose handler reads the body as it comes: on a pool thread, whatever its estimate says."""
