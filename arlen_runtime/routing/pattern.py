@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from arlen_runtime.errors import ArlenError, BadRequest, BootError
 from arlen_runtime.http.percent import decode
+from arlen_runtime.routing.location import is_local
 
 Converter = Callable[[str], object]
 
@@ -99,6 +100,8 @@ class Pattern:
         """Compile `text`; BootError says what is wrong with it."""
         if not text.startswith("/"):
             raise BootError(f"the path {text!r} must begin with a slash")
+        if text.startswith("//"):
+            raise BootError(f"the path {text!r} begins with two slashes: as an address it would be another host's")
         self.text = text
         self.segments = tuple(_compile(segment, text, converters) for segment in text[1:].split("/"))
         self.parameters = tuple(segment for segment in self.segments if isinstance(segment, Parameter))
@@ -115,11 +118,17 @@ class Pattern:
         return not self.parameters
 
     def build(self, values: Mapping[str, object]) -> str:
-        """Write the path with these values, percent-encoded; ArlenError when one is missing or would not be found."""
-        return "/" + "/".join(
+        """Write the path with these values, percent-encoded; ArlenError when one is missing or would not be found.
+
+        Nor is anything written that a browser would take for the address of another host.
+        """
+        path = "/" + "/".join(
             quote(segment, safe=_SEGMENT_SAFE) if isinstance(segment, str) else self._write(segment, values)
             for segment in self.segments
         )
+        if not is_local(path):
+            raise ArlenError(f"the path {self.text} with these values would be the address of another host: {path!r}")
+        return path
 
     def _write(self, parameter: Parameter, values: Mapping[str, object]) -> str:
         """Write one parameter's value, after its own converter has agreed to it."""
@@ -127,7 +136,7 @@ class Pattern:
             raise ArlenError(f"the path {self.text} needs a value for {parameter.name!r}")
         text = f"{values[parameter.name]}{parameter.extension}"
         try:
-            parameter.convert(text)
+            parameter.convert(_carried(text))
         except ValueError:
             text = ""
         if not text or not {".", ".."}.isdisjoint(text.split("/")):  # clients resolve dot segments away
@@ -135,12 +144,23 @@ class Pattern:
         return quote(text, safe=_SEGMENT_SAFE + "/" * parameter.rest)
 
 
+def _carried(text: str) -> str:
+    """Return the text if a path can carry it; ValueError for NUL and for lone surrogates, which UTF-8 cannot hold."""
+    if "\0" in text:
+        raise ValueError(text)
+    text.encode()  # UnicodeEncodeError is a ValueError
+    return text
+
+
 def _compile(segment: str, path: str, converters: Mapping[str, Converter]) -> str | Parameter:
     """Compile one segment, or raise BootError."""
     if "{" not in segment and "}" not in segment:
         if "%" in segment or segment in {".", ".."}:
             raise BootError(f"the path {path!r} must be written decoded and without dot segments")
-        return segment
+        try:
+            return _carried(segment)
+        except ValueError:
+            raise BootError(f"the path {path!r} holds NUL or a lone surrogate, which no request can carry") from None
     found = _PARAMETER.fullmatch(segment)
     if not found:
         raise BootError(

@@ -87,16 +87,28 @@ def _find(node: _Node, segments: list[str], at: int, method: str, values: list[o
             if (found := _find(child, segments, at + 1, method, values)) is not None:
                 return found
             values.pop()
-    return _find_tail(node, segments[at:], method, values) if node.tails else None
+    return _find_tail(node, segments, at, method, values) if node.tails else None
 
 
-def _find_tail(node: _Node, rest: list[str], method: str, values: list[object]) -> Endpoint | None:
-    """Give the rest of the path to a wildcard, unless a decoded slash in it would be taken for one that separates."""
+def _find_tail(node: _Node, segments: list[str], at: int, method: str, values: list[object]) -> Endpoint | None:
+    """Give the rest of the path to a wildcard, unless a decoded slash in it would be taken for one that separates.
+
+    Nor is a path with two slashes at its beginning given away: as an address it would be another host's.
+    """
     found = node.tails.get(method)
-    if found is None or rest == [""] or any("/" in segment for segment in rest):
+    rest = segments[at:]
+    if found is None or rest == [""] or not (at or rest[0]) or any("/" in segment for segment in rest):
         return None
     values.append("/".join(rest))
     return found
+
+
+def _query(values: Mapping[str, str]) -> str:
+    """Write a query; ArlenError for a lone surrogate, which UTF-8 cannot hold."""
+    try:
+        return urlencode(values)
+    except UnicodeEncodeError as error:
+        raise ArlenError(f"a query cannot hold {error.object!r}") from None
 
 
 class Router:
@@ -139,7 +151,7 @@ class Router:
         if endpoint is None:
             raise ArlenError(f"no route is called {name!r}")
         path = endpoint.pattern.build(values)
-        query = urlencode({key: str(value) for key, value in values.items() if key not in endpoint.pattern.names})
+        query = _query({key: str(value) for key, value in values.items() if key not in endpoint.pattern.names})
         return f"{path}?{query}" if query else path
 
     def _otherwise(self, method: str, path: str, segments: list[str]) -> Match:

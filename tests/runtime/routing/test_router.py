@@ -139,8 +139,20 @@ def test_the_other_form_of_the_last_slash_is_a_redirect() -> None:
 
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example/", "/%0d%0a//"])
 def test_no_redirect_leads_to_another_host(path: str) -> None:
-    router = routed("GET /{x}", "GET /{x}/{y}", "GET //{x}")
+    router = routed("GET /{x}", "GET /{x}/{y}")
     assert router.match("GET", path).endpoint is NOT_FOUND
+
+
+def test_a_wildcard_takes_no_path_that_could_not_be_written() -> None:
+    router = routed("GET /{rest:path} all", "GET /files/{rest:path} files")
+    assert router.match("GET", "//evil.example/x").endpoint is NOT_FOUND
+    assert router.match("GET", "//").endpoint is NOT_FOUND
+    assert router.match("GET", "/files//a").params == {"rest": "/a"}
+
+
+def test_a_query_that_cannot_be_written_is_an_error_of_ours() -> None:
+    with pytest.raises(ArlenError, match="cannot hold"):
+        routed("GET / home").url_for("home", {"q": "a\ud800"})
 
 
 def test_addresses_are_written_from_names() -> None:
