@@ -135,9 +135,7 @@ class Routes:
         try:
             endpoint = Endpoint(
                 methods=_checked_methods(methods),
-                pattern=Pattern(
-                    group.prefix + path if path != "/" or not group.prefix else group.prefix, self._converters
-                ),
+                pattern=Pattern(_joined(group.prefix, path), self._converters),
                 action=_checked_callable(action, "action"),
                 name=None if name is None else group.name + name,
                 guards=group.guards + _guards(guard),
@@ -177,9 +175,18 @@ class Routes:
             self._group = outer
 
     def converter(self, name: str, convert: Converter) -> None:
-        """Make `{x:name}` available to the routes that follow: text to value, ValueError when it does not match."""
+        """Make `{x:name}` available to the routes that follow: text to value, ValueError when it does not match.
+
+        Equal converters are one way on for the router, so they must be hashable. Raises BootError.
+        """
         if name in self._converters:
             raise BootError(f"{_caller()}: there is a converter {name!r} already")
+        try:
+            hash(convert)
+        except TypeError:
+            raise BootError(f"{_caller()}: the converter {name!r} is not hashable: {convert!r}") from None
+        if not callable(convert):
+            raise BootError(f"{_caller()}: the converter {name!r} cannot be called: {convert!r}")
         self._converters[name] = convert
 
     def _remember_name(self, endpoint: Endpoint) -> None:
@@ -199,6 +206,13 @@ def _caller(between: int = 0) -> Site:
     for _ in range(between - 1):
         frame = frame.f_back or frame
     return Site(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _joined(prefix: str, path: str) -> str:
+    """Put the prefix of a group before a path, which needs its own slash: else the two would melt into one word."""
+    if not path.startswith("/"):
+        raise BootError(f"the path {path!r} must begin with a slash")
+    return prefix if prefix and path == "/" else prefix + path
 
 
 def _guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
@@ -228,7 +242,9 @@ def _checked_callable(action: Action, role: str) -> Action:
 
 
 def _checked_methods(methods: Sequence[str]) -> tuple[str, ...]:
-    """Return the methods if they are known."""
+    """Return the methods if they are known, and there is one."""
+    if not methods:
+        raise BootError(f"the route has no method: {', '.join(METHODS)}")
     for method in methods:
         if method not in METHODS:
             raise BootError(f"the method {method!r} is not one of {', '.join(METHODS)}")

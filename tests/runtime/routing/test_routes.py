@@ -33,6 +33,26 @@ def of_two(_ctx: object, _more: object) -> None:
     """Take more than a context."""
 
 
+class Unhashable:
+    """Be a converter that no dict takes as its key."""
+
+    __hash__ = None  # type: ignore[assignment] # what a class with __eq__ alone has
+
+    def __call__(self, text: str) -> str:
+        """Take anything."""
+        return text
+
+
+def within_admin(path: str) -> Callable[[Routes], object]:
+    """Return what writes a route with this path into a group."""
+
+    def write(r: Routes) -> None:
+        with r.group("/admin"):
+            r.get(path, action)
+
+    return write
+
+
 def test_groups_join_prefixes_and_names_and_accumulate_guards() -> None:
     r = Routes()
     with r.group("/admin", guard=guard, name="admin.", api=True):
@@ -86,6 +106,12 @@ def test_a_route_knows_the_line_it_was_written_on() -> None:
         (lambda r: r.get("/a", action, guard=of_two), "the guard of_two"),
         (lambda r: r.get("/{id:nothing}", action), "wants the converter 'nothing'"),
         (lambda r: r.add(("BREW",), "/a", action), "'BREW' is not one of"),
+        (lambda r: r.add((), "/a", action), "has no method"),
+        (lambda r: r.get("a", action), "'a' must begin with a slash"),
+        (within_admin("users"), "'users' must begin with a slash"),
+        (within_admin(""), "'' must begin with a slash"),
+        (lambda r: r.converter("c", Unhashable()), "'c' is not hashable"),
+        (lambda r: r.converter("c", "int"), "'c' cannot be called"),
         (lambda r: r.post("/a", action, body="later"), 'none of "none"'),
         (lambda r: [r.get("/a", action, name="n"), r.get("/b", action, name="n")], r"'n' is taken by GET /a, .*:\d+$"),
         (lambda r: r.group("admin").__enter__(), "must begin with a slash"),
