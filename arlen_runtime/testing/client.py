@@ -4,7 +4,8 @@
     answer = client.post("/posts", data={"title": "One"}, follow_redirects=True)
     assert answer.status == 200 and "One" in answer.text
 
-It keeps cookies, and runs each request in a contextvars.Context of its own, as the server does.
+It keeps cookies, whatever their Path, and runs each request in a contextvars.Context of its own, as the server does. What a
+request may hold and whom the server believes is what the application's configuration says.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from __future__ import annotations
 import contextvars
 import json as _json
 import secrets
+import sys
+import time
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from http.cookies import SimpleCookie
+from email.utils import mktime_tz, parsedate_tz
 from io import BytesIO
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from arlen_runtime.config.sections import LimitsSection
-from arlen_runtime.errors import ArlenError, HTTPError, PayloadTooLarge
-from arlen_runtime.http.door import Door
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError, HTTPError, RequestTimeout
+from arlen_runtime.http.body import IncomingBody
+from arlen_runtime.http.door import Door, Ticket
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
@@ -31,8 +37,16 @@ Upload = tuple[str, bytes, str]
 """A file to send: its name, its bytes, its media type."""
 
 _MOST_REDIRECTS = 10
-_TO_GET = {301: ("POST",), 302: ("POST",), 303: ("POST", "PUT", "PATCH", "DELETE")}  # RFC 9110 section 15.4
-_KEPT = frozenset({307, 308})
+_TO_GET: Mapping[int, Sequence[str]] = {
+    301: ("POST",),
+    302: ("POST",),
+    303: ("POST", "PUT", "PATCH", "DELETE"),
+    307: (),
+    308: (),
+}
+"""The redirects, and the methods that become GET, without their body; all others are kept (RFC 9110 section 15.4)."""
+
+_DEFAULTS = Config("test", Path())
 
 
 class Answer(NamedTuple):
@@ -62,6 +76,16 @@ class Answer(NamedTuple):
         return _json.loads(self.body)
 
 
+class _Asked(NamedTuple):
+    """A request to be sent; `fields` have lower-case names."""
+
+    method: str
+    scheme: str
+    target: str
+    fields: Mapping[str, str]
+    body: bytes
+
+
 class TestClient:
     """Asks an application. `cookies` are those that it was given and sends back; `headers` go with every request."""
 
@@ -70,13 +94,17 @@ class TestClient:
     def __init__(
         self, app: Door, *, host: str = "localhost", scheme: str = "http", headers: Mapping[str, str] | None = None
     ) -> None:
-        """Take an App, or anything else with its Door."""
+        """Take an App, or anything else with its Door; limits and trusted proxies are those of its `config`, if it has one."""
+        config = getattr(app, "config", None)
+        config = config if isinstance(config, Config) else _DEFAULTS
         self.app = app
         self.host = host
         self.scheme = scheme
         self.headers = dict(headers or {})
         self.cookies: dict[str, str] = {}
         self._ids = IdSource()
+        self._limits = config.limits
+        self._trusted = TrustedProxies(config.server.trusted_proxies, names_host=config.server.forwarded_host)
 
     def get(self, path: str, **options: Any) -> Answer:  # noqa: ANN401 - see request
         """Ask with GET."""
@@ -115,73 +143,126 @@ class TestClient:
         body: bytes = b"",
         follow_redirects: bool = False,
     ) -> Answer:
-        """Ask, with `params` in the query, and one of `json`, `data` and `files` (a form) or `body` (bytes) as the body."""
+        """Ask, with `params` in the query, and one of `json`, `data` and `files` (a form) or `body` (bytes) as the body.
+
+        A redirect to another host is not followed: it is the answer.
+        """
         target = f"{path}{'&' if '?' in path else '?'}{urlencode(params)}" if params else path
         content_type, encoded = _encode(json, data, files, body)
-        own = {"Content-Type": content_type} if content_type else {}
-        sent = {**self.headers, **own, **(headers or {})}
-        answer = self._ask(method, target, sent, encoded)
-        for _ in range(_MOST_REDIRECTS):
-            location = answer.headers.get("location")
-            if not follow_redirects or not location or not 300 <= answer.status < 400:  # noqa: PLR2004 - the redirects
+        own = {"content-type": content_type} if content_type else {}
+        fields = _merged({"host": self.host}, self.headers, own, headers or {})
+        asked: _Asked | None = _Asked(method, self.scheme, target, fields, encoded)
+        for _ in range(1 + _MOST_REDIRECTS * follow_redirects):
+            if asked is None:
                 break
-            target = urljoin(target, location)
-            target = target if target.startswith("/") else urlsplit(target)._replace(scheme="", netloc="").geturl()
-            if answer.status not in _KEPT:
-                method = "GET" if method in _TO_GET.get(answer.status, ()) else method
-                encoded = b""
-            answer = self._ask(method, target, sent, encoded)
+            answer = self._ask(asked)
+            asked = _redirected(asked, answer)
         return answer
 
-    def _ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _ask(self, asked: _Asked) -> Answer:
         """Send one request through parser, door and serializer."""
-        lines = {"Host": self.host, **headers}
+        lines = dict(asked.fields)
         if self.cookies:
-            lines.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-        if body or method in {"POST", "PUT", "PATCH"}:
-            lines["Content-Length"] = str(len(body))
+            lines.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
+        if asked.body or asked.method in {"POST", "PUT", "PATCH"}:
+            lines["content-length"] = str(len(asked.body))
         text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        wire = f"{method} {target} HTTP/1.1\r\n{text}\r\n".encode("latin-1") + body
-        return self._keep_cookies(contextvars.Context().run(self._exchange, wire, target))
-
-    def _exchange(self, wire: bytes, target: str) -> Answer:
-        """Have the bytes parsed, answered and serialized."""
-        origin = Origin("127.0.0.1", self.scheme, TrustedProxies(), self._ids)
-        parser = RequestParser(LimitsSection(), origin)
-        parser.feed(wire)
-        try:
-            head = parser.next_head()
-        except HTTPError as error:
-            return _answer(None, self.app.refuse(error, None), target, to_head=parser.asks_head)
-        if head is None:
-            raise ArlenError(f"this is no complete request: {wire!r}")
-        return _answer(head, self._run(head, parser), target)
-
-    def _run(self, head: Head, parser: RequestParser) -> Response:
-        """Do what the server does once the head is there."""
-        ticket = self.app.admit(head)
-        body = parser.read_body()
-        if ticket.policy == "none":
-            body = b""
-        if len(body) > ticket.limit:
-            return self.app.refuse(
-                PayloadTooLarge(f"The body has {len(body)} bytes; {ticket.limit} are allowed."), head
-            )
-        if ticket.policy == "stream":
-            return self.app.run(ticket, Request(head, live=BytesIO(body)))
-        return self.app.run(ticket, Request(head, body))
-
-    def _keep_cookies(self, answer: Answer) -> Answer:
-        """Keep the cookies that are set, drop those that are taken back."""
+        wire = f"{asked.method} {asked.target} HTTP/1.1\r\n{text}\r\n".encode("latin-1") + asked.body
+        answer = contextvars.Context().run(self._exchange, wire, asked)
         for name, value in answer.fields:
-            if name.lower() != "set-cookie":
-                continue
-            for key, morsel in SimpleCookie(value).items():
-                if morsel["max-age"] == "0":
-                    self.cookies.pop(key, None)
-                else:
-                    self.cookies[key] = morsel.coded_value
+            if name.lower() == "set-cookie":
+                self._keep_cookie(value)
         return answer
+
+    def _exchange(self, wire: bytes, asked: _Asked) -> Answer:
+        """Have the bytes parsed, answered and serialized, as the server does it."""
+        parser = RequestParser(self._limits, Origin("127.0.0.1", asked.scheme, self._trusted, self._ids))
+        parser.feed(wire)
+        head: Head | None = None
+        try:
+            head = _head(parser)
+            ticket = self._admit(head)
+            body = self._body(head, ticket, parser)
+        except ArlenError as error:
+            refusal = self.app.refuse(error, head)
+            return _answer(head, refusal, asked.target, close=True, to_head=parser.asks_head)
+        try:
+            return _answer(head, self.app.run(ticket, _request(head, ticket, body)), asked.target)
+        finally:
+            body.close()
+
+    def _admit(self, head: Head) -> Ticket:
+        """Have the endpoint found. What a converter of the application raises is told where the server's log would be."""
+        try:
+            return self.app.admit(head)
+        except HTTPError:
+            raise
+        except Exception as error:
+            traceback.print_exception(error)
+            raise ArlenError("the request could not be admitted") from error
+
+    def _body(self, head: Head, ticket: Ticket, parser: RequestParser) -> IncomingBody:
+        """Collect the body, in a file where the server would, unless nobody wants it. Raises PayloadTooLarge."""
+        if ticket.policy == "none":
+            return IncomingBody(0, 0, None)
+        most_in_memory = sys.maxsize if ticket.policy == "stream" else self._limits.spool_bytes
+        body = IncomingBody(ticket.limit, most_in_memory, head.content_length)
+        body.write(parser.read_body())
+        return body
+
+    def _keep_cookie(self, line: str) -> None:
+        """Keep the cookie that a Set-Cookie sets, drop the one that it takes back (RFC 6265 section 5.3)."""
+        pair, *attributes = line.split(";")
+        name, _, value = (part.strip() for part in pair.partition("="))
+        told = {key.strip().lower(): text.strip() for key, _, text in (each.partition("=") for each in attributes)}
+        if _is_gone(told):
+            self.cookies.pop(name, None)
+        else:
+            self.cookies[name] = value
+
+
+def _merged(*several: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of all, by lower-case name: what comes later wins, however it is spelt."""
+    return {name.lower(): value for each in several for name, value in each.items()}
+
+
+def _redirected(asked: _Asked, answer: Answer) -> _Asked | None:
+    """Return what a browser would ask next; None for nothing, and for what it would ask another host."""
+    location = answer.headers.get("location")
+    if not location or answer.status not in _TO_GET:
+        return None
+    here = f"{asked.scheme}://{asked.fields['host']}"
+    url = urlsplit(urljoin(here + asked.target, location))
+    if url.scheme not in {"http", "https"} or url.netloc.lower() != urlsplit(here).netloc.lower():
+        return None
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")  # and no fragment: it is the browser's own
+    if asked.method not in _TO_GET[answer.status]:
+        return asked._replace(scheme=url.scheme, target=target)
+    fields = {name: value for name, value in asked.fields.items() if name != "content-type"}
+    return _Asked("GET", url.scheme, target, fields, b"")
+
+
+def _is_gone(attributes: Mapping[str, str]) -> bool:
+    """Say whether a cookie with these attributes is past its time; Max-Age counts more than Expires."""
+    try:
+        return int(attributes["max-age"]) <= 0
+    except (KeyError, ValueError):
+        expires = parsedate_tz(attributes.get("expires", ""))  # as lenient as browsers are
+        return expires is not None and mktime_tz(expires) <= time.time()
+
+
+def _head(parser: RequestParser) -> Head:
+    """Return the head; where it is not all there the server waits as long as it does."""
+    head = parser.next_head()
+    if head is None:
+        raise RequestTimeout("The header block of the request took too long to arrive.")
+    return head
+
+
+def _request(head: Head, ticket: Ticket, body: IncomingBody) -> Request:
+    """Put head and body together as the endpoint wants them."""
+    data, spool = body.whole()
+    return Request(head, live=BytesIO(data)) if ticket.policy == "stream" else Request(head, data, spool)
 
 
 def _encode(
@@ -212,9 +293,9 @@ def _multipart(data: Mapping[str, object], files: Mapping[str, Upload]) -> tuple
     return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
 
 
-def _answer(head: Head | None, response: Response, url: str, *, to_head: bool = False) -> Answer:
+def _answer(head: Head | None, response: Response, url: str, *, close: bool = False, to_head: bool = False) -> Answer:
     """Serialize a response and read it as a client would."""
-    serialized = serialize(head, response, b"", close=False, to_head=to_head)
+    serialized = serialize(head, response, b"", close=close, to_head=to_head)
     block, _, body = serialized.data.partition(b"\r\n\r\n")
     lines = block.decode("latin-1").split("\r\n")
     fields = [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:])]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
 
 from arlen_runtime import scope
+from arlen_runtime.config.sections import Config, LimitsSection, ServerSection
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
@@ -31,6 +35,22 @@ def set_cookie(ctx: Context) -> Response:
     """Set, or take back, a cookie."""
     gone = "; Max-Age=0" if "gone" in ctx.params else ""
     return Response(headers=[("Set-Cookie", f"a=1; Path=/; HttpOnly{gone}"), ("Set-Cookie", "b=2")])
+
+
+def to(location: str, status: int) -> Callable[[Context], Response]:
+    """Return an action that leads there."""
+    return lambda _ctx: Response(status=status, headers=[("Location", location)])
+
+
+def whence(ctx: Context) -> dict[str, object]:
+    """Tell where the request came from."""
+    head = ctx.request.head
+    return {"client": head.client, "scheme": head.scheme, "host": head.host}
+
+
+def unconvertible(text: str) -> object:
+    """Be a converter that fails."""
+    raise KeyError(text)
 
 
 def pieces() -> Iterator[bytes]:
@@ -94,6 +114,115 @@ def test_redirects_are_followed_only_when_asked_and_as_browsers_do(serve: Serve)
     kept = client.post("/again", data={"a": "b"}, follow_redirects=True)
     assert (kept.json()["method"], kept.json()["body"]) == ("POST", "a=b")
     assert client.get("/loop", follow_redirects=True).status == 303
+
+
+def test_a_fragment_is_not_sent_and_a_relative_redirect_counts_from_where_it_stands(serve: Serve) -> None:
+    def lead(r: Routes) -> None:
+        r.any("/a/echo", echo)
+        r.get("/fragment", to("/a/echo?x=1#part", 303))
+        r.get("/a/relative", to("echo", 302))
+        r.get("/absolute", to("HTTP://LocalHost/a/echo#part", 302))
+        r.get("/secure", to("https://localhost/whence", 308))
+        r.get("/whence", whence)
+
+    client = serve(lead)
+    assert client.get("/fragment", follow_redirects=True).url == "/a/echo?x=1"
+    assert client.get("/a/relative", follow_redirects=True).url == "/a/echo"
+    assert client.get("/absolute", follow_redirects=True).url == "/a/echo"
+    assert client.get("/secure", follow_redirects=True).json()["scheme"] == "https"
+
+
+@pytest.mark.parametrize(
+    "location", ["https://other.example/echo", "//other.example/echo", "http://localhost:81/echo", "mailto:a@localhost"]
+)
+def test_a_redirect_to_another_host_is_the_answer(serve: Serve, location: str) -> None:
+    def lead(r: Routes) -> None:
+        r.any("/echo", echo)
+        r.get("/", to(location, 302))
+
+    answer = serve(lead).get("/", follow_redirects=True)
+    assert (answer.status, answer.headers["location"], answer.url) == (302, location, "/")
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "then"),
+    [("PUT", 301, "PUT"), ("PUT", 302, "PUT"), ("POST", 302, "GET"), ("PUT", 303, "GET"), ("DELETE", 308, "DELETE")],
+)
+def test_a_redirect_keeps_the_body_with_the_method_and_drops_both(
+    serve: Serve, method: str, status: int, then: str
+) -> None:
+    def lead(r: Routes) -> None:
+        r.any("/echo", echo)
+        r.any("/", to("/echo", status))
+
+    told = serve(lead).request(method, "/", json=[1], follow_redirects=True).json()
+    kept = ("[1]", "application/json") if then == method else ("", None)
+    assert (told["method"], told["body"], told["type"]) == (then, *kept)
+
+
+def test_an_answer_that_is_no_redirect_is_not_followed(serve: Serve) -> None:
+    client = serve(lambda r: r.get("/", to("/echo", 304)))
+    assert client.get("/", follow_redirects=True).status == 304
+
+
+def test_a_field_that_is_given_takes_the_place_of_the_same_however_it_is_spelt(serve: Serve) -> None:
+    def several(r: Routes) -> None:
+        r.any("/echo", echo)
+        r.get("/whence", whence)
+
+    client = serve(several)
+    client.headers["X-TEST"] = "always"
+    told = client.post("/echo", json=1, headers={"content-type": "application/vnd.a+json", "x-test": "once"}).json()
+    assert (told["type"], told["x"]) == ("application/vnd.a+json", "once")
+    assert client.get("/whence", headers={"host": "other.example"}).json()["host"] == "other.example"
+
+
+def test_cookies_are_kept_as_they_came_and_dropped_when_their_time_is_over(serve: Serve) -> None:
+    gone = ("Max-Age=-1", "max-age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT", "Expires=Thu, 01-Jan-1970 00:00:00 GMT")
+    stays = (
+        "Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+        "Max-Age=9; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        "Expires=soon",
+    )
+    values = {f"g{n}": f"; {each}" for n, each in enumerate(gone)} | {
+        f"s{n}": f"; {each}" for n, each in enumerate(stays)
+    }
+    lines = [("Set-Cookie", f'{name}={{"x":[1]}}{rest}') for name, rest in values.items()]
+    client = serve(lambda r: r.get("/", lambda _ctx: Response(headers=lines)))
+    client.cookies.update(dict.fromkeys(values, "old"))
+    client.get("/")
+    assert client.cookies == dict.fromkeys(("s0", "s1", "s2"), '{"x":[1]}')
+
+
+def test_limits_and_trusted_proxies_are_those_of_the_configuration(serve: Serve, tmp_path: Path) -> None:
+    def several(r: Routes) -> None:
+        r.get("/", whence)
+        r.post("/", lambda ctx: [ctx.request.spool is not None, len(ctx.request.body)])
+
+    config = Config(
+        "production",
+        tmp_path,
+        server=ServerSection(trusted_proxies=("127.0.0.1",), forwarded_host=True),
+        limits=LimitsSection(header_bytes=1000, spool_bytes=10, body_bytes=20),
+    )
+    client = serve(several, config=config)
+    told = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "a.example"}
+    assert client.get("/", headers=told).json() == {"client": "192.0.2.1", "scheme": "https", "host": "a.example"}
+    assert [client.post("/", body=b"x" * size).json() for size in (10, 11)] == [[False, 10], [True, 11]]
+    assert client.get("/", headers={"X": "x" * 1000}).status == 431
+    refused = client.post("/", body=b"x" * 21)
+    assert (refused.status, refused.headers["connection"]) == (413, "close")
+
+
+def test_a_converter_that_fails_is_answered_as_the_server_does_and_told(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def several(r: Routes) -> None:
+        r.converter("never", unconvertible)
+        r.get("/{a:never}", echo)
+
+    assert serve(several).get("/x").status == 500
+    assert "KeyError: 'x'" in capsys.readouterr().err
 
 
 def test_streams_and_limits_are_those_of_the_server(serve: Serve) -> None:
