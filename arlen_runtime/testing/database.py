@@ -3,6 +3,7 @@
 The server is the one of ARLEN_PG_TEST_DSN, or an embedded one below the project, started at need and shared by every test
 process that runs at the same time. The template holds what `db/migrations` makes; its name is their checksum, so it is
 built once per state of the migrations and not per run. Roles that the migrations make go with it, before another is built.
+It stays as long as a run uses it, which is an advisory lock that the server drops when that run ends, however it does.
 """
 
 from __future__ import annotations
@@ -37,6 +38,16 @@ class Databases:
         """Take the URL of a database to connect to; `own`: nobody but these tests uses the server."""
         self.url = url
         self._own = own
+        self._user: psycopg.Connection | None = None
+        """The connection that has the locks of the templates in use."""
+
+    def close(self) -> None:
+        """Use no template any longer: whoever builds one may drop it."""
+        user, self._user = self._user, None
+        if user is not None:
+            with contextlib.suppress(psycopg.OperationalError):  # a server that is gone has dropped the lock
+                user.execute("select pg_advisory_unlock_all()")  # the server hears of a closed connection later
+            user.close()
 
     def of(self, database: str) -> str:
         """Return the URL of another database on the same server."""
@@ -46,7 +57,7 @@ class Databases:
     def template(self, fingerprint: str, fill: Callable[[str], object]) -> str:
         """Return the name of the template that `fill` makes of an empty database, given its URL; built unless it is there.
 
-        It is built under another name and renamed: what bears the name is complete.
+        It is built under another name and renamed: what bears the name is complete. Until `close` nobody drops it.
         """
         name = f"arlen_template_{fingerprint}"
         fresh = f"{name}_new"
@@ -57,6 +68,8 @@ class Databases:
                 with _noting_roles(connection, fresh):
                     fill(self.of(fresh))
                 _run(connection, "alter database {} rename to {}", fresh, name)
+            self._user = self._user or self._connect()
+            self._user.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [name])
         return name
 
     @contextmanager
@@ -81,13 +94,15 @@ class Databases:
                     _run(connection, "drop database if exists {} with (force)", name)
 
     def _drop_templates(self, connection: psycopg.Connection) -> None:
-        """Drop the templates of earlier states of the migrations, and what an interrupted build left.
+        """Drop the templates of earlier states of the migrations that no run uses, and what an interrupted build left.
 
         On a server of our own their roles go too.
         """
         left = """select datname, shobj_description(oid, 'pg_database') from pg_database
             where datname like 'arlen\\_template\\_%%' and (%s or datname like '%%\\_new')"""
         for name, roles in connection.execute(left, [self._own]).fetchall():
+            if not _value(connection, "select pg_try_advisory_lock(hashtextextended(%s, 0))", name):
+                continue
             with contextlib.suppress(psycopg.errors.ObjectInUse):
                 _run(connection, "drop database if exists {}", name)
                 _drop_roles(connection, (roles or "").splitlines() if self._own else [])

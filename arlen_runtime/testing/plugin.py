@@ -24,12 +24,14 @@ from arlen_runtime.testing.database import EMPTY, Databases, server
 
 
 @pytest.fixture(scope="session")
-def database_server(pytestconfig: pytest.Config) -> Databases:
-    """Return the server that this run's databases are made on."""
+def database_server(pytestconfig: pytest.Config) -> Iterator[Databases]:
+    """Give the run the server that its databases are made on."""
     try:
-        return server(pytestconfig.rootpath, os.environ)
+        databases = server(pytestconfig.rootpath, os.environ)
     except (EmbeddedServerError, psycopg.Error) as error:
         pytest.fail(f"no PostgreSQL for the tests: {' '.join(str(error).split())}", pytrace=False)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -87,6 +89,43 @@ def test_the_roles_of_an_earlier_template_go_with_it(tmp_path: Path) -> None:
     for fingerprint in ("one", "two"):
         with databases.database(databases.template(fingerprint, fill)):
             pass
+        databases.close()
+
+
+def templates(server: Databases) -> set[str]:
+    return {name for name in names(server) if name.startswith("arlen_template_")}
+
+
+def test_a_template_that_a_run_uses_stays_when_another_run_builds_one(tmp_path: Path) -> None:
+    with closing(server(tmp_path, {})) as first, closing(server(tmp_path, {})) as second:
+        one = first.template("one", fill)
+        two = second.template("two", fill)
+        with first.database(one), second.database(two):
+            assert templates(first) == {one, two}
+        first.close()
+        second.close()
+        three = second.template("three", fill)
+        assert templates(second) == {three}
+
+
+def test_the_template_of_a_killed_run_is_dropped(tmp_path: Path) -> None:
+    code = f"""if True:
+        from pathlib import Path
+        from arlen_runtime.testing.database import server
+        databases = server(Path({str(tmp_path)!r}), {{}})
+        print(databases.template("one", id), flush=True)
+        input()
+    """
+    with closing(server(tmp_path, {})) as databases:
+        other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert other.stdout is not None
+        assert other.stdout.readline() == "arlen_template_one\n"
+        other.kill()
+        other.communicate()
+        with psycopg.connect(databases.url) as connection:  # the server takes its time to hear of it
+            connection.execute("select pg_advisory_xact_lock(hashtextextended('arlen_template_one', 0))")
+        two = databases.template("two", fill)
+        assert templates(databases) == {two}
 
 
 def test_many_at_once_make_their_databases_from_one_template(database_server: Databases, fingerprint: str) -> None:
