@@ -5,7 +5,8 @@ only, starts in milliseconds, and stands apart from the application's environmen
 
     cluster/      PostgreSQL's own folder
     log           what initdb and postgres said since the last start
-    socket        where the socket is, written here once the server is ready and never computed by anybody again
+    socket        where the socket is, written here once the server is ready and never computed by anybody again; a keeper
+                  that ends before its users leaves it, and the next one serves them at the same place
     users.lock    held shared by every process that uses the server; the kernel drops it when a process dies
     start.lock    held by whoever starts or stops the server
     keeper.lock   held by the keeper: while it is, somebody will stop postgres
@@ -24,6 +25,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,7 @@ START_SECONDS = 30.0
 FAST_STOP_SECONDS = 3.0
 LEFTOVER_SECONDS = 10.0
 
+SOCKET_PREFIX = "arlen-pg-"
 SOCKET_HOMES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 - mkdtemp makes a 0700 folder of a name nobody can guess
 """Where the socket's folder may be: short paths (a socket's path ends at 107 bytes), whatever TMPDIR says."""
 
@@ -102,18 +105,21 @@ class Keeper:
         alive = self._after_leftovers()
         if not (self.cluster / "PG_VERSION").exists():
             self._create()
-        folder = self._socket_folder()
+        folder = self._recorded_folder() or self._socket_folder()
+        deserted = False
         try:
             self.server = self._start(folder, alive)
             os.close(alive)
             self._await_ready(self.server)
             self._write_record(folder)
             report("ready")
-            self._watch(self.server)
+            deserted = self._watch(self.server)
         finally:
             self._stop()
-            self.record.unlink(missing_ok=True)
-            shutil.rmtree(folder, ignore_errors=True)
+            if deserted:
+                self.record.unlink(missing_ok=True)
+            if not self.record.exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _after_leftovers(self) -> int:
         """Return the server lock: proof that no process of an earlier server lives. A keeper killed may leave one."""
@@ -126,9 +132,6 @@ class Keeper:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGQUIT)
             time.sleep(0.05)
-        if self.record.exists():
-            shutil.rmtree(self.record.read_text(), ignore_errors=True)
-            self.record.unlink()
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         return descriptor
 
@@ -151,10 +154,30 @@ class Keeper:
             raise KeeperError(f"initdb failed: {(said or done.stderr.splitlines() or ['it says nothing'])[-1]}")
         fresh.rename(self.cluster)
 
+    def _recorded_folder(self) -> str:
+        """Return the folder that an earlier keeper left, emptied: its users still know it. Nothing unless it is still ours."""
+        with contextlib.suppress(FileNotFoundError):
+            folder = Path(self.record.read_text())
+            with contextlib.suppress(OSError):
+                if self._is_ours(folder):
+                    for left in folder.iterdir():
+                        left.unlink()
+                    return str(folder)
+            self.record.unlink()
+        return ""
+
+    def _is_ours(self, folder: Path) -> bool:
+        """Say whether it is a folder that a keeper made, into which only the server's user has a way."""
+        if str(folder.parent) not in SOCKET_HOMES or not folder.name.startswith(SOCKET_PREFIX):
+            return False
+        found = folder.lstat()
+        owner = os.geteuid() if self.orders.owner is None else self.orders.owner
+        return (found.st_uid, found.st_mode) == (owner, stat.S_IFDIR | stat.S_IRWXU)
+
     def _socket_folder(self) -> str:
         for home in SOCKET_HOMES:
             with contextlib.suppress(OSError):
-                folder = tempfile.mkdtemp(prefix="arlen-pg-", dir=home)
+                folder = tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=home)
                 if self.orders.owner is not None:
                     os.chown(folder, self.orders.owner, self.orders.owner)
                 return folder
@@ -197,18 +220,18 @@ class Keeper:
         fresh.write_text(folder)
         fresh.rename(self.record)
 
-    def _watch(self, server: subprocess.Popen[bytes]) -> None:
-        """Return when the server is gone, a signal ends the keeper, or nobody is left."""
+    def _watch(self, server: subprocess.Popen[bytes]) -> bool:
+        """Return when the server is gone, a signal ends the keeper, or nobody is left; say whether nobody is."""
         while True:
             threading.Thread(target=self._await_nobody, daemon=True).start()
             event: int | None = NOBODY_LEFT
             while server.poll() is None and (event := signal.sigwait(WATCHED)) == signal.SIGCHLD:
                 pass
             if event != NOBODY_LEFT or server.poll() is not None:
-                return
+                return self._closed()
             signal.sigtimedwait(ENDINGS | {signal.SIGCHLD}, LINGER_SECONDS)
             if self._closed():
-                return
+                return True
 
     def _await_nobody(self) -> None:
         """Wait, in a thread, until the kernel grants the users' lock; then wake the main thread by a signal."""

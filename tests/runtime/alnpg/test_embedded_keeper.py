@@ -5,9 +5,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,7 +81,30 @@ def test_a_postgres_left_by_a_keeper_that_the_kernel_did_not_avenge_is_ended_by_
     os.kill(keeper, signal.SIGKILL)
     assert keep(orders) == "ready"
     assert postmaster(orders.data) != left
-    assert not Path(folder).exists()
+    assert (Path(orders.data) / "socket").read_text() == folder
+
+
+@pytest.mark.usefixtures("_user")
+@pytest.mark.parametrize("change", ["open", "link", "filled", "elsewhere"])
+def test_a_recorded_folder_is_used_again_only_while_it_is_ours(orders: Orders, tmp_path: Path, change: str) -> None:
+    """Whoever could write there could pose as the server."""
+    target = tmp_path / "arlen-pg-target"
+    target.mkdir(mode=0o700)
+    (target / "kept").touch()
+    folder = Path(tempfile.mkdtemp(prefix="arlen-pg-", dir="/tmp"))
+    if change == "open":
+        folder.chmod(0o755)
+    if change == "filled":
+        (folder / "folder").mkdir()
+    if change == "link":
+        folder.rmdir()
+        folder.symlink_to(target)
+    recorded = str(target if change == "elsewhere" else folder)
+    (Path(orders.data) / "socket").write_text(recorded)
+    assert keep(orders) == "ready"
+    assert (Path(orders.data) / "socket").read_text() != recorded
+    assert (target / "kept").exists()
+    folder.unlink() if change == "link" else shutil.rmtree(folder)
 
 
 def test_what_initdb_complains_of_is_reported_in_one_line(orders: Orders) -> None:
