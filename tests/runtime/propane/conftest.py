@@ -133,6 +133,7 @@ def routes(r: Routes) -> None:
     r.get("/sleep/{ms:int}", sleep)
     r.get("/wait/{ms:int}", wait)
     r.post("/echo", echo, limit=5_000_000)
+    r.get("/length", echo)
     r.get("/big/{size:int}", big)
     r.get("/stream/{count:int}", stream)
     r.get("/broken-stream", broken_stream)

@@ -54,6 +54,13 @@ def test_a_body_is_asked_for_only_when_it_is_wanted(serve: Serve) -> None:
             assert wire.ends()
 
 
+def test_a_body_that_nobody_wants_is_read_and_dropped(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(b"GET /length HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+        assert wire.answer().body == b"0"
+        assert wire.get("/").body == b"one"
+
+
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(POST + b"Accept: application/json\r\nContent-Length: 5000001\r\n\r\n")
