@@ -80,6 +80,7 @@ class EventStream:
             self.closed = True
             if self._on_close is not None:
                 self._on_close(self)
+            self._tell()
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield what is there and end: for servers that cannot subscribe, whose clients come again by themselves."""

@@ -161,7 +161,9 @@ class Connection:
             body.write(piece)
         if not self.parser.body_done:
             return None
-        if self.ticket is not None and self.ticket.policy == "none":  # it was read only to find the next request behind it
+        if (
+            self.ticket is not None and self.ticket.policy == "none"
+        ):  # it was read only to find the next request behind it
             return Request(head)
         data, spool = body.whole()
         return Request(head, data, spool)

@@ -33,7 +33,7 @@ class Deadlines(Generic[W]):
     def set(self, one: W, deadline: float) -> None:
         """Let `one` expire at `deadline`, in place of what was set before."""
         one.deadline = deadline
-        if deadline < one.looked_at:
+        if deadline < one.looked_at and int(deadline) + 1 < one.looked_at:  # else it is looked at in time already
             self._file(one, deadline)
 
     def _file(self, one: W, deadline: float) -> None:

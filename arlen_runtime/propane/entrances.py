@@ -47,6 +47,7 @@ class Entrances:
         self._let_in = let_in
         self._listeners: dict[int, socket.socket] = {}
         self._handovers: dict[int, socket.socket] = {}
+        self._resting: frozenset[int] = frozenset()
         self._resting_until = 0.0
         self._must_let_in = False
         self._tell_at = 0.0
@@ -84,8 +85,9 @@ class Entrances:
             self._leave(fd)
 
     def _leave(self, fd: int) -> None:
-        if not self._resting_until:  # else the poller has forgotten it already
+        if fd not in self._resting:  # else the poller has forgotten it already
             self._poller.forget(fd)
+        self._resting -= {fd}
         self.all -= {fd}
         self._listeners.pop(fd, None)
         self._handovers.pop(fd, None)
@@ -113,13 +115,13 @@ class Entrances:
         mine = self._count()
         if self._must_let_in or self.stopping or mine <= min(self.others(), default=mine) + max(1, mine // 16):
             return False
-        self._rest(GATE_SECONDS)
+        self._rest(GATE_SECONDS, self.all)
         return True
 
     def _accept(self, listener: socket.socket) -> None:
         limits = self._limits
         if self._count() >= limits.connections or 0 < limits.connections_in_all <= self.in_all():
-            self._leave_in_queue("the limit of connections is reached")
+            self._leave_in_queue("the limit of connections is reached", frozenset(self._listeners))
             return
         self._must_let_in = False
         try:
@@ -130,7 +132,7 @@ class Entrances:
             return
         except OSError as error:
             if error.errno in _EXHAUSTED:
-                self._leave_in_queue(error.strerror or "")
+                self._leave_in_queue(error.strerror or "", self.all)
             return  # any other error is that connection's own (accept(2))
         self._let_in(accepted, Arrival(address[0] if address else UNIX_PEER))
 
@@ -140,7 +142,7 @@ class Entrances:
         try:
             os.close(os.dup(handover.fileno()))  # without room for it the kernel would drop the descriptor (unix(7))
         except OSError as error:
-            self._leave_in_queue(error.strerror or "")
+            self._leave_in_queue(error.strerror or "", self.all)
             return
         taken = take_connection(handover)
         if taken is not None:
@@ -148,21 +150,20 @@ class Entrances:
 
     # --- rests
 
-    def _leave_in_queue(self, reason: str) -> None:
-        """Let nobody in for a moment, since there is no room; who waits is served when there is again."""
+    def _leave_in_queue(self, reason: str, entrances: frozenset[int]) -> None:
+        """Let nobody in there for a moment, since there is no room; who waits is served when there is again."""
         now = time.monotonic()
         if now >= self._tell_at:
             self._tell_at = now + TELL_SECONDS
             self._log.warning("accept_paused", reason=reason, connections=self._count())
-        self._rest(EXHAUSTED_SECONDS)
+        self._rest(EXHAUSTED_SECONDS, entrances)
 
-    def _rest(self, seconds: float) -> None:
-        """Leave the entrances alone for a while; after that one connection is let in whatever happens."""
-        if self._resting_until:
-            return
-        for fd in self.all:
+    def _rest(self, seconds: float, entrances: frozenset[int]) -> None:
+        """Leave these entrances alone for a while; after that one connection is let in whatever happens."""
+        for fd in entrances - self._resting:
             self._poller.forget(fd)
-        self._resting_until = time.monotonic() + seconds
+        self._resting |= entrances
+        self._resting_until = max(self._resting_until, time.monotonic() + seconds)
 
     def rest_left(self, now: float) -> float | None:
         """Return the seconds until a rest ends, None without one."""
@@ -173,5 +174,6 @@ class Entrances:
         if self._resting_until and self._resting_until <= now:
             self._resting_until = 0.0
             self._must_let_in = True
-            for fd in self.all:
+            for fd in self._resting:
                 self._poller.listen(fd)
+            self._resting = frozenset()

@@ -138,7 +138,11 @@ class Lane(Generic[Job]):
             if self._threads >= self._most:
                 return
             self._threads += 1
-        threading.Thread(target=self._work, name="lane", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, name="lane", daemon=True).start()
+        except RuntimeError:  # the system gives no more threads: those that are there do the work
+            with self._lock:
+                self._threads -= 1
 
     def _work(self) -> None:
         stand_back()
@@ -178,7 +182,12 @@ class Standbys:
                 return True
             if self._threads >= self._most:
                 return False
-        self._start(waiting=0)
+        try:
+            self._start(waiting=0)
+        except RuntimeError:  # the system gives no more threads
+            with self._lock:
+                self._count(threads=-1)
+            return False
         return True
 
     def release(self) -> None:

@@ -93,12 +93,14 @@ class Reactor:
         self.ledger.passing = False  # whoever would have taken them stops as well
         self._handover = None
         # Those that were to be passed on get their one more answer here.
-        self.ledger.doomed = [each for each in self.ledger.doomed if not each.can_be_passed()]
+        self.ledger.doomed = [each for each in self.ledger.doomed if each.eof or each.broken or each.ending]
         self._settled_at = time.monotonic() + SETTLE_SECONDS
         self._end_event_streams()
 
     def pass_on(self, handover: socket.socket) -> None:
         """Give each connection to the new generation, as soon as no request is under way on it."""
+        if self._handover is not None:
+            return
         self.entrances.leave()
         self._handover = handover
         self.ledger.passing = True
@@ -223,7 +225,7 @@ class Reactor:
 
     def _resume_returned(self) -> bool:
         returned = self.ledger.returned
-        while returned:
+        for _ in range(len(returned)):  # those that come back meanwhile wait for the others' turn
             connection = returned.popleft()
             try:
                 if self.service.resume(connection):
@@ -253,7 +255,7 @@ class Reactor:
         connection = Connection(accepted, parser, self._admit, self.limits)
         self._connections[connection.fd] = connection
         self._cells[self._open_cell] = len(self._connections)
-        self.ledger.deadlines.set(connection, self.ledger.now + self.limits.header_seconds)
+        self.ledger.deadlines.set(connection, time.monotonic() + self.limits.header_seconds)
         self._poller.watch(connection.fd)
         if arrival.passed:
             parser.feed(arrival.received)

@@ -127,7 +127,9 @@ class Sender:
         """Answer for the server and close; the client may still be sending, so the close lingers."""
         connection.ending = True
         self.reply(connection, self._door.refuse(error, connection.head), self._ledger.now)
-        if not connection.writing:
+        if connection.writing:
+            self.go_on(connection)
+        if connection.broken or not connection.writing:
             self.end(connection)
 
     def end(self, connection: Connection) -> None:
@@ -145,11 +147,16 @@ class Sender:
             self._go_on_listening(connection, listening)
             return
         full, connection.full = connection.full and not connection.pending, False
+        if connection.pending:  # the edge may have brought bytes as well: they are read after the answer
+            connection.pending, connection.more = False, True
         if full or not connection.flush():
-            connection.pending = False
             allowed = self._limits.write_seconds + connection.sent / self._limits.write_bytes_per_second
             self._ledger.deadlines.set(connection, connection.writing_since + allowed)
-        elif connection.rest is not None and not connection.broken:
+        elif connection.broken:
+            return
+        elif (listening := connection.listening()) is not None:
+            self._go_on_listening(connection, listening)
+        elif connection.rest is not None:
             connection.busy = True
             put = self.put_file_job if isinstance(connection.rest.rest, FileBody) else self.put_job
             put(lambda: self._step(connection))
@@ -181,7 +188,7 @@ class Sender:
         stream = connection.listening()
         if stream is not None:
             stream.put(HEARTBEAT)
-            self.go_on(connection)
+            self._ledger.give_back(connection)
 
     # --- a pool thread
 
@@ -201,7 +208,10 @@ class Sender:
             connection.broken = True
         if connection.rest is None or connection.broken:
             self._end_body(connection, context)
-        connection.writing_since = time.monotonic()
+        # What was sent so far gives no credit for the next wait: a reader that stalls is cut off in time whatever it has taken.
+        now = time.monotonic()
+        connection.writing_since = now - connection.sent / self._limits.write_bytes_per_second
+        connection.deadline = now + self._limits.write_seconds
         connection.busy = False
         self._ledger.give_back(connection)
 

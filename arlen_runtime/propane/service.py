@@ -85,6 +85,7 @@ class Service:
         if connection.ending or connection.broken:
             self.sender.end(connection)
             return False
+        connection.more = True  # an edge that came while it was answered has not been read
         if self._converse(connection):
             return True
         if connection.is_answering() or connection.ending:
@@ -115,7 +116,8 @@ class Service:
             if connection.is_answering():
                 return False
             if connection.ending:
-                self.sender.end(connection)
+                if not connection.lingering:
+                    self.sender.end(connection)
                 return False
 
     def _give_up(self, connection: Connection, error: Exception) -> None:
@@ -212,6 +214,8 @@ class Service:
         connection.busy = False
         if connection.writing:
             self.sender.go_on(connection)
+            if connection.broken and not connection.busy:
+                self.sender.end(connection)
         return False
 
     def _queue(self, connection: Connection, request: Request, estimate: Estimate) -> None:
@@ -243,6 +247,8 @@ class Service:
         """Do what the table of limits says for a deadline that has passed."""
         if connection.busy:
             self._expire_handler(connection)
+        elif connection.deadline > self._ledger.now:  # a thread has let go of it since it was found to be due
+            self._ledger.deadlines.set(connection, connection.deadline)
         elif connection.listening() is not None:
             self.sender.heartbeat(connection)
         elif connection.receiving_since and not connection.writing and not connection.lingering:

@@ -11,7 +11,7 @@ import pytest
 from arlen_runtime.testing.server import RunningServer
 
 SITE = '''
-import itertools, os, time, threading
+import itertools, os, tempfile, time, threading
 from arlen_runtime import App, Config, Context, FileBody, Response, Routes, Unauthorized, text
 from arlen_runtime import scope
 
@@ -65,6 +65,25 @@ def forged(ctx: Context) -> Response:
     response = text("x")
     response.body = 17
     return response
+
+def sparse(ctx: Context) -> Response:
+    """Answer with a file that no socket takes at once."""
+    opened = tempfile.TemporaryFile()
+    opened.truncate(50 << 20)
+    return Response(FileBody(opened, 0, 50 << 20))
+
+def fast_stream(ctx: Context) -> Response:
+    def pieces():
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            yield b"x" * 100
+    return Response(pieces())
+
+def flood(ctx: Context) -> Response:
+    """Publish more than a socket takes at once."""
+    for _ in range(300):
+        ctx.topics.publish("news", "x" * 60_000)
+    return text("flooded")
 
 class Body:
     """A body whose close does what the test wants, and tells where it ran."""
@@ -138,6 +157,9 @@ def routes(r: Routes) -> None:
     r.get("/stream/{count:int}", stream)
     r.get("/broken-stream", broken_stream)
     r.get("/file", own_file)
+    r.get("/sparse", sparse)
+    r.get("/fast-stream", fast_stream)
+    r.get("/flood", flood)
     r.get("/named", named)
     r.get("/forged", forged)
     r.get("/closing/{how}", closing)

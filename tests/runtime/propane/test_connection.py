@@ -79,6 +79,16 @@ def test_a_refused_upload_still_gets_to_read_its_answer(serve: Serve) -> None:
         assert wire.answer().status == 404
 
 
+def test_a_refused_upload_that_would_have_been_streamed_gets_to_read_its_answer_too(serve: Serve) -> None:
+    server = serve()
+    for _ in range(3):
+        with Wire(server.port) as wire:
+            wire.send(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n")
+            for _ in range(30):
+                wire.send(b"x" * 100_000)
+            assert wire.answer().status == 413
+
+
 def test_a_large_body_is_the_same_from_disk(serve: Serve) -> None:
     with Wire(serve(ARLEN_LIMITS_SPOOL_BYTES="1000").port) as wire:
         wire.send(POST + b"Content-Length: 4000000\r\n\r\n" + b"x" * 4_000_000)

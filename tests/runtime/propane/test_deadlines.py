@@ -64,3 +64,13 @@ def test_who_never_expires_leaves_the_buckets() -> None:
 
     assert deadlines.expired(5.0) == []
     assert deadlines.wait(5.0) is None
+
+
+def test_a_deadline_that_moves_within_its_second_is_filed_once() -> None:
+    deadlines: Deadlines[One] = Deadlines()
+    one = One("a")
+    for step in range(9):
+        deadlines.set(one, 10.1 + step / 10)
+
+    assert [len(each) for each in deadlines._buckets.values()] == [1]
+    assert deadlines.expired(11.0) == [one]

@@ -73,3 +73,18 @@ def test_a_stop_ends_streams_and_is_clean(serve: Serve) -> None:
     assert server.stop() == 0
     assert b"retry: " in wire.answer().body
     wire.socket.close()
+
+
+def test_a_listener_that_falls_behind_catches_up_and_goes_on_listening(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire, Wire(server.port) as listener:
+        listener.send(b"GET /events HTTP/1.0\r\nHost: x\r\n\r\n")
+        while wire.get("/listeners").body != b"1":
+            pass
+        assert wire.get("/flood").body == b"flooded"
+        assert wire.get("/publish?data=after").body == b"1"
+        received = b""
+        while not received.endswith(b"data: after\n\n"):
+            received = received[-100:] + listener.socket.recv(1 << 20)
+        assert wire.get("/publish?data=again").body == b"1"
+        assert listener.socket.recv(1 << 20).endswith(b"data: again\n\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -167,3 +169,50 @@ def test_an_answer_that_came_whole_and_closes_is_not_called_cut_off(serve: Serve
         assert wire.get(path, "Connection: close").status == 200
         assert wire.ends()
         assert "aborted" not in server.wait_for("request", target=path), "and it has its line before its client goes"
+
+
+def test_a_reader_of_a_file_that_says_something_and_stalls_is_cut_off(serve: Serve) -> None:
+    server = serve(ARLEN_LIMITS_WRITE_SECONDS="1", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1000000000")
+    stalled = [Wire(server.port) for _ in range(12)]
+    try:
+        for wire in stalled:
+            wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            wire.send(b"GET /sparse HTTP/1.1\r\nHost: x\r\n\r\n")
+            wire.send(b"x")
+            wire.socket.shutdown(socket.SHUT_WR)
+        at = 0
+        for _ in stalled:
+            at = server.events.index(server.wait_for("request", after=at, target="/sparse", aborted=True)) + 1
+    finally:
+        for wire in stalled:
+            wire.socket.close()
+
+
+def test_what_is_asked_while_an_answer_is_written_is_answered_after_it(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        for _ in range(3):
+            assert wire.get("/sleep/20").status == 200
+        get = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+        wire.send(get % b"/big/20000000" + get % b"/sleep/20")
+        with Wire(server.port) as other:  # so the first of them is being written, and its client does not read
+            assert other.get("/sleep/200").status == 200
+            wire.send(get % b"/")
+            assert other.get("/sleep/200").status == 200
+        assert len(wire.answer().body) == 20_000_000
+        assert wire.answer().body.startswith(b"slept")
+        assert wire.answer().body == b"one"
+
+
+def test_a_stream_holds_up_nobody_where_there_are_no_threads(serve: Serve) -> None:
+    server = serve("--threads", "0")
+    with Wire(server.port) as stream, Wire(server.port) as quick:
+        reader = threading.Thread(target=lambda: stream.get("/fast-stream"))
+        reader.start()
+        began = time.monotonic()
+        answers = 0
+        while time.monotonic() - began < 1.5:
+            assert quick.get("/").body == b"one"
+            answers += 1
+        reader.join()
+    assert answers > 10
