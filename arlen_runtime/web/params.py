@@ -31,6 +31,7 @@ class Params(Mapping[str, Any]):
     def __init__(self, request: Request, route: Mapping[str, Any]) -> None:
         """Take the request, and what the router found in its path."""
         self._request = request
+        self._form_failure: BaseException | None = None
         self.route = route
 
     @cached_property
@@ -116,12 +117,21 @@ class Params(Mapping[str, Any]):
 
     @cached_property
     def _form(self) -> Form:
-        """The body as a form with files: from memory, from its file, or as it arrives, which takes it from `stream`."""
+        """The body as a form with files: from memory, from its file, or as it arrives, which takes it from `stream`.
+
+        It is read once, also when that fails: the rest of a body that arrives can look like a whole form.
+        """
+        if self._form_failure is not None:
+            raise self._form_failure
         self._check_coding()
         request = self._request
         if request.spool is not None:
             request.spool.seek(0)
-        return read_multipart(request.stream, self._content_type, spool=_file)
+        try:
+            return read_multipart(request.stream, self._content_type, spool=_file)
+        except BaseException as error:
+            self._form_failure = error
+            raise
 
     @cached_property
     def _body(self) -> Many:

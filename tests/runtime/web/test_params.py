@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from arlen_runtime.errors import InvalidBody
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
@@ -124,3 +125,22 @@ def test_a_bad_body_is_the_clients_error(serve: Serve, content_type: str, body: 
 def test_a_json_body_that_is_no_object_has_no_parameters(serve: Serve) -> None:
     client = serve(asking(lambda ctx: [ctx.params.body, ctx.params.json()]))
     assert client.post("/1", json=[1, 2]).json() == [{}, [1, 2]]
+
+
+@pytest.mark.parametrize("policy", ["buffer", "stream"])
+def test_a_form_that_was_refused_stays_refused(serve: Serve, policy: str) -> None:
+    def read_again(ctx: Context) -> list[str]:
+        refusals = []
+        for read in (lambda: ctx.params.body, lambda: ctx.params.files, lambda: ctx.params["evil"]):
+            with pytest.raises(InvalidBody) as caught:
+                read()
+            refusals.append(caught.value.detail)
+        return refusals
+
+    nameless = b'--x\r\nContent-Disposition: form-data; name=""\r\n\r\n'
+    form = b'--x\r\nContent-Disposition: form-data; name="evil"\r\n\r\n1\r\n--x--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    client = serve(lambda r: r.post("/", read_again, body=policy, limit=200_000))
+    for size in (65_536, 131_072):  # where a reader in pieces may stand when it gives up
+        first, *later = client.post("/", body=nameless.ljust(size, b"z") + form, headers=headers).json()
+        assert later == [first, first]
