@@ -14,6 +14,8 @@ _PLAIN_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGT
 _DROPPED = frozenset({"host", "proxy", "transfer-encoding"})
 """What must not be told in the words of the client: HTTP_PROXY would be taken for the variable of that name, the chunks
 are no longer there (RFC 9112 section 7.1.3), and for the host another field may have won."""
+_POSING = frozenset({"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"})
+"""What a server makes of a field with an underscore: the true ones have names of their own (RFC 3875 section 4.1)."""
 
 
 def to_environ(headers: Headers) -> Environ:
@@ -36,7 +38,7 @@ def to_headers(environ: Environ) -> Headers:
     pairs = [
         (name[5:].replace("_", "-").lower().encode("latin-1"), str(value).encode("latin-1"))
         for name, value in environ.items()
-        if name.startswith("HTTP_")
+        if name.startswith("HTTP_") and name not in _POSING
     ]
     pairs += [
         (plain.encode(), str(environ[name]).encode("latin-1"))
