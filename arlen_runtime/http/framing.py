@@ -44,7 +44,7 @@ def read(headers: Headers, minor: int) -> Framing:
     connection = get(b"connection")
     expectation = get(b"expect")
     return Framing(
-        _host(get(b"host"), minor),
+        read_host(get(b"host"), minor),
         bool(minor) if connection is None else _keeps_alive(connection, minor),
         None if length is None else _length(length),
         coding is not None,
@@ -54,8 +54,8 @@ def read(headers: Headers, minor: int) -> Framing:
 
 
 @lru_cache(1024)  # few hosts, many requests; bounded, for strangers write these
-def _host(value: bytes | None, minor: int) -> str:
-    """Return the Host; it must be there in HTTP/1.1 and name a host wherever it is (RFC 9112 section 3.2)."""
+def read_host(value: bytes | None, minor: int) -> str:
+    """Return the Host, empty without one; raise BadRequest when it names no host or HTTP/1.1 lacks it (RFC 9112 3.2)."""
     if value is not None:
         return check_host(value.decode("latin-1"))
     if minor:

@@ -42,6 +42,13 @@ def read(line: bytes) -> RequestLine:
     return method, path, query, 0 if minor == "0" else 1, None
 
 
+def check_method(method: str) -> str:
+    """Return a method as it is; raise NotImplementedByServer for one that is not among `METHODS`."""
+    if method not in METHODS:
+        raise NotImplementedByServer(f"This server does not implement the method {method[:20]}.")
+    return method
+
+
 def check_host(host: str) -> str:
     """Return a Host value or authority as it is; raise BadRequest when it names no host (RFC 9110 section 7.2)."""
     match = _HOST.fullmatch(host)
@@ -66,8 +73,7 @@ def _read_any(text: str) -> RequestLine:
     method, target, major, minor = match.groups()
     if major != "1":
         raise VersionNotSupported("This server speaks HTTP/1.1 and HTTP/1.0.")
-    if method not in METHODS:
-        raise NotImplementedByServer(f"This server does not implement the method {method[:20]}.")
+    check_method(method)
     number = 0 if minor == "0" else 1
     if target == "*":
         if method != "OPTIONS":

@@ -18,8 +18,10 @@ from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import BadRequest, HTTPError, PayloadTooLarge
 from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.door import Door
+from arlen_runtime.http.framing import read_host
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.request_line import check_method
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.wsgi.cgi_names import Environ, to_headers
@@ -107,12 +109,13 @@ class AppCallable:
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
         origin = Origin(peer, scheme, self._trusted, self._draw_id)
         name, client, scheme, correlated = origin.resolve(headers)
-        host = headers.get("host") or ""
+        minor = int(environ["SERVER_PROTOCOL"] != "HTTP/1.0")
+        host = read_host(headers.get_bytes(b"host"), minor)
         return Head(
-            method=environ["REQUEST_METHOD"],
+            method=check_method(environ["REQUEST_METHOD"]),
             path=_path(environ),
             query=environ.get("QUERY_STRING", ""),
-            minor=int(environ["SERVER_PROTOCOL"] != "HTTP/1.0"),
+            minor=minor,
             headers=headers,
             host=origin.host(headers, host) if origin.names_host else host,
             keep_alive=True,

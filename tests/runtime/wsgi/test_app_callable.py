@@ -197,6 +197,27 @@ def test_a_length_that_is_no_number_is_400(config: Config, length: str) -> None:
     assert said == ["400 Bad Request"]
 
 
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"SERVER_PROTOCOL": "HTTP/1.1"}, "200 OK"),
+        ({"HTTP_HOST": 'a"b c'}, "400 Bad Request"),
+        ({"HTTP_HOST": "a,b"}, "400 Bad Request"),  # how a server passes on a field that came twice
+        ({"HTTP_HOST": ""}, "400 Bad Request"),
+        ({"HTTP_HOST": None, "SERVER_PROTOCOL": "HTTP/1.1"}, "400 Bad Request"),
+        ({"HTTP_HOST": None, "SERVER_PROTOCOL": "HTTP/1.0"}, "200 OK"),
+        ({"REQUEST_METHOD": "FOO"}, "501 Not Implemented"),
+    ],
+)
+def test_a_head_that_propane_refuses_is_refused_of_other_servers_too(
+    config: Config, more: dict[str, str | None], status: str
+) -> None:
+    environ = {name: value for name, value in (environ_of("GET", "/") | more).items() if value is not None}
+    said: list[str] = []
+    AppCallable(App(config, routes))(environ, lambda status, _headers: said.append(status))
+    assert said == [status]
+
+
 def test_a_body_above_the_routes_limit_is_413(config: Config) -> None:
     more = {"CONTENT_LENGTH": "11", "wsgi.input": io.BytesIO(b"x" * 11)}
     assert call(config, "POST", "/echo/x", **more)[0].startswith("413 ")
