@@ -22,6 +22,7 @@ from arlen_runtime.http.request import BodyStream
 _PIECE = 65536
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 section 5.1.1
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # the last one is part of the first
+_CHARSET = re.compile(r";[ \t]*charset", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
 
 Values = dict[str, list[str]]
@@ -81,8 +82,7 @@ def read_urlencoded_body(body: bytes, content_type: str = "", limits: FormLimits
 
     Raises InvalidBody when it is not valid, PayloadTooLarge past a limit, UnsupportedMediaType for another charset.
     """
-    if "charset" in content_type:
-        _check_charset(parameter(content_type, "charset"))
+    _check_charset(content_type)
     try:
         return _read_pairs(body.decode(), limits)
     except UnicodeDecodeError:
@@ -112,12 +112,14 @@ def read_multipart(
 ) -> Form:
     """Read a multipart/form-data body (RFC 7578). Each file's content goes to what `spool` opens.
 
-    Raises UnsupportedMediaType for another type, InvalidBody for a malformed body, PayloadTooLarge past a limit.
+    Raises UnsupportedMediaType for another type or charset, InvalidBody for a malformed body, PayloadTooLarge past a
+    limit.
     """
     form = Form({}, {})
     boundary = parameter(content_type, "boundary") or ""
     if essence(content_type) != "multipart/form-data":
         raise UnsupportedMediaType("The body must be a form, sent as multipart/form-data.")
+    _check_charset(content_type)
     if not _BOUNDARY.fullmatch(boundary):
         raise InvalidBody("The form's boundary is missing or malformed.")
     try:
@@ -187,7 +189,8 @@ class _Part:
             raise InvalidBody("A part of the form has no name, or one with a control character.")
         _check_size("name of a field", len(name.encode()), limits.name_bytes)
         if segment.filename is None:
-            _check_charset(segment.charset)
+            for field, value in segment.headerlist:
+                _check_charset(value if field == "Content-Type" else "")
         self.name = name
         self.filename = None if segment.filename is None else _plain_name(segment.filename)
         self.content_type = segment.content_type or "application/octet-stream"
@@ -222,9 +225,12 @@ def _plain_name(filename: str) -> str:
     return _NOT_IN_NAMES.sub("", filename.replace("\\", "/").rpartition("/")[2])
 
 
-def _check_charset(charset: str | None) -> None:
-    if charset is not None and charset.lower() not in _CHARSETS:
-        raise UnsupportedMediaType(f"A form must be UTF-8, not {charset[:40]!r}.")
+def _check_charset(content_type: str) -> None:
+    """Raise UnsupportedMediaType where a charset is named, in whatever case (RFC 9110 section 5.6.6), that is not ours."""
+    if _CHARSET.search(content_type):
+        charset = parameter(content_type, "charset") or ""  # named twice is in doubt, and so refused
+        if charset.lower() not in _CHARSETS:
+            raise UnsupportedMediaType(f"A form must say once that it is UTF-8, or nothing, not {content_type[:80]!r}.")
 
 
 def _check_files(count: int, limits: FormLimits) -> None:

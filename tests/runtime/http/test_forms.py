@@ -66,6 +66,34 @@ def test_a_form_in_another_charset_is_refused_and_not_misread() -> None:
         read_multipart(BytesIO(part % b"utf-16"), "multipart/form-data; boundary=x")
 
 
+@pytest.mark.parametrize(
+    "charset",
+    [
+        "Charset=ISO-8859-1",
+        'CHARSET="utf-16"',
+        "charset=iso-8859-1; charset=iso-8859-1",
+        "charset=utf-16; charset=utf-8",
+        "charset=utf-8; Charset=utf-16",
+        'charset=""',
+        "charset",
+    ],
+)
+def test_however_another_charset_is_named_it_is_refused(charset: str) -> None:
+    with pytest.raises(UnsupportedMediaType, match="UTF-8"):
+        read_urlencoded_body(b"n=1", f"application/x-www-form-urlencoded; {charset}")
+    with pytest.raises(UnsupportedMediaType, match="UTF-8"):
+        _read(_part('name="n"', b"1", f"Content-Type: text/plain; {charset}", "Content-Type: text/plain"))
+    with pytest.raises(UnsupportedMediaType, match="UTF-8"):
+        read_multipart(BytesIO(_part('name="n"', b"1") + b"--edge--"), f"{TYPE}; {charset}")
+
+
+@pytest.mark.parametrize("charset", ["", ";", "; Charset=UTF-8", '; x=1; charset="utf-8"', "; charset=US-ASCII"])
+def test_a_form_that_says_utf_8_or_nothing_is_taken(charset: str) -> None:
+    assert read_urlencoded_body(b"n=1", f"application/x-www-form-urlencoded{charset}") == {"n": ["1"]}
+    body = _part('name="n"', b"1", f"Content-Type: text/plain{charset}") + b"--edge--"
+    assert read_multipart(BytesIO(body), f"{TYPE}{charset}").fields == {"n": ["1"]}
+
+
 def test_an_urlencoded_form_has_limits_on_fields_and_sizes() -> None:
     limits = FormLimits(parts=3, name_bytes=4, field_bytes=5)
     assert len(read_urlencoded_body(b"a=1&b=2&c=3", "", limits)) == 3
