@@ -74,7 +74,7 @@ class Compression:
     def __init__(self, section: CompressionSection, known: Mapping[str, Coding] | None = None) -> None:
         """Take the settings; `known` are the codings, this Python's own when not given."""
         self._enabled = section.enabled
-        self._least = section.minimum_bytes
+        self._least = max(section.minimum_bytes, 1)  # nothing may stand for a file that HEAD asks about
         self._codings = codings(section.level) if known is None else dict(known)
 
     def __call__(self, endpoint: Endpoint) -> Layer | None:

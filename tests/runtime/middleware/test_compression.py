@@ -202,6 +202,23 @@ def test_head_has_the_fields_of_get(client: TestClient) -> None:
     assert head.headers["content-encoding"] == "gzip"
 
 
+@pytest.mark.parametrize(("path", "coding"), [("/static/a.txt", None), ("/empty", None), ("/short", "gzip")])
+def test_head_has_the_fields_of_get_however_little_is_compressed(tmp_path: Path, path: str, coding: str | None) -> None:
+    def routes(r: Routes) -> None:
+        r.get("/short", ANSWERS["short"])
+        r.get("/empty", lambda _ctx: text(""))
+
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "a.txt").write_text(LONG)
+    config = replace(Config("production", tmp_path), compression=CompressionSection(minimum_bytes=0))
+    client = TestClient(App(config, routes))
+    get, head = (client.request(method, path, headers=ACCEPTS) for method in ("GET", "HEAD"))
+    assert get.headers.get("content-encoding") == coding
+    for name in ("content-encoding", "etag", "vary"):
+        assert head.headers.get(name) == get.headers.get(name)
+    assert head.headers.get("content-length", "0") == get.headers["content-length"]
+
+
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
     config = replace(Config("production", tmp_path), compression=CompressionSection(enabled=False))
     client = TestClient(App(config, lambda r: r.get("/", ANSWERS["text"])))
