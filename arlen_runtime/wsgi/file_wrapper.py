@@ -54,6 +54,7 @@ class FileWrapper(Once):
         try:
             if type(self._file) not in _PLAIN or type(getattr(self._file, "raw", self._file)) is not FileIO:
                 return None
+            self._file.flush()  # what was written and is still in the buffer would be read, but not sent
             at = self._file.tell()
             rest = os.fstat(self._file.fileno()).st_size - at
         except (OSError, ValueError):  # a pipe has no place; a closed or detached file fails when it is read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,18 @@ def test_a_file_is_left_to_the_kernel_from_its_place_to_its_length(
     assert (body.file.fileno(), body.offset, body.length) == (opened.fileno(), 3, len(sent))
     assert TestClient(WSGIDoor(wrapping(opened, length), config)).get("/").body == sent
     assert opened.closed
+
+
+def test_what_was_written_and_is_in_no_file_yet_is_sent(config: Config, path: Path) -> None:
+    opened = path.open("r+b")
+    opened.read(2)
+    opened.seek(0)
+    opened.write(b"abcd")
+    opened.seek(1)
+    body = body_of(config, opened)
+    assert isinstance(body, FileBody)
+    assert os.pread(body.file.fileno(), body.length, body.offset) == b"bcd456789"
+    body.file.close()
 
 
 class Reversed(io.FileIO):
