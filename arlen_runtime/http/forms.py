@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserError,
+    ParserLimitReached,
+    PushMultipartParser,
+    StrictParserError,
+)
 
 from arlen_runtime.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
 from arlen_runtime.http.media_types import essence, parameter
@@ -158,21 +165,36 @@ def _read_parts(
 
 
 def _events(parser: PushMultipartParser, body: BodyStream) -> Iterator[MultipartSegment | bytes | None]:
-    """Yield the parser's events over the whole body."""
-    for piece in _pieces(body):
-        yield from parser.parse(piece)
+    """Yield the parser's events over the whole body; what follows the last boundary is read and passed over.
+
+    That is the epilogue (RFC 2046 section 5.1.1), mostly one CRLF. The parser refuses a piece of nothing else.
+    """
+    pieces = _pieces(body)
+    try:
+        for piece in pieces:
+            yield from parser.parse(piece)
+    except StrictParserError:
+        if not _has_ended(parser):
+            raise
+        for _ in pieces:
+            pass
+
+
+def _has_ended(parser: PushMultipartParser) -> bool:
+    """Say whether the last boundary has come. This closes the parser: none but a closed one tells it."""
+    try:
+        parser.close()
+    except ParserError:
+        return False
+    return True
 
 
 def _pieces(body: BodyStream) -> Iterator[bytes]:
-    """Yield a body in pieces, the last of which has at least `_PIECE` bytes where the body has.
-
-    The parser passes over what follows the last boundary (RFC 2046 section 5.1.1: the epilogue, mostly one CRLF) where it
-    comes in one piece with it, and refuses a piece that comes after it.
-    """
+    """Yield a body in pieces of `_PIECE` bytes, the last one excepted: the parser looks for a boundary in the first."""
     held = b""
     while piece := body.read(_PIECE):
         held += piece
-        if len(held) >= 2 * _PIECE:
+        if len(held) >= _PIECE:
             yield held[:_PIECE]
             held = held[_PIECE:]
     if held:

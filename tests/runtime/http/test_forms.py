@@ -169,14 +169,21 @@ def test_nothing_stays_open_after_an_error() -> None:
     assert [file.closed for file in opened] == [True, True]
 
 
-@pytest.mark.parametrize("epilogue", [b"", b"\r\n", b"\r\nan epilogue", b"\r\n" * 30_000])
+@pytest.mark.parametrize("epilogue", [b"", b"\r\n", b"\r\nan epilogue", b"\r\n" * 30_000, b"e" * 150_000])
 def test_what_follows_the_last_boundary_is_passed_over_however_long_the_form_is(epilogue: bytes) -> None:
-    without = len(_part('name="a"', b"")) + len(b"--edge--" + epilogue)
-    for total in (*range(65534, 65540), *range(131070, 131076), 200_000):
-        content = b"x" * (total - without)
-        body = _part('name="a"', content) + b"--edge--" + epilogue
-        assert len(body) == total
-        assert read_multipart(BytesIO(body), TYPE).fields == {"a": [content.decode()]}
+    without = len(_part('name="a"', b"") + b"--edge--")
+    for end in (*range(65530, 65550), *range(131066, 131080), 200_000):
+        content = b"x" * (end - without)
+        body = _part('name="a"', content) + b"--edge--"
+        assert len(body) == end
+        assert read_multipart(BytesIO(body + epilogue), TYPE).fields == {"a": [content.decode()]}
+
+
+def test_an_epilogue_is_read_to_its_end_and_not_taken_for_parts() -> None:
+    body = BytesIO(_part('name="a"', b"1") + b"--edge--\r\n" + _part('name="b"', b"2") * 3000)
+    assert read_multipart(body, TYPE).fields == {"a": ["1"]}
+    assert body.read() == b""
+    assert read_multipart(BytesIO(b"--edge--" + b"e" * 200_000), TYPE) == Form({}, {})
 
 
 def test_a_body_that_arrives_in_small_pieces_is_read_like_one_that_is_there() -> None:
