@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from contextvars import Context, copy_context
 from http import HTTPStatus
-from typing import Any, BinaryIO
+from traceback import print_exception
+from typing import Any, BinaryIO, TextIO
 from urllib.parse import quote, unquote_to_bytes
 
 from arlen_runtime.config.sections import LimitsSection
-from arlen_runtime.errors import BadRequest, HTTPError, PayloadTooLarge
+from arlen_runtime.errors import BadRequest, HTTPError, PayloadTooLarge, ServiceUnavailable
 from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.door import Door
 from arlen_runtime.http.framing import read_host
@@ -95,9 +96,13 @@ class AppCallable:
             return self._app.run(ticket, Request(head, live=incoming))
         body = IncomingBody(ticket.limit, self._spool_bytes, length)
         exits.callback(body.close)
-        for piece in incoming:
-            body.write(piece)
-        return self._app.run(ticket, Request(head, *body.whole()))
+        errors = environ["wsgi.errors"]
+        for piece in incoming:  # what its reading raises is the server's own
+            with _room(errors):
+                body.write(piece)
+        with _room(errors):  # the last bytes may leave their buffer only here
+            whole = body.whole()
+        return self._app.run(ticket, Request(head, *whole))
 
     def _head(self, environ: Environ) -> Head:
         """Build the head."""
@@ -167,6 +172,16 @@ class _Incoming:
     def __iter__(self) -> Iterator[bytes]:
         """Yield pieces. Raises what `read` raises."""
         return iter(lambda: self.read(_PIECE), b"")
+
+
+@contextmanager
+def _room(errors: TextIO) -> Iterator[None]:
+    """Make a disk's refusal a ServiceUnavailable, as propane does; who runs the server reads the reason in `errors`."""
+    try:
+        yield
+    except OSError as error:
+        print_exception(error, file=errors)
+        raise ServiceUnavailable("There is no room for the body now.", retry_after=1) from error
 
 
 def _path(environ: Environ) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -273,6 +274,22 @@ def test_a_large_body_is_in_a_file_while_it_is_needed(config: Config) -> None:
         assert ask(application, environ_of("POST", "/spool", **more))[2] == f"{size > 10} {size}".encode()
     assert spools[0] is None
     assert spools[1].closed
+
+
+@pytest.mark.parametrize("size", [5000, 50_000])  # found out at the end, and on the way
+def test_a_body_that_finds_no_room_on_disk_is_503_and_the_reason_is_told(config: Config, size: int) -> None:
+    app = App(config, lambda r: r.post("/", _spool, limit=size))
+    environ = environ_of("POST", "/", CONTENT_LENGTH=str(size), **{"wsgi.input": io.BytesIO(b"x" * size)})
+    errors = environ["wsgi.errors"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        status, headers, body = ask(AppCallable(app, spool_bytes=10), environ)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (status, headers["retry-after"]) == ("503 Service Unavailable", "1")
+    assert b"no room for the body" in body
+    assert "File too large" in errors.getvalue()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
