@@ -42,6 +42,17 @@ def inject(source: str, wanted: Inject) -> str | None:
     return changed if _adds_only(tree, changed, [*map(str, imports), *statements]) else None
 
 
+def lacking(source: str, wanted: Inject) -> tuple[str, ...]:
+    """Return the statements that stand nowhere in the file yet; of one that cannot be parsed, those that are no line of it."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        lines = {line.strip() for line in source.splitlines()}
+        return tuple(text for text in wanted.statements if text not in lines)
+    present = {ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)}
+    return tuple(text for text in wanted.statements if ast.dump(ast.parse(text).body[0]) not in present)
+
+
 def _routes_function(tree: ast.Module) -> ast.FunctionDef | None:
     """Find `def routes(r…)`, the last of that name, whose body has lines of its own and whose end is always reached."""
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION]

@@ -23,7 +23,10 @@ STAMP = "%Y%m%d%H%M%S%f"  # with microseconds: two runs of one second are two en
 
 
 class Written(NamedTuple):
-    """One file of a run: what became of it, its SHA-256 afterwards, and the lines that were put, or to be put, into it."""
+    """One file of a run: what became of it, its SHA-256 afterwards, and its lines.
+
+    Lines are the statements that the run put, or that its user was to put, into the file, after the imports that they need.
+    """
 
     path: str
     status: str
@@ -45,7 +48,7 @@ def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Ste
     """Return the step that writes down this run, None when it wrote nothing or takes back another one."""
     if plan.generator == "undo" or not any(step.status in WRITES for step in steps):
         return None
-    written = [step for step in steps if step.status in WRITES or step.status == "manual"]
+    written = [step for step in steps if step.status in WRITES or (step.path and step.text)]
     content = {
         "arlen": version,
         "at": now.isoformat(timespec="seconds"),

@@ -126,7 +126,7 @@ WRITES: frozenset[Status] = frozenset({"create", "inject", "replace", "remove", 
 class Step(NamedTuple):
     """One action, decided: what becomes of `path`. `before` is None when there is no file, `after` when none is to be there.
 
-    `text` is for people: the lines to paste of a `manual` step, the sentence of a note.
+    `text` is for people: the sentence of a note, or of an Inject the lines that are its own, to paste if it is `manual`.
     """
 
     status: Status

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from arlen_cli.errors import ToolError
 from arlen_cli.generators.check import check
-from arlen_cli.generators.inject import inject
+from arlen_cli.generators.inject import inject, lacking
 from arlen_cli.generators.journal import digest
 from arlen_cli.generators.migration import FOLDER as MIGRATIONS
 from arlen_cli.generators.plan import Action, Create, Inject, Note, Plan, Remove, Status, Step, Withdraw
@@ -59,18 +59,21 @@ def _created(create: Create, root: Path, *, force: bool | None) -> Step:
 
 
 def _injected(wanted: Inject, root: Path) -> Step:
-    """Work out a file with the lines put in; where that is not safe, hand the lines to the user."""
-    paste = "\n".join([*map(str, wanted.imports), *wanted.statements])
+    """Work out a file with the lines put in; where that is not safe, hand the lines to the user.
+
+    The text holds the statements that are not there yet: those alone are this run's, to paste and to take back. It holds
+    every import, for one that nothing needs after a withdrawal would keep the application from starting.
+    """
     before = _read(root, wanted.path)
-    if before is None:
-        return Step("manual", wanted.path, text=paste)
-    source = _text(before)
-    changed = None if source is None else inject(source, wanted)
+    source = _text(before or b"")
+    new = wanted.statements if source is None else lacking(source, wanted)
+    text = "\n".join([*map(str, wanted.imports), *new])
+    changed = None if before is None or source is None else inject(source, wanted)
     if changed is None:
-        return Step("manual", wanted.path, before, text=paste)
+        return Step("manual", wanted.path, before, text=text)
     if changed == source:
-        return Step("identical", wanted.path, before)
-    return Step("inject", wanted.path, before, changed.encode(), paste)
+        return Step("identical", wanted.path, before, text=text)
+    return Step("inject", wanted.path, before, changed.encode(), text)
 
 
 def _removed(remove: Remove, root: Path, *, force: bool | None) -> Step:

@@ -52,7 +52,7 @@ def _lines(runs: Sequence[Entry], path: str) -> dict[str, None]:
 
 def _reverse(run: Entry, file: Written) -> Action:
     """Return what takes back one file."""
-    if file.status in {"inject", "manual"}:
+    if file.status in {"inject", "manual", "identical"}:
         words = [line.split() for line in file.lines if line.startswith("from ")]
         imports = tuple(Import(module, name) for _, module, _, name in words)
         return Withdraw(file.path, imports, tuple(line for line in file.lines if not line.startswith("from ")))

@@ -157,6 +157,34 @@ def test_lines_that_were_pasted_in_another_form_keep_their_controller(shop: Path
     assert "import zoo" in routes.read_text()
 
 
+def test_lines_that_an_earlier_run_wrote_stay(shop: Path) -> None:
+    generate(shop, "controller", "users", "index")
+    before = (shop / "shop" / "routes.py").read_text()
+    project = find(shop).project()
+    wanted = plan("controller", project, "users", ("index", "show"))
+    assert carry_out(wanted, shop, project.now, CHOICES._replace(force=False)) == 0
+    assert (shop / "shop" / "routes.py").read_text() == before  # users.py was skipped, and has no show
+    assert carry_out(undo(shop), shop, project.now, CHOICES) == 0
+    assert (shop / "shop" / "routes.py").read_text() == before
+    assert carry_out(undo(shop), shop, project.now, CHOICES) == 0
+    assert "users" not in (shop / "shop" / "routes.py").read_text()
+    assert not (shop / "shop" / "controllers" / "users.py").exists()
+
+
+@pytest.mark.parametrize("actions", [("index",), ("index", "show")])
+def test_a_route_that_was_there_before_stays_with_its_import_and_controller(
+    actions: tuple[str, ...], shop: Path
+) -> None:
+    routes = shop / "shop" / "routes.py"
+    source = routes.read_text().replace("import home\n", "import home\nfrom shop.controllers import dogs\n")
+    source = f'{source}    r.get("/dogs", dogs.index, name="dogs.index")  # my own comment\n'
+    routes.write_text(source)
+    generate(shop, "controller", "dogs", *actions)
+    assert carry_out(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert routes.read_text() == source
+    assert (shop / "shop" / "controllers" / "dogs.py").exists()
+
+
 def test_what_keeps_the_database_out_of_git_stays() -> None:
     run = CONTROLLER._replace(files=(Written(".arlen/.gitignore", "create", "abc"),))
     assert plan_undo([run]).actions == (Remove(run.path, "own"),)
