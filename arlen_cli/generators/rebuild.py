@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from arlen_cli.errors import ToolError
 from arlen_cli.generators.plan import WRITES, Inject, Plan, Step, Withdraw
 from arlen_cli.generators.route_table import Answer, Question
+from arlen_runtime.config.masks import mask_text
 
 SECONDS = 60
 """How long an application may take to be imported."""
@@ -76,22 +82,41 @@ def _ask(root: Path, routes: str, steps: Sequence[Step], names: Sequence[str]) -
 
 
 def _run(question: Question) -> Answer:
-    """Put the question to another process."""
+    """Put the question to another process; errors come back without the passwords in them."""
+    with TemporaryFile() as answers, TemporaryFile() as complaints:  # a pipe would be waited for, whoever holds it open
+        try:
+            status = _finished(question, answers, complaints)
+        except subprocess.TimeoutExpired:
+            return Answer(f"importing it took longer than {SECONDS} s")
+        answered, complained = _read(answers), _read(complaints)
     try:
-        done = subprocess.run(  # noqa: S603 - this very Python, and a module of the tool
-            [sys.executable, *_TABLE],
-            input=json.dumps(question._asdict()),
-            cwd=question.root,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Answer(f"importing it took longer than {SECONDS} s")
+        found = Answer(**json.loads(answered))
+    except (ValueError, TypeError):  # os._exit, a crash: nothing was answered
+        said = complained.splitlines() or [""]
+        found = Answer(f"importing it ended the process with {status}: {said[-1]}")
+    return found._replace(error=mask_text(found.error))
+
+
+def _finished(question: Question, answers: IO[bytes], complaints: IO[bytes]) -> int:
+    """Run the other process to its end and return its exit status; the children that it leaves end with it."""
+    process = subprocess.Popen(  # noqa: S603 - this very Python, and a module of the tool
+        [sys.executable, *_TABLE],
+        stdin=subprocess.PIPE,
+        stdout=answers,
+        stderr=complaints,
+        cwd=question.root,
+        process_group=0,
+    )
     try:
-        return Answer(**json.loads(done.stdout.splitlines()[-1]))
-    except (ValueError, TypeError, IndexError):  # os._exit, a crash: nothing was answered
-        said = done.stderr.splitlines() or [""]
-        return Answer(f"importing it ended the process with {done.returncode}: {said[-1]}")
+        process.communicate(json.dumps(question._asdict()).encode(), timeout=SECONDS)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return process.returncode
+
+
+def _read(file: IO[bytes]) -> str:
+    """Return all that was written to the file."""
+    file.seek(0)
+    return file.read().decode(errors="replace")

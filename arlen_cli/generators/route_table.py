@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from importlib.abc import MetaPathFinder, SourceLoader
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.routing.router import Router
@@ -111,14 +111,14 @@ def _found(router: Router, names: Sequence[str]) -> Answer:
     return Answer(lost=[name for name in names if name not in endpoints], taken=taken)
 
 
-def main() -> int:
-    """Answer the question on standard input."""
+def main() -> NoReturn:
+    """Answer the question on standard input, and end without a look at what the application would still do."""
     question = Question(**json.load(sys.stdin))
-    with redirect_stdout(sys.stderr):  # what the application prints is no part of the answer
-        found = answer(question)
-    sys.stdout.write(f"\n{json.dumps(found._asdict())}\n")
-    return 0
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # what the application prints is no part of the answer, now or at exit
+        json.dump(answer(question)._asdict(), answers)
+    os._exit(0)  # no wait for its threads
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

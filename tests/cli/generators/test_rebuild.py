@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from arlen_cli.errors import ToolError
+from arlen_cli.generators import rebuild
 from arlen_cli.generators.apply import apply
 from arlen_cli.generators.journal import digest
 from arlen_cli.generators.plan import Plan, Remove, Step, Withdraw
@@ -32,6 +35,16 @@ def add(shop: Path, line: str) -> None:
     """Put a line at the end of the function of the routes."""
     routes = shop / "shop" / "routes.py"
     routes.write_text(f"{routes.read_text()}    {line}\n")
+
+
+def ends(pid: int) -> bool:
+    """Say whether the process is at its end, or comes to it when it was told to."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(process):
+        return bool(select.select([process], [], [], 10)[0])
 
 
 def test_what_the_table_proves_stays_as_it_was_decided(shop: Path, tree: Callable[[Path], object]) -> None:
@@ -79,6 +92,42 @@ def test_what_it_prints_is_not_taken_for_an_answer(shop: Path) -> None:
     home = shop / "shop" / "controllers" / "home.py"
     home.write_text(f'{home.read_text()}\nprint("{{}}")\n')
     assert generated(shop)["shop/routes.py"] == "inject"
+
+
+EXTRAS = {
+    "output at exit": 'import atexit\natexit.register(print, "bye")\n',
+    "a thread that goes on": "import threading\nthreading.Thread(target=threading.Event().wait).start()\n",
+    "a child that goes on": 'import subprocess\nsubprocess.Popen(["sleep", "1000"])\n',
+    "output by a child": 'import os\nos.system("echo {}")\n',
+}
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_proof_holds_beside(extra: str, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild, "SECONDS", 20)  # never reached: a wait for the thread or the child would be
+    home = shop / "shop" / "controllers" / "home.py"
+    home.write_text(f"{EXTRAS[extra]}{home.read_text()}")
+    add(shop, "g = r.get")
+    add(shop, 'g("/zoo", home.index)')
+    with pytest.raises(ToolError, match="GET /zoo leads to"):
+        generated(shop)
+
+
+def test_a_child_of_the_application_ends_with_the_proof(shop: Path) -> None:
+    home = shop / "shop" / "controllers" / "home.py"
+    started = 'import subprocess\nopen("pid", "w").write(str(subprocess.Popen(["sleep", "1000"]).pid))\n'
+    home.write_text(f"{started}{home.read_text()}")
+    generated(shop)
+    assert ends(int((shop / "pid").read_text()))
+
+
+@pytest.mark.parametrize("end", ["raise RuntimeError(URL)", "import os, sys\nsys.stderr.write(URL)\nos._exit(7)"])
+def test_a_password_in_what_keeps_it_from_loading_is_not_shown(end: str, shop: Path) -> None:
+    home = shop / "shop" / "controllers" / "home.py"
+    home.write_text(f'import sys\nURL = "postgresql://u:s3cretpw@db/x"\n{end}\n')
+    said = generated(shop)[""]
+    assert "@db/x" in said
+    assert "s3cretpw" not in said
 
 
 def test_a_controller_that_another_one_imports_does_not_go(shop: Path) -> None:

@@ -40,6 +40,14 @@ def test_names_are_looked_for(package: Path) -> None:
     assert not list(package.rglob("__pycache__"))
 
 
+@pytest.mark.parametrize(
+    "extra", ["import atexit\natexit.register(print, 'bye')\n", "import os\nos.system('echo {}')\n"]
+)
+def test_what_else_is_printed_is_no_part_of_the_answer(extra: str, package: Path) -> None:
+    (package / "den" / "zoo.py").write_text(f"{extra}{MODULE}")
+    assert ask(package, {}, "zoo") == Answer(lost=[], taken=[])
+
+
 def test_a_planned_file_stands_in_for_the_one_on_disk(package: Path) -> None:
     planned = ROUTES.replace("zoo", "ape").format("den")
     assert ask(package, {"den/routes.py": planned, "den/ape.py": MODULE}, "ape") == Answer(lost=[], taken=[])
