@@ -24,9 +24,10 @@ def fitted(source: str) -> str:
 def wrapped(parts: Sequence[str], width: int, indent: int) -> str:
     """Join the parts by commas in lines of at most `width` characters; lines after the first begin with `indent` spaces."""
     lines = [""]
-    for part in parts:
+    for number, part in enumerate(parts, 1):
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
-        if len(joined) > width and lines[-1]:
+        comma = number < len(parts)
+        if len(joined) + comma > width and lines[-1]:
             lines[-1] += ","
             lines.append(part)
         else:

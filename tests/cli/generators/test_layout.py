@@ -41,6 +41,7 @@ def test_a_list_is_broken_between_its_parts_alone() -> None:
     parts = ["'A few words'", "'2030-01-31'", "1"]
     assert wrapped(parts, 80, 4) == "'A few words', '2030-01-31', 1"
     assert wrapped(parts, 15, 4) == "'A few words',\n    '2030-01-31', 1"
+    assert wrapped(["aaa", "bbb", "c"], 8, 0) == "aaa,\nbbb, c"  # its comma is a character of a line
     assert wrapped(parts, 1, 0) == "'A few words',\n'2030-01-31',\n1"
 
 

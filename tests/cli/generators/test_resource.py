@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from arlen_cli.errors import WrongUse
 from arlen_cli.generators.plan import Create, Inject, Note, Project
 from arlen_cli.generators.resource import ROUTES, TAKEN, plan_resource
+
+RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
 
 
 def files(project: Project, name: str, *fields: str) -> dict[str, str]:
@@ -111,3 +118,35 @@ def test_a_class_cannot_be_called_like_a_word_of_python(name: str, project: Proj
 def test_a_resource_without_fields_is_refused_with_an_example(project: Project) -> None:
     with pytest.raises(WrongUse, match="title:string body:text"):
         plan_resource(project, "post", [])
+
+
+def test_a_unique_reference_that_may_be_left_out_is_not_sent_twice(project: Project) -> None:
+    """Of it there is no row to send: nothing is stored, and nothing may be there any number of times."""
+    fields = ("author:references:optional:unique", "code:string:unique")
+    test = files(project, "notes", *fields)["tests/test_notes.py"]
+    assert "def test_the_same_code_twice_is_refused" in test
+    assert "def test_the_same_author_id_twice_is_refused" not in test
+
+
+FIELDS: dict[str, Sequence[str]] = {
+    "one field": ["title:string"],
+    "a box": ["done:boolean", "title:string:unique"],
+    "fields of every length": [f"{'f' * length}:string" for length in range(2, 31)],
+    **{
+        f"a line of {length} characters": [f"{'f' * (length - 21)}:string", f"{'g' * 20}:string", f"{'h' * 30}:string"]
+        for length in range(45, 52)
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["a" * 40, f"{'a' * 34}_child"])  # with children a plural is three letters longer
+@pytest.mark.parametrize("fields", FIELDS.values(), ids=FIELDS)
+def test_python_of_the_longest_names_passes_the_checks_of_the_project(
+    name: str, fields: Sequence[str], project: Project, shop: Path
+) -> None:
+    for path, content in files(project, name, *fields).items():
+        if path.endswith(".py"):
+            (shop / path).write_text(content)
+    for command in (["check"], ["format", "--check", "--diff"]):
+        done = subprocess.run([RUFF, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
