@@ -37,17 +37,19 @@ def plan_destroy(entries: Sequence[Entry], generator: str, name: str) -> Plan:
 
 
 def _plan(runs: Sequence[Entry]) -> Plan:
-    """Plan to take back these runs: what the later ones wrote counts, and of lines what any of them put in."""
+    """Plan to take back these runs: what the later ones wrote counts, and what any of them made or put in."""
     written = {file.path: (run, file) for run in runs for file in run.files if not file.path.startswith(".arlen/")}
-    lines = {path: tuple(_lines(runs, path)) for path in written}
-    actions = [_reverse(run, file._replace(lines=lines[file.path])) for run, file in written.values()]
+    actions = [_reverse(run, _of_all(runs, file)) for run, file in written.values()]
     records = [Remove(run.path, run.sha256) for run in runs]
     return Plan("undo", runs[-1].arguments, (*actions, *records))
 
 
-def _lines(runs: Sequence[Entry], path: str) -> dict[str, None]:
-    """Collect the lines that the runs put into one file, each once, in their order."""
-    return dict.fromkeys(line for run in runs for file in run.files if file.path == path for line in file.lines)
+def _of_all(runs: Sequence[Entry], last: Written) -> Written:
+    """Return what the runs together did to a file: it is theirs if one of them made it, and so is each of their lines."""
+    every = [file for run in runs for file in run.files if file.path == last.path]
+    made = any(file.status == "create" for file in every)
+    lines = dict.fromkeys(line for file in every for line in file.lines)
+    return last._replace(status="create" if made else last.status, lines=tuple(lines))
 
 
 def _reverse(run: Entry, file: Written) -> Action:

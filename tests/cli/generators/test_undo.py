@@ -185,6 +185,16 @@ def test_a_route_that_was_there_before_stays_with_its_import_and_controller(
     assert (shop / "shop" / "controllers" / "dogs.py").exists()
 
 
+def test_what_the_runs_made_goes_though_a_later_one_replaced_it(shop: Path, tree: Callable[[Path], object]) -> None:
+    before = tree(shop)
+    generate(shop, "controller", "cats", "index")
+    project = find(shop).project()
+    wanted = plan("controller", project, "cats", ("index", "show"))
+    assert carry_out(wanted, shop, project.now, CHOICES._replace(force=True)) == 0
+    assert carry_out(destroy(shop, "controller", "cats"), shop, project.now, CHOICES) == 0
+    assert tree(shop) == before
+
+
 def test_what_keeps_the_database_out_of_git_stays() -> None:
     run = CONTROLLER._replace(files=(Written(".arlen/.gitignore", "create", "abc"),))
     assert plan_undo([run]).actions == (Remove(run.path, "own"),)
