@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import ast
 import io
+import re
+import tokenize
 from collections.abc import Sequence
 
 from arlen_cli.generators.plan import Import, Withdraw
+
+_TO_A_CHECKER = re.compile(r"#\s*(?:noqa|type:|fmt:|pragma)")
 
 
 def withdraw(source: str, wanted: Withdraw) -> str | None:
@@ -46,9 +50,14 @@ def _is_one_of(node: ast.stmt, statements: Sequence[str]) -> bool:
 
 
 def _without(source: str, gone: Sequence[ast.stmt]) -> str:
-    """Drop the lines of the nodes, and the blank line before a block of them that ends its function."""
+    """Drop the lines of the nodes, and the blank line before a block of them that ends its function; comments stay."""
     lines = list(io.StringIO(source, newline=""))
     dropped = {number for node in gone for number in range(node.lineno - 1, node.end_lineno or 0)}
+    for number, comment in _comments(source).items():
+        if number in dropped:
+            dropped.remove(number)
+            line = lines[number]
+            lines[number] = line[: len(line) - len(line.lstrip())] + comment + line[len(line.rstrip("\r\n")) :]
     for number in sorted(dropped):
         before, after = number - 1, number
         while after in dropped:
@@ -57,6 +66,13 @@ def _without(source: str, gone: Sequence[ast.stmt]) -> str:
         if before not in dropped and not lines[before].strip() and not follows:
             dropped.add(before)
     return "".join(line for number, line in enumerate(lines) if number not in dropped)
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Return the comments by line, counted from 0, without those to a checker: they speak of the code beside them."""
+    tokens = tokenize.generate_tokens(io.StringIO(source, newline="").readline)
+    comments = {token.start[0] - 1: token.string for token in tokens if token.type == tokenize.COMMENT}
+    return {number: comment for number, comment in comments.items() if not _TO_A_CHECKER.match(comment)}
 
 
 def _lacks_only(before: ast.Module, changed: str, gone: Sequence[ast.stmt]) -> bool:

@@ -66,6 +66,24 @@ def test_what_a_person_changed_stays_with_the_import_it_needs() -> None:
     assert "import posts" in changed
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_comment_that_a_person_added_stays(ending: str) -> None:
+    source = injected().replace('posts.index")\n', 'posts.index")  # "mine" # yes\n')
+    source = source.replace("import posts\n", "import posts  # noqa: F401\n")
+    kept = SOURCE.replace("\n\ndef after", '\n    # "mine" # yes\n\n\ndef after')
+    assert withdraw(source.replace("\n", ending), WANTED) == kept.replace("\n", ending)
+
+
+def test_comments_inside_of_a_statement_stay_too() -> None:
+    source = injected().replace(
+        STATEMENTS[0], 'r.get(  # first\n        "/posts",\n        posts.index,  # second\n        name="posts.index")'
+    )
+    changed = withdraw(source, WANTED)
+    assert changed is not None
+    assert "    # first\n        # second\n" in changed
+    assert "posts" not in changed
+
+
 def test_where_nothing_was_put_in_nothing_changes() -> None:
     assert withdraw(SOURCE, WANTED) == SOURCE
 
