@@ -62,6 +62,8 @@ def test_it_stays_green_whatever_is_generated(tmp_path: Path) -> None:
             ("resource", "category", "category:references:optional"),
             ("resource", "switch", "flipped:boolean"),
             ("resource", "own_sample", *(f"a_{kind}:{kind}:unique" for kind in plain), "person:references:unique"),
+            ("resource", "note", "body:text", "person:references:optional:unique"),
+            ("resource", f"{'a' * 34}_child", "done:boolean", "title:string:unique"),
             ("resource", "a_name_of_nearly_forty_characters_tall", "a_field_of_just_thirty_letters:decimal:unique"),
             ("resource", "level10", "a_field_of_just_thirty_letters:integer:optional", "password:string"),
             ("resource", "level2", "id_type:boolean:unique"),
