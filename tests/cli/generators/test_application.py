@@ -135,7 +135,7 @@ BAD_NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("name", sorted(BAD_NAMES))
 def test_a_bad_name_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=BAD_NAMES[name]):
         new_application(str(tmp_path / name))
