@@ -4,7 +4,7 @@
     ├── Misuse                      500 database_misuse            a call that can never work: wrong count, wrong shape
     │   └── ParameterMismatch       500 parameter_mismatch         $n, the server's type, the Python type, the remedy
     │       └── OutOfRange          400 value_out_of_range         the type is right, the value does not fit
-    ├── ValueUnreadable             500 value_unreadable           infinity, BC: PostgreSQL has it, Python does not
+    ├── ValueUnreadable             500 value_unreadable           infinity, BC: Python has none; or a changed column
     ├── StatementInvalid            500 statement_invalid          42xxx: syntax, names, types, privileges
     ├── ValueRejected               422 value_rejected             22xxx, and 42601 of a tsquery, a jsonpath
     ├── ConstraintViolated          409 constraint_violated        23xxx
@@ -96,7 +96,10 @@ class OutOfRange(ParameterMismatch):
 
 
 class ValueUnreadable(ALNPgError):
-    """A value in the result has no Python counterpart: infinity, a year BC, 24:00."""
+    """A value in the result has no Python counterpart: infinity, a year BC, 24:00.
+
+    Or, outside a transaction, a column's type changed under the statement. Either way the statement ran, and is committed.
+    """
 
     code = "value_unreadable"
 

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from arlen_runtime.alnpg.failures import OUTDATED, ALNPgError, ConnectionLost
+from arlen_runtime.alnpg.failures import OUTDATED, ALNPgError, ConnectionLost, StatementOutdated
 from arlen_runtime.alnpg.recording import counted
 from arlen_runtime.alnpg.session import Answer, Reader, Session
 from arlen_runtime.alnpg.statement import Statement, may_commit
@@ -40,7 +40,9 @@ def perform_many(
     try:
         return _perform(session, sql, rows, read, into)
     except ALNPgError as error:
-        if error.sqlstate not in OUTDATED or session.in_transaction or session.broken or may_commit(sql):
+        # Outside a transaction only what was rolled back is told as outdated.
+        outdated = error.sqlstate in OUTDATED or isinstance(error, StatementOutdated)
+        if not outdated or session.in_transaction or session.broken or may_commit(sql):
             raise
     return _perform(session, sql, rows, read, into)
 
@@ -52,7 +54,25 @@ def _perform(
     read: Reader[Answer],
     into: Callable[..., Any] | None,
 ) -> list[Answer]:
+    """Run it in a transaction of its own where it takes more than a batch and none is open."""
     wrapped = len(rows) > _BATCH and not session.in_transaction
+    session.owned = session.owned or wrapped
+    try:
+        return _piped(session, sql, rows, read, into, wrapped=wrapped)
+    finally:
+        session.owned = session.owned and not wrapped
+
+
+def _piped(
+    session: Session,
+    sql: str,
+    rows: Sequence[Sequence[Any]],
+    read: Reader[Answer],
+    into: Callable[..., Any] | None,
+    *,
+    wrapped: bool,
+) -> list[Answer]:
+    """Send batch after batch, and read each; the last after the pipeline, when the server can be asked for types."""
     answers: list[Answer] = []
     with session.exchange(sql) as limit:
         statement = session.ready(sql, limit)
@@ -65,14 +85,15 @@ def _perform(
             while batch:
                 last = not wrapped and len(answers) + len(batch) == len(rows)
                 results = pipeline.round_trip(statement, batch, len(answers), last=last)
-                for result in results:
-                    session.follow(statement, result)
-                    answers.append(read(statement, result, into))
                 session.rows += sum(map(counted, results))
+                if last:
+                    pipeline.end()
+                began = monotonic() if last else None
+                answers += [session.read(statement, result, read, into, began) for result in results]
                 batch = _pack(statement, source, len(answers))
             if wrapped:
                 pipeline.command(b"commit")
-            pipeline.end()
+                pipeline.end()
         except BaseException as error:
             pipeline.abort(error, wrapped=wrapped)
             if isinstance(error, ALNPgError) and not session.broken:

@@ -17,6 +17,7 @@ from psycopg.pq.abc import PGresult
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg.call_site import call_site
+from arlen_runtime.alnpg.description import Describer
 from arlen_runtime.alnpg.failures import (
     OUTDATED,
     ALNPgError,
@@ -28,10 +29,9 @@ from arlen_runtime.alnpg.failures import (
     failure,
 )
 from arlen_runtime.alnpg.recording import counted, record
-from arlen_runtime.alnpg.registry import LEARN, SHARED, Registry
+from arlen_runtime.alnpg.registry import Registry
 from arlen_runtime.alnpg.scanner import scan
 from arlen_runtime.alnpg.settings import Settings
-from arlen_runtime.alnpg.shape import Shape
 from arlen_runtime.alnpg.statement import Statement, may_commit, statement_name
 from arlen_runtime.alnpg.wire import Wire, in_our_words
 
@@ -41,10 +41,10 @@ Reader = Callable[[Statement, PGresult, Callable[..., Any] | None], Answer]
 """Turns a result into what the caller wants, while the connection is still ours."""
 
 _IDLE = int(TransactionStatus.IDLE)
+_OPEN = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 _UNUSABLE = frozenset({TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN})
-_COMMAND_OK, _TUPLES_OK = int(ExecStatus.COMMAND_OK), int(ExecStatus.TUPLES_OK)
+_TUPLES_OK = int(ExecStatus.TUPLES_OK)
 _GOOD = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY})
-_DUPLICATE_NAME = "42P05"
 _CACHE_SIZE = 256
 # poll() takes an int of milliseconds: without a limit a statement ends after twenty days.
 _NO_LIMIT_SECONDS = 20 * 86_400.0
@@ -57,9 +57,8 @@ class Session:
     """A connection with its prepared statements. It serves one thread at a time; the pool sees to that."""
 
     __slots__ = (
-        "_registry",
+        "_describer",
         "_settings",
-        "_shapes",
         "_slow_seconds",
         "_statement_seconds",
         "_statements",
@@ -94,10 +93,9 @@ class Session:
         self.holder = ""
         self.limit = math.inf
         self.broken = self.busy = False
-        # Within pg.transaction(): while a statement runs the server's own status does not tell.
+        # Within a transaction of ours, which a failure ends: while a statement runs the server's own status does not tell.
         self.owned = False
-        self._registry = registry
-        self._shapes = registry.shapes
+        self._describer = Describer(self.wire, registry)
         self._settings = settings
         self._slow_seconds = settings.slow_seconds
         self._statement_seconds = settings.statement_seconds or _NO_LIMIT_SECONDS
@@ -132,11 +130,7 @@ class Session:
                 result = self._execute(statement, params, limit, wait)
             except ALNPgError as error:
                 statement, result = self._once_more(error, sql, params, started)
-            try:
-                answer = read(statement, result, into)
-            except psycopg.ProgrammingError:
-                self._read_anew(statement, result, started)
-                answer = read(statement, result, into)
+            answer = self.read(statement, result, read, into, started)
         except BaseException as error:
             self._fail(error, sql, started, 0)
             raise
@@ -171,21 +165,26 @@ class Session:
         """Send the statement and return its result; `wait`: what is left until `limit`, in milliseconds, if known."""
         self.send(statement, statement.pack(params))
         result = self.wire.answer(limit, wait)
-        if result.status != _TUPLES_OK:
-            return self.checked(result, statement.text)
-        if not statement.name:
-            self.follow(statement, result)
-        return result
+        return result if result.status == _TUPLES_OK else self.checked(result, statement.text)
 
-    def follow(self, statement: Statement, result: PGresult) -> None:
-        """Have a statement without a name, which the server plans anew each time, read the columns of this result.
+    def read(
+        self,
+        statement: Statement,
+        result: PGresult,
+        read: Reader[Answer],
+        into: Callable[..., Any] | None,
+        began: float | None = None,
+    ) -> Answer:
+        """Return what `read` makes of a result, of which columns or types may have changed since they were described.
 
-        Raises StatementOutdated where it cannot; the next call prepares it anew.
+        `began` says since when the exchange takes its time, where no more answers are due: then the server can be asked.
         """
-        if not (statement.name or statement.follow(result, self._registry)):
-            self._statements.pop(statement.sql, None)
-            self._shapes.forget(statement.sql)
-            raise StatementOutdated("the columns changed while the statement ran", sql=statement.sql)
+        try:
+            return read(statement, result, into)
+        except psycopg.ProgrammingError:
+            if not self._describer.adopt(statement, result, None if began is None else self.until(began)):
+                raise
+            return read(statement, result, into)
 
     def send(self, statement: Statement, values: Sequence[bytes | None]) -> None:
         """Send a statement with packed values; nothing is read."""
@@ -268,40 +267,15 @@ class Session:
         fresh = self._prepare(sql, limit)
         return fresh, self._execute(fresh, params, limit, None)
 
-    def _read_anew(self, statement: Statement, result: PGresult, started: float) -> None:
-        """Learn the types of a result again, of which one is not what it was: a composite with an attribute more."""
-        self._learn(self.until(started))
-        statement.describe_columns(Shape.of(result, statement.described_at), self._registry)
-
     def _prepare(self, sql: str, limit: float) -> Statement:
-        """Prepare and describe in one round trip; remember the statement, at the price of the oldest one."""
+        """Prepare and describe; remember the statement, at the price of the oldest one."""
         text, names = scan(sql)
         name = statement_name(text) if self._settings.named else b""
         statement = Statement(sql, text, names, name)
-        shape = None if name else self._shapes.get(sql)
-        if shape is None:
-            shape = self._described(name, text, limit)
-            if not name:
-                self._shapes.keep(sql, shape)
-        if not all(map(self._registry.knows, (*shape.types, *shape.oids))):
-            self._learn(limit)
-        statement.describe(shape, self._registry)
+        self._describer.describe(statement, limit)
         self._make_room(limit)
         self._statements[sql] = statement
         return statement
-
-    def _described(self, name: bytes, text: str, limit: float) -> Shape:
-        """Have the server parse a statement, and return what it says of it."""
-        at = monotonic()
-        prepared, described = self.wire.prepare(name, text.encode(), limit)
-        if prepared.status != _COMMAND_OK:
-            error = failure(prepared, text)
-            if error.sqlstate != _DUPLICATE_NAME:
-                raise error
-            described = self.wire.describe(name, limit)
-        if described.status != _COMMAND_OK:
-            raise failure(described, text)
-        return Shape.of(described, at)
 
     def _make_room(self, limit: float) -> None:
         """Forget the oldest statements that nobody asked to keep, so that there is a place for one more."""
@@ -311,26 +285,17 @@ class Session:
             for statement in list(islice(loose, surplus)):
                 self._drop(statement, limit)
 
-    def _learn(self, limit: float) -> None:
-        """Read pg_type."""
-        self.wire.send(LEARN)
-        answer = self.wire.answer(limit)
-        if answer.status != _TUPLES_OK:
-            raise failure(answer, LEARN.decode())
-        self._registry.learn(answer.get_value(0, 0) or b"[]")
-
     def _drop(self, statement: Statement, limit: float) -> None:
         """Forget a statement, here and at the server."""
         del self._statements[statement.sql]
-        self._shapes.forget(statement.sql)
+        self._describer.forget(statement.sql)
         if statement.name:
             self.wire.close_prepared(statement.name, limit)
 
     def _outgrown(self, statement: Statement, limit: float) -> None:
         """Forget a statement that the schema may have outgrown, and what was known of its types."""
         self._drop(statement, limit)
-        if not all(oid in SHARED for oid in statement.types):
-            self._registry.forget()
+        self._describer.doubt(statement.types)
 
     def command(self, sql: str) -> str:
         """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
@@ -360,8 +325,9 @@ class Session:
             self.wire.cancel()
         if isinstance(error, psycopg.ProgrammingError):
             self._statements.pop(sql, None)
-            self._registry.forget()
-        told = in_our_words(error)
+            self._describer.forget(sql)
+            self._describer.doubt()
+        told = in_our_words(error, undone=self.owned or status in _OPEN)
         if told is not None:
             told.sql = told.sql or sql
             told.call_site = told.call_site or call_site()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
+import psycopg
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
@@ -73,9 +74,9 @@ class Statement:
         self.parameters = [registry.packer(oid) for oid in self.types]
         self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self.parameters]
         self.formats = [packer.format for packer in self.parameters]
-        self.describe_columns(shape, registry)
+        self._describe_columns(shape, registry)
 
-    def describe_columns(self, shape: Shape, registry: Registry) -> None:
+    def _describe_columns(self, shape: Shape, registry: Registry) -> None:
         """Decide the format and loaders of the columns."""
         self._oids = oids = shape.oids
         self.columns = shape.columns
@@ -89,19 +90,15 @@ class Statement:
         self.result_format = wire
         self._loaders.set_loader_types(self._oids, wire)
 
-    def follow(self, result: PGresult, registry: Registry) -> bool:
-        """Adopt the columns of a result that were not described before (unnamed statements are planned anew each time).
-
-        Return False where they cannot be read: their types are not known, or not in the format that was asked for.
-        """
+    def reads(self, result: PGresult) -> bool:
+        """Say whether a result has the columns that were described (unnamed statements are planned anew each time)."""
         columns = range(result.nfields)
-        if self._oids == list(map(result.ftype, columns)) and self._names == list(map(result.fname, columns)):
-            return True
+        return self._oids == list(map(result.ftype, columns)) and self._names == list(map(result.fname, columns))
+
+    def adopt(self, shape: Shape, registry: Registry) -> bool:
+        """Take the columns of a result for described; return False where it did not come in the format to read them in."""
         asked = self.result_format
-        shape = Shape.of(result, self.described_at)
-        if not all(map(registry.knows, shape.oids)):
-            return False
-        self.describe_columns(shape, registry)
+        self._describe_columns(shape, registry)
         if asked == Format.TEXT:  # as which everything can be read
             self._read_in(asked)
         return asked == self.result_format
@@ -159,7 +156,8 @@ class Statement:
         return mismatch
 
     def load(self, result: PGresult, into: Callable[..., Any] | None) -> list[Any]:
-        """Return all rows of a result as `into` asks."""
+        """Return all rows of a result as `into` asks. Raises psycopg's ProgrammingError where they are not as described."""
+        self._check(result)
         make = self._makers.get(into) or self._maker(into)
         count = result.ntuples
         loaders = self._loaders
@@ -172,7 +170,8 @@ class Statement:
             loaders.set_pgresult(None, set_loaders=False)
 
     def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
-        """Return the first row of a result as `into` asks; None when it is empty."""
+        """Return the first row of a result as `into` asks, None when it is empty. Raises as `load`."""
+        self._check(result)
         make = self._makers.get(into) or self._maker(into)
         if not result.ntuples:
             return None
@@ -182,6 +181,11 @@ class Statement:
             return make.one(loaders.load_row(0, tuple))
         finally:
             loaders.set_pgresult(None, set_loaders=False)
+
+    def _check(self, result: PGresult) -> None:
+        """Refuse a result with other columns. One with a name at the server never has any: PostgreSQL answers 0A000."""
+        if not (self.name or self.reads(result)):
+            raise psycopg.ProgrammingError("the columns changed")
 
     def _maker(self, into: Callable[..., Any] | None) -> Maker:
         """Make what `into` asks for, and keep it for the next time; a lambda is another one each time."""

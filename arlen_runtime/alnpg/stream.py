@@ -15,6 +15,7 @@ from psycopg.pq import ExecStatus
 
 from arlen_runtime.alnpg.failures import ALNPgError
 from arlen_runtime.alnpg.session import Session
+from arlen_runtime.alnpg.statement import Statement
 
 _CHUNK = 500
 _CHUNKS = frozenset({ExecStatus.TUPLES_CHUNK, ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_OK})
@@ -34,8 +35,7 @@ def stream_rows(session: Session, sql: str, params: Sequence[Any], into: Callabl
                     finished = True
                     _drain(session, limit)
                     session.checked(result, statement.text)
-                session.follow(statement, result)
-                yield from _handed_out(session, statement.load(result, into))
+                yield from _handed_out(session, session.read(statement, result, Statement.load, into))
             finished = True
         except BaseException as error:
             if not finished:

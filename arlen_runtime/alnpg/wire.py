@@ -225,12 +225,19 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def in_our_words(error: BaseException) -> ALNPgError | None:
-    """Return the ALNPgError for what was raised; None for what is neither ours nor psycopg's."""
+def in_our_words(error: BaseException, *, undone: bool = False) -> ALNPgError | None:
+    """Return the ALNPgError for what was raised; None for what is neither ours nor psycopg's.
+
+    `undone`: a transaction ends with it. Else the statement may have written, and nobody may be told to run it again.
+    """
     if isinstance(error, psycopg.DataError):
         return ValueUnreadable("a value in the result has no Python counterpart: read it as ::text")
     if isinstance(error, psycopg.ProgrammingError):
-        return StatementOutdated("a type of the result is not what it was; the next call reads it anew")
+        if undone:
+            return StatementOutdated("a type of the result is not what it was; the next call reads it anew")
+        return ValueUnreadable(
+            "the statement ran, but a type of its result is not what it was when it was sent; the next call reads it anew"
+        )
     if isinstance(error, psycopg.Error):
         return ConnectionLost(f"the connection broke: {first_line(error)}")
     return error if isinstance(error, ALNPgError) else None

@@ -379,18 +379,13 @@ def test_unnamed_statements_never_read_one_column_as_another(database_url: str, 
 def test_unnamed_statements_say_so_once_where_the_new_columns_cannot_be_read(
     database_url: str, migrate: Migrate, by: str
 ) -> None:
-    """A type made since, of which nothing is known; then a column that has no binary form, and one that has again."""
+    """A column that has no binary form, and one that has again. Nobody is told to run again what may have written."""
     pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
     migrate("drop table if exists shape; create table shape (id int, a text); insert into shape values (1, 'x')")
-    migrate("drop type if exists letter; create type letter as enum ('x')")
     sql = "select * from shape where id = $1"
     assert READERS[by](pg, sql, 1) == [{"id": 1, "a": "x"}]
-    migrate("alter table shape alter column a type letter[] using array[a::letter]")
-    with pytest.raises(StatementOutdated):
-        READERS[by](pg, sql, 1)
-    assert READERS[by](pg, sql, 1) == [{"id": 1, "a": ["x"]}]
     migrate("alter table shape alter column a type point using '(1,2)'::point")
-    with pytest.raises(StatementOutdated):
+    with pytest.raises(ValueUnreadable, match="the statement ran"):
         READERS[by](pg, sql, 1)
     assert READERS[by](pg, sql, 1) == [{"id": 1, "a": "(1,2)"}]
     migrate("alter table shape alter column a type int using 5")
