@@ -7,9 +7,9 @@ then what the notifications would have told. Whatever ends the connection is tol
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import select
+import socket
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -49,6 +49,46 @@ class Subscription:
         self._listener.remove(self)
 
 
+class _Life:
+    """One life of the listening thread: whether it is to end, and what wakes it. The thread alone gives up what it waits on.
+
+    Whoever closed it on another thread's behalf would have that one read from the next file of the same number.
+    """
+
+    __slots__ = ("_reader", "_writer", "ending")
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.ending = False
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+
+    def fileno(self) -> int:
+        """Return what is readable after a wake."""
+        return self._reader.fileno()
+
+    def wake(self) -> None:
+        """Have the thread look around. One that is about to look (it has wakes enough), or has ended, is left alone."""
+        with contextlib.suppress(OSError):
+            self._writer.send(b"w")
+
+    def swallow(self) -> None:
+        """Forget the wakes so far."""
+        with contextlib.suppress(BlockingIOError):
+            self._reader.recv(4096)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not past a wake."""
+        select.select([self], [], [], seconds)
+        self.swallow()
+
+    def close(self) -> None:
+        """End."""
+        self._reader.close()
+        self._writer.close()
+
+
 class Listener:
     """The listening connection of one ALNPg. Its thread starts with the first subscription and ends with `close`."""
 
@@ -62,8 +102,7 @@ class Listener:
         self._fresh: list[Subscription] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._closing = False
-        self._wake_reader, self._wake_writer = -1, -1
+        self._life: _Life | None = None
 
     def add(self, channel: str, handler: Handler, on_gap: Gap | None) -> Subscription:
         """Hear `channel` from now on. Raises Misuse where there can be no such channel."""
@@ -73,14 +112,17 @@ class Listener:
         with self._lock:
             self._subscriptions.append(subscription)
             self._fresh.append(subscription)
-            # After a fork the thread is the parent's only, though this object still names it.
-            if self._thread is None or not self._thread.is_alive():
-                self._wake_reader, self._wake_writer = os.pipe()
-                os.set_blocking(self._wake_reader, False)
-                self._thread = threading.Thread(target=self._run, name="alnpg-listen", daemon=True)
-                self._thread.start()
-        self._wake()
+            self._living().wake()
         return subscription
+
+    def _living(self) -> _Life:
+        """Return the life of a thread that hears; begin one where there is none, or it is about to end."""
+        # After a fork the thread is the parent's only, though this object still names it.
+        if self._life is None or self._life.ending or self._thread is None or not self._thread.is_alive():
+            self._life = _Life()
+            self._thread = threading.Thread(target=self._run, args=(self._life,), name="alnpg-listen", daemon=True)
+            self._thread.start()
+        return self._life
 
     def remove(self, subscription: Subscription) -> None:
         """Forget a subscription; the channel is unlistened at the next connect."""
@@ -89,21 +131,18 @@ class Listener:
                 self._subscriptions.remove(subscription)
 
     def close(self) -> None:
-        """End the thread and its connection; return when they are gone."""
-        thread = self._thread
-        if thread is None:
-            return
-        self._closing = True
-        self._wake()
+        """End the thread and its connection; return when they are gone.
+
+        Called on that thread, by a handler, it returns at once; no handler is called after that one.
+        """
+        with self._lock:
+            life, thread = self._life, self._thread
+            if life is None or thread is None:
+                return
+            life.ending = True
+            life.wake()
         if thread is not threading.current_thread():
             thread.join()
-        os.close(self._wake_reader)
-        os.close(self._wake_writer)
-        self._thread = None
-        self._closing = False
-
-    def _wake(self) -> None:
-        os.write(self._wake_writer, b"w")
 
     def _warn_of_a_bouncer(self) -> None:
         """Say once that a bouncer, which unnamed statements hint at, delivers nothing: it gives the connection away."""
@@ -115,77 +154,79 @@ class Listener:
                 hint="set [database] direct_url to the server itself",
             )
 
-    def _run(self) -> None:
+    def _run(self, life: _Life) -> None:
+        """Hear until that is to end."""
+        try:
+            self._hear(life)
+        finally:
+            with self._lock:
+                life.ending = True
+                life.close()
+
+    def _hear(self, life: _Life) -> None:
         """Connect, listen, deliver; again after a pause where that breaks."""
         delay = _FIRST_DELAY
-        while not self._closing:
+        while not life.ending:
             began = monotonic()
             try:
-                self._connected()
+                self._connected(life)
             except (ALNPgError, psycopg.Error) as error:
                 if monotonic() - began > _SOUND_SECONDS:
                     delay = _FIRST_DELAY
                 self._settings.log("listen_failed", reason=_reason(error), retry_seconds=round(delay, 1))
-                self._pause(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the reconnects
+                life.pause(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the reconnects
                 delay = min(_LONGEST_DELAY, delay * 2)
 
-    def _connected(self) -> None:
+    def _connected(self, life: _Life) -> None:
         """Listen on a connection of its own until it breaks or the listener closes. Raises what broke it."""
         session, _ = open_session(self._direct, Registry(), psycopg.Connection[Any])
         try:
             with self._lock:
                 self._fresh = list(self._subscriptions)
-            self._serve(session)
+            self._serve(session, life)
         finally:
             session.close()
 
-    def _serve(self, session: Session) -> None:
+    def _serve(self, session: Session, life: _Life) -> None:
         """Deliver until the listener closes. Raises ALNPgError or psycopg's error where the connection breaks."""
         poller = select.poll()
         poller.register(session.pgconn.socket, select.POLLIN)
-        poller.register(self._wake_reader, select.POLLIN)
+        poller.register(life, select.POLLIN)
         asked = monotonic()
-        while not self._closing:
-            self._listen_to_fresh(session)
-            self._deliver(session)
+        while not life.ending:
+            self._listen_to_fresh(session, life)
+            self._deliver(session, life)
             if not poller.poll(_PING_SECONDS * 1000) or monotonic() - asked > _PING_SECONDS:
                 session.command("")
                 asked = monotonic()
-            self._swallow_wakes()
+            life.swallow()
             session.pgconn.consume_input()
 
-    def _listen_to_fresh(self, session: Session) -> None:
+    def _listen_to_fresh(self, session: Session, life: _Life) -> None:
         with self._lock:
             fresh, self._fresh = self._fresh, []
         for subscription in fresh:
             session.command(f"listen {quoted_channel(subscription.channel)}")
         for subscription in fresh:
             if subscription.on_gap is not None:
-                self._call(subscription.on_gap)
+                self._call(life, subscription.on_gap)
 
-    def _deliver(self, session: Session) -> None:
+    def _deliver(self, session: Session, life: _Life) -> None:
         while (notification := session.pgconn.notifies()) is not None:
             channel, payload = notification.relname.decode(), notification.extra.decode()
             with self._lock:
                 hearing = [subscription for subscription in self._subscriptions if subscription.channel == channel]
             for subscription in hearing:
-                self._call(subscription.handler, payload)
+                self._call(life, subscription.handler, payload)
 
-    def _call(self, function: Callable[..., object], *arguments: str) -> None:
-        """Call the application; what it raises is told to the log and must not end the listening."""
+    def _call(self, life: _Life, function: Callable[..., object], *arguments: str) -> None:
+        """Call the application, unless it has closed the listener; what it raises is told to the log and ends nothing."""
+        if life.ending:
+            return
         try:
             function(*arguments)
         except Exception as error:  # noqa: BLE001 - any error of the application's
             self._settings.log("listen_handler_failed", error=repr(error))
-
-    def _pause(self, seconds: float) -> None:
-        """Wait, but not past a close."""
-        select.select([self._wake_reader], [], [], seconds)
-        self._swallow_wakes()
-
-    def _swallow_wakes(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._wake_reader, 4096)
 
 
 def _check(channel: str) -> None:

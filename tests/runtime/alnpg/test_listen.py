@@ -168,7 +168,61 @@ def test_closing_ends_the_thread(database_url: str) -> None:
     pg.listen("x", print, on_gap=ready.set)
     assert ready.wait(WAIT)
     pg.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "alnpg-listen"]
+    assert not _listening()
+
+
+def _listening() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "alnpg-listen"]
+
+
+def test_a_handler_that_closes_ends_the_thread_which_reads_nothing_of_others(database_url: str) -> None:
+    """What the handler opens after the close must not have a number that the thread still reads."""
+    pg = ALNPg(database_url)
+    ready = threading.Event()
+    pipes: Queue[tuple[int, int]] = Queue()
+    heard: list[str] = []
+
+    def close(payload: str) -> None:
+        heard.append(payload)
+        pg.close()
+        reader, writer = os.pipe()
+        os.write(writer, b"the application's")
+        pipes.put((reader, writer))
+
+    pg.listen("closing", close, on_gap=ready.set)
+    assert ready.wait(WAIT)
+    (thread,) = _listening()
+    with psycopg.connect(database_url) as other:
+        other.execute("notify closing, 'first'")
+        other.execute("notify closing, 'second'")
+    reader, writer = pipes.get(timeout=WAIT)
+    thread.join(WAIT)
+    assert not thread.is_alive()
+    assert heard == ["first"]
+    assert os.read(reader, 100) == b"the application's"
+    os.close(reader)
+    os.close(writer)
+    pg.close()
+
+
+def test_who_listens_after_a_close_is_heard_by_another_thread(database_url: str) -> None:
+    pg = ALNPg(database_url)
+    ready, again = threading.Event(), threading.Event()
+
+    def close(_payload: str) -> None:
+        pg.close()
+        pg.listen("again", print, on_gap=again.set)
+
+    pg.listen("over", close, on_gap=ready.set)
+    assert ready.wait(WAIT)
+    (first,) = _listening()
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("notify over")
+    assert again.wait(WAIT)
+    first.join(WAIT)
+    pg.close()
+    pg.close()
+    assert not _listening()
 
 
 def test_it_listens_past_the_bouncer_where_a_direct_url_is_given(database_url: str) -> None:
