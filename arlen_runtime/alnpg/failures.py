@@ -276,6 +276,12 @@ _NAMES_ONLY = frozenset({"23", "P0"})
 _VALUES = frozenset({"22", "54"})
 """Classes whose messages are about a value: what they quote is one, and so are their numbers."""
 
+_WRITES_OUT = frozenset({"42", "0A"})
+"""Classes whose messages write a name out after a colon, without quotes: one in a value has too many dots."""
+
+_WRITTEN = (" at SQL statement", " at PERFORM", " at assignment", " at IF", " at RETURN", " at FOR over SELECT rows")
+"""How the context of a PL/pgSQL statement ends that is never built from values. RETURN QUERY and OPEN may have EXECUTE."""
+
 _NAMES = (
     DiagnosticField.SCHEMA_NAME,
     DiagnosticField.TABLE_NAME,
@@ -287,6 +293,7 @@ _NAMES = (
 # As servers quote that speak another language, too.
 _QUOTE = re.compile(r'["«»„“”]')
 _QUOTED = re.compile(r'["«»„“”].*["«»„“”]', re.DOTALL)
+_MASK = '"…"'
 # Not the 8 of UTF8, and not those of varchar(3) and numeric(5,2), which are the type's.
 _NUMBER = re.compile(r"(?<![\w(,.])[-+]?\d[\w.:+/-]*")
 _PARAMETER = re.compile(r"\$\d+")
@@ -328,7 +335,8 @@ def _field(result: PGresult, field: DiagnosticField) -> str:
 def _program(result: PGresult, sql: str) -> str:
     """Return all that is code and no value: the statement, names, and the statement of a function that did not build it."""
     context = _field(result, DiagnosticField.CONTEXT).partition("\n")[0]
-    inner = _field(result, DiagnosticField.INTERNAL_QUERY) if "PL/pgSQL" in context and "EXECUTE" not in context else ""
+    written = "PL/pgSQL" in context and context.endswith(_WRITTEN)
+    inner = _field(result, DiagnosticField.INTERNAL_QUERY) if written else ""
     return "\n".join([sql, inner, *(_field(result, name) for name in _NAMES)]).replace('"', "")
 
 
@@ -338,16 +346,22 @@ def _without_values(result: PGresult, state: str, message: str, sql: str) -> str
     if kind in _NAMES_ONLY:
         return message
     if kind in _VALUES:
-        return _NUMBER.sub("…", _QUOTED.sub('"…"', message))
+        return _NUMBER.sub("…", _QUOTED.sub(_MASK, message))
     # What has a place in the statement speaks of that and of the schema; a syntax error may be that of a type's name.
     if state != "42601" and _field(result, DiagnosticField.STATEMENT_POSITION):
         return message
     pieces = _QUOTE.split(message)
     program = _program(result, sql)
-    # Whole words of it: the first and the last character stand at a word's edge, or are none of a word.
-    words = (rf"(?!\B\w){re.escape(piece.strip())}(?<!\w\B)" for piece in pieces[1::2])
-    known = all(re.search(word, program, re.IGNORECASE) for word in words)
-    return message if known and len(pieces) % 2 else _QUOTED.sub('"…"', message)
+    known = len(pieces) % 2 and all(_stands_in(program, piece) for piece in pieces[1::2])
+    told = message if known else _QUOTED.sub(_MASK, message)
+    head, colon, tail = told.partition(": ")
+    unknown = kind in _WRITES_OUT and colon and tail != _MASK and not _stands_in(program, _QUOTE.sub("", tail))
+    return f"{head}: …" if unknown else told
+
+
+def _stands_in(program: str, piece: str) -> bool:
+    """Say whether it is whole words of the program: its first and last character stand at a word's edge, or are none of one."""
+    return re.search(rf"(?!\B\w){re.escape(piece.strip())}(?<!\w\B)", program, re.IGNORECASE) is not None
 
 
 def failure(result: PGresult, sql: str) -> ALNPgError:

@@ -94,6 +94,21 @@ TOLD = [
     ),
     ("select $1::text::regtype", "secret", failures.StatementInvalid, 'type "…" does not exist'),
     ("select built($1)", "secret", failures.StatementInvalid, 'column "…" does not exist'),
+    ("select * from built_rows($1)", "secret", failures.StatementInvalid, 'column "…" does not exist'),
+    ("select built_cursor($1)", "secret", failures.StatementInvalid, 'column "…" does not exist'),
+    ("select built_loop($1)", "secret", failures.StatementInvalid, 'column "…" does not exist'),
+    (
+        "select $1::text::regclass",
+        "a.b.secret.d",
+        failures.StatementInvalid,
+        "improper relation name (too many dotted names): …",
+    ),
+    (
+        "select $1::text::regtype",
+        "a.secret.c",
+        ALNPgError,
+        "cross-database references are not implemented: …",
+    ),
     ("select foreign_tongue($1)", "secret", failures.ValueRejected, 'ungültige Eingabe: "…"'),
 ]
 """What the server says of a value, in which it quotes it or writes it out."""
@@ -107,6 +122,7 @@ NAMED = [
     ('select $1::int from "public"."nowhere"', 2, 'relation "public.nowhere" does not exist'),
     ("select 1,, $1::int", 2, 'syntax error at or near ","'),
     ("select written($1::text)", "secret", 'relation "not_there" does not exist'),
+    ("select $1::text, 'a.b.c.d'::regclass", "secret", "improper relation name (too many dotted names): a.b.c.d"),
     ("select own_words($1::text)", "shut", 'the shop "shut" is closed'),
 ]
 """What it says of names: those stand in the statement, in a function, or in the schema."""
@@ -114,6 +130,12 @@ NAMED = [
 FUNCTIONS = """
 create or replace function built(name text) returns void language plpgsql as $$
 begin execute 'select ' || name; end $$;
+create or replace function built_rows(name text) returns setof int language plpgsql as $$
+begin return query execute 'select ' || name; end $$;
+create or replace function built_cursor(name text) returns void language plpgsql as $$
+declare c refcursor; begin open c for execute 'select ' || name; end $$;
+create or replace function built_loop(name text) returns void language plpgsql as $$
+declare r record; begin for r in execute 'select ' || name loop end loop; end $$;
 create or replace function written(name text) returns void language plpgsql as $$
 begin perform from not_there; end $$;
 create or replace function own_words(name text) returns void language plpgsql as $$
