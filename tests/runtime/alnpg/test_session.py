@@ -393,6 +393,23 @@ def test_unnamed_statements_say_so_once_where_the_new_columns_cannot_be_read(
     pg.close()
 
 
+@pytest.mark.parametrize("cache", ["named", "unnamed"])
+def test_a_parameter_keeps_its_type_for_the_life_of_the_process(
+    database_url: str, migrate: Migrate, cache: str
+) -> None:
+    """As the guide says of columns whose type changes: what PostgreSQL can cast is sent as before."""
+    migrate("drop table if exists shape; create table shape (a real)")
+    sql = "insert into shape values ($1) returning a::text"
+    stored = []
+    for _ in range(2):
+        pg = ALNPg(database_url, pool_size=1, statement_cache=cache)
+        pg.query_value(sql, 0.5)
+        migrate("alter table shape alter column a type double precision")
+        stored.append(pg.query_value(sql, 0.1))
+        pg.close()
+    assert stored == ["0.10000000149011612", "0.1"]
+
+
 def test_many_threads_get_each_their_own_answers(pg: ALNPg) -> None:
     wrong: list[object] = []
 
