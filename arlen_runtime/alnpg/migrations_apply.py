@@ -27,6 +27,9 @@ IN_TRANSACTION = "25001"
 COMMITS_ITSELF = "2D000"
 LOCK_NOT_AVAILABLE = "55P03"
 
+_OF_THE_SESSION = frozenset({"set", "reset", "discard"})
+"""First words of what holds for the statements below it and ends with its session."""
+
 _NAME = r"(?:\"(?:[^\"]|\"\")+\"|\S+)"
 
 _CONCURRENT_INDEX = re.compile(
@@ -253,7 +256,7 @@ class Runner:
             )
         self._tell(f"  {migration.file} goes on after {done} of {len(part.statements)} statements")
         for statement in part.statements[:done]:
-            if statement.words[:1] == ("set",):  # what is done stays, what was set ended with its session
+            if not _OF_THE_SESSION.isdisjoint(statement.words[:1]):  # all of it, in order: a reset takes back a set
                 self._execute(migration, statement)
         return done
 

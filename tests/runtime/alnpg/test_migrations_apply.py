@@ -155,3 +155,22 @@ def test_a_constraint_that_speaks_at_the_end_of_a_statement_names_its_line(
     execute(url, "create table a (n int unique deferrable initially deferred)")
     with pytest.raises(MigrationError, match=r"a\.sql:2: duplicate key .*\n0 of 1 statements are done"):
         migrations.migrate(url, write(HEAD, "insert into a values (1), (1);"))
+
+
+@pytest.mark.parametrize("back", ["reset search_path", "RESET ALL", "discard all"])
+def test_a_run_that_goes_on_has_the_settings_of_the_statement_before(
+    back: str, url: str, write: Callable[..., Path]
+) -> None:
+    execute(url, "create schema audit")
+    folder = write(
+        f"{HEAD}set search_path = audit;\ncreate table log ();\n{back};\n",
+        "select 1 / (select count(*) from public.ready);\ncreate table orders ();\n",
+    )
+    execute(url, "create table ready ()")
+    with pytest.raises(MigrationError, match="3 of 5 statements are done"):
+        migrations.migrate(url, folder)
+    execute(url, "insert into ready default values")
+    migrations.migrate(url, folder)
+    assert execute(url, "select to_regclass('audit.log')::text, to_regclass('public.orders')::text") == [
+        ("audit.log", "orders")
+    ]
