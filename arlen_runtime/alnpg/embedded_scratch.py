@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
+
 from arlen_runtime.alnpg import embedded, embedded_keeper
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 
@@ -62,11 +64,21 @@ def kept(home: Path, name: str, fill: Callable[[str], object]) -> str:
         try:
             url = embedded.ensure(data, DATABASE, durable=False)
             fill(url)
+            _write_out(url)
             (data / COMPLETE).touch()
         except BaseException:
             embedded.release(data)
             raise
         return url
+
+
+def _write_out(url: str) -> None:
+    """Have the server write what it has in memory: it syncs nothing by itself, and a server that is killed would lose it."""
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("checkpoint")
+    except psycopg.Error as error:
+        raise EmbeddedServerError(f"the new database cannot be kept: {' '.join(str(error).split())}") from error
 
 
 @contextmanager

@@ -102,3 +102,17 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) ->
         embedded_scratch.throwaway(tmp_path / "file" / "home"),
     ):
         pass
+
+
+def test_what_is_kept_outlives_a_server_that_is_killed(home: Path) -> None:
+    def fill(url: str) -> None:
+        execute(url, "create table filled ()")
+
+    embedded_scratch.kept(home, "one", fill)
+    main = int((home / "one" / "cluster" / "postmaster.pid").read_text().split()[0])
+    os.kill(main, signal.SIGSTOP)  # it replaces no process that ends
+    children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    for process in (*map(int, children), main):
+        os.kill(process, signal.SIGKILL)
+    embedded.release(home / "one")
+    execute(embedded_scratch.kept(home, "one", pytest.fail), "select from filled")
