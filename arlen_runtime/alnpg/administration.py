@@ -1,13 +1,15 @@
 """Databases as a whole: create, drop, replace. One rule: what is there and in use, or not meant, stays as it is.
 
 All of it goes by another database of the same server, `postgres` or `template1`. A new database is a copy of `template0`
-in UTF-8, so that it is the same on every server. Everything raises MigrationError.
+in UTF-8, so that it is the same on every server; one that replaces another has the locale of that. Everything raises
+MigrationError.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_address
@@ -17,12 +19,15 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from arlen_runtime.alnpg import migrations_apply
-from arlen_runtime.alnpg.administration_properties import carry_over
+from arlen_runtime.alnpg import administration_properties, migrations_apply
+from arlen_runtime.alnpg.migrations_apply import Tell
 from arlen_runtime.alnpg.migrations_files import MigrationError
 
 OF_THE_SERVER = ("postgres", "template1", "template0")
 """Databases that every server has, the first ones to connect to."""
+
+OF_TEMPLATE = sql.SQL("")
+"""No clause for the locale: it is the one of the template."""
 
 _LEFT = """
     select datname from pg_database, substring(datname from '^arlen_(?:scratch|new|old)_([0-9]+_[0-9a-f]{8})$') suffix
@@ -34,6 +39,11 @@ _SESSIONS = """
     from pg_stat_activity where datname = %s and pid <> pg_backend_pid()
     and coalesce(backend_type, 'client backend') = 'client backend' order by pid
 """
+
+
+def warn(line: str) -> None:
+    """Say it where a command's warnings go."""
+    sys.stderr.write(f"warning: {line}\n")
 
 
 def name_of(url: str) -> str:
@@ -120,10 +130,11 @@ def drop(url: str, *, disconnect: bool) -> bool:
 
 
 @contextmanager
-def replacing(url: str, *, disconnect: bool) -> Iterator[str]:
+def replacing(url: str, *, disconnect: bool, tell: Tell = warn) -> Iterator[str]:
     """Give the URL of an empty database that takes the place of this one at the end of the block, at one stroke.
 
-    It has the owner, rights and settings of the old one. If the block raises, or the old one is in use then, the old one
+    It has the owner, rights, locale and settings of the old one; `tell` is given a line for each setting that this role may
+    not make. If the block raises, or the old one is in use then, the old one
     stays, with all that is in it.
     """
     name = name_of(url)
@@ -131,10 +142,11 @@ def replacing(url: str, *, disconnect: bool) -> Iterator[str]:
         _refuse_in_use(opened, name, disconnect=disconnect)
         suffix = _answering(opened)
         fresh, old = f"arlen_new_{suffix}", f"arlen_old_{suffix}"
-        _create(opened, fresh)
+        _create(opened, fresh, administration_properties.locale(opened, name))
         try:
-            carry_over(opened, name, fresh)
+            administration_properties.carry_over(opened, name, fresh, tell)
             yield sibling(url, fresh)
+            administration_properties.close(opened, name, fresh, tell)
             _swap(opened, name, fresh, old, disconnect=disconnect)
         finally:
             for left in (fresh, old):
@@ -183,8 +195,9 @@ def _exists(opened: psycopg.Connection, name: str) -> bool:
     return opened.execute("select from pg_database where datname = %s", [name]).rowcount == 1
 
 
-def _create(opened: psycopg.Connection, name: str) -> None:
-    _run(opened, "create database {} template template0 encoding 'UTF8'", name)
+def _create(opened: psycopg.Connection, name: str, locale: sql.Composable = OF_TEMPLATE) -> None:
+    statement = sql.SQL("create database {} template template0 encoding 'UTF8' {}")
+    opened.execute(statement.format(sql.Identifier(name), locale))
 
 
 def _drop(opened: psycopg.Connection, name: str, *, disconnect: bool) -> None:
