@@ -139,6 +139,7 @@ class Runner:
         self._check = check
         self._patience = patience
         self._tell = tell
+        self._lock = ""
         row = opened.execute("select current_schema()").fetchone()
         schema = str(row[0]) if row else "public"
         self._table = sql.Identifier(schema, TABLE)
@@ -300,13 +301,16 @@ class Runner:
     def _limit_waits(self, *, local: bool, forever: bool = False) -> None:
         """Say how long a statement may wait for a lock: while it waits, everybody queues behind it.
 
-        A concurrent statement holds nobody up, and waits as long as it must. What a statement does may take its time.
+        A concurrent statement holds nobody up, and waits as long as it must. What a statement does may take its time. What
+        the file has set for its session is left: it is from the session, and not what was said here for the statement before.
         """
-        lock = "0" if forever else str(round(self._patience.lock * 1000))
+        before, self._lock = self._lock, "0" if forever else str(round(self._patience.lock * 1000))
         self._opened.execute(
-            "select set_config(name, case name when 'lock_timeout' then %s else '0' end, %s) from pg_settings "
-            "where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')",  # the last one exists from 17 on
-            [lock, local],
+            "with limits as (select name, source, setting, name = 'lock_timeout' as lock from pg_settings "
+            "where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')) "  # the last one exists from 17 on
+            "select set_config(name, case when lock then %s else '0' end, %s) from limits "
+            "where %s or source <> 'session' or (lock and setting = %s)",
+            [self._lock, local, local, before],
         )
 
     def _patiently(self, migration: Migration, run: Callable[[], None]) -> None:

@@ -174,3 +174,28 @@ def test_a_run_that_goes_on_has_the_settings_of_the_statement_before(
     assert execute(url, "select to_regclass('audit.log')::text, to_regclass('public.orders')::text") == [
         ("audit.log", "orders")
     ]
+
+
+def test_what_a_file_sets_as_its_limits_holds_until_it_is_reset(url: str, write: Callable[..., Path]) -> None:
+    folder = write(
+        f"{HEAD}create table seen (n int, lock text, statement text);\n",
+        *(
+            f"{setting};\ninsert into seen values ({number}, current_setting('lock_timeout'), "
+            "current_setting('statement_timeout'));\ncreate index concurrently on seen (n);\n"
+            for number, setting in enumerate(
+                [
+                    "select 1",
+                    "set lock_timeout = '30s'; set statement_timeout = '90s'",
+                    "set lock_timeout = 0",
+                    "reset all",
+                ]
+            )
+        ),
+    )
+    migrations.migrate(url, folder, patience=PATIENT._replace(lock=3.0))
+    assert execute(url, "select lock, statement from seen order by n") == [
+        ("3s", "0"),
+        ("30s", "90s"),
+        ("0", "90s"),
+        ("3s", "0"),
+    ]
