@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,11 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from arlen_runtime.alnpg import migrations_indexes
 from arlen_runtime.alnpg.failures import with_caret
 from arlen_runtime.alnpg.migrations_files import Migration, MigrationError, Part
 from arlen_runtime.alnpg.migrations_plan import Applied, History, Progress
-from arlen_runtime.alnpg.migrations_scanner import Statement, tokens
+from arlen_runtime.alnpg.migrations_scanner import Statement
 
 TABLE = "arlen_schema_migrations"
 PROGRESS = "arlen_schema_migrations_progress"
@@ -29,15 +29,6 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 _OF_THE_SESSION = frozenset({"set", "reset", "discard"})
 """First words of what holds for the statements below it and ends with its session."""
-
-_NAME = r"(?:\"(?:[^\"]|\"\")+\"|\S+)"
-
-_CONCURRENT_INDEX = re.compile(
-    rf"create (?:unique )?index concurrently (?:if not exists )?(?P<name>{_NAME}) on "
-    rf"(?:only )?(?P<table>{_NAME}(?: \. {_NAME})*)",
-    re.IGNORECASE,
-)
-"""Matched against the tokens of a statement with a blank between them."""
 
 Tell = Callable[[str], None]
 Check = Callable[[], None]
@@ -222,10 +213,12 @@ class Runner:
         left = f"{number} of {len(part.statements)} statements are done; the next run goes on at line {statement.line}"
         concurrent = "concurrently" in statement.words
         self._limit_waits(local=False, forever=concurrent)
-        self._drop_invalid(statement)
         if concurrent or not self._noted_at_once(migration, part, number, left):
-            self._execute(migration, statement, left)
-            self._refuse_invalid(migration, statement, left)
+            with migrations_indexes.building(self._opened, statement, self._tell):
+                self._execute(migration, statement, left)
+            name, _ = migrations_indexes.invalid(self._opened, statement)
+            if name:  # `if not exists` has found what nobody can use
+                raise MigrationError(f"the index {name} is invalid\n{left}", file=migration.file, line=statement.line)
             self._note_progress(migration, part, number + 1)
 
     def _noted_at_once(self, migration: Migration, part: Part, number: int, left: str) -> bool:
@@ -268,35 +261,6 @@ class Runner:
         ).format(self._progress)
         self._check()
         self._opened.execute(note, [migration.version, done, _checksum(part.statements[:done])])
-
-    def _drop_invalid(self, statement: Statement) -> None:
-        """Drop what a concurrent index that failed left: an invalid index in the way of its own name."""
-        name, kind = self._invalid(statement)
-        if kind == "i":
-            self._tell(f"  dropping the invalid index {name} that an earlier try left")
-            self._opened.execute(f"drop index concurrently {name}".encode())
-
-    def _refuse_invalid(self, migration: Migration, statement: Statement, left: str) -> None:
-        """Raise MigrationError where `if not exists` has found an index that nobody can use."""
-        name, _ = self._invalid(statement)
-        if name:
-            raise MigrationError(f"the index {name} is invalid\n{left}", file=migration.file, line=statement.line)
-
-    def _invalid(self, statement: Statement) -> tuple[str, str]:
-        """Return the name and relkind of the invalid index that has the name of the concurrent one; empty: there is none.
-
-        An index is in the schema of its table, wherever else the search_path leads.
-        """
-        match = _CONCURRENT_INDEX.match(" ".join(tokens(statement.text)))
-        if match is None:
-            return "", ""
-        row = self._opened.execute(
-            "select c.oid::regclass::text, c.relkind::text from pg_index i join pg_class c on c.oid = i.indexrelid "
-            "join pg_class t on t.oid = to_regclass(%s) and t.relnamespace = c.relnamespace "
-            "where c.relname = (parse_ident(%s))[1]::name and not i.indisvalid",
-            [match["table"], match["name"]],
-        ).fetchone()
-        return row or ("", "")
 
     def _limit_waits(self, *, local: bool, forever: bool = False) -> None:
         """Say how long a statement may wait for a lock: while it waits, everybody queues behind it.

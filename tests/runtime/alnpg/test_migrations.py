@@ -271,7 +271,7 @@ def test_the_invalid_index_of_a_failed_try_is_dropped_by_the_next(url: str, fold
         connection.execute("delete from a")
     told: list[str] = []
     migrations.migrate(url, folder, tell=told.append)
-    assert '  dropping the invalid index "a n" that an earlier try left' in told
+    assert '  dropping the invalid index "a n" of a try that failed' in told
     assert rows(url, "select indisvalid from pg_index where indexrelid = '\"a n\"'::regclass") == [(True,)]
 
 

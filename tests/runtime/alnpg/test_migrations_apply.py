@@ -16,8 +16,6 @@ from arlen_runtime.testing.database import Databases
 
 HEAD = "-- migrate:no-transaction\n"
 
-INVALID = "select indexrelid::regclass::text from pg_index where not indisvalid"
-
 
 @pytest.fixture
 def url(database_server: Databases) -> Iterator[str]:
@@ -77,31 +75,6 @@ def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str
         "  'ä', missing",
         "       ^",
     ]
-
-
-@pytest.mark.parametrize(
-    "index", ["index concurrently if not exists T_a on s.t", 'index /* y */ concurrently "t_a" -- x\n on only s . "t"']
-)
-def test_an_invalid_index_is_found_in_the_schema_of_its_table(index: str, url: str, write: Callable[..., Path]) -> None:
-    execute(url, "create schema s; create table s.t (a int); insert into s.t values (1), (1)")
-    folder = write(f"{HEAD}create unique {index} (a);")
-    with pytest.raises(MigrationError, match="could not create unique index"):
-        migrations.migrate(url, folder)
-    assert execute(url, INVALID) == [("s.t_a",)]
-    execute(url, "delete from s.t")
-    told: list[str] = []
-    migrations.migrate(url, folder, tell=told.append)
-    assert "  dropping the invalid index s.t_a that an earlier try left" in told
-    assert execute(url, INVALID) == []
-
-
-def test_a_migration_is_not_recorded_while_its_index_is_invalid(url: str, write: Callable[..., Path]) -> None:
-    execute(url, "create table p (a int) partition by list (a); create table p1 partition of p default")
-    execute(url, "create index p_a on only p (a); create table t (a int)")
-    folder = write(f"{HEAD}create index concurrently if not exists p_a on t (a);")
-    with pytest.raises(MigrationError, match=r"a\.sql:2: the index p_a is invalid\n0 of 1 statements are done"):
-        migrations.migrate(url, folder)
-    assert [each.state for each in migrations.status(url, folder)] == ["pending"]
 
 
 def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write: Callable[..., Path]) -> None:
