@@ -25,6 +25,9 @@ PROGRESS = "arlen_schema_migrations_progress"
 
 IN_TRANSACTION = "25001"
 COMMITS_ITSELF = "2D000"
+NO_TRANSACTION = frozenset({IN_TRANSACTION, COMMITS_ITSELF})
+"""What PostgreSQL says, in a transaction, to a statement that can have none."""
+
 LOCK_NOT_AVAILABLE = "55P03"
 
 _OF_THE_SESSION = frozenset({"set", "reset", "discard"})
@@ -229,7 +232,7 @@ class Runner:
                 self._opened.execute(statement.text.encode())
                 self._note_progress(migration, part, number + 1)
         except psycopg.Error as error:
-            if error.sqlstate in {IN_TRANSACTION, COMMITS_ITSELF}:
+            if error.sqlstate in NO_TRANSACTION:
                 return False
             raise failed(migration.file, statement, error, left) from error
         return True

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psycopg
 
 from arlen_runtime.alnpg import migrations_apply
-from arlen_runtime.alnpg.migrations_apply import IN_TRANSACTION, failed
+from arlen_runtime.alnpg.migrations_apply import NO_TRANSACTION, failed
 from arlen_runtime.alnpg.migrations_files import Migration
 from arlen_runtime.alnpg.migrations_scanner import Statement
 
@@ -93,13 +93,21 @@ def _observed(opened: psycopg.Connection, migration: Migration, known: set[int])
             effects += _compare(migration, statement, before, _look(opened), known)
         except psycopg.Error as error:
             opened.rollback()
-            if migration.up.whole or error.sqlstate != IN_TRANSACTION:
+            if migration.up.whole or error.sqlstate not in NO_TRANSACTION:
                 raise failed(migration.file, statement, error) from error
-            opened.execute(statement.text.encode())
+            _alone(opened, migration, statement)
         if not migration.up.whole:
             opened.commit()
     opened.commit()
     return effects
+
+
+def _alone(opened: psycopg.Connection, migration: Migration, statement: Statement) -> None:
+    """Run a statement that can have no transaction."""
+    try:
+        opened.execute(statement.text.encode())
+    except psycopg.Error as error:
+        raise failed(migration.file, statement, error) from error
 
 
 def _compare(

@@ -102,3 +102,17 @@ def test_a_concurrent_index_outside_of_one_is_not(url: str) -> None:
 
 def test_the_major_version_is_that_of_the_server(database_server: Databases) -> None:
     assert major(database_server.url) >= 13
+
+
+HEAD = "-- migrate:no-transaction\n"
+
+
+def test_a_statement_that_commits_by_itself_is_tried_as_it_would_run(url: str) -> None:
+    body = "do $$ begin insert into cust values (1); commit; end $$"
+    assert effects(url, f"{HEAD}{body};\ncreate index i on cust (n);")[0].line == 3
+
+
+def test_a_statement_that_fails_outside_of_a_transaction_names_its_line(url: str) -> None:
+    duplicates = "insert into ord values (1, 1), (2, 1);\n"
+    with pytest.raises(MigrationError, match=r"next\.sql:3: could not create unique index"):
+        effects(url, f"{HEAD}{duplicates}create unique index concurrently i on ord (cust_id);")
