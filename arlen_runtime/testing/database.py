@@ -2,7 +2,8 @@
 
 The server is the one of ARLEN_PG_TEST_DSN, or an embedded one below the project, started at need and shared by every test
 process that runs at the same time. The template holds what `db/migrations` makes; its name is their checksum, so it is
-built once per state of the migrations and not per run. Roles that the migrations make go with it, before another is built.
+built once per state of the migrations and not per run. Roles that the migrations make go with it, before another is built;
+they are the server's, so a table beside all templates knows them until they are dropped.
 It stays as long as a run uses it, which is an advisory lock that the server drops when that run ends, however it does.
 """
 
@@ -12,7 +13,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import LiteralString
@@ -29,6 +30,12 @@ EMPTY = "template0"
 
 TEMPLATE_LOCK = 5_279_414_201
 """The advisory lock of those who build a template; any number that nobody else uses."""
+
+
+ROLES = """
+    create table if not exists arlen_test_roles (name text primary key, template text);
+    comment on table arlen_test_roles is 'roles that the templates of tests made; of none: there before the build that goes on'
+"""
 
 
 class Databases:
@@ -65,7 +72,7 @@ class Databases:
             if not _exists(connection, name):
                 self._drop_templates(connection)
                 _run(connection, "create database {} template {}", fresh, EMPTY)
-                with _noting_roles(connection, fresh):
+                with _noting_roles(connection, name) if self._own else contextlib.nullcontext():
                     fill(self.of(fresh))
                 _run(connection, "alter database {} rename to {}", fresh, name)
             self._user = self._user or self._connect()
@@ -98,14 +105,15 @@ class Databases:
 
         On a server of our own their roles go too.
         """
-        left = """select datname, shobj_description(oid, 'pg_database') from pg_database
+        left = """select datname from pg_database
             where datname like 'arlen\\_template\\_%%' and (%s or datname like '%%\\_new')"""
-        for name, roles in connection.execute(left, [self._own]).fetchall():
+        for (name,) in connection.execute(left, [self._own]).fetchall():
             if not _value(connection, "select pg_try_advisory_lock(hashtextextended(%s, 0))", name):
                 continue
             with contextlib.suppress(psycopg.errors.ObjectInUse):
                 _run(connection, "drop database if exists {}", name)
-                _drop_roles(connection, (roles or "").splitlines() if self._own else [])
+        if self._own:
+            _drop_roles(connection)
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=10)
@@ -134,25 +142,35 @@ def server(root: Path, environ: Mapping[str, str]) -> Databases:
 
 
 @contextmanager
-def _noting_roles(connection: psycopg.Connection, database: str) -> Iterator[None]:
-    """Write the roles that are made meanwhile into the database's comment: they are the server's, and outlive it."""
-    before = _roles(connection)
+def _noting_roles(connection: psycopg.Connection, template: str) -> Iterator[None]:
+    """Note the roles that are made meanwhile; what is there is noted before, so that a build that is killed leaves word."""
+    connection.execute("insert into arlen_test_roles select rolname from pg_roles on conflict do nothing")
     try:
         yield
     finally:
-        made = sql.Literal("\n".join(sorted(_roles(connection) - before)))
-        connection.execute(sql.SQL("comment on database {} is {}").format(sql.Identifier(database), made))
+        _note_made(connection, template)
 
 
-def _roles(connection: psycopg.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("select rolname from pg_roles")}
+def _note_made(connection: psycopg.Connection, template: str) -> None:
+    """Note what a build has made; nothing where none has begun, or its roles are noted."""
+    with connection.transaction():
+        connection.execute(
+            "insert into arlen_test_roles select rolname, %s from pg_roles "
+            "where exists (select from arlen_test_roles where template is null) on conflict do nothing",
+            [template],
+        )
+        connection.execute("delete from arlen_test_roles where template is null")
 
 
-def _drop_roles(connection: psycopg.Connection, names: Sequence[str]) -> None:
-    """Drop the roles, but for those that another database, of a run that goes on, still needs."""
-    for name in names:
-        with contextlib.suppress(psycopg.errors.DependentObjectsStillExist):
+def _drop_roles(connection: psycopg.Connection) -> None:
+    """Drop the roles of templates that are gone, and forget them; not those that another database still needs."""
+    connection.execute(ROLES)
+    _note_made(connection, "")
+    gone = "select name from arlen_test_roles where not exists (select from pg_database where datname = template)"
+    for (name,) in connection.execute(gone).fetchall():
+        with contextlib.suppress(psycopg.errors.DependentObjectsStillExist), connection.transaction():
             _run(connection, "drop role if exists {}", name)
+            connection.execute("delete from arlen_test_roles where name = %s", [name])
 
 
 def _exists(connection: psycopg.Connection, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -90,6 +91,58 @@ def test_the_roles_of_an_earlier_template_go_with_it(tmp_path: Path) -> None:
         with databases.database(databases.template(fingerprint, fill)):
             pass
         databases.close()
+
+
+def make_role(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("create table filled (); create role reporter; grant select on filled to reporter")
+
+
+def test_a_role_that_a_database_still_needs_is_dropped_when_that_has_gone(tmp_path: Path) -> None:
+    with closing(server(tmp_path, {})) as first, closing(server(tmp_path, {})) as second:
+        with first.database(first.template("one", make_role)):
+            first.close()
+            with pytest.raises(psycopg.errors.DuplicateObject):
+                second.template("two", make_role)
+        assert second.template("two", make_role) == "arlen_template_two"
+
+
+def make_lone_role(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("create role theirs")
+
+
+def test_a_role_of_a_template_in_use_stays_and_so_does_one_that_no_template_made(tmp_path: Path) -> None:
+    with closing(server(tmp_path, {})) as first, closing(server(tmp_path, {})) as second:
+        with psycopg.connect(first.url) as connection:
+            connection.execute("create role mine")
+        first.template("one", make_lone_role)
+        second.template("two", fill)
+        assert {"mine", "theirs"} <= roles(second)
+        first.close()
+        second.template("three", fill)
+        assert roles(second) & {"mine", "theirs"} == {"mine"}
+
+
+def roles(server: Databases) -> set[str]:
+    with psycopg.connect(server.url) as connection:
+        return {name for (name,) in connection.execute("select rolname from pg_roles")}
+
+
+def test_a_role_of_a_build_that_was_killed_is_not_in_the_way_of_the_next(tmp_path: Path) -> None:
+    code = f"""if True:
+        import os, psycopg
+        from pathlib import Path
+        from arlen_runtime.testing.database import server
+        def fill(url):
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("create role reporter")
+            os.kill(os.getpid(), 9)
+        server(Path({str(tmp_path)!r}), {{}}).template("one", fill)
+    """
+    with closing(server(tmp_path, {})) as databases:
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+        assert databases.template("one", make_role) == "arlen_template_one"
 
 
 def templates(server: Databases) -> set[str]:
