@@ -119,7 +119,7 @@ def redo(url: str, folder: Path, *, steps: int = 1, tell: Tell = silent, patienc
 
 
 def verify(url: str, folder: Path) -> list[State]:
-    """Return how each version stands; raise where an applied one was edited or lost its file. Writes nothing."""
+    """Return how each version stands; raise where an applied one was edited, half undone, or lost its file."""
     files = migrations_files.read_all(folder)
     return migrations_plan.verify(files, migrations_apply.remembered(url))
 

@@ -33,7 +33,10 @@ class History(NamedTuple):
 
 
 class State(NamedTuple):
-    """How one version stands: applied, pending, partial, edited or missing; `late`: pending before an applied one."""
+    """How one version stands: applied, pending, edited or missing; `late`: pending before an applied one.
+
+    Without a transaction an up that stopped half-way leaves it partial, a down half-undone.
+    """
 
     version: str
     state: str
@@ -54,6 +57,8 @@ def states(migrations: Sequence[Migration], history: History) -> list[State]:
             state = State(version, "partial" if version in halves else "pending", late=version < last)
         elif version not in files:
             state = State(version, "missing", row.applied_at)
+        elif version in halves:  # `up` forgets its progress when it is recorded, so this is that of a `down`
+            state = State(version, "half-undone", row.applied_at)
         elif row.checksum is not None and row.checksum != files[version].checksum:
             state = State(version, "edited", row.applied_at)
         else:
@@ -65,13 +70,14 @@ def states(migrations: Sequence[Migration], history: History) -> list[State]:
 REMEDIES = {
     "edited": "was edited after it was applied: put the text back and write a new migration, "
     "or accept the edit with `migrate verify --accept`",
+    "half-undone": "was undone in part, until its down failed: mend that and finish it with `migrate down`",
     "missing": "was applied and its file is missing: bring the file back, or go on without it with --allow-missing",
 }
 """What is said of a history that differs from the files."""
 
 
 def verify(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[State]:
-    """Return all states. Raises MigrationError, one line for each, for versions that were edited or lost their file."""
+    """Return all states. Raises MigrationError, one line for each, for versions in REMEDIES."""
     found = states(migrations, history)
     wrong = [each for each in found if each.state in REMEDIES and not (allow_missing and each.state == "missing")]
     if wrong:

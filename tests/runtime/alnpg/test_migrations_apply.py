@@ -86,6 +86,9 @@ def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write: C
     migrations.migrate(url, folder)
     with pytest.raises(MigrationError, match="1 of 3 statements are done; the next run goes on at line 7"):
         migrations.down(url, folder)
+    for refused in (migrations.verify, migrations.migrate):
+        with pytest.raises(MigrationError, match="was undone in part"):
+            refused(url, folder)
     execute(url, "insert into t values (1)")
     told: list[str] = []
     assert migrations.down(url, folder, tell=told.append) == ["20260101000000_a.sql"]

@@ -65,6 +65,14 @@ def test_what_stopped_half_way_is_pending_and_called_partial() -> None:
     assert states([A], history)[0].state == "partial"
 
 
+def test_what_was_undone_in_part_stops_the_plan_until_it_is_undone() -> None:
+    history = ran(A)._replace(progress=[Progress(A.version, 1, "sum")])
+    assert [each.state for each in states([A], history)] == ["half-undone"]
+    with pytest.raises(MigrationError, match=f"^{A.version}.sql: was undone in part.*`migrate down`"):
+        pending([A, B], history)
+    assert to_undo([A], history, 1) == [A]
+
+
 def test_the_last_ones_are_undone_first() -> None:
     assert to_undo([A, B, C], ran(A, B, C), 2) == [C, B]
     assert to_undo([A, B, C], ran(A), 5) == [A]
