@@ -215,6 +215,7 @@ class Runner:
         statement = part.statements[number]
         left = f"{number} of {len(part.statements)} statements are done; the next run goes on at line {statement.line}"
         concurrent = "concurrently" in statement.words
+        self._check()
         self._limit_waits(local=False, forever=concurrent)
         if concurrent or not self._noted_at_once(migration, part, number, left):
             with migrations_indexes.building(self._opened, statement, self._tell):

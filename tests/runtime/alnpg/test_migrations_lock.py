@@ -79,6 +79,24 @@ def test_a_migration_that_lost_its_lock_is_not_recorded(head: str, url: str, tmp
     assert left == ([("b",)] if head else [])
 
 
+def test_a_concurrent_statement_is_not_begun_without_the_lock(url: str, tmp_path: Path) -> None:
+    (tmp_path / "20260101000000_a.sql").write_text(
+        "-- migrate:no-transaction\ncreate table a (n int);\ncreate unique index concurrently i on a (n);"
+    )
+    rows(url, "create table i ()")
+    with pytest.raises(MigrationError, match="already exists"):
+        migrations.migrate(url, tmp_path)
+    rows(url, "drop table i")
+
+    def lose(line: str) -> None:
+        if "goes on after 1 of 2" in line:
+            rows(url, LOSE_THE_LOCK)
+
+    with pytest.raises(MigrationError, match="the lock against other migrations is lost"):
+        migrations.migrate(url, tmp_path, tell=lose)
+    assert rows(url, "select to_regclass('i')") == [(None,)]
+
+
 def test_who_waits_for_another_role_is_told_what_the_server_tells(url: str, role: str) -> None:
     other = make_conninfo(url, options=f"-c role={role}")
     with (
