@@ -115,8 +115,11 @@ def _remove(data: Path) -> None:
 
 
 def _free(path: Path) -> bool:
-    """Say whether nobody holds the lock."""
-    descriptor = embedded_keeper.lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Say whether nobody holds the lock, as of a folder that another process has removed meanwhile."""
+    try:
+        descriptor = embedded_keeper.lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
     if descriptor is None:
         return False
     os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg import embedded, embedded_scratch
+from arlen_runtime.alnpg import embedded, embedded_keeper, embedded_scratch
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 
 HOLD = """
@@ -116,3 +117,20 @@ def test_what_is_kept_outlives_a_server_that_is_killed(home: Path) -> None:
         os.kill(process, signal.SIGKILL)
     embedded.release(home / "one")
     execute(embedded_scratch.kept(home, "one", pytest.fail), "select from filled")
+
+
+def test_a_folder_that_another_process_removes_meanwhile_is_no_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = embedded_keeper.lock
+
+    def removed_before(path: Path, operation: int) -> int | None:
+        if path.parent.name == "left":
+            shutil.rmtree(path.parent, ignore_errors=True)
+        return lock(path, operation)
+
+    (home / "left").mkdir(parents=True)
+    monkeypatch.setattr(embedded_keeper, "lock", removed_before)
+    with embedded_scratch.throwaway(home) as url:
+        execute(url, "select")
+    assert folders(home) == set()
