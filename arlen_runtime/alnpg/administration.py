@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_address
+from time import monotonic, sleep
 from typing import LiteralString
 
 import psycopg
@@ -34,6 +35,7 @@ _LEFT = """
     where suffix is not null and not exists (select from pg_stat_activity where application_name = 'arlen ' || suffix)
 """
 
+_LEAVING_SECONDS = 0.5
 _SESSIONS = """
     select coalesce(nullif(application_name, ''), usename, 'somebody') || ' ' || pid
     from pg_stat_activity where datname = %s and pid <> pg_backend_pid()
@@ -216,7 +218,12 @@ def _swap(opened: psycopg.Connection, name: str, fresh: str, old: str, *, discon
 
 
 def _refuse_in_use(opened: psycopg.Connection, name: str, *, disconnect: bool) -> None:
+    """Raise MigrationError where others use a database, and go on doing so: one who has hung up is listed for a moment more."""
+    until = monotonic() + _LEAVING_SECONDS
     sessions: Sequence[tuple[str]] = opened.execute(_SESSIONS, [name]).fetchall()
+    while sessions and not disconnect and monotonic() < until:
+        sleep(_LEAVING_SECONDS / 20)
+        sessions = opened.execute(_SESSIONS, [name]).fetchall()
     if sessions and not disconnect:
         who = ", ".join(each for (each,) in sessions[:3]) + (" …" if len(sessions) > 3 else "")  # noqa: PLR2004 - enough to know
         raise MigrationError(f"{name} is in use ({who}): stop that first, or add --disconnect to end it")
