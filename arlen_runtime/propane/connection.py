@@ -161,10 +161,8 @@ class Connection:
             body.write(piece)
         if not self.parser.body_done:
             return None
-        if (
-            self.ticket is not None and self.ticket.policy == "none"
-        ):  # it was read only to find the next request behind it
-            return Request(head)
+        if self.ticket is not None and self.ticket.policy == "none":
+            return Request(head)  # the body was read only to find the next request behind it
         data, spool = body.whole()
         return Request(head, data, spool)
 

@@ -157,7 +157,7 @@ class Service:
         estimate = self._estimates.of(ticket.key)
         if ticket.policy == "stream" and not connection.parser.body_done:
             return self._open_stream(connection, ticket, request.head, estimate)
-        unusual = estimate.wall > QUICK_SECONDS or estimate.votes > 0 or self._standbys.exhausted
+        unusual = estimate.wall > QUICK_SECONDS or estimate.waits or self._standbys.exhausted
         if unusual and self._threaded and not ticket.immediate and self._gains_by_a_thread(estimate):
             self._queue(connection, request, estimate)
             return False
@@ -187,13 +187,11 @@ class Service:
         baton = self._baton
         token = baton.token
         connection.busy = True
-        claim = connection.claim = [
-            "running"
-        ]  # a new one for each request: a job that comes late must not find this one
+        # A new one for each request: a job that comes late must not find this one.
+        claim = connection.claim = ["running"]
         started = connection.started = time.monotonic()  # before the token: who takes it reckons the time-out from here
-        cpu = (
-            time.thread_time() if estimate.wall > WAIT_SECONDS else 0.0
-        )  # a system call: not for those that take no time
+        # A system call: not for those that take no time.
+        cpu = time.thread_time() if estimate.wall > WAIT_SECONDS else 0.0
         baton.runs += 1
         token.append(connection)
         if not baton.watched:
@@ -226,9 +224,7 @@ class Service:
             return
         now = self._ledger.now
         connection.busy = True
-        claim = connection.claim = [
-            "queued"
-        ]  # a new one: who comes late finds his own taken, not that of the next request
+        claim = connection.claim = ["queued"]
         connection.started = now
         # Looked at when the first of the two could pass: the thread that takes it cannot have it looked at earlier.
         soonest = min(self._accessories.queue_seconds, self._limits.request_timeout_seconds)
