@@ -110,10 +110,13 @@ class Statement:
         packers = self._packers
         if len(params) != len(packers):
             raise Misuse(f"the statement takes {len(packers)} parameters, {len(params)} were given", sql=self.sql)
+        values: list[bytes | None] = []
         try:
-            return [None if value is None else pack(value) for pack, value in zip(packers, params)]  # noqa: B905 - counted above
+            for pack, value in zip(packers, params):  # noqa: B905 - counted above; and no comprehension: it is a call more
+                values.append(None if value is None else pack(value))
         except REFUSALS:
             raise self.refusal(params) from None
+        return values
 
     def _by_name(self, params: Sequence[Any]) -> Sequence[Any]:
         """Return the values of the one mapping in the order of `$n`."""
@@ -157,7 +160,8 @@ class Statement:
 
     def load(self, result: PGresult, into: Callable[..., Any] | None) -> list[Any]:
         """Return all rows of a result as `into` asks. Raises psycopg's ProgrammingError where they are not as described."""
-        self._check(result)
+        if not self.name:
+            self._check(result)
         make = self._makers.get(into) or self._maker(into)
         count = result.ntuples
         loaders = self._loaders
@@ -171,7 +175,8 @@ class Statement:
 
     def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
         """Return the first row of a result as `into` asks, None when it is empty. Raises as `load`."""
-        self._check(result)
+        if not self.name:
+            self._check(result)
         make = self._makers.get(into) or self._maker(into)
         if not result.ntuples:
             return None
@@ -184,7 +189,7 @@ class Statement:
 
     def _check(self, result: PGresult) -> None:
         """Refuse a result with other columns. One with a name at the server never has any: PostgreSQL answers 0A000."""
-        if not (self.name or self.reads(result)):
+        if not self.reads(result):
             raise psycopg.ProgrammingError("the columns changed")
 
     def _maker(self, into: Callable[..., Any] | None) -> Maker:

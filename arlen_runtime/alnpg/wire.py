@@ -61,7 +61,9 @@ class Wire:
         if pgconn.flush():
             self.flush(limit)
             first_wait = None  # that took a time of its own
-        if first_wait is None or not self.poll(min(first_wait, _LOOK_MILLISECONDS)):
+        elif first_wait is not None and first_wait > _LOOK_MILLISECONDS:
+            first_wait = _LOOK_MILLISECONDS
+        if first_wait is None or not self.poll(first_wait):
             self.wait(limit)
         pgconn.consume_input()
         while pgconn.is_busy():

@@ -1,9 +1,10 @@
 """What one query costs: ALNPg beside psycopg's cursor, asyncpg on uvloop, and bare libpq. One rule: rounds are interleaved.
 
-    python tests/performance/bench_alnpg.py "host=… dbname=…" [--processes 4] [--rounds 5] [--seconds 1.0]
+    python tests/performance/bench_alnpg.py "host=… dbname=…" [--processes 4] [--rounds 30] [--seconds 0.3]
 
-Each round runs every contender in as many processes at once, so that the machine's drift touches all alike; the medians of
-the rounds and their ratios to psycopg are printed. Nothing is asserted: figures of different machines do not compare.
+Each contender has as many processes, which stay; a round lets every contender's run for a moment, one contender after the
+other, so that the machine's drift touches all alike. Printed are the medians of the rounds, and of the ratios to psycopg and
+to ALNPg's query_one within a round. Nothing is asserted: figures of different machines do not compare.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import multiprocessing
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain, cycle, islice
+from multiprocessing.connection import Connection
 from typing import Any
 
 import asyncpg
@@ -34,118 +37,122 @@ create table bench_item (id bigint primary key, name text, qty int, created time
 insert into bench_item select i, 'item ' || i, i % 100 from generate_series(1, 10000) i;
 analyze bench_item;
 """
-Loop = Callable[[str, float], tuple[int, float]]
+Loop = Callable[[float], tuple[int, float]]
 """Runs queries for so many seconds; returns how many, and the CPU seconds that they took."""
 
 
-def _ids() -> Iterator[int]:
-    draw = random.Random(1)  # noqa: S311 - the same ids for every contender
-    while True:
-        yield from [draw.randint(1, ROWS) for _ in range(1000)]
+_numbers = cycle(random.Random(1).choices(range(1, ROWS + 1), k=5000))  # noqa: S311 - the same for every contender
 
 
-def _timed(one: Callable[[int], Any], seconds: float) -> tuple[int, float]:
-    for number in range(1, 200):
-        one(number)
-    done, ids = 0, _ids()
-    end, cpu = time.monotonic() + seconds, time.process_time()
-    while time.monotonic() < end:
-        for _ in range(50):
-            one(next(ids))
-        done += 50
-    return done, time.process_time() - cpu
+def _timed(one: Callable[[int], Any], each: int = 1) -> Loop:
+    """Return the loop over `one`, which is as many queries as `each`."""
+
+    def run(seconds: float) -> tuple[int, float]:
+        done, end, cpu = 0, time.monotonic() + seconds, time.process_time()
+        while time.monotonic() < end:
+            for number in islice(_numbers, 100 // each):
+                one(number)
+            done += 100
+        return done, time.process_time() - cpu
+
+    return run
 
 
-def psycopg_cursor(dsn: str, seconds: float) -> tuple[int, float]:
+def psycopg_cursor(dsn: str) -> Loop:
     """Run psycopg as its manual shows it."""
     text = SQL.replace("$1", "%s")
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        return _timed(lambda number: connection.execute(text, (number,), prepare=True).fetchone(), seconds)
+    connection = psycopg.connect(dsn, autocommit=True)
+    return _timed(lambda number: connection.execute(text, (number,), prepare=True).fetchone())
 
 
-def bare_libpq(dsn: str, seconds: float) -> tuple[int, float]:
+def bare_libpq(dsn: str) -> Loop:
     """Run the floor: blocking libpq, no values loaded."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        pgconn = connection.pgconn
-        pgconn.prepare(b"floor", SQL.encode())
+    connection = psycopg.connect(dsn, autocommit=True)
+    pgconn = connection.pgconn
+    pgconn.prepare(b"floor", SQL.encode())
 
-        def one(number: int) -> pq.abc.PGresult:
-            return pgconn.exec_prepared(b"floor", [number.to_bytes(8)], [1], 1)
+    def one(number: int, _open: object = connection) -> pq.abc.PGresult:
+        return pgconn.exec_prepared(b"floor", [number.to_bytes(8)], [1], 1)
 
-        return _timed(one, seconds)
+    return _timed(one)
 
 
-def alnpg_row(dsn: str, seconds: float) -> tuple[int, float]:
+def alnpg_row(dsn: str) -> Loop:
     """Run query_one as an application calls it."""
     pg = ALNPg(dsn)
-    try:
-        return _timed(lambda number: pg.query_one(SQL, number), seconds)
-    finally:
-        pg.close()
+    return _timed(lambda number: pg.query_one(SQL, number))
 
 
-def alnpg_tuple(dsn: str, seconds: float) -> tuple[int, float]:
+def alnpg_tuple(dsn: str) -> Loop:
     """Run query_one into a tuple, as psycopg and asyncpg give it."""
     pg = ALNPg(dsn)
-    try:
-        return _timed(lambda number: pg.query_one(SQL, number, into=tuple), seconds)
-    finally:
-        pg.close()
+    return _timed(lambda number: pg.query_one(SQL, number, into=tuple))
 
 
-def alnpg_many(dsn: str, seconds: float) -> tuple[int, float]:
+def alnpg_many(dsn: str) -> Loop:
     """Run query_many of twenty; each of them counts."""
     pg = ALNPg(dsn)
-    try:
-        done, cpu = _timed(lambda number: pg.query_many(SQL, [(number + i,) for i in range(MANY)]), seconds)
-    finally:
-        pg.close()
-    return done * MANY, cpu
+    return _timed(lambda number: pg.query_many(SQL, [(number + i,) for i in range(MANY)]), MANY)
 
 
-async def _asyncpg(dsn: str, seconds: float) -> tuple[int, float]:
-    given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value}
-    connection = await asyncpg.connect(
-        host=given.get("host"), port=given.get("port"), user=given.get("user"), database=given.get("dbname")
-    )
-    statement = await connection.prepare(SQL)
-    for number in range(1, 200):
-        await statement.fetchrow(number)
-    done, ids = 0, _ids()
-    end, cpu = time.monotonic() + seconds, time.process_time()
-    while time.monotonic() < end:
-        for _ in range(50):
-            await statement.fetchrow(next(ids))
-        done += 50
-    cpu = time.process_time() - cpu
-    await connection.close()
-    return done, cpu
-
-
-def asyncpg_uvloop(dsn: str, seconds: float) -> tuple[int, float]:
+def asyncpg_uvloop(dsn: str) -> Loop:
     """Run asyncpg's prepared statement on uvloop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_asyncpg(dsn, seconds))
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value}
+
+    async def opened() -> tuple[Any, Any]:
+        connection = await asyncpg.connect(
+            host=given.get("host"), port=given.get("port"), user=given.get("user"), database=given.get("dbname")
+        )
+        return connection, await connection.prepare(SQL)
+
+    connection, statement = runner.run(opened())
+
+    async def run(seconds: float, _open: object = connection) -> tuple[int, float]:
+        done, end, cpu = 0, time.monotonic() + seconds, time.process_time()
+        while time.monotonic() < end:
+            for number in islice(_numbers, 100):
+                await statement.fetchrow(number)
+            done += 100
+        return done, time.process_time() - cpu
+
+    return lambda seconds: runner.run(run(seconds))
 
 
-CONTENDERS: dict[str, Loop] = {
-    loop.__name__: loop for loop in (psycopg_cursor, bare_libpq, alnpg_row, alnpg_tuple, alnpg_many, asyncpg_uvloop)
+CONTENDERS: dict[str, Callable[[str], Loop]] = {
+    contender.__name__: contender
+    for contender in (psycopg_cursor, bare_libpq, alnpg_row, alnpg_tuple, alnpg_many, asyncpg_uvloop)
 }
 
 
-def _work(name: str, dsn: str, seconds: float) -> tuple[int, float]:
-    return CONTENDERS[name](dsn, seconds)
+def _serve(name: str, dsn: str, orders: Connection) -> None:
+    """Run a contender for as many seconds as each order says, until there is none."""
+    run = CONTENDERS[name](dsn)
+    run(0.2)  # warm: prepared, and its rows in memory
+    orders.send(None)
+    while (seconds := orders.recv()) is not None:
+        orders.send(run(seconds))
 
 
-def _round(dsn: str, processes: int, seconds: float) -> dict[str, tuple[float, float]]:
-    """Run every contender once; return queries a second of all processes, and client CPU microseconds a query."""
-    figures = {}
-    for name in CONTENDERS:
-        with multiprocessing.get_context("spawn").Pool(processes) as pool:
-            done = pool.starmap(_work, [(name, dsn, seconds)] * processes)
-        queries = sum(count for count, _ in done)
-        figures[name] = (queries / seconds, sum(cpu for _, cpu in done) / queries * 1e6)
-    return figures
+def _start(name: str, dsn: str, processes: int) -> list[Connection]:
+    """Start a contender's processes; return the ends of the pipes that they take orders from."""
+    context, ends = multiprocessing.get_context("spawn"), []
+    for _ in range(processes):
+        ours, theirs = context.Pipe()
+        context.Process(target=_serve, args=(name, dsn, theirs), daemon=True).start()
+        ends.append(ours)
+    for end in ends:
+        end.recv()
+    return ends
+
+
+def _turn(ends: list[Connection], seconds: float) -> tuple[float, float]:
+    """Let one contender run; return queries a second of all its processes, and client CPU microseconds a query."""
+    for end in ends:
+        end.send(seconds)
+    done = [end.recv() for end in ends]
+    queries = sum(count for count, _ in done)
+    return queries / seconds, sum(cpu for _, cpu in done) / queries * 1e6
 
 
 def main() -> None:
@@ -153,18 +160,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dsn")
     parser.add_argument("--processes", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=0.3)
     options = parser.parse_args()
     with psycopg.connect(options.dsn, autocommit=True) as connection:
         connection.execute(SETUP)
-    rounds = [_round(options.dsn, options.processes, options.seconds) for _ in range(options.rounds)]
+    contenders = {name: _start(name, options.dsn, options.processes) for name in CONTENDERS}
+    rounds = [{name: _turn(ends, options.seconds) for name, ends in contenders.items()} for _ in range(options.rounds)]
+    for end in chain.from_iterable(contenders.values()):
+        end.send(None)
     print(f"{options.processes} processes, {options.rounds} rounds of {options.seconds} s, medians")  # noqa: T201 - its output
-    base = statistics.median(figures["psycopg_cursor"][0] for figures in rounds)
     for name in CONTENDERS:
         rate = statistics.median(figures[name][0] for figures in rounds)
         cpu = statistics.median(figures[name][1] for figures in rounds)
-        print(f"{name:16} {rate:9.0f} q/s   x {rate / base:4.2f}   {cpu:6.1f} µs client CPU")  # noqa: T201 - its output
+        bases = ("psycopg_cursor", "alnpg_row")
+        ratios = [statistics.median(figures[name][0] / figures[base][0] for figures in rounds) for base in bases]
+        line = f"{name:15}{rate:8.0f} q/s  x {ratios[0]:4.2f} psycopg  x {ratios[1]:4.2f} query_one{cpu:6.1f} µs client CPU"
+        print(line)  # noqa: T201 - its output
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ def test_settings_that_it_refuses_at_the_connect_hold_all_the_same(bouncer_url: 
                 f"execute format('alter database %I set {setting.replace(chr(39), chr(39) * 2)}', current_database())"
             )
             other.execute(f"do $$ begin {change}; end $$".encode())
-        other.execute("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()")
+        other.execute("""select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()""")
     pg = ALNPg(bouncer_url, statement_cache="unnamed", pool_size=2)
     # aclitem has no binary form, so that the whole row comes as text.
     sql = "select '2026-02-28 12:00+00'::timestamptz as at, '2026-02-28'::date as day, '=r/{0}'::aclitem as rights"

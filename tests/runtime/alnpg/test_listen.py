@@ -95,7 +95,8 @@ def test_a_lost_connection_comes_back_and_tells_the_gap(pg: ALNPg, database_url:
     pg.listen("again", heard.put, on_gap=lambda: gaps.put(1))
     gaps.get(timeout=WAIT)
     with psycopg.connect(database_url, autocommit=True) as other:
-        other.execute("select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen%'")
+        other.execute("""select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and query like 'listen%'""")
     gaps.get(timeout=WAIT)
     pg.notify("again", "after")
     assert heard.get(timeout=WAIT) == "after"

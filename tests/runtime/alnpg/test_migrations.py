@@ -339,8 +339,9 @@ def test_a_backend_killed_in_the_middle_is_an_error_and_applies_nothing(url: str
     thread = threading.Thread(target=run)
     thread.start()
     with psycopg.connect(url, autocommit=True) as killer:
-        sleeping = "select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(30)'"
-        while not killer.execute(sleeping.encode()).fetchall():
+        kill = """select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and query = 'select pg_sleep(30)'"""
+        while not killer.execute(kill).fetchall():
             pass
     thread.join(10)
     assert failures[0].startswith("20260101000000_a.sql:2: terminating connection")
