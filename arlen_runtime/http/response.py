@@ -13,6 +13,7 @@ from arlen_runtime.http.events import EventStream
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, LF, NUL nor other control
+_PIECE = 65536
 _MOST_GOOD_TYPES = 256
 _good_types: set[str] = set()  # those that were checked: nearly every answer has one of a few
 
@@ -23,6 +24,19 @@ class FileBody(NamedTuple):
     file: BinaryIO
     offset: int
     length: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the part, where the kernel does not send it. Raises ValueError when the file has become shorter meanwhile.
+
+        An end without a word would let what follows stand where the missing bytes were promised.
+        """
+        self.file.seek(self.offset)
+        left = self.length
+        while left and (piece := self.file.read(min(left, _PIECE))):
+            left -= len(piece)
+            yield piece
+        if left:
+            raise ValueError(f"{left} bytes are missing at the end of the file")
 
 
 Body = bytes | FileBody | EventStream | Iterator[bytes]

@@ -309,6 +309,5 @@ def _answer(head: Head | None, response: Response, url: str, *, close: bool = Fa
 def _pieces(rest: FileBody | Iterable[bytes] | None) -> Iterable[bytes]:
     """Read what follows the head."""
     if isinstance(rest, FileBody):
-        rest.file.seek(rest.offset)
-        return [rest.file.read(rest.length)]
+        return rest.pieces()
     return () if rest is None else rest

@@ -7,7 +7,7 @@ cut to the ranges that were asked for, or is taken back by a 412 or 416.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from arlen_runtime.errors import HTTPError, PreconditionFailed
 from arlen_runtime.http import conditional, dates, ranges
@@ -18,8 +18,6 @@ from arlen_runtime.http.response import FileBody, Remade, Response, close_body
 ASKS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"})
 _OF_THE_CONTENT = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Accept-Ranges")
 """What a 304 leaves out (section 15.4.5); Content-Location stays."""
-
-_PIECE = 65536
 
 
 def select(head: Head, response: Response) -> Response:
@@ -104,14 +102,5 @@ def _parts(body: bytes | FileBody, heads: Sequence[bytes], spans: Sequence[Span]
         if isinstance(part, bytes):
             yield part
         else:
-            yield from _pieces(part)
+            yield from part.pieces()
     yield end
-
-
-def _pieces(part: FileBody) -> Iterator[bytes]:
-    """Yield a part of a file."""
-    part.file.seek(part.offset)
-    left = part.length
-    while left and (piece := part.file.read(min(left, _PIECE))):
-        left -= len(piece)
-        yield piece

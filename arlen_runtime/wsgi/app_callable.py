@@ -73,7 +73,7 @@ class AppCallable:
             rest = serialized.rest
             if rest is None:
                 return [body]
-            pieces = _part(rest) if isinstance(rest, FileBody) else iter(rest)
+            pieces = rest.pieces() if isinstance(rest, FileBody) else iter(rest)
             return Closing(_steps(context, pieces), exits.pop_all())
 
     def _answer(self, environ: Environ, exits: ExitStack) -> tuple[Head | None, Response]:
@@ -204,17 +204,6 @@ def _steps(context: Context, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield pieces, each made in the Context of its request."""
     while (piece := context.run(next, pieces, None)) is not None:
         yield piece
-
-
-def _part(part: FileBody) -> Iterator[bytes]:
-    """Yield a part of a file; raise ValueError when the file has become shorter than was announced."""
-    part.file.seek(part.offset)
-    left = part.length
-    while left and (piece := part.file.read(min(left, _PIECE))):
-        left -= len(piece)
-        yield piece
-    if left:
-        raise ValueError(f"{left} bytes are missing at the end of the file")
 
 
 def _phrase(status: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -80,6 +81,14 @@ def test_parts_that_nobody_reads_to_the_end_close_their_file(opened: FileBody, r
         next(answer.body)
     close_body(answer.body)
     assert opened.file.closed
+
+
+def test_parts_of_a_file_that_has_shrunk_do_not_move_up(opened: FileBody) -> None:
+    answer = select(head(("Range", "bytes=0-0,60-69")), tagged(opened))
+    os.truncate(opened.file.name, 50)
+    with pytest.raises(ValueError, match="10 bytes are missing"):
+        joined(answer.body)
+    close_body(answer.body)
 
 
 def test_several_parts_of_what_is_encoded_are_not_cut(opened: FileBody) -> None:
