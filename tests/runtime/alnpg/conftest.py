@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, StrEnum
 from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from psycopg.types.multirange import Multirange, MultirangeInfo, register_multir
 from psycopg.types.range import RangeInfo, register_range
 
 from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.testing.database import Databases
 
 
 class Mood(StrEnum):
@@ -157,3 +159,33 @@ def pg(database_url: str) -> Iterator[ALNPg]:
     database = ALNPg(database_url)
     yield database
     database.close()
+
+
+@pytest.fixture
+def url(database_server: Databases) -> Iterator[str]:
+    """Give the test an empty database of its own."""
+    with database_server.database() as made:
+        yield made
+
+
+@pytest.fixture
+def execute(url: str) -> Callable[[str], list[tuple[object, ...]]]:
+    """Give what runs a statement on that database, on a connection of its own."""
+
+    def run(statement: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            done = connection.execute(statement.encode())
+            return done.fetchall() if done.description else []
+
+    return run
+
+
+@pytest.fixture
+def write_one(tmp_path: Path) -> Callable[..., Path]:
+    """Give what writes the one migration there is, and returns the folder that it is in."""
+
+    def put(*texts: str) -> Path:
+        (tmp_path / "20260101000000_a.sql").write_text("".join(texts))
+        return tmp_path
+
+    return put

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -14,17 +14,10 @@ import pytest
 from arlen_runtime.alnpg import migrations
 from arlen_runtime.alnpg.migrations_apply import Patience
 from arlen_runtime.alnpg.migrations_files import MigrationError
-from arlen_runtime.testing.database import Databases
 
 HASTY = Patience(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
 
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def url(database_server: Databases) -> Iterator[str]:
-    with database_server.database() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -14,30 +14,10 @@ from arlen_runtime.alnpg.migrations_files import MigrationError, parse
 from arlen_runtime.alnpg.migrations_plan import History
 from arlen_runtime.testing.database import Databases
 
+Write = Callable[..., Path]
+Execute = Callable[[str], list[tuple[object, ...]]]
+
 HEAD = "-- migrate:no-transaction\n"
-
-
-@pytest.fixture
-def url(database_server: Databases) -> Iterator[str]:
-    with database_server.database() as made:
-        yield made
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Give what writes the one migration, and returns the folder that it is in."""
-
-    def put(*texts: str) -> Path:
-        (tmp_path / "20260101000000_a.sql").write_text("".join(texts))
-        return tmp_path
-
-    return put
-
-
-def execute(url: str, statement: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        done = connection.execute(statement.encode())
-        return done.fetchall() if done.description else []
 
 
 def test_a_database_without_migrations_has_no_history(database_server: Databases) -> None:
@@ -77,8 +57,8 @@ def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str
     ]
 
 
-def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write: Callable[..., Path]) -> None:
-    folder = write(
+def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write_one: Write, execute: Execute) -> None:
+    folder = write_one(
         "-- migrate:up\ncreate table t (a int);\ncreate index ia on t (a);\n-- migrate:down\n",
         HEAD,
         "drop index concurrently ia;\nselect 1 / (select count(*) from t);\ndrop table t;\n",
@@ -89,24 +69,24 @@ def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write: C
     for refused in (migrations.verify, migrations.migrate):
         with pytest.raises(MigrationError, match="was undone in part"):
             refused(url, folder)
-    execute(url, "insert into t values (1)")
+    execute("insert into t values (1)")
     told: list[str] = []
     assert migrations.down(url, folder, tell=told.append) == ["20260101000000_a.sql"]
     assert told == ["  20260101000000_a.sql goes on after 1 of 3 statements"]
     assert migrations.migrate(url, folder) == ["20260101000000_a.sql"]
-    assert execute(url, "select to_regclass('ia') is null") == [(False,)]
+    assert execute("select to_regclass('ia') is null") == [(False,)]
 
 
-def test_a_statement_and_the_note_that_it_is_done_are_one(url: str, write: Callable[..., Path]) -> None:
+def test_a_statement_and_the_note_that_it_is_done_are_one(url: str, write_one: Write, execute: Execute) -> None:
     lose = (
         "perform pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
     )
     mine = "and database = (select oid from pg_database where datname = current_database())"
-    folder = write(f"{HEAD}create table a ();\ndo $$ begin create table b (); {lose} {mine}; end $$;")
+    folder = write_one(f"{HEAD}create table a ();\ndo $$ begin create table b (); {lose} {mine}; end $$;")
     with pytest.raises(MigrationError, match="the lock against other migrations is lost"):
         migrations.migrate(url, folder)
-    assert execute(url, "select to_regclass('a') is null, to_regclass('b') is null") == [(False, True)]
-    assert execute(url, "select done from arlen_schema_migrations_progress") == [(1,)]
+    assert execute("select to_regclass('a') is null, to_regclass('b') is null") == [(False, True)]
+    assert execute("select done from arlen_schema_migrations_progress") == [(1,)]
 
 
 def test_a_migration_that_fails_leaves_no_limits_behind(url: str) -> None:
@@ -119,41 +99,43 @@ def test_a_migration_that_fails_leaves_no_limits_behind(url: str) -> None:
         assert opened.execute(limits).fetchone() == before
 
 
-def test_statements_that_can_have_no_transaction_are_run_without(url: str, write: Callable[..., Path]) -> None:
-    folder = write(f"{HEAD}create table a ();\ndo $$ begin insert into a default values; commit; end $$;\nvacuum a;")
+def test_statements_that_can_have_no_transaction_are_run_without(url: str, write_one: Write, execute: Execute) -> None:
+    folder = write_one(
+        f"{HEAD}create table a ();\ndo $$ begin insert into a default values; commit; end $$;\nvacuum a;"
+    )
     migrations.migrate(url, folder)
-    assert execute(url, "select count(*) from a") == [(1,)]
+    assert execute("select count(*) from a") == [(1,)]
 
 
 def test_a_constraint_that_speaks_at_the_end_of_a_statement_names_its_line(
-    url: str, write: Callable[..., Path]
+    url: str, write_one: Write, execute: Execute
 ) -> None:
-    execute(url, "create table a (n int unique deferrable initially deferred)")
+    execute("create table a (n int unique deferrable initially deferred)")
     with pytest.raises(MigrationError, match=r"a\.sql:2: duplicate key .*\n0 of 1 statements are done"):
-        migrations.migrate(url, write(HEAD, "insert into a values (1), (1);"))
+        migrations.migrate(url, write_one(HEAD, "insert into a values (1), (1);"))
 
 
 @pytest.mark.parametrize("back", ["reset search_path", "RESET ALL", "discard all"])
 def test_a_run_that_goes_on_has_the_settings_of_the_statement_before(
-    back: str, url: str, write: Callable[..., Path]
+    back: str, url: str, write_one: Write, execute: Execute
 ) -> None:
-    execute(url, "create schema audit")
-    folder = write(
+    execute("create schema audit")
+    folder = write_one(
         f"{HEAD}set search_path = audit;\ncreate table log ();\n{back};\n",
         "select 1 / (select count(*) from public.ready);\ncreate table orders ();\n",
     )
-    execute(url, "create table ready ()")
+    execute("create table ready ()")
     with pytest.raises(MigrationError, match="3 of 5 statements are done"):
         migrations.migrate(url, folder)
-    execute(url, "insert into ready default values")
+    execute("insert into ready default values")
     migrations.migrate(url, folder)
-    assert execute(url, "select to_regclass('audit.log')::text, to_regclass('public.orders')::text") == [
+    assert execute("select to_regclass('audit.log')::text, to_regclass('public.orders')::text") == [
         ("audit.log", "orders")
     ]
 
 
-def test_what_a_file_sets_as_its_limits_holds_until_it_is_reset(url: str, write: Callable[..., Path]) -> None:
-    folder = write(
+def test_what_a_file_sets_as_its_limits_holds_until_it_is_reset(url: str, write_one: Write, execute: Execute) -> None:
+    folder = write_one(
         f"{HEAD}create table seen (n int, lock text, statement text);\n",
         *(
             f"{setting};\ninsert into seen values ({number}, current_setting('lock_timeout'), "
@@ -169,7 +151,7 @@ def test_what_a_file_sets_as_its_limits_holds_until_it_is_reset(url: str, write:
         ),
     )
     migrations.migrate(url, folder, patience=PATIENT._replace(lock=3.0))
-    assert execute(url, "select lock, statement from seen order by n") == [
+    assert execute("select lock, statement from seen order by n") == [
         ("3s", "0"),
         ("30s", "90s"),
         ("0", "90s"),

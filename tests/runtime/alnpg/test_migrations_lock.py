@@ -14,16 +14,9 @@ from arlen_runtime.alnpg import migrations
 from arlen_runtime.alnpg.migrations_apply import PATIENT
 from arlen_runtime.alnpg.migrations_files import MigrationError
 from arlen_runtime.alnpg.migrations_lock import alone
-from arlen_runtime.testing.database import Databases
 
 LOSE_THE_LOCK = """select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory'
     and database = (select oid from pg_database where datname = current_database())"""
-
-
-@pytest.fixture
-def url(database_server: Databases) -> Iterator[str]:
-    with database_server.database() as made:
-        yield made
 
 
 @pytest.fixture
