@@ -335,6 +335,20 @@ def test_a_file_that_has_shrunk_is_cut_off(config: Config, tmp_path: Path) -> No
     pieces.close()  # type: ignore[attr-defined] # as a server calls it where it is there
 
 
+def test_a_converter_that_fails_is_answered_as_propane_does_and_told(config: Config) -> None:
+    def app(r: Routes) -> None:
+        r.converter("color", {"red": 1}.__getitem__)
+        r.get("/{color:color}", lambda _ctx: text("never"))
+
+    errors = io.StringIO()
+    environ = environ_of("GET", "/blue", HTTP_ACCEPT="application/json", **{"wsgi.errors": errors})
+    status, headers, body = ask(AppCallable(App(config, app)), environ)
+    assert status == "500 Internal Server Error"
+    assert headers["content-type"] == "application/problem+json"
+    assert b"could not be admitted" not in body
+    assert "KeyError: 'blue'" in errors.getvalue()
+
+
 def test_a_correlation_id_counts_where_a_trusted_server_passes_it_on(config: Config) -> None:
     environ: Environ = {"HTTP_X_CORRELATION_ID": "order-4711", "REMOTE_ADDR": "192.0.2.7"}
     setup_testing_defaults(environ)
