@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Generator
+from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -14,6 +16,13 @@ pytest_plugins = ["arlen_runtime.testing.plugin"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Run each test in a Context of its own, as a server runs each request: what it sets there no other test finds."""
+    pyfuncitem.obj = partial(copy_context().run, pyfuncitem.obj)
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

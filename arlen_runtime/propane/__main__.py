@@ -30,6 +30,7 @@ from arlen_runtime.propane.notifier import Notifier
 from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.pid_file import PidFile
 from arlen_runtime.propane.recycling import raise_descriptor_limit
+from arlen_runtime.propane.reign import Reign
 from arlen_runtime.propane.status_socket import StatusSocket
 from arlen_runtime.propane.succession import Succession
 from arlen_runtime.propane.supervisor import Supervisor
@@ -72,15 +73,9 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
     held = will["pid_file"] if will else -1
     with PidFile(pid_file, held) as file, _estate(launch, config, environ, will) as estate:
         estate.pid_file = file.fd
-        supervisor = Supervisor(
-            Invocation(str(launch.root), config.environment, launch.flags, explains),
-            config,
-            log,
-            estate,
-            PROGRAM,
-            reread=reread,
-            succession=Succession(str(launch.root), words, log, reread),
-        )
+        invocation = Invocation(str(launch.root), config.environment, launch.flags, explains)
+        reign = Reign(invocation, config, log, estate, PROGRAM, reread)
+        supervisor = Supervisor(reign, estate, log, Succession(str(launch.root), words, log, reread))
         supervisor.check = launch.check
         supervisor.respawn = launch.respawn
         with ExitStack() as beside:

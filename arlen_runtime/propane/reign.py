@@ -38,7 +38,7 @@ class Reign:
     ) -> None:
         """Take the arguments of the interpreter that run a generation; `reread` loads the settings."""
         self.config = config
-        self._invocation = invocation
+        self.invocation = invocation
         self._log = log
         self._estate = estate
         self._program = program
@@ -81,7 +81,7 @@ class Reign:
     def start(self, reason: str, broken: str = "") -> None:
         """Start a generation; with `broken` it serves that as a page."""
         ours, theirs = open_pair()
-        orders = self._estate.orders(self._invocation, theirs, broken)
+        orders = self._estate.orders(self.invocation, theirs, broken)
         self._log.info("generation_starting", generation=orders.generation, reason=reason)
         self._log.flush()
         self.coming = lineage.start(orders, ours, self._program, self._estate.wanted)
@@ -101,7 +101,7 @@ class Reign:
                 self._log.info("listening", address=address, workers=each.wanted)
         else:
             self._manager[ManagerCell.RELOADS_DONE] += 1
-            overlap = 0.0 if self._invocation.development else self.config.propane_accessories.reload_overlap_seconds
+            overlap = 0.0 if self.invocation.development else self.config.propane_accessories.reload_overlap_seconds
             old.leaves_at = each.ready_at + overlap
         self.processes.arrange("start" if old is None else "reload")
 
@@ -136,7 +136,7 @@ class Reign:
             self._estate.wanted = self._estate.configured = count
         self.config = config
         self.workforce.accessories = self.processes.accessories = config.propane_accessories
-        if self._invocation.development and self.current is not None:
+        if self.invocation.development and self.current is not None:
             self.current.tell(signal.SIGUSR2)  # no request may meet old code
         self.start(reason)
 
@@ -154,10 +154,10 @@ class Reign:
         self._estate.rearrangement.undo()
         each.tell_generation(signal.SIGKILL)
         self.dismiss(each, signal.SIGKILL)
-        if self.current is None and not self._invocation.development:
+        if self.current is None and not self.invocation.development:
             self._log.error("boot_failed", reason=reason)
             self.failed = True
-        elif self._invocation.development and not each.orders.broken and not self.stopping:
+        elif self.invocation.development and not each.orders.broken and not self.stopping:
             self.start("show_failure", broken=reason)
         else:
             self._reload_failed(reason, generation=each.number)

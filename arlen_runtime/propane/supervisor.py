@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from arlen_runtime.config.sections import MOST_WORKERS, Config
+from arlen_runtime.config.sections import MOST_WORKERS
 from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log, reopen_all
 from arlen_runtime.propane.census import Census
@@ -22,7 +22,6 @@ from arlen_runtime.propane.estate import Estate
 from arlen_runtime.propane.kernel import become_subreaper
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord
 from arlen_runtime.propane.messages import Message, hear
-from arlen_runtime.propane.orders import Invocation
 from arlen_runtime.propane.reign import Reign
 from arlen_runtime.propane.scoreboard import ManagerCell
 from arlen_runtime.propane.signals import SignalQueue
@@ -40,30 +39,19 @@ _WANTED = (*_STOPS, *_SIZES, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, sign
 class Supervisor:
     """The process at the top. `run` returns the exit status of the command."""
 
-    def __init__(  # noqa: PLR0913 - what it is told, what it owns, and what it may do
-        self,
-        invocation: Invocation,
-        config: Config,
-        log: Log,
-        estate: Estate,
-        program: tuple[str, ...],
-        *,
-        reread: Callable[[], Config],
-        succession: Succession,
-    ) -> None:
-        """Take the arguments of the interpreter that run a generation; `reread` loads the settings."""
-        self._invocation = invocation
+    def __init__(self, reign: Reign, estate: Estate, log: Log, succession: Succession) -> None:
+        """Take the generations to manage, what they are given, and how another manager follows this one."""
+        self._reign = reign
         self._log = log
         self._estate = estate
         self._succession = succession
         self._scoreboard = estate.scoreboard
         self._lineages = estate.lineages
-        self._reign = Reign(invocation, config, log, estate, program, reread)
-        self._workforce = self._reign.workforce
-        self._processes = self._reign.processes
+        self._workforce = reign.workforce
+        self._processes = reign.processes
         self._status: int | None = None
         self._exit_status = 0
-        self._poll = self._reign.heard
+        self._poll = reign.heard
         self._special: dict[int, Callable[[], None]] = {}
         self._census = Census(self._scoreboard)
         self.check = False
@@ -108,7 +96,7 @@ class Supervisor:
             self._lineages,
             state=next((word for word, so in states.items() if so), "serving"),
             environment=reign.config.environment,
-            root=self._invocation.root,
+            root=self._reign.invocation.root,
             listening=self._estate.addresses(),
             workers_wanted=self._estate.wanted,
             processes=[{"name": each.name, "pid": each.pid} for each in self._processes.running],
@@ -187,13 +175,15 @@ class Supervisor:
         for each in self._signals.take():
             if each in _STOPS:
                 again = self._reign.stopping and each is not signal.SIGTERM
-                quick = each is signal.SIGQUIT or again or (self._invocation.development and each is signal.SIGINT)
+                quick = (
+                    each is signal.SIGQUIT or again or (self._reign.invocation.development and each is signal.SIGINT)
+                )
                 self._stop(signal.SIGQUIT if quick else signal.SIGTERM)
             elif each is signal.SIGHUP:
                 self._estate.reload_due = "signal_hup"
             elif each is signal.SIGUSR1:
                 self._reopen()
-            elif each is signal.SIGUSR2 and not self._invocation.development:
+            elif each is signal.SIGUSR2 and not self._reign.invocation.development:
                 self._succession.wanted = True
             elif each in _SIZES:
                 self._resize(min(max(self._estate.wanted + _SIZES[each], 1), MOST_WORKERS))
