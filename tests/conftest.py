@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
 import pytest
+
+from arlen_runtime.testing.database import Databases
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -18,11 +20,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def url(database_server: Databases) -> Iterator[str]:
+    """Give the test an empty database of its own."""
+    with database_server.database() as made:
+        yield made
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Run each test in a Context of its own, as a server runs each request: what it sets there no other test finds."""
-    pyfuncitem.obj = partial(copy_context().run, pyfuncitem.obj)
-    return (yield)
+    function = pyfuncitem.obj
+    pyfuncitem.obj = partial(copy_context().run, function)
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = function  # a failure is told by its source
 
 
 @pytest.hookimpl(wrapper=True)

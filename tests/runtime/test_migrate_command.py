@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +16,6 @@ from arlen_runtime.alnpg import embedded, embedded_binaries, migrations_effects
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.migrate_command import NO_DATABASE, Options, database_url, run
 from arlen_runtime.testing.database import Databases
-
-
-@pytest.fixture
-def url(database_server: Databases) -> Iterator[str]:
-    with database_server.database() as made:
-        yield made
 
 
 @pytest.fixture

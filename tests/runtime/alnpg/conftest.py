@@ -23,7 +23,6 @@ from psycopg.types.multirange import Multirange, MultirangeInfo, register_multir
 from psycopg.types.range import RangeInfo, register_range
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.testing.database import Databases
 
 
 class Mood(StrEnum):
@@ -159,13 +158,6 @@ def pg(database_url: str) -> Iterator[ALNPg]:
     database = ALNPg(database_url)
     yield database
     database.close()
-
-
-@pytest.fixture
-def url(database_server: Databases) -> Iterator[str]:
-    """Give the test an empty database of its own."""
-    with database_server.database() as made:
-        yield made
 
 
 @pytest.fixture
