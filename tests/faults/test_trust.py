@@ -196,6 +196,8 @@ def test_a_stopped_worker_is_found_out_and_the_load_returns(serve: Serve, load: 
     with load(server.port) as drive:
         before = _seconds_for_thirty(server.port)
         os.kill(victim, signal.SIGSTOP)
+        while Path(f"/proc/{victim}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            pass  # until then it takes connections, which it would keep
         stopped = _seconds_for_thirty(server.port)  # new connections go to who is left, at once
         server.wait_for("worker_silent", pid=victim)
         server.wait_for("worker_ready", worker=0)
