@@ -12,12 +12,14 @@ from pathlib import Path
 
 from arlen_runtime.alnpg import administration, embedded_scratch, migrations, migrations_files
 
+_NOT_WHOLE = frozenset({"pending", "partial", "half-undone"})
+
 
 def waiting(url: str, folder: Path) -> int:
-    """Return how many migrations the database at `url` has not had. Raises MigrationError."""
+    """Return how many migrations the database at `url` has not had, or not the whole of. Raises MigrationError."""
     if not folder.is_dir():
         return 0
-    return sum(each.state in {"pending", "partial"} for each in migrations.status(url, folder))
+    return sum(each.state in _NOT_WHOLE for each in migrations.status(url, folder))
 
 
 @contextmanager

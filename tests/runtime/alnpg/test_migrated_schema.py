@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg import administration, migrated_schema
+from arlen_runtime.alnpg import administration, migrated_schema, migrations
 from arlen_runtime.alnpg.migrations_files import MigrationError
 from arlen_runtime.testing.database import Databases
 
@@ -61,3 +61,13 @@ def test_what_a_database_has_not_had_is_counted(database_server: Databases, fold
     with migrated_schema.copy(database_server.url, folder) as url:
         assert migrated_schema.waiting(url, folder) == 0
         assert migrated_schema.waiting(url, tmp_path / "nowhere") == 0
+
+
+def test_what_was_undone_in_part_is_counted_until_it_is_undone(url: str, folder: Path) -> None:
+    halves = "-- migrate:no-transaction\n-- migrate:up\ncreate table b (); create table c ();\n-- migrate:down\n"
+    (folder / "20260102000000_b.sql").write_text(f"{halves}drop table c; drop table nothing;")
+    migrations.migrate(url, folder)
+    assert migrated_schema.waiting(url, folder) == 0
+    with pytest.raises(MigrationError, match="nothing"):
+        migrations.down(url, folder)
+    assert migrated_schema.waiting(url, folder) == 1
