@@ -168,7 +168,7 @@ class Session:
     def _execute(self, statement: Statement, params: Sequence[Any], limit: float, wait: float | None) -> PGresult:
         """Send the statement and return its result; `wait`: what is left until `limit`, in milliseconds, if known."""
         values = statement.pack(params)
-        if statement.name:
+        if statement.name:  # as `send` does it, with a call less in each statement
             self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
         else:
             self.send(statement, values)
