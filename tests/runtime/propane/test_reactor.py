@@ -76,20 +76,6 @@ def test_an_idle_connection_is_closed_silently_at_its_limit(serve: Serve) -> Non
         assert wire.ends()
 
 
-def test_connections_are_level_over_workers(serve: Serve) -> None:
-    server = serve(workers=2)
-    wires = [Wire(server.port) for _ in range(64)]
-    try:
-        pids = [wire.get("/pid").body for wire in wires]
-    finally:
-        for wire in wires:
-            wire.socket.close()
-
-    counts = sorted(pids.count(pid) for pid in set(pids))
-    assert len(counts) == 2
-    assert counts[0] >= 28
-
-
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_connection_that_is_open_at_a_stop_gets_one_more_answer_and_is_closed(
     serve: Serve, how: signal.Signals
