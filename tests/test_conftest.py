@@ -1,4 +1,4 @@
-"""The rule that a test which cannot run has failed."""
+"""The rules for all tests: one that cannot run has failed, and none finds what another has set."""
 
 from __future__ import annotations
 
@@ -9,6 +9,27 @@ from pathlib import Path
 import pytest
 
 CONFTEST = Path(__file__).with_name("conftest.py")
+
+LEAKING = """
+from contextvars import ContextVar
+NAME = ContextVar("name", default="")
+def test_sets_it():
+    NAME.set("one")
+    assert NAME.get() == "one"
+def test_finds_nothing():
+    assert NAME.get() == ""
+def test_fails():
+    told = "of the source"
+    assert not told
+"""
+
+
+def run(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """Run these tests under the rules."""
+    (folder / "conftest.py").write_text(CONFTEST.read_text())
+    (folder / "test_it.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -22,10 +43,13 @@ CONFTEST = Path(__file__).with_name("conftest.py")
     ids=["marked", "called", "fixture", "import"],
 )
 def test_a_skip_is_a_failure_that_names_its_reason(tmp_path: Path, text: str) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST.read_text())
-    (tmp_path / "test_it.py").write_text(f"import pytest\n{text}")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = run(tmp_path, f"import pytest\n{text}")
     assert done.returncode != 0
     assert "no test is skipped here" in done.stdout
     assert "too_hard" in done.stdout.replace(" ", "_")
+
+
+def test_no_test_finds_what_another_has_set_and_a_failure_shows_its_source(tmp_path: Path) -> None:
+    done = run(tmp_path, LEAKING)
+    assert "1 failed, 2 passed" in done.stdout
+    assert '    told = "of the source"' in done.stdout
