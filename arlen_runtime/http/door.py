@@ -7,9 +7,10 @@ for what the server turns away itself, so that every answer has one shape.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Literal, Protocol
+from traceback import print_exception
+from typing import Literal, Protocol, TextIO
 
-from arlen_runtime.errors import ArlenError
+from arlen_runtime.errors import ArlenError, HTTPError
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 
@@ -83,3 +84,17 @@ class Door(Protocol):
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
         """Answer for the server; runs no user code and must not fail. `head` is None when there was none to read."""
         ...
+
+
+def admitted(door: Door, head: Head, told: TextIO | None = None) -> Ticket:
+    """Have the endpoint found where there is no server's log: what a converter of the application raises is told in `told`.
+
+    Without it that is standard error. Raises HTTPError, and ArlenError in place of anything else.
+    """
+    try:
+        return door.admit(head)
+    except HTTPError:
+        raise
+    except Exception as error:
+        print_exception(error, file=told)
+        raise ArlenError("the request could not be admitted") from error

@@ -15,7 +15,6 @@ import json as _json
 import secrets
 import sys
 import time
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from email.utils import mktime_tz, parsedate_tz
 from io import BytesIO
@@ -24,9 +23,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError, HTTPError, RequestTimeout
+from arlen_runtime.errors import ArlenError, RequestTimeout
 from arlen_runtime.http.body import IncomingBody
-from arlen_runtime.http.door import Door, Ticket
+from arlen_runtime.http.door import Door, Ticket, admitted
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
@@ -181,7 +180,7 @@ class TestClient:
         head: Head | None = None
         try:
             head = _head(parser)
-            ticket = self._admit(head)
+            ticket = admitted(self.app, head)
             body = self._body(head, ticket, parser)
         except ArlenError as error:
             refusal = self.app.refuse(error, head)
@@ -190,16 +189,6 @@ class TestClient:
             return _answer(head, self.app.run(ticket, _request(head, ticket, body)), asked.target)
         finally:
             body.close()
-
-    def _admit(self, head: Head) -> Ticket:
-        """Have the endpoint found. What a converter of the application raises is told where the server's log would be."""
-        try:
-            return self.app.admit(head)
-        except HTTPError:
-            raise
-        except Exception as error:
-            traceback.print_exception(error)
-            raise ArlenError("the request could not be admitted") from error
 
     def _body(self, head: Head, ticket: Ticket, parser: RequestParser) -> IncomingBody:
         """Collect the body, in a file where the server would, unless nobody wants it. Raises PayloadTooLarge."""

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, TextIO
 from urllib.parse import quote, unquote_to_bytes
 
 from arlen_runtime.config.sections import LimitsSection
-from arlen_runtime.errors import ArlenError, BadRequest, HTTPError, PayloadTooLarge, ServiceUnavailable
+from arlen_runtime.errors import ArlenError, BadRequest, PayloadTooLarge, ServiceUnavailable
 from arlen_runtime.http.body import IncomingBody
-from arlen_runtime.http.door import Door, Ticket
+from arlen_runtime.http.door import Door, admitted
 from arlen_runtime.http.framing import read_host
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.request import Head, Request
@@ -87,7 +87,7 @@ class AppCallable:
 
     def _run(self, head: Head, environ: Environ, exits: ExitStack) -> Response:
         """Do what propane does once the head is there."""
-        ticket = self._admit(head, environ["wsgi.errors"])
+        ticket = admitted(self._app, head, environ["wsgi.errors"])
         if ticket.policy == "none":
             return self._app.run(ticket, Request(head))
         length = None if head.chunked else head.content_length or 0
@@ -103,16 +103,6 @@ class AppCallable:
         with _room(errors):  # the last bytes may leave their buffer only here
             whole = body.whole()
         return self._app.run(ticket, Request(head, *whole))
-
-    def _admit(self, head: Head, errors: TextIO) -> Ticket:
-        """Have the endpoint found. What a converter of the application raises is told in `errors`."""
-        try:
-            return self._app.admit(head)
-        except HTTPError:
-            raise
-        except Exception as error:
-            print_exception(error, file=errors)
-            raise ArlenError("the request could not be admitted") from error
 
     def _head(self, environ: Environ) -> Head:
         """Build the head."""
