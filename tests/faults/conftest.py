@@ -15,7 +15,7 @@ import pytest
 from arlen_runtime.testing.server import RunningServer
 
 SITE = """
-import os
+import os, time
 from arlen_runtime import App, Config, Routes, text
 
 VERSION = "one"
@@ -23,6 +23,7 @@ VERSION = "one"
 def routes(r: Routes) -> None:
     r.get("/", lambda ctx: text(VERSION))
     r.get("/pid", lambda ctx: text(str(os.getpid())))
+    r.get("/cpu", lambda ctx: text(str(time.process_time_ns())))
 
 def create(config: Config) -> App:
     return App(config, routes)
