@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -25,6 +27,18 @@ def url(database_server: Databases) -> Iterator[str]:
     """Give the test an empty database of its own."""
     with database_server.database() as made:
         yield made
+
+
+@pytest.fixture
+def suspend() -> Callable[[int], None]:
+    """Return what stops a process as a debugger does, and waits until the kernel has stopped it: it runs on for a moment."""
+
+    def stop(pid: int) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            pass
+
+    return stop
 
 
 @pytest.hookimpl(wrapper=True)

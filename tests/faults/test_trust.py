@@ -19,6 +19,7 @@ from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
+Suspend = Callable[[int], None]
 Drive = Callable[..., Any]
 
 pytestmark = pytest.mark.soak
@@ -190,14 +191,12 @@ def _seconds_for_thirty(port: int) -> float:
     return time.monotonic() - began
 
 
-def test_a_stopped_worker_is_found_out_and_the_load_returns(serve: Serve, load: Drive) -> None:
+def test_a_stopped_worker_is_found_out_and_the_load_returns(serve: Serve, load: Drive, suspend: Suspend) -> None:
     server = serve(ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="3")
     victim = server.workers()[0]
     with load(server.port) as drive:
         before = _seconds_for_thirty(server.port)
-        os.kill(victim, signal.SIGSTOP)
-        while Path(f"/proc/{victim}/stat").read_text().rpartition(")")[2].split()[0] != "T":
-            pass  # until then it takes connections, which it would keep
+        suspend(victim)
         stopped = _seconds_for_thirty(server.port)  # new connections go to who is left, at once
         server.wait_for("worker_silent", pid=victim)
         server.wait_for("worker_ready", worker=0)

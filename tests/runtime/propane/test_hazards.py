@@ -18,6 +18,7 @@ from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
+Suspend = Callable[[int], None]
 Rewrite = Callable[..., None]
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -339,12 +340,11 @@ def test_connections_of_ten_times_64_are_level_over_two_workers(serve: Serve) ->
     assert statistics.median(fewest) >= 28, fewest
 
 
-def test_with_a_stopped_worker_new_connections_are_answered_by_the_other(serve: Serve) -> None:
+def test_with_a_stopped_worker_new_connections_are_answered_by_the_other(serve: Serve, suspend: Suspend) -> None:
     server = serve(workers=2)  # it would be found out after half a minute
     before = _seconds_for_thirty(server.port)
     victim = server.workers()[0]
-    os.kill(victim, signal.SIGSTOP)
-    _until(lambda: Path(f"/proc/{victim}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    suspend(victim)
     stopped = _seconds_for_thirty(server.port)
 
     assert stopped <= max(1.0, 6 * before), "busy as the machine is"
