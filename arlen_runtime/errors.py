@@ -14,12 +14,14 @@
         ├── NotAcceptable           406 not_acceptable
         ├── RequestTimeout          408 request_timeout
         ├── Conflict                409 conflict
+        ├── LengthRequired          411 length_required
         ├── PreconditionFailed      412 precondition_failed
         ├── PayloadTooLarge         413 payload_too_large
         ├── URITooLong              414 uri_too_long
         ├── UnsupportedMediaType    415 unsupported_media_type
         ├── RangeNotSatisfiable     416 range_not_satisfiable
         ├── ExpectationFailed       417 expectation_failed
+        ├── MisdirectedRequest      421 misdirected_request
         ├── ValidationFailed        422 validation_failed    with errors, a FieldError each
         ├── TooManyRequests         429 too_many_requests    with Retry-After
         ├── HeadersTooLarge         431 headers_too_large
@@ -173,6 +175,14 @@ class Conflict(HTTPError):
     title = "Conflict"
 
 
+class LengthRequired(HTTPError):
+    """A body whose end is not told (RFC 9110 section 15.5.12)."""
+
+    status = 411
+    code = "length_required"
+    title = "Length required"
+
+
 class PreconditionFailed(HTTPError):
     """A condition of the request (If-Match, If-Unmodified-Since) does not hold."""
 
@@ -219,6 +229,14 @@ class ExpectationFailed(HTTPError):
     status = 417
     code = "expectation_failed"
     title = "Expectation failed"
+
+
+class MisdirectedRequest(HTTPError):
+    """The address is not one that this connection may ask for (RFC 9110 section 7.4)."""
+
+    status = 421
+    code = "misdirected_request"
+    title = "Misdirected request"
 
 
 class ValidationFailed(HTTPError):

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
-from functools import partial
+from functools import wraps
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,11 +45,16 @@ def suspend() -> Callable[[int], None]:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Run each test in a Context of its own, as a server runs each request: what it sets there no other test finds."""
     function = pyfuncitem.obj
-    pyfuncitem.obj = partial(copy_context().run, function)
+
+    @wraps(function)  # a failure is told by its source, which Hypothesis asks for while the test runs
+    def in_context(*arguments: object, **fixtures: object) -> object:
+        return copy_context().run(function, *arguments, **fixtures)
+
+    pyfuncitem.obj = in_context
     try:
         return (yield)
     finally:
-        pyfuncitem.obj = function  # a failure is told by its source
+        pyfuncitem.obj = function
 
 
 @pytest.hookimpl(wrapper=True)

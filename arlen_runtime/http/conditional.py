@@ -16,6 +16,7 @@ NOT_MODIFIED = 304
 PRECONDITION_FAILED = 412
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"')  # section 8.8.3
+_ANYTHING = re.compile(r"[ \t,]*+\*[ \t,*]*+")  # one line or several: a list of nothing but stars is one star
 _SAFE = frozenset({"GET", "HEAD"})
 _WITH_TAGS = frozenset({b"if-match", b"if-none-match"})
 _CODED = re.compile(rb'--(?:gzip|zstd)"')
@@ -88,7 +89,7 @@ def range_still_valid(headers: Headers, tag: str | None, modified: int | None) -
 def _any_match(headers: Headers, name: str, tag: str | None, *, exists: bool, weak: bool) -> bool:
     """Say whether a list of tags, or its `*`, matches the representation's."""
     values = headers.get_all(name)
-    if [value.strip() for value in values] == ["*"]:
+    if _ANYTHING.fullmatch(",".join(values)):
         return exists
     if tag is None or not (weak or _is_strong(tag)):
         return False

@@ -21,7 +21,7 @@ _FORMS = (
     re.compile(rf"{_SHORT} {_MONTH} (?P<day>[ \d]\d) {_TIME} (?P<year>\d{{4}})", re.ASCII),
 )
 _CENTURY = 100
-_PIVOT = 70  # two digits of a year below it are of this century, as POSIX has it
+_FARTHEST = 50  # years from now that two digits may mean (RFC 9110 section 5.6.7)
 
 
 def write(seconds: float) -> str:
@@ -38,7 +38,8 @@ def read(text: str) -> int | None:
         return None
     year = int(match["year"])
     if year < _CENTURY:
-        year += 2000 if year < _PIVOT else 1900
+        farthest = datetime.now(UTC).year + _FARTHEST
+        year = farthest - (farthest - year) % _CENTURY  # the last year up to then that ends so
     # A leap second is a legal 60, which no clock here can show: it becomes the second before.
     parts = int(match["hour"]), int(match["minute"]), min(int(match["second"]), 59)
     try:

@@ -38,13 +38,15 @@ Values = dict[str, list[str]]
 class FormLimits(NamedTuple):
     """What a form may hold: parts are fields and files together. Sizes in bytes; the whole body's is the route's limit.
 
-    Files have a limit of their own, for each of them may hold a descriptor.
+    Files have a limit of their own, for each of them may hold a descriptor; so have all fields together, for they are in
+    memory.
     """
 
     parts: int = 1000
     files: int = 100
     name_bytes: int = 512
     field_bytes: int = 1_048_576
+    fields_bytes: int = 10_485_760
     file_bytes: int = 1 << 40
 
 
@@ -136,7 +138,7 @@ def read_multipart(
     except ParserLimitReached:
         raise PayloadTooLarge("The form has too many parts, or a part's header is too large.") from None
     except MultipartError as error:
-        raise InvalidBody(f"The form is malformed: {error}.") from None
+        raise InvalidBody(f"The form is malformed: {error.args[0]}.") from None
     return form
 
 
@@ -145,7 +147,7 @@ def _read_parts(
 ) -> None:
     """Read the parts into the form; on any error nothing that was opened stays open."""
     part: _Part | None = None
-    files = 0
+    files = kept = 0
     try:
         with parser:
             for event in _events(parser, body):
@@ -155,6 +157,8 @@ def _read_parts(
                     part = _Part(event, limits, spool)
                 elif part is not None and event is not None:
                     part.write(event)
+                    kept += len(event) if part.filename is None else 0
+                    _check_size("sum of all fields", kept, limits.fields_bytes)
                 elif part is not None:
                     part.finish(form)
     except BaseException:

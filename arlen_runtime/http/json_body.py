@@ -17,12 +17,16 @@ from typing import Any
 from arlen_runtime.errors import InvalidBody
 
 _DEEPEST = 100
+_MOST_OPENED = 1_000_000  # arrays and objects: two bytes of text become eighty and more
 _MOST_DIGITS = 100  # of an integer: the text to number of many digits takes quadratic time
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
     """Return the value of a JSON text. Raises InvalidBody, whose detail names the line and the column."""
+    opened = body.count(b"[") + body.count(b"{")
+    if opened > _MOST_OPENED:
+        raise InvalidBody(f"The body is not acceptable JSON: it has more than {_MOST_OPENED} arrays and objects.")
     try:
         value = _decode(body.decode())
     except UnicodeDecodeError as error:
@@ -32,7 +36,7 @@ def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
         raise InvalidBody(f"The body is not valid JSON: {error.msg} at {place}.") from None
     except RecursionError:
         raise _too_deep() from None
-    if body.count(b"[") + body.count(b"{") > _DEEPEST:
+    if opened > _DEEPEST:
         _check_depth(value)
     if _SURROGATE.search(body):
         _check_text(value)

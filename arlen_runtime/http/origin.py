@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from itertools import count
 
-from arlen_runtime.errors import BadRequest, ConfigError
+from arlen_runtime.errors import BadRequest, ConfigError, MisdirectedRequest
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request_line import check_host
 
 UNIX_PEER = "unix"
 """The peer of a connection by a unix socket, which has no address; also the word that trusts it."""
+
+_NOTHING: Mapping[str, str] = {}
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 # W3C Trace Context section 3.2.2: version, trace, span, flags; nothing is 0, no version ff, and 00 has nothing behind.
@@ -116,8 +118,8 @@ class Origin:
     def resolve(self, headers: Headers) -> tuple[str, str, str, str]:
         """Return the id, the client's address and the scheme of a request, and its correlation id, empty without one.
 
-        Raises BadRequest when a trusted peer passes on X-Forwarded-For and Forwarded that name different clients: one
-        of them is the client's own invention, and nothing tells which.
+        Raises BadRequest when a trusted peer passes on X-Forwarded-* and Forwarded that name different clients or
+        schemes: one of them is the client's own invention, and nothing tells which.
         """
         if not self._believed:
             return self._ids(), self.peer, self.scheme, ""
@@ -126,39 +128,56 @@ class Origin:
         client, scheme = self._forwarded(headers)
         return name, client, scheme, _correlation(headers)
 
+    def asked_for(self, scheme: str, host: str) -> str:
+        """Return the host of a target in absolute form. Raises MisdirectedRequest for what must come by https and did not.
+
+        Only a proxy may have taken it by https and hand it on without (RFC 9110 section 7.4).
+        """
+        if scheme == "https" and self.scheme != "https" and not self._believed:
+            raise MisdirectedRequest("An https address is not answered on a connection without encryption.")
+        return host
+
     def host(self, headers: Headers, host: str) -> str:
         """Return the host that the nearest proxy was asked for, `host` where it does not say. Raises BadRequest."""
-        told = _nearest(headers, "x-forwarded-host")
-        if not told:
-            elements = list(_forwarded_elements(headers.get_list("forwarded")))
-            told = elements[-1].get("host", "") if elements else ""
+        elements = list(_forwarded_elements(headers.get_list("forwarded")))
+        other = elements[-1].get("host", "") if elements else ""
+        told = _agreed("hosts", _nearest(headers, "x-forwarded-host"), other)
         return check_host(told) if told else host
 
     def _forwarded(self, headers: Headers) -> tuple[str, str]:
         """Return client and scheme as the trusted peer tells them."""
         told = headers.get_list("x-forwarded-for")
-        client = self._walk(reversed(told.split(","))) if told else self.peer
+        client, _ = self._walk({"for": hop} for hop in reversed(told.split(","))) if told else (self.peer, _NOTHING)
         scheme = _nearest(headers, "x-forwarded-proto").lower()
         elements = list(_forwarded_elements(headers.get_list("forwarded")))
         if elements:
-            other = self._walk(element.get("for", "") for element in reversed(elements))
+            other, element = self._walk(reversed(elements))
             if told and other != client:
                 raise BadRequest("X-Forwarded-For and Forwarded name different clients.")
-            client = other
-            scheme = scheme or elements[-1].get("proto", "").lower()
+            client, scheme = other, _agreed("schemes", scheme, element.get("proto", "").lower())
         return client, scheme if scheme in {"http", "https"} else self.scheme
 
-    def _walk(self, hops: Iterator[str]) -> str:
-        """Follow the hops from the nearest one until one is not trusted; something that is no address ends the walk."""
-        client = self.peer
-        for hop in hops:
-            address = _address(hop)
+    def _walk(self, hops: Iterable[Mapping[str, str]]) -> tuple[str, Mapping[str, str]]:
+        """Follow the hops from the nearest one until one is not trusted; something that is no address ends the walk.
+
+        Returns the client, and what was said of the last hop: all of that was written by somebody who is trusted.
+        """
+        client, last = self.peer, _NOTHING
+        for last in hops:
+            address = _address(last.get("for", ""))
             if address is None:
                 break
             client = address
             if address not in self._trusted:
                 break
-        return client
+        return client, last
+
+
+def _agreed(what: str, one: str, other: str) -> str:
+    """Return what two headers say alike, or one alone; BadRequest where they differ: one is the client's own invention."""
+    if one and other and one.lower() != other.lower():
+        raise BadRequest(f"X-Forwarded-* and Forwarded name different {what}.")
+    return one or other
 
 
 def _nearest(headers: Headers, name: str) -> str:
@@ -188,7 +207,7 @@ def _address(hop: str) -> str | None:
 def _forwarded_elements(value: str) -> Iterator[dict[str, str]]:
     """Yield the elements of Forwarded (RFC 7239 section 4), lower-case names to unquoted values.
 
-    What is malformed makes the last element that is yielded empty, so that a walk from the right ends at once.
+    Raises BadRequest for what is malformed: a quote that the client has left open would hide what a proxy writes behind.
     """
     if not value:
         return
@@ -204,4 +223,4 @@ def _forwarded_elements(value: str) -> Iterator[dict[str, str]]:
         if not end:
             return
         at = match.end()
-    yield {}
+    raise BadRequest("Forwarded is malformed.")

@@ -131,13 +131,13 @@ class RequestParser:
         line, _, block = bytes(buffer[at:end]).partition(_CRLF)
         if not line or len(line) > self._limits.request_line_bytes:
             return self._look_at_unfinished()
-        method, path, query, minor, authority = request_line.read(line)
+        method, path, query, minor, absolute = request_line.read(line)
         if block != self._block or minor != self._minor:
             self._read_block(block, minor)
         host, keep, size, chunked, waits = self._framing
-        if authority is not None:
-            host = authority
         headers, origin = self._headers, self.origin
+        if absolute is not None:
+            host = origin.asked_for(*absolute)
         if origin.names_host:
             host = origin.host(headers, host)
         name, client, scheme, kin = origin.resolve(headers)

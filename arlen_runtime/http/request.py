@@ -104,6 +104,11 @@ class Request:
         return self._spool if self._spool is not None else BytesIO(self.body_bytes)
 
     @property
+    def empty(self) -> bool:
+        """Say whether nothing of a body is here: none came, or nobody wanted it."""
+        return self._spool is None and self._live is None and not self.body_bytes
+
+    @property
     def spool(self) -> BinaryIO | None:
         """The file that holds the body, or None when it is in memory."""
         return self._spool

@@ -19,7 +19,8 @@ _ORIGIN_FORM = re.compile(
     rf"""({"|".join(sorted(METHODS))})[ ](/[!"$->@-~]*+)(?:\?([!"$-~]*+))?[ ]HTTP/1\.([0-9])""", re.VERBOSE
 )
 _ANY_FORM = re.compile(r"""([!#$%&'*+\-.^_`|~0-9A-Za-z]++)[ ]([!"$-~]++)[ ]HTTP/([0-9])\.([0-9])""", re.VERBOSE)
-_ABSOLUTE = re.compile(r"https?://([^/?]*+)(/[^?]*+)?(?:\?(.*+))?", re.IGNORECASE)
+_QUERY = re.compile(r"""[!"$-~]*+""")
+_ABSOLUTE = re.compile(r"(https?)://([^/?]*+)(/[^?]*+)?(?:\?(.*+))?", re.IGNORECASE)
 
 # RFC 3986 section 3.2.2, without what no name of a host has in practice: sub-delims (a comma would make a list) and
 # percent-encoding. An underscore is no host name's either, but container networks use it.
@@ -27,8 +28,8 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}+|\[([0-9A-Fa-f:.]{2,45}+)\])(?::(
 _LARGEST_PORT = 65535
 
 
-RequestLine = tuple[str, str, str, int, str | None]
-"""Method, path, query, minor version (0 or 1) and authority, which is None but for the absolute form."""
+RequestLine = tuple[str, str, str, int, tuple[str, str] | None]
+"""Method, path, query, minor version (0 or 1), and scheme with authority, which is None but for the absolute form."""
 
 
 def read(line: bytes) -> RequestLine:
@@ -57,6 +58,13 @@ def check_host(host: str) -> str:
     return host
 
 
+def check_query(query: str) -> str:
+    """Return a query as it is; raise BadRequest for what no request line may hold."""
+    if not _QUERY.fullmatch(query):
+        raise BadRequest("The query holds a character that must be percent-encoded.")
+    return query
+
+
 def _is_ipv6(address: str | None) -> bool:
     """Say whether what stands in brackets, if anything does, is an address."""
     try:
@@ -82,7 +90,7 @@ def _read_any(text: str) -> RequestLine:
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
         raise BadRequest("The target is neither a path nor an http address.")
-    authority, path, query = absolute.groups()
+    scheme, authority, path, query = absolute.groups()
     if not path and not query and method == "OPTIONS":
         path = "*"  # RFC 9112 section 3.2.4: how a proxy was told to ask the server as a whole
-    return method, path or "/", query or "", number, check_host(authority)
+    return method, path or "/", query or "", number, (scheme.lower(), check_host(authority))

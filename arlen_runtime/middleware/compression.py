@@ -104,7 +104,7 @@ class Compression:
     def _compress(self, head: Head, response: Response) -> None:
         """Compress for a client that accepts it; caches are told on what it depends either way (RFC 9110 section 12.5.5)."""
         response.add("Vary", "Accept-Encoding")
-        name = best_encoding(head.headers.get("accept-encoding"), tuple(self._codings))
+        name = best_encoding(head.headers.get_list("accept-encoding"), tuple(self._codings))
         if name is None or _is_asked_by_a_stranger(head):
             return
         tag = response.get("ETag")

@@ -100,8 +100,8 @@ class Params(Mapping[str, Any]):
 
     def _check_coding(self) -> None:
         """Raise UnsupportedMediaType for a body in a content coding: a few bytes could be unpacked into a gigabyte."""
-        coding = self._request.head.headers.get("content-encoding")
-        if coding is not None and coding.strip().lower() not in {"", "identity"}:
+        coding = self._request.head.headers.get_list("content-encoding")
+        if coding.strip().lower() not in {"", "identity"}:
             raise UnsupportedMediaType("The body must come as it is, without a content coding.")
 
     @cached_property
@@ -136,7 +136,7 @@ class Params(Mapping[str, Any]):
     @cached_property
     def _body(self) -> Many:
         """Every value of the body, by its media type; a body of another type has none."""
-        if not self._request.head.has_body:
+        if not self._request.head.has_body or self._request.empty:
             return {}
         if is_json(self._content_type):
             return _members(self._json)

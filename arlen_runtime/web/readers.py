@@ -54,7 +54,7 @@ def integer(raw: object) -> int:
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
     if isinstance(raw, str) and _INTEGER.fullmatch(raw.strip()):
-        return int(raw)
+        return int(raw.strip())  # int() itself leaves the separators U+001C to U+001F
     raise Refusal("invalid_integer", "must be an integer")
 
 

@@ -70,7 +70,7 @@ class StaticFiles:
 
     def _sibling(self, head: Head, name: str, opened: Opened) -> Opened:
         """Return what is sent in place of a file: `app.js.br` of the same age or younger, if its coding is accepted."""
-        accept = head.headers.get("accept-encoding")
+        accept = head.headers.get_list("accept-encoding")
         left = dict(_SIBLINGS)
         while coding := best_encoding(accept, tuple(left)):
             try:

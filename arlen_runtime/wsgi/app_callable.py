@@ -16,13 +16,13 @@ from typing import Any, BinaryIO, TextIO
 from urllib.parse import quote, unquote_to_bytes
 
 from arlen_runtime.config.sections import LimitsSection
-from arlen_runtime.errors import ArlenError, BadRequest, PayloadTooLarge, ServiceUnavailable
+from arlen_runtime.errors import ArlenError, BadRequest, LengthRequired, PayloadTooLarge, ServiceUnavailable
 from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.door import Door, admitted
 from arlen_runtime.http.framing import read_host
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.request_line import check_method
+from arlen_runtime.http.request_line import check_method, check_query
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.wsgi.cgi_names import Environ, to_headers
@@ -111,6 +111,8 @@ class AppCallable:
         if length is not None and not _LENGTH.fullmatch(length):
             raise BadRequest("Content-Length is not a number.")
         terminated = length is None and bool(environ.get("wsgi.input_terminated")) and "transfer-encoding" in headers
+        if length is None and not terminated and "transfer-encoding" in headers:
+            raise LengthRequired("This server does not tell where a body in chunks ends: send Content-Length.")
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
         origin = Origin(peer, scheme, self._trusted, self._draw_id)
         name, client, scheme, correlated = origin.resolve(headers)
@@ -119,7 +121,7 @@ class AppCallable:
         return Head(
             method=check_method(environ["REQUEST_METHOD"]),
             path=_path(environ),
-            query=environ.get("QUERY_STRING", ""),
+            query=check_query(environ.get("QUERY_STRING", "")),
             minor=minor,
             headers=headers,
             host=origin.host(headers, host) if origin.names_host else host,

@@ -17,7 +17,7 @@ from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 
 LIMITS = LimitsSection(request_line_bytes=256, header_bytes=1024, header_count=16)
-STATUSES = frozenset({400, 414, 417, 431, 501, 505})
+STATUSES = frozenset({400, 414, 417, 421, 431, 501, 505})
 ORIGIN = Origin("192.0.2.1", "http", TrustedProxies(["192.0.2.0/24"]), IdSource())
 MOST_BYTES = 4096
 

@@ -65,6 +65,8 @@ def test_a_representation_without_validators_matches_only_the_star() -> None:
     assert outcome("GET", _headers({"If-Modified-Since": AT}), None, None) is None
     assert outcome("PUT", _headers({"If-Match": '"a"'}), None, None) == 412
     assert outcome("PUT", _headers({"If-Match": "*"}), None, None) is None
+    twice = Headers([(b"if-none-match", b"*"), (b"if-none-match", b"* ")])
+    assert outcome("PUT", twice, '"a"', None) == outcome("PUT", _headers({"If-None-Match": "*, *"}), '"a"', None) == 412
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,9 @@ def test_a_representation_without_validators_matches_only_the_star() -> None:
         ({}, None),
         ({"If-None-Match": "*"}, None),
         ({"If-None-Match": '"a"'}, None),
+        ({"If-None-Match": "*, *"}, None),
         ({"If-Match": "*"}, 412),
+        ({"If-Match": "*, *"}, 412),
         ({"If-Match": '"a"'}, 412),
         ({"If-Unmodified-Since": BEFORE}, None),
     ],

@@ -105,6 +105,20 @@ def test_an_urlencoded_form_has_limits_on_fields_and_sizes() -> None:
         assert caught.value.status == 400, "a query is no payload"
 
 
+def test_the_fields_of_a_form_together_have_a_limit_and_its_files_do_not_count() -> None:
+    limits = FormLimits(fields_bytes=10)
+    parts = [_part('name="a"', b"12345"), _part('name="f"; filename="f"', b"x" * 100), _part('name="b"', b"12345")]
+    assert len(_read(*parts, limits=limits).fields) == 2
+    with pytest.raises(PayloadTooLarge, match="all fields"):
+        _read(*parts, _part('name="c"', b"1"), limits=limits)
+
+
+def test_a_part_that_cannot_be_read_tells_nothing_of_python() -> None:
+    with pytest.raises(InvalidBody, match="malformed") as caught:
+        read_multipart(BytesIO(b'--edge\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--edge--\r\n'), TYPE)
+    assert "UnicodeDecodeError" not in str(caught.value)
+
+
 def test_fields_and_files_of_a_multipart_form_are_told_apart() -> None:
     form = _read(
         _part('name="title"', "caf\u00e9\r\n".encode()),

@@ -71,5 +71,10 @@ def test_many_shallow_containers_are_no_depth() -> None:
     assert len(read(b"[" + b",".join([deep[1:-1]] * 3) + b"]")) == 3
 
 
+def test_a_body_of_nothing_but_brackets_is_not_unpacked_into_thirty_times_its_size() -> None:
+    with pytest.raises(InvalidBody, match="1000000 arrays"):
+        read(b"[" + b"[]," * 1_000_000 + b"1]")
+
+
 def test_brackets_in_text_are_no_depth() -> None:
     assert read(b'"' + b"[" * 500 + b'"') == "[" * 500

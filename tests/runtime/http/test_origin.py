@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from arlen_runtime.errors import BadRequest, ConfigError
+from arlen_runtime.errors import BadRequest, ConfigError, MisdirectedRequest
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.origin import UNIX_PEER, IdSource, Origin, TrustedProxies
 
@@ -88,14 +88,26 @@ def test_forwarded_is_read_with_its_quotes_and_its_elements() -> None:
     assert _resolve(("forwarded", value)) == ("drawn", "2001:db9::1", "https", "")
 
 
-@pytest.mark.parametrize("value", ["for=198.51.100.1, =;", "for=198.51.100.1, for=_hidden", 'for="198.51.100.1', "for"])
-def test_a_forwarded_that_cannot_be_read_names_nobody(value: str) -> None:
-    assert _client(("forwarded", value)) == "10.0.0.1"
+def test_who_hides_in_forwarded_is_nobody() -> None:
+    assert _client(("forwarded", "for=198.51.100.1, for=_hidden")) == "10.0.0.1"
+
+
+@pytest.mark.parametrize("value", ['for="', "for=x y", "=", "for", "for=198.51.100.1, =;", 'for="198.51.100.1'])
+def test_nobody_passes_for_the_proxy_by_what_is_left_open_in_forwarded(value: str) -> None:
+    own = "for=198.51.100.7;proto=https"
+    for fields in [
+        (("forwarded", value),),
+        (("forwarded", value), ("forwarded", own)),
+        (("forwarded", f"{value}, {own}"),),
+    ]:
+        with pytest.raises(BadRequest, match="malformed"):
+            _client(*fields)
 
 
 def test_blanks_in_forwarded_are_looked_at_once() -> None:
     started = time.process_time()
-    assert _client(("forwarded", " " * 64_000 + "x")) == "10.0.0.1"
+    with pytest.raises(BadRequest, match="malformed"):
+        _client(("forwarded", " " * 64_000 + "x"))
     assert time.process_time() - started < 1, "each blank was looked at again for each one before it"
 
 
@@ -103,6 +115,35 @@ def test_two_headers_that_name_different_clients_are_refused() -> None:
     with pytest.raises(BadRequest):
         _resolve(("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.2"))
     assert _client(("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.1")) == "198.51.100.1"
+
+
+def test_two_headers_that_name_different_hosts_or_schemes_are_refused() -> None:
+    own = ("forwarded", "for=198.51.100.7;proto=http;host=shop.example")
+    with pytest.raises(BadRequest, match="different schemes"):
+        _resolve(own, ("x-forwarded-proto", "https"))
+    headers = [
+        Headers([(b"forwarded", own[1].encode()), (b"x-forwarded-host", host)]) for host in (b"evil", b"SHOP.example")
+    ]
+    origin = Origin("10.0.0.1", "http", PROXIES, lambda: "drawn")
+    with pytest.raises(BadRequest, match="different hosts"):
+        origin.host(headers[0], "inner")
+    assert origin.host(headers[1], "inner") == "SHOP.example"
+
+
+def test_the_scheme_of_forwarded_is_that_by_which_the_client_came() -> None:
+    value = "for=198.51.100.7;proto=https, for=10.0.0.5;proto=http"
+    assert _resolve(("forwarded", value))[1:3] == ("198.51.100.7", "https")
+
+
+def test_only_a_proxy_hands_on_in_the_clear_what_came_by_https() -> None:
+    def origin(peer: str, scheme: str = "http") -> Origin:
+        return Origin(peer, scheme, PROXIES, lambda: "drawn")
+
+    assert origin("10.0.0.1").asked_for("https", "a") == "a"
+    assert origin("203.0.113.9", "https").asked_for("https", "a") == "a"
+    assert origin("203.0.113.9").asked_for("http", "a") == "a"
+    with pytest.raises(MisdirectedRequest):
+        origin("203.0.113.9").asked_for("https", "a")
 
 
 def test_the_scheme_is_what_the_nearest_proxy_says() -> None:

@@ -19,12 +19,12 @@ from arlen_runtime.http import request_line
         (b"GET //host/x HTTP/1.1", ("GET", "//host/x", "", 1, None)),
         (b'GET /%2e%2F|{}^"<>`\\ HTTP/1.1', ("GET", '/%2e%2F|{}^"<>`\\', "", 1, None)),
         (b"OPTIONS * HTTP/1.1", ("OPTIONS", "*", "", 1, None)),
-        (b"GET http://Example.org:8080/a?b HTTP/1.1", ("GET", "/a", "b", 1, "Example.org:8080")),
-        (b"GET HTTPS://a HTTP/1.0", ("GET", "/", "", 0, "a")),
-        (b"GET http://a?b HTTP/1.1", ("GET", "/", "b", 1, "a")),
-        (b"OPTIONS http://a HTTP/1.1", ("OPTIONS", "*", "", 1, "a")),
-        (b"OPTIONS http://a/ HTTP/1.1", ("OPTIONS", "/", "", 1, "a")),
-        (b"GET http://[::1]:80/ HTTP/1.1", ("GET", "/", "", 1, "[::1]:80")),
+        (b"GET http://Example.org:8080/a?b HTTP/1.1", ("GET", "/a", "b", 1, ("http", "Example.org:8080"))),
+        (b"GET HTTPS://a HTTP/1.0", ("GET", "/", "", 0, ("https", "a"))),
+        (b"GET http://a?b HTTP/1.1", ("GET", "/", "b", 1, ("http", "a"))),
+        (b"OPTIONS http://a HTTP/1.1", ("OPTIONS", "*", "", 1, ("http", "a"))),
+        (b"OPTIONS http://a/ HTTP/1.1", ("OPTIONS", "/", "", 1, ("http", "a"))),
+        (b"GET http://[::1]:80/ HTTP/1.1", ("GET", "/", "", 1, ("http", "[::1]:80"))),
     ],
 )
 def test_every_form_of_the_target_is_taken_apart(line: bytes, parts: tuple[object, ...]) -> None:

@@ -20,6 +20,7 @@ from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import html, json, text
 
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 LONG = "a long text, again and again; " * 100
 ACCEPTS = {"Accept-Encoding": "gzip, br"}
 
@@ -50,6 +51,7 @@ ANSWERS: dict[str, Callable[[Context], Any]] = {
     "missing": lambda _ctx: Response(LONG.encode(), 404, [("ETag", '"v1"')], "text/plain"),
     "events": lambda _ctx: Response(pieces(), content_type="text/event-stream"),
     "file": own_file,
+    "dated": lambda _ctx: Response(LONG.encode(), 200, [("Last-Modified", DATE)], "text/plain"),
     "tagged": lambda _ctx: Response(LONG.encode(), 200, [("ETag", '"v1"'), ("Vary", "Accept")], "text/plain"),
 }
 
@@ -166,6 +168,21 @@ def test_a_tag_of_the_coding_goes_only_with_the_coded_body(
     answer = client.get(path, headers=ACCEPTS | condition)
     assert (answer.headers["etag"], answer.headers["content-encoding"]) == ('"v1--gzip"', "gzip")
     assert gzip.decompress(answer.body) == LONG.encode()
+
+
+@pytest.mark.parametrize(("accept", "then"), [("gzip", ""), ("", "gzip")])
+def test_a_part_of_one_coding_is_not_joined_to_one_of_another_by_a_date(
+    client: TestClient, accept: str, then: str
+) -> None:
+    assert client.get("/dated", headers={"Accept-Encoding": accept}).headers["last-modified"] == DATE
+    more = {"Range": "bytes=10-", "If-Range": DATE, "Accept-Encoding": then}
+    assert client.get("/dated", headers=more).status == 200
+
+
+@pytest.mark.parametrize(("lines", "coding"), [(("br", "gzip"), "gzip"), (("*", "gzip;q=0, zstd;q=0"), None)])
+def test_every_line_of_accept_encoding_counts(client: TestClient, lines: tuple[str, str], coding: str | None) -> None:
+    answer = client.get("/text", headers={"Accept-Encoding": "\r\nAccept-Encoding: ".join(lines)})
+    assert answer.headers.get("content-encoding") == coding
 
 
 def test_several_ranges_of_a_compressed_answer_get_all_of_it_and_one_its_part(client: TestClient) -> None:

@@ -127,6 +127,18 @@ def test_a_json_body_that_is_no_object_has_no_parameters(serve: Serve) -> None:
     assert client.post("/1", json=[1, 2]).json() == [{}, [1, 2]]
 
 
+def test_a_body_that_get_does_not_take_hides_no_query(serve: Serve) -> None:
+    client = serve(lambda r: r.get("/", lambda ctx: {"q": ctx.params["q"]}))
+    answer = client.request("GET", "/?q=x", body=b'{"a": 1}', headers={"Content-Type": "application/json"})
+    assert (answer.status, answer.json()) == (200, {"q": "x"})
+
+
+def test_every_line_of_content_encoding_counts(serve: Serve) -> None:
+    client = serve(asking(lambda ctx: {"a": ctx.params["a"]}))
+    fields = {"Content-Type": "application/json", "Content-Encoding": "identity\r\nContent-Encoding: gzip"}
+    assert client.post("/1", body=b"{}", headers=fields).status == 415
+
+
 @pytest.mark.parametrize("policy", ["buffer", "stream"])
 def test_a_form_that_was_refused_stays_refused(serve: Serve, policy: str) -> None:
     def read_again(ctx: Context) -> list[str]:

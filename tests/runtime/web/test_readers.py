@@ -21,6 +21,7 @@ ID = uuid.UUID(int=7)
         (readers.string, "é", "é"),
         (readers.integer, "-12", -12),
         (readers.integer, " 12 ", 12),
+        (readers.integer, "\x1c12\x1f", 12),  # white space to str.strip(), not to int()
         (readers.integer, 2**70, 2**70),
         (readers.number, "1.50", Decimal("1.50")),
         (readers.number, ".5", Decimal("0.5")),

@@ -208,6 +208,8 @@ def test_a_length_that_is_no_number_is_400(config: Config, length: str) -> None:
         ({"HTTP_HOST": None, "SERVER_PROTOCOL": "HTTP/1.1"}, "400 Bad Request"),
         ({"HTTP_HOST": None, "SERVER_PROTOCOL": "HTTP/1.0"}, "200 OK"),
         ({"REQUEST_METHOD": "FOO"}, "501 Not Implemented"),
+        ({"QUERY_STRING": "x=\x01"}, "400 Bad Request"),
+        ({"QUERY_STRING": "x=\xe9"}, "400 Bad Request"),
     ],
 )
 def test_a_head_that_propane_refuses_is_refused_of_other_servers_too(
@@ -231,9 +233,7 @@ def test_a_body_in_chunks_is_read_to_the_end_that_the_server_makes(config: Confi
     )
     assert call(config, "POST", "/echo/x", **chunked, **{"wsgi.input": io.BytesIO(b"x" * 11)})[0].startswith("413 ")
     del chunked["wsgi.input_terminated"]
-    assert call(config, "POST", "/echo/x", **chunked, **{"wsgi.input": io.BytesIO(b"never ends")})[2] == (
-        b"x None  192.0.2.1"
-    )
+    assert call(config, "POST", "/echo/x", **chunked, **{"wsgi.input": io.BytesIO(b"never ends")})[0].startswith("411 ")
 
 
 def test_an_endpoint_that_reads_as_it_comes_does_so_on_other_servers_too(config: Config) -> None:
