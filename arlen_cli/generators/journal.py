@@ -91,7 +91,7 @@ def _entry(path: str, content: bytes) -> Entry:
     if run.generator == "resource":
         Names.of(run.arguments[0])
     else:
-        snake_of(run.arguments[0], len(run.arguments[0]))
+        snake_of(run.arguments[0], 2 * len(run.arguments[0]))  # each capital may bring an underscore
     return run
 
 

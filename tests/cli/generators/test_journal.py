@@ -55,6 +55,15 @@ def test_an_entry_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert entries(tmp_path) == [Entry(step.path, digest(step.after), "resource", ("post", "title:string"), files)]
 
 
+@pytest.mark.parametrize("generator", ["controller", "migration"])
+@pytest.mark.parametrize("name", ["BlogPosts", "blogPosts", "ABTest", "q2", "A1B2"])
+def test_a_run_is_known_by_whatever_spelling_it_was_given(name: str, generator: str, tmp_path: Path) -> None:
+    step = entry(Plan(generator, (name,), ()), STEPS, NOW, "1.2.3")
+    assert step is not None
+    write(tmp_path, Path(step.path).name, (step.after or b"").decode())
+    assert [run.arguments for run in entries(tmp_path)] == [(name,)]
+
+
 @pytest.mark.parametrize("generator", ["resource", "undo"])
 def test_a_run_that_wrote_nothing_leaves_no_entry(generator: str) -> None:
     nothing = [Step("identical", "a.txt", b"a"), Step("note", "", text="x")]
