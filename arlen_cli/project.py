@@ -15,6 +15,7 @@ from arlen_cli.errors import ToolError, WrongUse
 from arlen_cli.generators.journal import resources
 from arlen_cli.generators.plan import Project
 from arlen_runtime.config.sections import Config
+from arlen_runtime.config.target import ONE_FILE, is_one_file
 
 LISTED = ("db/migrations", ".arlen")
 """The folders whose files generators look at."""
@@ -45,8 +46,8 @@ def find(start: Path) -> Application:
             if not target:
                 raise ToolError(f"{folder / 'config' / 'app.toml'}: [app] target is missing, as in x.app:create")
             return Application(folder, target)
-    if (start / "app.py").is_file():
-        return Application(start, "app:create")
+    if is_one_file(start):
+        return Application(start, ONE_FILE)
     raise WrongUse(
         "this is no Arlen application: neither here nor above is a config/app.toml (`arlen new NAME` makes one)"
     )

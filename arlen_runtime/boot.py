@@ -20,6 +20,7 @@ from arlen_runtime.app import App
 from arlen_runtime.broken import BrokenApp
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
+from arlen_runtime.config.target import target_of
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.http.door import Door
 from arlen_runtime.log.logger import Log
@@ -29,8 +30,6 @@ from arlen_runtime.propane.orders import Invocation, Orders
 from arlen_runtime.wsgi import WSGIDoor
 
 _WSGI_ARGUMENTS = 2
-LITE_TARGET = "app:create"
-"""What is served when nothing says what: the one file of a lite application."""
 
 
 def main(arguments: list[str]) -> int:
@@ -95,10 +94,7 @@ def with_database(config: Config) -> Config:
 
 def find_target(config: Config) -> object:
     """Import the module and return the object that `[app] target` names; the application's folder comes first."""
-    target = config.app.target or (LITE_TARGET if (config.root / "app.py").is_file() else "")
-    module_name, _, name = target.partition(":")
-    if not module_name:
-        raise BootError(f"{config.root} is no application: there is no [app] target in config/app.toml and no app.py")
+    module_name, _, name = target_of(config).partition(":")
     root = str(config.root.absolute())
     if root not in sys.path:
         sys.path.insert(0, root)

@@ -26,6 +26,7 @@ from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError
 from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
+from arlen_runtime.config.target import is_one_file
 from arlen_runtime.errors import ArlenError, ConfigError, NoApplication
 
 NO_DATABASE = (
@@ -46,8 +47,8 @@ DRY_RUNS = Path(".arlen") / "pg-dry-run"
 """Where a dry run has a server of its own as long as it takes, below the application."""
 
 
-_MARKS = ("config/app.toml", "app.py", "db/migrations")
-"""By one of these a folder is known as an application's."""
+_MARKS = ("config/app.toml", "db/migrations")
+"""By one of these a folder is known as an application's, if it is not one of a single file."""
 
 
 class Options(NamedTuple):
@@ -125,10 +126,10 @@ def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
 
 def embedded_data(root: Path) -> Path:
     """Return where the embedded server's files are. NoApplication where there is none: no server is started there."""
-    if not any((root / mark).exists() for mark in _MARKS):
+    if not (is_one_file(root) or any((root / mark).exists() for mark in _MARKS)):
         raise NoApplication(
-            f"this is no Arlen application: {root.resolve()} has no {', '.join(_MARKS[:-1])} or {_MARKS[-1]} "
-            "(go to the application's folder, or name it by --app-root)"
+            f"this is no Arlen application: {root.resolve()} has no {' or '.join(_MARKS)}, and no app.py that is not a "
+            "package's (go to the application's folder, or name it by --app-root)"
         )
     return root / EMBEDDED_DATA
 

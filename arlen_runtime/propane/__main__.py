@@ -20,6 +20,7 @@ from arlen_runtime.config.flags import Launch, read_flags
 from arlen_runtime.config.load import load
 from arlen_runtime.config.masks import printable
 from arlen_runtime.config.sections import Config
+from arlen_runtime.config.target import target_of
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import status, succession
@@ -59,8 +60,7 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
     if launch.print_config:
         sys.stdout.write(json.dumps(printable(config), indent=2, default=str) + "\n")
         return 0
-    if not config.app.target and not (launch.root / "app.py").is_file():
-        raise BootError(f"{launch.root} is no application: there is no [app] target in config/app.toml and no app.py")
+    target_of(config)  # where there is none, nothing is bound
     raise_descriptor_limit()
     log = Log(config.log, config.environment, config.root)
     accessories = config.propane_accessories

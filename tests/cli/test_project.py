@@ -25,6 +25,13 @@ def test_a_file_alone_is_an_application_too(tmp_path: Path) -> None:
     assert find(tmp_path) == Application(tmp_path, "app:create")
 
 
+def test_a_package_without_a_project_around_it_is_none(tmp_path: Path) -> None:
+    for file in ("__init__.py", "app.py"):
+        (tmp_path / file).touch()
+    with pytest.raises(WrongUse, match="no Arlen application"):
+        find(tmp_path)
+
+
 def test_outside_of_one_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="no Arlen application"):
         find(tmp_path)

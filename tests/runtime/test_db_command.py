@@ -287,13 +287,16 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> str:
             return wrong
 
 
+@pytest.mark.parametrize("files", [(), ("__init__.py", "app.py")])
 @pytest.mark.parametrize("words", [("create",), ("drop",), ("psql",)])
 def test_outside_of_an_application_nothing_is_started_and_it_is_wrong_use(
-    tmp_path: Path, words: tuple[str, ...]
+    tmp_path: Path, words: tuple[str, ...], files: tuple[str, ...]
 ) -> None:
+    for file in files:  # those of a package: it is a part of the application further up
+        (tmp_path / file).touch()
     status, _out, err = db(tmp_path, *words, ARLEN_ENV="development")
     assert (status, "this is no Arlen application" in err) == (2, True)
-    assert not list(tmp_path.iterdir())
+    assert {path.name for path in tmp_path.iterdir()} == set(files)
 
 
 @pytest.mark.parametrize("action", ["drop", "reset"])

@@ -69,6 +69,16 @@ def test_a_folder_without_an_application_says_so(tmp_path: Path) -> None:
     assert "no application" in ran.stderr
 
 
+def test_the_package_inside_of_an_application_is_none_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in ("__init__.py", "app.py"):
+        (tmp_path / file).touch()
+
+    assert main(["--app-root", str(tmp_path), "--check"]) == 1
+    assert "is no application" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("development", "name"), [(False, "propane"), (True, "arlen serve")])
 def test_a_refusal_bears_the_name_of_the_command_that_was_called(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, *, development: bool
