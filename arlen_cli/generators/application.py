@@ -25,6 +25,7 @@ from arlen_cli.generators.names import LONGEST
 from arlen_cli.generators.plan import Plan, Step
 from arlen_cli.generators.signals import signals_raise
 from arlen_cli.versions import version_of
+from arlen_runtime.propane.watcher import IGNORED
 
 _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # a distribution's name does not end in an underscore
 
@@ -42,6 +43,7 @@ NEEDED = frozenset(
 TAKEN = {
     **dict.fromkeys(("arlen", "arlen_cli", "arlen_runtime", "propane"), "is the name of a part of Arlen"),
     **dict.fromkeys(("config", "db", "deploy", "public", "tests"), "is a folder of the project beside its package"),
+    **dict.fromkeys(IGNORED - {"__pycache__"}, "is a folder in which `arlen serve` looks for no changes"),
     **dict.fromkeys(("app", "routes"), "is the name of a file of the project"),
     **dict.fromkeys(("test", "site"), "is a module that Python itself brings"),
     **dict.fromkeys(NEEDED, "is the name of a package that the application needs"),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from packaging.utils import canonicalize_name
 from arlen_cli.errors import Conflicts, ToolError, WrongUse
 from arlen_cli.generators import application
 from arlen_cli.generators.application import TAKEN, new_application, refuse_name
+from arlen_runtime.propane.watcher import IGNORED
 
 
 def test_a_full_application_has_all_its_parts(pristine: Path) -> None:
@@ -140,6 +142,20 @@ def test_a_bad_name_is_refused_with_its_reason(name: str, tmp_path: Path) -> Non
     with pytest.raises(WrongUse, match=BAD_NAMES[name]):
         new_application(str(tmp_path / name))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(IGNORED))
+def test_no_package_has_the_name_of_a_folder_that_the_watcher_passes_over(name: str) -> None:
+    with pytest.raises(WrongUse):
+        refuse_name(name)
+
+
+@pytest.mark.parametrize("page", ["shop/templates/dist/index.html", "shop/controllers/dist.py"])
+@pytest.mark.usefixtures("shop")
+def test_git_keeps_what_is_generated_under_any_name(page: str) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert subprocess.run(["git", "check-ignore", "-q", "dist/shop.whl"], check=False).returncode == 0
+    assert subprocess.run(["git", "check-ignore", "-q", page], check=False).returncode == 1
 
 
 @pytest.mark.parametrize("name", sorted(sys.stdlib_module_names))
