@@ -19,7 +19,8 @@ class Kind(NamedTuple):
     """One type of field.
 
     `attributes` are those of its `<input>` (empty: a text area), `check` is the method of Fields that reads it and `bounds`
-    what it is told, `imported` the line that the annotation needs, `sample` the text that a form would send.
+    what it is told, `imported` the line that the annotation needs, `sample` the text that a form would send, `written` the
+    expression by which a page writes a value.
     """
 
     sql: str
@@ -29,6 +30,7 @@ class Kind(NamedTuple):
     bounds: str
     sample: str
     imported: str = ""
+    written: str = "{0}"
 
 
 KINDS: dict[str, Kind] = {
@@ -38,7 +40,14 @@ KINDS: dict[str, Kind] = {
     "email": Kind("text", "str", 'type="email" maxlength="254"', "email", "", "someone@example.com"),
     "integer": Kind("bigint", "int", 'type="number" step="1"', "integer", "min=-(2**63), max=2**63 - 1", "42"),
     "decimal": Kind(
-        "numeric", "Decimal", 'type="number" step="any"', "decimal", "", "12.50", "from decimal import Decimal"
+        "numeric",
+        "Decimal",
+        'type="number" step="any"',
+        "decimal",
+        "",
+        "12.50",
+        "from decimal import Decimal",
+        '"{{:f}}".format({0})',  # else a small one would be 1E-8, which Fields.decimal does not take back
     ),
     "boolean": Kind("boolean", "bool", 'type="checkbox" value="true"', "boolean", "", "true"),
     "date": Kind("date", "dt.date", 'type="date"', "date", "", "2030-01-31", "import datetime as dt"),
@@ -67,6 +76,7 @@ MODIFIERS = ("optional", "unique", "index")
 
 TAKEN = {
     **dict.fromkeys(("id", "created_at", "updated_at"), "every resource has that column already"),
+    **dict.fromkeys(("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"), "PostgreSQL has that column in every table"),
     **dict.fromkeys(("bool", "dt", "int", "str"), "the generated class needs that name for a type"),
 }
 """Names that no field can have, with the reason."""
@@ -125,7 +135,14 @@ class Field(NamedTuple):
         value = f"{row}.{self.name}"
         if self.is_boolean:
             return f'"yes" if {value} else "no"'
-        return value if self.required else f'"" if {value} is none else {value}'
+        return self._unless_none(value, self.kind.written.format(value))
+
+    @property
+    def filled(self) -> str:
+        """The expression that fills in the field of a form, whose value is the column's or the text that was sent."""
+        value = f'form["{self.name}"]'
+        written = self.kind.written.format(value)
+        return self._unless_none(value, value if written == value else f"{written} if {value} is number else {value}")
 
     @property
     def is_boolean(self) -> bool:
@@ -143,6 +160,10 @@ class Field(NamedTuple):
             f"REFERENCES {self.table} (id)" if self.table else "",
         ]
         return " ".join(part for part in parts if part)
+
+    def _unless_none(self, value: str, written: str) -> str:
+        """Return the expression for a value that may be None if the field may be left out."""
+        return written if self.required else f'"" if {value} is none else {written}'
 
 
 def parse_fields(given: Sequence[str]) -> tuple[Field, ...]:
@@ -168,6 +189,16 @@ def constraints_of(table: str, fields: Sequence[Field]) -> dict[str, str]:
             )  # as ChooseConstraintName
             found[next(name for name in names if name not in found)] = column
     return found
+
+
+def refuse_indexed_text(fields: Sequence[Field]) -> None:
+    """Raise WrongUse for an index on a text of any length: PostgreSQL refuses each row whose text is too long for a page."""
+    for field in fields:
+        if field.kind is KINDS["text"] and (field.unique or field.indexed):
+            raise WrongUse(
+                f"{field.name}: a text may be too long for an index; make it a string, "
+                f"or write an index on md5({field.name}) into a migration"
+            )
 
 
 def refuse_sql_word(name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from arlen_cli.errors import WrongUse
 from arlen_cli.generators import blueprint
-from arlen_cli.generators.fields import constraints_of, parse_fields, refuse_sql_word
+from arlen_cli.generators.fields import constraints_of, parse_fields, refuse_indexed_text, refuse_sql_word
 from arlen_cli.generators.migration import stamp_for
 from arlen_cli.generators.names import Names, refuse_keyword, refuse_taken
 from arlen_cli.generators.parents import missing, notes, parents_of
@@ -48,6 +48,7 @@ def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> 
         raise WrongUse(f"{names.singular!r} is a name that the generated code needs for something else")
     refuse_keyword(names.class_name)
     fields = parse_fields(given_fields)
+    refuse_indexed_text(fields)
     parents = parents_of(names.plural, fields, project.resources)
     values = {
         "package": project.package,

@@ -46,6 +46,7 @@ def test_a_new_project_is_green_with_a_resource_in_it(tmp_path: Path) -> None:
 
 def test_it_stays_green_whatever_is_generated(tmp_path: Path) -> None:
     plain = [kind for kind in KINDS if kind != "references"]
+    indexed = [kind for kind in plain if kind != "text"]
     shop = project(
         tmp_path,
         [
@@ -61,7 +62,7 @@ def test_it_stays_green_whatever_is_generated(tmp_path: Path) -> None:
             ),
             ("resource", "category", "category:references:optional"),
             ("resource", "switch", "flipped:boolean"),
-            ("resource", "own_sample", *(f"a_{kind}:{kind}:unique" for kind in plain), "person:references:unique"),
+            ("resource", "own_sample", *(f"a_{kind}:{kind}:unique" for kind in indexed), "person:references:unique"),
             ("resource", "note", "body:text", "person:references:optional:unique"),
             ("resource", f"{'a' * 34}_child", "done:boolean", "title:string:unique"),
             ("resource", "a_name_of_nearly_forty_characters_tall", "a_field_of_just_thirty_letters:decimal:unique"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import psycopg
@@ -16,9 +17,11 @@ from arlen_cli.generators.fields import (
     TAKEN,
     constraints_of,
     parse_fields,
+    refuse_indexed_text,
     refuse_sql_word,
 )
 from arlen_runtime.web.validation import Fields
+from arlen_runtime.web.views import Views
 
 
 class Sent:
@@ -112,6 +115,30 @@ def test_what_may_be_missing_is_shown_as_nothing() -> None:
     assert field.shown("post") == '"" if post.note is none else post.note'
 
 
+@pytest.mark.parametrize("modifier", ["", ":optional"])
+@pytest.mark.parametrize("value", ["0.00000001", "-0.00000000000001", "1000000000000000000000000", "12.50", "NaN"])
+def test_a_decimal_is_written_as_a_form_takes_it(value: str, modifier: str) -> None:
+    (field,) = parse_fields([f"price:decimal{modifier}"])
+    views = Views({"page": f"{{{{ {field.shown('post')} }}}} {{{{ {field.filled} }}}}"}, {}, reload=False)
+    row = {"price": Decimal(value)}
+    assert views.render("page", {"post": row, "form": row}) == f"{value} {value}"
+
+
+@pytest.mark.parametrize("modifier", ["", ":optional"])
+def test_a_form_shows_what_was_sent_as_it_was_sent(modifier: str) -> None:
+    (field,) = parse_fields([f"price:decimal{modifier}"])
+    views = Views({"page": f"{{{{ {field.filled} }}}}"}, {}, reload=False)
+    assert views.render("page", {"form": {"price": "1e-8 €"}}) == "1e-8 €"
+    assert views.render("page", {"form": {"price": ""}}) == ""
+
+
+@pytest.mark.parametrize("modifier", ["unique", "index", "optional:unique"])
+def test_an_index_on_a_text_of_any_length_is_refused_with_what_to_do(modifier: str) -> None:
+    with pytest.raises(WrongUse, match=r"body: .* make it a string, or .* md5\(body\)"):
+        refuse_indexed_text(parse_fields(["title:string:unique", f"body:text:{modifier}"]))
+    refuse_indexed_text(parse_fields(["title:string:unique", "body:text:optional"]))
+
+
 @pytest.mark.parametrize("given", ["title", "", ":", "title:", ":string", "a:b:", "title string"])
 def test_what_is_no_field_is_refused_with_the_types_there_are(given: str) -> None:
     with pytest.raises(WrongUse, match="string, text"):
@@ -129,6 +156,14 @@ def test_an_unknown_type_or_modifier_is_refused_with_those_there_are() -> None:
 def test_a_column_that_is_there_already_is_refused(name: str) -> None:
     with pytest.raises(WrongUse, match=TAKEN[name]):
         parse_fields([f"{name}:string"])
+
+
+def test_the_columns_that_every_table_has_are_those_of_the_server(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE TABLE made ()")
+        rows = connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'made'::regclass").fetchall()
+    assert rows
+    assert {name for (name,) in rows} <= TAKEN.keys()
 
 
 def test_a_field_given_twice_is_refused_also_as_a_reference() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from arlen_cli.errors import WrongUse
 from arlen_cli.generators.plan import Create, Inject, Note, Project
 from arlen_cli.generators.resource import ROUTES, TAKEN, plan_resource
+from arlen_runtime.web.views import Views
 
 RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
 
@@ -82,6 +84,19 @@ def test_the_table_has_what_the_fields_say(project: Project) -> None:
     assert "CREATE INDEX ON posts (author_id);" in sql
     assert "CREATE INDEX ON posts (day);" in sql
     assert sql.endswith("-- migrate:down\nDROP TABLE posts;\n")
+
+
+def test_an_index_on_a_text_is_refused(project: Project) -> None:
+    with pytest.raises(WrongUse, match="too long for an index"):
+        plan_resource(project, "post", ["body:text:unique"])
+
+
+def test_a_form_writes_a_small_decimal_without_an_exponent(project: Project) -> None:
+    form = files(project, "item", "price:decimal")["shop/templates/items/_fields.html"]
+    page = Views({"_fields.html": form}, {}, reload=False).render(
+        "_fields.html", {"form": {"price": Decimal("1E-8")}, "errors": {}}
+    )
+    assert 'name="price" value="0.00000001"' in page
 
 
 def test_a_migration_that_is_there_keeps_its_name(project: Project) -> None:
