@@ -29,9 +29,8 @@ from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.action import innermost
+from arlen_runtime.web.built_in import built_in, refuse_covered
 from arlen_runtime.web.context import Context
-from arlen_runtime.web.health import health_endpoints
-from arlen_runtime.web.metrics import metrics_endpoints
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.web.views import Templates, Views
@@ -76,7 +75,7 @@ class App:
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root)
-        self.router = Router([*self._built_in(), *_collect(routes), *self._static()])
+        self.router = self._routed(_collect(routes))
         self.views = Views(_templates(config) if templates is None else templates, own, reload=development)
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
@@ -90,6 +89,13 @@ class App:
         self.on_worker_stop = tuple(on_worker_stop)
         self._worker: Worker | None = None
         self._assemble()
+
+    def _routed(self, own: list[Endpoint]) -> Router:
+        """Build the router: what answers besides the application is found first, static files last."""
+        others = built_in(self.config, self._is_draining, self._metrics)
+        router = Router([*others, *own, *self._static()])
+        refuse_covered(own, router)
+        return router
 
     def _assemble(self) -> None:
         """Compose the chain of every endpoint."""
@@ -158,13 +164,6 @@ class App:
     def _static(self) -> list[Endpoint]:
         """Return the endpoint of the static files, unless something in front of the application serves them."""
         return [self.static_files.endpoint()] if self.config.static.enabled else []
-
-    def _built_in(self) -> list[Endpoint]:
-        """Return what answers besides the application: health, and the counters for who may read them."""
-        return [
-            *health_endpoints(self._is_draining),
-            *metrics_endpoints(self.config.server.metrics_from, self._metrics),
-        ]
 
     def _metrics(self) -> str:
         """Return the server's counters; nothing where no server has started the application."""

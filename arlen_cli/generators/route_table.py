@@ -19,9 +19,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, NoReturn
 
+from arlen_runtime.config.load import load
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Routes
+from arlen_runtime.web.built_in import built_in
 
 
 class Question(NamedTuple):
@@ -90,7 +92,9 @@ def answer(question: Question) -> Answer:
     routes = Routes()
     try:
         importlib.import_module(question.module).routes(routes)
-        return _found(Router(routes.endpoints), question.names)
+        config = load(Path(question.root), None, os.environ, default="development")
+        others = built_in(config, draining=bool, tell=str)
+        return _found(Router([*others, *routes.endpoints]), question.names)
     except ArlenError as error:
         return Answer(error.detail)
     except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: whatever an application raises

@@ -33,11 +33,11 @@ class Site(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        """Write it as compilers do."""
-        return f"{self.file}:{self.line}"
+        """Write it as compilers do; what stands in no file has no line."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
-BUILT_IN = Site("arlen", 0)
+BUILT_IN = Site("Arlen itself", 0)
 """The site of the endpoints that no application wrote."""
 
 

@@ -76,6 +76,18 @@ def test_an_address_that_leads_elsewhere_is_refused_with_its_place(shop: Path) -
         generated(shop)
 
 
+@pytest.mark.parametrize("name", ["healthz", "livez", "metrics", "readyz"])
+def test_an_address_that_arlen_answers_itself_is_refused(name: str, shop: Path) -> None:
+    with pytest.raises(ToolError, match=f"GET /{name} leads to Arlen itself already"):
+        steps_of(shop, plan("controller", find(shop).project(), name, []))
+
+
+def test_metrics_are_the_applications_where_the_server_shows_none(shop: Path) -> None:
+    path = shop / "config" / "app.toml"
+    path.write_text(path.read_text().replace("[server]\n", "[server]\nmetrics_from = []\n"))
+    assert steps_of(shop, plan("controller", find(shop).project(), "metrics", []))
+
+
 def test_an_application_that_does_not_load_as_it_stands_is_named_and_no_obstacle(shop: Path) -> None:
     (shop / "shop" / "controllers" / "home.py").write_text("import missing_thing\n")
     found = generated(shop)
