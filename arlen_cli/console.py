@@ -6,6 +6,7 @@ Results go to standard output, complaints to standard error. With `--json` a res
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -65,9 +66,13 @@ def differences(decided: Sequence[Step]) -> None:
     for step in decided:
         if step.after is not None or step.status == "remove":
             old, new = (
-                (content or b"").decode(errors="replace").splitlines(keepends=True)
-                for content in (step.before, step.after)
-            )
+                list(io.StringIO((content or b"").decode(errors="replace"))) for content in (step.before, step.after)
+            )  # a line ends at \n alone, as it does to patch
             origin = "/dev/null" if step.before is None else f"a/{step.path}"
             target = "/dev/null" if step.after is None else f"b/{step.path}"
-            sys.stdout.writelines(difflib.unified_diff(old, new, origin, target))
+            sys.stdout.writelines(map(_ended, difflib.unified_diff(old, new, origin, target)))
+
+
+def _ended(line: str) -> str:
+    """Return a line of a difference with its end; of a file's last line that has none, it is said."""
+    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

@@ -54,6 +54,27 @@ def test_a_difference_is_one_that_patch_takes(tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "new.txt").read_text() == "one\ntwo\n"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"a\nb", b"a\nnew\nb\n"),
+        (b"a\nb", b"a\nnew\nb"),
+        (b"a\nb\n", b"a\nnew"),
+        (b"a\n\x0cb\xe2\x80\xa8c\n", b"a\nnew\n\x0cb\xe2\x80\xa8c\n"),
+        (b"a\r\nb", b"a\r\nnew\r\nb"),
+    ],
+)
+def test_patch_takes_a_file_with_any_end_and_any_characters(
+    before: bytes, after: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "routes.py").write_bytes(before)
+    console.differences([Step("inject", "routes.py", before, after)])
+    told = capsys.readouterr().out.encode()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "apply", "-p1", "-"], cwd=tmp_path, input=told, check=True)
+    assert (tmp_path / "routes.py").read_bytes() == after
+
+
 def test_a_table_is_as_wide_as_its_widest_text(capsys: pytest.CaptureFixture[str]) -> None:
     console.table([{"a": "A", "b": "B"}, {"a": "long", "b": "x"}, {"a": "", "b": "y"}])
     assert capsys.readouterr().out == "A     B\nlong  x\n      y\n"
