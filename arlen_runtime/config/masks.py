@@ -18,17 +18,20 @@ MASK = "********"
 
 _SECRET_WORD = re.compile(
     r"secret|passw|passphrase|(?:^|[_-])pass(?:$|[_-])|pwd|token|credential|private|salt|dsn|authorization|bearer|jwt"
-    r"|(?:^|[_-])auth$|(?:api|access|encryption|signing|session)[_-]?key",
+    r"|(?:^|[_-])auth$|(?:api|access|encryption|signing|session)[_-]?key|(?<!primary)(?<!foreign)[_-]keys?$"
+    r"|session[_-]?id$",
     re.IGNORECASE,
 )
-_SECRET_NAME = re.compile(rf"{_SECRET_WORD.pattern}|^keys?$", re.IGNORECASE)
+_SECRET_NAME = re.compile(rf"{_SECRET_WORD.pattern}|^keys?$|(?:^|[_-])cookies?$", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^/?#\s:@]*:)\S{0,2048}@")  # up to the last @: a password may hold one unescaped
-_ASSIGNED = re.compile(r"(?<![\w-])([\w-]++)(\s*+=\s*+)(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s&\\])+)")
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_ASSIGNED = re.compile(rf"(?<![\w-])([\w-]++)(\s*+=\s*+)(?:{_QUOTED}|(?:\\.|[^\s&\\])+)")
 """A value with its name, as connection strings, queries and Python write it."""
-_MEMBER = re.compile(
-    r"""(?P<quote>['"])(?P<name>[\w-]+)(?P=quote)(?P<colon>\s*:\s*)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,}\]'"]+)"""
-)
+_KEY = r"""b?(?P<quote>['"])(?P<name>[\w-]+)(?P=quote)"""
+_MEMBER = re.compile(rf"""(?P<key>{_KEY}\s*:\s*)b?(?:{_QUOTED}|[^\s,}}\]'"]+)""")
 """A member of a dictionary as Python or JSON writes it."""
+_PAIR = re.compile(rf"(?P<key>(?<!\w)\({_KEY}\s*,\s*)b?(?:{_QUOTED})")
+"""A name with its value as a list of headers has it; not the arguments of a call."""
 _URL = re.compile(r"postgres(?:ql)?://\S+")  # no URL holds white space: where its password ends is anybody's guess
 _VALUE = r"\s*=\s*(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s'\\=])(?:\\.|[^\s'\\])*)"
 _CONNECTION = re.compile(rf"\s*(?:host|hostaddr|port|dbname|user|password|service){_VALUE}(?:\s+\w+{_VALUE})*\s*")
@@ -41,8 +44,14 @@ def is_secret_name(name: str) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """Return the text with the passwords of the URLs, connection strings and dictionaries in it masked."""
-    return _MEMBER.sub(_masked_member, _ASSIGNED.sub(_masked_value, _URL_PASSWORD.sub(rf"\1{MASK}@", text)))
+    """Return the text with the passwords of the URLs, connection strings and dictionaries in it masked.
+
+    Members come before assignments: what looks like one inside of a member's value would swallow the members after it.
+    """
+    text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
+    for members in (_MEMBER, _PAIR):
+        text = members.sub(_masked_member, text)
+    return _ASSIGNED.sub(_masked_value, text)
 
 
 def _masked_value(found: re.Match[str]) -> str:
@@ -52,9 +61,7 @@ def _masked_value(found: re.Match[str]) -> str:
 
 def _masked_member(found: re.Match[str]) -> str:
     """Return a member with its value masked where its name is a secret's."""
-    if not is_secret_name(found["name"]):
-        return found[0]
-    return f"{found['quote']}{found['name']}{found['quote']}{found['colon']}'{MASK}'"
+    return f"{found['key']}'{MASK}'" if is_secret_name(found["name"]) else found[0]
 
 
 def printable(config: Config) -> dict[str, dict[str, Any]]:

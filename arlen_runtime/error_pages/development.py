@@ -14,7 +14,7 @@ from typing import NamedTuple
 from jinja2 import Environment, StrictUndefined
 
 from arlen_runtime import scope
-from arlen_runtime.config.masks import MASK, is_secret_name
+from arlen_runtime.config.masks import is_secret_name
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.error_value import ErrorValue
 from arlen_runtime.error_pages.frames import Masks, causes
@@ -30,7 +30,6 @@ TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=T
 )
 """The page of an error, and of a boot that failed."""
 
-_PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-csrf-token"})
 _SHORTEST_SECRET = 6
 _NEAR = 5
 _NOT_FOUND = 404
@@ -73,12 +72,8 @@ class DevelopmentPage:
             near=self._near(head) if head is not None and value.status == _NOT_FOUND else (),
             statements=statements,
             repeated=repeated(statements),
-            headers=[] if head is None else [(name, self._header(name, text)) for name, text in head.headers],
+            headers=[] if head is None else [(name, self._masks.value(name, text)) for name, text in head.headers],
         )
-
-    def _header(self, name: str, text: str) -> str:
-        """Return a header's value as it may be shown."""
-        return MASK if name in _PRIVATE_HEADERS else self._masks.value(name, text)
 
     def _route(self, occasion: Occasion) -> str:
         """Name the route, its values and the line where it was written; nobody wrote what answers where there is none."""

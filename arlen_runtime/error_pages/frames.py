@@ -18,6 +18,7 @@ from arlen_runtime.config.masks import MASK, is_secret_name, mask_text
 _AROUND = 5
 _MOST_LOCALS = 30
 _LONGEST = 240
+_PAIR = 2
 
 
 class SourceLine(NamedTuple):
@@ -73,6 +74,10 @@ class _MaskedRepr(reprlib.Repr):
         """Show a dictionary, the values of secret names masked."""
         return super().repr_dict({key: MASK if _is_secret(key) else value for key, value in x.items()}, level)
 
+    def repr_tuple(self, x: tuple[Any, ...], level: int) -> str:
+        """Show a tuple; of a name with its value, as headers come, the value masked where the name is a secret's."""
+        return super().repr_tuple((x[0], MASK) if len(x) == _PAIR and _is_secret(x[0]) else x, level)
+
 
 class Masks:
     """What must not be shown: values of secret names, secret values wherever they stand, passwords inside of URLs."""
@@ -104,8 +109,9 @@ def _cut(text: str) -> str:
 
 
 def _is_secret(key: object) -> bool:
-    """Say whether a dictionary's key names a secret."""
-    return isinstance(key, str) and is_secret_name(key)
+    """Say whether the key of a value names a secret; those of headers are bytes."""
+    text = key.decode("latin-1") if isinstance(key, bytes) else key
+    return isinstance(text, str) and is_secret_name(text)
 
 
 def causes(error: BaseException, root: Path, masks: Masks) -> list[Cause]:

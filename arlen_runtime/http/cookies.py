@@ -7,7 +7,7 @@ linear in the header's size.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from arlen_runtime.http.headers import Headers
@@ -44,7 +44,7 @@ class SetCookie:
     """
 
     name: str
-    value: str
+    value: str = field(repr=False)  # what a browser is given to be known by stands in no message and on no page
     max_age: int | None = None
     path: str = "/"
     domain: str | None = None

@@ -22,6 +22,7 @@ URL = "postgresql://me:hunter2@db.internal/shop"
 def failing(ctx: Context) -> None:
     """Fail with a local and a statement."""
     local = "<b>shown</b>"
+    arrived = dict(ctx.request.head.headers)  # noqa: F841 - it is looked at as a local
     statements = scope.statements.get()
     assert statements is not None
     statements.append(scope.Statement("select 1 as one", 0.0012, 1, "shop.py:3"))

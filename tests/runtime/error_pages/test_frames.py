@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from arlen_runtime.config.masks import MASK
 from arlen_runtime.error_pages.frames import Cause, Masks, causes
+from arlen_runtime.http.cookies import SetCookie
 
 HERE = Path(__file__).parent
 
@@ -117,6 +119,31 @@ def test_a_secret_member_of_a_dictionary_is_masked_whatever_its_value_is() -> No
             shown = masks.value("form", value)
             assert "hunter2" not in shown
             assert "'n': 1" in shown
+
+
+class Plain(NamedTuple):
+    """What reprlib knows nothing of."""
+
+    headers: list[tuple[bytes, bytes]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cookies", {"session": "hunter2"}),
+        ("headers", {"Cookie": "session=hunter2", "n": 1}),
+        ("headers", [("set-cookie", "session=hunter2"), ("n", 1)]),
+        ("raw", [(b"cookie", b"session=hunter2"), (b"n", b"1")]),
+        ("first", {b"cookie": b"session=hunter2"}),
+        ("environ", {"HTTP_COOKIE": "session=hunter2", "n": 1}),
+        ("session_id", "hunter2"),
+        ("one", Plain([(b"cookie", b"session=hunter2")])),
+        ("given", SetCookie("session", "hunter2")),
+        ("given", [SetCookie("session", "hunter2")]),
+    ],
+)
+def test_cookies_are_masked_wherever_they_stand(name: str, value: object) -> None:
+    assert "hunter2" not in Masks(frozenset()).value(name, value)
 
 
 def test_a_secret_is_masked_in_messages_and_in_source_too() -> None:
