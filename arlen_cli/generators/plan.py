@@ -98,10 +98,16 @@ class Project:
 
     @property
     def package(self) -> str:
-        """The package that generated code goes to; WrongUse for an application of one file."""
+        """The package that generated code goes to; WrongUse where there is none, or where it lies in another one."""
         if self.is_one_file:
             raise WrongUse("this application is one file: `arlen new NAME` makes one that has a place for more")
-        return self.target.partition(".")[0]
+        package, _, module = self.target.partition(":")[0].partition(".")
+        if "." in module:
+            raise WrongUse(
+                f"[app] target = {self.target!r}: generators write into a package at the root of the project, "
+                f"as {package} is for {package}.app:create"
+            )
+        return package
 
 
 Status = Literal[

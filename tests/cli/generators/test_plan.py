@@ -66,3 +66,8 @@ def test_an_application_of_one_file_has_no_package(project: Project) -> None:
     assert project.package == "shop"
     with pytest.raises(WrongUse, match="is one file"):
         _ = Project("app:create", frozenset(), project.now).package
+
+
+def test_a_package_inside_of_another_is_refused_with_its_target(project: Project) -> None:
+    with pytest.raises(WrongUse, match=r"'shop\.web\.app:create': .* as shop is for shop\.app:create"):
+        _ = Project("shop.web.app:create", frozenset(), project.now).package
