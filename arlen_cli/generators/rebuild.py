@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -37,48 +37,60 @@ _TABLE = (
 def rebuilt(plan: Plan, steps: Sequence[Step], root: Path) -> list[Step]:
     """Return the steps as the route table proves them: lines that cannot work are left to the user to paste, with why.
 
-    Raises ToolError where the application would not start any more even so, or an address has a route already. An
-    application that cannot be loaded as it stands proves nothing: a note says so.
+    Raises ToolError where the application would not start any more even so, or an address or a name has a route already.
+    An application that cannot be loaded as it stands proves nothing: a note says so.
     """
     routes = next((action.path for action in plan.actions if isinstance(action, (Inject, Withdraw))), "")
-    if not routes or any(step.status == "conflict" for step in steps):
+    files = _files(steps)
+    if not routes or not files or any(step.status == "conflict" for step in steps):
         return list(steps)
-    names = [name for action in plan.actions if isinstance(action, Inject) for name in _names(action)]
-    found = _ask(root, routes, steps, names)
+    names = _names(
+        "\n".join(text for action in plan.actions if isinstance(action, Inject) for text in action.statements)
+    )
+    found = _ask(root, routes, files, names if routes in files else [])
     if found.taken:
         raise ToolError(f"nothing was written: {found.taken[0]}")
     if not found.error and not found.lost:
         return list(steps)
-    if before := _ask(root, routes, [], []).error:
+    if before := _ask(root, routes, {}, []).error:
         return [*steps, Step("note", "", text=f"the application does not load, so its routes are unproved: {before}")]
     pasted = [
         step._replace(status="manual", after=None) if (step.status, step.path) == ("inject", routes) else step
         for step in steps
     ]
-    if found.error and (still := _ask(root, routes, pasted, []).error):
-        raise ToolError(f"nothing was written, the application would not start any more: {still}")
+    if found.error:
+        _refuse_broken(root, routes, pasted)
     why = found.error or f"{routes} ends before it comes to {found.lost[0]}"
     return [*pasted, Step("note", "", text=f"with these lines at its end {routes} would not work: {why}")]
 
 
-def _text(step: Step) -> str | None:
-    """Return the planned text of a file, None for one that goes."""
-    return None if step.after is None else step.after.decode()
+def _refuse_broken(root: Path, routes: str, pasted: Sequence[Step]) -> None:
+    """Raise ToolError where the lines are not to blame, or could not be pasted either: another route has their name."""
+    new = [name for step in pasted if step.path == routes for name in _names(step.text)]
+    without = _ask(root, routes, _files(pasted), new)
+    if without.error:
+        raise ToolError(f"nothing was written, the application would not start any more: {without.error}")
+    taken = [name for name in new if name not in without.lost]
+    if taken:
+        raise ToolError(f"nothing was written: another route has the name {taken[0]} already")
 
 
-def _names(wanted: Inject) -> list[str]:
-    """Return the names of the routes that the statements add."""
-    words = (word for text in wanted.statements for word in ast.walk(ast.parse(text)) if isinstance(word, ast.keyword))
+def _files(steps: Sequence[Step]) -> dict[str, str | None]:
+    """Return the planned text of each Python file that changes, None for one that goes."""
+    written = [step for step in steps if step.status in WRITES and step.path.endswith(".py")]
+    return {step.path: None if step.after is None else step.after.decode() for step in written}
+
+
+def _names(source: str) -> list[str]:
+    """Return the names of the routes that these statements add."""
+    words = (word for word in ast.walk(ast.parse(source)) if isinstance(word, ast.keyword))
     return [ast.literal_eval(word.value) for word in words if word.arg == "name"]
 
 
-def _ask(root: Path, routes: str, steps: Sequence[Step], names: Sequence[str]) -> Answer:
-    """Build the table with the files of these steps, and look for the names if the routes are among them."""
-    files = {step.path: _text(step) for step in steps if step.status in WRITES and step.path.endswith(".py")}
-    if steps and not files:
-        return Answer()
+def _ask(root: Path, routes: str, files: Mapping[str, str | None], names: Sequence[str]) -> Answer:
+    """Build the table with these files in their places, and look for the names."""
     module = routes.removesuffix(".py").replace("/", ".")
-    return _run(Question(str(root), module, files, names if routes in files else []))
+    return _run(Question(str(root), module, files, names))
 
 
 def _run(question: Question) -> Answer:

@@ -54,11 +54,24 @@ def test_what_the_table_proves_stays_as_it_was_decided(shop: Path, tree: Callabl
 
 
 def test_lines_that_would_not_work_are_left_to_their_owner_with_the_reason(shop: Path) -> None:
-    add(shop, 'with r.group(""): r.get("/other", home.index, name="zoo.index")')
+    add(shop, "del r")
     found = generated(shop)
     assert found["shop/routes.py"] == "manual"
-    assert "'zoo.index' is taken" in found[""]
+    assert "UnboundLocalError" in found[""]
     assert found["shop/controllers/zoo.py"] == "create"
+
+
+def test_a_name_that_a_route_in_a_group_has_is_refused(shop: Path) -> None:
+    add(shop, 'with r.group("", name="zoo."): r.get("/other", home.index, name="index")')
+    with pytest.raises(ToolError, match=r"another route has the name zoo\.index already"):
+        generated(shop)
+
+
+def test_lines_that_are_there_already_are_no_other_routes(shop: Path) -> None:
+    apply(steps_of(shop, plan("controller", find(shop).project(), "zoo", ["index"])), shop)
+    more = plan("controller", find(shop).project(), "zoo", ["index", "show"])
+    steps = rebuilt(more, survey(more, shop, force=False), shop)  # zoo.py is skipped, so it has no show
+    assert {step.path: step.status for step in steps}["shop/routes.py"] == "manual"
 
 
 def test_lines_that_no_call_comes_to_are_left_to_their_owner(shop: Path) -> None:
