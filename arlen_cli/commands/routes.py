@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,10 +34,11 @@ def _rows(config: Config) -> list[dict[str, str]]:
     from arlen_runtime.boot import as_door, find_target  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     try:
-        door: Any = as_door(find_target(config), config)
+        with redirect_stdout(sys.stderr):  # what the application prints is no part of the answer
+            door: Any = as_door(find_target(config), config)
     except ArlenError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__
         raise ToolError(f"the application does not load: {place.filename}:{place.lineno}: {kind}: {error}") from error

@@ -68,7 +68,7 @@ _SINGULARS = (
     (r"([^aeiou])ies$", r"\1y"),
     (r"(ss|x|ch|sh|[^ao]us)es$", r"\1"),
     (r"(ss|us|is)$", r"\1"),
-    (r"s$", ""),
+    (r"(?<=.)s$", ""),
 )
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")

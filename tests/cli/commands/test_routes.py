@@ -41,6 +41,21 @@ def test_a_broken_application_is_named_with_file_and_line(shop: Path) -> None:
     assert "home.py:1: ModuleNotFoundError" in done.stderr
 
 
+def test_what_the_application_prints_is_no_part_of_the_answer(shop: Path) -> None:
+    path = shop / "shop" / "controllers" / "home.py"
+    path.write_text(f'{path.read_text()}\nprint("loading")\n')
+    done = routes(shop, "--json")
+    assert json.loads(done.stdout)
+    assert "loading" in done.stderr
+
+
+def test_an_application_that_wants_to_exit_is_named_with_file_and_line(shop: Path) -> None:
+    (shop / "shop" / "controllers" / "home.py").write_text("raise SystemExit(0)\n")
+    done = routes(shop)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "home.py:1: SystemExit: 0" in done.stderr
+
+
 def test_two_routes_of_one_name_are_named(shop: Path) -> None:
     path = shop / "shop" / "routes.py"
     path.write_text(path.read_text() + '    r.get("/again", home.index, name="home")\n')

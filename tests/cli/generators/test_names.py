@@ -46,6 +46,12 @@ def test_however_it_is_written_it_is_one_thing(given: str) -> None:
     assert names.path == "blog-posts"
 
 
+def test_the_letter_s_alone_is_no_ending() -> None:
+    assert singular_of("s") == "s"
+    assert Names.of("s").class_name == "S"
+    assert Names.of("blog_s").one == "a blog s"
+
+
 def test_a_name_as_given_keeps_its_number() -> None:
     assert Names.of("Users").snake == "users"
     assert Names.of("AdminPanel").segment == "admin-panel"
