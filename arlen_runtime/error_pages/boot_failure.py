@@ -32,7 +32,7 @@ class BootFailure:
         place = next((frame for frame in frames if frame.own), None)
         at = f" at {place.file}:{place.line}" if place else ""
         self._detail = f"{first.kind}: {first.message}{at}"
-        self._place = f"{place.file}:{place.line}" if place else "outside the application's folder"
+        self._facts = [("place", f"{place.file}:{place.line}")] if place else []  # of a setting the message tells it
 
     def respond(self, head: Head | None) -> Response:
         """Return the answer; a page that asks again for who accepts HTML, else problem JSON or text."""
@@ -46,7 +46,7 @@ class BootFailure:
                 known=False,
                 causes=self._causes,
                 refresh_seconds=_REFRESH_SECONDS,
-                facts=[("place", self._place), ("note", "This page comes back by itself when the code is mended.")],
+                facts=[*self._facts, ("note", "This page comes back by itself when the code is mended.")],
                 near=(),
                 statements=(),
                 repeated=(),

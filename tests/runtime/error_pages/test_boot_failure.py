@@ -63,4 +63,10 @@ def test_nothing_of_it_is_kept_by_a_browser(failure: BootFailure) -> None:
 
 def test_an_error_without_a_place_has_its_sentence(tmp_path: Path) -> None:
     found = BootFailure(BootError("app.py:3: the route name 'x' is taken"), Config("development", tmp_path))
-    assert "app.py:3: the route name &#39;x&#39; is taken" in body(found, "text/html")
+    page = body(found, "text/html")
+    assert "app.py:3: the route name &#39;x&#39; is taken" in page
+    assert "<dt>place</dt>" not in page
+
+
+def test_the_place_is_a_fact_where_there_is_one(failure: BootFailure) -> None:
+    assert "<dt>place</dt>" in body(failure, "text/html")
