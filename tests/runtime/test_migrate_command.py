@@ -192,6 +192,14 @@ def test_production_without_a_database_is_exit_1_and_starts_no_server(app: Path)
     assert not (app / ".arlen").exists()
 
 
+def test_inside_of_a_package_no_server_is_started(tmp_path: Path) -> None:
+    for file in ("__init__.py", "app.py"):
+        (tmp_path / file).touch()
+    status, _, err = migrate(tmp_path, "--env", "development")
+    assert (status, "this is no Arlen application" in err) == (2, True)
+    assert not (tmp_path / ".arlen").exists()
+
+
 @pytest.mark.parametrize("environment", ["development", "test"])
 def test_development_and_test_start_a_server_of_their_own(app: Path, environment: str) -> None:
     assert migrate(app, "--env", environment)[1].splitlines()[0] == "Applied migrations: 2"
