@@ -11,22 +11,24 @@ import math
 import re
 import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.abc import AdaptContext, Buffer
-from psycopg.adapt import AdaptersMap, Loader
+from psycopg.adapt import AdaptersMap, Loader, Transformer
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
 from psycopg.types.composite import CompositeInfo, register_composite
+from psycopg.types.json import set_json_loads
 from psycopg.types.multirange import MultirangeInfo, register_multirange
 from psycopg.types.range import RangeInfo, register_range
 
 from arlen_runtime.alnpg.shape import Shapes
 from arlen_runtime.alnpg.values_composed import array_packer, composite_packer, multirange_packer, range_packer
 from arlen_runtime.alnpg.values_in import AS_TEXT, BINARY, SCALARS, TEXT, Packer, enum_label, text
+from arlen_runtime.alnpg.values_json import decode_json
 
 LEARN = b"""
 select coalesce(json_agg(row_to_json(facts)), '[]') from (
@@ -89,6 +91,8 @@ SHARED = _shared_types()
 
 
 _real = struct.Struct("!f")
+# A composite in binary (rowtypes.c): how many fields; of each its type, its length (-1: NULL) and its bytes.
+_FIELD_COUNT, _FIELD_HEAD = struct.Struct("!i"), struct.Struct("!Ii")
 _PLAIN_INTERVAL = re.compile(rb"(?=.)(?:[+-]?\d+ (?:year|mon|day)s? ?)*(?:[+-]?\d\d+:\d\d:\d\d(?:\.\d+)?)?")
 
 
@@ -119,6 +123,36 @@ class ExactReal(Loader):
         return value
 
 
+def _composite_loader(types: tuple[int, ...], make: Callable[..., Any]) -> type[Loader]:
+    """Return what reads a composite in binary as psycopg does, but for one thing: it looks at the types of the fields.
+
+    They may have changed (ALTER TYPE, ALTER TABLE), and one type's bytes are another value in the next.
+    """
+
+    class Composite(Loader):
+        format = Format.BINARY
+
+        def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+            super().__init__(oid, context)
+            self._fields = Transformer(context)
+            self._fields.set_loader_types(types, Format.BINARY)
+
+        def load(self, data: Buffer) -> Any:  # noqa: ANN401 - psycopg's own
+            found, pieces = [], []
+            at = _FIELD_COUNT.size
+            for _ in range(_FIELD_COUNT.unpack_from(data)[0]):
+                oid, length = _FIELD_HEAD.unpack_from(data, at)
+                at += _FIELD_HEAD.size
+                found.append(oid)
+                pieces.append(None if length < 0 else data[at : at + length])
+                at += max(0, length)
+            if tuple(found) != types:
+                raise psycopg.ProgrammingError("the fields of a composite changed")
+            return make(*self._fields.load_sequence(pieces))
+
+    return Composite
+
+
 class Registry:
     """Type OIDs to packers and loaders, for all sessions of one database. It is itself psycopg's AdaptContext."""
 
@@ -129,6 +163,7 @@ class Registry:
         self.adapters = AdaptersMap(psycopg.adapters)
         self.adapters.register_loader(INTERVAL, PlainInterval)
         self.adapters.register_loader(REAL, ExactReal)
+        set_json_loads(decode_json, self)
         self.shapes = Shapes()
         self._facts = dict(SHARED)
         self._packers: dict[int, Packer] = dict(SCALARS)
@@ -222,7 +257,9 @@ class Registry:
                 register_multirange(MultirangeInfo(**info, subtype_oid=facts.bound, range_oid=facts.range), self)
             case "c" if facts.fields:
                 names, types = zip(*facts.fields, strict=True)
-                register_composite(CompositeInfo(**info, field_names=names, field_types=types), self)
+                composite = CompositeInfo(**info, field_names=names, field_types=types)
+                register_composite(composite, self)
+                self.adapters.register_loader(facts.oid, _composite_loader(types, composite.python_type or tuple))
             case _:
                 self._register_plain(facts, TypeInfo(**info, delimiter=facts.delimiter))
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any
 
@@ -27,6 +28,12 @@ from arlen_runtime.alnpg.values_json import DoesNotFitError
 _MOST_MAKERS = 16
 _COMMITTING = re.compile(r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*(?:call|do)\b", re.IGNORECASE)
 
+_ROWS = frozenset({tuple, list})
+_NO_ROWS = (Mapping, AbstractSet, str, bytes, bytearray)
+_CHANGED = "the columns changed"
+_MISREAD = (ValueError, TypeError, ArithmeticError, LookupError, struct.error)
+"""What loaders raise over a value of another type; its text is that value."""
+
 
 def statement_name(sql: str) -> bytes:
     """Return the name of a prepared statement: a hash, so that one name never stands for two texts behind a bouncer."""
@@ -36,6 +43,13 @@ def statement_name(sql: str) -> bytes:
 def may_commit(sql: str) -> bool:
     """Say whether a statement may commit a part of what it does before it fails: it must not be run again."""
     return _COMMITTING.match(sql) is not None
+
+
+def in_order(row: Any) -> Any:  # noqa: ANN401 - what the application gives for a row
+    """Return a row of positional values. Raises Misuse on what has no order or is one value: of a mapping the keys would go."""
+    if type(row) in _ROWS or (isinstance(row, Collection) and not isinstance(row, _NO_ROWS)):
+        return row
+    raise Misuse(f"a row is a sequence of values, not a {type(row).__name__}")
 
 
 class Statement:
@@ -167,11 +181,12 @@ class Statement:
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
         try:
-            if count == 1:
-                return [make.one(loaders.load_row(0, tuple))]
-            return make.all(loaders.load_rows(0, count, tuple))
+            rows = [loaders.load_row(0, tuple)] if count == 1 else loaders.load_rows(0, count, tuple)
+        except _MISREAD:
+            raise psycopg.ProgrammingError(_CHANGED) from None
         finally:
             loaders.set_pgresult(None, set_loaders=False)
+        return [make.one(rows[0])] if count == 1 else make.all(rows)
 
     def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
         """Return the first row of a result as `into` asks, None when it is empty. Raises as `load`."""
@@ -183,14 +198,17 @@ class Statement:
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
         try:
-            return make.one(loaders.load_row(0, tuple))
+            values = loaders.load_row(0, tuple)
+        except _MISREAD:
+            raise psycopg.ProgrammingError(_CHANGED) from None
         finally:
             loaders.set_pgresult(None, set_loaders=False)
+        return make.one(values)
 
     def _check(self, result: PGresult) -> None:
         """Refuse a result with other columns. One with a name at the server never has any: PostgreSQL answers 0A000."""
         if not self.reads(result):
-            raise psycopg.ProgrammingError("the columns changed")
+            raise psycopg.ProgrammingError(_CHANGED)
 
     def _maker(self, into: Callable[..., Any] | None) -> Maker:
         """Make what `into` asks for, and keep it for the next time; a lambda is another one each time."""

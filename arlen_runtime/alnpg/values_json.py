@@ -1,10 +1,16 @@
-"""JSON for json and jsonb. One rule: what PostgreSQL would store is what JSON can say; a refusal names the path."""
+"""JSON for json and jsonb. One rule: what PostgreSQL would store is what JSON can say; a refusal names the path.
+
+Reading it back is Python's own, which has limits that PostgreSQL has not.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator
+from typing import Any
+
+import psycopg
 
 
 class DoesNotFitError(ValueError):
@@ -26,6 +32,14 @@ def encode_json(value: object) -> bytes:
     except (ValueError, TypeError, RecursionError):
         path, what = next(_offenders(value, "$", 0), ("$", "what contains itself or is nested too deeply"))
         raise DoesNotFitError(f"{what} at {path} is not JSON") from None
+
+
+def decode_json(text: bytes | str) -> Any:  # noqa: ANN401 - what JSON can say
+    """Return the value of JSON text. Raises DataError on an int of more digits, or a nesting deeper, than Python takes."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise psycopg.DataError("a number that is too long, or too deep a nesting") from None
 
 
 def _offenders(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:

@@ -117,3 +117,54 @@ def test_a_composite_that_grew_takes_its_new_value(point: ALNPg) -> None:
     session = point._pool._shelf[0]
     session._statements["select $1::spot"].described_at -= 10
     assert point.query_value("select $1::spot", (5, "x")) == (5, "x")
+
+
+READS: dict[str, Callable[[ALNPg, str], object]] = {
+    "query": lambda pg, sql: pg.query(sql, into=tuple)[0][0],
+    "query_one": lambda pg, sql: pg.query_value(sql),
+    "query_many": lambda pg, sql: pg.query_many(sql, [()], into=tuple)[0][0][0],
+}
+
+
+@pytest.fixture
+def pair(typed_url: str, migrate: Migrate) -> Iterator[ALNPg]:
+    """Open a database with a table, whose rows are a composite."""
+    migrate("create table pair (a int, b int); insert into pair values (1, 2)")
+    pg = ALNPg(typed_url, pool_size=1)
+    yield pg
+    pg.close()
+    migrate("drop table pair")
+
+
+@pytest.mark.parametrize("by", READS)
+def test_a_field_that_changed_its_type_is_never_read_as_the_old_one(pair: ALNPg, migrate: Migrate, by: str) -> None:
+    warm, listed, new = (
+        "select pair from pair",
+        "select array[pair, null] from pair",
+        "select pair from pair where true",
+    )
+    assert READS[by](pair, warm) == (1, 2)
+    assert READS[by](pair, listed) == [(1, 2), None]
+    migrate("alter table pair alter a type bigint, alter b type text")
+    assert READS[by](pair, new) == (1, "2")
+    assert READS[by](pair, warm) == (1, "2")
+    assert READS[by](pair, listed) == [(1, "2"), None]
+
+
+@pytest.mark.parametrize("by", READS)
+def test_in_text_a_field_that_is_no_number_any_more_is_read_anew(pair: ALNPg, migrate: Migrate, by: str) -> None:
+    sql = "select pair, null::aclitem from pair"
+    assert READS[by](pair, sql) == (1, 2)
+    migrate("alter table pair alter b type text using 'secret'")
+    assert READS[by](pair, sql) == (1, "secret")
+
+
+def test_what_cannot_be_read_is_told_without_its_value(pair: ALNPg, migrate: Migrate) -> None:
+    sql = "select pair, null::aclitem from pair"
+    list(pair.stream(sql))
+    migrate("alter table pair alter b type text using 'secret'")
+    with pytest.raises(ValueUnreadable, match="not what it was") as caught:
+        list(pair.stream(sql))
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert list(pair.stream(sql, into=tuple)) == [((1, "secret"), None)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import psycopg
 import pytest
 
-from arlen_runtime.alnpg.values_json import DoesNotFitError, encode_json
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.failures import ValueUnreadable
+from arlen_runtime.alnpg.values_json import DoesNotFitError, decode_json, encode_json
 
 
 def test_json_is_compact_utf_8() -> None:
@@ -34,3 +37,17 @@ def test_a_value_that_contains_itself_is_refused() -> None:
     loop.append(loop)
     with pytest.raises(DoesNotFitError, match="contains itself"):
         encode_json(loop)
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonb"])
+def test_a_number_with_more_digits_than_python_takes_is_unreadable(pg: ALNPg, kind: str) -> None:
+    sql = f"select ('1' || repeat('0', 5000))::{kind}"
+    with pytest.raises(ValueUnreadable, match="::text"):
+        pg.query_value(sql)
+    assert len(pg.query_value(f"{sql}::text")) == 5001
+
+
+def test_a_nesting_that_is_deeper_than_python_takes_is_unreadable() -> None:
+    depth = 500_000
+    with pytest.raises(psycopg.DataError):
+        decode_json("[" * depth + "]" * depth)
