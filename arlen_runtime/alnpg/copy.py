@@ -13,7 +13,7 @@ from typing import Any
 
 from arlen_runtime.alnpg.failures import ALNPgError, Misuse
 from arlen_runtime.alnpg.session import Session
-from arlen_runtime.alnpg.statement import Statement
+from arlen_runtime.alnpg.statement import Statement, in_order
 from arlen_runtime.alnpg.values_composed import literal_of
 from arlen_runtime.alnpg.values_in import BINARY, REFUSALS
 
@@ -42,7 +42,7 @@ def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterab
     shape = f"insert into {quoted(table)} ({names}) values ({places})"  # noqa: S608 - quoted names, numbered places
     target = f"copy {quoted(table)} ({names}) from stdin"
     with session.exchange(target) as limit:
-        statement = session.ready(shape, limit)
+        statement = session.described_now(shape, limit)
         binary = all(form == BINARY for form in statement.formats)
         sql = target + (" (format binary)" if binary else "")
         session.wire.send(sql.encode())
@@ -64,7 +64,7 @@ def _feed(
     form = _binary_form(statement) if binary else _text_form(statement)
     buffer = bytearray(_HEAD if binary else b"")
     for number, row in enumerate(rows, 1):
-        if len(row) != len(columns):
+        if len(in_order(row)) != len(columns):
             raise Misuse(f"row {number} has {len(row)} values for {len(columns)} columns")
         try:
             buffer += form(row)

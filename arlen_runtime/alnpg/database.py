@@ -176,14 +176,16 @@ class ALNPg:
         Return the rows of each. All run or none: outside a transaction it is one.
         """
         text, _ = spell_out(sql, ())
+        given = list(params_list)  # before a connection is ours: they may come from a statement that needs one
         with self._session(text) as session:
-            return perform_many(session, text, list(params_list), _all_rows, into)
+            return perform_many(session, text, given, _all_rows, into)
 
     def execute_many(self, sql: SQL, rows: Iterable[Any]) -> int:
         """Run a statement once for each of `rows`, as `query_many` does; return how many rows that affected. All or none."""
         text, _ = spell_out(sql, ())
+        given = list(rows)
         with self._session(text) as session:
-            return sum(perform_many(session, text, list(rows), _affected, None))
+            return sum(perform_many(session, text, given, _affected, None))
 
     @overload
     def stream(self, sql: SQL, *params: object, into: None = None) -> Iterator[Row]: ...

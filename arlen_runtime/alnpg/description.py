@@ -18,7 +18,6 @@ from arlen_runtime.alnpg.statement import Statement
 from arlen_runtime.alnpg.wire import Wire
 
 _COMMAND_OK, _TUPLES_OK = int(ExecStatus.COMMAND_OK), int(ExecStatus.TUPLES_OK)
-_DUPLICATE_NAME = "42P05"
 
 
 class Describer:
@@ -46,12 +45,7 @@ class Describer:
     def _described(self, name: bytes, text: str, limit: float) -> Shape:
         """Have the server parse a statement, and return what it says of it."""
         at = monotonic()
-        prepared, described = self._wire.prepare(name, text.encode(), limit)
-        if prepared.status != _COMMAND_OK:
-            error = failure(prepared, text)
-            if error.sqlstate != _DUPLICATE_NAME:
-                raise error
-            described = self._wire.describe(name, limit)
+        described = self._wire.prepare(name, text.encode(), limit)
         if described.status != _COMMAND_OK:
             raise failure(described, text)
         return Shape.of(described, at)

@@ -6,8 +6,7 @@ one implicit transaction of PostgreSQL's; more is wrapped in BEGIN and COMMIT, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -18,7 +17,7 @@ from psycopg.pq.abc import PGresult
 from arlen_runtime.alnpg.failures import OUTDATED, ALNPgError, ConnectionLost, StatementOutdated
 from arlen_runtime.alnpg.recording import counted
 from arlen_runtime.alnpg.session import Answer, Reader, Session
-from arlen_runtime.alnpg.statement import Statement, may_commit
+from arlen_runtime.alnpg.statement import Statement, in_order, may_commit
 
 _BATCH = 500
 _TUPLES_OK = int(ExecStatus.TUPLES_OK)
@@ -40,9 +39,10 @@ def perform_many(
     try:
         return _perform(session, sql, rows, read, into)
     except ALNPgError as error:
-        # Outside a transaction only what was rolled back is told as outdated.
+        # Outside a transaction only what was rolled back is told as outdated, and makes the session forget the statement:
+        # an error that `into` raised, maybe after the commit, does not.
         outdated = error.sqlstate in OUTDATED or isinstance(error, StatementOutdated)
-        if not outdated or session.in_transaction or session.broken or may_commit(sql):
+        if not outdated or session.holds(sql) or session.in_transaction or session.broken or may_commit(sql):
             raise
     return _perform(session, sql, rows, read, into)
 
@@ -74,10 +74,9 @@ def _piped(
 ) -> list[Answer]:
     """Send batch after batch, and read each; the last after the pipeline, when the server can be asked for types."""
     answers: list[Answer] = []
+    ended = False
     with session.exchange(sql) as limit:
-        statement = session.ready(sql, limit)
-        source = iter(rows)
-        batch = _pack(statement, source, 0)
+        statement, batch = session.fitted(sql, limit, lambda known: _pack(known, rows, 0))
         pipeline = _Pipeline(session, limit)
         try:
             if wrapped:
@@ -88,30 +87,43 @@ def _piped(
                 session.rows += sum(map(counted, results))
                 if last:
                     pipeline.end()
+                    ended = True
                 began = monotonic() if last else None
                 answers += [session.read(statement, result, read, into, began) for result in results]
-                batch = _pack(statement, source, len(answers))
+                batch = _pack(statement, rows, len(answers))
             if wrapped:
                 pipeline.command(b"commit")
                 pipeline.end()
         except BaseException as error:
             pipeline.abort(error, wrapped=wrapped)
-            if isinstance(error, ALNPgError) and not session.broken:
+            if isinstance(error, ALNPgError) and not (session.broken or ended):
                 session.outdated(error, sql, limit)
             raise
     return answers
 
 
-def _pack(statement: Statement, source: Iterator[Any], done: int) -> list[list[bytes | None]]:
+def _pack(statement: Statement, rows: Sequence[Any], done: int) -> list[list[bytes | None]]:
     """Return the next batch in wire form."""
     packed: list[list[bytes | None]] = []
-    for row in islice(source, _BATCH):
+    for row in rows[done : done + _BATCH]:
         try:
-            packed.append(statement.pack((row,) if statement.names else row))
+            packed.append(statement.pack((row,) if statement.names else in_order(row)))
         except ALNPgError as error:
             error.hint = f"row {done + len(packed) + 1}; {error.hint}".rstrip("; ")
             raise
     return packed
+
+
+def _send_all(session: Session, statement: Statement, batch: Sequence[Sequence[bytes | None]]) -> None:
+    """Send a statement with each of these values."""
+    if statement.name:
+        send, name = session.pgconn.send_query_prepared, statement.name
+        formats, result_format = statement.formats, statement.result_format
+        for values in batch:
+            send(name, values, formats, result_format)
+    else:
+        for values in batch:
+            session.send(statement, values)
 
 
 class _Pipeline:
@@ -138,7 +150,7 @@ class _Pipeline:
         """Send a batch and return its results; with the last one goes the Sync. Raises the first failure."""
         session, wire = self._session, self._wire
         self._limit = limit = session.until(monotonic())
-        session.send_all(statement, batch)
+        _send_all(session, statement, batch)
         if last:
             self._sync()
         else:
@@ -182,9 +194,10 @@ class _Pipeline:
     def abort(self, error: BaseException, *, wrapped: bool) -> None:
         """Leave after a failure, with nothing committed; a session that cannot is broken.
 
-        What interrupts the program (a KeyboardInterrupt) does not wait for the answers that are due.
+        What interrupts the program (a KeyboardInterrupt) does not wait for the answers that are due. After a COPY there is
+        no end of them.
         """
-        if not isinstance(error, Exception):
+        if self._session.broken or not isinstance(error, Exception):
             self._session.broken = True
             return
         try:

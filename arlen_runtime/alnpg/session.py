@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
@@ -36,6 +36,7 @@ from arlen_runtime.alnpg.statement import Statement, may_commit, statement_name
 from arlen_runtime.alnpg.wire import Wire, in_our_words
 
 Answer = TypeVar("Answer")
+Packed = TypeVar("Packed")
 Kind = TypeVar("Kind", bound=Connection[Any])
 Reader = Callable[[Statement, PGresult, Callable[..., Any] | None], Answer]
 """Turns a result into what the caller wants, while the connection is still ours."""
@@ -215,20 +216,29 @@ class Session:
                 statement.text.encode(), values, statement.types, statement.formats, statement.result_format
             )
 
-    def send_all(self, statement: Statement, batch: Iterable[Sequence[bytes | None]]) -> None:
-        """Send a statement with each of these values, in a pipeline."""
-        if statement.name:
-            send, name = self.pgconn.send_query_prepared, statement.name
-            formats, result_format = statement.formats, statement.result_format
-            for values in batch:
-                send(name, values, formats, result_format)
-        else:
-            for values in batch:
-                self.send(statement, values)
+    def holds(self, sql: str) -> bool:
+        """Say whether a statement is prepared, and was not dropped."""
+        return sql in self._statements
 
     def ready(self, sql: str, limit: float) -> Statement:
         """Return the statement, prepared."""
         return self._statements.get(sql) or self._prepare(sql, limit)
+
+    def fitted(self, sql: str, limit: float, pack: Callable[[Statement], Packed]) -> tuple[Statement, Packed]:
+        """Return the statement, prepared, and what `pack` makes of it; anew where its types do not fit and may have changed."""
+        statement = self.ready(sql, limit)
+        try:
+            return statement, pack(statement)
+        except ParameterMismatch as error:
+            fresh = self._renewed(error, sql, self.began, limit)
+            return fresh, pack(fresh)
+
+    def described_now(self, sql: str, limit: float) -> Statement:
+        """Return what the server says of a statement at this moment. It is not kept, and never run."""
+        statement = Statement(sql, *scan(sql), b"")
+        self._describer.forget(sql)
+        self._describer.describe(statement, limit)
+        return statement
 
     @contextmanager
     def exchange(self, sql: str) -> Iterator[float]:
@@ -267,7 +277,13 @@ class Session:
     def _once_more(
         self, error: ALNPgError, sql: str, params: Sequence[Any], started: float
     ) -> tuple[Statement, PGresult]:
-        """Prepare a warm statement anew and run it again, once, if its failure may come from a changed schema."""
+        """Run a warm statement again, once, prepared anew."""
+        limit = self.until(started)
+        fresh = self._renewed(error, sql, started, limit)
+        return fresh, self._execute(fresh, params, limit, None)
+
+    def _renewed(self, error: ALNPgError, sql: str, started: float, limit: float) -> Statement:
+        """Prepare a warm statement anew if its failure may come from a changed schema. Raises it where it does not."""
         statement = self._statements.get(sql)
         ours = isinstance(error, ParameterMismatch)
         if statement is None or not (ours or error.sqlstate in OUTDATED):
@@ -276,7 +292,6 @@ class Session:
         if statement.described_at > started - (_SETTLED_SECONDS if ours else 0.0):
             raise error
         in_transaction = self.in_transaction
-        limit = self.until(started)
         self._outgrown(statement, limit)
         if in_transaction:
             if error.sqlstate in ("0A000", "26000"):
@@ -284,8 +299,7 @@ class Session:
             raise error
         if may_commit(sql) and not ours:
             raise error
-        fresh = self._prepare(sql, limit)
-        return fresh, self._execute(fresh, params, limit, None)
+        return self._prepare(sql, limit)
 
     def _prepare(self, sql: str, limit: float) -> Statement:
         """Prepare and describe; remember the statement, at the price of the oldest one."""

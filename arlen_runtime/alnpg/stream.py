@@ -24,8 +24,8 @@ _CHUNKS = frozenset({ExecStatus.TUPLES_CHUNK, ExecStatus.SINGLE_TUPLE, ExecStatu
 def stream_rows(session: Session, sql: str, params: Sequence[Any], into: Callable[..., Any] | None) -> Iterator[Any]:
     """Yield the rows of a statement. Each chunk has the time of a statement. Raises ALNPgError."""
     with session.exchange(sql) as limit:
-        statement = session.ready(sql, limit)
-        session.send(statement, statement.pack(params))
+        statement, values = session.fitted(sql, limit, lambda known: known.pack(params))
+        session.send(statement, values)
         session.pgconn.set_chunked_rows_mode(_CHUNK)
         session.wire.flush(limit)
         finished = False
@@ -33,7 +33,7 @@ def stream_rows(session: Session, sql: str, params: Sequence[Any], into: Callabl
             while (result := session.wire.receive(session.until(monotonic()))) is not None:
                 if result.status not in _CHUNKS:
                     finished = True
-                    _drain(session, limit)
+                    session.wire.drain(limit)
                     session.checked(result, statement.text)
                 yield from _handed_out(session, session.read(statement, result, Statement.load, into))
             finished = True
@@ -55,11 +55,6 @@ def _handed_out(session: Session, rows: list[Any]) -> Iterator[Any]:
         session.began += monotonic() - paused
 
 
-def _drain(session: Session, limit: float) -> None:
-    while session.wire.receive(limit) is not None:
-        pass
-
-
 def _leave(session: Session, error: BaseException) -> None:
     """Stop in the middle: read the rest where a transaction depends on the connection, else give the connection up.
 
@@ -67,7 +62,7 @@ def _leave(session: Session, error: BaseException) -> None:
     """
     if session.owned and isinstance(error, (Exception, GeneratorExit)):
         try:
-            _drain(session, session.until(monotonic()))
+            session.wire.drain(session.until(monotonic()))
         except (ALNPgError, psycopg.Error):
             session.broken = True
     else:

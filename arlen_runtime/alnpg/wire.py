@@ -27,6 +27,7 @@ from arlen_runtime.alnpg.failures import (
 )
 
 _READ = select.POLLIN
+_HUNG_UP = select.POLLHUP | getattr(select, "POLLRDHUP", 0)  # Linux has it
 _BOTH = select.POLLIN | select.POLLOUT
 _CANCEL_SECONDS = 0.5
 # How often a long wait asks whether anybody still waits for the answer.
@@ -96,22 +97,32 @@ class Wire:
             pgconn.consume_input()
         return pgconn.get_result()
 
+    def drain(self, limit: float) -> None:
+        """Read what is left of an answer. A COPY is left as it is: libpq hands out the same result for ever."""
+        while (result := self.receive(limit)) is not None and result.status not in _COPYING:
+            pass
+
     def send(self, sql: bytes) -> None:
         """Send by the simple protocol."""
         self.pgconn.send_query(sql)
 
-    def prepare(self, name: bytes, sql: bytes, limit: float) -> tuple[PGresult, PGresult]:
-        """Prepare and describe in one round trip, by libpq's pipeline; return both results."""
+    def prepare(self, name: bytes, sql: bytes, limit: float) -> PGresult:
+        """Prepare and describe in one round trip, by libpq's pipeline; return the description, or what failed.
+
+        What had the name is closed: it may be left of a statement that was forgotten while the server could not be told.
+        """
         pgconn = self.pgconn
         pgconn.enter_pipeline_mode()
+        if name:
+            pgconn.send_close_prepared(name)
         pgconn.send_prepare(name, sql)
         pgconn.send_describe_prepared(name)
         pgconn.pipeline_sync()
         self.flush(limit)
-        prepared, described = self.pipelined(limit), self.pipelined(limit)
+        results = list(self.pipeline(3 if name else 2, limit))
         self.receive(limit)
         pgconn.exit_pipeline_mode()
-        return prepared, described
+        return next((result for result in results if result.status != ExecStatus.COMMAND_OK), results[-1])
 
     def pipelined(self, limit: float) -> PGresult:
         """Return the result of the next command of a pipeline, and step over the None that ends it."""
@@ -134,11 +145,6 @@ class Wire:
                 get_result()
             yield result
 
-    def describe(self, name: bytes, limit: float) -> PGresult:
-        """Describe a prepared statement."""
-        self.pgconn.send_describe_prepared(name)
-        return self.answer(limit)
-
     def close_prepared(self, name: bytes, limit: float) -> None:
         """Close a prepared statement; one that does not exist is no error of the protocol."""
         self.pgconn.send_close_prepared(name)
@@ -149,8 +155,7 @@ class Wire:
         self.flush(limit)
         result = self.receive(limit)
         if result is None or result.status != ExecStatus.COPY_IN:
-            while self.receive(limit) is not None:
-                pass
+            self.drain(limit)
             if result is not None:
                 check(result)
             raise ConnectionLost("the server closed the connection")
@@ -183,6 +188,16 @@ class Wire:
                 raise _too_late()
             if scope.gone.get()():
                 raise ClientGone("the client has gone; the statement was cancelled")
+
+    @property
+    def open(self) -> bool:
+        """Say whether the connection is open, at the server's end too. It may be asked while another thread uses it."""
+        poller = select.poll()
+        try:
+            poller.register(self.pgconn.socket, _HUNG_UP)
+        except psycopg.OperationalError:
+            return False
+        return not poller.poll(0)
 
     def disown(self) -> None:
         """In a child after fork, whose parent's it is: whatever libpq does with it from now on meets a closed connection.

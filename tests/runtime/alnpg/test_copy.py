@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
@@ -72,3 +73,20 @@ def test_inside_a_transaction_a_failed_copy_fails_it(table: ALNPg) -> None:
 def test_an_unknown_column_is_told(table: ALNPg) -> None:
     with pytest.raises(StatementInvalid, match="nothing"):
         table.copy_rows(TABLE, ["id", "nothing"], [(1, 2)])
+
+
+def test_values_are_sent_as_what_the_columns_are_now(table: ALNPg, database_url: str) -> None:
+    """COPY's binary form has no types: eight bytes of a bigint would be stored as those of a float."""
+    table.execute("create table if not exists measured (n bigint, i int)")
+    table.copy_rows("measured", ["n", "i"], [(5, 5)])
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("alter table measured alter n type double precision, alter i type real")
+    table.copy_rows("measured", ["n", "i"], [(5, 5)])
+    assert table.query("select * from measured", into=tuple) == [(5.0, 5.0)] * 2
+
+
+@pytest.mark.parametrize("row", [{"id": 1}, {1}, "1", b"1", 1, (value for value in [1])], ids=type)
+def test_what_is_no_row_of_positional_values_is_refused(table: ALNPg, row: Any) -> None:  # noqa: ANN401 - any value
+    with pytest.raises(Misuse, match="a row is a sequence of values"):
+        table.copy_rows(TABLE, ["id"], [row])
+    assert table.query_value('select count(*) from "odd ""table"') == 0

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.failures import ConnectionLost, ParameterMismatch, UniqueViolated
+from arlen_runtime.alnpg.failures import ConnectionLost, Misuse, ParameterMismatch, StatementOutdated, UniqueViolated
 
 
 @pytest.fixture
@@ -116,3 +116,42 @@ def test_a_hundred_megabytes_of_parameters_go_out_in_batches(database_url: str) 
     """5000 times 20 kB sent at once take 224 MB: packed, and again in libpq's buffer."""
     done = subprocess.run([sys.executable, "-c", MEMORY, database_url], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 80
+
+
+@pytest.mark.parametrize("row", [{"id": 1, "name": "x"}, {1, 2}, "12", 12], ids=type)
+def test_what_is_no_row_of_positional_values_is_refused(table: ALNPg, row: object) -> None:
+    with pytest.raises(Misuse, match="a row is a sequence of values"):
+        table.execute_many("insert into entry values ($1, $2)", [row])
+    assert _count(table) == 0
+
+
+def test_rows_that_were_queried_are_no_rows_of_positional_values_but_their_values_are(table: ALNPg) -> None:
+    rows = table.query("select 1 as id, 'x' as name")
+    with pytest.raises(Misuse, match="not a Row"):
+        table.execute_many("insert into entry values ($1, $2)", rows)
+    assert table.execute_many("insert into entry values ($1, $2)", (row.values() for row in rows)) == 1
+
+
+def test_what_is_committed_is_never_run_again(table: ALNPg) -> None:
+    """Not even where what `into` raises looks like an outdated statement."""
+
+    def fail(**_columns: object) -> None:
+        raise StatementOutdated("another statement's", sqlstate="0A000")
+
+    sql = "insert into entry values ($1) returning id"
+    with pytest.raises(StatementOutdated):
+        table.query_many(sql, [(1,)], into=fail)
+    assert _count(table) == 1
+    with pytest.raises(StatementOutdated):
+        table.query_many(sql, [(n,) for n in range(2, 1002)], into=fail)
+    assert _count(table) == 1
+
+
+def test_rows_may_come_from_a_statement_on_the_only_connection(database_url: str, table: ALNPg) -> None:
+    pg = ALNPg(database_url, pool_size=1, acquire_seconds=0.5)
+    rows = ((row.n, None) for row in pg.stream("select n from generate_series(1, 3) n"))
+    assert pg.execute_many("insert into entry values ($1, $2)", rows) == 3
+    found = pg.query_many("select $1::int", ((row.id,) for row in pg.stream("select id from entry")))
+    assert len(found) == 3
+    pg.close()
+    assert _count(table) == 3

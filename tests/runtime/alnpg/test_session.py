@@ -88,23 +88,25 @@ def test_an_added_column_heals_select_star(one: ALNPg, migrate: Migrate) -> None
     assert one.query_one("select * from thing", into=tuple) == (1, "one", 7)
 
 
-def test_an_id_that_became_bigint_takes_big_numbers_on_a_warm_statement(one: ALNPg, migrate: Migrate) -> None:
+@pytest.mark.parametrize("by", READERS)
+def test_an_id_that_became_bigint_takes_big_numbers_on_a_warm_statement(one: ALNPg, migrate: Migrate, by: str) -> None:
     sql = "select id from thing where id = $1"
-    one.query(sql, 1)
+    READERS[by](one, sql, 1)
     session = one._pool._shelf[0]
     session._statements[sql].described_at -= 10
     migrate("alter table thing alter column id type bigint")
     migrate("insert into thing values (1099511627776, 'big')")
-    assert one.query_value(sql, 2**40) == 2**40
+    assert READERS[by](one, sql, 2**40) == [{"id": 2**40}]
 
 
-def test_a_value_that_stays_out_of_range_costs_no_new_prepare_each_time(one: ALNPg) -> None:
+@pytest.mark.parametrize("by", READERS)
+def test_a_value_that_stays_out_of_range_costs_no_new_prepare_each_time(one: ALNPg, by: str) -> None:
     sql = "select id from thing where id = $1"
-    one.query(sql, 1)
+    READERS[by](one, sql, 1)
     described = one._pool._shelf[0]._statements[sql].described_at
     for _ in range(3):
         with pytest.raises(OutOfRange):
-            one.query(sql, 2**40)
+            READERS[by](one, sql, 2**40)
     assert one._pool._shelf[0]._statements[sql].described_at == described
 
 
@@ -204,6 +206,26 @@ def test_inside_a_transaction_a_stale_statement_fails_once_and_the_retry_is_righ
     assert len(attempts) == 2
 
 
+def test_a_statement_that_was_forgotten_in_a_transaction_leaves_its_name_to_the_next(
+    one: ALNPg, migrate: Migrate
+) -> None:
+    """What it read had come in binary, and has no binary form any more; the server was not told that it was forgotten."""
+    migrate("drop table if exists spots; drop type if exists spot; create type spot as (a int, b int)")
+    migrate("create table spots (spot spot); insert into spots values (row(1, 2))")
+    sql = "select spot from spots"
+    assert one.query_value(sql) == (1, 2)
+    migrate("alter type spot add attribute c point cascade")
+    attempts = []
+
+    def read() -> Any:  # noqa: ANN401 - a row
+        with one.transaction():
+            attempts.append(1)
+            return one.query_value(sql)
+
+    assert one.retrying(read) == (1, 2, None)
+    assert len(attempts) == 2
+
+
 UNREADABLE = [
     ("'infinity'::timestamptz", "infinity"),
     ("'-infinity'::timestamptz", "-infinity"),
@@ -287,6 +309,31 @@ def test_copy_as_a_plain_statement_is_refused_and_the_pool_survives(one: ALNPg) 
         one.execute("copy thing from stdin")
     with pytest.raises(ALNPgError):
         one.execute("copy thing to stdout")
+    assert one.query_value("select 1") == 1
+
+
+COPIES: dict[str, Callable[[ALNPg, str], object]] = {
+    "stream": lambda pg, sql: list(pg.stream(sql)),
+    "query_many": lambda pg, sql: pg.query_many(sql, [()]),
+    "execute_many": lambda pg, sql: pg.execute_many(sql, [()] * 600),
+}
+
+
+@pytest.mark.parametrize("sql", ["copy thing from stdin", "copy thing to stdout"])
+@pytest.mark.parametrize("by", COPIES)
+def test_copy_in_a_stream_or_a_pipeline_is_refused_too(one: ALNPg, by: str, sql: str) -> None:
+    """On a thread, since a COPY whose end is waited for never ends."""
+    told: list[str] = []
+
+    def copy() -> None:
+        with pytest.raises(Misuse) as caught:
+            COPIES[by](one, sql)
+        told.append(caught.value.detail)
+
+    thread = threading.Thread(target=copy, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert told == ["COPY goes through copy_rows or connection()"]
     assert one.query_value("select 1") == 1
 
 

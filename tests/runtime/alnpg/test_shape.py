@@ -30,7 +30,7 @@ def test_an_unnamed_statement_is_described_once_for_all_connections(
     asked: list[bytes] = []
     prepare = Wire.prepare
 
-    def counted(wire: Wire, name: bytes, sql: bytes, limit: float) -> tuple[PGresult, PGresult]:
+    def counted(wire: Wire, name: bytes, sql: bytes, limit: float) -> PGresult:
         asked.append(sql)
         return prepare(wire, name, sql, limit)
 
