@@ -143,7 +143,7 @@ class ALNPg:
         if _any_transaction() is not None:
             transaction = current(self._pool)
             if transaction is not None:
-                return transaction.session.perform(monotonic(), sql, params, read, into)
+                return transaction.lent.perform(monotonic(), sql, params, read, into)
         pool = self._pool
         session = pool.take()
         try:
@@ -158,7 +158,7 @@ class ALNPg:
             scope.wrote.set(True)
         transaction = current(self._pool)
         if transaction is not None:
-            yield transaction.session
+            yield transaction.lent
             return
         session = self._pool.take()
         try:

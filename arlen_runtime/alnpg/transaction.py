@@ -11,6 +11,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Literal, Self
 
+from psycopg.pq import TransactionStatus
+
 from arlen_runtime import scope
 from arlen_runtime.alnpg.call_site import call_site
 from arlen_runtime.alnpg.failures import ALNPgError, Misuse
@@ -26,7 +28,7 @@ _ISOLATIONS = frozenset({"read committed", "repeatable read", "serializable"})
 class Transaction:
     """`with pg.transaction():`. Made by ALNPg; used once."""
 
-    __slots__ = ("_around", "_begin", "_entered", "_outer", "_savepoint", "_timeout", "pool", "session")
+    __slots__ = ("_around", "_begin", "_entered", "_outer", "_savepoint", "_timeout", "_used", "pool", "session")
 
     def __init__(self, pool: Pool, isolation: Isolation | None, timeout: float | None, *, read_only: bool) -> None:
         """Take how it is to be: `timeout` in seconds for all of it. Raises Misuse on an unknown isolation."""
@@ -39,12 +41,15 @@ class Transaction:
         self._outer: scope.OpenTransaction | None = None
         self._around: Transaction | None = None
         self._savepoint = 0
-        self._entered = False
+        self._entered = self._used = False
 
     session: Session
 
     def __enter__(self) -> Self:
         """Begin, or set a savepoint where this database has a transaction open already."""
+        if self._used:
+            raise Misuse("this transaction was entered before: call pg.transaction() for each block")
+        self._used = True
         self._outer = scope.transaction.get()
         self._around = around = current(self.pool)
         if around is not None:
@@ -52,7 +57,7 @@ class Transaction:
                 raise Misuse(
                     "a nested transaction is a savepoint: isolation, read_only and timeout are the outer one's"
                 )
-            self.session = around.session
+            self.session = around.lent
             self._savepoint = around.depth + 1
             self.session.command(f"savepoint alnpg_{self._savepoint}")
         else:
@@ -80,6 +85,13 @@ class Transaction:
         if self._around is not None:
             return self._entered and self._around.open
         return self._entered and not self.session.wire.foreign
+
+    @property
+    def lent(self) -> Session:
+        """Return its session, for a statement. Raises Misuse where it was ended by hand: each statement would commit itself."""
+        if not self.session.in_transaction:
+            raise Misuse("a COMMIT or ROLLBACK by hand has ended this transaction: leave the block instead")
+        return self.session
 
     @property
     def depth(self) -> int:
@@ -120,10 +132,16 @@ class Transaction:
                 self._release()
 
     def _commit(self) -> None:
-        if self._savepoint:
-            self.session.command(f"release alnpg_{self._savepoint}")
-            return
-        if not self.pool.commit(self.session):
+        session = self.lent
+        if not self._savepoint:
+            kept = self.pool.commit(session)
+        elif session.pgconn.transaction_status == TransactionStatus.INERROR:
+            kept = False
+            self._roll_back()
+        else:
+            kept = True
+            session.command(f"release alnpg_{self._savepoint}")
+        if not kept:
             raise ALNPgError(
                 "the transaction was rolled back: a statement in it had failed, and the error was passed over"
             )

@@ -82,6 +82,40 @@ def test_a_commit_that_the_server_turned_into_a_rollback_is_an_error(table: ALNP
     assert _ids(table) == []
 
 
+def test_a_nested_block_that_passed_a_failure_over_costs_only_itself(table: ALNPg) -> None:
+    with table.transaction():
+        table.execute("insert into entry values (1)")
+        with pytest.raises(ALNPgError, match="passed over"), table.transaction():  # noqa: PT012 - the block is what is tested
+            table.execute("insert into entry values (2)")
+            with pytest.raises(ALNPgError):
+                table.execute("select 1/0")
+        table.execute("insert into entry values (3)")
+    assert _ids(table) == [1, 3]
+
+
+@pytest.mark.parametrize("by_hand", ["commit", "rollback"])
+def test_a_block_that_was_ended_by_hand_runs_nothing_more(table: ALNPg, by_hand: str) -> None:
+    with pytest.raises(Misuse, match="by hand"), table.transaction():  # noqa: PT012 - the block is what is tested
+        table.execute("insert into entry values (1)")
+        table.execute(by_hand)
+        for call in (table.query, table.execute, lambda sql: list(table.stream(sql))):
+            with pytest.raises(Misuse, match="by hand"):
+                call("insert into entry values (2)")
+        with pytest.raises(Misuse, match="by hand"), table.transaction():
+            pass
+    assert _ids(table) == ([1] if by_hand == "commit" else [])
+
+
+def test_a_transaction_is_entered_once(table: ALNPg) -> None:
+    transaction = table.transaction()
+    with transaction, pytest.raises(Misuse, match="entered before"), transaction:
+        pass
+    with pytest.raises(Misuse, match="entered before"), transaction:
+        pass
+    left = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in%'"
+    assert table.query_value(left) == 0
+
+
 def test_a_deferred_constraint_that_fails_at_commit_is_an_error(table: ALNPg) -> None:
     table.execute("create table if not exists late (id int, unique (id) deferrable initially deferred)")
     with pytest.raises(UniqueViolated), table.transaction():
