@@ -273,3 +273,21 @@ def test_retrying_gives_up_after_its_attempts_and_does_not_retry_inside_a_transa
     assert len(attempts) == 3
     with pytest.raises(Misuse):
         table.retrying(conflict, attempts=0)
+
+
+def test_retrying_ends_with_the_time_of_the_request(table: ALNPg) -> None:
+    attempts = []
+
+    def conflict() -> None:
+        attempts.append(1)
+        raise TransactionConflict("again", sqlstate="40001")
+
+    def request() -> None:
+        scope.deadline.set(monotonic() + 0.1)
+        table.retrying(conflict, attempts=1000)
+
+    started = monotonic()
+    with pytest.raises(TransactionConflict):
+        contextvars.copy_context().run(request)
+    assert monotonic() - started < 1
+    assert 1 <= len(attempts) < 20
