@@ -85,7 +85,7 @@ class ALNPg:
         `direct_url` leads past a bouncer, for listen; `replica_url` to what `replica` reads from. At most `pool_size`
         connections a process; `acquire_seconds` of waiting for one; `statement_seconds` for a statement (0: no limit).
         `log(event, **fields)` gets statements slower than `slow_statement_ms`. `statement_cache` is "named", or "unnamed"
-        behind a PgBouncer before 1.21. `read_only`: the server refuses to write.
+        behind a PgBouncer before 1.21. `read_only`: the server refuses to write; not with "unnamed".
         """
         limits: dict[str, Any] = {
             "pool_size": pool_size,
@@ -98,7 +98,8 @@ class ALNPg:
         settings = checked(url, direct_url=direct_url, read_only=read_only, **limits)
         self._pool = Pool(settings)
         self._listener = Listener(settings)
-        self._replica = ALNPg(replica_url, read_only=True, **limits) if replica_url else None
+        # Without names there is nothing to refuse writes by but the replica itself.
+        self._replica = ALNPg(replica_url, read_only=settings.named, **limits) if replica_url else None
 
     @classmethod
     def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:

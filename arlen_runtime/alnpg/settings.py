@@ -83,6 +83,9 @@ def checked(  # noqa: PLR0913 - one for each setting
     if pool_size < 1:
         raise ConfigError("pool_size is 1 at least")
     named = statement_cache == "named"
+    if read_only and not named:
+        # Set after the connect it would be the setting of the bouncer's other clients as well.
+        raise ConfigError('read_only needs statement_cache "named": a bouncer before 1.21 cannot be told of it')
     conninfo = connection_string(url, named=named, read_only=read_only)
     direct = connection_string(direct_url, named=True) if direct_url else conninfo
     return Settings(

@@ -27,6 +27,9 @@ def test_bad_settings_are_refused_by_name() -> None:
         ALNPg("", statement_cache="both")
     with pytest.raises(ConfigError, match="pool_size"):
         ALNPg("", pool_size=0)
+    with pytest.raises(ConfigError, match="read_only"):
+        ALNPg("", read_only=True, statement_cache="unnamed")
+    ALNPg("", replica_url="host=replica", statement_cache="unnamed").close()
 
 
 def test_the_url_keeps_its_own_options_after_ours_so_that_they_win() -> None:
