@@ -35,6 +35,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -51,8 +52,10 @@ def _end_of_comment(sql: str, start: int) -> int:
 def scan(sql: str) -> Scanned:
     """Turn `:name` into `$n`, the same name into the same number.
 
-    Raises Misuse where `:name` and `$n` are mixed.
+    Raises Misuse where `:name` and `$n` are mixed, and on text that cannot be sent.
     """
+    if _UNSENDABLE.search(sql):
+        raise Misuse("the statement holds a NUL, at which it would be cut, or a lone surrogate")
     if ":" not in sql:
         return Scanned(sql, ())
     numbers: dict[str, int] = {}

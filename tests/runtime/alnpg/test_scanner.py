@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.failures import Misuse
 from arlen_runtime.alnpg.scanner import scan
 
@@ -52,3 +53,13 @@ def test_mixing_both_forms_is_refused() -> None:
 
 def test_an_unterminated_string_ends_the_scan_without_a_hang() -> None:
     assert scan("select 'abc :a " + "x" * 10_000).text.startswith("select 'abc")
+
+
+@pytest.mark.parametrize("sql", ["select 1 as a\0 where false", "select ':a\0'", "select '\ud800'"])
+def test_what_cannot_be_sent_is_refused_and_not_cut(pg: ALNPg, sql: str) -> None:
+    for call in (pg.query, pg.execute, lambda text: pg.query_many(text, [()]), lambda text: list(pg.stream(text))):
+        with pytest.raises(Misuse, match="NUL"):
+            call(sql)
+    with pytest.raises(Misuse, match="NUL"):
+        pg.copy_rows(sql, ["a"], [(1,)])
+    assert pg.query_value("select 1") == 1
