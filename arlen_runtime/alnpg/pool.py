@@ -38,6 +38,8 @@ _SHELF_SECONDS = 30.0
 # Who will not wait for others still waits for the opening of a connection.
 _LEAST_SECONDS = 0.1
 _LIFETIME_SECONDS = 2700.0
+# A connect that is refused while others are open is tried once more after so long, then when somebody waits again.
+_RECONNECT_SECONDS = 1.0
 _HOLDERS_SHOWN = 5
 
 # Its warnings name Python objects at addresses; what they are about is told here, with its reason.
@@ -48,7 +50,8 @@ class Pooled(psycopg.Connection[Any]):
     """A connection in the pool: with its session, or, where connecting failed, closed and with the `reason`.
 
     psycopg_pool retries a failed connect in the background while its callers wait out their time-outs. So a failure is no
-    exception for it but a closed connection, which reaches those who wait, in their order.
+    exception for it but a closed connection, which reaches those who wait, in their order. It is an exception where other
+    connections are open: then who waits gets what these give back.
     """
 
     session: Session | None = None
@@ -90,6 +93,7 @@ class _Connections(ConnectionPool[Pooled]):
             max_size=size,
             max_lifetime=_LIFETIME_SECONDS,
             num_workers=1,
+            reconnect_timeout=_RECONNECT_SECONDS,
             name="alnpg",
             open=True,
         )
@@ -123,6 +127,7 @@ class Pool:
         self._waiting = 0
         self._closed = False
         self._suspect_until = 0.0
+        self._refusal = ""
 
     def after_fork(self) -> None:
         """Let go of the parent's connections without a word to the server, which would hear it as the parent's."""
@@ -267,9 +272,12 @@ class Pool:
         try:
             session, connection = open_session(self.settings, self.registry, kind)
         except (psycopg.Error, ALNPgError) as error:
-            reason = first_line(error)
-            self.outage.failed(reason)
-            return kind.failed(reason)
+            self._refusal = first_line(error)
+            if any(known.wire.open for known in self._sessions):
+                raise  # no outage: the server has no place for one more
+            self.outage.failed(self._refusal)
+            return kind.failed(self._refusal)
+        self._refusal = ""
         self.outage.ended()
         session.shelf_until = session.idle_since + _SHELF_SECONDS
         connection.session = session
@@ -287,9 +295,9 @@ class Pool:
             for session in held[:_HOLDERS_SHOWN]
         ]
         size = self.settings.pool_size
-        used = (
-            f"all {size} are in use" if len(held) >= size else f"{len(held)} of {size} are in use, others do not open"
-        )
+        refusal = f" ({self._refusal})" if self._refusal else ""
+        others = f"{len(held)} of {size} are in use, others do not open{refusal}"
+        used = f"all {size} are in use" if len(held) >= size else others
         return f"no connection became free within {seconds:.1f} s; {used}: {'; '.join(lines)}"
 
     def close(self) -> None:

@@ -250,6 +250,57 @@ def test_a_database_that_is_down_fails_fast_and_is_found_again_within_two_second
         pg.close()
 
 
+@pytest.fixture
+def link(database_url: str) -> Iterator[Path]:
+    """Give a way to the server that can be taken away; it has 107 bytes at most, for which tmp_path is too long."""
+    link = Path("/tmp") / f"alnpg-link-{os.getpid()}"  # noqa: S108 - see above
+    link.symlink_to(str(conninfo_to_dict(database_url)["host"]))
+    yield link
+    link.unlink(missing_ok=True)
+
+
+def test_a_connect_that_is_refused_costs_nobody_anything_while_another_connection_lives(
+    database_url: str, link: Path
+) -> None:
+    pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=2, acquire_seconds=20)
+    answers: list[object] = []
+    threads = [threading.Thread(target=lambda: answers.append(pg.query_value("select 1"))) for _ in range(3)]
+    with pg.transaction():
+        link.unlink()
+        for thread in threads:
+            thread.start()
+        limit = monotonic() + 10
+        while not pg._pool._refusal:
+            assert monotonic() < limit
+    for thread in threads:
+        thread.join()
+    assert answers == [1, 1, 1]
+    pg.close()
+
+
+def test_who_waits_in_vain_learns_why_no_more_connections_open(database_url: str, link: Path) -> None:
+    pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=2, acquire_seconds=0.5)
+    with pg.transaction():
+        link.unlink()
+        with pytest.raises(PoolExhausted, match=r"1 of 2 are in use, others do not open \(.*No such file"):
+            contextvars.Context().run(pg.ping)
+    pg.close()
+
+
+def test_a_transaction_that_is_left_open_does_not_hide_that_the_server_is_away(database_url: str, link: Path) -> None:
+    pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=2, acquire_seconds=60)
+    with pytest.raises(ConnectionLost), pg.transaction():  # noqa: PT012 - the block is what is tested
+        pid = pg.query_value("select pg_backend_pid()")
+        link.unlink()
+        with psycopg.connect(database_url, autocommit=True) as other:
+            other.execute("select pg_terminate_backend(%s, 10000)", [pid])
+        started = monotonic()
+        with pytest.raises(DatabaseUnavailable, match="No such file"):
+            contextvars.Context().run(pg.ping)
+        assert monotonic() - started < 10
+    pg.close()
+
+
 def test_connections_that_the_server_closed_are_replaced(url: str, database_url: str) -> None:
     pg = ALNPg(url, pool_size=4)
     barrier = threading.Barrier(4)
