@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from arlen_runtime.alnpg import administration_properties, migrations_apply
+from arlen_runtime.alnpg import administration_properties, database_url, migrations_apply
 from arlen_runtime.alnpg.migrations_apply import Tell
 from arlen_runtime.alnpg.migrations_files import MigrationError
 
@@ -63,10 +63,10 @@ def name_of(url: str) -> str:
 
 def parts(url: str) -> dict[str, str]:
     """Return the parts of a connection string. Raises MigrationError, without its secrets, where it cannot be read."""
-    try:
-        return {key: str(value) for key, value in conninfo_to_dict(url).items()}
-    except psycopg.ProgrammingError:
-        raise MigrationError("the database URL cannot be read") from None
+    reason = database_url.wrong(url)
+    if reason:
+        raise MigrationError(reason)
+    return {key: str(value) for key, value in conninfo_to_dict(url).items()}
 
 
 def is_local(url: str) -> bool:

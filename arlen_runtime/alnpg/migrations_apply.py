@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from arlen_runtime.alnpg import migrations_indexes
+from arlen_runtime.alnpg import database_url, migrations_indexes
 from arlen_runtime.alnpg.failures import with_caret
 from arlen_runtime.alnpg.migrations_files import Migration, MigrationError, Part
 from arlen_runtime.alnpg.migrations_plan import Applied, History, Progress
@@ -61,6 +61,9 @@ def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connect
     With `read_only` each transaction on it is. That is no setting of the session: behind a pooling PgBouncer the session is
     the application's a moment later.
     """
+    wrong = database_url.wrong(url)
+    if wrong:
+        raise MigrationError(wrong)
     try:
         opened = psycopg.connect(
             url,
@@ -72,8 +75,6 @@ def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connect
         )
     except psycopg.OperationalError as error:
         raise MigrationError(f"no connection to the database: {' '.join(str(error).split())}") from None
-    except psycopg.ProgrammingError:
-        raise MigrationError("the database URL cannot be read") from None
     try:
         with opened:
             if read_only:

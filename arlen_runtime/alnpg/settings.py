@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from arlen_runtime.alnpg import database_url
 from arlen_runtime.errors import ConfigError
 
 Log = Callable[..., None]
@@ -52,10 +52,10 @@ def connection_string(url: str, *, named: bool, read_only: bool = False) -> str:
 
     A bouncer refuses `options`: there the same is SET after the connect. Raises ConfigError, without the url.
     """
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise ConfigError("the database url is no connection string of PostgreSQL") from None
+    reason = database_url.wrong(url)
+    if reason:
+        raise ConfigError(reason)
+    given = conninfo_to_dict(url)
     defaults: dict[str, Any] = {"application_name": "arlen", "connect_timeout": 5}
     if named:
         options = given.pop("options", None) or ""

@@ -1,0 +1,54 @@
+"""URLs: one that is wrong is told so before it is used, and without a piece of its password."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.alnpg import ALNPg, administration, migrations, schema_dump
+from arlen_runtime.alnpg.database_url import wrong
+from arlen_runtime.errors import ArlenError
+
+RAW = [
+    "postgresql://me:first@hidden@127.0.0.1:1/shop",
+    "postgres://me:first/hidden@127.0.0.1:1/shop",
+    "postgresql://me:5432/hidden@127.0.0.1:1/shop",
+    "postgresql://me:first@1/hidden@127.0.0.1:1/shop",
+    "postgresql://me:first?@hidden@127.0.0.1:1/shop",
+]
+
+
+@pytest.mark.parametrize("url", RAW)
+def test_a_raw_sign_in_a_password_is_told_and_the_password_is_not(url: str, tmp_path: Path) -> None:
+    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
+    for use in (
+        lambda: migrations.migrate(url, tmp_path),
+        lambda: schema_dump.dump(url),
+        lambda: administration.create(url),
+        lambda: ALNPg(url),
+    ):
+        with pytest.raises(ArlenError, match=r"percent-encode .* \(%40, %2F\)$") as told:
+            use()
+        assert not {"first", "hidden", "127"} & set(str(told.value).replace("@", " ").split())
+        assert "hidden" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "postgresql://",
+        "postgresql:///shop?host=/run/postgresql&user=me@there",
+        "postgresql://me:hid%40d%2Fen@127.0.0.1:5432/shop?options=-c%20a.b%3Dc@d",
+        "postgresql://me:hidden@[::1]:5432,other:5432/shop",
+        "host=127.0.0.1 password=a@b/c@d",
+    ],
+)
+def test_a_right_one_has_nothing_wrong(url: str) -> None:
+    assert wrong(url) == ""
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:hidden@[", "postgres:hidden", "postgresql://me:hid%den@there/shop"])
+def test_one_that_cannot_be_read_is_not_shown(url: str) -> None:
+    assert wrong(url) == "the database URL cannot be read"
