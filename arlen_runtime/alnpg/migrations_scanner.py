@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+_ESCAPED = r"'(?:[^'\\]|''|\\.)*'"
+
 QUOTED = (
-    r"[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'"
+    rf"[eE]{_ESCAPED}(?:[^\S\n]*\n\s*{_ESCAPED})*|'(?:[^']|'')*'"  # a string goes on in another line, with its escapes
     r'|"(?:[^"]|"")*"'
     r"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$"
 )
@@ -110,6 +112,7 @@ class _Splitter:
         self._text = text
         self._start = -1
         self._words: list[str] = []
+        self._before = ""
         self._parentheses = 0
         self._blocks = 0
         self._counted = (0, 1)
@@ -127,6 +130,7 @@ class _Splitter:
             self._take_word(token["word"].lower())
         elif kind == "parenthesis":
             self._parentheses += 1 if token["parenthesis"] == "(" else -1
+        self._before = token.group().lower()
 
     def cut(self, end: int) -> Iterator[Statement]:
         """Yield the statement that ends at `end`, if there is one, and stand before the next."""
@@ -157,8 +161,8 @@ class _Splitter:
     def _take_word(self, word: str) -> None:
         if len(self._words) < self.KEPT_WORDS:
             self._words.append(word)
-        if word in {"begin", "case", "end"} and _FUNCTION.match(" ".join(self._words)):
-            if word == "begin" or (word == "case" and self._blocks):
+        if word in {"atomic", "case", "end"} and _FUNCTION.match(" ".join(self._words)):
+            if (word == "atomic" and self._before == "begin") or (word == "case" and self._blocks):
                 self._blocks += 1
             elif word == "end" and self._blocks:
                 self._blocks -= 1
