@@ -70,7 +70,7 @@ def _fits(given: ast.expr, wanted: ast.expr) -> bool:
     if base == "Literal":
         return _labels(given) <= _labels(wanted)
     if isinstance(given, ast.Subscript) and isinstance(wanted, ast.Subscript):  # of a list
-        return any(_fits(given.slice, each) for each in _split(wanted.slice))
+        return any(_fits(given if _base(each) == "list" else given.slice, each) for each in _split(wanted.slice))
     return True
 
 

@@ -19,6 +19,13 @@ COMMON = "CTE "
 
 Name = tuple[str, str]
 
+ABSENT = {
+    "Insert": {"old": True, "new": False},
+    "Update": {"old": False, "new": False},
+    "Delete": {"old": False, "new": True},
+}
+"""What RETURNING calls the row before and the one after, and whether there may be none; of a MERGE that depends."""
+
 
 class Plan(NamedTuple):
     """A node of a plan, with those below it."""
@@ -39,6 +46,15 @@ class Plan(NamedTuple):
         """Say whether rows are grouped several ways at once, so that what one way leaves out is NULL."""
         return any("Grouping Sets" in each.node for each in self.every())
 
+    def has_total(self) -> bool:
+        """Say whether it gives a row for all rows, in which whatever they are grouped by is NULL, and nothing takes it out."""
+        if "Filter" in self.node:
+            return False
+        if "Grouping Sets" in self.node:
+            return any([] in keys for each in self.node["Grouping Sets"] for keys in each.values())
+        below = self.node.get("Plans", [])
+        return len(below) == 1 and Plan(below[0]).has_total()
+
     def has_empty_side(self) -> bool:
         """Say whether an outer join has nothing to join with: a table that could be any was proved away."""
         nullable = (each.inputs(*NULLABLE_SIDE.get(each.node.get("Join Type", ""), ())) for each in self.every())
@@ -58,6 +74,13 @@ class Plan(NamedTuple):
             if each.node.get("Operation") == "Insert":
                 for source in each.inputs(OUTER):
                     yield each.node["Schema"], each.node["Relation Name"], source.node.get("Output", [])
+
+    def returned(self) -> list[bool | None]:
+        """Say of each column that RETURNING gives whether its row may be none; None: of another row, or not known."""
+        rows = ABSENT.get(self.node.get("Operation", ""), {})
+        if any(each.node.get("Alias") in rows for each in self.every()):  # then it is that table's name
+            return []
+        return [rows.get(output.partition(".")[0]) for output in self.node.get("Output", [])]
 
     def updated(self) -> set[Name]:
         """Return the tables whose rows an UPDATE, a MERGE or an ON CONFLICT DO UPDATE changes."""

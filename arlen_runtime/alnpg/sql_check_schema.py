@@ -8,7 +8,7 @@ which columns an INSERT leaves NULL, and which tables the SET clauses are about.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -36,10 +36,13 @@ _TYPES = "select oid, typname, typtype::text, typelem, typbasetype, typcategory:
 _LABELS = "select enumtypid, array_agg(enumlabel::text order by enumsortorder) from pg_enum group by 1"
 
 # A constraint of PostgreSQL 18 that is NOT VALID yet says nothing of the rows that are there, one of a foreign table nothing
-# of what its server takes.
+# of what its server takes. A domain can refuse NULL as well, itself or the one that it is made of.
 _COLUMNS = """
+    with recursive refusing as (
+        select oid from pg_type where typnotnull
+        union select d.oid from pg_type d join refusing on d.typbasetype = refusing.oid where d.typtype = 'd')
     select a.attrelid, a.attnum, a.attname, c.relkind::text, a.attgenerated <> '',
-           a.attnotnull and c.relkind <> 'f' and not exists (
+           (a.attnotnull or a.atttypid in (select oid from refusing)) and c.relkind <> 'f' and not exists (
                select from pg_constraint n where n.conrelid = a.attrelid and n.contype = 'n' and not n.convalidated
                                              and n.conkey = array[a.attnum])
     from pg_attribute a join pg_class c on c.oid = a.attrelid
@@ -57,7 +60,8 @@ _RELATIONS = """
 
 _MAY_MAKE_NULLS = re.compile(r"\b(left|right|full|rollup|cube|grouping)\b", re.IGNORECASE)
 _WRITES = re.compile(r"\binsert\s+into\b|\bupdate\b.*\bset\b", re.IGNORECASE | re.DOTALL)
-_RETURNS_OLD = re.compile(r"\breturning\b.*\b(old|new|with)\b", re.IGNORECASE | re.DOTALL)
+_RETURNS_OLD = re.compile(r"\breturning\b.*\b(old|new)\"?\s*\.", re.IGNORECASE | re.DOTALL)
+_RENAMES_OLD = re.compile(r"\breturning\b.*\bwith\s*\(", re.IGNORECASE | re.DOTALL)
 
 GENERIC_PLAN_SINCE = 160_000
 
@@ -131,14 +135,17 @@ class _Nulls(NamedTuple):
     """Of which tables (roots of partitions) the columns can come out as NULL: each with what its places in the plan say.
 
     One that stands at several places, which say different things, is not known. One that the plan leaves out is as
-    `other`: it was proved away, often because its columns are always NULL.
+    `other`. What RETURNING gives of the old and the new row is told of each column.
     """
 
     told: Mapping[int, set[bool | None]] = MappingProxyType({})
     other: bool | None = None
+    returned: Sequence[bool | None] = ()
 
-    def of(self, root: int) -> bool | None:
-        """Say of one table whether they can; None where that is not known."""
+    def of(self, root: int, index: int) -> bool | None:
+        """Say of a column of the result, which is one of that table, whether it can; None where that is not known."""
+        if index < len(self.returned):
+            return self.returned[index]
         said = self.told.get(root, {self.other})
         return next(iter(said)) if len(said) == 1 else None
 
@@ -174,9 +181,9 @@ class Schema:
         params = tuple(self._parameter(described.param_type(index)) for index in range(described.nparams))
         columns = []
         for index in range(described.nfields):
-            table, number = described.ftable(index), described.ftablecol(index)
             name = (described.fname(index) or b"").decode()
-            columns.append(Column(name, self.python(described.ftype(index)), self._nullable(table, number, nulls)))
+            source = described.ftable(index), described.ftablecol(index)
+            columns.append(Column(name, self.python(described.ftype(index)), self._nullable(source, index, nulls)))
         return Described(params, tuple(columns), tuple(self._unfilled(plan)), tuple(self._emptied(sql, plan)))
 
     def python(self, oid: int) -> str:
@@ -193,16 +200,16 @@ class Schema:
     def _parameter(self, oid: int) -> Parameter:
         return Parameter(self.python(oid), self._registry.packer(oid), self._labels.get(oid, ()))
 
-    def _nullable(self, table: int, number: int, nulls: _Nulls) -> bool | None:
+    def _nullable(self, source: tuple[int, int], index: int, nulls: _Nulls) -> bool | None:
         """Say whether a column can be NULL: a view's, a foreign table's, and what is computed, is not known."""
-        facts = self._columns.get((table, number))
+        facts = self._columns.get(source)
         if facts is None or facts.kind not in {"r", "p"}:
             return None
-        return nulls.of(self._roots[table]) if facts.required else True
+        return nulls.of(self._roots[source[0]], index) if facts.required else True
 
     def _plan(self, sql: str) -> Plan | None:
         """Return the plan where it can tell something; None where it cannot, or where none is to be had."""
-        if not _MAY_MAKE_NULLS.search(sql) and not _WRITES.search(sql):
+        if not any(each.search(sql) for each in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
             return None
         if self._connection.info.server_version < GENERIC_PLAN_SINCE:
             return None
@@ -215,22 +222,25 @@ class Schema:
     def _nulls(self, sql: str, plan: Plan | None) -> _Nulls:
         """Return of which tables the statement can make the columns NULL.
 
-        The row before an INSERT, or after a DELETE, is all NULL.
+        The row before an INSERT, or after a DELETE, is all NULL. A table that an outer join is about and that the plan leaves
+        out was proved empty: it has no rows that could tell.
         """
+        if _RENAMES_OLD.search(sql):
+            return _Nulls()
         if _RETURNS_OLD.search(sql):
-            return _Nulls(other=True)
+            return _Nulls(returned=plan.returned() if plan else ())
         if not _MAY_MAKE_NULLS.search(sql):
             return _Nulls(other=False)
         if plan is None:
-            return _Nulls(other=None)
+            return _Nulls()
         if plan.has_grouping_sets():
-            return _Nulls(other=True)
+            return _Nulls(other=True if plan.has_total() else None)
         told: dict[int, set[bool | None]] = {}
         doubt: set[bool | None] = {None} if plan.has_empty_side() else set()
         for name, missing in plan.tables():
             if name in self._relations:
                 told.setdefault(self._relations[name].root, set(doubt)).add(missing)
-        return _Nulls(told, other=True)
+        return _Nulls(told)
 
     def _unfilled(self, plan: Plan | None) -> list[Unfilled]:
         """Return the columns that must not be NULL and that an INSERT of the plan leaves NULL, or to a parameter alone."""

@@ -17,7 +17,10 @@ TABLES = """
 create type state as enum ('new', 'paid');
 create table users (id bigint primary key, email text not null, age int, joined timestamptz not null, tags text[]);
 create table orders (id bigint primary key, user_id bigint not null references users, total numeric not null,
-                     state state not null default 'new', code uuid, day date, at timestamp, note jsonb)
+                     state state not null default 'new', code uuid, day date, at timestamp, note jsonb);
+create domain address as text not null;
+create table letters (id bigint primary key, email address, tags text[][] not null);
+create table events (id bigint not null, day date not null) partition by range (day)
 """
 
 CLASSES = """
@@ -43,6 +46,19 @@ class Wrong:
 @dataclass
 class Own:
     email: Email
+
+@dataclass
+class Id:
+    id: int
+
+@dataclass
+class Grid:
+    tags: list[list[str]]
+
+@dataclass
+class Moved:
+    before: str
+    after: str
 
 @dataclass
 class Pair:
@@ -73,6 +89,13 @@ def findings(url: str, folder: Path, text: str) -> list[str]:
     "call",
     [
         "pg.query('select id, email, age, joined, tags from users where id = $1', 7, into=Exact)",
+        "pg.query_one('insert into letters values (1, $1, $2) returning id -- of the new row', 'a', [['b']], into=Id)",
+        "pg.query('with x as (delete from users returning id) select o.id from orders o join x as new using (id)', into=Id)",
+        "pg.query('update users set email = $1 returning old.email as before, new.email as after', 'a', into=Moved)",
+        "pg.query('select email, 1 as age from letters', into=Strict)",
+        "pg.query('select tags from letters', into=Grid)",
+        "pg.query('select e.id from events e left join users u on u.id = e.id', into=Id)",
+        "pg.query('select id from users group by id, rollup (email)', into=Id)",
         "pg.query('select id, email, age, joined from users where email = $1', 'a', into=Exact)",
         "pg.query('select id from users where id = :id and email = :email', {'id': 1, 'email': 'x', 'more': 2})",
         "pg.query('select id from users where id = :id', values)",

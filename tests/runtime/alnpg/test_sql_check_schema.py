@@ -20,6 +20,12 @@ create view v as select id, name from a;
 create table p (id int not null) partition by range (id);
 create table p1 partition of p for values from (0) to (10);
 create table q (id int not null);
+create table empty (id int not null) partition by range (id);
+create domain mail as text not null;
+create domain short_mail as mail;
+create domain note as text;
+create domain flag as bool not null default false;
+create table mails (id int, mail short_mail, note note, flag flag);
 create table d (id bigint primary key, gone int, n int not null, m int not null default 5, o text);
 alter table d drop column gone;
 create table filled (id int primary key, n int not null);
@@ -69,10 +75,18 @@ def test_parameters_and_columns_are_described(schema: Schema) -> None:
         ("select a.name from a left join b on b.a_id = a.id", False),
         ("select a.name from a right join b on b.a_id = a.id", True),
         ("select a.name from a full join b on b.a_id = a.id", True),
-        ("select b.name from a left join b on false", True),
+        ("select b.name from a left join b on false", None),
+        ("select e.id from empty e left join a on a.id = e.id", None),
+        ("select mail from mails", False),
+        ("select m.mail from a left join mails m on m.id = a.id", True),
+        ("select note from mails", True),
         ("select b.name from a left join b on b.a_id = a.id where b.id is null", True),
         ("select name from b group by rollup (name)", True),
         ("select name from b group by grouping sets ((name), ())", True),
+        ("select name from b group by rollup (name) order by 1 limit 9", True),
+        ("select name from b group by rollup (name) having name is not null", None),
+        ("select id from b group by id, rollup (name)", None),
+        ("select q.id from q join (select a_id, count(*) from b group by rollup (a_id)) x on x.count = q.id", None),
         ("select x.name from a left join (select * from b) x on x.a_id = a.id", True),
         ("with x as (select * from b) select x.name from a left join x on x.a_id = a.id", True),
         ("select p.id from p left join q on q.id = p.id", False),
@@ -81,7 +95,23 @@ def test_parameters_and_columns_are_described(schema: Schema) -> None:
         ("select a.name, (select b.name from b left join q on true limit 1) from a left join q on true", False),
         ("insert into b values (1, 2, 'x') returning name", False),
         ("insert into b values (1, 2, 'x') on conflict (id) do update set name = 'y' returning old.name", True),
+        ("insert into b values (1, 2, 'x') returning new.name", False),
+        ("insert into b values (1, 2, 'x') returning name -- of the new row", False),
         ("delete from b returning new.name", True),
+        ("delete from b returning old.name", False),
+        ("update b set name = 'x' returning old.name", False),
+        ("update b set name = 'x' returning new.name", False),
+        ("update b set name = 'x' returning \"new\" . name", False),
+        ("update part set n = 1 returning old.n", False),
+        ("update b set name = 'x' returning with (old as o) o.name", None),
+        ("delete from b returning with (new as old, old as new) old.name", None),
+        ("delete from b using q as new where new.id = b.id returning new.id", None),
+        ("insert into b as old values (1, 2, 'x') returning old.name", None),
+        ("merge into b using q on q.id = b.id when matched then delete returning new.name", None),
+        (
+            "with w as (update b set a_id = 1 returning id) select name from b join w using (id) where name <> 'new'",
+            False,
+        ),
         ("select x.name from a x left join a y on y.note = x.name", None),
         ("select y.name from a x left join a y on y.note = x.name", None),
         ("select y.name from a x left join a y on false", None),
@@ -114,6 +144,8 @@ def test_a_column_can_be_null_where_a_join_can_make_it_so(schema: Schema, sql: s
         ("insert into made (id) values (1)", []),
         ("insert into made values ($1)", [("made.id", "$1")]),
         ("insert into d values (1, 2)", []),
+        ("insert into mails (id) values (1)", [("mails.mail", "")]),
+        ("insert into mails (id, mail) values (1, $1)", [("mails.mail", "$1")]),
     ],
 )
 def test_an_insert_tells_what_it_leaves_null_and_must_not(
