@@ -21,8 +21,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import administration_properties, database_url, migrations_apply
-from arlen_runtime.alnpg.migrations_apply import Tell
 from arlen_runtime.alnpg.migrations_files import MigrationError
+from arlen_runtime.alnpg.migrations_patience import Tell
 
 OF_THE_SERVER = ("postgres", "template1", "template0")
 """Databases that every server has, the first ones to connect to."""

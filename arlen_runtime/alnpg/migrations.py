@@ -12,25 +12,24 @@ Everything raises MigrationError. The table `arlen_schema_migrations` has a row 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from arlen_runtime.alnpg import (
     administration,
     migrations_apply,
+    migrations_bookkeeping,
     migrations_effects,
     migrations_files,
     migrations_lock,
     migrations_plan,
 )
-from arlen_runtime.alnpg.migrations_apply import PATIENT, Patience, Runner, Tell
+from arlen_runtime.alnpg.migrations_apply import Runner
 from arlen_runtime.alnpg.migrations_effects import Effect
 from arlen_runtime.alnpg.migrations_files import Migration, MigrationError
+from arlen_runtime.alnpg.migrations_patience import PATIENT, Patience, Tell, silent
 from arlen_runtime.alnpg.migrations_plan import State
-
-
-def silent(_line: str) -> None:
-    """Tell nobody."""
 
 
 def pending(url: str, folder: Path, *, allow_missing: bool = False) -> list[Migration]:
@@ -52,23 +51,17 @@ def migrate(
     It stops at the first failure; the files before it stay applied, and the error's `applied` names them.
     """
     files = migrations_files.read_all(folder)
-    applied: list[str] = []
     with migrations_apply.connection(url) as opened:
-        remembered = migrations_apply.history(opened)
+        remembered = migrations_bookkeeping.history(opened)
         if not migrations_plan.pending(files, remembered, allow_missing=allow_missing):
-            return applied
+            return []
         with migrations_lock.alone(url, patience, tell) as check:
-            migrations_apply.prepare(opened)
-            remembered = migrations_apply.history(opened)  # again: whoever had the lock before may have run them
+            migrations_bookkeeping.prepare(opened, patience, tell)
+            remembered = migrations_bookkeeping.history(opened)  # again: whoever had the lock before may have run them
             runner = Runner(opened, patience, tell, check)
             for migration in migrations_plan.pending(files, remembered, allow_missing=allow_missing):
-                try:
-                    runner.up(migration)
-                except MigrationError as error:
-                    error.applied = tuple(applied)
-                    raise
-                applied.append(migration.file)
-    return applied
+                runner.up(migration)
+    return runner.applied
 
 
 def effects(url: str, folder: Path, server: str, *, allow_missing: bool = False) -> list[Effect]:
@@ -91,31 +84,24 @@ def status(url: str, folder: Path) -> list[State]:
 
 
 def down(url: str, folder: Path, *, steps: int = 1, tell: Tell = silent, patience: Patience = PATIENT) -> list[str]:
-    """Undo the last `steps` migrations, the last first, and return the names of their files."""
-    undone: list[str] = []
+    """Undo the last `steps` migrations, the last first, and return the names of their files.
 
-    def undo(runner: Runner, migrations: list[Migration]) -> None:
+    It stops at the first failure, as `migrate` does; the error's `undone` names the files before it.
+    """
+    with _undoing(url, folder, steps, tell, patience) as (runner, migrations):
         for migration in migrations:
             runner.down(migration)
-            undone.append(migration.file)
-
-    _undoing(url, folder, steps, undo, tell, patience)
-    return undone
+    return runner.undone
 
 
 def redo(url: str, folder: Path, *, steps: int = 1, tell: Tell = silent, patience: Patience = PATIENT) -> list[str]:
     """Undo the last `steps` migrations and run them again as their files are now; return the names of their files."""
-    done: list[str] = []
-
-    def again(runner: Runner, migrations: list[Migration]) -> None:
+    with _undoing(url, folder, steps, tell, patience) as (runner, migrations):
         for migration in migrations:
             runner.down(migration)
         for migration in reversed(migrations):
             runner.up(migration)
-            done.append(migration.file)
-
-    _undoing(url, folder, steps, again, tell, patience)
-    return done
+    return runner.applied
 
 
 def verify(url: str, folder: Path) -> list[State]:
@@ -128,26 +114,22 @@ def accept(url: str, folder: Path, *, tell: Tell = silent, patience: Patience = 
     """Take the edited files as they are now, without running them; return their versions."""
     files = {each.version: each for each in migrations_files.read_all(folder)}
     with migrations_apply.connection(url) as opened, migrations_lock.alone(url, patience, tell):
-        found = migrations_plan.states(list(files.values()), migrations_apply.history(opened))
+        found = migrations_plan.states(list(files.values()), migrations_bookkeeping.history(opened))
         edited = [each.version for each in found if each.state == "edited"]
         for version in edited:
-            migrations_apply.accept(opened, files[version])
+            migrations_bookkeeping.accept(opened, files[version])
     return edited
 
 
+@contextmanager
 def _undoing(
-    url: str,
-    folder: Path,
-    steps: int,
-    act: Callable[[Runner, list[Migration]], None],
-    tell: Tell,
-    patience: Patience,
-) -> None:
-    """Be alone, find what to undo, and act on it."""
+    url: str, folder: Path, steps: int, tell: Tell, patience: Patience
+) -> Iterator[tuple[Runner, list[Migration]]]:
+    """Be alone for the length of the block, and give what runs migrations, and those to undo."""
     if steps < 1:
         raise MigrationError("the number of steps must be 1 or more")
     files = migrations_files.read_all(folder)
     with migrations_apply.connection(url) as opened, migrations_lock.alone(url, patience, tell) as check:
-        migrations_apply.prepare(opened)
-        migrations = migrations_plan.to_undo(files, migrations_apply.history(opened), steps)
-        act(Runner(opened, patience, tell, check), migrations)
+        migrations_bookkeeping.prepare(opened, patience, tell)
+        migrations = migrations_plan.to_undo(files, migrations_bookkeeping.history(opened), steps)
+        yield Runner(opened, patience, tell, check), migrations

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import psycopg
 
-from arlen_runtime.alnpg import migrations_apply
+from arlen_runtime.alnpg import migrations_apply, migrations_bookkeeping
 from arlen_runtime.alnpg.migrations_apply import NO_TRANSACTION, failed
 from arlen_runtime.alnpg.migrations_files import Migration
+from arlen_runtime.alnpg.migrations_patience import PATIENT, silent
 from arlen_runtime.alnpg.migrations_scanner import Statement
 
 LOCKS = {
@@ -68,8 +69,8 @@ def observe(url: str, applied: Sequence[Migration], pending: Sequence[Migration]
     """
     effects: list[Effect] = []
     with migrations_apply.connection(url) as opened:
-        runner = migrations_apply.Runner(opened, migrations_apply.PATIENT, _nobody)
-        migrations_apply.prepare(opened)
+        migrations_bookkeeping.prepare(opened)
+        runner = migrations_apply.Runner(opened, PATIENT, silent)  # what they say was said when they were applied
         for migration in applied:
             runner.up(migration)
         known = set(_look(opened).tables)
@@ -140,7 +141,3 @@ def _look(opened: psycopg.Connection) -> _Snapshot:
     ).fetchall()
     strongest = sorted(held, key=lambda row: list(LOCKS).index(row[1]), reverse=True)
     return _Snapshot({oid: (name, file, scans) for oid, name, file, scans in tables}, dict(strongest))
-
-
-def _nobody(_line: str) -> None:
-    """Tell nobody: what the applied migrations say was said when they were applied."""

@@ -41,19 +41,20 @@ class MigrationError(ArlenError):
     """A migration cannot be read, planned or run. The detail starts with `file:line:` where there is one.
 
     `file` is the file's name, `line` is 1-based (0: unknown), `sqlstate` is PostgreSQL's ("": not from PostgreSQL),
-    `applied` names the files that the same run had applied before.
+    `place` is both, or empty; `applied` and `undone` name the files that the same run had applied and undone before.
     """
 
     code = "migration_failed"
 
     def __init__(self, detail: str, *, file: str = "", line: int = 0, sqlstate: str = "") -> None:
         """Take the sentence and the place it is about."""
-        place = f"{file}:{line}: " if line else f"{file}: " if file else ""
-        super().__init__(place + detail)
+        self.place = f"{file}:{line}" if line else file
+        super().__init__(f"{self.place}: {detail}" if self.place else detail)
         self.file = file
         self.line = line
         self.sqlstate = sqlstate
         self.applied: tuple[str, ...] = ()
+        self.undone: tuple[str, ...] = ()
 
 
 class Part(NamedTuple):

@@ -1,14 +1,17 @@
 """Indexes that are built concurrently. One rule: the invalid index that a failure leaves is dropped before the next try.
 
 `create index concurrently` is several transactions. Where it fails its index stays, which no query uses and each write has
-to keep up. PostgreSQL manual, CREATE INDEX, "Building Indexes Concurrently".
+to keep up. Where only the client dies, the server builds on, and may finish it. PostgreSQL manual, CREATE INDEX, "Building
+Indexes Concurrently".
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -25,9 +28,10 @@ _CONCURRENT_INDEX = re.compile(
 """Matched against the tokens of a statement with a blank between them."""
 
 _NAMED = """
-    select c.oid::regclass::text, c.relkind::text from pg_index i join pg_class c on c.oid = i.indexrelid
-    join pg_class t on t.oid = to_regclass(%s) and t.relnamespace = c.relnamespace
-    where c.relname = %s::name and not i.indisvalid
+    select c.oid::regclass::text, c.relkind::text, i.indisvalid, i.indisvalid and i.indrelid = t.oid,
+           (select pid from pg_stat_progress_create_index p where p.index_relid = c.oid)
+    from pg_index i join pg_class c on c.oid = i.indexrelid
+    join pg_class t on t.oid = to_regclass(%s) and t.relnamespace = c.relnamespace where c.relname = %s::name
 """
 """An index is in the schema of its table, wherever else the search_path leads."""
 
@@ -38,6 +42,16 @@ _OF_TABLE = """
 """Not what somebody else is building."""
 
 
+class Index(NamedTuple):
+    """An index as it stands: its name and relkind, whether it is valid, on the table that is meant, and who is building it."""
+
+    name: str
+    kind: str
+    valid: bool
+    usable: bool
+    builder: int | None
+
+
 @contextmanager
 def building(opened: psycopg.Connection, statement: Statement, tell: Callable[[str], None]) -> Iterator[None]:
     """Drop what an earlier try left, run the block, which executes the statement, and drop what that leaves without a name.
@@ -46,9 +60,9 @@ def building(opened: psycopg.Connection, statement: Statement, tell: Callable[[s
     can only be told from the others now: by then PostgreSQL would call the next one differently.
     """
     match = _match(statement)
-    name, kind = invalid(opened, statement)
-    if kind == "i":
-        _drop(opened, name, tell)
+    index = named(opened, statement)
+    if index and not index.valid and index.kind == "i":
+        _drop(opened, index.name, tell)
     before = _of_table(opened, match)
     try:
         yield
@@ -59,12 +73,35 @@ def building(opened: psycopg.Connection, statement: Statement, tell: Callable[[s
         raise
 
 
-def invalid(opened: psycopg.Connection, statement: Statement) -> tuple[str, str]:
-    """Return the name and relkind of the invalid index that has the name of the concurrent one; empty: there is none."""
+def is_named(statement: Statement) -> bool:
+    """Say whether the statement builds an index concurrently and gives it a name."""
+    match = _match(statement)
+    return match is not None and match["name"] is not None
+
+
+def named(opened: psycopg.Connection, statement: Statement) -> Index | None:
+    """Return the index that has the name of the concurrent one."""
     match = _match(statement)
     if match is None or match["name"] is None:
-        return "", ""
-    return opened.execute(_NAMED, [_table(opened, match), _read(opened, match["name"])]).fetchone() or ("", "")
+        return None
+    row = opened.execute(_NAMED, [_table(opened, match), _read(opened, match["name"])]).fetchone()
+    return Index(*row) if row else None
+
+
+def finished(
+    opened: psycopg.Connection, statement: Statement, poll: float, tell: Callable[[str], None]
+) -> Index | None:
+    """Return what `named` does, once nobody builds it any more: asked again and again.
+
+    Who waited for it inside a statement would have a snapshot, for whose end the build waits.
+    """
+    told = False
+    while (index := named(opened, statement)) and index.builder and not index.valid:
+        if not told:
+            tell(f"  waiting for process {index.builder}, which builds the index {index.name}")
+            told = True
+        time.sleep(poll)
+    return index
 
 
 def _drop(opened: psycopg.Connection, name: str, tell: Callable[[str], None]) -> None:

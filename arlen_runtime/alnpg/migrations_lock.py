@@ -17,8 +17,9 @@ from functools import partial
 
 import psycopg
 
-from arlen_runtime.alnpg.migrations_apply import Check, Patience, Tell, connection
+from arlen_runtime.alnpg.migrations_apply import Check, connection
 from arlen_runtime.alnpg.migrations_files import MigrationError
+from arlen_runtime.alnpg.migrations_patience import Patience, Tell
 
 LOCK = 4_702_394_921_427_289_928
 """The advisory lock of migrators, the same number everywhere."""

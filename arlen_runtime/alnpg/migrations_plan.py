@@ -35,7 +35,8 @@ class History(NamedTuple):
 class State(NamedTuple):
     """How one version stands: applied, pending, edited or missing; `late`: pending before an applied one.
 
-    Without a transaction an up that stopped half-way leaves it partial, a down half-undone.
+    Without a transaction an up that stopped half-way leaves it partial, or abandoned when its file is gone; a down
+    leaves it half-undone.
     """
 
     version: str
@@ -51,9 +52,11 @@ def states(migrations: Sequence[Migration], history: History) -> list[State]:
     halves = {each.version for each in history.progress}
     last = max(rows, default="")
     found = []
-    for version in sorted(files.keys() | rows.keys()):
+    for version in sorted(files.keys() | rows.keys() | halves):
         row = rows.get(version)
-        if row is None:
+        if row is None and version not in files:
+            state = State(version, "abandoned")
+        elif row is None:
             state = State(version, "partial" if version in halves else "pending", late=version < last)
         elif version not in files:
             state = State(version, "missing", row.applied_at)
@@ -68,6 +71,8 @@ def states(migrations: Sequence[Migration], history: History) -> list[State]:
 
 
 REMEDIES = {
+    "abandoned": "was run in part, until it failed, and its file is missing: bring the file back, "
+    "or undo by hand what it did and go on with --allow-missing",
     "edited": "was edited after it was applied: put the text back and write a new migration, "
     "or accept the edit with `migrate verify --accept`",
     "half-undone": "was undone in part, until its down failed: mend that and finish it with `migrate down`",
@@ -75,11 +80,15 @@ REMEDIES = {
 }
 """What is said of a history that differs from the files."""
 
+LOST = ("missing", "abandoned")
+"""States without a file."""
+
 
 def verify(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[State]:
     """Return all states. Raises MigrationError, one line for each, for versions in REMEDIES."""
     found = states(migrations, history)
-    wrong = [each for each in found if each.state in REMEDIES and not (allow_missing and each.state == "missing")]
+    allowed = LOST if allow_missing else ()
+    wrong = [each for each in found if each.state in REMEDIES and each.state not in allowed]
     if wrong:
         raise MigrationError("\n".join(f"{each.version}.sql: {REMEDIES[each.state]}" for each in wrong))
     return found

@@ -11,9 +11,9 @@ import re
 import subprocess
 from collections.abc import Mapping
 
-from arlen_runtime.alnpg import migrations_apply
+from arlen_runtime.alnpg import migrations_apply, migrations_bookkeeping
 from arlen_runtime.alnpg.client_programs import client
-from arlen_runtime.alnpg.migrations_apply import PROGRESS, TABLE
+from arlen_runtime.alnpg.migrations_bookkeeping import PROGRESS, TABLE
 from arlen_runtime.alnpg.migrations_files import MigrationError
 from arlen_runtime.alnpg.migrations_scanner import QUOTED
 
@@ -55,7 +55,7 @@ def _without(lines: re.Pattern[str], text: str) -> str:
 
 def _versions(url: str) -> str:
     with migrations_apply.connection(url, read_only=True) as opened, opened.transaction():
-        versions = sorted(each.version for each in migrations_apply.history(opened).applied)
+        versions = sorted(each.version for each in migrations_bookkeeping.history(opened).applied)
         table = opened.execute(
             "select format('%%I.%%I', nspname, relname) from pg_class c join pg_namespace n on n.oid = relnamespace "
             "where c.oid = to_regclass(%s)",

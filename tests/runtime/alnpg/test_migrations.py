@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import migrations
-from arlen_runtime.alnpg.migrations_apply import Patience
 from arlen_runtime.alnpg.migrations_files import MigrationError
+from arlen_runtime.alnpg.migrations_patience import Patience
 
 HASTY = Patience(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
 
@@ -301,6 +301,16 @@ def test_several_steps_are_undone_the_last_first(url: str, folder: Path, write: 
     migrations.migrate(url, folder)
     assert migrations.down(url, folder, steps=2) == ["20260102000000_b.sql", "20260101000000_a.sql"]
     assert relations(url) == set()
+
+
+def test_a_step_that_fails_tells_what_was_undone_before(url: str, folder: Path, write: Write) -> None:
+    write(1, "a", "create table a ();\n-- migrate:down\ndrop table none;")
+    write(2, "b", "create table b ();\n-- migrate:down\ndrop table b;")
+    migrations.migrate(url, folder)
+    with pytest.raises(MigrationError, match="does not exist") as told:
+        migrations.down(url, folder, steps=2)
+    assert (told.value.undone, told.value.applied) == (("20260102000000_b.sql",), ())
+    assert relations(url) == {"a"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The pieces that running migrations is made of: the bookkeeping, the error."""
+"""Running migrations: what is recorded has happened, once, and an error says where."""
 
 from __future__ import annotations
 
@@ -9,40 +9,15 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import migrations
-from arlen_runtime.alnpg.migrations_apply import PATIENT, Runner, accept, connection, failed, history, prepare
+from arlen_runtime.alnpg.migrations_apply import Runner, connection, failed
+from arlen_runtime.alnpg.migrations_bookkeeping import prepare
 from arlen_runtime.alnpg.migrations_files import MigrationError, parse
-from arlen_runtime.alnpg.migrations_plan import History
-from arlen_runtime.testing.database import Databases
+from arlen_runtime.alnpg.migrations_patience import PATIENT
 
 Write = Callable[..., Path]
 Execute = Callable[[str], list[tuple[object, ...]]]
 
 HEAD = "-- migrate:no-transaction\n"
-
-
-def test_a_database_without_migrations_has_no_history(database_server: Databases) -> None:
-    with database_server.database() as url, connection(url, read_only=True) as opened:
-        assert history(opened) == History()
-
-
-def test_a_reading_connection_cannot_write(database_url: str) -> None:
-    with (
-        pytest.raises(MigrationError, match=r"read-only transaction") as told,
-        connection(database_url, read_only=True) as opened,
-    ):
-        prepare(opened)
-    assert told.value.sqlstate == "25006"
-
-
-def test_preparing_twice_changes_nothing(database_url: str) -> None:
-    with connection(database_url) as opened:
-        prepare(opened)
-        opened.execute("insert into arlen_schema_migrations (version, checksum) values ('a', 'b')")
-        prepare(opened)
-        (row,) = history(opened).applied
-        assert (row.version, row.checksum) == ("a", "b")
-        accept(opened, parse("a.sql", "select 1"))
-        assert history(opened).applied[0].checksum != "b"
 
 
 def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str) -> None:
@@ -157,3 +132,17 @@ def test_what_a_file_sets_as_its_limits_holds_until_it_is_reset(url: str, write_
         ("0", "90s"),
         ("3s", "0"),
     ]
+
+
+def test_what_is_done_is_not_done_again_in_a_transaction(url: str, write_one: Write, execute: Execute) -> None:
+    add, drop = "update t set n = n + 10;\n", "drop table gone;\n"
+    execute("create table t (n int); insert into t values (0)")
+    with pytest.raises(MigrationError, match="1 of 2 statements are done"):
+        migrations.migrate(url, write_one(f"{HEAD}{add}{drop}"))
+    folder = write_one(f"{add}create table gone ();\n-- migrate:down\n{HEAD}{add}{drop}{drop}")
+    migrations.migrate(url, folder)
+    assert execute("select n from t") == [(10,)]
+    with pytest.raises(MigrationError, match="2 of 3 statements are done"):
+        migrations.down(url, folder)
+    migrations.down(url, write_one(f"{add}create table gone ();\n-- migrate:down\n{add}{drop}"))
+    assert execute("select n from t") == [(20,)]

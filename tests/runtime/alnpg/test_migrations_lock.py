@@ -11,9 +11,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from arlen_runtime.alnpg import migrations
-from arlen_runtime.alnpg.migrations_apply import PATIENT
 from arlen_runtime.alnpg.migrations_files import MigrationError
 from arlen_runtime.alnpg.migrations_lock import alone
+from arlen_runtime.alnpg.migrations_patience import PATIENT
 
 LOSE_THE_LOCK = """select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory'
     and database = (select oid from pg_database where datname = current_database())"""

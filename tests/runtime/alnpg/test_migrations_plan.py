@@ -89,3 +89,14 @@ def test_a_file_without_a_down_or_without_itself_cannot_be_undone() -> None:
         to_undo([A._replace(down=None)], ran(A), 1)
     with pytest.raises(MigrationError, match="its file is missing, so it cannot be undone"):
         to_undo([], ran(A), 1)
+
+
+def test_what_stopped_half_way_and_lost_its_file_stops_the_plan_unless_it_may_be_missing() -> None:
+    history = History([], [Progress(A.version, 1, "sum")])
+    assert [(each.version, each.state) for each in states([B], history)] == [
+        (A.version, "abandoned"),
+        (B.version, "pending"),
+    ]
+    with pytest.raises(MigrationError, match=f"^{A.version}.sql: was run in part.*--allow-missing"):
+        pending([B], history)
+    assert pending([B], history, allow_missing=True) == [B]
