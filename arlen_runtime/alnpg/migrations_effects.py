@@ -28,9 +28,14 @@ LOCKS = {
 }
 """The locks worth telling, the strongest first, and who waits for their end. PostgreSQL manual, section 13.3."""
 
+UNSEEN = "runs outside of a transaction; what it locks and scans is not seen"
+
 
 class Effect(NamedTuple):
-    """What one statement does to one table that the target has: the strongest lock it newly takes ("": none), and work."""
+    """What one statement does to one table that the target has: the strongest lock it newly takes ("": none), and work.
+
+    One without a table says that the statement runs outside of a transaction, where PostgreSQL does not tell all of that.
+    """
 
     file: str
     line: int
@@ -42,6 +47,8 @@ class Effect(NamedTuple):
 
     def __str__(self) -> str:
         """Tell it in one line."""
+        if not self.table:
+            return UNSEEN
         told = [f"{self.lock}, {LOCKS[self.lock]}"] if self.lock else []
         told += ["rewritten"] if self.rewritten else []
         told += ["scanned"] if self.scanned and not self.rewritten else []
@@ -96,19 +103,24 @@ def _observed(opened: psycopg.Connection, migration: Migration, known: set[int])
             opened.rollback()
             if migration.up.whole or error.sqlstate not in NO_TRANSACTION:
                 raise failed(migration.file, statement, error) from error
-            _alone(opened, migration, statement)
+            effects += _alone(opened, migration, statement, before, known)
         if not migration.up.whole:
             opened.commit()
     opened.commit()
     return effects
 
 
-def _alone(opened: psycopg.Connection, migration: Migration, statement: Statement) -> None:
-    """Run a statement that can have no transaction."""
+def _alone(
+    opened: psycopg.Connection, migration: Migration, statement: Statement, before: _Snapshot, known: set[int]
+) -> list[Effect]:
+    """Run a statement that can have no transaction: when it ends its locks are gone, what it rewrote is not."""
     try:
         opened.execute(statement.text.encode())
     except psycopg.Error as error:
         raise failed(migration.file, statement, error) from error
+    unseen = Effect(migration.file, statement.line, _in_a_line(statement), "", "", rewritten=False, scanned=False)
+    compared = _compare(migration, statement, before, _look(opened), known)
+    return [unseen, *(each._replace(scanned=False) for each in compared if each.rewritten)]
 
 
 def _compare(
@@ -123,9 +135,13 @@ def _compare(
         lock = "" if lock == before.locks.get(oid, "") else lock
         rewritten, scanned = now[1] != file, now[2] > scans
         if lock or rewritten or scanned:
-            text = " ".join(statement.text.split())
+            text = _in_a_line(statement)
             effects.append(Effect(migration.file, statement.line, text, name, lock, rewritten, scanned))
     return effects
+
+
+def _in_a_line(statement: Statement) -> str:
+    return " ".join(statement.text.split())
 
 
 def _look(opened: psycopg.Connection) -> _Snapshot:

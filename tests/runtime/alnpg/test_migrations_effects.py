@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from arlen_runtime.alnpg.administration import scratch
-from arlen_runtime.alnpg.migrations_effects import Effect, major, observe
+from arlen_runtime.alnpg.migrations_effects import UNSEEN, Effect, major, observe
 from arlen_runtime.alnpg.migrations_files import MigrationError, parse
 from arlen_runtime.testing.database import Databases
 
@@ -97,7 +97,7 @@ def test_a_concurrent_index_in_a_transaction_is_an_error_with_the_remedy(url: st
 
 def test_a_concurrent_index_outside_of_one_is_not(url: str) -> None:
     text = "-- migrate:no-transaction\ncreate index concurrently i on cust (email);\nalter table cust add column x int;"
-    assert [each.line for each in effects(url, text)] == [3]
+    assert [(each.line, each.table) for each in effects(url, text)] == [(2, ""), (3, "cust")]
 
 
 def test_the_major_version_is_that_of_the_server(database_server: Databases) -> None:
@@ -109,7 +109,12 @@ HEAD = "-- migrate:no-transaction\n"
 
 def test_a_statement_that_commits_by_itself_is_tried_as_it_would_run(url: str) -> None:
     body = "do $$ begin insert into cust values (1); commit; end $$"
-    assert effects(url, f"{HEAD}{body};\ncreate index i on cust (n);")[0].line == 3
+    found = effects(url, f"{HEAD}{body};\ncreate index i on cust (n);")
+    assert [(each.line, str(each)) for each in found] == [(2, UNSEEN), (3, "cust: ShareLock, writes wait; scanned")]
+
+
+def test_a_rewrite_outside_of_a_transaction_is_seen_and_the_rest_said_not_to_be(url: str) -> None:
+    assert [str(each) for each in effects(url, f"{HEAD}vacuum full cust;")] == [UNSEEN, "cust: rewritten"]
 
 
 def test_a_statement_that_fails_outside_of_a_transaction_names_its_line(url: str) -> None:
