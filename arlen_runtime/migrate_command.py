@@ -157,8 +157,11 @@ def named_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
 def write_schema(url: str, root: Path) -> None:
     """Write the schema of the database at `url` to the application's `SCHEMA`. Raises MigrationError, EmbeddedServerError."""
     text = schema_dump.dump(url)
-    (root / SCHEMA).parent.mkdir(exist_ok=True)
-    (root / SCHEMA).write_text(text)
+    try:
+        (root / SCHEMA).parent.mkdir(exist_ok=True)
+        (root / SCHEMA).write_bytes(text.encode())  # as it is: a text file would change line ends and encoding
+    except OSError as error:
+        raise MigrationError(f"{SCHEMA} cannot be written: {error.strerror}") from error
 
 
 def _up(job: Job) -> int:

@@ -34,14 +34,14 @@ def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
     Raises MigrationError where pg_dump fails, EmbeddedServerError where there is no pg_dump.
     """
     command, environ = client("pg_dump", url, environ)
-    command += ["--schema-only", "--no-owner", "--no-privileges", f"--exclude-table=*.{PROGRESS}"]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
+    command += ["--schema-only", "--no-owner", "--no-privileges", "--encoding=UTF8", f"--exclude-table=*.{PROGRESS}"]
+    done = subprocess.run(command, env=environ, capture_output=True, check=False)  # noqa: S603 - PostgreSQL's own program
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or [
+        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if "error" in line] or [
             f"pg_dump ended with {done.returncode}"
         ]
         raise MigrationError(lines[-1])
-    return _steady(done.stdout) + _versions(url)
+    return _steady(done.stdout.decode()) + _versions(url)
 
 
 def _steady(text: str) -> str:

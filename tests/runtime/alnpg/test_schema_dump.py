@@ -14,6 +14,7 @@ from arlen_runtime.alnpg import migrations
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
 from arlen_runtime.alnpg.migrations_files import MigrationError
 from arlen_runtime.alnpg.schema_dump import dump
+from arlen_runtime.migrate_command import write_schema
 from arlen_runtime.testing.database import Databases
 
 
@@ -62,6 +63,17 @@ def test_code_and_values_are_dumped_as_they_are(url: str, database_server: Datab
                 assert found
                 assert found == (body, found[1], quoted)
                 assert connection.execute(f"select {found[1]}".encode()).fetchone() == (quoted,)
+
+
+def test_carriage_returns_are_dumped_as_they_are(url: str, database_server: Databases, tmp_path: Path) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(r"""create table mail (subject text check (subject !~ E'[\r\n]'), "für" text)""")
+    write_schema(f"{url}&client_encoding=latin1", tmp_path)
+    with database_server.database() as other, psycopg.connect(other, autocommit=True) as connection:
+        connection.execute((tmp_path / "db" / "schema.sql").read_bytes())
+        connection.execute('select "für" from public.mail')
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("insert into public.mail values (E'a\\rBcc: b')")
 
 
 def test_the_versions_are_dumped_where_they_are(database_server: Databases, tmp_path: Path) -> None:
