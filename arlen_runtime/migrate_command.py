@@ -18,7 +18,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from arlen_runtime.alnpg import embedded, embedded_scratch, migrations, migrations_effects, schema_dump
 from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
@@ -46,6 +46,15 @@ EMBEDDED_DATA = Path(".arlen") / "pg"
 DRY_RUNS = Path(".arlen") / "pg-dry-run"
 """Where a dry run has a server of its own as long as it takes, below the application."""
 
+GO_WITH = {
+    "dry_run": ("up",),
+    "scratch_dsn": ("up",),
+    "allow_missing": ("up",),
+    "accept": ("verify",),
+    "steps": ("down", "redo"),
+    "force": ("down", "redo"),
+}
+"""Options of some actions only. Another action would pass them over: a dry run would be a real one."""
 
 _MARKS = ("config/app.toml", "db/migrations")
 """By one of these a folder is known as an application's, if it is not one of a single file."""
@@ -89,9 +98,10 @@ def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: s
     """
     parser = _parser(program)
     found = vars(parser.parse_args(arguments))
+    _refuse_strangers(parser, found)
     try:
         config = load(found.pop("app_root"), found.pop("env"), os.environ, default=default)
-        return run(config, Options(**found), _say)
+        return run(config, Options(**{name: value for name, value in found.items() if value is not None}), _say)
     except ArlenError as error:
         for line in (error.detail or type(error).__name__).splitlines():
             sys.stderr.write(f"{program}: {line}\n")
@@ -107,8 +117,14 @@ def run(config: Config, options: Options, out: Callable[[str], None], environ: M
     url = database_url(config, options.dsn, environ)
     facts: dict[str, object] = {}
     tell = (lambda _line: None) if options.json else out
+    job = Job(url, config.root, options, config.environment, tell, facts)
     try:
-        return ACTIONS[options.action](Job(url, config.root, options, config.environment, tell, facts))
+        return ACTIONS[options.action](job)
+    except MigrationError as error:
+        for what, files in (("Undone", error.undone), ("Applied", error.applied)):
+            if files:
+                _list(job, what, files)
+        raise
     finally:
         if options.json:
             out(json.dumps(facts, indent=2, default=str))
@@ -170,13 +186,7 @@ def _up(job: Job) -> int:
         waiting = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
         _list(job, "Pending", [each.file for each in waiting])
         return _effects(job) if waiting else 0
-    try:
-        applied = migrations.migrate(job.url, job.folder, allow_missing=allow_missing, tell=job.out)
-    except MigrationError as error:
-        if error.applied:
-            _list(job, "Applied", error.applied)
-        raise
-    return _list(job, "Applied", applied)
+    return _list(job, "Applied", migrations.migrate(job.url, job.folder, allow_missing=allow_missing, tell=job.out))
 
 
 def _effects(job: Job) -> int:
@@ -268,6 +278,15 @@ def _list(job: Job, what: str, files: Sequence[str]) -> int:
     return 0
 
 
+def _refuse_strangers(parser: Parser, found: dict[str, Any]) -> None:
+    """End with status 2 where an option was given that the action does not know."""
+    for name, actions in GO_WITH.items():
+        if found[name] != parser.get_default(name) and found["action"] not in actions:
+            parser.error(f"--{name.replace('_', '-')} goes with {' and '.join(actions)}, not with {found['action']}")
+    if found["scratch_dsn"] and not found["dry_run"]:
+        parser.error("--scratch-dsn goes with --dry-run")
+
+
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -280,7 +299,7 @@ def _parser(program: str) -> Parser:
     parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
     parser.add_argument("--dry-run", action="store_true", help="list what is pending and what it does; change nothing")
     parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server that --dry-run may try them on")
-    parser.add_argument("--steps", type=int, default=1, metavar="N", help="how many migrations down and redo undo (1)")
+    parser.add_argument("--steps", type=int, metavar="N", help="how many migrations down and redo undo (1)")
     parser.add_argument("--allow-missing", action="store_true", help="go on though applied migrations have no file")
     parser.add_argument("--accept", action="store_true", help="verify: take edited files as they are now")
     parser.add_argument("--force", action="store_true", help="down, redo: also outside of development and test")

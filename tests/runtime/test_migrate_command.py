@@ -124,6 +124,19 @@ def test_a_dry_run_says_when_the_copy_is_on_another_version(
     assert "  the copy is on PostgreSQL 18, the database on 15" in told
 
 
+def test_a_dry_run_does_not_say_that_nothing_is_locked_where_it_cannot_see(
+    app: Path, url: str, database_server: Databases
+) -> None:
+    migrate(app, "--dsn", url)
+    text = "-- migrate:no-transaction\ndo $$ begin lock table a; commit; end $$;\n"
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text(text)
+    out = migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)[1]
+    assert out.splitlines()[2:] == [
+        "Effects, seen on an empty copy:",
+        f"  20260103000000_c.sql:2: {migrations_effects.UNSEEN}",
+    ]
+
+
 def test_a_dry_run_that_would_fail_is_exit_1(app: Path, url: str, database_server: Databases) -> None:
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text("select 1;\nselect missing;")
     status, out, err = migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)
@@ -157,6 +170,16 @@ def test_the_status_tells_how_each_version_stands(app: Path, url: str) -> None:
     assert out.splitlines()[1].endswith("comes late")
 
 
+def test_a_file_that_ran_in_part_and_is_gone_is_told(app: Path, url: str) -> None:
+    file = app / "db" / "migrations" / "20260103000000_c.sql"
+    file.write_text("-- migrate:no-transaction\ncreate table c ();\ncreat table d ();\n")
+    migrate(app, "--dsn", url)
+    file.unlink()
+    assert migrate(app, "status", "--dsn", url)[1].splitlines()[-1] == "abandoned 20260103000000_c"
+    status, _, err = migrate(app, "verify", "--dsn", url)
+    assert (status, "20260103000000_c.sql: was run in part" in err) == (1, True)
+
+
 def test_verify_fails_for_an_edited_file_until_it_is_accepted(app: Path, url: str) -> None:
     migrate(app, "--dsn", url)
     assert migrate(app, "verify", "--dsn", url) == (0, "Verified migrations: 2\n", "")
@@ -172,6 +195,22 @@ def test_the_schema_is_dumped_to_a_file(app: Path, url: str) -> None:
     migrate(app, "--dsn", url)
     assert migrate(app, "dump", "--dsn", url) == (0, "Dumped schema: db/schema.sql\n", "")
     assert "CREATE TABLE public.b" in (app / "db" / "schema.sql").read_text()
+
+
+def test_a_schema_that_cannot_be_written_is_one_line(app: Path, url: str) -> None:
+    (app / "db" / "schema.sql").mkdir()
+    told = "python -m arlen_runtime migrate: db/schema.sql cannot be written: Is a directory\n"
+    assert migrate(app, "dump", "--dsn", url) == (1, "", told)
+
+
+def test_a_step_that_fails_tells_what_was_undone_before(app: Path, url: str) -> None:
+    migrate(app, "--dsn", url)
+    (app / "db" / "migrations" / "20260101000000_a.sql").write_text("select 1;\n-- migrate:down\ndrop table none;")
+    (app / "db" / "migrations" / "20260102000000_b.sql").write_text("select 1;\n-- migrate:down\ndrop table b;")
+    status, out, err = migrate(app, "down", "--steps", "2", "--dsn", url, "--env", "test")
+    assert (status, out) == (1, "Undone migrations: 1\n  20260102000000_b.sql\n")
+    assert 'table "none" does not exist' in err
+    assert migrate(app, "down", "--steps", "2", "--dsn", url, "--env", "test", "--json")[1] == "{}\n"
 
 
 def test_undoing_in_production_must_be_meant(app: Path, url: str) -> None:
@@ -219,6 +258,30 @@ def test_two_commands_at_once_start_one_server_and_migrate_once(app: Path) -> No
 @pytest.mark.parametrize("words", [["--no-such"], ["upp"], ["--steps", "many"]])
 def test_wrong_use_is_exit_2(app: Path, words: list[str]) -> None:
     assert migrate(app, *words)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["down", "--dry-run"], "--dry-run goes with up, not with down"),
+        (["redo", "--dry-run"], "--dry-run goes with up, not with redo"),
+        (["dump", "--scratch-dsn", "x"], "--scratch-dsn goes with up, not with dump"),
+        (["down", "--allow-missing"], "--allow-missing goes with up, not with down"),
+        (["--accept"], "--accept goes with verify, not with up"),
+        (["--steps", "1"], "--steps goes with down and redo, not with up"),
+        (["status", "--steps", "0"], "--steps goes with down and redo, not with status"),
+        (["verify", "--force"], "--force goes with down and redo, not with verify"),
+        (["--scratch-dsn", "x"], "--scratch-dsn goes with --dry-run"),
+    ],
+)
+def test_an_option_that_the_action_does_not_know_is_exit_2_and_nothing_is_done(
+    app: Path, url: str, words: list[str], reason: str
+) -> None:
+    (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
+    migrate(app, "--dsn", url, "--env", "test")
+    status, _, err = migrate(app, *words, "--dsn", url, "--env", "test")
+    assert (status, err.splitlines()[-1].rpartition("error: ")[2]) == (2, reason)
+    assert "a" in tables(url)
 
 
 def test_a_database_that_does_not_answer_is_exit_1_without_its_password(app: Path) -> None:
