@@ -142,8 +142,10 @@ class LimitsSection:
     header_seconds: float = setting(10.0, "total time for a header block", minimum=0.1)
     body_seconds: float = setting(30.0, "time for a body before its rate is looked at", minimum=0.1)
     body_bytes_per_second: int = setting(500, "least rate of a body after that", minimum=1)
-    write_seconds: float = setting(30.0, "time for a response before its rate is looked at", minimum=0.1)
-    write_bytes_per_second: int = setting(500, "least rate at which a client must read after that", minimum=1)
+    write_seconds: float = setting(
+        30.0, "time for a response before its rate is looked at, again and again", minimum=0.1
+    )
+    write_bytes_per_second: int = setting(500, "least rate at which a client must read in that time", minimum=1)
     keep_alive_seconds: float = setting(65.0, "how long an idle connection is kept", minimum=0.1)
     keep_alive_requests: int = setting(1_000_000, "requests a connection may make", minimum=1)
     request_timeout_seconds: float = setting(60.0, "time in a handler before the client gets 503", minimum=0.1)

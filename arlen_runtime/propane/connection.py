@@ -6,9 +6,12 @@ for the next complete request, has it answered, and hands back the response.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from contextvars import Context
 
@@ -63,6 +66,7 @@ class Connection:
         "served",
         "socket",
         "started",
+        "taken",
         "thread",
         "ticket",
         "writing_since",
@@ -90,7 +94,7 @@ class Connection:
         self.busy = False  # a handler, or a step of a stream, owns the connection
         self.pending = False  # an edge came meanwhile
         self.claim: list[str] = []  # who pops it answers: the handler's thread or the time-out
-        self.thread = self.served = self.sent = 0
+        self.thread = self.served = self.sent = self.taken = 0
         self.started = self.receiving_since = self.writing_since = 0.0
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
@@ -170,7 +174,7 @@ class Connection:
 
     def send(self, serialized: Serialized) -> bool:
         """Begin to send a response; True when all of it is with the kernel."""
-        self.sent = 0
+        self.sent = self.taken = 0
         self.ending = self.ending or serialized.close
         if serialized.rest is not None:
             self.rest = serialized
@@ -237,6 +241,14 @@ class Connection:
     def writing(self) -> bool:
         """Say whether a response is under way that the client has not taken yet."""
         return self.out is not None or self.rest is not None
+
+    def arrived(self) -> int:
+        """Count the bytes of the answer that the client's system has acknowledged: what the kernel holds has reached nobody."""
+        try:
+            held = fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4))
+        except OSError:  # not every system tells of every socket: then what was sent counts
+            return self.sent
+        return max(self.sent - int.from_bytes(held, sys.byteorder), 0)
 
     def is_answering(self) -> bool:
         """Say whether a handler has the connection, or a response is on its way or not yet completed.

@@ -150,8 +150,7 @@ class Sender:
         if connection.pending:  # the edge may have brought bytes as well: they are read after the answer
             connection.pending, connection.more = False, True
         if full or not connection.flush():
-            allowed = self._limits.write_seconds + connection.sent / self._limits.write_bytes_per_second
-            self._ledger.deadlines.set(connection, connection.writing_since + allowed)
+            self._ledger.deadlines.set(connection, connection.writing_since + self._limits.write_seconds)
         elif connection.broken:
             return
         elif (listening := connection.listening()) is not None:
@@ -183,6 +182,20 @@ class Sender:
             connection.writing_since = ledger.now
             ledger.deadlines.set(connection, ledger.now + self._limits.write_seconds)
 
+    def grants_time(self, connection: Connection) -> bool:
+        """Say whether a client has read at the least rate since its time began; if so, it begins anew.
+
+        Room in the socket does not tell: the kernel reports none before a good part of what it holds, megabytes, is gone.
+        """
+        limits, now = self._limits, self._ledger.now
+        if now >= connection.writing_since + limits.write_seconds:
+            arrived = connection.arrived()
+            if arrived - connection.taken < limits.write_seconds * limits.write_bytes_per_second:
+                return False
+            connection.taken, connection.writing_since = arrived, now
+        self._ledger.deadlines.set(connection, connection.writing_since + limits.write_seconds)
+        return True
+
     def heartbeat(self, connection: Connection) -> None:
         """Send a comment to a client that listens."""
         stream = connection.listening()
@@ -194,7 +207,7 @@ class Sender:
 
     def _step(self, connection: Connection) -> None:
         """Send some pieces of a body, while the socket takes them."""
-        context, head = connection.context, connection.head
+        context, head, before = connection.context, connection.head, connection.sent
         assert context is not None  # noqa: S101 - a stream belongs to a request
         try:
             for _ in range(STEPS_AT_ONCE):
@@ -208,10 +221,11 @@ class Sender:
             connection.broken = True
         if connection.rest is None or connection.broken:
             self._end_body(connection, context)
-        # What was sent so far gives no credit for the next wait: a reader that stalls is cut off in time whatever it has taken.
-        now = time.monotonic()
-        connection.writing_since = now - connection.sent / self._limits.write_bytes_per_second
-        connection.deadline = now + self._limits.write_seconds
+        if (
+            connection.sent > before or not connection.full
+        ):  # who has made room, or was not waited for, has all its time
+            connection.writing_since = time.monotonic()
+        connection.deadline = connection.writing_since + self._limits.write_seconds
         connection.busy = False
         self._ledger.give_back(connection)
 

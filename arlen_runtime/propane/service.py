@@ -250,7 +250,8 @@ class Service:
         elif connection.receiving_since and not connection.writing and not connection.lingering:
             part = "header block" if connection.head is None else "body"
             self.sender.refuse(connection, RequestTimeout(f"The {part} of the request took too long to arrive."))
-        else:  # idle, lingering, or a client that does not read
+        elif connection.broken or not (connection.writing and self.sender.grants_time(connection)):
+            # It is idle, lingers, or does not read.
             connection.broken = connection.broken or connection.writing
             self._ledger.doomed.append(connection)
 

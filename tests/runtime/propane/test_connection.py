@@ -176,3 +176,17 @@ def test_a_client_that_has_gone_is_no_error_when_its_body_is_asked_for(pair: Pai
 
     assert connection.next_request() is None
     assert connection.broken
+
+
+def test_what_has_arrived_is_what_the_clients_system_has_taken(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, connection = pair
+    connection.send(Serialized(b"x" * 50_000_000, None, chunked=False, close=False, length=0))
+    before = connection.arrived()
+    assert before < connection.sent
+    left = connection.sent * 3 // 4
+    while left > 0:
+        left -= len(client.recv(left))
+
+    assert before < connection.arrived() <= connection.sent
+    monkeypatch.setattr("termios.TIOCOUTQ", 0)  # as where the system does not tell
+    assert connection.arrived() == connection.sent

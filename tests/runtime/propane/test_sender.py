@@ -103,6 +103,27 @@ def test_a_reader_below_the_least_rate_is_cut_off(serve: Serve) -> None:
             wire.answer()
 
 
+@pytest.mark.parametrize("path", ["/sparse", "/big/50000000"])
+def test_who_reads_slowly_but_above_the_least_rate_is_not_cut_off(serve: Serve, path: str) -> None:
+    """The kernel tells of room only after megabytes: the client is not silent meanwhile."""
+    server = serve(ARLEN_LIMITS_WRITE_SECONDS="1", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1")
+    with Wire(server.port) as wire:
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            assert wire.socket.recv(10_000)
+            time.sleep(0.05)  # the pace of the client
+        assert not [each for each in server.events if each.get("aborted")]
+
+
+@pytest.mark.parametrize("path", ["/sparse", "/big/50000000"])
+def test_who_reads_nothing_is_cut_off_whatever_the_kernel_has_taken_for_him(serve: Serve, path: str) -> None:
+    server = serve(ARLEN_LIMITS_WRITE_SECONDS="0.5", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1000000")
+    with Wire(server.port) as wire:
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        server.wait_for("request", target=path, aborted=True)
+
+
 def test_a_stream_that_fails_half_way_is_cut_and_logged_not_finished(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire, pytest.raises((EOFError, ConnectionResetError)):
