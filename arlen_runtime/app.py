@@ -18,7 +18,7 @@ from arlen_runtime.http.door import Ticket, Worker
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
-from arlen_runtime.middleware.chain import Factory, Proceed, compose
+from arlen_runtime.middleware.chain import Factory, Proceed, compose, copying
 from arlen_runtime.middleware.compression import Compression
 from arlen_runtime.middleware.conditions import conditions
 from arlen_runtime.middleware.error_boundary import ErrorBoundary
@@ -81,7 +81,8 @@ class App:
         self.security_headers = SecurityHeaders(config.security_headers)
         self.error_boundary = ErrorBoundary(self.pages, keep_statements=development)
         self.outer: tuple[Factory, ...] = (request_id, self.security_headers, self.error_boundary)
-        self.inner: tuple[Factory, ...] = (Hosts(config), conditions, Compression(config.compression), *middleware)
+        inner = (Hosts(config), conditions, Compression(config.compression))
+        self.inner: tuple[Factory, ...] = (*inner, *map(copying, middleware))
         self.services = Services(config, self.log, self.router, self.views, pg)
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)

@@ -15,6 +15,7 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, LF, NUL nor other control
 _PIECE = 65536
 _MOST_GOOD_TYPES = 256
+_new = object.__new__  # looked up once: each answer is copied
 _good_types: set[str] = set()  # those that were checked: nearly every answer has one of a few
 
 
@@ -113,6 +114,16 @@ class Response:
             self._fields.append(("Content-Type", content_type))
         for name, value in headers:
             self.add(name, value)
+
+    def copy(self) -> Response:
+        """Return one with the same status, fields and body, whose changes are its own."""
+        copy = _new(Response)
+        copy.body = self.body
+        copy.status = self.status
+        copy.prepared = self.prepared
+        copy.log = self.log
+        copy._fields = self._fields[:]
+        return copy
 
     @property
     def headers(self) -> Sequence[tuple[str, str]]:

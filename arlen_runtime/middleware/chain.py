@@ -27,6 +27,16 @@ def compose(factories: Sequence[Factory], endpoint: Endpoint, innermost: Proceed
     return proceed
 
 
+def copying(factory: Factory) -> Factory:
+    """Have the layers of an application's factory answer with a copy: what they return may be returned again."""
+
+    def make(endpoint: Endpoint) -> Layer | None:
+        layer = factory(endpoint)
+        return None if layer is None else lambda context, proceed: layer(context, proceed).copy()
+
+    return make
+
+
 def _around(layer: Layer, proceed: Proceed) -> Proceed:
     """Bind a layer to what it stands around."""
 

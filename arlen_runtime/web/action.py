@@ -1,4 +1,7 @@
-"""From what an action returns to a Response. One rule: a dict or a list is JSON, None is 204, a Response is itself."""
+"""From what an action returns to a Response. One rule: a dict or a list is JSON, None is 204, a Response is itself.
+
+It goes on as a copy: what is put into it on its way out is for one client, and the application may return it again.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
 
     def act(context: Context) -> Response:
         result = action(context)
-        response = result if isinstance(result, Response) else _respond(result, endpoint)
+        response = result.copy() if isinstance(result, Response) else _respond(result, endpoint)
         return _varied(response) if context.by_accept else response
 
     return _guarded(act, endpoint.guards, endpoint) if endpoint.guards else act
@@ -61,7 +64,7 @@ def _respond(result: object, endpoint: Endpoint) -> Response:
 def _refusal(result: object, guard: Action, endpoint: Endpoint) -> Response:
     """Return a guard's Response; anything else than that and None is a mistake that must not let the request pass."""
     if isinstance(result, Response):
-        return result
+        return result.copy()
     name = getattr(guard, "__qualname__", repr(guard))
     raise ArlenError(
         f"the guard {name} of {endpoint.key} ({endpoint.site}) returned {type(result).__qualname__}: "

@@ -144,6 +144,13 @@ def test_a_factory_may_leave_an_endpoint_alone(serve: Serve) -> None:
     assert "x-marked" not in client.get("/b").headers
 
 
+def test_a_response_that_a_layer_returns_twice_carries_nothing_of_the_first_time(serve: Serve) -> None:
+    closed = text("closed", 503)
+    client = serve(hello_routes, middleware=[lambda _endpoint: lambda _context, _proceed: closed])
+    first, second = client.get("/"), client.get("/")
+    assert [name for name, _ in first.fields] == [name for name, _ in second.fields]
+
+
 def test_health_passes_no_layer_of_the_application(serve: Serve) -> None:
     def refusing(_endpoint: Endpoint) -> Layer:
         return lambda _context, _proceed: text("no", 429)

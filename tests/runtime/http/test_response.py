@@ -26,6 +26,17 @@ def test_add_keeps_set_replaces_and_remove_drops_whatever_the_case() -> None:
     assert response.get("Set-Cookie", "none") == "none"
 
 
+def test_what_is_changed_in_a_copy_is_the_copys_own() -> None:
+    response = Response(b"x", 201, [("X-A", "1")])
+    response.log = {"a": 1}
+    copy = response.copy()
+    assert (copy.body, copy.status, copy.log, list(copy.headers)) == (b"x", 201, {"a": 1}, [("X-A", "1")])
+    copy.add("X-B", "2")
+    copy.body, copy.status, copy.prepared, copy.log = b"y", 200, b"X-C: 3\r\n", None
+    assert (response.body, response.status, response.prepared, response.log) == (b"x", 201, b"", {"a": 1})
+    assert list(response.headers) == [("X-A", "1")]
+
+
 @pytest.mark.parametrize("value", ["a\r\nX: 1", "a\nb", "a\rb", "a\x00b", "a\x7fb", "a\x1bb", "\u20ac", "a\x85b\n"])
 def test_a_value_that_could_split_the_answer_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="X-A"):

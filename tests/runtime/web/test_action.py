@@ -60,3 +60,14 @@ def test_a_guard_that_returns_anything_else_lets_nobody_pass(serve: Serve, value
     answer = serve(returning({}, (lambda _ctx: value,)), environment="test").get("/")
     assert answer.status == 500
     assert "or raise Forbidden()" in answer.json()["detail"]
+
+
+def test_a_response_that_is_returned_twice_carries_nothing_of_the_first_time(serve: Serve) -> None:
+    shared = text("x" * 5000)
+    for routes in (returning(shared), returning({}, (lambda _ctx: shared,))):
+        client = serve(routes)
+        assert client.get("/", headers={"Accept-Encoding": "gzip"}).headers["content-encoding"] == "gzip"
+        answer = client.get("/")
+        assert (answer.text, answer.headers.get("content-encoding")) == ("x" * 5000, None)
+        names = [name for name, _ in answer.fields]
+        assert len(names) == len(set(names))
