@@ -10,9 +10,11 @@ import fcntl
 import os
 import select
 import socket
+import struct
 import sys
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 
 from arlen_runtime.config.sections import LimitsSection
@@ -24,7 +26,7 @@ from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import FileBody, Response
-from arlen_runtime.http.serializer import CONTINUE, Serialized
+from arlen_runtime.http.serializer import CONTINUE, UNKNOWN_LENGTH, Serialized
 from arlen_runtime.propane.deadlines import NEVER
 
 RECEIVE_BYTES = 65536
@@ -299,6 +301,12 @@ class Connection:
         self.head = self.ticket = self.request = self.response = self.context = None
         self.started = 0.0
         self.served += 1
+
+    def reset_if_unframed(self) -> None:
+        """Have the close reset the client where its orderly end would call a body whole that is not (HTTP/1.0)."""
+        if self.rest is not None and not self.rest.chunked and self.rest.length == UNKNOWN_LENGTH:
+            with suppress(OSError):
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def linger(self) -> None:
         """Close the sending side only: closing at once with unread bytes would reset the answer away (RFC 9112 9.6)."""

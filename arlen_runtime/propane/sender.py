@@ -120,6 +120,7 @@ class Sender:
     def abandon(self, connection: Connection) -> None:
         """Write the access line of an answer that was cut off."""
         if connection.response is not None:
+            connection.reset_if_unframed()
             connection.response.log = {**(connection.response.log or {}), "aborted": True}
             self.completed(connection)
 

@@ -132,6 +132,13 @@ def test_a_stream_that_fails_half_way_is_cut_and_logged_not_finished(serve: Serv
     assert "the source dried up" in str(server.wait_for("stream_failed")["message"])
 
 
+def test_a_stream_that_fails_half_way_does_not_end_in_order_for_who_reads_until_the_end(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(b"GET /broken-stream HTTP/1.0\r\nHost: x\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            wire.answer()
+
+
 def test_a_response_that_cannot_be_sent_is_an_error_of_the_application(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
