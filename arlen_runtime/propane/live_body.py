@@ -1,4 +1,4 @@
-"""The body of a request while its handler reads it. One rule: the handler's thread owns the connection meanwhile.
+"""The body of a request while its handler reads it. One rule: the handler's thread owns the connection until it is answered.
 
 For endpoints with `body="stream"`: the chain has begun before the body, so a 401 precedes a gigabyte. Rate and size are
 held to the same limits as those of a body that the reactor collects.
@@ -26,6 +26,7 @@ class LiveBody:
         if head.content_length is not None and head.content_length > limit:
             raise PayloadTooLarge(f"The body has {head.content_length} bytes; this address takes {limit}.")
         self._connection = connection
+        self._head = head
         self._limit = limit
         self._limits = limits
         self._ask = head.expects_continue
@@ -36,7 +37,8 @@ class LiveBody:
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes, all that is left without a size; nothing at the end.
 
-        Raises RequestTimeout below the least rate, PayloadTooLarge above the limit, BadRequest when the client ends early.
+        Raises RequestTimeout below the least rate, PayloadTooLarge above the limit, BadRequest when the client ends
+        early or has been answered.
         """
         pieces: list[bytes] = []
         left = sys.maxsize if size < 0 else size
@@ -61,8 +63,8 @@ class LiveBody:
         return bool(self._kept)
 
     def _next(self) -> bytes:
-        parser = self._connection.parser
-        while True:
+        connection, parser = self._connection, self._connection.parser
+        while connection.head is self._head:
             piece = parser.read_body()
             if piece:
                 self._received += len(piece)
@@ -71,23 +73,31 @@ class LiveBody:
                 return piece
             if parser.body_done:
                 return b""
-            self._receive()
+            if connection.receive():
+                # The handler's time begins anew with each piece: it is the client that takes long.
+                connection.deadline = time.monotonic() + self._limits.request_timeout_seconds
+            elif connection.eof:
+                raise BadRequest("The connection ended before the body did.")
+            else:
+                self._wait()
+        # By the time-out, or by a handler that has left a thread behind: what comes now is somebody else's.
+        raise BadRequest("The request has been answered, and its body is gone.")
 
-    def _receive(self) -> None:
+    def _wait(self) -> None:
         """Wait for more, as long as the least rate allows (RFC 9110 section 10.1.1: 100 only when the body is wanted)."""
-        connection = self._connection
+        connection, limits = self._connection, self._limits
         if self._ask:
             self._ask = False
             connection.ask_for_body()
-        while not connection.receive():
-            if connection.eof:
-                raise BadRequest("The connection ended before the body did.")
-            allowed = self._limits.body_seconds + self._received / self._limits.body_bytes_per_second
-            left = self._since + allowed - time.monotonic()
+        allowed = limits.body_seconds + self._received / limits.body_bytes_per_second
+        # What has come is no credit for silence, for a thread waits here.
+        until = min(self._since + allowed, time.monotonic() + limits.body_seconds)
+        mask = 0
+        while not mask & ~select.POLLOUT:
             poll = select.poll()
             poll.register(connection.fd, select.POLLIN | (select.POLLOUT if connection.out is not None else 0))
-            if left <= 0 or not poll.poll(left * 1000):
+            events = poll.poll(max(until - time.monotonic(), 0) * 1000)
+            if not events:
                 raise RequestTimeout("The body of the request took too long to arrive.")
+            mask = events[0][1]
             connection.flush()
-        # The handler's time begins anew with each piece: it is the client that takes long.
-        connection.deadline = time.monotonic() + self._limits.request_timeout_seconds

@@ -19,6 +19,7 @@ from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
 
 
 def _post(path: str, *lines: str) -> bytes:
@@ -185,3 +186,83 @@ def test_without_threads_it_is_read_by_the_reactor_itself(serve: Serve) -> None:
         wire.send(_post("/upload", "Content-Length: 300000") + b"x" * 300_000)
 
         assert wire.answer().body.split()[0] == b"300000"
+
+
+def test_an_upload_that_stalls_holds_no_thread_however_much_of_it_has_come(serve: Serve) -> None:
+    server = serve("--threads", "1", ARLEN_LIMITS_BODY_SECONDS="1")
+    with Wire(server.port) as stalled, Wire(server.port) as other:
+        stalled.send(_post("/upload", "Content-Length: 20000000") + b"x" * 1_000_000)
+        assert stalled.answer().status == 408
+        other.send(_post("/upload", "Content-Length: 3") + b"abc")
+        assert other.answer().body == b"3 1"
+
+
+READERS = """
+after = []
+released = threading.Event()
+
+def release(ctx):
+    released.set()
+
+def late(ctx):
+    \"\"\"Read when the time-out has answered, and note what that brings.\"\"\"
+    ctx.request.stream.read(1)
+    released.wait()
+    try:
+        ctx.request.stream.read(1)
+    except Exception as error:
+        after.append(type(error).__name__)
+        raise
+
+def stray(ctx):
+    \"\"\"Leave a thread behind that goes on to read.\"\"\"
+    def read():
+        while not after:
+            try:
+                ctx.request.stream.read(1)
+            except Exception as error:
+                after.append(type(error).__name__)
+    ctx.request.stream.read()
+    threading.Thread(target=read, daemon=True).start()
+    return text("stray")
+
+first = routes
+
+def routes(r):
+    first(r)
+    r.post("/late", late, body="stream")
+    r.post("/stray", stray, body="stream")
+    r.get("/release", release)
+    r.get("/after", lambda ctx: text(" ".join(after)))
+"""
+
+
+def _after(wire: Wire) -> bytes:
+    """Wait until a late reader has learnt something; return what."""
+    while not (after := wire.get("/after").body):
+        pass
+    return after
+
+
+def test_a_handler_that_comes_late_does_not_read_what_is_no_longer_its_own(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(more=READERS)
+    server = serve(ARLEN_LIMITS_REQUEST_TIMEOUT_SECONDS="0.2")
+    with Wire(server.port) as wire, Wire(server.port) as other:
+        wire.send(_post("/late", "Content-Length: 1000") + b"x")
+        assert wire.answer().status == 503
+        wire.send(b"x" * 999)
+        assert other.get("/release").status == 204
+        assert _after(other) == b"BadRequest"
+
+
+def test_a_thread_that_a_handler_has_left_behind_takes_nothing_of_the_next_body(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(more=READERS)
+    server = serve()
+    with Wire(server.port) as wire, Wire(server.port) as other:
+        wire.send(_post("/stray", "Content-Length: 3"))
+        wire.send(b"abc")
+        assert wire.answer().body == b"stray"
+        wire.send(_post("/echo", "Content-Length: 300") + b"x")
+        assert _after(other) == b"BadRequest"
+        wire.send(b"x" * 299)
+        assert wire.answer().body == b"300"
