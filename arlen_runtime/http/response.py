@@ -6,7 +6,7 @@ The kinds of body are bytes, a file (`FileBody`) and an iterator of bytes. The s
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Self
 
 from arlen_runtime.http.events import EventStream
@@ -51,7 +51,7 @@ class Remade:
 
     __slots__ = ("_pieces", "_source")
 
-    def __init__(self, pieces: Generator[bytes], source: object) -> None:
+    def __init__(self, pieces: Iterator[bytes], source: object) -> None:
         """Take the pieces, and the body that they are made of."""
         self._pieces = pieces
         self._source: object = source
@@ -68,7 +68,7 @@ class Remade:
         """Close the pieces, then what they are made of."""
         source, self._source = self._source, None
         try:
-            self._pieces.close()
+            close_body(self._pieces)
         finally:
             close_body(source)
 

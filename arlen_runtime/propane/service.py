@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 
@@ -18,8 +19,9 @@ from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, HTTPError, RequestTimeout, ServiceUnavailable
 from arlen_runtime.http.door import Door, Ticket
+from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import Response
+from arlen_runtime.http.response import FileBody, Remade, Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.baton import Baton
 from arlen_runtime.propane.connection import Connection
@@ -363,4 +365,17 @@ def _enter(door: Door, ticket: Ticket, request: Request, deadline: float, gone: 
     """Run the chain inside the request's own Context."""
     scope.deadline.set(deadline)
     scope.gone.set(gone)
-    return door.run(ticket, request)
+    response = door.run(ticket, request)
+    if type(response.body) is not bytes:
+        _begin(response)
+    return response
+
+
+def _begin(response: Response) -> None:
+    """Begin to iterate over a body of the application's own: that may run code of its, which may wait."""
+    body = response.body
+    if not isinstance(body, (bytes, FileBody, EventStream)):
+        with suppress(Exception):  # who serialises it meets that again, and answers it
+            pieces = iter(body)
+            if pieces is not body:
+                response.body = Remade(pieces, body)

@@ -366,3 +366,33 @@ def test_what_is_refused_has_not_lasted_since_the_request_before(serve: Serve) -
         assert wire.answer().status == 413
 
     assert server.wait_for("request", status=413)["ms"] < 300
+
+
+def test_a_body_whose_iteration_begins_slowly_holds_up_nobody(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(
+        more="""
+begun, released = threading.Event(), threading.Event()
+
+class Rows:
+    def __iter__(self):
+        begun.set()
+        released.wait()
+        return iter([scope.request_id.get().encode()])
+
+first = routes
+
+def routes(r):
+    first(r)
+    r.get("/rows", lambda ctx: Response(Rows()))
+    r.get("/begun", lambda ctx: text(str(begun.is_set())))
+    r.get("/release", lambda ctx: released.set())
+"""
+    )
+    server = serve()
+    with Wire(server.port) as wire, Wire(server.port) as other:
+        wire.send(b"GET /rows HTTP/1.1\r\nHost: x\r\n\r\n")
+        while other.get("/begun").body != b"True":
+            pass
+        assert other.get("/release").status == 204
+        answer = wire.answer()
+        assert answer.body.decode() == answer.headers["x-request-id"], "and it begins in the request's own Context"
