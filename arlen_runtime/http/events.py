@@ -36,7 +36,7 @@ def retry(milliseconds: int) -> bytes:
 class EventStream:
     """A body of events. `on_close` is called once, when the client or the server has ended it."""
 
-    __slots__ = ("_on_close", "_told", "_waiting", "_wake", "closed")
+    __slots__ = ("__weakref__", "_on_close", "_told", "_waiting", "_wake", "closed")
 
     def __init__(self, on_close: Callable[[EventStream], None] | None = None) -> None:
         """Begin with nothing."""

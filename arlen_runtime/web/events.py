@@ -12,41 +12,46 @@ lambda value: topics.publish("posts", value))` in a start hook, and `pg.notify("
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from functools import partial
+from weakref import WeakSet, WeakValueDictionary
 
 from arlen_runtime.http.events import EventStream, event
 
 
 class Topics:
-    """The subscriptions of one worker."""
+    """The subscriptions of one worker.
+
+    A topic is kept by its streams, and a stream by whoever sends it: of an answer that is never sent nothing is left.
+    """
 
     def __init__(self) -> None:
         """Begin without listeners."""
         self._lock = threading.Lock()
-        self._streams: dict[str, set[EventStream]] = {}
+        self._topics: WeakValueDictionary[str, WeakSet[EventStream]] = WeakValueDictionary()
 
     def subscribe(self, *names: str) -> EventStream:
         """Return a stream of what is published under these names from now on."""
-        stream = EventStream(self._forget)
         with self._lock:
-            for name in names:
-                self._streams.setdefault(name, set()).add(stream)
+            topics = [self._topics.setdefault(name, WeakSet()) for name in names]
+            stream = EventStream(partial(self._forget, topics))
+            for topic in topics:
+                topic.add(stream)
         return stream
 
     def publish(self, topic: str, data: str, *, name: str = "", id: str = "") -> int:  # noqa: A002 - the field's name
         """Tell who listens; return how many did. ValueError for a name or id that cannot be one."""
         told = event(data, name=name, id=id)
         with self._lock:
-            streams = list(self._streams.get(topic, ()))
+            streams = list(self._topics.get(topic, ()))
         return sum(stream.put(told) for stream in streams)
 
     def count(self, topic: str) -> int:
         """Count who listens."""
         with self._lock:
-            return len(self._streams.get(topic, ()))
+            return len(self._topics.get(topic, ()))
 
-    def _forget(self, stream: EventStream) -> None:
+    def _forget(self, topics: Sequence[WeakSet[EventStream]], stream: EventStream) -> None:
         with self._lock:
-            for name in [each for each, streams in self._streams.items() if stream in streams]:
-                self._streams[name].discard(stream)
-                if not self._streams[name]:
-                    del self._streams[name]
+            for topic in topics:
+                topic.discard(stream)

@@ -9,6 +9,7 @@ from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
 LISTEN = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -88,3 +89,22 @@ def test_a_listener_that_falls_behind_catches_up_and_goes_on_listening(serve: Se
             received = received[-100:] + listener.socket.recv(1 << 20)
         assert wire.get("/publish?data=again").body == b"1"
         assert listener.socket.recv(1 << 20).endswith(b"data: again\n\n")
+
+
+def test_a_subscription_whose_answer_is_never_sent_is_forgotten(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(
+        more="""
+def fails(ctx):
+    feed = ctx.events("news")
+    raise LookupError(feed)
+
+first = routes
+
+def routes(r):
+    first(r)
+    r.get("/fails", fails)
+"""
+    )
+    with Wire(serve().port) as wire:
+        assert wire.get("/fails").status == 500
+        assert wire.get("/listeners").body == b"0"
