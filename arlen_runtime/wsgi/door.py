@@ -27,7 +27,7 @@ from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable, to_environ
 from arlen_runtime.wsgi.closing import Closing, Once
 from arlen_runtime.wsgi.file_wrapper import FileWrapper
 
-_DIGITS = re.compile(r"\d+")
+_VALUE = re.compile(r"(?<=/)[a-z_.]*[^/a-z_.][^/]*")  # a segment that is no plain word: a number, an id, a title
 _STATUS = re.compile(r"([2-9][0-9]{2})(?: .*)?")  # 1xx are the server's own (RFC 9110 section 15.2)
 _WHOLE = frozenset({list, tuple})
 _PORTS = {"http": 80, "https": 443}
@@ -47,8 +47,8 @@ class WSGIDoor:
         """Open nothing: the application opens what it needs by itself."""
 
     def admit(self, head: Head) -> Ticket:
-        """Let the body come within the global limit; digits in the path do not tell endpoints apart."""
-        return Ticket(f"{head.method} {_DIGITS.sub('0', head.path)}", "buffer", self._config.limits.body_bytes)
+        """Let the body come within the global limit; what looks like a value in the path does not tell endpoints apart."""
+        return Ticket(f"{head.method} {_VALUE.sub('0', head.path)}", "buffer", self._config.limits.body_bytes)
 
     def run(self, ticket: Ticket, request: Request) -> Response:  # noqa: ARG002 - the door's signature
         """Call the application; what it raises is logged and answered."""

@@ -336,10 +336,26 @@ def test_what_an_application_logs_finds_the_requests_id(serve: Callable[[WSGICal
     assert serve(application).get("/").text == "True"
 
 
-def test_the_key_collapses_digits_and_the_limit_is_the_global_one(config: Config) -> None:
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/", "GET /"),
+        ("*", "GET *"),
+        ("/users/123/all_posts", "GET /users/0/all_posts"),
+        ("/articles/the-title", "GET /articles/0"),
+        ("/v2//f3b1c/Title/%C3%A9/", "GET /0//0/0/0/"),
+        ("/static/main.css", "GET /static/main.css"),
+        ("/" + "a" * 100_000, "GET /" + "a" * 100_000),  # in linear time: the path is the client's
+    ],
+)
+def test_the_key_collapses_what_is_no_plain_word(config: Config, path: str, key: str) -> None:
+    assert WSGIDoor(plain, config).admit(_head("GET", path)).key == key
+
+
+def test_the_limit_is_the_global_one(config: Config) -> None:
     door = WSGIDoor(plain, config)
-    ticket = door.admit(_head("GET", "/users/123/v2"))
-    assert (ticket.key, ticket.policy, ticket.limit) == ("GET /users/0/v0", "buffer", 100)
+    ticket = door.admit(_head("GET", "/"))
+    assert (ticket.policy, ticket.limit) == ("buffer", 100)
     assert TestClient(door).post("/", body=b"x" * 101).status == 413
     assert door.refuse(RequestTimeout("Slow."), None).status == 408
 
