@@ -6,7 +6,7 @@ The kinds of body are bytes, a file (`FileBody`) and an iterator of bytes. The s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple, Self
 
 from arlen_runtime.http.events import EventStream
@@ -116,7 +116,9 @@ class Response:
             self.add(name, value)
 
     def copy(self) -> Response:
-        """Return one with the same status, fields and body, whose changes are its own."""
+        """Return one with the same status, fields and body, whose changes are its own. TypeError when `log` is no mapping."""
+        if self.log is not None and not isinstance(self.log, Mapping):
+            raise TypeError(f"response.log is a mapping or None, not {type(self.log).__name__}")
         copy = _new(Response)
         copy.body = self.body
         copy.status = self.status

@@ -71,3 +71,10 @@ def test_a_response_that_is_returned_twice_carries_nothing_of_the_first_time(ser
         assert (answer.text, answer.headers.get("content-encoding")) == ("x" * 5000, None)
         names = [name for name, _ in answer.fields]
         assert len(names) == len(set(names))
+
+
+def test_a_log_that_is_no_mapping_is_an_error_of_the_application(serve: Serve) -> None:
+    response = text("x")
+    response.log = "words"  # type: ignore[assignment] # the mistake
+    answer = serve(returning(response), environment="test").get("/")
+    assert (answer.status, "response.log is a mapping" in answer.json()["detail"]) == (500, True)
