@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from contextlib import suppress
 from typing import Protocol
 
 READ = 1
@@ -34,7 +35,7 @@ class Poller(Protocol):
         ...
 
     def forget(self, fd: int) -> None:
-        """Stop reporting `fd`."""
+        """Stop reporting `fd`, if that was done."""
         ...
 
     def wait(self, seconds: float | None) -> list[Event]:
@@ -60,7 +61,8 @@ class EpollPoller:
 
     def forget(self, fd: int) -> None:
         """Stop reporting `fd`."""
-        self._epoll.unregister(fd)
+        with suppress(FileNotFoundError):
+            self._epoll.unregister(fd)
 
     def wait(self, seconds: float | None) -> list[Event]:
         """Return what has happened; block up to `seconds`, None for ever."""

@@ -281,6 +281,7 @@ class Reactor:
         if self._full:
             self.ledger.doomed.append(connection)
         else:
+            self._poller.forget(connection.fd)  # closing does not: who has been passed the connection keeps it open
             self._bury(connection)
 
     def _bury(self, connection: Connection) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 import socket
 import struct
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +94,40 @@ def test_a_connection_that_is_open_at_a_stop_gets_one_more_answer_and_is_closed(
             answer = wire.get("/")
         assert (answer.status, wire.ends()) == (200, True)
     assert server.process.wait(10) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process watches")
+def test_a_connection_that_is_passed_on_is_watched_no_more(serve: Serve) -> None:
+    server = serve(ARLEN_PROPANE_RELOAD_OVERLAP_SECONDS="0.1")
+    (old,) = server.workers().values()
+
+    def watched() -> int:
+        count = 0
+        for each in Path(f"/proc/{old}/fdinfo").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                count += each.read_text().count("tfd:")
+        return count
+
+    with Wire(server.port) as busy:
+        assert busy.get("/").status == 200
+        before = watched()
+        wires = [Wire(server.port) for _ in range(10)]
+        for wire in wires:
+            assert wire.get("/").status == 200
+        assert watched() > before
+        busy.send(GET % b"/sleep/10000")  # as long as that the old worker is there
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ready", generation=2)
+        for wire in wires:
+            while int(wire.get("/pid").body) == old:
+                pass
+        while watched() > before:
+            pass
+        busy.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            busy.socket.recv(1)
+        for wire in wires:
+            wire.socket.close()
 
 
 def test_something_unforeseen_on_one_connection_ends_that_one_alone(serve: Serve, rewrite: Rewrite) -> None:
