@@ -93,7 +93,7 @@ class Connection:
         self.request: Request | None = None
         self.response: Response | None = None
         self.context: Context | None = None
-        self.busy = False  # a handler, or a step of a stream, owns the connection
+        self.busy = False  # a handler, or a step of a stream, owns the connection; or it has had its turn
         self.pending = False  # an edge came meanwhile
         self.claim: list[str] = []  # who pops it answers: the handler's thread or the time-out
         self.thread = self.served = self.sent = self.taken = 0

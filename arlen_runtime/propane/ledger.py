@@ -48,6 +48,8 @@ class Ledger:
         self.deadlines: Deadlines[Connection] = Deadlines()
         self.returned: deque[Connection] = deque()
         """Connections whose thread has let go of them and which need the leader."""
+        self.paused: list[Connection] = []
+        """Those of them that have had their turn: they are busy until the others have had theirs."""
         self.doomed: list[Connection] = []
         """Connections that leave at the end of the batch."""
 

@@ -224,7 +224,10 @@ class Reactor:
         return min(waits, default=None)
 
     def _resume_returned(self) -> bool:
-        returned = self.ledger.returned
+        ledger, returned = self.ledger, self.ledger.returned
+        for connection in ledger.paused:
+            connection.busy = False
+        ledger.paused.clear()
         for _ in range(len(returned)):  # those that come back meanwhile wait for the others' turn
             connection = returned.popleft()
             try:

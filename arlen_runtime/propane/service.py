@@ -33,6 +33,10 @@ from arlen_runtime.propane.sender import Sender
 
 FILE_THREADS = 2
 """Threads that send files and do nothing else: no handler that waits holds a file up."""
+REQUESTS_AT_ONCE = 16
+"""Requests of one connection that are answered before the others get their turn."""
+READS_AT_ONCE = 16
+"""Times that one connection is read from before that."""
 
 Job = Callable[[], object]
 
@@ -64,7 +68,8 @@ class Service:
     # --- the leading thread
 
     def serve(self, connection: Connection) -> bool:
-        """Read and answer what is there; True when the calling thread has lost the baton meanwhile."""
+        """Read and answer what is there, or a turn's share; True when the calling thread has lost the baton meanwhile."""
+        reads = 0
         while True:
             connection.pending = False
             if not connection.receive():
@@ -75,11 +80,17 @@ class Service:
                 return True
             if not connection.more or connection.is_answering():
                 return False
+            reads += 1
+            if reads == READS_AT_ONCE:
+                self._pause(connection)
+                return False
 
     def resume(self, connection: Connection) -> bool:
         """Go on with a connection that a thread gave back or that can be written again; True when the baton is lost."""
-        if connection.closed or connection.busy or connection.lingering:
+        if connection.closed or connection.busy:
             return False
+        if connection.lingering:
+            return self.serve(connection)
         if connection.writing and not connection.broken and self._still_answering(connection):
             return False
         if connection.response is not None and not connection.broken:
@@ -90,9 +101,7 @@ class Service:
         connection.more = True  # an edge that came while it was answered has not been read
         if self._converse(connection):
             return True
-        if connection.is_answering() or connection.ending:
-            return False
-        return self.serve(connection)
+        return not (connection.is_answering() or connection.ending) and self.serve(connection)
 
     def _still_answering(self, connection: Connection) -> bool:
         """Send what can be sent; say whether more is to be waited for."""
@@ -100,8 +109,9 @@ class Service:
         return connection.busy or (connection.writing and not connection.broken)
 
     def _converse(self, connection: Connection) -> bool:
-        """Answer each complete request that has been received; True when the baton is lost."""
-        while True:
+        """Answer each complete request that has been received, or a turn's share; True when the baton is lost."""
+        share = connection.served + REQUESTS_AT_ONCE
+        while connection.served < share:
             try:
                 request = connection.next_request()
             except HTTPError as error:
@@ -115,12 +125,18 @@ class Service:
                 return False
             if self._dispatch(connection, request):
                 return True
-            if connection.is_answering():
+            if connection.ending and not (connection.lingering or connection.is_answering()):
+                self.sender.end(connection)
+            if connection.ending or connection.is_answering():
                 return False
-            if connection.ending:
-                if not connection.lingering:
-                    self.sender.end(connection)
-                return False
+        self._pause(connection)
+        return False
+
+    def _pause(self, connection: Connection) -> None:
+        """Let the others have their turn."""
+        connection.busy = True  # what comes meanwhile is noted: an end must not overtake the requests that wait
+        self._ledger.paused.append(connection)
+        self._ledger.returned.append(connection)
 
     def _give_up(self, connection: Connection, error: Exception) -> None:
         """Refuse a request that could not be received or admitted through no fault of the client's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import struct
@@ -94,6 +95,43 @@ def test_a_connection_that_is_open_at_a_stop_gets_one_more_answer_and_is_closed(
             answer = wire.get("/")
         assert (answer.status, wire.ends()) == (200, True)
     assert server.process.wait(10) == 0
+
+
+def test_who_sends_a_thousand_requests_at_once_does_not_make_the_others_wait_for_all_of_them(
+    serve: Serve, rewrite: Rewrite
+) -> None:
+    rewrite(
+        more="""
+first = routes
+
+def routes(r):
+    first(r)
+    r.get("/count", lambda ctx: text(str(next(runs))))
+"""
+    )
+    server = serve()
+    (worker,) = server.workers().values()
+    with Wire(server.port) as greedy, Wire(server.port) as modest:
+        modest.get("/count")
+        before = [int(greedy.get("/count").body) for _ in range(100)][-1]  # it is known to be quick
+        os.kill(worker, signal.SIGSTOP)  # so that it finds both at once, in this order
+        greedy.send(GET % b"/count" * 1000)
+        modest.send(GET % b"/count")
+        os.kill(worker, signal.SIGCONT)
+        assert int(modest.answer().body) < before + 100
+        assert [int(greedy.answer().body) for _ in range(1000)][-1] == before + 1001, "and all are answered"
+
+
+@pytest.mark.parametrize("how", [socket.SHUT_WR, None])
+def test_a_thousand_requests_at_once_are_all_answered_also_when_their_client_ends_his_side(
+    serve: Serve, how: int | None
+) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(GET % b"/" * 1000)
+        if how is not None:
+            wire.socket.shutdown(how)
+        assert {wire.answer().status for _ in range(1000)} == {200}
+        assert how is None or wire.ends()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process watches")
