@@ -222,10 +222,8 @@ class Sender:
             connection.broken = True
         if connection.rest is None or connection.broken:
             self._end_body(connection, context)
-        if (
-            connection.sent > before or not connection.full
-        ):  # who has made room, or was not waited for, has all its time
-            connection.writing_since = time.monotonic()
+        if connection.sent > before or not connection.full:
+            connection.writing_since = time.monotonic()  # who has made room, or was not waited for, has all its time
         connection.deadline = connection.writing_since + self._limits.write_seconds
         connection.busy = False
         self._ledger.give_back(connection)
