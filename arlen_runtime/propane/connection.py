@@ -162,15 +162,21 @@ class Connection:
     def _collect(self, head: Head) -> Request | None:
         body = self.body
         assert body is not None  # noqa: S101 - a request whose body is being read
+        if body.failed is not None:
+            raise body.failed
         piece = self.parser.read_body()
         if piece:
-            body.write(piece)
-        if not self.parser.body_done:
+            body.take(piece)
+        if not self.parser.body_done or body.is_due(whole=True):
             return None
         if self.ticket is not None and self.ticket.policy == "none":
             return Request(head)  # the body was read only to find the next request behind it
         data, spool = body.whole()
         return Request(head, data, spool)
+
+    def has_body_to_write(self) -> bool:
+        """Say whether pieces of the body wait for their file: the leading thread does not wait for a disk."""
+        return self.body is not None and self.body.is_due(whole=self.parser.body_done)
 
     # --- responses to bytes
 

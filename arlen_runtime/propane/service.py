@@ -30,9 +30,10 @@ from arlen_runtime.propane.ledger import Ledger
 from arlen_runtime.propane.live_body import LiveBody
 from arlen_runtime.propane.pool import Lane, Pool
 from arlen_runtime.propane.sender import Sender
+from arlen_runtime.propane.spooler import Spooler
 
 FILE_THREADS = 2
-"""Threads that send files and do nothing else: no handler that waits holds a file up."""
+"""Threads that read and write files and do nothing else: no handler that waits holds a file up."""
 REQUESTS_AT_ONCE = 16
 """Requests of one connection that are answered before the others get their turn."""
 READS_AT_ONCE = 16
@@ -62,6 +63,7 @@ class Service:
         if threads:
             self.sender.put_job = self.pool.put
             self.sender.put_file_job = Pool(FILE_THREADS, self._run_job).put
+        self._spooler = Spooler(ledger, self.sender.put_file_job)
         self._base = Context()
         self._base.run(scope.about_to_wait.set, baton.give_away)
 
@@ -122,6 +124,8 @@ class Service:
                 return False
             if request is None:
                 self._await_bytes(connection)
+                if connection.has_body_to_write():
+                    self._spooler.write(connection)
                 return False
             if self._dispatch(connection, request):
                 return True
@@ -282,9 +286,7 @@ class Service:
             return
         try:
             claim.remove(state)
-        except (
-            ValueError
-        ):  # it is being answered this moment, has just begun to run, or is a stream with limits of its own
+        except ValueError:  # it is being answered this moment, has just begun to run, or has limits of its own
             ledger.deadlines.set(connection, ledger.now + 1)
             return
         connection.busy = False
