@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from glob import glob
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -50,10 +51,8 @@ def load(
     """
     draft = _Draft(root)
     name = environment or environ.get("ARLEN_ENV") or default
-    overlay = root / "config" / "environments" / f"{name}.toml"
     draft.read_file(root / "config" / "app.toml")
-    if draft.knows_environment(name, overlay):
-        draft.read_file(overlay)
+    draft.read_environment(name, root / "config" / "environments")
     draft.read_variables(environ)
     draft.read_flags(flags or {})
     return draft.finish(name)
@@ -75,23 +74,23 @@ class _Draft:
         self._free: dict[str, Any] = {}
         self._mistakes: list[str] = []
 
-    def knows_environment(self, name: str, overlay: Path) -> bool:
-        """Say whether the environment exists; note the mistake when it does not."""
-        if _NAME.fullmatch(name) and (name in ENVIRONMENTS or overlay.is_file()):
-            return True
-        known = {*ENVIRONMENTS, *(file.stem for file in overlay.parent.glob("*.toml"))}
-        self._mistakes.append(f"environment {name!r} has no file in config/environments{nearest(name, known)}")
-        return False
-
-    def read_file(self, path: Path) -> None:
-        """Merge one TOML file; a missing one says nothing."""
-        if not path.exists():
+    def read_environment(self, name: str, folder: Path) -> None:
+        """Merge the file of the environment; that there is none is a mistake where it needs one."""
+        if _NAME.fullmatch(name) and (self.read_file(folder / f"{name}.toml") or name in ENVIRONMENTS):
             return
+        files = glob("*.toml", root_dir=folder)  # noqa: PTH207 - Path.glob raises where the folder cannot be entered
+        known = {*ENVIRONMENTS, *(file.removesuffix(".toml") for file in files)}
+        self._mistakes.append(f"environment {name!r} has no file in config/environments{nearest(name, known)}")
+
+    def read_file(self, path: Path) -> bool:
+        """Merge one TOML file; say whether there is one: one that cannot be read is there, and a mistake."""
         try:
             file = TomlFile(path, str(path.relative_to(self._root)))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         except ConfigError as broken:
             self._mistakes.append(broken.detail)
-            return
+            return True
         for section, table in file.data.items():
             if section not in _NAMES:
                 self._mistakes.append(f"{file.place(section)}: [{section}] is no section{nearest(section, _NAMES)}")
@@ -101,6 +100,7 @@ class _Draft:
                 self._free = _merged(self._free, table)
             else:
                 self._read_table(file, section, table)
+        return True
 
     def read_variables(self, environ: Mapping[str, str]) -> None:
         """Merge the ARLEN_* variables; an empty one counts as not set."""

@@ -21,11 +21,16 @@ class TomlFile:
     """The file's tables as `data`, and `place` for messages."""
 
     def __init__(self, path: Path, label: str) -> None:
-        """Read the file; `label` is what messages call it. ConfigError when it cannot be read or is no TOML."""
+        """Read the file; `label` is what messages call it. ConfigError when it cannot be read or is no TOML.
+
+        Of one that is not there the caller hears as of any file: what that means is the caller's affair.
+        """
         self._label = label
         try:
             self._text = path.read_bytes().decode()
             self.data: dict[str, Any] = tomllib.loads(self._text)
+        except (FileNotFoundError, NotADirectoryError):
+            raise
         except OSError as denied:
             raise ConfigError(f"{label}: cannot be read: {denied.strerror}") from denied
         except UnicodeDecodeError as alien:

@@ -86,6 +86,21 @@ def test_a_broken_file_does_not_hide_other_mistakes(tmp_path: Path) -> None:
     assert second == "config/environments/production.toml, line 2: [log] level wants a string, not 3"
 
 
+@pytest.mark.parametrize("target", ["config", "x" * 300])
+def test_a_folder_that_cannot_be_entered_is_a_mistake_and_not_a_missing_one(tmp_path: Path, target: str) -> None:
+    (tmp_path / "config").symlink_to(target)  # to itself, or to what no file system has: also root cannot enter these
+
+    first, second = mistakes(tmp_path, "staging")
+    assert first.startswith("config/app.toml: cannot be read: ")
+    assert second.startswith("config/environments/staging.toml: cannot be read: ")
+    assert mistakes(tmp_path, "1")[1] == "environment '1' has no file in config/environments"
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_missing_folder(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("")
+    assert load(tmp_path, None, {}).server.port == 3000
+
+
 def test_a_value_that_a_later_layer_replaces_is_checked_too(tmp_path: Path) -> None:
     write(tmp_path, app="[server]\nport = -1\n")
     assert len(mistakes(tmp_path, None, ARLEN_PORT="80")) == 1

@@ -85,6 +85,16 @@ def test_a_reason_of_any_length_is_told_and_the_old_code_serves_on(serve: Serve,
         assert wire.get("/").body == b"one"
 
 
+def test_a_configuration_that_cannot_be_entered_is_told_and_the_old_code_serves_on(serve: Serve, site: Path) -> None:
+    server = serve()
+    (site / "config").symlink_to("x" * 300)
+    server.send(signal.SIGHUP)
+
+    assert "config/app.toml: cannot be read" in server.wait_for("reload_failed")["reason"]
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+
+
 SLOW_START = """
 def begin() -> None:
     open("begun", "w").close()
