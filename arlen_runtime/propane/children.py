@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
+from arlen_runtime.errors import BootError
 from arlen_runtime.propane import signals
 
 
@@ -22,14 +23,13 @@ def spawn(
     prepare: Callable[[], None] | None = None,
     held: bool = False,
 ) -> int:
-    """Run a program in a folder as a child that inherits these descriptors; return its process id.
+    """Run a program in a folder as a child that inherits these descriptors; return its process id. BootError without one.
 
     `prepare` is called in the child before the program takes over. A program that cannot be run ends with status 127 and
     says why on standard error. `held` is for programs of ours: signals wait until it calls `signals.begin`, so none ends an
     interpreter that only starts.
     """
-    signals.block()
-    pid = os.fork()
+    pid = forked(command[0])
     if pid == 0:
         try:
             for each in signals.HANDLED:  # one that comes before the exec would be enqueued, and lost with the queue
@@ -48,6 +48,16 @@ def spawn(
             os._exit(127)
     signals.unblock()
     return pid
+
+
+def forked(what: str) -> int:
+    """Fork with signals held in both, for `what`; return the process id, 0 in the child. BootError when there is none left."""
+    signals.block()
+    try:
+        return os.fork()
+    except OSError as error:  # the limit of processes, or no memory: that may pass
+        signals.unblock()
+        raise BootError(f"no process for {what}: {error.strerror}") from error
 
 
 def tell_group(pid: int, what: signal.Signals) -> None:

@@ -18,10 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError
+from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.http.door import Door
 from arlen_runtime.log.logger import Log, reopen_all
 from arlen_runtime.propane import signals
+from arlen_runtime.propane.children import forked
 from arlen_runtime.propane.listener import adopt
 from arlen_runtime.propane.messages import Message, hear, say
 from arlen_runtime.propane.orders import Inheritance, Orders
@@ -140,12 +141,16 @@ class Generation:
 
     def _fork(self, message: Message) -> None:
         self._log.flush()  # nothing may be in a buffer twice
-        signals.block()
-        pid = os.fork()
+        number, row = int(message["number"]), int(message["row"])
+        try:
+            pid = forked(f"worker {number}")
+        except BootError as error:
+            say(self._control, "not_forked", row=row, reason=error.detail)
+            return
         if pid == 0:
-            self._become_worker(int(message["number"]), int(message["row"]))
+            self._become_worker(number, row)
         signals.unblock()
-        say(self._control, "forked", row=message["row"], pid=pid)
+        say(self._control, "forked", row=row, pid=pid)
 
     def _become_worker(self, number: int, row: int) -> None:
         status = 1

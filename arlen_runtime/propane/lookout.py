@@ -14,9 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.children import spawn
-from arlen_runtime.propane.respawn import SETTLED_SECONDS, backoff
+from arlen_runtime.propane.respawn import AGAIN_SECONDS, SETTLED_SECONDS, backoff
 
 FIRST_DELAY_SECONDS = 0.25
 
@@ -50,7 +51,14 @@ class Lookout:
         """Start a watcher, which waits by itself; closes `writing` here."""
         command = [sys.executable, "-m", "arlen_runtime.propane.watcher", self._root, str(os.getpid()), *delay]
         self._started_at = time.monotonic() + sum(map(float, delay))
-        self._pid = spawn(command, self._root, prepare=lambda: _prepare(writing))
+        try:
+            self._pid = spawn(command, self._root, prepare=lambda: _prepare(writing))
+        except BootError as error:
+            self._log.error("watcher_not_started", reason=error.detail)
+            self._log.flush()
+            time.sleep(
+                AGAIN_SECONDS
+            )  # the next try comes as after any end; without a process nobody could reload anyway
         os.close(writing)
 
     def __enter__(self) -> Self:

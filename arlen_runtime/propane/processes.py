@@ -15,10 +15,11 @@ import time
 from dataclasses import dataclass, field
 
 from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.children import kill_rest, spawn, tell_group
 from arlen_runtime.propane.kernel import end_with_parent
-from arlen_runtime.propane.respawn import SETTLED_SECONDS, backoff
+from arlen_runtime.propane.respawn import AGAIN_SECONDS, SETTLED_SECONDS, backoff
 
 
 @dataclass(slots=True)
@@ -134,7 +135,12 @@ class SideProcesses:
     def _start(self, name: str, reason: str) -> None:
         command = shlex.split(self._known.commands[name])
         parent = os.getpid()
-        pid = spawn(command, self._folder, environ=self._environ, prepare=lambda: _prepare(parent))
+        try:
+            pid = spawn(command, self._folder, environ=self._environ, prepare=lambda: _prepare(parent))
+        except BootError as error:
+            self._log.error("process_not_started", process=name, reason=error.detail)
+            self.due[name] = (time.monotonic() + AGAIN_SECONDS, reason)
+            return
         self.running.append(SideProcess(name, pid, time.monotonic()))
         self._log.info("process_started", process=name, pid=pid, reason=reason)
 

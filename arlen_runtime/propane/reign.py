@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError
+from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import lineage
 from arlen_runtime.propane.estate import Estate
 from arlen_runtime.propane.lineage import Lineage
 from arlen_runtime.propane.messages import open_pair
-from arlen_runtime.propane.orders import Invocation
+from arlen_runtime.propane.orders import Invocation, Orders
 from arlen_runtime.propane.processes import SideProcesses
 from arlen_runtime.propane.scoreboard import ManagerCell
 from arlen_runtime.propane.workforce import Workforce
@@ -84,8 +84,14 @@ class Reign:
         orders = self._estate.orders(self.invocation, theirs, broken)
         self._log.info("generation_starting", generation=orders.generation, reason=reason)
         self._log.flush()
-        self.coming = lineage.start(orders, ours, self._program, self._estate.wanted)
-        theirs.close()
+        try:
+            self.coming = lineage.start(orders, ours, self._program, self._estate.wanted)
+        except BootError as error:
+            ours.close()
+            self._do_without(orders, error.detail)
+            return
+        finally:
+            theirs.close()
         self.all.append(self.coming)
         self.heard.register(ours.fileno(), select.POLLIN)
 
@@ -151,16 +157,20 @@ class Reign:
     def boot_failed(self, each: Lineage, reason: str) -> None:
         """Throw a generation away that cannot serve; the old one goes on."""
         self.coming = None
-        self._estate.rearrangement.undo()
         each.tell_generation(signal.SIGKILL)
         self.dismiss(each, signal.SIGKILL)
+        self._do_without(each.orders, reason)
+
+    def _do_without(self, orders: Orders, reason: str) -> None:
+        """Go on without a generation that should have served: with the one before it, or with a page that says so."""
+        self._estate.rearrangement.undo()
         if self.current is None and not self.invocation.development:
             self._log.error("boot_failed", reason=reason)
             self.failed = True
-        elif self.invocation.development and not each.orders.broken and not self.stopping:
+        elif self.invocation.development and not orders.broken and not self.stopping:
             self.start("show_failure", broken=reason)
         else:
-            self._reload_failed(reason, generation=each.number)
+            self._reload_failed(reason, generation=orders.generation)
 
     def _reload_failed(self, reason: str, **fields: object) -> None:
         self._manager[ManagerCell.RELOADS_FAILED] += 1

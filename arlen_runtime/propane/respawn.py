@@ -13,6 +13,8 @@ import time
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord
 
 CEILING_SECONDS = 30.0
+AGAIN_SECONDS = 1.0
+"""How soon something is tried again that could not even be started."""
 SETTLED_SECONDS = 1.0
 """A worker that has served this long has started well."""
 _OTHERS_WISH = {-signal.SIGKILL, -signal.SIGTERM}

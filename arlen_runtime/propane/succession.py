@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError
+from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import signals
 from arlen_runtime.propane.children import kill_rest, spawn, tell_group
@@ -58,7 +58,10 @@ class Succession:
         self._deadline = time.monotonic() + accessories.boot_timeout_seconds
         self._log.info("manager_checking", python=self._python)
         self._log.flush()
-        self._pid = spawn([self._python, *self._words, "--check"], self._root, prepare=os.setsid)
+        try:
+            self._pid = spawn([self._python, *self._words, "--check"], self._root, prepare=os.setsid)
+        except BootError as error:
+            self.refuse(error.detail)
 
     def ended(self, pid: int, status: int) -> bool:
         """File the end of a child, if it is the check."""

@@ -143,6 +143,13 @@ class Supervisor:
         if message["number"] is None or not each.ready_at:
             each.failure = str(message["reason"])
 
+    def _on_not_forked(self, each: Lineage, message: Message) -> None:
+        self._workforce.not_forked(each, message)
+        if each is self._reign.coming:
+            self._reign.boot_failed(each, str(message["reason"]))
+        elif each.leaving_at and not each.workers:
+            each.end(time.monotonic())
+
     def _on_ready(self, each: Lineage, message: Message) -> None:
         self._workforce.ready(each, message)
         if each.all_ready and not (each.ready_at or each.leaving_at):
@@ -280,6 +287,7 @@ class Supervisor:
         "booted": _on_booted,
         "failed": _on_failed,
         "forked": lambda self, each, message: self._workforce.forked(each, message),
+        "not_forked": _on_not_forked,
         "ready": _on_ready,
         "retiring": lambda self, each, message: self._workforce.retire(each, message, replaced=self.respawn),
         "exited": _on_exited,

@@ -15,11 +15,9 @@ from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.lineage import Lineage, WorkerRecord, tell
 from arlen_runtime.propane.messages import Message
-from arlen_runtime.propane.respawn import backoff, delay_after
+from arlen_runtime.propane.respawn import AGAIN_SECONDS, backoff, delay_after
 from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, State
 
-AGAIN_SECONDS = 1.0
-"""How soon a worker is asked for again that could not be asked for."""
 KILL_SECONDS = 1.0
 """How long after the end of the grace, after SIGQUIT or SIGABRT, a worker is killed."""
 
@@ -52,8 +50,20 @@ class Workforce:
         try:
             self.ask(each, number, reason)
         except BootError as error:
-            self._log.error("worker_not_started", worker=number, generation=each.number, reason=error.detail)
-            each.due[number] = (time.monotonic() + AGAIN_SECONDS, reason)
+            self._put_off(each, number, reason, error.detail)
+
+    def _put_off(self, each: Lineage, number: int, reason: str, why_not: str) -> None:
+        self._log.error("worker_not_started", worker=number, generation=each.number, reason=why_not)
+        each.due[number] = (time.monotonic() + AGAIN_SECONDS, reason)
+
+    def not_forked(self, each: Lineage, message: Message) -> None:
+        """File that there was no process for a worker: where it is still wanted, it is asked for again."""
+        worker = each.workers.pop(int(message["row"]), None)
+        if worker is None:
+            return
+        self._scoreboard.rows[worker.row].clear()
+        if not each.leaving_at and worker.number < each.wanted and worker.number not in each.filled:
+            self._put_off(each, worker.number, worker.reason, str(message["reason"]))
 
     def forked(self, each: Lineage, message: Message) -> None:
         """File a worker's process id."""

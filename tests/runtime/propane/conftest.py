@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -172,8 +173,24 @@ def create(config: Config) -> App:
     return App(config, routes)
 '''
 
+NO_PROCESS = """
+import errno, os, sys
+
+fork = os.fork
+
+def limited() -> int:
+    wanted = "worker" if "arlen_runtime.boot" in sys.orig_argv else "program"
+    if os.path.exists("no-process") and open("no-process").read() == wanted:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return fork()
+
+os.fork = limited
+"""
+"""What an interpreter runs as it starts: while there is a file that says so, there is no process for what it names."""
+
 Serve = Callable[..., RunningServer]
 Rewrite = Callable[..., None]
+Exhaust = Callable[[str], None]
 
 
 @pytest.fixture
@@ -191,6 +208,19 @@ def rewrite(site: Path) -> Rewrite:
         (folder / "app.py").write_text(SITE.replace('VERSION = "one"', f'VERSION = "{version}"') + more)
 
     return write
+
+
+@pytest.fixture
+def exhaust(site: Path, monkeypatch: pytest.MonkeyPatch) -> Exhaust:
+    """Let servers of this test find no process for a "worker" or for another "program"; with "" they find them again."""
+    (site / "sitecustomize.py").write_text(NO_PROCESS)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")])))
+
+    def forbid(what: str) -> None:
+        (site / "next").write_text(what)
+        (site / "next").rename(site / "no-process")
+
+    return forbid
 
 
 @pytest.fixture

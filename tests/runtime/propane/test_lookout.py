@@ -19,6 +19,7 @@ from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
 Rewrite = Callable[..., None]
+Exhaust = Callable[[str], None]
 
 SERVE = "import sys; from arlen_runtime.propane.__main__ import main; sys.exit(main(development=True))"
 WRITER = """
@@ -67,6 +68,20 @@ def test_a_watcher_that_ends_is_followed_by_another_and_no_change_is_lost(site: 
 
         assert server.stop() == 0
     assert not Path(f"/proc/{follower}").exists()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are read from /proc")
+def test_a_watcher_for_which_there_is_no_process_is_tried_again(site: Path, exhaust: Exhaust) -> None:
+    with RunningServer(site, environment="development", command=("-c", SERVE)) as server:
+        (victim,) = _watchers(server.pid)
+        exhaust("program")
+        os.kill(victim, signal.SIGKILL)
+        server.wait_for("watcher_not_started")
+        exhaust("")
+        with _writing(site / "words.txt"):
+            server.wait_for("generation_ready", generation=2)
+
+        assert server.stop() == 0
 
 
 def _as_first() -> list[str]:

@@ -18,6 +18,7 @@ from arlen_runtime.testing.server import RunningServer
 
 Serve = Callable[..., RunningServer]
 Rewrite = Callable[..., None]
+Exhaust = Callable[[str], None]
 
 JOBS = """
 import os, signal, sys, time
@@ -62,6 +63,18 @@ def test_a_program_that_is_killed_is_back(serve: Serve) -> None:
 
     server.wait_for("process_exited", pid=victim, reason="signal_9", action="respawn")
     server.wait_for("process_started", process="worker", reason="respawn_after_signal_9")
+
+
+def test_a_program_for_which_there_is_no_process_is_tried_again(serve: Serve, exhaust: Exhaust) -> None:
+    server = serve()
+    victim = server.wait_for("job_runs")["pid"]
+    exhaust("program")
+    os.kill(victim, signal.SIGKILL)
+    refused = server.wait_for("process_not_started", process="worker")
+    exhaust("")
+
+    assert "Resource temporarily unavailable" in refused["reason"]
+    server.wait_for("process_started", after=server.events.index(refused), process="worker")
 
 
 def test_a_program_that_ends_as_soon_as_it_starts_backs_off_and_is_reported(serve: Serve, site: Path) -> None:

@@ -17,6 +17,7 @@ from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
 Rewrite = Callable[..., None]
+Exhaust = Callable[[str], None]
 
 
 def test_a_generation_that_never_becomes_ready_is_thrown_away(serve: Serve, rewrite: Rewrite) -> None:
@@ -93,6 +94,37 @@ def test_a_configuration_that_cannot_be_entered_is_told_and_the_old_code_serves_
     assert "config/app.toml: cannot be read" in server.wait_for("reload_failed")["reason"]
     with Wire(server.port) as wire:
         assert wire.get("/").body == b"one"
+
+
+@pytest.mark.parametrize("what", ["program", "worker"])
+def test_a_reload_for_which_there_is_no_process_fails_and_the_next_one_serves(
+    serve: Serve, exhaust: Exhaust, rewrite: Rewrite, what: str
+) -> None:
+    server = serve(workers=2)
+    rewrite("two")
+    exhaust(what)
+    server.send(signal.SIGHUP)
+    failed = server.wait_for("reload_failed", generation=2)
+    with Wire(server.port) as wire:
+        assert "Resource temporarily unavailable" in failed["reason"]
+        assert wire.get("/").body == b"one"
+        exhaust("")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+
+        assert wire.get("/").body == b"two"
+
+
+def test_a_first_generation_for_which_there_is_no_process_ends_the_command_with_its_reason(
+    site: Path, exhaust: Exhaust
+) -> None:
+    exhaust("program")
+    server = RunningServer(site)
+    server.start()
+    with ExitStack() as stack:
+        stack.push(server)
+        assert server.process.wait(30) == 1
+        assert "Resource temporarily unavailable" in server.wait_for("boot_failed")["reason"]
 
 
 SLOW_START = """

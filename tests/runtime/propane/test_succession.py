@@ -19,6 +19,7 @@ from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
 Rewrite = Callable[..., None]
+Exhaust = Callable[[str], None]
 
 
 def _accessories(site: Path, *lines: str) -> None:
@@ -99,6 +100,17 @@ def test_an_application_that_does_not_load_is_refused_and_nothing_changes(serve:
 
     server.wait_for("boot_failed", message="half a deploy")
     assert server.stop() == 0
+
+
+def test_without_a_process_for_the_check_nothing_changes(serve: Serve, exhaust: Exhaust) -> None:
+    server = serve()
+    exhaust("program")
+    server.send(signal.SIGUSR2)
+    assert "Resource temporarily unavailable" in server.wait_for("manager_kept")["reason"]
+    exhaust("")
+    server.send(signal.SIGUSR2)
+
+    server.wait_for("manager_replaced")
 
 
 def test_a_check_that_is_given_up_leaves_nothing_behind(serve: Serve, rewrite: Rewrite) -> None:

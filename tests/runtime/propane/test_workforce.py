@@ -14,6 +14,7 @@ from arlen_runtime.testing.wire import Wire
 
 Serve = Callable[..., RunningServer]
 Rewrite = Callable[..., None]
+Exhaust = Callable[[str], None]
 
 
 def test_a_worker_that_is_killed_is_back(serve: Serve) -> None:
@@ -24,6 +25,28 @@ def test_a_worker_that_is_killed_is_back(serve: Serve) -> None:
     ended = server.wait_for("worker_exited", pid=victim)
     assert (ended["reason"], ended["action"]) == ("signal_9", "respawn")
     server.wait_for("worker_started", worker=1, reason="respawn_after_signal_9")
+
+
+def test_a_worker_for_which_there_is_no_process_is_asked_for_again(serve: Serve, exhaust: Exhaust) -> None:
+    server = serve(workers=2)
+    exhaust("worker")
+    os.kill(server.workers()[1], signal.SIGKILL)
+    refused = server.wait_for("worker_not_started", worker=1)
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+    exhaust("")
+
+    assert "Resource temporarily unavailable" in refused["reason"]
+    server.wait_for("worker_ready", after=server.events.index(refused), worker=1)
+
+
+def test_a_worker_for_which_there_was_no_process_is_not_waited_for(serve: Serve, exhaust: Exhaust) -> None:
+    server = serve(workers=1)
+    exhaust("worker")
+    server.send(signal.SIGTTIN)
+    server.wait_for("worker_not_started", worker=1)
+
+    assert server.stop() == 0
 
 
 def test_a_worker_that_crashes_at_once_again_and_again_backs_off_and_is_reported(
