@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import socket
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 PACKET = 65536
@@ -17,6 +16,18 @@ MOST_CHARACTERS = 4000
 """How much of a text is said, so that a packet is never too long: in JSON a character takes twelve bytes at most."""
 CONNECTION_PACKET = 131072
 """A connection that is passed on travels with what has been received of a request: the kernel takes twice this (socket(7))."""
+FIELDS: dict[str, dict[str, type]] = {
+    "fork": {"number": int, "row": int},
+    "end": {},
+    "booted": {"pid": int},
+    "failed": {"pid": int, "reason": str},
+    "forked": {"row": int, "pid": int},
+    "not_forked": {"row": int, "reason": str},
+    "ready": {"row": int, "pid": int},
+    "retiring": {"pid": int},
+    "exited": {"pid": int, "status": int},
+}
+"""The kinds of messages and what each tells; `failed` has a number too, or None for the generation as a whole."""
 _FULL = {errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM}
 Message = dict[str, Any]
 
@@ -51,9 +62,23 @@ def hear(end: socket.socket) -> Message | None:
             raise EOFError from error
         if not packet:
             raise EOFError
-        with suppress(ValueError):  # else it is nothing of ours: an application may write to any descriptor it has
-            message: Message = json.loads(packet)
+        message = _message(packet)
+        if message is not None:
             return message
+
+
+def _message(packet: bytes) -> Message | None:
+    """Read a packet; None for what is nothing of ours: an application may write to any descriptor that it has."""
+    try:
+        message = json.loads(packet)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(message, dict):
+        return None
+    fields = FIELDS.get(str(message.get("kind")))
+    if fields is None or not all(isinstance(message.get(name), kind) for name, kind in fields.items()):
+        return None
+    return message
 
 
 class Arrival(NamedTuple):

@@ -119,7 +119,8 @@ class Supervisor:
         for each in list(self._lineages):
             try:
                 while each in self._lineages and (message := hear(each.control)) is not None:
-                    self._HEARD[message["kind"]](self, each, message)
+                    if heed := self._HEARD.get(message["kind"]):
+                        heed(self, each, message)
             except EOFError:  # all its processes have ended; those that have told of themselves are reaped next
                 self._workforce.forget_gone(each)
 

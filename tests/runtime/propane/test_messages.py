@@ -38,9 +38,9 @@ def test_a_message_is_heard_as_it_was_said_and_none_is_none(pair: Pair) -> None:
     here, there = pair
     assert hear(there) is None
 
-    assert say(here, "ready", number=3)
+    assert say(here, "ready", row=3, pid=7)
 
-    assert hear(there) == {"kind": "ready", "number": 3}
+    assert hear(there) == {"kind": "ready", "row": 3, "pid": 7}
 
 
 def test_the_end_of_the_other_side_is_told_to_both(pair: Pair) -> None:
@@ -99,7 +99,7 @@ def test_a_connection_travels_with_all_that_a_head_may_hold_and_no_more_than_a_p
 @pytest.mark.parametrize("character", ["x", "\0", "\U0001f600", "\udcff"])
 def test_a_long_text_is_cut_so_that_its_message_arrives(pair: Pair, character: str) -> None:
     here, there = pair
-    assert say(here, "failed", number=None, reason=character * 300_000)
+    assert say(here, "failed", number=None, pid=7, reason=character * 300_000)
 
     message = hear(there)
     assert message is not None
@@ -107,10 +107,24 @@ def test_a_long_text_is_cut_so_that_its_message_arrives(pair: Pair, character: s
     assert set(message["reason"]) == {character}
 
 
-def test_what_is_no_message_is_passed_over(pair: Pair) -> None:
+@pytest.mark.parametrize(
+    "stray",
+    [
+        b"an application has written to a descriptor that it had closed",
+        b"\xff",
+        b"5\n",
+        b"null",
+        b"[" * 60_000,
+        b"{}",
+        b'{"kind": []}',
+        b'{"kind": "unheard of"}',
+        b'{"kind": "ready", "row": "1", "pid": null}',
+    ],
+)
+def test_what_is_no_message_is_passed_over(pair: Pair, stray: bytes) -> None:
     here, there = pair
-    here.send(b"an application has written to a descriptor that it had closed")
-    say(here, "ready")
+    here.send(stray)
+    say(here, "end")
 
-    assert hear(there) == {"kind": "ready"}
+    assert hear(there) == {"kind": "end"}
     assert hear(there) is None

@@ -159,6 +159,31 @@ def test_when_the_manager_is_killed_what_is_in_flight_completes_and_nothing_is_l
     assert all(_gone(pid) for pid in pids)
 
 
+STRAY = """
+def shout() -> None:
+    import stat
+    for fd in map(int, os.listdir("/dev/fd")):
+        for stray in (b"5\\n", b"[]", b'{"kind": "end"}'):
+            try:
+                if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                    os.write(fd, stray)
+            except OSError:
+                pass
+
+def create(config: Config) -> App:
+    return App(config, routes, on_worker_start=[shout])
+"""
+
+
+def test_an_application_that_writes_to_every_socket_stops_no_manager(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(more=STRAY)
+    server = serve(workers=2)
+    rewrite("two")
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ready", generation=2)
+    assert server.stop() == 0
+
+
 def test_a_worker_fewer_passes_its_connections_on(serve: Serve) -> None:
     server = serve(workers=2)
     wires = [Wire(server.port) for _ in range(8)]
