@@ -117,7 +117,8 @@ class PropaneSection:
     )
     check_seconds: float = setting(15.0, "how often a worker looks at its memory and descriptors", minimum=0.1)
     python: str = setting(
-        "", "interpreter of the manager that SIGUSR2 starts, and of its generations; the running one's when empty"
+        "",
+        "interpreter, a path or a name, of the manager that SIGUSR2 starts and its generations; the running one's when empty",
     )
     processes: Commands = setting(  # noqa: RUF009 - the default is never changed
         Commands(), "commands that run beside the workers, by name: the table [propane_accessories.processes]"

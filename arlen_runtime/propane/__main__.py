@@ -71,8 +71,10 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
         reread = _LastGood(reread, config)
     will = succession.read(environ)
     held = will["pid_file"] if will else -1
-    with PidFile(pid_file, held) as file, _estate(launch, config, environ, will) as estate:
+    with PidFile(pid_file, held, succeeds=will is not None) as file, _estate(launch, config, environ, will) as estate:
         estate.pid_file = file.fd
+        if file.missing:
+            log.error("pid_file_missing", reason=file.missing)
         invocation = Invocation(str(launch.root), config.environment, launch.flags, explains)
         reign = Reign(invocation, config, log, estate, PROGRAM, reread)
         supervisor = Supervisor(reign, estate, log, Succession(str(launch.root), words, log, reread))

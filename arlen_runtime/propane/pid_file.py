@@ -19,28 +19,41 @@ from arlen_runtime.errors import BootError
 class PidFile:
     """Holds the file for as long as the command runs; without a path it does nothing."""
 
-    def __init__(self, path: Path | None, held: int = -1) -> None:
-        """Take where to write the process id, and the locked descriptor that a predecessor has left, or -1."""
+    def __init__(self, path: Path | None, held: int = -1, *, succeeds: bool = False) -> None:
+        """Take where to write the process id, and the locked descriptor that a predecessor has left, or -1.
+
+        Who `succeeds` a manager has workers already: it serves on where there can be no file.
+        """
         self._path = path
+        self._succeeds = succeeds
         self.fd = held
         """The locked descriptor, or -1."""
+        self.missing = ""
+        """Why there is no file though one is wanted, or nothing."""
 
     def __enter__(self) -> Self:
         """Write the file. Raise BootError when a manager runs already or the file cannot be written."""
         if self.fd >= 0 and (self._path is None or not _is_at(self.fd, self._path)):
             os.close(self.fd)  # the settings name another file now
             self.fd = -1
-        if self._path is None:
-            return self
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path is not None:
+                self._write(self._path)
+        except BootError as error:
+            if not self._succeeds:
+                raise
+            self.missing = error.detail
+        return self
+
+    def _write(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             if self.fd < 0:
-                self.fd = _locked(self._path)
+                self.fd = _locked(path)
             os.ftruncate(self.fd, 0)
             os.pwrite(self.fd, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
-            raise BootError(f"cannot write the pid file {self._path}: {error.strerror}") from error
-        return self
+            raise BootError(f"cannot write the pid file {path}: {error.strerror}") from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

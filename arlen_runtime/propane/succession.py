@@ -105,7 +105,7 @@ class Succession:
             for fd in (state, *descriptors):
                 os.set_inheritable(fd, True)
             environ = {**os.environ, VARIABLE: str(state)}
-            os.execve(self._python, [self._python, *self._words], environ)  # noqa: S606 - ourselves again
+            os.execvpe(self._python, [self._python, *self._words], environ)  # noqa: S606 - ourselves again
         except OSError as error:
             for fd in descriptors:
                 os.set_inheritable(fd, False)

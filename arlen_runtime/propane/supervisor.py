@@ -265,9 +265,8 @@ class Supervisor:
             current.succeeded_at = 0.0
             estate.reload_due = estate.reload_due or "generation_exited"
         if self._succession.passed:
-            estate.reload_due = "manager_replaced"
-            self._succession.replace(estate.will(), estate.descriptors(), self._signals.hold)
-            estate.reload_due = ""
+            will = estate.will() | {"reload_due": "manager_replaced"}  # a reload that is due stays due if this fails
+            self._succession.replace(will, estate.descriptors(), self._signals.hold)
         elif estate.reload_due and not self._succession.checking:
             reason, estate.reload_due = estate.reload_due, ""
             self._reign.reload(reason)

@@ -67,6 +67,18 @@ def test_without_a_path_nothing_is_written() -> None:
         assert nothing is not None
 
 
+def test_a_successor_does_without_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    before = tmp_path / "before.pid"
+    with PidFile(before) as first, PidFile(tmp_path / "file" / "x.pid", os.dup(first.fd), succeeds=True) as successor:
+        assert "cannot write the pid file" in successor.missing
+        assert successor.fd == -1
+    with PidFile(before), PidFile(before, succeeds=True) as second:
+        assert "already running" in second.missing
+        assert before.read_text() == f"{os.getpid()}\n"
+    assert not before.exists()
+
+
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BootError, match="cannot write the pid file"), PidFile(tmp_path / "file" / "x.pid"):

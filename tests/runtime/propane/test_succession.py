@@ -90,6 +90,48 @@ def test_a_broken_interpreter_is_refused_and_nothing_changes(
     server.wait_for("manager_replaced")
 
 
+def test_an_interpreter_may_be_a_name_that_the_path_leads_to(serve: Serve, site: Path) -> None:
+    python = Path(sys.executable)
+    server = serve(PATH=os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]))
+    _accessories(site, f'python = "{python.name}"')
+    server.send(signal.SIGUSR2)
+
+    server.wait_for("manager_replaced")
+    server.wait_for("generation_ready", generation=2)
+
+
+def test_a_reload_that_is_asked_for_during_a_check_follows_an_exec_that_is_refused(serve: Serve, site: Path) -> None:
+    """The interpreter takes itself away once its check has passed."""
+    vanishing = site / "vanishing-python"
+    vanishing.write_text(f'#!/bin/sh\nuntil [ -e go ]; do sleep 0.01; done\n{sys.executable} "$@" && rm "$0"\n')
+    vanishing.chmod(0o755)
+    server = serve()
+    _accessories(site, f'python = "{vanishing}"')
+    server.send(signal.SIGUSR2)
+    server.wait_for("manager_checking")
+    server.send(signal.SIGHUP)
+    server.send(signal.SIGTTIN)
+    server.wait_for("workers_wanted")  # so the reload has been heard of too
+    (site / "go").write_text("")
+
+    assert "cannot be run" in server.wait_for("manager_kept")["reason"]
+    assert server.wait_for("generation_starting", generation=2)["reason"] == "signal_hup"
+    server.wait_for("generation_ready", generation=2)
+
+
+def test_a_successor_without_a_pid_file_serves_on(serve: Serve, site: Path) -> None:
+    (site / "file").write_text("")
+    server = serve()
+    _accessories(site, 'pid_file = "file/x.pid"')
+    server.send(signal.SIGUSR2)
+
+    assert "cannot write the pid file" in server.wait_for("pid_file_missing")["reason"]
+    server.wait_for("generation_ready", generation=2)
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+    assert server.stop() == 0
+
+
 def test_an_application_that_does_not_load_is_refused_and_nothing_changes(serve: Serve, rewrite: Rewrite) -> None:
     server = serve()
     rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
