@@ -65,6 +65,7 @@ class Generation:
             listeners=tuple(adopt(fd) for fd in orders.listener_fds),
             listeners_ours=orders.listeners_ours,
             generation=orders.generation,
+            development=orders.invocation.development,
         )
         self._control = self._inheritance.control
 

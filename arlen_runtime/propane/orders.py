@@ -80,3 +80,4 @@ class Inheritance:
     listeners: tuple[socket.socket, ...]
     listeners_ours: bool
     generation: int
+    development: bool = False

@@ -86,9 +86,11 @@ def unblock() -> None:
 
 
 def begin() -> None:
-    """Let signals come that have waited since this process was started, but not a terminal's Ctrl-C: it is the manager's.
+    """Let signals come that have waited since this process was started, and heed none: they are the manager's.
 
-    For whoever was started with them held, before it runs anything of others.
+    A terminal sends Ctrl-C to all processes, and so may who means the service. For whoever was started with them held,
+    before it runs anything of others.
     """
-    signal.signal(signal.SIGINT, _heed_not)
+    for each in HANDLED - {signal.SIGCHLD}:
+        signal.signal(each, _heed_not)
     unblock()

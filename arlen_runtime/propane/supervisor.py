@@ -209,7 +209,7 @@ class Supervisor:
             if each.booted:
                 each.tell_generation(signal.SIGUSR1)
             else:
-                each.reopens = True  # it would die of a signal that it does not handle yet
+                each.reopens = True  # it heeds no signal yet
             each.tell(signal.SIGUSR1)
 
     def _stop(self, how: signal.Signals) -> None:

@@ -224,8 +224,9 @@ class Worker:
         reopen_all()  # the application may have opened logs of its own
 
     def _pause(self) -> None:
-        """Leave whatever arrives from now on to the next generation."""
-        self._reactor.post(self._reactor.pause)
+        """Leave whatever arrives from now on to the next generation: of `arlen serve`; else it is not meant for workers."""
+        if self._inherited.development:
+            self._reactor.post(self._reactor.pause)
 
     def _drain(self) -> None:
         self._row[Cell.STATE] = State.DRAINING

@@ -113,19 +113,20 @@ def test_a_log_that_cannot_be_opened_again_stops_nobody(site: Path) -> None:
         assert server.process.poll() is None
 
 
-EARLY = """
+ALL_SIGNALS = """
 import os, signal, sys
 if "arlen_runtime.boot" in sys.orig_argv:
-    os.kill(os.getpid(), signal.SIGINT)
+    for each in "TERM INT QUIT HUP USR1 USR2 TTIN TTOU".split():
+        os.kill(os.getpid(), signal.Signals[f"SIG{each}"])
 """
 
 
 @pytest.mark.parametrize("threads", ["", "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"])
-def test_a_ctrl_c_of_the_terminal_interrupts_no_generation_that_starts_or_imports(
+def test_no_signal_that_all_processes_get_ends_a_generation_that_starts_or_imports(
     serve: Serve, site: Path, rewrite: Rewrite, threads: str
 ) -> None:
-    (site / "sitecustomize.py").write_text(EARLY)  # it runs while the interpreter starts
-    rewrite(more=f"\nimport signal\nos.kill(os.getpid(), signal.SIGINT)\n{threads}\n")
+    (site / "sitecustomize.py").write_text(ALL_SIGNALS)  # it runs while the interpreter starts
+    rewrite(more=f"{ALL_SIGNALS}\n{threads}\n")
     server = serve(PYTHONPATH=os.pathsep.join([str(site), *filter(None, sys.path)]))
 
     with Wire(server.port) as wire:

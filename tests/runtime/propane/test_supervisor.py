@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
@@ -159,6 +162,34 @@ def test_when_the_manager_is_killed_what_is_in_flight_completes_and_nothing_is_l
     assert all(_gone(pid) for pid in pids)
 
 
+def test_usr2_to_all_processes_of_a_service_is_for_its_manager_alone(serve: Serve, rewrite: Rewrite) -> None:
+    server = serve(workers=2)
+    rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
+    os.killpg(server.pid, signal.SIGUSR2)
+    server.wait_for("manager_kept")
+    for _ in range(20):
+        with Wire(server.port) as wire:
+            assert wire.get("/").body == b"one"
+
+
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGUSR1])
+def test_what_all_processes_of_a_service_get_during_a_reload_does_not_fail_it(
+    serve: Serve, site: Path, rewrite: Rewrite, how: signal.Signals
+) -> None:
+    rewrite(more='\nopen("importing", "w").close()\nwhile os.path.exists("hold"):\n    time.sleep(0.01)\n')
+    server = serve()
+    (site / "importing").unlink()
+    (site / "hold").write_text("")
+    server.send(signal.SIGHUP)
+    _until((site / "importing").exists)
+    os.killpg(server.pid, how)
+    (site / "hold").unlink()
+
+    server.wait_for("generation_ready", generation=2)
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+
+
 STRAY = """
 def shout() -> None:
     import stat
@@ -213,6 +244,14 @@ def test_a_worker_more_while_a_reload_is_under_way_is_one_of_the_new_generation(
     server.send(signal.SIGTTIN)
 
     server.wait_for("worker_ready", generation=2, worker=1)
+
+
+def _until(true: Callable[[], bool]) -> None:
+    """Look until it is true, for as long as a test may take."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, "it has not become true"
+        time.sleep(0.01)
 
 
 def _parent(pid: int) -> int:
