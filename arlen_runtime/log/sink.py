@@ -1,7 +1,8 @@
 """Where lines go: a file or an inherited stream. One rule: a log that cannot be written never stops the application.
 
 Several processes write to one pipe: a write of at most PIPE_BUF (4096) bytes is never torn apart by another's (pipe(7)),
-so writes to anything but a file are that small and end at a line's end. One line longer than that is one write.
+so writes to anything but a file are that small and end at a line's end. One line longer than that is one write where the
+descriptor does not block, and several small ones where it may: no reader keeps a thread for ever.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import os
 import select
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from arlen_runtime.errors import ConfigError
 
 PIPE_BUF = 4096
+_STDERR = 2
 _STUCK_MS = 1000  # how long the reader of a stream may keep us before its lines are dropped
 
 
@@ -24,9 +27,10 @@ class Sink:
     def __init__(self, path: Path | None) -> None:
         """Open the file to append to, or take standard error. ConfigError when the file cannot be opened."""
         self._path = path
-        self._descriptor = 2 if path is None else _open(path)
+        self._descriptor = _standard_error() if path is None else _open(path)
         self._whole = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         self._patience_ms = _STUCK_MS
+        self._torn = False
         self.lost = 0
 
     def write(self, data: bytes) -> None:
@@ -53,21 +57,30 @@ class Sink:
 
     def close(self) -> None:
         """Close the file; standard error stays open."""
-        if self._path is not None:
+        if self._descriptor != _STDERR:
             os.close(self._descriptor)
 
     def _write_all(self, piece: bytes) -> None:
-        """Write a piece, in several calls when a signal or a slow reader cuts one short."""
-        rest = memoryview(piece)
+        """Write a piece, in several calls when a slow reader cuts one short; what follows a torn line begins a line."""
+        whole = b"\n" + piece if self._torn else piece
+        rest = memoryview(whole)
+        most = PIPE_BUF if len(whole) > PIPE_BUF and self._blocks() else len(whole)
         while rest:
             try:
-                rest = rest[os.write(self._descriptor, rest) :]
+                rest = rest[os.write(self._descriptor, rest[:most]) :]
             except BlockingIOError:
-                if not self._drained():
-                    break
+                pass
             except OSError:
                 break
-        self.lost += len(rest)
+            if rest and not self._drained():
+                break
+        if len(rest) < len(whole):
+            self._torn = len(rest) > 0
+        self.lost += min(len(rest), len(piece))
+
+    def _blocks(self) -> bool:
+        """Say whether a write may wait for a reader."""
+        return not self._whole and os.get_blocking(self._descriptor)
 
     def _drained(self) -> bool:
         """Wait until a stream takes more; a reader that does not read is waited for only once."""
@@ -78,12 +91,26 @@ class Sink:
         return ready
 
 
+def _standard_error() -> int:
+    """Open a pipe at standard error anew: others have that descriptor too, and may not expect that it does not block.
+
+    Where that cannot be, as for a socket or another user's pipe, it is the descriptor itself.
+    """
+    if stat.S_ISFIFO(os.fstat(_STDERR).st_mode):
+        with suppress(ConfigError):
+            return _open(Path(f"/proc/self/fd/{_STDERR}"))
+    return _STDERR
+
+
 def _open(path: Path) -> int:
-    """Open a file to append to, for this user and group."""
+    """Open a file to append to, for this user and group; a pipe, not to block."""
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as denied:
         raise ConfigError(f"[log] file: cannot open {path}: {denied.strerror}") from denied
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        os.set_blocking(descriptor, False)
+    return descriptor
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

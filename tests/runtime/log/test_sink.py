@@ -57,6 +57,46 @@ def test_a_line_longer_than_a_pipes_atom_is_written_whole() -> None:
     assert done.stderr == b"a\n" + b"x" * 10000 + b"\nb\nno newline"
 
 
+@pytest.mark.parametrize("flags", [0, os.O_NONBLOCK])
+def test_a_line_longer_than_a_pipes_atom_waits_for_no_reader_and_the_next_line_is_not_glued_to_it(flags: int) -> None:
+    reader, sink = pipe_sink(flags)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4 * PIPE_BUF)
+    long = b"x" * 6 * PIPE_BUF + b"\n"
+    sink.write(long)
+    torn = os.read(reader, 1 << 20)
+    assert sink.lost == len(long) - len(torn) > 0
+    assert long.startswith(torn)
+
+    sink.write(b"next\n")
+    assert os.read(reader, 1 << 20) == b"\nnext\n"
+    sink.write(b"last\n")
+    assert os.read(reader, 1 << 20) == b"last\n"
+    sink.close()
+    os.close(reader)
+
+
+UNREAD = """
+import os
+from arlen_runtime.log.sink import Sink
+sink = Sink(None)
+for _ in range(20):
+    sink.write(b"x" * 30_000 + b"\\n")
+print(sink.lost, os.get_blocking(2))
+"""
+
+
+def test_long_lines_to_a_pipe_that_nobody_reads_hold_nobody_up_and_change_nothing_for_others_at_it() -> None:
+    reader, writer = os.pipe()
+    done = subprocess.run(
+        [sys.executable, "-c", UNREAD], stdout=subprocess.PIPE, stderr=writer, text=True, check=True, timeout=30
+    )
+    os.close(writer)
+    with os.fdopen(reader, "rb") as unread:
+        kept = len(unread.read())
+
+    assert done.stdout == f"{20 * 30_001 - kept} True\n"
+
+
 def test_reopening_follows_the_name_after_a_rotation(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     sink = Sink(path)
