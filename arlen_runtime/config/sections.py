@@ -125,7 +125,8 @@ class PropaneSection:
     )
     pid_file: str = setting("", "where to write the manager's process id; relative to the application; none when empty")
     status_folder: str = setting(
-        ".arlen/propane", "where the manager can be asked for its status; relative to the application; none when empty"
+        ".arlen/propane",
+        "folder where the manager can be asked for its status; relative to the application; none when empty",
     )
 
 

@@ -1,11 +1,12 @@
 """Where a running manager is found and asked. One rule: asking cannot hold it up: it writes one answer and closes.
 
-A unix socket `<pid>.sock` in a folder that only its user may enter. There may be several managers of one application,
-and there may be none: a folder that cannot be written costs the status, not the service.
+A unix socket `<pid>.sock` that only its user may ask, in a folder that may be others' too. There may be several managers of
+one application, and there may be none: a folder that cannot be written costs the status, not the service.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -42,12 +43,12 @@ class StatusSocket:
         """Listen in `folder`; `tell` is what is answered. OSError where that cannot be."""
         self._tell = tell
         self._path = folder / f"{os.getpid()}.sock"
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for each in folder.glob("*.sock"):
-            if each == self._path or not _lives(each):  # a manager that was killed has left it
+            if each.stem.isdecimal() and _is_left(each):
                 each.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
+        mask = os.umask(0o177)  # the folder may let others in
         try:
             with addressable(self._path) as address:
                 self._listener.bind(address)
@@ -56,6 +57,8 @@ class StatusSocket:
         except OSError:
             self._listener.close()
             raise
+        finally:
+            os.umask(mask)
         self.fd = self._listener.fileno()
 
     @classmethod
@@ -84,10 +87,11 @@ class StatusSocket:
         self._path.unlink(missing_ok=True)
 
 
-def _lives(path: Path) -> bool:
+def _is_left(path: Path) -> bool:
+    """Say whether this is a socket behind which nobody is: a manager that was killed has left it."""
     with socket.socket(socket.AF_UNIX) as probe, addressable(path) as address:
         probe.settimeout(PATIENCE_SECONDS)
-        return probe.connect_ex(address) == 0
+        return path.is_socket() and probe.connect_ex(address) == errno.ECONNREFUSED
 
 
 def ask(folder: Path) -> list[dict[str, Any]]:

@@ -43,6 +43,21 @@ def test_what_a_killed_manager_has_left_is_taken_away_and_another_one_is_left_al
         told.close()
 
 
+def test_a_folder_of_others_stays_as_it_is_and_so_does_what_is_not_ours_in_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "7.sock").write_text("no socket at all")
+    names = ("database.sock", "8.sock")
+    with socket.socket(socket.AF_UNIX) as stale, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as of_packets:
+        for each, name in zip((stale, of_packets), names, strict=True):
+            each.bind(str(tmp_path / name))
+        told = StatusSocket(tmp_path, dict)
+
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert {each.name for each in tmp_path.iterdir()} == {"7.sock", *names, f"{os.getpid()}.sock"}
+    assert (tmp_path / f"{os.getpid()}.sock").stat().st_mode & 0o777 == 0o600
+    told.close()
+
+
 def test_nobody_answers_where_nobody_is(tmp_path: Path) -> None:
     assert ask(tmp_path) == []
     assert ask(tmp_path / "nowhere") == []
