@@ -197,5 +197,6 @@ class Reign:
         overlap = any(each is not self.current and not each.leaving_at for each in self.all)
         coming = self.coming
         self._estate.rearrangement.look_after(now, overlap=overlap or coming is not None)
-        if coming is not None and now > coming.started_at + self.config.propane_accessories.boot_timeout_seconds:
+        seconds = self.config.propane_accessories.boot_timeout_seconds
+        if coming is not None and now > max(coming.started_at, self.workforce.awake_since) + seconds:
             self.boot_failed(coming, "it was not ready within boot_timeout_seconds")

@@ -20,6 +20,8 @@ from arlen_runtime.propane.scoreboard import Cell, ManagerCell, Scoreboard, Stat
 
 KILL_SECONDS = 1.0
 """How long after the end of the grace, after SIGQUIT or SIGABRT, a worker is killed."""
+HELD_SECONDS = 2.0
+"""Whoever looks every second and has not for so long was held up: a paused container, SIGSTOP to all."""
 
 
 class Workforce:
@@ -30,6 +32,9 @@ class Workforce:
         self.accessories = accessories
         self._scoreboard = scoreboard
         self._log = log
+        self._looked_at = 0.0
+        self.awake_since = 0.0
+        """Since when this process looks without a pause. What held it up held the others up too: no silence before counts."""
         self.unclean = False
         """Whether something was cut off by the end of the grace."""
 
@@ -148,13 +153,12 @@ class Workforce:
 
     def look_after(self, each: Lineage, now: float) -> None:
         """Start who is due, replace who hangs, cut off who exceeds the grace."""
+        self._look(now)
         for number, (when, reason) in list(each.due.items()):
             if when <= now and not each.ended:
                 del each.due[number]
                 self._ask_as_soon_as_may_be(each, number, reason)
-        seconds = self.accessories.worker_timeout_seconds
-        for worker in each.silent(self._scoreboard.rows, Cell.TICK, seconds):
-            self._end_silent(each, worker, seconds, now)
+        self._look_after_silent(each, self.accessories.worker_timeout_seconds, now)
         for worker in each.workers.values():
             if worker.retiring_at and now > worker.retiring_at + self.accessories.boot_timeout_seconds:
                 _let_go(each, worker)  # whoever was to replace it is not ready even now
@@ -168,10 +172,21 @@ class Workforce:
         if each.dismissed_at and now > each.dismissed_at + KILL_SECONDS:
             self._end_generation(each, "it does not end")  # the application's own exit handlers may hang
 
+    def _look(self, now: float) -> None:
+        if now > self._looked_at + HELD_SECONDS:
+            self.awake_since = now
+        self._looked_at = now
+
+    def _look_after_silent(self, each: Lineage, seconds: float, now: float) -> None:
+        """End who hangs."""
+        if now > self.awake_since + seconds:
+            for worker in each.silent(self._scoreboard.rows, Cell.TICK, seconds):
+                self._end_silent(each, worker, seconds, now)
+
     def _look_after_unborn(self, each: Lineage, seconds: float, now: float) -> None:
         """End who should be ready by now; where there is no process at all, it is the generation that does not fork."""
         for worker in list(each.workers.values()):
-            if worker.ready_at or now < worker.asked_at + seconds:
+            if worker.ready_at or now < max(worker.asked_at, self.awake_since) + seconds:
                 continue
             if worker.pid:
                 self._end_silent(each, worker, seconds, now)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from arlen_runtime.config.sections import LogSection, PropaneSection
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.lineage import Lineage, WorkerRecord
+from arlen_runtime.propane.messages import open_pair
+from arlen_runtime.propane.orders import Invocation, Orders
+from arlen_runtime.propane.scoreboard import Scoreboard
+from arlen_runtime.propane.workforce import Workforce
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -83,6 +92,25 @@ def test_a_worker_that_hangs_is_found_out_and_replaced(serve: Serve) -> None:
     server.wait_for("worker_silent", pid=victim)
     server.wait_for("worker_exited", pid=victim)
     server.wait_for("worker_started", reason="respawn_after_signal_9")
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_pause_of_all_processes_is_no_silence_of_a_worker(tmp_path: Path, *, ready: bool) -> None:
+    accessories = PropaneSection(worker_timeout_seconds=3, boot_timeout_seconds=3)
+    board, log = Scoreboard(), Log(LogSection(file="log"), "production", tmp_path)
+    workforce = Workforce(accessories, board, log)
+    orders = Orders(Invocation(str(tmp_path), "production", {}), 1, -1, -1, (-1, -1), (), listeners_ours=True)
+    began = time.monotonic()
+    here, there = open_pair()
+    with here, there, subprocess.Popen(["sleep", "600"]) as process:
+        worker = WorkerRecord(0, 0, "start", began - 100, process.pid, ready_at=began - 90 if ready else 0.0)
+        generation = Lineage(orders, here, process.pid, 0.0, 1, booted=True, ready_at=began - 90, workers={0: worker})
+        for seconds in (0, 1, 2, 100, 101, 102):  # it has never ticked, and for a long time nobody has looked
+            workforce.look_after(generation, began + seconds)
+        assert not worker.aborted_at
+
+        workforce.look_after(generation, began + 103.5)
+        assert process.wait(30) == -signal.SIGABRT
 
 
 def test_without_respawn_the_command_ends_with_its_worker(serve: Serve) -> None:
