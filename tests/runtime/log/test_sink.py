@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -62,7 +63,10 @@ def test_a_line_longer_than_a_pipes_atom_waits_for_no_reader_and_the_next_line_i
     reader, sink = pipe_sink(flags)
     fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4 * PIPE_BUF)
     long = b"x" * 6 * PIPE_BUF + b"\n"
-    sink.write(long)
+    writing = threading.Thread(target=sink.write, args=(long,), daemon=True)
+    writing.start()
+    writing.join(30)
+    assert not writing.is_alive(), "it waits for a reader"
     torn = os.read(reader, 1 << 20)
     assert sink.lost == len(long) - len(torn) > 0
     assert long.startswith(torn)
