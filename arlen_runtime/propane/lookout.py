@@ -56,9 +56,8 @@ class Lookout:
         except BootError as error:
             self._log.error("watcher_not_started", reason=error.detail)
             self._log.flush()
-            time.sleep(
-                AGAIN_SECONDS
-            )  # the next try comes as after any end; without a process nobody could reload anyway
+            # The next try comes as after any end; without a process nobody could reload anyway.
+            time.sleep(AGAIN_SECONDS)
         os.close(writing)
 
     def __enter__(self) -> Self:

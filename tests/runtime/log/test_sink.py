@@ -131,6 +131,18 @@ def test_a_file_that_cannot_be_opened_is_a_configuration_error(tmp_path: Path) -
         Sink(tmp_path / "none" / "app.log")
 
 
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="cannot open"):
+        Sink(tmp_path / "pipe")
+    script = "from arlen_runtime.log.sink import Sink; Sink(None).write(b'lost'); print('went on')"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=writer, timeout=30, check=True)
+    os.close(writer)
+    assert done.stdout == b"went on\n"
+
+
 def test_a_full_disk_loses_lines_and_nothing_else() -> None:
     sink = Sink(Path("/dev/full"))
     sink.write(b"lost\n")
