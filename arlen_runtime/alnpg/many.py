@@ -17,7 +17,7 @@ from psycopg.pq.abc import PGresult
 from arlen_runtime.alnpg.failures import OUTDATED, ALNPgError, ConnectionLost, StatementOutdated
 from arlen_runtime.alnpg.recording import counted
 from arlen_runtime.alnpg.session import Answer, Reader, Session
-from arlen_runtime.alnpg.statement import Statement, in_order, may_commit
+from arlen_runtime.alnpg.statement import Statement, in_order, may_commit, refuse_copy
 
 _BATCH = 500
 _TUPLES_OK = int(ExecStatus.TUPLES_OK)
@@ -34,6 +34,7 @@ def perform_many(
 
     An ALNPgError's `hint` says which row failed. Outside a transaction a statement that the schema outgrew is healed once.
     """
+    refuse_copy(sql)
     if not rows:
         return []
     try:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from operator import attrgetter
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -32,7 +31,7 @@ from arlen_runtime.alnpg.recording import counted, record
 from arlen_runtime.alnpg.registry import Registry
 from arlen_runtime.alnpg.scanner import scan
 from arlen_runtime.alnpg.settings import Settings
-from arlen_runtime.alnpg.statement import Statement, may_commit, statement_name
+from arlen_runtime.alnpg.statement import NO_COPY, Statement, may_commit, statement_name
 from arlen_runtime.alnpg.wire import Wire, in_our_words
 
 Answer = TypeVar("Answer")
@@ -100,7 +99,7 @@ class Session:
         self._settings = settings
         self._slow_seconds = settings.slow_seconds
         self._statement_seconds = settings.statement_seconds or _NO_LIMIT_SECONDS
-        self._statements: OrderedDict[str, Statement] = OrderedDict()
+        self._statements: dict[str, Statement] = {}
 
     @property
     def in_transaction(self) -> bool:
@@ -128,6 +127,7 @@ class Session:
                 statement = self._statements.get(sql)
                 wait = (limit - started) * 1000 if statement else None
                 statement = statement or self._prepare(sql, limit)
+                statement.used_at = started
                 result = self._execute(statement, params, limit, wait)
             except ALNPgError as error:
                 statement, result = self._once_more(error, sql, params, started)
@@ -222,7 +222,9 @@ class Session:
 
     def ready(self, sql: str, limit: float) -> Statement:
         """Return the statement, prepared."""
-        return self._statements.get(sql) or self._prepare(sql, limit)
+        statement = self._statements.get(sql) or self._prepare(sql, limit)
+        statement.used_at = self.began
+        return statement
 
     def fitted(self, sql: str, limit: float, pack: Callable[[Statement], Packed]) -> tuple[Statement, Packed]:
         """Return the statement, prepared, and what `pack` makes of it; anew where its types do not fit and may have changed."""
@@ -272,7 +274,7 @@ class Session:
         if status == ExecStatus.FATAL_ERROR:
             raise failure(result, sql)
         self.broken = True
-        raise Misuse("COPY goes through copy_rows or connection()", sql=sql)
+        raise Misuse(NO_COPY, sql=sql)
 
     def _once_more(
         self, error: ALNPgError, sql: str, params: Sequence[Any], started: float
@@ -302,7 +304,7 @@ class Session:
         return self._prepare(sql, limit)
 
     def _prepare(self, sql: str, limit: float) -> Statement:
-        """Prepare and describe; remember the statement, at the price of the oldest one."""
+        """Prepare and describe; remember the statement, at the price of another one."""
         text, names = scan(sql)
         name = statement_name(text) if self._settings.named else b""
         statement = Statement(sql, text, names, name)
@@ -312,11 +314,11 @@ class Session:
         return statement
 
     def _make_room(self, limit: float) -> None:
-        """Forget the oldest statements that nobody asked to keep, so that there is a place for one more."""
+        """Forget what was not used for longest and nobody asked to keep, so that there is a place for one more."""
         surplus = len(self._statements) + 1 - _CACHE_SIZE
         if surplus > 0:
             loose = (known for sql, known in self._statements.items() if sql not in self._settings.prepared)
-            for statement in list(islice(loose, surplus)):
+            for statement in sorted(loose, key=attrgetter("used_at"))[:surplus]:
                 self._drop(statement, limit)
 
     def _drop(self, statement: Statement, limit: float) -> None:

@@ -26,11 +26,14 @@ from arlen_runtime.alnpg.values_in import REFUSALS, Packer
 from arlen_runtime.alnpg.values_json import DoesNotFitError
 
 _MOST_MAKERS = 16
-_COMMITTING = re.compile(r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*(?:call|do)\b", re.IGNORECASE)
+_LEAD = r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
+_COMMITTING = re.compile(rf"{_LEAD}(?:call|do)\b", re.IGNORECASE)
+_COPY = re.compile(rf"{_LEAD}copy\b", re.IGNORECASE)
 
 _ROWS = frozenset({tuple, list})
 _NO_ROWS = (Mapping, AbstractSet, str, bytes, bytearray)
 _CHANGED = "the columns changed"
+NO_COPY = "COPY goes through copy_rows or connection()"
 _MISREAD = (ValueError, TypeError, ArithmeticError, LookupError, struct.error)
 """What loaders raise over a value of another type; its text is that value."""
 
@@ -43,6 +46,12 @@ def statement_name(sql: str) -> bytes:
 def may_commit(sql: str) -> bool:
     """Say whether a statement may commit a part of what it does before it fails: it must not be run again."""
     return _COMMITTING.match(sql) is not None
+
+
+def refuse_copy(sql: str) -> None:
+    """Raise Misuse on a COPY, which in a pipeline takes what follows it for its data."""
+    if _COPY.match(sql):
+        raise Misuse(NO_COPY, sql=sql)
 
 
 def in_order(row: Any) -> Any:  # noqa: ANN401 - what the application gives for a row
@@ -71,6 +80,7 @@ class Statement:
         "sql",
         "text",
         "types",
+        "used_at",
     )
 
     def __init__(self, sql: str, text: str, names: tuple[str, ...], name: bytes) -> None:
@@ -79,6 +89,7 @@ class Statement:
         self.text = text
         self.names = names
         self.name = name
+        self.used_at = 0.0
         self._makers: dict[Callable[..., Any] | None, Maker] = {}
 
     def describe(self, shape: Shape, registry: Registry) -> None:

@@ -72,6 +72,18 @@ def test_a_statement_is_prepared_once_and_the_cache_is_bounded(one: ALNPg) -> No
     assert one.query_value("select 5 as five") == 5
 
 
+def test_a_statement_in_use_keeps_its_place_beside_others_that_are_not(one: ALNPg) -> None:
+    def prepared() -> object:
+        return one.query_value("select prepare_time from pg_prepared_statements where statement = 'select 8 as eight'")
+
+    one.query("select 8 as eight")
+    since = prepared()
+    for number in range(400):
+        one.query(f"select {number} as number")
+        list((one.query if number % 2 else one.stream)("select 8 as eight"))
+    assert prepared() == since
+
+
 def test_a_rollback_keeps_the_statements(one: ALNPg) -> None:
     one.query("select 6 as six")
     before = _prepared(one)
