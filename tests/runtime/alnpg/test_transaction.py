@@ -289,5 +289,5 @@ def test_retrying_ends_with_the_time_of_the_request(table: ALNPg) -> None:
     started = monotonic()
     with pytest.raises(TransactionConflict):
         contextvars.copy_context().run(request)
-    assert monotonic() - started < 1
+    assert monotonic() - started < 5
     assert 1 <= len(attempts) < 20

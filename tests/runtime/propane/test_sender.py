@@ -106,10 +106,10 @@ def test_a_reader_below_the_least_rate_is_cut_off(serve: Serve) -> None:
 @pytest.mark.parametrize("path", ["/sparse", "/big/50000000"])
 def test_who_reads_slowly_but_above_the_least_rate_is_not_cut_off(serve: Serve, path: str) -> None:
     """The kernel tells of room only after megabytes: the client is not silent meanwhile."""
-    server = serve(ARLEN_LIMITS_WRITE_SECONDS="1", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1")
+    server = serve(ARLEN_LIMITS_WRITE_SECONDS="2", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1")
     with Wire(server.port) as wire:
         wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        end = time.monotonic() + 5
+        end = time.monotonic() + 6
         while time.monotonic() < end:
             assert wire.socket.recv(10_000)
             time.sleep(0.05)  # the pace of the client
