@@ -44,6 +44,7 @@ def test_a_new_project_is_green_with_a_resource_in_it(tmp_path: Path) -> None:
         run(shop, *check)
 
 
+@pytest.mark.soak
 def test_it_stays_green_whatever_is_generated(tmp_path: Path) -> None:
     plain = [kind for kind in KINDS if kind != "references"]
     indexed = [kind for kind in plain if kind != "text"]
