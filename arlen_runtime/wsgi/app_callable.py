@@ -110,8 +110,8 @@ class AppCallable:
         length = environ.get("CONTENT_LENGTH") or None
         if length is not None and not _LENGTH.fullmatch(length):
             raise BadRequest("Content-Length is not a number.")
-        terminated = length is None and bool(environ.get("wsgi.input_terminated")) and "transfer-encoding" in headers
-        if length is None and not terminated and "transfer-encoding" in headers:
+        chunked = length is None and "transfer-encoding" in headers
+        if chunked and not environ.get("wsgi.input_terminated"):
             raise LengthRequired("This server does not tell where a body in chunks ends: send Content-Length.")
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
         origin = Origin(peer, scheme, self._trusted, self._draw_id)
@@ -127,7 +127,7 @@ class AppCallable:
             host=origin.host(headers, host) if origin.names_host else host,
             keep_alive=True,
             content_length=None if length is None else int(length),
-            chunked=terminated,
+            chunked=chunked,
             expects_continue=False,
             id=name,
             client=client,
