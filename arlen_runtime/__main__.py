@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from arlen_runtime import db_command, migrate_command, sql_command
+from arlen_runtime import db_command, migrate_command
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "migrate": migrate_command.main,
     "db": db_command.main,
-    "sql": sql_command.main,
 }
 
 WRONG_USE = 2

@@ -1,6 +1,6 @@
 """The command `sql`: the application's statements and its schema. One rule: the application's database is never written to.
 
-    arlen sql check                    check every statement of the source   python -m arlen_runtime sql check   the same
+    arlen sql check                    check every statement of the source
     arlen sql check --manifest FILE    and keep them, as those of a release, where all are right
     arlen sql check --against FILE     check the statements of an older release instead
     arlen sql rows [FILE[:LINE] ...]   write the classes that the rows of statements fit
@@ -36,6 +36,8 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, ConfigError
 from arlen_runtime.migrate_command import EMBEDDED, NO_DATABASE, database_url, named_url
 
+PROGRAM = "arlen sql"
+
 COPIES = Path(".arlen") / "pg-check"
 """Where the servers with migrated copies are, below the application."""
 
@@ -61,12 +63,12 @@ class Job(NamedTuple):
     out: Callable[[str], None]
 
 
-def main(arguments: Sequence[str], *, program: str = "arlen sql", default: str = "development") -> int:
-    """Run the command and return its exit status; `default` is the environment where nothing names one.
+def main(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit status; the environment is development where nothing names one.
 
     Wrong use ends by SystemExit with status 2.
     """
-    parser = _parser(program)
+    parser = _parser()
     found = vars(parser.parse_args(arguments))
     options = Options(**{name: value for name, value in found.items() if name in Options._fields})
     if options.action == "rows" and (options.manifest or options.against or options.json):
@@ -74,10 +76,10 @@ def main(arguments: Sequence[str], *, program: str = "arlen sql", default: str =
     if options.action == "check" and options.places:
         parser.error("check takes no files: it checks all")
     try:
-        return run(load(found["app_root"], found["env"], os.environ, default=default), options, _say)
+        return run(load(found["app_root"], found["env"], os.environ, default="development"), options, _say)
     except ArlenError as error:
         for line in str(error).splitlines():
-            sys.stderr.write(f"{program}: {line}\n")
+            sys.stderr.write(f"{PROGRAM}: {line}\n")
         return error.exit_status
 
 
@@ -208,8 +210,8 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _parser(program: str) -> Parser:
-    parser = Parser(program, "Check the application's SQL against the schema that its migrations make.")
+def _parser() -> Parser:
+    parser = Parser(PROGRAM, "Check the application's SQL against the schema that its migrations make.")
     parser.add_argument("action", choices=list(ACTIONS), help="check the statements, or write classes for their rows")
     parser.add_argument("places", nargs="*", metavar="FILE[:LINE]", help="rows: of which statements (all)")
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")

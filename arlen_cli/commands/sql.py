@@ -1,4 +1,4 @@
-"""`arlen sql`: the same command that `python -m arlen_runtime sql` is in production."""
+"""`arlen sql`."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ import pytest
 def test_an_unknown_command_is_told_what_there_is(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", "arlen_runtime", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "usage: python -m arlen_runtime {migrate,db,sql} ...\n"
+    assert done.stderr == "usage: python -m arlen_runtime {migrate,db} ...\n"
 
 
-@pytest.mark.parametrize(("command", "flag"), [("migrate", "--dry-run"), ("db", "--disconnect"), ("sql", "--against")])
+@pytest.mark.parametrize(("command", "flag"), [("migrate", "--dry-run"), ("db", "--disconnect")])
 def test_a_command_explains_itself(command: str, flag: str) -> None:
     words = [sys.executable, "-m", "arlen_runtime", command, "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The command as a production image runs it: a process, its output, its exit status."""
+"""The command as it is run: a process, its output, its exit status."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def migrate(app: Path, name: str, text: str) -> None:
 
 
 def sql(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
-    """Run `python -m arlen_runtime sql` in the application; return its status and what it said."""
+    """Run `arlen sql` in the application; return its status and what it said."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("ARLEN_")}
-    command = [sys.executable, "-m", "arlen_runtime", "sql", *words]
-    done = subprocess.run(command, cwd=app, env={**clean, **environ}, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "arlen_cli", "sql", *words]
+    environ = {**clean, "ARLEN_ENV": "production", **environ}
+    done = subprocess.run(command, cwd=app, env=environ, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -96,7 +97,7 @@ def test_the_schema_is_the_one_that_the_migrations_make(app: Path, url: str, dat
     status, out, err = sql(app, "check", "--dsn", url)
     assert (status, out) == (1, "")
     assert err == (
-        "python -m arlen_runtime sql: pending migrations in the database: 1. Migrate it first, "
+        "arlen sql: pending migrations in the database: 1. Migrate it first, "
         "or give --scratch-dsn, a server on which a copy may be made\n"
     )
     assert in_process(app, url, scratch_dsn=database_server.url) == (0, "Checked statements: 1, wrong: 0")
@@ -117,7 +118,7 @@ def test_a_check_is_not_in_the_way_of_the_migration_that_it_tried(app: Path) -> 
 
 
 def test_production_without_a_database_is_exit_1_and_starts_no_server(app: Path) -> None:
-    assert sql(app, "check") == (1, "", f"python -m arlen_runtime sql: {NO_DATABASE}\n")
+    assert sql(app, "check") == (1, "", f"arlen sql: {NO_DATABASE}\n")
     assert not (app / ".arlen").exists()
 
 
@@ -165,7 +166,7 @@ def test_a_broken_manifest_is_one_line(app: Path, url: str, content: bytes | Non
         (app / "old.json").write_bytes(content)
     status, out, err = sql(app, "check", "--dsn", url, "--against", "old.json")
     assert (status, out) == (1, "")
-    assert err.startswith("python -m arlen_runtime sql: ")
+    assert err.startswith("arlen sql: ")
     assert "old.json" in err
     assert told in err
     assert len(err.splitlines()) == 1
@@ -244,7 +245,7 @@ def test_what_a_scratch_server_was_lent_for_is_gone_afterwards(app: Path, url: s
 
 def test_outside_of_an_application_it_is_wrong_use_and_not_all_right(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "arlen_runtime", "sql", "check", "--env", "development"],
+        [sys.executable, "-m", "arlen_cli", "sql", "check", "--env", "development"],
         cwd=tmp_path,
         env={key: text for key, text in os.environ.items() if not key.startswith("ARLEN_")},
         capture_output=True,
