@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from arlen_runtime import db_command, migrate_command
+from arlen_runtime.commands import db, migrate
 
 COMMANDS: dict[str, Callable[..., int]] = {
-    "migrate": migrate_command.main,
-    "db": db_command.main,
+    "migrate": migrate.main,
+    "db": db.main,
 }
 
 WRONG_USE = 2

@@ -14,7 +14,7 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import Occasion
 from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.errors import ArlenError
-from arlen_runtime.http.door import Ticket, Worker
+from arlen_runtime.http.application import Ticket, Worker
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log

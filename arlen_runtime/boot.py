@@ -15,18 +15,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from arlen_runtime.alnpg import embedded
+from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.app import App
-from arlen_runtime.broken import BrokenApp
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import target_of
+from arlen_runtime.error_pages.boot_failure_app import BrokenApp
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
-from arlen_runtime.http.door import Door
+from arlen_runtime.http.application import Door
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane import signals
 from arlen_runtime.propane.generation import Generation
-from arlen_runtime.propane.orders import Invocation, Orders
+from arlen_runtime.propane.ipc.boot_args import Invocation, Orders
+from arlen_runtime.propane.system import signals
 from arlen_runtime.wsgi import WSGIDoor
 
 _WSGI_ARGUMENTS = 2

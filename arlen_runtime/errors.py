@@ -30,7 +30,7 @@
         ├── GatewayTimeout          504 gateway_timeout
         └── VersionNotSupported     505 version_not_supported
 
-`alnpg.failures` grows the database's branch from ArlenError. Statuses are those of RFC 9110 section 15 and RFC 6585.
+`alnpg.errors` grows the database's branch from ArlenError. Statuses are those of RFC 9110 section 15 and RFC 6585.
 """
 
 from __future__ import annotations

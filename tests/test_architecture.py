@@ -31,11 +31,8 @@ FLOORS = {
     "error_pages": 4,
     "middleware": 5,
     "app": 6,
-    "broken": 6,
     "wsgi": 7,  # it makes a WSGI callable of an App
-    "migrate_command": 7,
-    "db_command": 8,
-    "sql_command": 8,
+    "commands": 8,
     "boot": 8,
     "__main__": 9,
 }

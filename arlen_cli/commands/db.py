@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arlen_runtime.db_command import main
+from arlen_runtime.commands.db import main
 
 
 def run(words: list[str]) -> int:

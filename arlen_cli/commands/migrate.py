@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arlen_runtime.migrate_command import main
+from arlen_runtime.commands.migrate import main
 
 
 def run(words: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arlen_runtime.sql_command import main
+from arlen_cli.sql_check.command import main
 
 
 def run(words: list[str]) -> int:

@@ -19,11 +19,11 @@ from copier import Settings, run_copy
 from arlen_cli.errors import Conflicts, ToolError, WrongUse
 from arlen_cli.generators import blueprint
 from arlen_cli.generators.apply import apply
-from arlen_cli.generators.check import check
 from arlen_cli.generators.journal import entry
 from arlen_cli.generators.names import LONGEST
 from arlen_cli.generators.plan import Plan, Step
 from arlen_cli.generators.signals import signals_raise
+from arlen_cli.generators.syntax_check import check
 from arlen_cli.versions import version_of
 from arlen_runtime.propane.watcher import IGNORED
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from arlen_cli.generators.layout import fitted, wrapped
+from arlen_cli.generators.line_wrap import fitted, wrapped
 from arlen_cli.generators.plan import Create
 
 SUFFIX = ".tmpl"

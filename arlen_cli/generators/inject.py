@@ -11,7 +11,7 @@ import io
 import re
 
 from arlen_cli.errors import ToolError
-from arlen_cli.generators.layout import fitted
+from arlen_cli.generators.line_wrap import fitted
 from arlen_cli.generators.plan import Import, Inject
 
 FUNCTION = "routes"

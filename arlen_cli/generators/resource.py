@@ -12,8 +12,8 @@ from arlen_cli.generators import blueprint
 from arlen_cli.generators.fields import constraints_of, parse_fields, refuse_indexed_text, refuse_sql_word
 from arlen_cli.generators.migration import stamp_for
 from arlen_cli.generators.names import Names, refuse_keyword, refuse_taken
-from arlen_cli.generators.parents import missing, notes, parents_of
 from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
+from arlen_cli.generators.referenced_rows import missing, notes, parents_of
 
 # method, path below the collection, action. New stands before {id}, as it is read; the router would find it anyway.
 ROUTES = (

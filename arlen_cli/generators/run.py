@@ -13,10 +13,10 @@ from arlen_cli.generators.controller import plan_controller
 from arlen_cli.generators.journal import entries, entry
 from arlen_cli.generators.migration import plan_migration
 from arlen_cli.generators.plan import Choices, Plan, Project
-from arlen_cli.generators.rebuild import rebuilt
+from arlen_cli.generators.resolve import survey
 from arlen_cli.generators.resource import plan_resource
-from arlen_cli.generators.survey import survey
 from arlen_cli.generators.undo import plan_destroy, plan_undo
+from arlen_cli.generators.verify_routes import rebuilt
 from arlen_cli.versions import version_of
 
 PLANNERS: dict[str, Callable[[Project, str, Sequence[str]], Plan]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arlen_runtime.alnpg.database import ALNPg
-from arlen_runtime.alnpg.failures import ALNPgError
-from arlen_runtime.alnpg.rows import Row
+from arlen_runtime.alnpg.errors import ALNPgError
+from arlen_runtime.alnpg.protocol.rows import Row
 
 __all__ = ["ALNPg", "ALNPgError", "Row"]

@@ -18,23 +18,23 @@ import psycopg
 from psycopg.pq.abc import PGresult
 
 from arlen_runtime import scope
-from arlen_runtime.alnpg.budget import LIMITS, Limits, shortage
-from arlen_runtime.alnpg.builder import SQL, spell_out
-from arlen_runtime.alnpg.copy import copy_rows
-from arlen_runtime.alnpg.failures import DatabaseUnavailable, Misuse, TransactionConflict
+from arlen_runtime.alnpg.connection_budget import LIMITS, Limits, shortage
+from arlen_runtime.alnpg.errors import DatabaseUnavailable, Misuse, TransactionConflict
 from arlen_runtime.alnpg.listen import Gap, Listener, Subscription
-from arlen_runtime.alnpg.many import perform_many
 from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.prepared import Prepared, named
+from arlen_runtime.alnpg.protocol.connection import Reader, Session
+from arlen_runtime.alnpg.protocol.copy import copy_rows
+from arlen_runtime.alnpg.protocol.pipeline import perform_many
+from arlen_runtime.alnpg.protocol.rows import Row
+from arlen_runtime.alnpg.protocol.statement import Statement
+from arlen_runtime.alnpg.protocol.stream import stream_rows
 from arlen_runtime.alnpg.replica import CAUGHT_UP, POSITION, only_reads
-from arlen_runtime.alnpg.rows import Row
-from arlen_runtime.alnpg.sandbox import Sandbox
-from arlen_runtime.alnpg.session import Reader, Session
+from arlen_runtime.alnpg.rollback_pool import Sandbox
 from arlen_runtime.alnpg.settings import Log, checked
-from arlen_runtime.alnpg.statement import Statement
-from arlen_runtime.alnpg.stream import stream_rows
+from arlen_runtime.alnpg.sql_builders import SQL, spell_out
 from arlen_runtime.alnpg.transaction import Isolation, Transaction, current
-from arlen_runtime.alnpg.values_json import encode_json
+from arlen_runtime.alnpg.types.json_values import encode_json
 from arlen_runtime.config.sections import DatabaseSection
 
 _LONGEST_PAYLOAD = 7999

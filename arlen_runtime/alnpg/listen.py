@@ -17,12 +17,12 @@ from typing import Any
 
 import psycopg
 
-from arlen_runtime.alnpg.copy import quoted
-from arlen_runtime.alnpg.failures import ALNPgError, Misuse
-from arlen_runtime.alnpg.registry import Registry
-from arlen_runtime.alnpg.session import Session, open_session
+from arlen_runtime.alnpg.errors import ALNPgError, Misuse
+from arlen_runtime.alnpg.protocol.connection import Session, open_session
+from arlen_runtime.alnpg.protocol.copy import quoted
+from arlen_runtime.alnpg.protocol.libpq import first_line
 from arlen_runtime.alnpg.settings import Settings
-from arlen_runtime.alnpg.wire import first_line
+from arlen_runtime.alnpg.types.registry import Registry
 
 _PING_SECONDS = 30.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0

@@ -24,13 +24,13 @@ from psycopg.pq import PGconn
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from arlen_runtime import scope
-from arlen_runtime.alnpg.call_site import application_frame
-from arlen_runtime.alnpg.failures import ALNPgError, DatabaseUnavailable, PoolExhausted, StatementTimeout
-from arlen_runtime.alnpg.outage import Outage
-from arlen_runtime.alnpg.registry import Registry
-from arlen_runtime.alnpg.session import Session, open_session
+from arlen_runtime.alnpg.circuit_breaker import Outage
+from arlen_runtime.alnpg.errors import ALNPgError, DatabaseUnavailable, PoolExhausted, StatementTimeout
+from arlen_runtime.alnpg.protocol.call_site import application_frame
+from arlen_runtime.alnpg.protocol.connection import Session, open_session
+from arlen_runtime.alnpg.protocol.libpq import first_line
 from arlen_runtime.alnpg.settings import Settings
-from arlen_runtime.alnpg.wire import first_line
+from arlen_runtime.alnpg.types.registry import Registry
 
 _IDLE_SECONDS = 1.0
 # After so long on the shelf and in use a connection passes through the pool, which then looks at its age.

@@ -6,7 +6,7 @@ given keeps its place, and bears its name in the log of slow statements.
 
 from __future__ import annotations
 
-from arlen_runtime.alnpg.failures import Misuse
+from arlen_runtime.alnpg.errors import Misuse
 
 
 class Prepared(str):

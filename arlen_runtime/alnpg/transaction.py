@@ -14,10 +14,10 @@ from typing import Literal, Self
 from psycopg.pq import TransactionStatus
 
 from arlen_runtime import scope
-from arlen_runtime.alnpg.call_site import call_site
-from arlen_runtime.alnpg.failures import ALNPgError, Misuse
+from arlen_runtime.alnpg.errors import ALNPgError, Misuse
 from arlen_runtime.alnpg.pool import Pool
-from arlen_runtime.alnpg.session import Session
+from arlen_runtime.alnpg.protocol.call_site import call_site
+from arlen_runtime.alnpg.protocol.connection import Session
 
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 # What a bouncer neither takes at the connect nor keeps when it is set: here it lasts as long as the transaction.

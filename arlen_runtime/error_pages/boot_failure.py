@@ -9,9 +9,9 @@ from __future__ import annotations
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import TEMPLATE, secret_values
 from arlen_runtime.error_pages.error_value import describe
-from arlen_runtime.error_pages.faces import FACES
-from arlen_runtime.error_pages.frames import Masks, causes
+from arlen_runtime.error_pages.formats import FACES
 from arlen_runtime.error_pages.style import STYLE
+from arlen_runtime.error_pages.traceback_view import Masks, causes
 from arlen_runtime.errors import BootError
 from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.request import Head

@@ -17,9 +17,9 @@ from arlen_runtime import scope
 from arlen_runtime.config.masks import is_secret_name
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.error_value import ErrorValue
-from arlen_runtime.error_pages.frames import Masks, causes
 from arlen_runtime.error_pages.repeated import repeated
 from arlen_runtime.error_pages.style import STYLE
+from arlen_runtime.error_pages.traceback_view import Masks, causes
 from arlen_runtime.errors import HTTPError
 from arlen_runtime.http.request import Head
 from arlen_runtime.routing.answers import ANSWERS

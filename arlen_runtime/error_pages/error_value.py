@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from arlen_runtime.error_pages.frames import message_of
+from arlen_runtime.error_pages.traceback_view import message_of
 from arlen_runtime.errors import ArlenError, FieldError, HTTPError
 from arlen_runtime.http.request import Head
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import DevelopmentPage, Occasion, secret_values
 from arlen_runtime.error_pages.error_value import ErrorValue, describe
-from arlen_runtime.error_pages.faces import FACES, Face, page
-from arlen_runtime.error_pages.frames import Masks, message_of
+from arlen_runtime.error_pages.formats import FACES, Face, page
+from arlen_runtime.error_pages.traceback_view import Masks, message_of
 from arlen_runtime.http.hosts import AllowedHosts
 from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.response import Response

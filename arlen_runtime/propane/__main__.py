@@ -23,18 +23,19 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import target_of
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane import status, succession
-from arlen_runtime.propane.estate import Estate
-from arlen_runtime.propane.listener import Listeners, check_places
-from arlen_runtime.propane.lookout import Lookout
-from arlen_runtime.propane.notifier import Notifier
-from arlen_runtime.propane.orders import Invocation
-from arlen_runtime.propane.pid_file import PidFile
-from arlen_runtime.propane.recycling import raise_descriptor_limit
-from arlen_runtime.propane.reign import Reign
-from arlen_runtime.propane.status_socket import StatusSocket
-from arlen_runtime.propane.succession import Succession
-from arlen_runtime.propane.supervisor import Supervisor
+from arlen_runtime.propane import status
+from arlen_runtime.propane.ipc.boot_args import Invocation
+from arlen_runtime.propane.manager import reexec
+from arlen_runtime.propane.manager.generations import Reign
+from arlen_runtime.propane.manager.manager import Supervisor
+from arlen_runtime.propane.manager.reexec import Succession
+from arlen_runtime.propane.manager.state import Estate
+from arlen_runtime.propane.manager.status_socket import StatusSocket
+from arlen_runtime.propane.manager.watcher_process import Lookout
+from arlen_runtime.propane.system.listeners import Listeners, check_places
+from arlen_runtime.propane.system.pid_file import PidFile
+from arlen_runtime.propane.system.systemd import Notifier
+from arlen_runtime.propane.worker.recycling import raise_descriptor_limit
 
 PROGRAM = ("-m", "arlen_runtime.boot")
 """What the interpreter runs as a generation: a name, for this room knows nothing of what is served."""
@@ -69,7 +70,7 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
     explains = development and not config.production
     if explains:
         reread = _LastGood(reread, config)
-    will = succession.read(environ)
+    will = reexec.read(environ)
     held = will["pid_file"] if will else -1
     with PidFile(pid_file, held, succeeds=will is not None) as file, _estate(launch, config, environ, will) as estate:
         estate.pid_file = file.fd

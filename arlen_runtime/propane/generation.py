@@ -19,15 +19,15 @@ from pathlib import Path
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
-from arlen_runtime.http.door import Door
+from arlen_runtime.http.application import Door
 from arlen_runtime.log.logger import Log, reopen_all
-from arlen_runtime.propane import signals
-from arlen_runtime.propane.children import forked
-from arlen_runtime.propane.listener import adopt
-from arlen_runtime.propane.messages import Message, hear, say
-from arlen_runtime.propane.orders import Inheritance, Orders
-from arlen_runtime.propane.scoreboard import Scoreboard
-from arlen_runtime.propane.worker import Worker
+from arlen_runtime.propane.ipc.boot_args import Inheritance, Orders
+from arlen_runtime.propane.ipc.messages import Message, hear, say
+from arlen_runtime.propane.ipc.scoreboard import Scoreboard
+from arlen_runtime.propane.system import signals
+from arlen_runtime.propane.system.children import forked
+from arlen_runtime.propane.system.listeners import adopt
+from arlen_runtime.propane.worker.worker import Worker
 
 _IGNORED = (
     signal.SIGTERM,

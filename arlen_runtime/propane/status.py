@@ -11,8 +11,8 @@ from pathlib import Path
 from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.errors import BootError
-from arlen_runtime.propane.snapshot import Snapshot
-from arlen_runtime.propane.status_socket import ask
+from arlen_runtime.propane.manager.snapshot import Snapshot
+from arlen_runtime.propane.manager.status_socket import ask
 
 MEGABYTE = 1 << 20
 COLUMNS: dict[str, Callable[[Snapshot], str]] = {

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, get_args
 
 from arlen_runtime.errors import BootError
-from arlen_runtime.http.door import BodyPolicy
+from arlen_runtime.http.application import BodyPolicy
 from arlen_runtime.routing.pattern import CONVERTERS, Converter, Pattern
 
 Action = Callable[[Any], object]

@@ -24,8 +24,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, RequestTimeout
+from arlen_runtime.http.application import Door, Ticket, admitted
 from arlen_runtime.http.body import IncomingBody
-from arlen_runtime.http.door import Door, Ticket, admitted
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request

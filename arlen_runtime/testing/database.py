@@ -23,7 +23,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from arlen_runtime.alnpg import embedded
+from arlen_runtime.alnpg.embedded import server as embedded
 
 EMPTY = "template0"
 """The template that has nothing of anybody's in it."""

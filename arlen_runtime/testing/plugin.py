@@ -17,9 +17,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg import ALNPg, migrations
-from arlen_runtime.alnpg.embedded_binaries import EmbeddedServerError
-from arlen_runtime.alnpg.migrations_files import FOLDER, MigrationError, fingerprint
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+from arlen_runtime.alnpg.migrations import api as migrations
+from arlen_runtime.alnpg.migrations.files import FOLDER, MigrationError, fingerprint
 from arlen_runtime.testing.database import EMPTY, Databases, server
 
 

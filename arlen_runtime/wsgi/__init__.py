@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from arlen_runtime.wsgi.adapter import WSGIDoor
 from arlen_runtime.wsgi.app_callable import AppCallable
-from arlen_runtime.wsgi.door import WSGIDoor
 
 __all__ = ["AppCallable", "WSGIDoor"]

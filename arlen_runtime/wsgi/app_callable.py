@@ -17,8 +17,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import ArlenError, BadRequest, LengthRequired, PayloadTooLarge, ServiceUnavailable
+from arlen_runtime.http.application import Door, admitted
 from arlen_runtime.http.body import IncomingBody
-from arlen_runtime.http.door import Door, admitted
 from arlen_runtime.http.framing import read_host
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.request import Head, Request

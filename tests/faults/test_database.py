@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg.embedded_binaries import NOBODY, find, runnable
+from arlen_runtime.alnpg.embedded.binaries import NOBODY, find, runnable
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 

@@ -22,7 +22,7 @@ import psycopg
 from servers import serving
 from wrk import Load, Outcome, press
 
-from arlen_runtime.alnpg import embedded
+from arlen_runtime.alnpg.embedded import server as embedded
 
 SERVER_CORE, LOAD_CORE = 0, 1
 FILL = """

@@ -16,10 +16,10 @@ from arlen_runtime.app import App
 from arlen_runtime.boot import as_door, find_target, open_door, with_database
 from arlen_runtime.config.sections import AppSection, Config, DatabaseSection
 from arlen_runtime.errors import BootError, ConfigError
-from arlen_runtime.propane.estate import Estate
-from arlen_runtime.propane.listener import Listeners, bind
-from arlen_runtime.propane.messages import hear, open_pair
-from arlen_runtime.propane.orders import Invocation
+from arlen_runtime.propane.ipc.boot_args import Invocation
+from arlen_runtime.propane.ipc.messages import hear, open_pair
+from arlen_runtime.propane.manager.state import Estate
+from arlen_runtime.propane.system.listeners import Listeners, bind
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 from arlen_runtime.wsgi import WSGIDoor

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from arlen_cli.__main__ import main
-from arlen_runtime.alnpg import administration
+from arlen_runtime.alnpg.admin import databases
 
 
 def test_a_generated_application_is_reset_and_seeded(
@@ -23,7 +23,7 @@ def test_a_generated_application_is_reset_and_seeded(
     with psycopg.connect(database_url) as connection:
         assert connection.execute("select title from posts").fetchall() == [("first",)]
     assert main(["db", "drop", "--dsn", database_url]) == 0
-    assert not administration.exists(database_url)
+    assert not databases.exists(database_url)
 
 
 @pytest.mark.usefixtures("shop")

@@ -15,9 +15,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from arlen_runtime.alnpg import ALNPg, migrations, sql_check
-from arlen_runtime.alnpg.failures import DatabaseUnavailable, UniqueViolated
-from arlen_runtime.alnpg.sql_check_source import Source
+from arlen_cli.sql_check import check as sql_check
+from arlen_cli.sql_check.source import Source
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.errors import DatabaseUnavailable, UniqueViolated
+from arlen_runtime.alnpg.migrations import api as migrations
 
 pytestmark = pytest.mark.bouncer
 

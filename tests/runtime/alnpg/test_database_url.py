@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.alnpg import ALNPg, administration, migrations, schema_dump
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.database_url import wrong
+from arlen_runtime.alnpg.migrations import api as migrations
+from arlen_runtime.alnpg.migrations import schema_dump
 from arlen_runtime.errors import ArlenError
 
 RAW = [
@@ -25,7 +28,7 @@ def test_a_raw_sign_in_a_password_is_told_and_the_password_is_not(url: str, tmp_
     for use in (
         lambda: migrations.migrate(url, tmp_path),
         lambda: schema_dump.dump(url),
-        lambda: administration.create(url),
+        lambda: databases.create(url),
         lambda: ALNPg(url),
     ):
         with pytest.raises(ArlenError, match=r"percent-encode .* \(%40, %2F\)$") as told:

@@ -17,7 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.failures import Misuse
+from arlen_runtime.alnpg.errors import Misuse
 
 WAIT = 10
 

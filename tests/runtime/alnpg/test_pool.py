@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.failures import ConnectionLost, DatabaseUnavailable, Misuse, PoolExhausted
+from arlen_runtime.alnpg.errors import ConnectionLost, DatabaseUnavailable, Misuse, PoolExhausted
 
 
 def _connections(pg: ALNPg) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.failures import Misuse
+from arlen_runtime.alnpg.errors import Misuse
 from arlen_runtime.alnpg.prepared import named
 
 

@@ -16,9 +16,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.embedded_binaries import find, runnable
-from arlen_runtime.alnpg.embedded_scratch import throwaway
-from arlen_runtime.alnpg.failures import ReadOnlyTransaction
+from arlen_runtime.alnpg.embedded.binaries import find, runnable
+from arlen_runtime.alnpg.embedded.scratch import throwaway
+from arlen_runtime.alnpg.errors import ReadOnlyTransaction
 from arlen_runtime.alnpg.replica import only_reads
 
 AT_REPLICA = "select pg_is_in_recovery()"

@@ -10,7 +10,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.failures import ValueUnreadable
+from arlen_runtime.alnpg.errors import ValueUnreadable
 from arlen_runtime.alnpg.settings import connection_string
 from arlen_runtime.config.sections import DatabaseSection
 from arlen_runtime.errors import ConfigError

@@ -13,7 +13,7 @@ import pytest
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg, ALNPgError
-from arlen_runtime.alnpg.failures import (
+from arlen_runtime.alnpg.errors import (
     Misuse,
     ReadOnlyTransaction,
     StatementTimeout,

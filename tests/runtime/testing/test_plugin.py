@@ -131,7 +131,7 @@ APPLICATION = """
 import pytest
 from pathlib import Path
 from arlen_runtime import App, Config, text
-from arlen_runtime.alnpg.failures import UniqueViolated
+from arlen_runtime.alnpg.errors import UniqueViolated
 from arlen_runtime.testing.client import TestClient
 
 def add(ctx):

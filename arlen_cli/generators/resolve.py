@@ -1,0 +1,151 @@
+"""What a plan means for the tree that is there. One rule: it reads and never writes.
+
+Every conflict is known when this returns. `--pretend` and `--diff` show its result; `apply` carries out the very same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from arlen_cli.errors import ToolError
+from arlen_cli.generators.inject import inject, lacking
+from arlen_cli.generators.journal import digest
+from arlen_cli.generators.migration import FOLDER as MIGRATIONS
+from arlen_cli.generators.plan import Action, Create, Inject, Note, Plan, Remove, Status, Step, Withdraw
+from arlen_cli.generators.remove_lines import uses, withdraw
+from arlen_cli.generators.syntax_check import check
+
+
+def survey(plan: Plan, root: Path, *, force: bool | None = None) -> list[Step]:
+    """Decide each action of the plan against the files below `root`.
+
+    `force` says who wins where a file differs: True the plan (replace), False the file (skip), None nobody (conflict).
+    Raises ToolError for a path that leaves the root or passes through a symbolic link, and for text that cannot be read.
+    """
+    steps = [_decide(action, root, force=force) for action in plan.actions]
+    for action, step in zip(plan.actions, tuple(steps), strict=True):
+        if isinstance(action, Withdraw):
+            steps = _needed_stay(steps, action, step)
+    return [*steps, *_warned(steps)]
+
+
+def _decide(action: Action, root: Path, *, force: bool | None) -> Step:
+    """Decide one action."""
+    match action:
+        case Create():
+            return _created(action, root, force=force)
+        case Inject():
+            return _injected(action, root)
+        case Remove():
+            return _removed(action, root, force=force)
+        case Withdraw():
+            return _withdrawn(action, root)
+        case Note():
+            return Step("note", "", text=action.text)
+
+
+def _created(create: Create, root: Path, *, force: bool | None) -> Step:
+    """Compare a file with what should be there."""
+    check(create.path, create.content)
+    before = _read(root, create.path)
+    after = create.content.encode()
+    if before is None:
+        return Step("create", create.path, None, after)
+    if before == after:
+        return Step("identical", create.path, before)
+    status: Status = {None: "conflict", True: "replace", False: "skip"}[force]  # type: ignore[assignment] # a table of literals
+    return Step(status, create.path, before, after)
+
+
+def _injected(wanted: Inject, root: Path) -> Step:
+    """Work out a file with the lines put in; where that is not safe, hand the lines to the user.
+
+    The text holds the statements that are not there yet: those alone are this run's, to paste and to take back. It holds
+    every import, for one that nothing needs after a withdrawal would keep the application from starting.
+    """
+    before = _read(root, wanted.path)
+    source = _text(before or b"")
+    new = wanted.statements if source is None else lacking(source, wanted)
+    text = "\n".join([*map(str, wanted.imports), *new])
+    changed = None if before is None or source is None else inject(source, wanted)
+    if changed is None:
+        return Step("manual", wanted.path, before, text=text)
+    if changed == source:
+        return Step("identical", wanted.path, before, text=text)
+    return Step("inject", wanted.path, before, changed.encode(), text)
+
+
+def _removed(remove: Remove, root: Path, *, force: bool | None) -> Step:
+    """Decide whether a file may go: only as it was written, unless it is forced."""
+    before = _read(root, remove.path)
+    if before is None:
+        return Step("gone", remove.path)
+    if digest(before) == remove.sha256 or force:
+        return Step("remove", remove.path, before)
+    return Step("kept", remove.path, before)
+
+
+def _withdrawn(wanted: Withdraw, root: Path) -> Step:
+    """Work out a file without the lines; where that is not safe, name them to the user."""
+    before = _read(root, wanted.path)
+    if before is None:
+        return Step("gone", wanted.path)
+    source = _text(before)
+    changed = None if source is None else withdraw(source, wanted)
+    if changed is None:
+        return Step("manual", wanted.path, before, text="\n".join([*map(str, wanted.imports), *wanted.statements]))
+    if changed == source:
+        return Step("gone", wanted.path, before)
+    return Step("withdraw", wanted.path, before, changed.encode())
+
+
+def _needed_stay(steps: list[Step], wanted: Withdraw, decided: Step) -> list[Step]:
+    """Keep the controllers that the routes still use, with their pages, and say so: without them nothing would start."""
+    content = decided.before if decided.after is None else decided.after
+    source = None if content is None else _text(content)
+    used = [line for line in wanted.imports if source is not None and uses(source, line)]
+    for line in used:
+        controller = f"{line.module.replace('.', '/')}/{line.name}.py"
+        pages = f"{line.module.partition('.')[0]}/templates/{line.name}/"
+        kept = [step for step in steps if step.status == "remove" and step.path.startswith((controller, pages))]
+        steps = [step._replace(status="kept") if step in kept else step for step in steps]
+        if kept:
+            said = f"{wanted.path} still uses {line.name}: {controller} and its pages are kept"
+            steps.append(Step("note", "", text=said))
+    return steps
+
+
+def _warned(steps: Sequence[Step]) -> list[Step]:
+    """Say of which migrations a database may have had the one that is replaced."""
+    replaced = [step.path for step in steps if step.status == "replace" and step.path.startswith(f"{MIGRATIONS}/")]
+    said = "{} is replaced: a database that had it keeps its tables as they are, until `arlen db reset`"
+    return [Step("note", "", text=said.format(path)) for path in replaced]
+
+
+def _text(content: bytes) -> str | None:
+    """Decode UTF-8; None for a file in another encoding, which is its owner's to edit."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _read(root: Path, path: str) -> bytes | None:
+    """Return the content of a file below the root, None when there is none; ToolError when it is no place to write to."""
+    relative = PurePosixPath(path)
+    if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+        raise ToolError(f"{path} lies outside the project")
+    here = root
+    for part in relative.parts:
+        here = here / part
+        if here.is_symlink():
+            raise ToolError(f"{path} passes through a symbolic link, {here}: it is left alone")
+    if here.is_dir():
+        raise ToolError(f"{path} is a folder, where a file should be written")
+    try:
+        return here.read_bytes()
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise ToolError(f"{path} cannot be written: a part of its path is a file") from None

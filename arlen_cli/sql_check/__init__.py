@@ -1,0 +1,1 @@
+"""Checks the SQL statements of the source against the migrated schema."""

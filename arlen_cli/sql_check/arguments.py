@@ -1,0 +1,111 @@
+"""What a call says of the values that it gives. One rule: known is what is written out, or annotated and never changed."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from arlen_cli.sql_check.modules import Module, dotted_name
+from arlen_cli.sql_check.row_classes import PLAIN
+
+BUILTINS = frozenset({"str", "int", "float", "bool", "bytes", "list", "dict", "Decimal", "UUID"})
+"""Types whose calls give a value of theirs."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Given(NamedTuple):
+    """What is known of a parameter: its type ("": nothing), and its text where it is a literal."""
+
+    type: str = ""
+    literal: str = ""
+
+
+class Row(NamedTuple):
+    """One of many parameter sets: its line, its number (from 1; 0: not known, or each), and what `Call` says of one."""
+
+    line: int
+    number: int
+    given: tuple[Given, ...] | None
+    names: dict[str, Given] | None = None
+
+
+class Values:
+    """The values that stand at one place of a module."""
+
+    def __init__(self, module: Module, function: Function | None) -> None:
+        """Take the module, and the function in which the place is."""
+        self._module = module
+        self._function = function
+
+    def all(self, params: Sequence[ast.expr]) -> tuple[Given, ...] | None:
+        """Return what is known of each parameter; None where it is not known how many there are."""
+        if any(isinstance(each, ast.Starred) for each in params):
+            return None
+        return tuple(map(self.one, params))
+
+    def names(self, params: Sequence[ast.expr]) -> dict[str, Given] | None:
+        """Return what is known of the one mapping, by its keys, where all of them are written out."""
+        if len(params) != 1 or not isinstance(params[0], ast.Dict):
+            return None
+        pairs = list(zip(params[0].keys, params[0].values, strict=True))
+        if not all(isinstance(key, ast.Constant) for key, _ in pairs):
+            return None
+        return {str(key.value): self.one(value) for key, value in pairs if isinstance(key, ast.Constant)}
+
+    def rows(self, node: ast.expr | None) -> Iterator[Row]:
+        """Yield the parameter sets that are written out: those of a list, or the one that a comprehension makes."""
+        if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
+            yield from self._row(node.elt, 0)
+        elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+            counted = not any(isinstance(each, ast.Starred) for each in node.elts)
+            for number, each in enumerate(node.elts, start=1):
+                yield from self._row(each, number if counted else 0)
+
+    def _row(self, node: ast.expr, number: int) -> Iterator[Row]:
+        if isinstance(node, ast.Dict):
+            yield Row(node.lineno, number, None, self.names([node]))
+        elif isinstance(node, ast.List | ast.Tuple):
+            yield Row(node.lineno, number, self.all(node.elts))
+
+    def one(self, node: ast.expr) -> Given:
+        """Return what is known of a parameter."""
+        try:
+            value = ast.literal_eval(node)
+        except (ValueError, TypeError):
+            return Given(self._type(node))
+        return Given(type(value).__name__, ast.unparse(node))
+
+    def _type(self, node: ast.expr) -> str:
+        if isinstance(node, ast.JoinedStr):
+            return "str"
+        if isinstance(node, ast.List | ast.ListComp):
+            return "list"
+        if isinstance(node, ast.Dict | ast.DictComp):
+            return "dict"
+        if isinstance(node, ast.Call):
+            name = dotted_name(node.func).rpartition(".")[2]
+            return name if name in BUILTINS and name not in self._module.definitions else ""
+        if isinstance(node, ast.Name) and self._function:
+            return _annotated(self._function, node.id)
+        return ""
+
+
+def _annotated(function: Function, name: str) -> str:
+    """Return the plain type of a function's parameter, where nothing in the function gives the name another value."""
+    counted = Counter(_names_given(function))
+    for each in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
+        if each.arg == name and counted[name] == 1 and each.annotation is not None:
+            annotation = ast.unparse(each.annotation).removesuffix(" | None").partition("[")[0].rpartition(".")[2]
+            return annotation if annotation in PLAIN | {"list", "dict"} else ""
+    return ""
+
+
+def _names_given(function: ast.AST) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id

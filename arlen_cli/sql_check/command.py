@@ -1,0 +1,224 @@
+"""The command `sql`: the application's statements and its schema. One rule: the application's database is never written to.
+
+    arlen sql check                    check every statement of the source
+    arlen sql check --manifest FILE    and keep them, as those of a release, where all are right
+    arlen sql check --against FILE     check the statements of an older release instead
+    arlen sql rows [FILE[:LINE] ...]   write the classes that the rows of statements fit
+
+The schema is the one that db/migrations makes: the database's own where it has had them all (which database: see
+migrate_command), else a copy on --scratch-dsn, or in development and test on an embedded server of its own. Status: 0 all is
+right, 1 something is not, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from arlen_cli.sql_check import check as sql_check
+from arlen_cli.sql_check import manifest, write_rows
+from arlen_cli.sql_check import source as sql_check_source
+from arlen_cli.sql_check.manifest import ManifestError, Release
+from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+from arlen_runtime.alnpg.migrations import scratch_schema
+from arlen_runtime.alnpg.migrations.files import FOLDER, MigrationError
+from arlen_runtime.commands.migrate import EMBEDDED, NO_DATABASE, database_url, named_url
+from arlen_runtime.config.flags import Parser, add_root_flag
+from arlen_runtime.config.load import load
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError, ConfigError
+
+PROGRAM = "arlen sql"
+
+COPIES = Path(".arlen") / "pg-check"
+"""Where the servers with migrated copies are, below the application."""
+
+
+class Options(NamedTuple):
+    """What the command line asks for, besides the configuration."""
+
+    action: str = "check"
+    places: tuple[str, ...] = ()
+    dsn: str = ""
+    scratch_dsn: str = ""
+    manifest: Path | None = None
+    against: Path | None = None
+    json: bool = False
+
+
+class Job(NamedTuple):
+    """One run of the command: against which schema, of which application, and who is told."""
+
+    url: str
+    root: Path
+    options: Options
+    out: Callable[[str], None]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit status; the environment is development where nothing names one.
+
+    Wrong use ends by SystemExit with status 2.
+    """
+    parser = _parser()
+    found = vars(parser.parse_args(arguments))
+    options = Options(**{name: value for name, value in found.items() if name in Options._fields})
+    if options.action == "rows" and (options.manifest or options.against or options.json):
+        parser.error("--manifest, --against and --json go with check")
+    if options.action == "check" and options.places:
+        parser.error("check takes no files: it checks all")
+    try:
+        return run(load(found["app_root"], found["env"], os.environ, default="development"), options, _say)
+    except ArlenError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"{PROGRAM}: {line}\n")
+        return error.exit_status
+
+
+def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
+    """Do what the options say and return the exit status; `out` is given the lines to show.
+
+    Raises ArlenError: MigrationError, ManifestError, EmbeddedServerError, or ConfigError where no database is named.
+    """
+    with _schema(config, options, environ) as url:
+        return ACTIONS[options.action](Job(url, config.root, options, out))
+
+
+@contextmanager
+def _schema(config: Config, options: Options, environ: Mapping[str, str]) -> Iterator[str]:
+    """Give the URL of a database with the schema that the migrations make."""
+    folder = config.root / FOLDER
+    named = named_url(config, options.dsn, environ)
+    missing = scratch_schema.waiting(named, folder) if named and not options.scratch_dsn else 0
+    if options.scratch_dsn:
+        with scratch_schema.copy(options.scratch_dsn, folder) as url:
+            yield url
+    elif not folder.is_dir() or (named and not missing):
+        yield database_url(config, options.dsn, environ)
+    elif config.environment in EMBEDDED:
+        try:
+            copy = scratch_schema.kept(config.root / COPIES, folder)
+        except EmbeddedServerError as error:
+            raise (MigrationError(_pending(missing)) if missing else error) from None
+        yield copy
+    else:
+        raise MigrationError(_pending(missing)) if missing else ConfigError(NO_DATABASE)
+
+
+def _pending(missing: int) -> str:
+    return (
+        f"pending migrations in the database: {missing}. Migrate it first, "
+        "or give --scratch-dsn, a server on which a copy may be made"
+    )
+
+
+def _check(job: Job) -> int:
+    options = job.options
+    if options.against is not None:
+        release = _release(options.against)
+        return _report(job, release.source, manifest.check_release(job.url, release))
+    source = sql_check_source.read(job.root)
+    report = sql_check.check(job.url, source)
+    status = _report(job, source, report)
+    if options.manifest is not None and status == 0:
+        _write(options.manifest, manifest.manifest(source, report))
+    return status
+
+
+def _release(path: Path) -> Release:
+    try:
+        return manifest.from_manifest(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ManifestError(f"{path}: it is not UTF-8") from None
+    except ManifestError as error:
+        raise ManifestError(f"{path}: {error.detail}") from None
+
+
+def _report(job: Job, source: sql_check_source.Source, report: sql_check.Report) -> int:
+    if job.options.json:
+        document = {
+            "checked": len(source.calls),
+            "findings": [each._asdict() for each in report.findings],
+            "unchecked": [each._asdict() for each in source.unread],
+        }
+        job.out(json.dumps(document, indent=2))
+        return bool(report.findings)
+    for finding in report.findings:
+        job.out(str(finding))
+    for place in source.unread:
+        job.out(f"{place.file}:{place.line}: not checked: {place.reason}")
+    job.out(f"Checked statements: {len(source.calls)}, wrong: {len(report.findings)}")
+    return bool(report.findings)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ManifestError(f"{path}: {error.strerror}") from error
+
+
+def _rows(job: Job) -> int:
+    source = sql_check_source.read(job.root)
+    report = sql_check.check(job.url, source)
+    wanted = [_place(job, each) for each in job.options.places]
+    chosen = [
+        call
+        for call in source.calls
+        if not wanted or any(file == call.file and line in {0, call.line, *_lines(call)} for file, line in wanted)
+    ]
+    text = write_rows.module(chosen, report.described)
+    if not text:
+        raise MigrationError(f"no statement that gives rows is {'there' if wanted else 'in this application'}")
+    job.out(text.rstrip("\n"))
+    return 0
+
+
+def _lines(call: sql_check_source.Call) -> set[int]:
+    return {mark.line for mark in call.text.marks if mark.file == call.file}
+
+
+def _place(job: Job, text: str) -> tuple[str, int]:
+    """Read FILE or FILE:LINE; the file as the application's folder or as the working folder sees it."""
+    file, _, line = text.partition(":")
+    for folder in (job.root, Path()):
+        path = (folder / file).resolve()
+        if path.is_file() and path.is_relative_to(job.root.resolve()):
+            return path.relative_to(job.root.resolve()).as_posix(), int(line) if line.isdecimal() else 0
+    raise MigrationError(f"{file} is no file of the application in {job.root}")
+
+
+ACTIONS: dict[str, Callable[[Job], int]] = {"check": _check, "rows": _rows}
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _parser() -> Parser:
+    parser = Parser(PROGRAM, "Check the application's SQL against the schema that its migrations make.")
+    parser.add_argument("action", choices=list(ACTIONS), help="check the statements, or write classes for their rows")
+    parser.add_argument("places", nargs="*", metavar="FILE[:LINE]", help="rows: of which statements (all)")
+    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
+    parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
+    parser.add_argument(
+        "--scratch-dsn", default="", metavar="URL", help="a server on which a copy is made for the check"
+    )
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument("--manifest", type=Path, metavar="FILE", help="check: keep the statements, where all are right")
+    files.add_argument("--against", type=Path, metavar="FILE", help="check: those that an older release kept, instead")
+    parser.add_argument("--json", action="store_true", help="check: answer in JSON")
+    add_root_flag(parser)
+    return parser

@@ -1,0 +1,269 @@
+"""What the schema says of a statement's parameters and columns. One rule: where it is not certain, it is not claimed.
+
+PostgreSQL itself prepares and describes the statement; it is not parsed here, and nothing is run. A column can be NULL
+where its table allows it, or where an outer join or grouping sets can make it so, which the plan tells; the plan tells also
+which columns an INSERT leaves NULL, and which tables the SET clauses are about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import pq
+
+from arlen_cli.sql_check.assignments import assignments
+from arlen_cli.sql_check.query_plan import Plan
+from arlen_runtime.alnpg import errors
+from arlen_runtime.alnpg.types.registry import LEARN, Registry
+from arlen_runtime.alnpg.types.scalars import Packer
+
+PYTHON = {
+    "bool": "bool", "int2": "int", "int4": "int", "int8": "int", "oid": "int", "float4": "float", "float8": "float",
+    "numeric": "Decimal", "text": "str", "varchar": "str", "bpchar": "str", "name": "str", "citext": "str",
+    "bytea": "bytes", "uuid": "UUID", "date": "date", "time": "time", "timetz": "time", "timestamp": "datetime",
+    "timestamptz": "datetime", "interval": "timedelta", "json": "Any", "jsonb": "Any",
+}  # fmt: skip
+"""PostgreSQL's types and what ALNPg makes of them; of any other nothing is claimed."""
+
+ANY = "Any"
+
+_TYPES = "select oid, typname, typtype::text, typelem, typbasetype, typcategory::text from pg_type"
+
+_LABELS = "select enumtypid, array_agg(enumlabel::text order by enumsortorder) from pg_enum group by 1"
+
+# A constraint of PostgreSQL 18 that is NOT VALID yet says nothing of the rows that are there, one of a foreign table nothing
+# of what its server takes. A domain can refuse NULL as well, itself or the one that it is made of.
+_COLUMNS = """
+    with recursive refusing as (
+        select oid from pg_type where typnotnull
+        union select d.oid from pg_type d join refusing on d.typbasetype = refusing.oid where d.typtype = 'd')
+    select a.attrelid, a.attnum, a.attname, c.relkind::text, a.attgenerated <> '',
+           (a.attnotnull or a.atttypid in (select oid from refusing)) and c.relkind <> 'f' and not exists (
+               select from pg_constraint n where n.conrelid = a.attrelid and n.contype = 'n' and not n.convalidated
+                                             and n.conkey = array[a.attnum])
+    from pg_attribute a join pg_class c on c.oid = a.attrelid
+    where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'f', 'v', 'm')
+"""
+
+# A trigger before the INSERT or UPDATE (2: before, 4: insert, 16: update, 1: each row) may give a column the value that the
+# statement does not.
+_RELATIONS = """
+    select n.nspname, c.relname, c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid),
+           coalesce((select bit_or(t.tgtype) filter (where t.tgtype & 3 = 3) from pg_trigger t where
+                     t.tgrelid = c.oid or pg_partition_root(t.tgrelid) = pg_partition_root(c.oid)), 0)
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'm')
+"""
+
+_MAY_MAKE_NULLS = re.compile(r"\b(left|right|full|rollup|cube|grouping)\b", re.IGNORECASE)
+_WRITES = re.compile(r"\binsert\s+into\b|\bupdate\b.*\bset\b", re.IGNORECASE | re.DOTALL)
+_RETURNS_OLD = re.compile(r"\breturning\b.*\b(old|new)\"?\s*\.", re.IGNORECASE | re.DOTALL)
+_RENAMES_OLD = re.compile(r"\breturning\b.*\bwith\s*\(", re.IGNORECASE | re.DOTALL)
+
+GENERIC_PLAN_SINCE = 160_000
+
+
+class Parameter(NamedTuple):
+    """One parameter: its Python type, how ALNPg sends it, and the labels where it is an enum."""
+
+    type: str
+    packer: Packer
+    labels: tuple[str, ...] = ()
+
+
+class Column(NamedTuple):
+    """One column of a result: its name, its Python type, and whether it can be NULL (None: not known)."""
+
+    name: str
+    type: str
+    nullable: bool | None
+
+
+class Unfilled(NamedTuple):
+    """A column that must not be NULL, and what an INSERT puts there: "" for nothing, else the `$n` that it takes as it is."""
+
+    column: str
+    parameter: str
+
+
+class Emptied(NamedTuple):
+    """A column that must not be NULL, what a SET clause puts there ("": NULL, else `$n`), and where (0-based)."""
+
+    column: str
+    parameter: str
+    position: int
+
+
+class Described(NamedTuple):
+    """A statement that the schema accepts."""
+
+    params: tuple[Parameter, ...]
+    columns: tuple[Column, ...]
+    unfilled: tuple[Unfilled, ...] = ()
+    emptied: tuple[Emptied, ...] = ()
+
+
+class _ColumnFacts(NamedTuple):
+    """What the catalog says of one column; `generated`: from others; `required`: no row has NULL there."""
+
+    name: str
+    kind: str
+    generated: bool
+    required: bool
+
+
+class _Relation(NamedTuple):
+    """A table: its oid, that of the partitioned table that it belongs to (or its own), when triggers may fill it."""
+
+    oid: int
+    root: int
+    triggers: int
+
+    def fills(self, event: int) -> bool:
+        """Say whether a trigger may give its columns values before this event."""
+        return bool(self.triggers & event)
+
+
+INSERT, UPDATE = 4, 16
+"""Events as pg_trigger.tgtype has them."""
+
+
+class _Nulls(NamedTuple):
+    """Of which tables (roots of partitions) the columns can come out as NULL: each with what its places in the plan say.
+
+    One that stands at several places, which say different things, is not known. One that the plan leaves out is as
+    `other`. What RETURNING gives of the old and the new row is told of each column.
+    """
+
+    told: Mapping[int, set[bool | None]] = MappingProxyType({})
+    other: bool | None = None
+    returned: Sequence[bool | None] = ()
+
+    def of(self, root: int, index: int) -> bool | None:
+        """Say of a column of the result, which is one of that table, whether it can; None where that is not known."""
+        if index < len(self.returned):
+            return self.returned[index]
+        said = self.told.get(root, {self.other})
+        return next(iter(said)) if len(said) == 1 else None
+
+
+class Schema:
+    """A database's schema as it is now."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        """Read the catalog once. The connection must be in autocommit."""
+        self._connection = connection
+        self._types: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in connection.execute(_TYPES)}
+        self._labels: dict[int, tuple[str, ...]] = {row[0]: tuple(row[1]) for row in connection.execute(_LABELS)}
+        self._columns = {
+            (table, number): _ColumnFacts(*facts) for table, number, *facts in connection.execute(_COLUMNS)
+        }
+        self._required: dict[int, set[str]] = {}
+        for (table, _), facts in self._columns.items():
+            if facts.required:
+                self._required.setdefault(table, set()).add(facts.name)
+        self._relations = {(row[0], row[1]): _Relation(*row[2:]) for row in connection.execute(_RELATIONS)}
+        self._roots = {each.oid: each.root for each in self._relations.values()}
+        self._registry = Registry()
+        self._registry.learn(connection.pgconn.exec_(LEARN).get_value(0, 0) or b"[]")
+
+    def describe(self, sql: str) -> Described:
+        """Return what the statement, with `$n` for its parameters, takes and gives. Raises ALNPgError when it cannot run."""
+        pgconn = self._connection.pgconn
+        for result in (pgconn.prepare(b"", sql.encode()), described := pgconn.describe_prepared(b"")):
+            if result.status != pq.ExecStatus.COMMAND_OK:
+                raise errors.failure(result, sql)
+        plan = self._plan(sql)
+        nulls = self._nulls(sql, plan)
+        params = tuple(self._parameter(described.param_type(index)) for index in range(described.nparams))
+        columns = []
+        for index in range(described.nfields):
+            name = (described.fname(index) or b"").decode()
+            source = described.ftable(index), described.ftablecol(index)
+            columns.append(Column(name, self.python(described.ftype(index)), self._nullable(source, index, nulls)))
+        return Described(params, tuple(columns), tuple(self._unfilled(plan)), tuple(self._emptied(sql, plan)))
+
+    def python(self, oid: int) -> str:
+        """Return the Python type that stands for a type of the server, as an annotation says it."""
+        name, kind, element, base, category = self._types.get(oid, ("", "", 0, 0, ""))
+        if kind == "d":
+            return self.python(base)
+        if kind == "e":
+            return f"Literal[{', '.join(map(repr, self._labels.get(oid, ())))}]"
+        if category == "A" and element:
+            return f"list[{self.python(element)}]"
+        return PYTHON.get(name, ANY)
+
+    def _parameter(self, oid: int) -> Parameter:
+        return Parameter(self.python(oid), self._registry.packer(oid), self._labels.get(oid, ()))
+
+    def _nullable(self, source: tuple[int, int], index: int, nulls: _Nulls) -> bool | None:
+        """Say whether a column can be NULL: a view's, a foreign table's, and what is computed, is not known."""
+        facts = self._columns.get(source)
+        if facts is None or facts.kind not in {"r", "p"}:
+            return None
+        return nulls.of(self._roots[source[0]], index) if facts.required else True
+
+    def _plan(self, sql: str) -> Plan | None:
+        """Return the plan where it can tell something; None where it cannot, or where none is to be had."""
+        if not any(each.search(sql) for each in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
+            return None
+        if self._connection.info.server_version < GENERIC_PLAN_SINCE:
+            return None
+        try:
+            row = self._connection.execute(b"explain (generic_plan, verbose, format json) " + sql.encode()).fetchone()
+        except psycopg.Error:
+            return None
+        return Plan(row[0][0]["Plan"]) if row else None
+
+    def _nulls(self, sql: str, plan: Plan | None) -> _Nulls:
+        """Return of which tables the statement can make the columns NULL.
+
+        The row before an INSERT, or after a DELETE, is all NULL. A table that an outer join is about and that the plan leaves
+        out was proved empty: it has no rows that could tell.
+        """
+        if _RENAMES_OLD.search(sql):
+            return _Nulls()
+        if _RETURNS_OLD.search(sql):
+            return _Nulls(returned=plan.returned() if plan else ())
+        if not _MAY_MAKE_NULLS.search(sql):
+            return _Nulls(other=False)
+        if plan is None:
+            return _Nulls()
+        if plan.has_grouping_sets():
+            return _Nulls(other=True if plan.has_total() else None)
+        told: dict[int, set[bool | None]] = {}
+        doubt: set[bool | None] = {None} if plan.has_empty_side() else set()
+        for name, missing in plan.tables():
+            if name in self._relations:
+                told.setdefault(self._relations[name].root, set(doubt)).add(missing)
+        return _Nulls(told)
+
+    def _unfilled(self, plan: Plan | None) -> list[Unfilled]:
+        """Return the columns that must not be NULL and that an INSERT of the plan leaves NULL, or to a parameter alone."""
+        found = []
+        for schema, table, outputs in plan.inserts() if plan else ():
+            relation = self._relations.get((schema, table))
+            if relation is None or relation.fills(INSERT):
+                continue
+            for number, output in enumerate(outputs, start=1):
+                facts = self._columns.get((relation.oid, number))
+                if facts is None or facts.generated or not facts.required:
+                    continue
+                if output.startswith("NULL::") or re.fullmatch(r"\$\d+", output):
+                    found.append(Unfilled(f"{table}.{facts.name}", output if output[0] == "$" else ""))
+        return found
+
+    def _emptied(self, sql: str, plan: Plan | None) -> Iterator[Emptied]:
+        """Yield the columns that must not be NULL and that a SET clause sets to NULL, or to a parameter alone."""
+        updated = plan.updated() if plan else set()
+        for each in assignments(sql) if updated else ():
+            tables = [name for name in updated if name[1] == each.table and each.schema in {"", name[0]}]
+            relation = self._relations.get(tables[0]) if len(tables) == 1 else None
+            if relation is None or relation.fills(UPDATE):
+                continue
+            if each.column in self._required.get(relation.oid, ()):
+                yield Emptied(f"{each.table}.{each.column}", each.parameter, each.position)

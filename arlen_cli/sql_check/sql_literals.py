@@ -1,0 +1,137 @@
+"""A statement as the source writes it out. One rule: every character of it knows the line that it stands on.
+
+A string, also in parts, with `+`, or as an f-string of names that stand for strings. Anything else is put together at run
+time, and nobody knows here what it will be. What `copy_rows` is given is a statement too: the one that it prepares.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from arlen_cli.sql_check.modules import Module, Modules
+from arlen_runtime.alnpg.protocol.copy import quoted
+
+_OPENING = re.compile(r"[a-zA-Z]*('''|\"\"\"|'|\")")
+
+_DEEPEST = 16
+"""How many names may stand for names: more of them is a circle."""
+
+
+class Mark(NamedTuple):
+    """From character `start` (0-based) on, the text stands in this file on this line."""
+
+    start: int
+    file: str
+    line: int
+
+
+class Text(NamedTuple):
+    """A text and where its parts stand, in the order of the parts."""
+
+    sql: str
+    marks: tuple[Mark, ...]
+
+    def place(self, position: int) -> Mark:
+        """Return the mark of the character at `position` (0-based)."""
+        starts = [mark.start for mark in self.marks]
+        return self.marks[max(bisect_right(starts, position) - 1, 0)]
+
+
+def text_of(modules: Modules, module: Module, node: ast.expr, depth: int = 0) -> Text | None:
+    """Return the text that an expression is; None where only the running program knows."""
+    if depth > _DEEPEST:
+        return None
+    if isinstance(node, ast.Constant):
+        return Text(node.value, _marks(module, node)) if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return _joined([_part(modules, module, part, depth) for part in node.values])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _joined([text_of(modules, module, side, depth + 1) for side in (node.left, node.right)])
+    found = modules.find(module, node)
+    if found is None or isinstance(found.node, ast.ClassDef):
+        return None
+    return text_of(modules, found.module, found.node, depth + 1)
+
+
+def copied_into(modules: Modules, module: Module, table: ast.expr, columns: ast.expr) -> Text | None:
+    """Return the statement that `copy_rows` prepares; None where not all of the names are written out.
+
+    The columns may stand under a name if they are a tuple, which nothing can have changed since.
+    """
+    found = modules.find(module, columns)
+    if found is not None and isinstance(found.node, ast.Tuple):
+        module, columns = found.module, found.node
+    if not isinstance(columns, ast.List | ast.Tuple):
+        return None
+    into = text_of(modules, module, table)
+    names = [text_of(modules, module, each) for each in columns.elts]
+    places = ", ".join(f"${number}" for number in range(1, len(names) + 1))
+    commas = ["", *[", "] * (len(names) - 1)]
+    return _joined(
+        [
+            into and Text(f"insert into {quoted(into.sql)} (", into.marks[:1]),
+            *(
+                each and Text(comma + quoted(each.sql), each.marks[:1])
+                for comma, each in zip(commas, names, strict=False)
+            ),
+            Text(f") values ({places})", ()),
+        ]
+    )
+
+
+def _part(modules: Modules, module: Module, part: ast.expr, depth: int) -> Text | None:
+    """Return a part of an f-string; of its own lines only the first is known to every Python."""
+    if isinstance(part, ast.Constant):
+        return Text(str(part.value), (Mark(0, module.file, part.lineno),))
+    if isinstance(part, ast.FormattedValue) and part.conversion == -1 and part.format_spec is None:
+        return text_of(modules, module, part.value, depth + 1)
+    return None
+
+
+def _joined(parts: list[Text | None]) -> Text | None:
+    sql = ""
+    marks: list[Mark] = []
+    for part in parts:
+        if part is None:
+            return None
+        marks += [mark._replace(start=mark.start + len(sql)) for mark in part.marks]
+        sql += part.sql
+    return Text(sql, tuple(marks)) if marks else None
+
+
+def _marks(module: Module, node: ast.Constant) -> tuple[Mark, ...]:
+    """Return the marks of a string, which may be written in parts and over several lines."""
+    first = node.lineno
+    last = node.end_lineno or first
+    if last == first:
+        return (Mark(0, module.file, first),)
+    lines = module.lines[first - 1 : last]
+    lines[-1] = lines[-1].encode()[: node.end_col_offset].decode()
+    lines[0] = " " * node.col_offset + lines[0].encode()[node.col_offset :].decode()
+    readline = io.StringIO(f"({''.join(lines)}\n)").readline
+    marks: list[Mark] = []
+    length = 0
+    for token in tokenize.generate_tokens(readline):
+        if token.type == tokenize.STRING:
+            for start, below in _lines_of(token.string):
+                marks.append(Mark(length + start, module.file, first + token.start[0] - 1 + below))
+            length += len(ast.literal_eval(token.string))
+    return tuple(marks)
+
+
+def _lines_of(literal: str) -> Iterator[tuple[int, int]]:
+    """Yield, for each line of a literal, how much of its value stands before, and how many lines of the source."""
+    yield 0, 0
+    opening = _OPENING.match(literal)
+    end = literal.find("\n")
+    below = 0
+    while opening is not None and end >= 0:
+        below += 1
+        yield len(ast.literal_eval(literal[: end + 1] + opening[1])), below
+        end = literal.find("\n", end + 1)

@@ -1,0 +1,69 @@
+"""The classes that rows fit, written as Python. One rule: what is written passes the check, and says no more than is known.
+
+A column that can be NULL, or of which that is not known, is `| None`: whoever knows better takes it away.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import keyword
+from collections.abc import Iterable, Iterator
+
+from arlen_cli.sql_check.schema import ANY, Column, Described
+from arlen_cli.sql_check.source import Call
+
+ORIGINS = {
+    "Decimal": "decimal", "UUID": "uuid", "date": "datetime", "time": "datetime", "datetime": "datetime",
+    "timedelta": "datetime", "Any": "typing", "Literal": "typing",
+}  # fmt: skip
+"""Where the types come from that Python does not have at hand."""
+
+WITHOUT_ROWS = frozenset({"query_value", "execute", "execute_many", "prepare"})
+"""The methods whose callers see no row."""
+
+
+def module(calls: Iterable[Call], described: dict[str, Described]) -> str:
+    """Return Python text: the imports, and for each statement that gives rows, and is among `described`, its class.
+
+    It bears the name that `into` has, else that of the function; a second one that differs is numbered.
+    """
+    classes: dict[str, tuple[Column, ...]] = {}
+    places: dict[str, str] = {}
+    for call in calls:
+        columns = described[call.sql].columns if call.sql in described else ()
+        if columns and call.method not in WITHOUT_ROWS and not call.as_tuple:
+            wanted = call.named or _name(call.within)
+            free = (name for name in _numbered(wanted) if classes.get(name, columns) == columns)
+            classes[name := next(free)] = columns
+            places.setdefault(name, f"{call.file}:{call.line}")
+    imports = "\n".join(_imports(classes.values())) + "\n"
+    return (
+        "\n\n".join([imports, *(row_class(name, classes[name], places[name]) for name in classes)]) if classes else ""
+    )
+
+
+def row_class(name: str, columns: Iterable[Column], place: str) -> str:
+    """Return the dataclass of these columns. What cannot be the name of a field becomes a remark."""
+    lines = ["@dataclass(frozen=True, slots=True)", f"class {name}:", f'    """A row of {place}."""', ""]
+    for each in columns:
+        kind = each.type if each.nullable is False or each.type == ANY else f"{each.type} | None"
+        named = each.name.isidentifier() and not keyword.iskeyword(each.name)
+        lines.append(f"    {each.name}: {kind}" if named else f"    # {each.name!r} cannot be a field: name it by AS")
+    return "\n".join(lines) + "\n"
+
+
+def _imports(classes: Iterable[Iterable[Column]]) -> Iterator[str]:
+    yield "from dataclasses import dataclass"
+    trees = [ast.parse(column.type) for columns in classes for column in columns]
+    names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    yield from sorted(f"from {ORIGINS[name]} import {name}" for name in names & ORIGINS.keys())
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}{number}" for number in itertools.count(2))
+
+
+def _name(function: str) -> str:
+    return "".join(part.capitalize() for part in function.split("_")) + "Row"

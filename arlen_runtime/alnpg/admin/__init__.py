@@ -1,0 +1,1 @@
+"""Whole databases: connect, create, drop, replace, and the client programs."""

@@ -1,0 +1,140 @@
+"""What a database has besides its contents: owner, rights, locale, settings. One rule: a replacement has the same.
+
+pg_dump writes them with `--create` only, and for a database of that very name. What would keep a replacement from being
+filled, as a limit of connections does, is given to it last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import LiteralString, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from arlen_runtime.alnpg.migrations.lock_retry import Tell
+
+LISTS = frozenset({"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"})
+"""Settings whose value is a list of names, quoted each by itself: as one string it would be one name."""
+
+LATE = frozenset({"default_transaction_read_only"})
+"""Settings under which no database can be filled."""
+
+_LOCALE = """
+    select coalesce(d ->> 'datlocprovider', ''), d ->> 'datcollate', d ->> 'datctype',
+        coalesce(d ->> 'datlocale', d ->> 'daticulocale'), d ->> 'daticurules'
+    from (select to_jsonb(e) from pg_database e where datname = %s and pg_encoding_to_char(encoding) = 'UTF8') as found (d)
+"""
+"""By way of JSON, because the columns differ: the provider is there from PostgreSQL 15 on, its locale got a new name in 17."""
+
+_PROVIDERS = {"c": "locale_provider libc", "i": "locale_provider icu", "b": "locale_provider builtin"}
+_LOCALES = {"i": "icu_locale", "b": "builtin_locale"}
+
+_ITSELF = """
+    select pg_get_userbyid(datdba), shobj_description(oid, 'pg_database'), datacl is not null
+    from pg_database where datname = %s
+"""
+
+_RIGHTS = """
+    select coalesce(r.rolname, ''), a.privilege_type, a.is_grantable
+    from pg_database d, aclexplode(d.datacl) a left join pg_roles r on r.oid = a.grantee where d.datname = %s
+"""
+
+_SETTINGS = """
+    select coalesce(r.rolname, ''), entry
+    from pg_database d join pg_db_role_setting s on s.setdatabase = d.oid left join pg_roles r on r.oid = s.setrole,
+    unnest(s.setconfig) entry where d.datname = %s
+"""
+
+
+class _Setting(NamedTuple):
+    """One setting of a database, its name, whose it is, and what makes it for another database."""
+
+    name: str
+    whose: str
+    statements: list[sql.Composed]
+
+
+def locale(opened: psycopg.Connection, old: str) -> sql.Composable:
+    """Return the clauses that create a database in UTF-8 with the locale of `old`; none where that has no UTF-8."""
+    row = opened.execute(_LOCALE, [old]).fetchone()
+    if row is None:
+        return sql.SQL("")
+    provider, collate, ctype, name, rules = row
+    values = [("lc_collate", collate), ("lc_ctype", ctype), (_LOCALES.get(provider, ""), name), ("icu_rules", rules)]
+    given = [sql.SQL("{} {}").format(sql.SQL(key), value) for key, value in values if key and value is not None]
+    return sql.SQL(" ").join([sql.SQL(_PROVIDERS.get(provider, "")), *given])
+
+
+def carry_over(opened: psycopg.Connection, old: str, new: str, tell: Tell) -> None:
+    """Give the database `new` what `old` has besides its contents; nothing where `old` is not there.
+
+    What would keep `new` from being filled is left to `close`. `tell` is given a line for each setting that this role may
+    not make, which `new` then lacks.
+    """
+    row = opened.execute(_ITSELF, [old]).fetchone()
+    if row is None:
+        return
+    owner, remark, has_rights = row
+    statements = [
+        _put("alter database {} owner to {}", new, owner),
+        sql.SQL("comment on database {} is {}").format(sql.Identifier(new), sql.Literal(remark)),
+    ]
+    if has_rights:
+        statements += [_put("revoke all on database {} from public, {}", new, owner), *_rights(opened, old, new)]
+    with opened.transaction():
+        for statement in statements:
+            opened.execute(statement)
+        _set(opened, [each for each in _settings(opened, old, new) if each.name not in LATE], tell)
+
+
+def close(opened: psycopg.Connection, old: str, new: str, tell: Tell) -> None:
+    """Give `new`, now that it is filled, the limit of connections and the other settings that `carry_over` left out."""
+    row = opened.execute("select datconnlimit from pg_database where datname = %s", [old]).fetchone()
+    if row is None:
+        return
+    with opened.transaction():
+        opened.execute(
+            sql.SQL("alter database {} connection limit {}").format(sql.Identifier(new), sql.Literal(row[0]))
+        )
+        _set(opened, [each for each in _settings(opened, old, new) if each.name in LATE], tell)
+
+
+def _set(opened: psycopg.Connection, settings: list[_Setting], tell: Tell) -> None:
+    """Make the settings that this role may make: an administrator may have made others."""
+    for setting in settings:
+        try:
+            with opened.transaction():
+                for statement in setting.statements:
+                    opened.execute(statement)
+        except psycopg.errors.InsufficientPrivilege as error:
+            tell(f"{setting.whose} loses its setting {setting.name}: {error.diag.message_primary}")
+
+
+def _rights(opened: psycopg.Connection, old: str, new: str) -> Iterator[sql.Composed]:
+    for role, right, grantable in opened.execute(_RIGHTS, [old]).fetchall():
+        yield sql.SQL("grant {} on database {} to {}{}").format(
+            sql.SQL(right),  # the server's word: CREATE, CONNECT or TEMPORARY
+            sql.Identifier(new),
+            sql.Identifier(role) if role else sql.SQL("public"),
+            sql.SQL(" with grant option" if grantable else ""),
+        )
+
+
+def _settings(opened: psycopg.Connection, old: str, new: str) -> Iterator[_Setting]:
+    for role, entry in opened.execute(_SETTINGS, [old]).fetchall():
+        name, _, value = entry.partition("=")
+        whose = _put("alter role {} in database {}", role, new) if role else _put("alter database {}", new)
+        setting = sql.Identifier(*name.split("."))
+        if name in LISTS:
+            statements = [
+                sql.SQL("select set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value)),
+                sql.SQL("{} set {} from current").format(whose, setting),
+            ]
+        else:
+            statements = [sql.SQL("{} set {} to {}").format(whose, setting, sql.Literal(value))]
+        yield _Setting(name, f"the role {role} in {old}" if role else old, statements)
+
+
+def _put(statement: LiteralString, *names: str) -> sql.Composed:
+    return sql.SQL(statement).format(*map(sql.Identifier, names))

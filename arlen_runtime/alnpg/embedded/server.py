@@ -1,0 +1,175 @@
+"""PostgreSQL for development and tests, started by whoever needs it. One rule: it lives as long as its users, no longer.
+
+`ensure` returns a connection string. From then on this process is a user of the server, and so are its forks: all hold
+one shared lock that the kernel drops when the last of them dies, whatever kills them. A keeper process
+(`embedded_keeper`) owns postgres, waits for that lock, and stops postgres when it gets it. Commands that run at the same
+time share the server; the next command finds the data as they were.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from arlen_runtime.alnpg.embedded import binaries, supervisor
+from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+
+PATIENCE_SECONDS = 60.0
+"""How long a command waits for a server that another one starts or stops."""
+
+SETTINGS = {
+    "listen_addresses": "",
+    "port": "5432",
+    "unix_socket_permissions": "0700",
+    "cluster_name": "arlen",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "synchronous_commit": "off",
+}
+"""Only its socket can be reached, in a folder that only its user can enter: so it trusts who comes."""
+
+THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
+"""For data that nobody needs after a power failure."""
+
+_held: dict[Path, int] = {}
+"""The users' lock of each data folder that this process uses, kept until it ends. Forks inherit the locks with it."""
+
+
+def ensure(data: Path, database: str = "postgres", *, durable: bool = True, inheritable: bool = False) -> str:
+    """Return the URL of `database` on the server whose files are below `data`; start and create what is missing.
+
+    `durable=False` starts a server that is faster and may lose its data when the machine (not a process) fails. With
+    `inheritable` the server stays across an exec of this process too. Raises EmbeddedServerError.
+    """
+    data = Path(os.path.realpath(data))
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _starting(data):
+            _hold(data, inheritable=inheritable)
+            return _url(_serving(data, database, durable=durable), database)
+    except OSError as error:
+        raise EmbeddedServerError(f"the embedded server cannot use {data}: {error}") from error
+
+
+def release(data: Path) -> None:
+    """Be no user of the server any longer, and nor are the forks of this process: it ends unless it has other users."""
+    held = _held.pop(Path(os.path.realpath(data)), None)
+    if held is not None:
+        fcntl.flock(held, fcntl.LOCK_UN)  # closing is not enough: the forks have copies
+        os.close(held)
+
+
+def descriptors() -> tuple[int, ...]:
+    """Return the descriptors of the locks held, for `pass_fds` of a child that shall keep the server up by itself."""
+    return tuple(_held.values())
+
+
+@contextmanager
+def _starting(data: Path) -> Iterator[None]:
+    """Hold the lock of those who start or stop the server."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (descriptor := supervisor.lock(data / "start.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(f"another command has been starting the server in {data} for too long")
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: a fork of another thread may have a copy
+        os.close(descriptor)
+
+
+def _hold(data: Path, *, inheritable: bool) -> None:
+    """Be a user of the server from now on. A lock on a file that was removed meanwhile is worth nothing: take another."""
+    users = data / "users.lock"
+    held = _held.get(data)
+    if held is None or not users.exists() or not os.path.samestat(os.fstat(held), users.stat()):
+        held = supervisor.lock(users, fcntl.LOCK_SH)
+    if held is not None:
+        _held[data] = held
+        os.set_inheritable(held, inheritable)
+
+
+def _serving(data: Path, database: str, *, durable: bool) -> str:
+    """Return the folder of the socket of a server that runs, has a keeper, and has the database."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    complaint = ""
+    while time.monotonic() < deadline:
+        keeper = supervisor.lock(data / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if keeper is not None:
+            os.close(keeper)
+            _start_keeper(data, durable=durable)
+        try:
+            folder = (data / "socket").read_text()
+            _create_database(_url(folder, "postgres"), database)
+        except FileNotFoundError:
+            time.sleep(0.01)  # a keeper whose user died while it started, or one that is stopping
+        except psycopg.OperationalError as error:
+            complaint = str(error).splitlines()[0]
+            time.sleep(0.05)
+        else:
+            return folder
+    raise EmbeddedServerError(f"the server in {data} runs and cannot be reached: {complaint or 'it has no socket'}")
+
+
+def _start_keeper(data: Path, *, durable: bool) -> None:
+    """Run a keeper and wait until its server is ready. Raises EmbeddedServerError with the keeper's complaint."""
+    orders = _orders(data, durable=durable)
+    reading, writing = os.pipe()
+    with (data / "log").open("wb") as log, open(reading, "rb", buffering=0) as channel:  # noqa: PTH123 - a descriptor
+        try:
+            launcher = subprocess.Popen(  # noqa: S603 - this very interpreter, on a file of ours
+                [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(orders._asdict()), str(writing)],
+                pass_fds=(writing,),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        finally:
+            os.close(writing)
+        launcher.wait()  # it forks at once, so that the keeper is nobody's child
+        ready, _, _ = select.select([channel], [], [], PATIENCE_SECONDS)
+        said = channel.read(4096).decode() if ready else "failed no answer"
+    if said not in {"ready", "taken"}:
+        raise EmbeddedServerError(said.removeprefix("failed ") or f"the keeper died, see {data / 'log'}")
+
+
+def _orders(data: Path, *, durable: bool, environ: Mapping[str, str] = os.environ) -> supervisor.Orders:
+    version = data / "cluster" / "PG_VERSION"
+    major = version.read_text().strip() if version.exists() else ""
+    root = os.geteuid() == 0
+    programs = binaries.runnable(binaries.find(environ, major), os.geteuid())
+    return supervisor.Orders(
+        data=str(data),
+        programs=str(programs.folder),
+        initdb=list(programs.initdb),
+        postgres=list(programs.postgres),
+        owner=binaries.NOBODY if root else None,
+        settings=SETTINGS if durable else SETTINGS | THROWAWAY,
+    )
+
+
+def _create_database(url: str, database: str) -> None:
+    """Create the database unless it is there. Whoever calls holds the start lock, so nobody else creates it now."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+        if connection.execute("select from pg_database where datname = %s", [database]).rowcount == 0:
+            # template0 has no sessions ever, so it can always be copied.
+            connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(database)))
+
+
+def _url(folder: str, database: str) -> str:
+    """Spell out everything that a PG* variable of the user's environment could change."""
+    return f"postgresql://arlen@/{quote(database, safe='')}?host={folder}&port=5432"

@@ -1,0 +1,160 @@
+"""What pending migrations will do to a database, observed and not guessed. One rule: the target is never touched.
+
+A scratch database is made, the applied migrations are run there from their files, then the pending ones, statement by
+statement. After each, PostgreSQL itself is asked: which locks does this transaction hold on tables that the target has,
+which of those tables have other files on disk than before (rewritten), which were read from end to end (scanned). So a
+rewrite that a default hides, or a statement inside a `do` block, is seen as well as a plain one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import psycopg
+
+from arlen_runtime.alnpg.migrations import history
+from arlen_runtime.alnpg.migrations import runner as migration_runner
+from arlen_runtime.alnpg.migrations.files import Migration
+from arlen_runtime.alnpg.migrations.lock_retry import PATIENT, silent
+from arlen_runtime.alnpg.migrations.runner import NO_TRANSACTION, failed
+from arlen_runtime.alnpg.migrations.splitter import Statement
+
+LOCKS = {
+    "AccessExclusiveLock": "reads and writes wait",
+    "ExclusiveLock": "writes wait",
+    "ShareRowExclusiveLock": "writes wait",
+    "ShareLock": "writes wait",
+    "ShareUpdateExclusiveLock": "other schema changes wait",
+}
+"""The locks worth telling, the strongest first, and who waits for their end. PostgreSQL manual, section 13.3."""
+
+UNSEEN = "runs outside of a transaction; what it locks and scans is not seen"
+
+
+class Effect(NamedTuple):
+    """What one statement does to one table that the target has: the strongest lock it newly takes ("": none), and work.
+
+    One without a table says that the statement runs outside of a transaction, where PostgreSQL does not tell all of that.
+    """
+
+    file: str
+    line: int
+    statement: str
+    table: str
+    lock: str
+    rewritten: bool
+    scanned: bool
+
+    def __str__(self) -> str:
+        """Tell it in one line."""
+        if not self.table:
+            return UNSEEN
+        told = [f"{self.lock}, {LOCKS[self.lock]}"] if self.lock else []
+        told += ["rewritten"] if self.rewritten else []
+        told += ["scanned"] if self.scanned and not self.rewritten else []
+        return f"{self.table}: {'; '.join(told)}"
+
+
+class _Snapshot(NamedTuple):
+    """The tables at one moment, by oid: name, file on disk, scans so far in this transaction; and the locks held."""
+
+    tables: dict[int, tuple[str, int, int]]
+    locks: dict[int, str]
+
+
+def major(url: str) -> int:
+    """Return the major version of the server. Raises MigrationError."""
+    with migration_runner.connection(url, read_only=True) as opened:
+        return opened.info.server_version // 10_000
+
+
+def observe(url: str, applied: Sequence[Migration], pending: Sequence[Migration]) -> list[Effect]:
+    """Run the migrations on the empty database at `url`; return what the pending ones do to tables of the applied ones.
+
+    Raises MigrationError where one does not run: then it would not run on the target either, or the target has what its
+    migrations do not make.
+    """
+    effects: list[Effect] = []
+    with migration_runner.connection(url) as opened:
+        history.prepare(opened)
+        runner = migration_runner.Runner(opened, PATIENT, silent)  # what they say was said when they were applied
+        for migration in applied:
+            runner.up(migration)
+        known = set(_look(opened).tables)
+        for migration in pending:
+            effects += _observed(opened, migration, known)
+            opened.execute("discard all")
+    return effects
+
+
+def _observed(opened: psycopg.Connection, migration: Migration, known: set[int]) -> list[Effect]:
+    """Run one migration as it would run: in one transaction, or each statement in one of its own where it can."""
+    effects: list[Effect] = []
+    if migration.up.whole:
+        opened.execute("begin")
+    for statement in migration.up.statements:
+        if not migration.up.whole:
+            opened.execute("begin")
+        before = _look(opened)
+        try:
+            opened.execute(statement.text.encode())
+            effects += _compare(migration, statement, before, _look(opened), known)
+        except psycopg.Error as error:
+            opened.rollback()
+            if migration.up.whole or error.sqlstate not in NO_TRANSACTION:
+                raise failed(migration.file, statement, error) from error
+            effects += _alone(opened, migration, statement, before, known)
+        if not migration.up.whole:
+            opened.commit()
+    opened.commit()
+    return effects
+
+
+def _alone(
+    opened: psycopg.Connection, migration: Migration, statement: Statement, before: _Snapshot, known: set[int]
+) -> list[Effect]:
+    """Run a statement that can have no transaction: when it ends its locks are gone, what it rewrote is not."""
+    try:
+        opened.execute(statement.text.encode())
+    except psycopg.Error as error:
+        raise failed(migration.file, statement, error) from error
+    unseen = Effect(migration.file, statement.line, _in_a_line(statement), "", "", rewritten=False, scanned=False)
+    compared = _compare(migration, statement, before, _look(opened), known)
+    return [unseen, *(each._replace(scanned=False) for each in compared if each.rewritten)]
+
+
+def _compare(
+    migration: Migration, statement: Statement, before: _Snapshot, after: _Snapshot, known: set[int]
+) -> list[Effect]:
+    """Return what changed for the tables that the target has."""
+    effects = []
+    for oid in sorted(known & before.tables.keys(), key=lambda oid: before.tables[oid][0]):
+        name, file, scans = before.tables[oid]
+        now = after.tables.get(oid, (name, file, scans))
+        lock = after.locks.get(oid, "")
+        lock = "" if lock == before.locks.get(oid, "") else lock
+        rewritten, scanned = now[1] != file, now[2] > scans
+        if lock or rewritten or scanned:
+            text = _in_a_line(statement)
+            effects.append(Effect(migration.file, statement.line, text, name, lock, rewritten, scanned))
+    return effects
+
+
+def _in_a_line(statement: Statement) -> str:
+    return " ".join(statement.text.split())
+
+
+def _look(opened: psycopg.Connection) -> _Snapshot:
+    """Ask for the user's tables, their files and scans, and for the locks that this session holds on them."""
+    tables = opened.execute(
+        "select c.oid, c.oid::regclass::text, c.relfilenode, coalesce(s.seq_scan, 0) "
+        "from pg_class c left join pg_stat_xact_user_tables s on s.relid = c.oid where c.relkind in ('r', 'p', 'm') "
+        "and c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' and c.relname !~ '^arlen_schema_migrations'"
+    ).fetchall()
+    held = opened.execute(
+        "select relation, mode from pg_locks where pid = pg_backend_pid() and locktype = 'relation' and mode = any(%s)",
+        [list(LOCKS)],
+    ).fetchall()
+    strongest = sorted(held, key=lambda row: list(LOCKS).index(row[1]), reverse=True)
+    return _Snapshot({oid: (name, file, scans) for oid, name, file, scans in tables}, dict(strongest))

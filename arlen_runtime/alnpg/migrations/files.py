@@ -1,0 +1,228 @@
+"""The files under db/migrations. One rule: what can be wrong with a file is found before any file is run.
+
+    db/migrations/20261123094500_create_posts.sql
+
+    -- migrate:up
+    create table posts (id bigint generated always as identity primary key, title text not null);
+
+    -- migrate:down
+    drop table posts;
+
+A file without directives is all `up`. `-- migrate:no-transaction` before `up` holds for the whole file, below `up` or
+`down` for that part: each statement then runs, and is recorded, by itself. The version is the file's name without `.sql`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from arlen_runtime.alnpg.migrations.splitter import Directive, Statement, UnreadableError, scan, tokens
+from arlen_runtime.errors import ArlenError
+
+FOLDER = Path("db") / "migrations"
+
+_NAME = re.compile(r"(?P<time>\d{4,})_[A-Za-z0-9_]+\.sql")
+
+_TRANSACTION_WORDS = frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
+
+_COPIES = {
+    "from": "COPY FROM STDIN has no input here: write INSERT",
+    "to": "COPY TO STDOUT has nobody here to read it",
+}
+"""COPY from and to the client, either of which PostgreSQL takes under both names."""
+
+_DIRECTIVES = ("up", "down", "no-transaction")
+
+
+class MigrationError(ArlenError):
+    """A migration cannot be read, planned or run. The detail starts with `file:line:` where there is one.
+
+    `file` is the file's name, `line` is 1-based (0: unknown), `sqlstate` is PostgreSQL's ("": not from PostgreSQL),
+    `place` is both, or empty; `applied` and `undone` name the files that the same run had applied and undone before.
+    """
+
+    code = "migration_failed"
+
+    def __init__(self, detail: str, *, file: str = "", line: int = 0, sqlstate: str = "") -> None:
+        """Take the sentence and the place it is about."""
+        self.place = f"{file}:{line}" if line else file
+        super().__init__(f"{self.place}: {detail}" if self.place else detail)
+        self.file = file
+        self.line = line
+        self.sqlstate = sqlstate
+        self.applied: tuple[str, ...] = ()
+        self.undone: tuple[str, ...] = ()
+
+
+class Part(NamedTuple):
+    """The `up` or the `down` of a migration; `whole`: its statements run in one transaction."""
+
+    statements: tuple[Statement, ...]
+    whole: bool
+
+
+class Migration(NamedTuple):
+    """One file: its version, its name, the SHA-256 of its normalised text, and its parts; no down is None."""
+
+    version: str
+    file: str
+    checksum: str
+    up: Part
+    down: Part | None
+
+
+def read_all(folder: Path) -> list[Migration]:
+    """Read every migration in `folder` in the order of their names; not below it, and nothing but `*.sql`.
+
+    Raises MigrationError for a folder that is missing, a name that is no version (`*.SQL` is none), and whatever `parse`
+    refuses.
+    """
+    if not folder.is_dir():
+        raise MigrationError(f"there is no folder {folder}")
+    paths = sorted(each for each in folder.iterdir() if each.suffix.lower() == ".sql" and not each.name.startswith("."))
+    seen: dict[str, str] = {}
+    for path in paths:
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise MigrationError("the name is no version: call it <UTC time>_<name>.sql", file=path.name)
+        if match["time"] in seen:
+            raise MigrationError(
+                f"{seen[match['time']]} has the same version number: give one a later one", file=path.name
+            )
+        seen[match["time"]] = path.name
+    return [parse(path.name, _text_of(path)) for path in paths]
+
+
+def parse(file: str, text: str) -> Migration:
+    """Return the migration that `text` is.
+
+    Raises MigrationError, with the line, for a text that is empty, cannot be split, has directives out of place, or
+    statements that a migration cannot have.
+    """
+    return _Reader(file, text).migration(checksum(text))
+
+
+def statements(path: Path) -> list[Statement]:
+    """Return the statements of a file that is no migration; it may have none.
+
+    Raises MigrationError as `parse` does, and for directives.
+    """
+    return _Reader(path.name, _text_of(path)).statements()
+
+
+def checksum(text: str) -> str:
+    """Return the SHA-256 of the text as it looks: line ends, trailing blanks and a byte order mark do not count."""
+    lines = [line.rstrip() for line in _with_lf(text).split("\n")]
+    return hashlib.sha256("\n".join(lines).rstrip("\n").encode()).hexdigest()
+
+
+def fingerprint(folder: Path) -> str:
+    """Return 16 characters that change when any migration does."""
+    told = "\n".join(f"{each.version} {each.checksum}" for each in read_all(folder))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _with_lf(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes().count(b"\n", 0, error.start) + 1
+        raise MigrationError("this line is not UTF-8", file=path.name, line=line) from None
+    except OSError as error:
+        raise MigrationError(f"cannot be read: {error.strerror}", file=path.name) from error
+
+
+class _Reader:
+    """Sorts statements into parts as the directives say."""
+
+    def __init__(self, file: str, text: str) -> None:
+        """Read all of it. Raises MigrationError, with the line, where that cannot be done."""
+        self._file = file
+        self._part = ""
+        self._statements: dict[str, list[Statement]] = {"": [], "up": [], "down": []}
+        self._alone: set[str] = set()
+        self._seen: dict[str, int] = {}
+        try:
+            for piece in scan(_with_lf(text)):
+                self._take(piece)
+        except UnreadableError as error:
+            raise MigrationError(error.reason, file=file, line=error.line) from None
+
+    def _take(self, piece: Statement | Directive) -> None:
+        """Take the next piece of the file."""
+        if isinstance(piece, Directive):
+            self._obey(piece)
+        else:
+            self._check(piece)
+            self._statements[self._part].append(piece)
+
+    def migration(self, summed: str) -> Migration:
+        """Return the file's migration."""
+        up = "up" if "up" in self._seen else ""
+        if not self._statements[up]:
+            raise MigrationError("it has no statement to run", file=self._file)
+        down = self._part_of("down") if "down" in self._seen else None
+        return Migration(self._file.removesuffix(".sql"), self._file, summed, self._part_of(up), down)
+
+    def statements(self) -> list[Statement]:
+        """Return the statements of a file that has no parts."""
+        if self._seen or self._alone:
+            raise MigrationError("migrate: directives are for migrations", file=self._file)
+        return self._statements[""]
+
+    def _part_of(self, name: str) -> Part:
+        return Part(tuple(self._statements[name]), not self._alone & {"", name})
+
+    def _obey(self, directive: Directive) -> None:
+        word, line = directive
+        if word not in _DIRECTIVES:
+            known = ", ".join(f"migrate:{each}" for each in _DIRECTIVES)
+            raise MigrationError(f"migrate:{word} is no directive; there are {known}", file=self._file, line=line)
+        if word == "no-transaction":
+            self._alone.add(self._part)
+            return
+        if word in self._seen:
+            raise MigrationError(
+                f"migrate:{word} stands on line {self._seen[word]} already", file=self._file, line=line
+            )
+        if word == "up" and (self._statements[""] or "down" in self._seen):
+            raise MigrationError("migrate:up must come before all statements", file=self._file, line=line)
+        self._seen[word] = line
+        self._part = word
+
+    def _check(self, statement: Statement) -> None:
+        reason = _refusal(statement)
+        if reason:
+            raise MigrationError(reason, file=self._file, line=statement.line)
+
+
+def _refusal(statement: Statement) -> str:
+    """Say why a migration cannot have this statement; nothing where it can."""
+    words = " ".join(statement.words[:2])
+    if statement.text.startswith("\\"):
+        return f"{statement.text.split()[0]} is a command of psql: a migration holds SQL only"
+    if "\0" in statement.text:
+        return "a statement cannot hold a NUL character"
+    if statement.words[:1] and (statement.words[0] in _TRANSACTION_WORDS or words == "prepare transaction"):
+        return (
+            f"{words.upper()} at the top: a file is one transaction by itself, or has none (-- migrate:no-transaction)"
+        )
+    return _refusal_of_copy(statement) if statement.words[:1] == ("copy",) else ""
+
+
+def _refusal_of_copy(statement: Statement) -> str:
+    """Say why a migration cannot have this COPY: what follows its FROM or TO is the client, who sends and reads nothing."""
+    depth, before = 0, ""
+    for word in map(str.lower, tokens(statement.text)):
+        depth += (word == "(") - (word == ")")
+        if before in _COPIES and word in {"stdin", "stdout"}:
+            return _COPIES[before]
+        before = "" if depth else word
+    return ""

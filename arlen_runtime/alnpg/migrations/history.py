@@ -1,0 +1,162 @@
+"""What a database remembers of its migrations. One rule: its tables are found where they are, and never made twice.
+
+They are found by the search_path. A schema that comes first in it now is where new tables go, not where these went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import LiteralString, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from arlen_runtime.alnpg.migrations.files import Migration, MigrationError
+from arlen_runtime.alnpg.migrations.lock_retry import LOCK_NOT_AVAILABLE, PATIENT, Patience, Tell, patiently, silent
+from arlen_runtime.alnpg.migrations.plan import Applied, History, Progress
+
+TABLE = "arlen_schema_migrations"
+PROGRESS = "arlen_schema_migrations_progress"
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    TABLE: {
+        "version": "text primary key",
+        "applied_at": "timestamptz not null default now()",
+        "checksum": "text",
+        "duration_ms": "bigint",
+    },
+    PROGRESS: {
+        "version": "text primary key",
+        "done": "int not null",
+        "checksum": "text not null",
+        "begun": "text not null default ''",
+    },
+}
+"""The tables and their columns, of which older ones lack the last."""
+
+
+class Begun(NamedTuple):
+    """How far a part came: statements done, the checksum of their text, and of the index begun after them ("": none)."""
+
+    done: int
+    checksum: str
+    begun: str = ""
+
+
+def history(opened: psycopg.Connection) -> History:
+    """Return what the database remembers; nothing where no migration ever ran. Writes nothing."""
+    there = _columns(opened, TABLE)
+    if not there:
+        return History()
+    columns = "version, applied_at, checksum" if "checksum" in there else "version, applied_at"
+    rows = opened.execute(f"select {columns} from {TABLE}".encode()).fetchall()  # noqa: S608 - names of this file
+    halves: list[Progress] = []
+    if _columns(opened, PROGRESS):
+        found = opened.execute(f"select version, done, checksum from {PROGRESS} where done > 0".encode())  # noqa: S608 - likewise
+        halves = [Progress(*row) for row in found]
+    return History([Applied(*row) for row in rows], halves)
+
+
+def prepare(opened: psycopg.Connection, patience: Patience = PATIENT, tell: Tell = silent) -> None:
+    """Create the tables, or add to those of an older tool what they lack.
+
+    A table that lacks nothing is not altered: that would wait for a backup, and every reader would wait behind it.
+    """
+    patiently(patience, tell, partial(_prepare, opened, patience))
+
+
+def accept(opened: psycopg.Connection, migration: Migration) -> None:
+    """Take the checksum of the file as it is now."""
+    statement = f"update {TABLE} set checksum = %s where version = %s"  # noqa: S608 - a name of this file
+    opened.execute(statement.encode(), [migration.checksum, migration.version])
+
+
+class Book:
+    """The tables as a migrator writes them: as who it logged in, and where it found them, whatever a migration sets."""
+
+    def __init__(self, opened: psycopg.Connection) -> None:
+        """Find the tables, which `prepare` has made."""
+        self._opened = opened
+        self._names = {"table": _name(opened, TABLE), "progress": _name(opened, PROGRESS)}
+
+    def applied(self, migration: Migration, milliseconds: int) -> None:
+        """Write down that a migration was applied, and how long it took."""
+        with self._ourselves():
+            values = [migration.version, migration.checksum, milliseconds]
+            self._run("insert into {table} (version, checksum, duration_ms) values (%s, %s, %s)", *values)
+            self._run("delete from {progress} where version = %s", migration.version)
+
+    def undone(self, migration: Migration) -> None:
+        """Strike out that a migration was applied."""
+        with self._ourselves():
+            self._run("delete from {table} where version = %s", migration.version)
+            self._run("delete from {progress} where version = %s", migration.version)
+
+    def note(self, migration: Migration, progress: Begun) -> None:
+        """Write down how far a migration came."""
+        with self._ourselves():
+            self._run(
+                "insert into {progress} (version, done, checksum, begun) values (%s, %s, %s, %s) on conflict (version) "
+                "do update set done = excluded.done, checksum = excluded.checksum, begun = excluded.begun",
+                migration.version,
+                *progress,
+            )
+
+    def progress(self, migration: Migration) -> Begun:
+        """Return how far a migration came."""
+        query: LiteralString = "select done, checksum, begun from {progress} where version = %s"
+        with self._ourselves():
+            row = self._run(query, migration.version).fetchone()
+        return Begun(*row) if row else Begun(0, "", "")
+
+    @contextmanager
+    def _ourselves(self) -> Iterator[None]:
+        """Be who logged in for one transaction, or for the rest of one that is open: a role of a file may not write here."""
+        with self._opened.transaction():
+            self._opened.execute("set local session_authorization to default; set local role to default")
+            yield
+
+    def _run(self, statement: LiteralString, *values: object) -> psycopg.Cursor:
+        return self._opened.execute(sql.SQL(statement).format(**self._names), values)
+
+
+def _prepare(opened: psycopg.Connection, patience: Patience) -> None:
+    try:
+        with opened.transaction():
+            opened.execute("select set_config('lock_timeout', %s, true)", [patience.lock_timeout])
+            for table, columns in TABLES.items():
+                _complete(opened, table, columns)
+    except psycopg.errors.LockNotAvailable as error:
+        reason = error.diag.message_primary or str(error)
+        raise MigrationError(reason, file=TABLE, sqlstate=LOCK_NOT_AVAILABLE) from error
+
+
+def _complete(opened: psycopg.Connection, table: str, columns: Mapping[str, str]) -> None:
+    """Create one table, beside the other where that is there, or add the columns that it lacks."""
+    there = _columns(opened, table)
+    lacking = [f"{name} {kind}" for name, kind in columns.items() if name not in there]
+    if not there:
+        statement = "create table {} (" + ", ".join(lacking) + ")"
+    elif lacking:
+        statement = "alter table {} " + ", ".join(f"add column {each}" for each in lacking)
+    else:
+        return
+    opened.execute(statement.format(_name(opened, table).as_string(opened)).encode())
+
+
+def _columns(opened: psycopg.Connection, table: str) -> set[str]:
+    """Return the names of a table's columns; none where there is no such table."""
+    query = "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
+    return {name for (name,) in opened.execute(query, [table])}
+
+
+def _name(opened: psycopg.Connection, table: str) -> sql.Identifier:
+    """Return the name of a table with its schema: its own, or that of the other, or none where neither is there."""
+    row = opened.execute(
+        "select nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+        "where c.oid = coalesce(to_regclass(%s), to_regclass(%s))",
+        [table, TABLE],
+    ).fetchone()
+    return sql.Identifier(row[0], table) if row else sql.Identifier(table)

@@ -1,0 +1,88 @@
+"""One migrator at a time. One rule: who is not certain to have the lock does not go on.
+
+The lock is an advisory one, held by an idle transaction of a second connection, which works behind a pooling PgBouncer
+too. It is polled: who waits for a lock inside a statement has a snapshot, and `create index concurrently` waits for
+everybody who has one; two migrators would wait for each other. The idle transaction has none.
+
+A connection can be lost (a failover, a firewall, an administrator), and the lock with it: so it is asked before each file
+and before whatever is recorded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+import psycopg
+
+from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.migrations.lock_retry import Patience, Tell
+from arlen_runtime.alnpg.migrations.runner import Check, connection
+
+LOCK = 4_702_394_921_427_289_928
+"""The advisory lock of migrators, the same number everywhere."""
+
+
+@contextmanager
+def alone(url: str, patience: Patience, tell: Tell) -> Iterator[Check]:
+    """Be the only migrator of the database for the length of the block. Raises MigrationError when the turn never comes.
+
+    What it gives raises MigrationError once the lock is lost.
+    """
+    with connection(url) as guard:
+        deadline = time.monotonic() + patience.turn
+        told = False
+        while not _locked(guard):
+            holder = _holder(guard)
+            if time.monotonic() > deadline:
+                raise MigrationError(f"another migration has been running for too long{holder}")
+            if not told:
+                tell(f"waiting for another migration to end{holder}")
+                told = True
+            time.sleep(patience.poll)
+        yield partial(_check, guard)
+        with suppress(psycopg.Error):  # what was to be done alone is done
+            guard.execute("rollback")
+
+
+def _check(guard: psycopg.Connection) -> None:
+    """Ask over the connection of the lock. Without parameters, as in `_locked`: no snapshot stays."""
+    try:
+        guard.execute("select")
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise MigrationError(f"the lock against other migrations is lost, so this one stops: {reason}") from error
+
+
+def _locked(guard: psycopg.Connection) -> bool:
+    """Try to take the lock in a transaction that stays open and idle; end the transaction where it is not to be had.
+
+    No parameters: a statement with parameters leaves a portal open, and that holds a snapshot.
+    """
+    guard.execute("begin isolation level read committed")
+    guard.execute(
+        "select set_config(name, '0', true) from pg_settings "
+        "where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')"  # the last one exists from 17 on
+    )
+    row = guard.execute(f"select pg_try_advisory_xact_lock({LOCK})".encode()).fetchone()
+    if row and row[0]:
+        return True
+    guard.execute("rollback")
+    return False
+
+
+def _holder(guard: psycopg.Connection) -> str:
+    """Say who holds the lock, as far as the server tells: of another role it hides whence and since when."""
+    row = guard.execute(
+        "select a.pid, a.usename, coalesce(a.client_addr::text, 'a local socket'), a.xact_start "
+        "from pg_locks l join pg_stat_activity a using (pid) where l.locktype = 'advisory' and l.granted "
+        "and l.database = (select oid from pg_database where datname = current_database()) "
+        "and (l.classid::bigint << 32) + l.objid::bigint = %s limit 1",
+        [LOCK],
+    ).fetchone()
+    if row is None:
+        return ""
+    more = f" from {row[2]} since {row[3]:%H:%M:%S}" if row[3] else ""
+    return f" (process {row[0]} of {row[1]}{more})"

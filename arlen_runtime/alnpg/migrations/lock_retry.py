@@ -1,0 +1,49 @@
+"""How long a migrator waits. One rule: everybody queues behind who waits for a lock, so it waits briefly, and again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from arlen_runtime.alnpg.migrations.files import MigrationError
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+Tell = Callable[[str], None]
+
+
+class Patience(NamedTuple):
+    """How long to wait, in seconds: for other migrators, for a table's lock (each try), and how many tries a file has."""
+
+    turn: float = 300.0
+    poll: float = 0.25
+    lock: float = 2.0
+    attempts: int = 5
+    pause: float = 0.5
+
+    @property
+    def lock_timeout(self) -> str:
+        """Say how long a try waits as PostgreSQL's setting does."""
+        return str(round(self.lock * 1000))
+
+
+PATIENT = Patience()
+
+
+def silent(_line: str) -> None:
+    """Tell nobody."""
+
+
+def patiently(patience: Patience, tell: Tell, run: Callable[[], None]) -> None:
+    """Run again, after a pause, what did not get its lock: what raises MigrationError with that SQLSTATE."""
+    for attempt in range(1, patience.attempts + 1):
+        try:
+            return run()
+        except MigrationError as error:
+            if error.sqlstate != LOCK_NOT_AVAILABLE or attempt == patience.attempts:
+                raise
+            tell(f"  {error.place} did not get its lock (try {attempt} of {patience.attempts})")
+        time.sleep(patience.pause * attempt * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+    return None

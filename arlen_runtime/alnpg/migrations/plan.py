@@ -1,0 +1,121 @@
+"""What is to be done, from what the folder holds and what the database remembers. One rule: pure; nothing is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from arlen_runtime.alnpg.migrations.files import Migration, MigrationError
+
+
+class Applied(NamedTuple):
+    """One row of arlen_schema_migrations; rows of an older tool have no checksum."""
+
+    version: str
+    applied_at: datetime
+    checksum: str | None = None
+
+
+class Progress(NamedTuple):
+    """How far a migration without a transaction came before it failed: statements done, and the checksum of their text."""
+
+    version: str
+    done: int
+    checksum: str
+
+
+class History(NamedTuple):
+    """What the database remembers: what was applied, and what stopped half-way."""
+
+    applied: Sequence[Applied] = ()
+    progress: Sequence[Progress] = ()
+
+
+class State(NamedTuple):
+    """How one version stands: applied, pending, edited or missing; `late`: pending before an applied one.
+
+    Without a transaction an up that stopped half-way leaves it partial, or abandoned when its file is gone; a down
+    leaves it half-undone.
+    """
+
+    version: str
+    state: str
+    applied_at: datetime | None = None
+    late: bool = False
+
+
+def states(migrations: Sequence[Migration], history: History) -> list[State]:
+    """Return the state of every version that the folder or the database knows, in their order."""
+    files = {each.version: each for each in migrations}
+    rows = {each.version: each for each in history.applied}
+    halves = {each.version for each in history.progress}
+    last = max(rows, default="")
+    found = []
+    for version in sorted(files.keys() | rows.keys() | halves):
+        row = rows.get(version)
+        if row is None and version not in files:
+            state = State(version, "abandoned")
+        elif row is None:
+            state = State(version, "partial" if version in halves else "pending", late=version < last)
+        elif version not in files:
+            state = State(version, "missing", row.applied_at)
+        elif version in halves:  # `up` forgets its progress when it is recorded, so this is that of a `down`
+            state = State(version, "half-undone", row.applied_at)
+        elif row.checksum is not None and row.checksum != files[version].checksum:
+            state = State(version, "edited", row.applied_at)
+        else:
+            state = State(version, "applied", row.applied_at)
+        found.append(state)
+    return found
+
+
+REMEDIES = {
+    "abandoned": "was run in part, until it failed, and its file is missing: bring the file back, "
+    "or undo by hand what it did and go on with --allow-missing",
+    "edited": "was edited after it was applied: put the text back and write a new migration, "
+    "or accept the edit with `migrate verify --accept`",
+    "half-undone": "was undone in part, until its down failed: mend that and finish it with `migrate down`",
+    "missing": "was applied and its file is missing: bring the file back, or go on without it with --allow-missing",
+}
+"""What is said of a history that differs from the files."""
+
+LOST = ("missing", "abandoned")
+"""States without a file."""
+
+
+def verify(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[State]:
+    """Return all states. Raises MigrationError, one line for each, for versions in REMEDIES."""
+    found = states(migrations, history)
+    allowed = LOST if allow_missing else ()
+    wrong = [each for each in found if each.state in REMEDIES and each.state not in allowed]
+    if wrong:
+        raise MigrationError("\n".join(f"{each.version}.sql: {REMEDIES[each.state]}" for each in wrong))
+    return found
+
+
+def pending(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[Migration]:
+    """Return the migrations to run, in order. Raises MigrationError as `verify` does."""
+    waiting = {
+        each.version
+        for each in verify(migrations, history, allow_missing=allow_missing)
+        if each.state in {"pending", "partial"}
+    }
+    return [each for each in migrations if each.version in waiting]
+
+
+def to_undo(migrations: Sequence[Migration], history: History, steps: int) -> list[Migration]:
+    """Return the last `steps` applied migrations, the last one first.
+
+    Raises MigrationError where one of them has no file or no `-- migrate:down`. An edited one is fine: that is how one
+    works on a migration before it is shipped.
+    """
+    files = {each.version: each for each in migrations}
+    found = []
+    for version in sorted((each.version for each in history.applied), reverse=True)[:steps]:
+        if version not in files:
+            raise MigrationError(f"{version}.sql: {REMEDIES['missing'].partition(':')[0]}, so it cannot be undone")
+        if files[version].down is None:
+            raise MigrationError("it has no -- migrate:down, so it cannot be undone", file=files[version].file)
+        found.append(files[version])
+    return found

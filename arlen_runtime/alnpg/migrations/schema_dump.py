@@ -1,0 +1,67 @@
+"""The schema as one SQL file, to read, to compare and to load. One rule: the same schema is the same text, on every machine.
+
+pg_dump writes the versions of the programs into its output, since 17.6 a random key, and settings that an older server
+does not know; all are taken out, so that a dump under version control changes when the schema does and at no other time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+
+from arlen_runtime.alnpg.admin.client_programs import client
+from arlen_runtime.alnpg.migrations import history, runner
+from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.migrations.history import PROGRESS, TABLE
+from arlen_runtime.alnpg.migrations.splitter import QUOTED
+
+_LEFT_ALONE = rf"(?:{QUOTED}|--[^\n]*)"
+
+_CHANGING = re.compile(
+    r"(?P<out>^(?:-- Dumped (?:from|by) [^\n]*|\\(?:un)?restrict [^\n]*|-- PostgreSQL database dump(?: complete)?|--"
+    rf"|SET \w+_timeout = 0;)\n)|{_LEFT_ALONE}",
+    re.MULTILINE | re.DOTALL,
+)
+
+_EMPTY_LINES = re.compile(rf"\n\n(?P<out>\n+)|{_LEFT_ALONE}", re.DOTALL)
+
+
+def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the schema of the database at `url`, and the versions that it has, as SQL that any client can run.
+
+    Raises MigrationError where pg_dump fails, EmbeddedServerError where there is no pg_dump.
+    """
+    command, environ = client("pg_dump", url, environ)
+    command += ["--schema-only", "--no-owner", "--no-privileges", "--encoding=UTF8", f"--exclude-table=*.{PROGRESS}"]
+    done = subprocess.run(command, env=environ, capture_output=True, check=False)  # noqa: S603 - PostgreSQL's own program
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if "error" in line] or [
+            f"pg_dump ended with {done.returncode}"
+        ]
+        raise MigrationError(lines[-1])
+    return _steady(done.stdout.decode()) + _versions(url)
+
+
+def _steady(text: str) -> str:
+    return _without(_EMPTY_LINES, _without(_CHANGING, text)).strip("\n") + "\n"
+
+
+def _without(lines: re.Pattern[str], text: str) -> str:
+    """Take out the lines; what looks like them inside of a string or a function's body is the application's own."""
+    return lines.sub(lambda match: match[0].removesuffix(match["out"] or ""), text)
+
+
+def _versions(url: str) -> str:
+    with runner.connection(url, read_only=True) as opened, opened.transaction():
+        versions = sorted(each.version for each in history.history(opened).applied)
+        table = opened.execute(
+            "select format('%%I.%%I', nspname, relname) from pg_class c join pg_namespace n on n.oid = relnamespace "
+            "where c.oid = to_regclass(%s)",
+            [TABLE],
+        ).fetchone()
+    if not versions or table is None:
+        return ""
+    rows = ",\n".join("    ('{}')".format(version.replace("'", "''")) for version in versions)
+    return f"\nINSERT INTO {table[0]} (version) VALUES\n{rows};\n"

@@ -1,0 +1,87 @@
+"""The first rows of a database. One rule: all of a file's rows are there afterwards, or none.
+
+    db/seeds.sql    statements, in one transaction
+    db/seeds.py     a function `seed(pg)`, in one transaction, for what SQL cannot say (a password's hash)
+
+An application has one of the two. It may run again: `on conflict do nothing` keeps what is there.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import traceback
+from pathlib import Path
+
+import psycopg
+
+from arlen_runtime.alnpg.database import ALNPg
+from arlen_runtime.alnpg.migrations import files, runner
+from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.errors import ArlenError
+
+SQL = Path("db") / "seeds.sql"
+PYTHON = Path("db") / "seeds.py"
+
+
+def find(root: Path) -> Path | None:
+    """Return the application's file of seeds, below `root`; None where it has none. Raises MigrationError where it has two."""
+    found = [path for path in (SQL, PYTHON) if (root / path).is_file()]
+    if len(found) > 1:
+        raise MigrationError(f"there is {SQL} and {PYTHON}: keep one of them")
+    return found[0] if found else None
+
+
+def run(url: str, root: Path, file: Path) -> int | None:
+    """Run the file on the database at `url`; return how many statements it had, None where it is Python's.
+
+    Raises MigrationError, with file and line, for what cannot be read or what PostgreSQL refuses, and for
+    whatever a `seed` raises.
+    """
+    if file == SQL:
+        return _run_sql(url, root / file)
+    _run_python(url, root, file)
+    return None
+
+
+def _run_sql(url: str, path: Path) -> int:
+    statements = files.statements(path)
+    with runner.connection(url) as opened:
+        opened.execute("begin")
+        for statement in statements:
+            try:
+                opened.execute(statement.text.encode())
+            except psycopg.Error as error:
+                raise runner.failed(path.name, statement, error, "nothing of the file is kept") from error
+        try:
+            opened.execute("commit")
+        except psycopg.Error as error:
+            raise runner.failed(path.name, None, error, "nothing of the file is kept") from error
+    return len(statements)
+
+
+def _run_python(url: str, root: Path, file: Path) -> None:
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))  # seeds may need the application's own code
+    pg = ALNPg(url, statement_seconds=0)
+    try:
+        seed = runpy.run_path(str(root / file)).get("seed", _missing)
+        with pg.transaction():
+            seed(pg)
+    except Exception as error:
+        told = str(error) if isinstance(error, ArlenError) else f"{type(error).__name__}: {error}"
+        raise MigrationError(told, file=file.name, line=_line(error, root / file)) from error
+    finally:
+        pg.close()
+
+
+def _missing(_pg: ALNPg) -> None:
+    raise MigrationError("there is no function seed(pg)")
+
+
+def _line(error: Exception, path: Path) -> int:
+    """Return the line of the file that an exception came from; 0 where it is not known."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno or 0
+    frames = [each.lineno or 0 for each in traceback.extract_tb(error.__traceback__) if each.filename == str(path)]
+    return frames[-1] if frames else 0

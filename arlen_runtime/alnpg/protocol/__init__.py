@@ -1,0 +1,1 @@
+"""One statement on one connection, driven through libpq."""

@@ -1,0 +1,400 @@
+"""One connection and what is kept with it. One rule: a statement is prepared once, healed once, and never left half read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
+from time import monotonic
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Connection
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
+
+from arlen_runtime import scope
+from arlen_runtime.alnpg.errors import (
+    OUTDATED,
+    ALNPgError,
+    ConnectionLost,
+    Misuse,
+    ParameterMismatch,
+    StatementOutdated,
+    StatementTimeout,
+    failure,
+)
+from arlen_runtime.alnpg.protocol.call_site import call_site
+from arlen_runtime.alnpg.protocol.describer import Describer
+from arlen_runtime.alnpg.protocol.libpq import Wire, in_our_words
+from arlen_runtime.alnpg.protocol.placeholders import scan
+from arlen_runtime.alnpg.protocol.statement import NO_COPY, Statement, may_commit, statement_name
+from arlen_runtime.alnpg.protocol.statement_log import counted, record
+from arlen_runtime.alnpg.settings import Settings
+from arlen_runtime.alnpg.types.registry import Registry
+
+Answer = TypeVar("Answer")
+Packed = TypeVar("Packed")
+Kind = TypeVar("Kind", bound=Connection[Any])
+Reader = Callable[[Statement, PGresult, Callable[..., Any] | None], Answer]
+"""Turns a result into what the caller wants, while the connection is still ours."""
+
+_IDLE = int(TransactionStatus.IDLE)
+_OPEN = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
+_UNUSABLE = frozenset({TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN})
+_TUPLES_OK = int(ExecStatus.TUPLES_OK)
+_GOOD = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY})
+_CACHE_SIZE = 256
+# poll() takes an int of milliseconds: without a limit a statement ends after twenty days.
+_NO_LIMIT_SECONDS = 20 * 86_400.0
+
+_deadline, _wanted_statements = scope.deadline.get, scope.statements.get
+_SETTLED_SECONDS = 1.0
+
+
+class Session:
+    """A connection with its prepared statements. It serves one thread at a time; the pool sees to that."""
+
+    __slots__ = (
+        "_describer",
+        "_settings",
+        "_slow_seconds",
+        "_statement_seconds",
+        "_statements",
+        "began",
+        "broken",
+        "busy",
+        "connection",
+        "holder",
+        "idle_since",
+        "limit",
+        "owned",
+        "pgconn",
+        "rows",
+        "shelf_until",
+        "taken_at",
+        "thread",
+        "wire",
+    )
+
+    def __init__(self, connection: Connection[Any], registry: Registry, settings: Settings) -> None:
+        """Take an open connection in autocommit."""
+        self.connection = connection
+        self.pgconn = connection.pgconn
+        self.wire = Wire(self.pgconn)
+        self.idle_since = monotonic()
+        # The pool's: until when it need not see this session, and since when the session is in use (0.0: it is not).
+        self.shelf_until = self.taken_at = 0.0
+        self.thread = 0
+        # Of the exchange that goes on: since when it takes time of the database's, and how many rows it has had.
+        self.began = 0.0
+        self.rows = 0
+        self.holder = ""
+        self.limit = math.inf
+        self.broken = self.busy = False
+        # Within a transaction of ours, which a failure ends: while a statement runs the server's own status does not tell.
+        self.owned = False
+        self._describer = Describer(self.wire, registry)
+        self._settings = settings
+        self._slow_seconds = settings.slow_seconds
+        self._statement_seconds = settings.statement_seconds or _NO_LIMIT_SECONDS
+        self._statements: dict[str, Statement] = {}
+
+    @property
+    def in_transaction(self) -> bool:
+        """Say whether the server has a transaction open, sound or failed."""
+        return self.pgconn.transaction_status != _IDLE
+
+    def perform(
+        self,
+        started: float,
+        sql: str,
+        params: Sequence[Any],
+        read: Reader[Answer],
+        into: Callable[..., Any] | None = None,
+    ) -> Answer:
+        """Run one statement and return what `read` makes of its result; `started` is now.
+
+        Raises ALNPgError. After StatementTimeout, ConnectionLost or a foreign exception the session may be `broken`.
+        """
+        if self.busy or self.broken:
+            raise self.unusable()
+        self.busy = True
+        try:
+            try:
+                limit = self.until(started)
+                statement = self._statements.get(sql)
+                wait = (limit - started) * 1000 if statement else None
+                statement = statement or self._prepare(sql, limit)
+                statement.used_at = started
+                result = self._execute(statement, params, limit, wait)
+            except ALNPgError as error:
+                statement, result = self._once_more(error, sql, params, started)
+            try:
+                answer = read(statement, result, into)
+            except psycopg.ProgrammingError as error:
+                answer = self._read_anew(error, statement, result, read, into, started)
+        except BaseException as error:
+            self._fail(error, sql, started, 0)
+            raise
+        finally:
+            self.busy = False
+        self.idle_since = now = monotonic()
+        if now - started >= self._slow_seconds or _wanted_statements() is not None:
+            record(self._settings, sql, now - started, counted(result))
+        return answer
+
+    def unusable(self) -> ALNPgError:
+        """Return the error for a call on a connection that is gone, or in the middle of another exchange."""
+        if self.broken:
+            return ConnectionLost("the transaction is lost: its connection broke, or was closed after a timeout")
+        return Misuse("this transaction's connection is busy: a stream is open, or another thread uses it")
+
+    def until(self, now: float) -> float:
+        """Return when what starts now must be done: the least of statement, transaction and request limits.
+
+        Raises StatementTimeout where that is past: nothing is sent any more.
+        """
+        limit = now + self._statement_seconds
+        deadline = _deadline()
+        if deadline is not None and deadline < limit:
+            limit = deadline
+        if self.limit < limit:  # noqa: PLR1730 - min() costs four times as much, in each statement
+            limit = self.limit
+        if limit <= now:
+            raise StatementTimeout("no time is left for this statement")
+        return limit
+
+    def _execute(self, statement: Statement, params: Sequence[Any], limit: float, wait: float | None) -> PGresult:
+        """Send the statement and return its result; `wait`: what is left until `limit`, in milliseconds, if known."""
+        values = statement.pack(params)
+        if statement.name:  # as `send` does it, with a call less in each statement
+            self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
+        else:
+            self.send(statement, values)
+        result = self.wire.answer(limit, wait)
+        return result if result.status == _TUPLES_OK else self.checked(result, statement.text)
+
+    def read(
+        self,
+        statement: Statement,
+        result: PGresult,
+        read: Reader[Answer],
+        into: Callable[..., Any] | None,
+        began: float | None = None,
+    ) -> Answer:
+        """Return what `read` makes of a result, of which columns or types may have changed since they were described.
+
+        `began` says since when the exchange takes its time, where no more answers are due: then the server can be asked.
+        """
+        try:
+            return read(statement, result, into)
+        except psycopg.ProgrammingError as error:
+            return self._read_anew(error, statement, result, read, into, began)
+
+    def _read_anew(
+        self,
+        error: psycopg.ProgrammingError,
+        statement: Statement,
+        result: PGresult,
+        read: Reader[Answer],
+        into: Callable[..., Any] | None,
+        began: float | None,
+    ) -> Answer:
+        """Read a result once more, as it is and not as it was described. Raises `error` where that is no help."""
+        if not self._describer.adopt(statement, result, None if began is None else self.until(began)):
+            raise error
+        return read(statement, result, into)
+
+    def send(self, statement: Statement, values: Sequence[bytes | None]) -> None:
+        """Send a statement with packed values; nothing is read."""
+        if statement.name:
+            self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
+        else:
+            self.pgconn.send_query_params(
+                statement.text.encode(), values, statement.types, statement.formats, statement.result_format
+            )
+
+    def holds(self, sql: str) -> bool:
+        """Say whether a statement is prepared, and was not dropped."""
+        return sql in self._statements
+
+    def ready(self, sql: str, limit: float) -> Statement:
+        """Return the statement, prepared."""
+        statement = self._statements.get(sql) or self._prepare(sql, limit)
+        statement.used_at = self.began
+        return statement
+
+    def fitted(self, sql: str, limit: float, pack: Callable[[Statement], Packed]) -> tuple[Statement, Packed]:
+        """Return the statement, prepared, and what `pack` makes of it; anew where its types do not fit and may have changed."""
+        statement = self.ready(sql, limit)
+        try:
+            return statement, pack(statement)
+        except ParameterMismatch as error:
+            fresh = self._renewed(error, sql, self.began, limit)
+            return fresh, pack(fresh)
+
+    def described_now(self, sql: str, limit: float) -> Statement:
+        """Return what the server says of a statement at this moment. It is not kept, and never run."""
+        statement = Statement(sql, *scan(sql), b"")
+        self._describer.forget(sql)
+        self._describer.describe(statement, limit)
+        return statement
+
+    @contextmanager
+    def exchange(self, sql: str) -> Iterator[float]:
+        """Claim the connection for an exchange of several steps; yield its time limit. Settles what goes wrong in it."""
+        if self.busy or self.broken:
+            raise self.unusable()
+        self.busy = True
+        self.began, self.rows = monotonic(), 0
+        try:
+            yield self.until(self.began)
+        except BaseException as error:
+            self._fail(error, sql, self.began, self.rows)
+            raise
+        else:
+            self._note(sql, self.began, self.rows)
+        finally:
+            self.busy = False
+            self.idle_since = monotonic()
+
+    def outdated(self, error: ALNPgError, sql: str, limit: float) -> None:
+        """Drop a statement whose failure may come from a changed schema, so that it is prepared anew next time."""
+        statement = self._statements.get(sql)
+        if statement is not None and error.sqlstate in OUTDATED:
+            self._outgrown(statement, limit)
+
+    def checked(self, result: PGresult, sql: str) -> PGresult:
+        """Return a result that is good. Raises what the server answered; Misuse on a COPY that nobody feeds."""
+        status = result.status
+        if status in _GOOD:
+            return result
+        if status == ExecStatus.FATAL_ERROR:
+            raise failure(result, sql)
+        self.broken = True
+        raise Misuse(NO_COPY, sql=sql)
+
+    def _once_more(
+        self, error: ALNPgError, sql: str, params: Sequence[Any], started: float
+    ) -> tuple[Statement, PGresult]:
+        """Run a warm statement again, once, prepared anew."""
+        limit = self.until(started)
+        fresh = self._renewed(error, sql, started, limit)
+        return fresh, self._execute(fresh, params, limit, None)
+
+    def _renewed(self, error: ALNPgError, sql: str, started: float, limit: float) -> Statement:
+        """Prepare a warm statement anew if its failure may come from a changed schema. Raises it where it does not."""
+        statement = self._statements.get(sql)
+        ours = isinstance(error, ParameterMismatch)
+        if statement is None or not (ours or error.sqlstate in OUTDATED):
+            raise error
+        # A value out of range is mostly the client's: it must not cost two round trips each time.
+        if statement.described_at > started - (_SETTLED_SECONDS if ours else 0.0):
+            raise error
+        in_transaction = self.in_transaction
+        self._outgrown(statement, limit)
+        if in_transaction:
+            if error.sqlstate in ("0A000", "26000"):
+                raise StatementOutdated(error.detail, sql=sql, sqlstate=error.sqlstate) from error
+            raise error
+        if may_commit(sql) and not ours:
+            raise error
+        return self._prepare(sql, limit)
+
+    def _prepare(self, sql: str, limit: float) -> Statement:
+        """Prepare and describe; remember the statement, at the price of another one."""
+        text, names = scan(sql)
+        name = statement_name(text) if self._settings.named else b""
+        statement = Statement(sql, text, names, name)
+        self._describer.describe(statement, limit)
+        self._make_room(limit)
+        self._statements[sql] = statement
+        return statement
+
+    def _make_room(self, limit: float) -> None:
+        """Forget what was not used for longest and nobody asked to keep, so that there is a place for one more."""
+        surplus = len(self._statements) + 1 - _CACHE_SIZE
+        if surplus > 0:
+            loose = (known for sql, known in self._statements.items() if sql not in self._settings.prepared)
+            for statement in sorted(loose, key=attrgetter("used_at"))[:surplus]:
+                self._drop(statement, limit)
+
+    def _drop(self, statement: Statement, limit: float) -> None:
+        """Forget a statement, here and at the server."""
+        del self._statements[statement.sql]
+        self._describer.forget(statement.sql)
+        if statement.name:
+            self.wire.close_prepared(statement.name, limit)
+
+    def _outgrown(self, statement: Statement, limit: float) -> None:
+        """Forget a statement that the schema may have outgrown, and what was known of its types."""
+        self._drop(statement, limit)
+        self._describer.doubt(statement.types)
+
+    def command(self, sql: str) -> str:
+        """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
+        with self.exchange(sql) as limit:
+            self.wire.send(sql.encode())
+            result = self.checked(self.wire.answer(limit), sql)
+            return (result.command_status or b"").decode()
+
+    def ping(self, limit: float) -> None:
+        """Ask the server for a sign of life before `limit`. Raises ALNPgError."""
+        self.limit = limit
+        try:
+            self.command("")
+        finally:
+            self.limit = math.inf
+
+    def settle(self, error: BaseException, sql: str) -> None:
+        """After a failure: tell the error its statement and call site, and whether this session can be used again.
+
+        Raises an ALNPgError in place of psycopg's own, whose texts hold values.
+        """
+        status = self.pgconn.transaction_status
+        if status in _UNUSABLE:
+            self.broken = True
+        # Whatever stopped us; but never without a statement under way: a late cancel would hit the next one.
+        if status == TransactionStatus.ACTIVE:
+            self.wire.cancel()
+        if isinstance(error, psycopg.ProgrammingError):
+            self._statements.pop(sql, None)
+            self._describer.forget(sql)
+            self._describer.doubt()
+        told = in_our_words(error, undone=self.owned or status in _OPEN)
+        if told is not None:
+            told.sql = told.sql or sql
+            told.call_site = told.call_site or call_site()
+            self.broken = self.broken or isinstance(told, ConnectionLost)
+        if told is not None and told is not error:
+            raise told from None
+
+    def _fail(self, error: BaseException, sql: str, began: float, rows: int) -> None:
+        """Settle a failure, which may raise it in our words, and record it."""
+        try:
+            self.settle(error, sql)
+        finally:
+            self._note(sql, began, rows, error)
+
+    def _note(self, sql: str, began: float, rows: int, error: BaseException | None = None) -> None:
+        """Record what ended now, where somebody wants to know of it. A sign of life is no statement."""
+        seconds = monotonic() - began
+        if sql and (seconds >= self._slow_seconds or _wanted_statements() is not None):
+            record(self._settings, sql, seconds, rows, None if error is None else in_our_words(error) or error)
+
+    def close(self) -> None:
+        """Close the connection; never raises."""
+        self.broken = True
+        self.pgconn.finish()
+
+
+def open_session(settings: Settings, registry: Registry, kind: type[Kind]) -> tuple[Session, Kind]:
+    """Open a connection of that class in autocommit; return its session and itself. Raises psycopg.Error."""
+    connection = kind.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
+    session = Session(connection, registry, settings)
+    if not settings.named:
+        # A bouncer, which refuses them at the connect, keeps these for each of its clients once they are set.
+        session.command("set datestyle = ISO; set timezone = 'UTC'")
+    return session, connection

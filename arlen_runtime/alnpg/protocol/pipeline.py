@@ -1,0 +1,211 @@
+"""One statement with many parameter sets. One rule: all of it or none of it, in as few round trips as it has batches.
+
+libpq's pipeline sends a batch before the first answer is read. What fits one batch is packed before anything is sent, and is
+one implicit transaction of PostgreSQL's; more is wrapped in BEGIN and COMMIT, which travel in the same pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
+
+from arlen_runtime.alnpg.errors import OUTDATED, ALNPgError, ConnectionLost, StatementOutdated
+from arlen_runtime.alnpg.protocol.connection import Answer, Reader, Session
+from arlen_runtime.alnpg.protocol.statement import Statement, in_order, may_commit, refuse_copy
+from arlen_runtime.alnpg.protocol.statement_log import counted
+
+_BATCH = 500
+_TUPLES_OK = int(ExecStatus.TUPLES_OK)
+
+
+def perform_many(
+    session: Session,
+    sql: str,
+    rows: Sequence[Sequence[Any]],
+    read: Reader[Answer],
+    into: Callable[..., Any] | None,
+) -> list[Answer]:
+    """Run `sql` once for each of `rows` and return what `read` makes of each result.
+
+    An ALNPgError's `hint` says which row failed. Outside a transaction a statement that the schema outgrew is healed once.
+    """
+    refuse_copy(sql)
+    if not rows:
+        return []
+    try:
+        return _perform(session, sql, rows, read, into)
+    except ALNPgError as error:
+        # Outside a transaction only what was rolled back is told as outdated, and makes the session forget the statement:
+        # an error that `into` raised, maybe after the commit, does not.
+        outdated = error.sqlstate in OUTDATED or isinstance(error, StatementOutdated)
+        if not outdated or session.holds(sql) or session.in_transaction or session.broken or may_commit(sql):
+            raise
+    return _perform(session, sql, rows, read, into)
+
+
+def _perform(
+    session: Session,
+    sql: str,
+    rows: Sequence[Sequence[Any]],
+    read: Reader[Answer],
+    into: Callable[..., Any] | None,
+) -> list[Answer]:
+    """Run it in a transaction of its own where it takes more than a batch and none is open."""
+    wrapped = len(rows) > _BATCH and not session.in_transaction
+    session.owned = session.owned or wrapped
+    try:
+        return _piped(session, sql, rows, read, into, wrapped=wrapped)
+    finally:
+        session.owned = session.owned and not wrapped
+
+
+def _piped(
+    session: Session,
+    sql: str,
+    rows: Sequence[Sequence[Any]],
+    read: Reader[Answer],
+    into: Callable[..., Any] | None,
+    *,
+    wrapped: bool,
+) -> list[Answer]:
+    """Send batch after batch, and read each; the last after the pipeline, when the server can be asked for types."""
+    answers: list[Answer] = []
+    ended = False
+    with session.exchange(sql) as limit:
+        statement, batch = session.fitted(sql, limit, lambda known: _pack(known, rows, 0))
+        pipeline = _Pipeline(session, limit)
+        try:
+            if wrapped:
+                pipeline.command(b"begin")
+            while batch:
+                last = not wrapped and len(answers) + len(batch) == len(rows)
+                results = pipeline.round_trip(statement, batch, len(answers), last=last)
+                session.rows += sum(map(counted, results))
+                if last:
+                    pipeline.end()
+                    ended = True
+                began = monotonic() if last else None
+                answers += [session.read(statement, result, read, into, began) for result in results]
+                batch = _pack(statement, rows, len(answers))
+            if wrapped:
+                pipeline.command(b"commit")
+                pipeline.end()
+        except BaseException as error:
+            pipeline.abort(error, wrapped=wrapped)
+            if isinstance(error, ALNPgError) and not (session.broken or ended):
+                session.outdated(error, sql, limit)
+            raise
+    return answers
+
+
+def _pack(statement: Statement, rows: Sequence[Any], done: int) -> list[list[bytes | None]]:
+    """Return the next batch in wire form."""
+    packed: list[list[bytes | None]] = []
+    for row in rows[done : done + _BATCH]:
+        try:
+            packed.append(statement.pack((row,) if statement.names else in_order(row)))
+        except ALNPgError as error:
+            error.hint = f"row {done + len(packed) + 1}; {error.hint}".rstrip("; ")
+            raise
+    return packed
+
+
+def _send_all(session: Session, statement: Statement, batch: Sequence[Sequence[bytes | None]]) -> None:
+    """Send a statement with each of these values."""
+    if statement.name:
+        send, name = session.pgconn.send_query_prepared, statement.name
+        formats, result_format = statement.formats, statement.result_format
+        for values in batch:
+            send(name, values, formats, result_format)
+    else:
+        for values in batch:
+            session.send(statement, values)
+
+
+class _Pipeline:
+    """A session in libpq's pipeline mode. Each step has a statement's time."""
+
+    def __init__(self, session: Session, limit: float) -> None:
+        self._session = session
+        self._wire = session.wire
+        self._pgconn = session.pgconn
+        self._limit = limit
+        self._synced = self._left = False
+        self._pgconn.enter_pipeline_mode()
+
+    def command(self, sql: bytes) -> None:
+        """Run BEGIN or COMMIT."""
+        self._pgconn.send_query_params(sql, None)
+        self._pgconn.send_flush_request()
+        self._wire.flush(self._limit)
+        self._session.checked(self._wire.pipelined(self._limit), sql.decode())
+
+    def round_trip(
+        self, statement: Statement, batch: Sequence[Sequence[bytes | None]], done: int, *, last: bool
+    ) -> list[PGresult]:
+        """Send a batch and return its results; with the last one goes the Sync. Raises the first failure."""
+        session, wire = self._session, self._wire
+        self._limit = limit = session.until(monotonic())
+        _send_all(session, statement, batch)
+        if last:
+            self._sync()
+        else:
+            self._pgconn.send_flush_request()
+        wire.flush(limit)
+        results: list[PGresult] = []
+        try:
+            for result in wire.pipeline(len(batch), limit):
+                good = result if result.status == _TUPLES_OK else session.checked(result, statement.text)
+                results.append(good)
+        except ALNPgError as error:
+            error.hint = f"row {done + len(results) + 1}; {error.hint}".rstrip("; ")
+            raise
+        return results
+
+    def _sync(self) -> None:
+        self._pgconn.pipeline_sync()
+        self._synced = True
+
+    def end(self) -> None:
+        """Come in step again: PostgreSQL commits what was implicit, which a deferred constraint may refuse; leave."""
+        failed = self._leave()
+        if failed is not None:
+            self._session.checked(failed, "")
+
+    def _leave(self) -> PGresult | None:
+        """Read up to the Sync's answer and leave the pipeline; return the failure met on the way, if any."""
+        if not self._synced:
+            self._sync()
+        self._wire.flush(self._limit)
+        failed: PGresult | None = None
+        while (result := self._wire.receive(self._limit)) is None or result.status != ExecStatus.PIPELINE_SYNC:
+            if self._pgconn.status != ConnStatus.OK:
+                raise ConnectionLost("the server closed the connection")
+            if result is not None and result.status == ExecStatus.FATAL_ERROR:
+                failed = result
+        self._pgconn.exit_pipeline_mode()
+        self._left = True
+        return failed
+
+    def abort(self, error: BaseException, *, wrapped: bool) -> None:
+        """Leave after a failure, with nothing committed; a session that cannot is broken.
+
+        What interrupts the program (a KeyboardInterrupt) does not wait for the answers that are due. After a COPY there is
+        no end of them.
+        """
+        if self._session.broken or not isinstance(error, Exception):
+            self._session.broken = True
+            return
+        try:
+            if not self._left:
+                self._leave()
+            if wrapped:
+                self._wire.send(b"rollback")
+                self._wire.answer(self._limit)
+        except (ALNPgError, psycopg.Error):
+            self._session.broken = True

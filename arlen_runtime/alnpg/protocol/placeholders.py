@@ -1,0 +1,78 @@
+"""From `:name` to `$n`. One rule: what PostgreSQL reads as a string, an identifier, a comment or a cast is left alone."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from arlen_runtime.alnpg.errors import Misuse
+
+
+class Scanned(NamedTuple):
+    """A statement as PostgreSQL reads it; `names[i]` fills `$i+1`; no names: its parameters are positional."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+# Lexical rules: PostgreSQL manual 4.1. A backslash escapes a quote only in E'…'; dollar quotes end at their own tag; an
+# identifier swallows `$` and digits, so that neither `a$1` nor the `n` of `a[m:n]` is taken for a parameter.
+_TOKEN = re.compile(
+    r"""
+      (?P<skip>
+          [eE]'(?:[^'\\]|''|\\.)*'
+        | '(?:[^']|'')*'
+        | "(?:[^"]|"")*"
+        | --[^\n]*
+        | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$
+        | ::
+        | :=
+      )
+      | (?P<comment>/\*)
+      | (?P<word>[^\W\d][\w$]*(?::(?!:))?|\d[\w.]*(?::(?!:))?|[\])]:(?!:))
+      | \$(?P<number>\d+)
+      | :(?P<name>[^\W\d]\w*)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+
+def _end_of_comment(sql: str, start: int) -> int:
+    """Return where the comment that opens before `start` ends: comments nest."""
+    depth = 1
+    for edge in _COMMENT_EDGE.finditer(sql, start):
+        depth += 1 if edge.group() == "/*" else -1
+        if not depth:
+            return edge.end()
+    return len(sql)
+
+
+def scan(sql: str) -> Scanned:
+    """Turn `:name` into `$n`, the same name into the same number.
+
+    Raises Misuse where `:name` and `$n` are mixed, and on text that cannot be sent.
+    """
+    if _UNSENDABLE.search(sql):
+        raise Misuse("the statement holds a NUL, at which it would be cut, or a lone surrogate")
+    if ":" not in sql:
+        return Scanned(sql, ())
+    numbers: dict[str, int] = {}
+    pieces: list[str] = []
+    positional = ""
+    copied = at = 0
+    while token := _TOKEN.search(sql, at):
+        at = token.end()
+        if token["comment"]:
+            at = _end_of_comment(sql, at)
+        elif token["number"]:
+            positional = token.group()
+        elif name := token["name"]:
+            number = numbers.setdefault(name, len(numbers) + 1)
+            pieces += sql[copied : token.start()], f"${number}"
+            copied = at
+    if positional and numbers:
+        raise Misuse(f"the statement mixes :{next(iter(numbers))} and {positional}: use one of the two forms", sql=sql)
+    pieces.append(sql[copied:])
+    return Scanned("".join(pieces), tuple(numbers))

@@ -1,0 +1,110 @@
+"""What a row becomes. One rule: a row is a dict, and its columns can be read as attributes at C speed.
+
+`row["id"]`, `row.id`, `**row`, `json.dumps(row)` all work. Each shape has its own Row class, whose columns are properties, so
+that Jinja's `row.id`, which tries the attribute first, hits. A column named like a method of dict is read as `row["items"]`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from itertools import repeat, starmap
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from arlen_runtime.alnpg.errors import Misuse
+
+
+class Row(dict[str, Any]):
+    """One row: column name to value, in the statement's order."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a column holds any type
+        """Say which columns there are; those that exist are properties and never come here."""
+        raise AttributeError(f"this row has no column {name!r}; it has {', '.join(self)}")
+
+
+_METHODS = frozenset(dir(Row))
+
+Values = tuple[Any, ...]
+
+
+class Maker(NamedTuple):
+    """Turns tuples of a result into what `into` asks for: one of them, or all at once with the loops in C."""
+
+    one: Callable[[Values], Any]
+    all: Callable[[Iterable[Values]], list[Any]]
+
+
+@lru_cache(maxsize=1024)
+def _row_class(columns: tuple[str, ...]) -> type[Row]:
+    """Return the Row class of these columns."""
+    properties = {name: property(itemgetter(name)) for name in columns if name not in _METHODS}
+    return type("Row", (Row,), {"__slots__": (), "__module__": __name__, **properties})
+
+
+def _mappings(kind: Callable[..., Any], columns: tuple[str, ...]) -> Maker:
+    return Maker(
+        lambda values: kind(zip(columns, values)),  # noqa: B905 - libpq gives as many values as columns
+        lambda tuples: list(map(kind, map(zip, repeat(columns), tuples))),
+    )
+
+
+def _by_field(into: Callable[..., Any], fields: dict[str, bool], columns: tuple[str, ...], *, ordered: bool) -> Maker:
+    """Return a maker for a class of named fields: `fields` says of each whether it must be given, in order of declaration."""
+    unknown = [column for column in columns if column not in fields]
+    missing = [name for name, required in fields.items() if required and name not in columns]
+    if unknown or missing:
+        wrong = [f"no field for {', '.join(unknown)}"] if unknown else []
+        wrong += [f"no column for {', '.join(missing)}"] if missing else []
+        name = getattr(into, "__name__", "the class")
+        raise Misuse(f"the statement's columns do not fit {name}: {'; '.join(wrong)}")
+    if ordered and columns == tuple(fields)[: len(columns)]:
+        return Maker(lambda values: into(*values), lambda tuples: list(starmap(into, tuples)))
+    return _keywords(into, columns)
+
+
+def _dataclass(into: Any, columns: tuple[str, ...]) -> Maker:  # noqa: ANN401 - dataclasses have no type of their own
+    fields = [field for field in dataclasses.fields(into) if field.init]
+    unset = dataclasses.MISSING
+    required = {field.name: field.default is unset and field.default_factory is unset for field in fields}
+    return _by_field(into, required, columns, ordered=not any(field.kw_only for field in fields))
+
+
+def _named_tuple(into: Any, columns: tuple[str, ...]) -> Maker:  # noqa: ANN401 - nor have NamedTuples
+    required = {name: name not in into._field_defaults for name in into._fields}
+    return _by_field(into, required, columns, ordered=True)
+
+
+def _keywords(into: Callable[..., Any], columns: tuple[str, ...]) -> Maker:
+    def one(values: Values) -> Any:  # noqa: ANN401 - what `into` makes
+        return into(**dict(zip(columns, values, strict=True)))
+
+    return Maker(one, lambda tuples: list(map(one, tuples)))
+
+
+def _check_names(columns: tuple[str, ...]) -> None:
+    """Refuse two columns of one name: a mapping would keep only the last."""
+    if len(set(columns)) != len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise Misuse(f"two columns are named {twice!r}: give one another name with AS, or ask for into=tuple")
+
+
+def maker(into: Callable[..., Any] | None, columns: tuple[str, ...]) -> Maker:
+    """Return what turns tuples of these columns into `into`: None is Row; tuple, dict, a dataclass, a NamedTuple, any callable.
+
+    A dataclass or NamedTuple is filled by name; anything else gets the columns as keyword arguments. Raises Misuse where
+    the columns do not fit.
+    """
+    if into is tuple:
+        return Maker(tuple, list)
+    _check_names(columns)
+    if into is None:
+        return _mappings(_row_class(columns), columns)
+    if dataclasses.is_dataclass(into):
+        return _dataclass(into, columns)
+    if isinstance(into, type) and issubclass(into, tuple) and hasattr(into, "_fields"):
+        return _named_tuple(into, columns)
+    return _mappings(into, columns) if into is dict else _keywords(into, columns)

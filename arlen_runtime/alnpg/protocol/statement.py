@@ -1,0 +1,241 @@
+"""One prepared statement of one connection. One rule: what can be decided once is decided when it is described.
+
+Its parameter types are the server's, so `id = $1` is a bigint whatever the value; its columns say whether it is fetched in
+binary and by which loaders.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from hashlib import blake2b
+from typing import Any
+
+import psycopg
+from psycopg.adapt import Transformer
+from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
+
+from arlen_runtime.alnpg.errors import Misuse, OutOfRange, ParameterMismatch, place_of
+from arlen_runtime.alnpg.protocol.description import Shape
+from arlen_runtime.alnpg.protocol.rows import Maker, maker
+from arlen_runtime.alnpg.types.json_values import DoesNotFitError
+from arlen_runtime.alnpg.types.registry import Registry
+from arlen_runtime.alnpg.types.scalars import REFUSALS, Packer
+
+_MOST_MAKERS = 16
+_LEAD = r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
+_COMMITTING = re.compile(rf"{_LEAD}(?:call|do)\b", re.IGNORECASE)
+_COPY = re.compile(rf"{_LEAD}copy\b", re.IGNORECASE)
+
+_ROWS = frozenset({tuple, list})
+_NO_ROWS = (Mapping, AbstractSet, str, bytes, bytearray)
+_CHANGED = "the columns changed"
+NO_COPY = "COPY goes through copy_rows or connection()"
+_MISREAD = (ValueError, TypeError, ArithmeticError, LookupError, struct.error)
+"""What loaders raise over a value of another type; its text is that value."""
+
+
+def statement_name(sql: str) -> bytes:
+    """Return the name of a prepared statement: a hash, so that one name never stands for two texts behind a bouncer."""
+    return b"alnpg_" + blake2b(sql.encode(), digest_size=12).hexdigest().encode()
+
+
+def may_commit(sql: str) -> bool:
+    """Say whether a statement may commit a part of what it does before it fails: it must not be run again."""
+    return _COMMITTING.match(sql) is not None
+
+
+def refuse_copy(sql: str) -> None:
+    """Raise Misuse on a COPY, which in a pipeline takes what follows it for its data."""
+    if _COPY.match(sql):
+        raise Misuse(NO_COPY, sql=sql)
+
+
+def in_order(row: Any) -> Any:  # noqa: ANN401 - what the application gives for a row
+    """Return a row of positional values. Raises Misuse on what has no order or is one value: of a mapping the keys would go."""
+    if type(row) in _ROWS or (isinstance(row, Collection) and not isinstance(row, _NO_ROWS)):
+        return row
+    raise Misuse(f"a row is a sequence of values, not a {type(row).__name__}")
+
+
+class Statement:
+    """SQL text, parameter packers and column loaders. `names` are those of `:name`, in the order of `$n`."""
+
+    __slots__ = (
+        "_loaders",
+        "_makers",
+        "_names",
+        "_oids",
+        "_packers",
+        "columns",
+        "described_at",
+        "formats",
+        "name",
+        "names",
+        "parameters",
+        "result_format",
+        "sql",
+        "text",
+        "types",
+        "used_at",
+    )
+
+    def __init__(self, sql: str, text: str, names: tuple[str, ...], name: bytes) -> None:
+        """Take the application's text and PostgreSQL's form of it; `describe` fills in the rest."""
+        self.sql = sql
+        self.text = text
+        self.names = names
+        self.name = name
+        self.used_at = 0.0
+        self._makers: dict[Callable[..., Any] | None, Maker] = {}
+
+    def describe(self, shape: Shape, registry: Registry) -> None:
+        """Decide packers, formats and loaders by the server's description."""
+        self.described_at = min(shape.at, registry.known_since(shape.types))
+        self.types = shape.types
+        self.parameters = [registry.packer(oid) for oid in self.types]
+        self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self.parameters]
+        self.formats = [packer.format for packer in self.parameters]
+        self._describe_columns(shape, registry)
+
+    def _describe_columns(self, shape: Shape, registry: Registry) -> None:
+        """Decide the format and loaders of the columns."""
+        self._oids = oids = shape.oids
+        self.columns = shape.columns
+        self._names = [name.encode() for name in self.columns]
+        self._makers.clear()
+        self._loaders = Transformer(registry)
+        self._read_in(Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT)
+
+    def _read_in(self, wire: Format) -> None:
+        """Have results fetched, and read, in that format."""
+        self.result_format = wire
+        self._loaders.set_loader_types(self._oids, wire)
+
+    def reads(self, result: PGresult) -> bool:
+        """Say whether a result has the columns that were described (unnamed statements are planned anew each time)."""
+        columns = range(result.nfields)
+        return self._oids == list(map(result.ftype, columns)) and self._names == list(map(result.fname, columns))
+
+    def adopt(self, shape: Shape, registry: Registry) -> bool:
+        """Take the columns of a result for described; return False where it did not come in the format to read them in."""
+        asked = self.result_format
+        self._describe_columns(shape, registry)
+        if asked == Format.TEXT:  # as which everything can be read
+            self._read_in(asked)
+        return asked == self.result_format
+
+    def pack(self, params: Sequence[Any]) -> list[bytes | None]:
+        """Return the wire form of the parameters. Raises Misuse, ParameterMismatch or OutOfRange, which name `$n`."""
+        if self.names:
+            params = self._by_name(params)
+        packers = self._packers
+        if len(params) != len(packers):
+            raise Misuse(f"the statement takes {len(packers)} parameters, {len(params)} were given", sql=self.sql)
+        values: list[bytes | None] = []
+        try:
+            for pack, value in zip(packers, params):  # noqa: B905 - counted above; and no comprehension: it is a call more
+                values.append(None if value is None else pack(value))
+        except REFUSALS:
+            raise self.refusal(params) from None
+        return values
+
+    def _by_name(self, params: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of the one mapping in the order of `$n`."""
+        if len(params) != 1 or not isinstance(params[0], Mapping):
+            raise Misuse(f"the statement takes one mapping with the keys {', '.join(self.names)}", sql=self.sql)
+        try:
+            return [params[0][name] for name in self.names]
+        except KeyError:
+            missing = ", ".join(name for name in self.names if name not in params[0])
+            raise Misuse(f"the mapping has no value for {missing}", sql=self.sql) from None
+
+    def refusal(self, params: Sequence[Any]) -> ParameterMismatch:
+        """Return the error for the first parameter that its packer refuses."""
+        for index, (packer, value) in enumerate(zip(self.parameters, params, strict=True)):
+            if value is None:
+                continue
+            try:
+                packer.pack(value)
+            except REFUSALS as error:
+                return self.mismatch(index, packer, value, error)
+        raise Misuse("a parameter changed while it was sent", sql=self.sql)
+
+    def mismatch(self, index: int, packer: Packer, value: object, error: Exception) -> ParameterMismatch:
+        """Return the error that tells `$n`, both types and the remedy; never the value. `error` is what the packer raised."""
+        number = f"${index + 1}"
+        written = f":{self.names[index]}" if self.names else number
+        place = f"{number} ({written})" if self.names else number
+        given = type(value).__name__
+        why = f" ({error})" if _speaks(error) else ""
+        if _fits_not(error):
+            detail = f"{place} is {packer.type_name}: the {given} that was given does not fit{why}"
+            return OutOfRange(detail, sql=self.sql, sqlstate="22003")
+        mismatch = ParameterMismatch(
+            f"{place} is {packer.type_name} and takes {packer.takes}, but a {given} was given{why}", sql=self.sql
+        )
+        mismatch.position = place_of(self.sql, written)
+        mismatch.hint = f"convert the value, or write {written}::type with the type that you mean"
+        if isinstance(value, (list, tuple)) and isinstance(value, packer.nests):
+            mismatch.hint = f"a list is one value, an array: compare with = any({written})"
+        return mismatch
+
+    def load(self, result: PGresult, into: Callable[..., Any] | None) -> list[Any]:
+        """Return all rows of a result as `into` asks. Raises psycopg's ProgrammingError where they are not as described."""
+        if not self.name:
+            self._check(result)
+        make = self._makers.get(into) or self._maker(into)
+        count = result.ntuples
+        loaders = self._loaders
+        loaders.set_pgresult(result, set_loaders=False)
+        try:
+            rows = [loaders.load_row(0, tuple)] if count == 1 else loaders.load_rows(0, count, tuple)
+        except _MISREAD:
+            raise psycopg.ProgrammingError(_CHANGED) from None
+        finally:
+            loaders.set_pgresult(None, set_loaders=False)
+        return [make.one(rows[0])] if count == 1 else make.all(rows)
+
+    def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
+        """Return the first row of a result as `into` asks, None when it is empty. Raises as `load`."""
+        if not self.name:
+            self._check(result)
+        make = self._makers.get(into) or self._maker(into)
+        if not result.ntuples:
+            return None
+        loaders = self._loaders
+        loaders.set_pgresult(result, set_loaders=False)
+        try:
+            values = loaders.load_row(0, tuple)
+        except _MISREAD:
+            raise psycopg.ProgrammingError(_CHANGED) from None
+        finally:
+            loaders.set_pgresult(None, set_loaders=False)
+        return make.one(values)
+
+    def _check(self, result: PGresult) -> None:
+        """Refuse a result with other columns. One with a name at the server never has any: PostgreSQL answers 0A000."""
+        if not self.reads(result):
+            raise psycopg.ProgrammingError(_CHANGED)
+
+    def _maker(self, into: Callable[..., Any] | None) -> Maker:
+        """Make what `into` asks for, and keep it for the next time; a lambda is another one each time."""
+        if len(self._makers) >= _MOST_MAKERS:
+            self._makers.clear()
+        made = self._makers[into] = maker(into, self.columns)
+        return made
+
+
+def _speaks(error: Exception) -> bool:
+    """Say whether the refusal's text is ours: texts of struct, UUID or ipaddress repeat the value."""
+    return bool(str(error)) and isinstance(error, (TypeError, DoesNotFitError))
+
+
+def _fits_not(error: Exception) -> bool:
+    """Say whether the type was right and only the value did not fit: struct tells both by one class."""
+    if isinstance(error, struct.error):
+        return not str(error).startswith("required argument is not")
+    return isinstance(error, (ValueError, OverflowError))

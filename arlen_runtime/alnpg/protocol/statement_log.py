@@ -1,0 +1,46 @@
+"""What is told of a statement that ran. One rule: its text, time, rows and place, and how it failed; never a value.
+
+It goes into the request's list, where somebody wants one, and into the log when it was slow.
+"""
+
+from __future__ import annotations
+
+from psycopg.pq.abc import PGresult
+
+from arlen_runtime import scope
+from arlen_runtime.alnpg.errors import ALNPgError
+from arlen_runtime.alnpg.protocol.call_site import call_site
+from arlen_runtime.alnpg.settings import Settings
+
+
+def counted(result: PGresult) -> int:
+    """Return how many rows a result has, or how many its command touched."""
+    return result.ntuples or result.command_tuples or 0
+
+
+def record(settings: Settings, sql: str, seconds: float, rows: int, error: BaseException | None = None) -> None:
+    """Add a statement to the request's list, and to the log when it was slow; `error` is what it ended with."""
+    place, failed = call_site(), _kind(error)
+    wanted = scope.statements.get()
+    if wanted is not None:
+        wanted.append(scope.Statement(sql, seconds, rows, place, failed))
+    if seconds < settings.slow_seconds:
+        return
+    fields: dict[str, object] = {
+        "sql": sql,
+        "milliseconds": round(seconds * 1000, 1),
+        "rows": rows,
+        "call_site": place,
+    }
+    if failed:
+        fields["error"] = failed
+    if name := settings.prepared.get(sql):
+        fields["name"] = name
+    settings.log("slow_statement", **fields, request_id=scope.request_id.get())
+
+
+def _kind(error: BaseException | None) -> str:
+    """Name a failure: an error's code, a foreign one's class; a stream that was closed has not failed."""
+    if error is None or isinstance(error, GeneratorExit):
+        return ""
+    return error.code if isinstance(error, ALNPgError) else type(error).__name__

@@ -1,0 +1,1 @@
+"""Python values to PostgreSQL's and back."""

@@ -1,0 +1,240 @@
+"""Arrays, ranges and composites as parameters. One rule: they are their elements' packers, put into an envelope.
+
+Where the elements go in binary the envelope is PostgreSQL's binary one, where they go as text it is the literal of the
+manual (8.15.6, 8.17.5, 8.16.6). Composites are always literals, since some field may have no packer.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
+
+from arlen_runtime.alnpg.types.json_values import DoesNotFitError
+from arlen_runtime.alnpg.types.scalars import BINARY, TEXT, Packer
+
+_int4 = struct.Struct("!i").pack
+_array_head = struct.Struct("!iiI").pack
+_dimension = struct.Struct("!ii").pack
+_NULL = _int4(-1)
+_MOST_DIMENSIONS = 6
+_SPECIAL = re.compile(rb'(["\\])')
+
+Literal = Callable[[Any], bytes]
+
+
+def _quoted(data: bytes) -> bytes:
+    return b'"' + _SPECIAL.sub(rb"\\\1", data) + b'"'
+
+
+def _spelled(span: timedelta) -> str:
+    return f"{span.days} days {span.seconds} seconds {span.microseconds} microseconds"
+
+
+_SPELLINGS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]], ...] = (
+    (bool, "ft".__getitem__),
+    (str, str.__str__),
+    (int, int.__repr__),
+    (float, float.__repr__),
+    (Decimal, Decimal.__str__),
+    (datetime, datetime.isoformat),
+    (date, date.isoformat),
+    (time, time.isoformat),
+    (timedelta, _spelled),
+    ((bytes, bytearray, memoryview), lambda value: "\\x" + bytes(value).hex()),
+)
+"""How what a Python type holds is written: not by its str(), which a subclass (an Enum of strings) has changed."""
+
+
+def plain_literal(value: object) -> bytes:
+    """Return the text form of a value that its packer has accepted."""
+    spell = next((spell for kind, spell in _SPELLINGS if isinstance(value, kind)), str)
+    return spell(value).encode()
+
+
+def literal_of(packer: Packer) -> Literal:
+    """Return the function that checks a value and gives its text form, whatever format the packer sends in."""
+    if packer.format == TEXT:
+        return packer.pack
+    if packer.literal is not None:
+        return packer.literal
+
+    def literal(value: object) -> bytes:
+        packer.pack(value)
+        # True is taken for the 1 that it equals, as in binary, except by boolean.
+        return plain_literal(int(value) if isinstance(value, bool) and packer.takes != "bool" else value)
+
+    return literal
+
+
+def _dimensions(value: object) -> list[int]:
+    """Return the lengths of nested lists, outermost first; [] for an empty one."""
+    lengths: list[int] = []
+    while isinstance(value, (list, tuple)):
+        lengths.append(len(value))
+        if len(lengths) > _MOST_DIMENSIONS:
+            raise DoesNotFitError(f"an array has {_MOST_DIMENSIONS} dimensions at most")
+        value = value[0] if value else None
+    return lengths
+
+
+def _leaves(value: Sequence[object], lengths: Sequence[int]) -> Iterator[object]:
+    """Yield the elements row by row; raise where the nested lists are no box."""
+    if len(value) != lengths[0]:
+        raise DoesNotFitError("its inner lists differ in length")
+    if len(lengths) == 1:
+        if any(isinstance(item, list) for item in value):
+            raise DoesNotFitError("its inner lists differ in depth")
+        yield from value
+        return
+    for item in value:
+        if not isinstance(item, (list, tuple)):
+            raise DoesNotFitError("its inner lists differ in depth")
+        yield from _leaves(item, lengths[1:])
+
+
+def _binary_array(element: Packer, oid: int) -> Callable[[Any], bytes]:
+    pack_element = element.pack
+
+    def pack(value: object) -> bytes:
+        if not isinstance(value, (list, tuple)):
+            raise TypeError
+        lengths = _dimensions(value)
+        leaves = list(_leaves(value, lengths))
+        if not leaves:
+            return _array_head(0, 0, oid)
+        body: list[bytes] = []
+        nulls = 0
+        for leaf in leaves:
+            if leaf is None:
+                nulls = 1
+                body.append(_NULL)
+            else:
+                data = pack_element(leaf)
+                body += _int4(len(data)), data
+        sizes = b"".join(_dimension(length, 1) for length in lengths)
+        return _array_head(len(lengths), nulls, oid) + sizes + b"".join(body)
+
+    return pack
+
+
+def _literal_array(element: Packer, delimiter: bytes) -> Literal:
+    literal, nests = literal_of(element), element.nests
+
+    def braces(value: object) -> bytes:
+        if value is None:
+            return b"NULL"
+        if isinstance(value, nests):
+            return b"{" + delimiter.join(map(braces, value)) + b"}"
+        return _quoted(literal(value))
+
+    def pack(value: object) -> bytes:
+        if not isinstance(value, (list, tuple)):
+            raise TypeError
+        return b"{" + delimiter.join(map(braces, value)) + b"}"
+
+    return pack
+
+
+def array_packer(name: str, element: Packer, oid: int, delimiter: str) -> Packer:
+    """Return the packer of an array whose elements are of type `oid`."""
+    takes = f"list of {element.takes}"
+    literal = _literal_array(element, delimiter.encode())
+    if element.format == BINARY and element.nests:
+        return Packer(name, takes, _binary_array(element, oid), BINARY, literal, nests=())
+    return Packer(name, takes, literal, TEXT, nests=())
+
+
+# The wire form of a range: one byte of flags (rangetypes.h), then each finite bound with its length.
+_EMPTY, _LOWER_INCLUDED, _UPPER_INCLUDED, _LOWER_INFINITE, _UPPER_INFINITE = 0x01, 0x02, 0x04, 0x08, 0x10
+
+
+def _binary_range(bound: Packer) -> Callable[[Any], bytes]:
+    def pack(value: object) -> bytes:
+        if not isinstance(value, Range):
+            raise TypeError
+        if value.isempty:
+            return bytes((_EMPTY,))
+        flags = _LOWER_INFINITE if value.lower is None else _LOWER_INCLUDED * value.lower_inc
+        flags |= _UPPER_INFINITE if value.upper is None else _UPPER_INCLUDED * value.upper_inc
+        body = b""
+        for edge in (value.lower, value.upper):
+            if edge is not None:
+                data = bound.pack(edge)
+                body += _int4(len(data)) + data
+        return bytes((flags,)) + body
+
+    return pack
+
+
+def _literal_range(bound: Packer) -> Literal:
+    literal = literal_of(bound)
+
+    def edge(value: object) -> bytes:
+        return b"" if value is None else _quoted(literal(value))
+
+    def pack(value: object) -> bytes:
+        if not isinstance(value, Range):
+            raise TypeError
+        if value.isempty:
+            return b"empty"
+        bounds = (value.bounds or "[)").encode()
+        return bounds[:1] + edge(value.lower) + b"," + edge(value.upper) + bounds[1:]
+
+    return pack
+
+
+def range_packer(name: str, bound: Packer) -> Packer:
+    """Return the packer of a range over the type of `bound`."""
+    takes = f"Range of {bound.takes}"
+    if bound.format == BINARY:
+        return Packer(name, takes, _binary_range(bound), BINARY, _literal_range(bound))
+    return Packer(name, takes, _literal_range(bound), TEXT)
+
+
+def multirange_packer(name: str, bound: Packer) -> Packer:
+    """Return the packer of a multirange over the type of `bound`."""
+    one_binary, one_literal = _binary_range(bound), _literal_range(bound)
+
+    def ranges(value: object) -> Sequence[Any]:
+        if isinstance(value, Multirange) or (isinstance(value, list) and all(isinstance(r, Range) for r in value)):
+            return value
+        raise TypeError
+
+    def binary(value: object) -> bytes:
+        packed = [one_binary(item) for item in ranges(value)]
+        return _int4(len(packed)) + b"".join(_int4(len(data)) + data for data in packed)
+
+    def literal(value: object) -> bytes:
+        return b"{" + b",".join(one_literal(item) for item in ranges(value)) + b"}"
+
+    takes = f"Multirange of {bound.takes}"
+    if bound.format == BINARY:
+        return Packer(name, takes, binary, BINARY, literal)
+    return Packer(name, takes, literal, TEXT)
+
+
+def composite_packer(name: str, fields: Sequence[tuple[str, Packer]]) -> Packer:
+    """Return the packer of a composite: a tuple with one value a field, or a mapping with the fields' names."""
+    literals = [(field, literal_of(packer)) for field, packer in fields]
+    names = [field for field, _ in fields]
+
+    def pack(value: object) -> bytes:
+        if isinstance(value, Mapping):
+            if set(value) != set(names):
+                raise DoesNotFitError(f"its keys are not {', '.join(names)}")
+            value = tuple(value[field] for field in names)
+        if not isinstance(value, tuple):
+            raise TypeError
+        if len(value) != len(literals):
+            raise DoesNotFitError(f"it has {len(value)} values for {len(literals)} fields")
+        pairs = zip(value, literals, strict=True)
+        return b"(" + b",".join(b"" if v is None else _quoted(literal(v)) for v, (_, literal) in pairs) + b")"
+
+    return Packer(name, f"tuple or mapping of {', '.join(names)}", pack, TEXT, nests=(list,))

@@ -1,0 +1,281 @@
+"""The types of one database. One rule: what every PostgreSQL shares is known; the rest is read once, by one query.
+
+A type OID leads to facts, from which follow the packer of a parameter and the loaders of a column. An OID that is not known
+yet makes the session read `pg_type` again: the type may be a minute old.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+import threading
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import AdaptersMap, Loader, Transformer
+from psycopg.pq import Format
+from psycopg.types import TypeInfo
+from psycopg.types.composite import CompositeInfo, register_composite
+from psycopg.types.json import set_json_loads
+from psycopg.types.multirange import MultirangeInfo, register_multirange
+from psycopg.types.range import RangeInfo, register_range
+
+from arlen_runtime.alnpg.protocol.description import Shapes
+from arlen_runtime.alnpg.types.containers import array_packer, composite_packer, multirange_packer, range_packer
+from arlen_runtime.alnpg.types.json_values import decode_json
+from arlen_runtime.alnpg.types.scalars import AS_TEXT, BINARY, SCALARS, TEXT, Packer, enum_label, text
+
+LEARN = b"""
+select coalesce(json_agg(row_to_json(facts)), '[]') from (
+    select t.oid::int8 as oid, format_type(t.oid, null) as name, t.typname as plain, t.typtype as kind,
+           t.typarray::int8 as array, t.typdelim as delimiter, t.typbasetype::int8 as base, s.proname as send,
+           case when t.typcategory = 'A' then t.typelem else 0 end::int8 as element,
+           coalesce(r.rngsubtype, m.rngsubtype, 0)::int8 as bound, coalesce(m.rngtypid, 0)::int8 as range,
+           (select json_agg(json_build_array(a.attname, a.atttypid::int8) order by a.attnum)
+              from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped) as fields
+      from pg_type t
+      left join pg_proc s on s.oid = t.typsend
+      left join pg_range r on r.rngtypid = t.oid
+      left join pg_range m on m.rngmultitypid = t.oid and t.typtype = 'm'
+     where t.typtype <> 'c' or t.oid >= 16384
+) as facts"""
+"""One value, JSON: the facts of every type of this database."""
+
+CHAR, REAL, INTERVAL, RECORD, VOID = 18, 700, 1186, 2249, 2278
+READ_AS_TEXT = frozenset({CHAR, RECORD})
+"""What psycopg reads wrongly in binary: an empty "char" as NUL, a record without its types."""
+_SENT_AS_TEXT = frozenset({"textsend", "varcharsend", "bpcharsend", "namesend", "enum_send", "citextsend"})
+
+
+class TypeFacts(NamedTuple):
+    """What pg_type says of one type. `kind` is its typtype: b base, d domain, e enum, r range, m multirange, c composite."""
+
+    oid: int
+    name: str
+    plain: str = ""
+    kind: str = "b"
+    array: int = 0
+    delimiter: str = ","
+    base: int = 0
+    send: str = ""
+    element: int = 0
+    bound: int = 0
+    range: int = 0
+    fields: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def parts(self) -> list[int]:
+        """The types that it is made of."""
+        return [part for part in (self.element, self.base, self.bound, *(field for _, field in self.fields)) if part]
+
+
+def _shared_types() -> dict[int, TypeFacts]:
+    """Return the facts of the types that every PostgreSQL has, as psycopg lists them."""
+    facts: dict[int, TypeFacts] = {oid: TypeFacts(oid, packer.type_name) for oid, packer in SCALARS.items()}
+    for info in psycopg.adapters.types:
+        kind = "r" if isinstance(info, RangeInfo) else "m" if isinstance(info, MultirangeInfo) else "b"
+        bound = info.subtype_oid if isinstance(info, (RangeInfo, MultirangeInfo)) else 0
+        facts.setdefault(info.oid, TypeFacts(info.oid, info.name, info.name, kind, bound=bound))
+        name = f"{facts[info.oid].name}[]"
+        facts[info.array_oid] = TypeFacts(info.array_oid, name, delimiter=info.delimiter, element=info.oid)
+    facts[VOID] = TypeFacts(VOID, "void", "void")
+    return facts
+
+
+SHARED = _shared_types()
+
+
+_real = struct.Struct("!f")
+# A composite in binary (rowtypes.c): how many fields; of each its type, its length (-1: NULL) and its bytes.
+_FIELD_COUNT, _FIELD_HEAD = struct.Struct("!i"), struct.Struct("!Ii")
+_PLAIN_INTERVAL = re.compile(rb"(?=.)(?:[+-]?\d+ (?:year|mon|day)s? ?)*(?:[+-]?\d\d+:\d\d:\d\d(?:\.\d+)?)?")
+
+
+class PlainInterval(Loader):
+    """Reads an interval's text as psycopg does, but none that psycopg would take for another one.
+
+    Those are `infinity` (PostgreSQL 17) and whatever style is not `postgres`, which a bouncer may not have let us set.
+    """
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        """Take what psycopg gives every loader."""
+        super().__init__(oid, context)
+        self._load = psycopg.adapters.get_loader(INTERVAL, Format.TEXT)(oid, context).load  # type: ignore[misc]  # reason: it is never None
+
+    def load(self, data: Buffer) -> Any:  # noqa: ANN401 - psycopg's own
+        """Return a timedelta. Raises DataError, as the other loaders do for what Python cannot hold."""
+        if not _PLAIN_INTERVAL.fullmatch(data):
+            raise psycopg.DataError("an interval that is infinite, or in another style")
+        return self._load(data)
+
+
+class ExactReal(Loader):
+    """Reads the text of a real as what it is, four bytes, so that the other columns of a row do not change its value."""
+
+    def load(self, data: Buffer) -> float:
+        """Return it as the float that equals it."""
+        value: float = _real.unpack(_real.pack(float(bytes(data))))[0]
+        return value
+
+
+def _composite_loader(types: tuple[int, ...], make: Callable[..., Any]) -> type[Loader]:
+    """Return what reads a composite in binary as psycopg does, but for one thing: it looks at the types of the fields.
+
+    They may have changed (ALTER TYPE, ALTER TABLE), and one type's bytes are another value in the next.
+    """
+
+    class Composite(Loader):
+        format = Format.BINARY
+
+        def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+            super().__init__(oid, context)
+            self._fields = Transformer(context)
+            self._fields.set_loader_types(types, Format.BINARY)
+
+        def load(self, data: Buffer) -> Any:  # noqa: ANN401 - psycopg's own
+            found, pieces = [], []
+            at = _FIELD_COUNT.size
+            for _ in range(_FIELD_COUNT.unpack_from(data)[0]):
+                oid, length = _FIELD_HEAD.unpack_from(data, at)
+                at += _FIELD_HEAD.size
+                found.append(oid)
+                pieces.append(None if length < 0 else data[at : at + length])
+                at += max(0, length)
+            if tuple(found) != types:
+                raise psycopg.ProgrammingError("the fields of a composite changed")
+            return make(*self._fields.load_sequence(pieces))
+
+    return Composite
+
+
+class Registry:
+    """Type OIDs to packers and loaders, for all sessions of one database. It is itself psycopg's AdaptContext."""
+
+    connection = None
+
+    def __init__(self) -> None:
+        """Begin with the types that every PostgreSQL shares."""
+        self.adapters = AdaptersMap(psycopg.adapters)
+        self.adapters.register_loader(INTERVAL, PlainInterval)
+        self.adapters.register_loader(REAL, ExactReal)
+        set_json_loads(decode_json, self)
+        self.shapes = Shapes()
+        self._facts = dict(SHARED)
+        self._packers: dict[int, Packer] = dict(SCALARS)
+        self._with_loaders = set(SHARED)
+        self._learned_at = math.inf
+        self._outdated = False
+        self._lock = threading.Lock()
+
+    def knows(self, oid: int) -> bool:
+        """Say whether the type and all it is made of is known; if not, `learn` has to be fed the answer to LEARN first."""
+        if oid in SHARED:
+            return True
+        facts = self._facts.get(oid)
+        return facts is not None and not self._outdated and all(map(self.knows, facts.parts))
+
+    def learn(self, answer: bytes) -> None:
+        """Take in the answer to LEARN in place of what was known of the database's own types."""
+        with self._lock:
+            self._learned_at = monotonic()
+            self._outdated = False
+            fresh = [TypeFacts(**_complete(row)) for row in json.loads(answer)]
+            self._facts = {facts.oid: facts for facts in fresh} | SHARED
+            self._packers = dict(SCALARS)
+            self._with_loaders = set(SHARED)
+
+    def forget(self) -> None:
+        """Know none of the database's own types, since one of them turned out to be gone or changed.
+
+        What is known of them stays until `learn`: another thread may be describing a statement by it.
+        """
+        self._outdated = True
+
+    def known_since(self, oids: Iterable[int]) -> float:
+        """Return when the youngest knowledge of these types was gained; infinity for what every PostgreSQL shares."""
+        return math.inf if all(oid in SHARED for oid in oids) else self._learned_at
+
+    def name(self, oid: int) -> str:
+        """Return the type's name as SQL writes it."""
+        facts = self._facts.get(oid)
+        return facts.name if facts else f"type {oid}"
+
+    def packer(self, oid: int) -> Packer:
+        """Return how a parameter of this type is sent; a str as text where nothing better is known."""
+        packer = self._packers.get(oid)
+        if packer is None:
+            packer = self._packers[oid] = self._make_packer(oid)
+        return packer
+
+    def _make_packer(self, oid: int) -> Packer:
+        facts = self._facts.get(oid)
+        if facts is None:
+            return AS_TEXT
+        if facts.element:
+            packer = array_packer(facts.name, self.packer(facts.element), facts.element, facts.delimiter)
+        elif facts.kind == "d":
+            packer = self.packer(facts.base)._replace(type_name=facts.name)
+        elif facts.kind == "e":
+            packer = Packer(facts.name, "str or Enum", enum_label, literal=enum_label)
+        elif facts.kind == "r":
+            packer = range_packer(facts.name, self.packer(facts.bound))
+        elif facts.kind == "m":
+            packer = multirange_packer(facts.name, self.packer(facts.bound))
+        elif facts.kind == "c":
+            packer = composite_packer(facts.name, [(name, self.packer(field)) for name, field in facts.fields])
+        else:
+            packer = Packer(facts.name, "str", text, BINARY if facts.send in _SENT_AS_TEXT else TEXT)
+        return packer
+
+    def loads_binary(self, oid: int) -> bool:
+        """Say whether a column of this type can be fetched in binary: it has a loader, and so has all it is made of."""
+        facts = self._facts.get(oid)
+        if facts is None or oid in READ_AS_TEXT:
+            return False
+        # Every part is asked, since the asking gives it its loaders.
+        loadable = [self.loads_binary(part) for part in facts.parts]
+        if oid not in self._with_loaders:
+            with self._lock:
+                self._register_loaders(facts)
+                self._with_loaders.add(oid)
+        return all(loadable) and self.adapters.get_loader(oid, Format.BINARY) is not None
+
+    def _register_loaders(self, facts: TypeFacts) -> None:
+        """Give a type of the database's own its loaders, now that some column needs it; an array has its element's."""
+        if facts.element:
+            return
+        info: dict[str, Any] = {"name": facts.plain, "oid": facts.oid, "array_oid": facts.array}
+        match facts.kind:
+            case "r":
+                register_range(RangeInfo(**info, subtype_oid=facts.bound), self)
+            case "m":
+                register_multirange(MultirangeInfo(**info, subtype_oid=facts.bound, range_oid=facts.range), self)
+            case "c" if facts.fields:
+                names, types = zip(*facts.fields, strict=True)
+                composite = CompositeInfo(**info, field_names=names, field_types=types)
+                register_composite(composite, self)
+                self.adapters.register_loader(facts.oid, _composite_loader(types, composite.python_type or tuple))
+            case _:
+                self._register_plain(facts, TypeInfo(**info, delimiter=facts.delimiter))
+
+    def _register_plain(self, facts: TypeFacts, info: TypeInfo) -> None:
+        """Register enum, domain or base type: by the type it stands for, or as text."""
+        model = facts.base if facts.kind == "d" else 25 if facts.kind == "e" or facts.send in _SENT_AS_TEXT else 0
+        for wire in (Format.TEXT, Format.BINARY):
+            loader = self.adapters.get_loader(model, wire)
+            if loader is not None and model:
+                self.adapters.register_loader(facts.oid, loader)
+        if facts.array:
+            info.register(self)
+
+
+def _complete(row: dict[str, Any]) -> dict[str, Any]:
+    """Turn JSON's nulls and lists into what TypeFacts holds."""
+    row["send"] = row["send"] or ""
+    row["fields"] = tuple((name, oid) for name, oid in row["fields"] or ())
+    return row

@@ -1,0 +1,288 @@
+"""Python values to PostgreSQL's wire form. One rule: a value is sent exactly as it is, or refused by name.
+
+A type OID leads to a Packer: what it accepts, in which format it sends, and the function that checks and packs in one go.
+psycopg's own dumpers, called by OID, check nothing (`2**32+5` to an int4 finds row 5); only numeric's is used, behind a check.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_interface,
+    ip_network,
+)
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg.adapt import PyFormat
+
+from arlen_runtime.alnpg.types.json_values import DoesNotFitError, encode_json
+
+TEXT, BINARY = 0, 1
+
+
+class Packer(NamedTuple):
+    """How one PostgreSQL type is sent: its name, what it takes (for messages), the function, the wire format.
+
+    `literal` is its text form where `str(value)` is not; `nests`: what of list and tuple is a dimension of an array of it, and
+    not one value.
+    """
+
+    type_name: str
+    takes: str
+    pack: Callable[[Any], bytes]
+    format: int = BINARY
+    literal: Callable[[Any], bytes] | None = None
+    nests: tuple[type[list[Any] | tuple[Any, ...]], ...] = (list, tuple)
+
+
+REFUSALS = (TypeError, ValueError, OverflowError, struct.error)
+"""What a packer raises; anything else is a fault of this room."""
+
+_int8 = struct.Struct("!q").pack
+_int4 = struct.Struct("!i").pack
+_float8 = struct.Struct("!d").pack
+_float4 = struct.Struct("!f").pack
+_timetz = struct.Struct("!qi").pack
+_interval = struct.Struct("!qii").pack
+
+_EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 - timestamp without time zone counts from a naive instant
+_EPOCH_UTC = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(2000, 1, 1).toordinal()
+_DAY_SECONDS = 86_400
+_PIECE = 250_000
+_MILLION = 1_000_000
+
+# Limits of numeric: PostgreSQL manual 8.1.2.
+_NUMERIC_DIGITS_BEFORE = 131_072
+_NUMERIC_DIGITS_AFTER = 16_383
+_OCTAL = re.compile(rb"\\[0-3][0-7]{2}")
+_pack_decimal = psycopg.adapters.get_dumper(Decimal, PyFormat.BINARY)(Decimal).dump
+
+
+def _bool(value: object) -> bytes:
+    if value is True:
+        return b"\1"
+    if value is False:
+        return b"\0"
+    raise TypeError
+
+
+def _double(value: object) -> bytes:
+    if isinstance(value, float):
+        return _float8(value)
+    if isinstance(value, int) and float(value) == value:
+        return _float8(value)
+    raise DoesNotFitError if isinstance(value, int) else TypeError
+
+
+def _real(value: object) -> bytes:
+    """Round to four bytes: that is what a real does to every number."""
+    if not isinstance(value, (int, float)):
+        raise TypeError
+    return _float4(value)
+
+
+def _numeric(value: object) -> bytes:
+    if isinstance(value, int):
+        value = Decimal(value)
+    if not isinstance(value, Decimal) or value.is_snan():
+        raise TypeError
+    if value.is_finite():
+        exponent = value.as_tuple().exponent
+        before, after = value.adjusted(), -int(exponent)
+        if (value and before >= _NUMERIC_DIGITS_BEFORE) or after > _NUMERIC_DIGITS_AFTER:
+            raise DoesNotFitError
+        if not value:
+            value = Decimal(0).scaleb(min(0, int(exponent)))
+    return bytes(_pack_decimal(value) or b"")
+
+
+def _encoded_in_pieces(value: str) -> bytes:
+    """Encode a long str so that other threads get their turn in between: 20 MB at once are 30 ms, in pieces 10."""
+    data = bytearray()
+    for start in range(0, len(value), _PIECE):
+        data += str.encode(value[start : start + _PIECE])
+    return data  # type: ignore[return-value]  # reason: libpq takes any buffer, and a copy would be the pause again
+
+
+def text(value: object) -> bytes:
+    """Encode a str; NUL is no character of PostgreSQL's, and a Python Enum of strings counts as its value."""
+    if not isinstance(value, str):
+        raise TypeError
+    data = str.encode(value) if len(value) <= _PIECE else _encoded_in_pieces(value)
+    if b"\0" in data:
+        raise DoesNotFitError("it contains NUL, which PostgreSQL's text cannot hold")
+    return data
+
+
+def enum_label(value: object) -> bytes:
+    """Encode the label of an enum: a str, or a Python Enum, by its value if that is a str, else by its name."""
+    if isinstance(value, Enum) and not isinstance(value, str):
+        value = value.value if isinstance(value.value, str) else value.name
+    return text(value)
+
+
+def _char(value: object) -> bytes:
+    """Encode the one byte of a "char", or its three octal digits above 127; PostgreSQL would drop what is longer."""
+    data = text(value)
+    if len(data) > 1 and not _OCTAL.fullmatch(data):
+        raise DoesNotFitError("it is longer than one byte")
+    return data
+
+
+def _bytea(value: object) -> bytes:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    raise TypeError
+
+
+def _uuid(value: object) -> bytes:
+    if isinstance(value, UUID):
+        return value.bytes
+    if isinstance(value, str):
+        return UUID(value).bytes
+    raise TypeError
+
+
+def _date(value: object) -> bytes:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return _int4(value.toordinal() - _EPOCH_DAY)
+    raise TypeError("a datetime would lose its time: pass its .date()" if isinstance(value, datetime) else "")
+
+
+def _microseconds(delta: timedelta) -> int:
+    return (delta.days * _DAY_SECONDS + delta.seconds) * _MILLION + delta.microseconds
+
+
+def _timestamp(value: object) -> bytes:
+    if not isinstance(value, datetime):
+        raise TypeError
+    if value.tzinfo is not None:
+        raise TypeError("it has a time zone, which timestamp would drop: use timestamptz, or .replace(tzinfo=None)")
+    return _int8(_microseconds(value - _EPOCH))
+
+
+def _timestamptz(value: object) -> bytes:
+    if not isinstance(value, datetime):
+        raise TypeError
+    if value.utcoffset() is None:
+        raise TypeError("it has no time zone, so it names no instant: give it one, as in datetime.now(UTC)")
+    return _int8(_microseconds(value - _EPOCH_UTC))
+
+
+def _time_of_day(value: time) -> int:
+    return ((value.hour * 60 + value.minute) * 60 + value.second) * _MILLION + value.microsecond
+
+
+def _time(value: object) -> bytes:
+    if not isinstance(value, time):
+        raise TypeError
+    if value.tzinfo is not None:
+        raise TypeError("it has a time zone, which time would drop")
+    return _int8(_time_of_day(value))
+
+
+def _time_with_zone(value: object) -> bytes:
+    if not isinstance(value, time):
+        raise TypeError
+    offset = value.utcoffset()
+    if offset is None:
+        raise TypeError("it has no UTC offset")
+    if offset.microseconds:
+        raise DoesNotFitError("its UTC offset is no whole number of seconds")
+    return _timetz(_time_of_day(value), -(offset.days * _DAY_SECONDS + offset.seconds))
+
+
+def _span(value: object) -> bytes:
+    if not isinstance(value, timedelta):
+        raise TypeError
+    return _interval(value.seconds * _MILLION + value.microseconds, value.days, 0)
+
+
+def _jsonb(value: object) -> bytes:
+    return b"\1" + encode_json(value)
+
+
+# The network types' wire form: family (2 is IPv4, 3 IPv6), prefix length, is it a cidr, address length, address.
+_FAMILY = {4: 2, 6: 3}
+
+
+def _network_address(address: IPv4Address | IPv6Address, prefix: int, cidr: int) -> bytes:
+    packed = address.packed
+    return bytes((_FAMILY[address.version], prefix, cidr, len(packed))) + packed
+
+
+def _refuse_scope(address: object) -> None:
+    """Refuse a scope (RFC 4007 section 11), which the wire form cannot hold: `fe80::1%eth0` would lose it."""
+    if isinstance(address, IPv6Address) and address.scope_id:
+        raise DoesNotFitError("it has a scope, which inet and cidr cannot hold")
+
+
+def _inet(value: object) -> bytes:
+    if isinstance(value, str):
+        value = ip_interface(value)
+    _refuse_scope(value)
+    if isinstance(value, (IPv4Interface, IPv6Interface)):
+        return _network_address(value.ip, value.network.prefixlen, 0)
+    if isinstance(value, (IPv4Address, IPv6Address)):
+        return _network_address(value, value.max_prefixlen, 0)
+    raise TypeError
+
+
+def _cidr(value: object) -> bytes:
+    if isinstance(value, str):
+        value = ip_network(value)
+    if isinstance(value, (IPv4Network, IPv6Network)):
+        _refuse_scope(value.network_address)
+        return _network_address(value.network_address, value.prefixlen, 1)
+    raise TypeError
+
+
+AS_TEXT = Packer("text", "str", text, TEXT)
+"""For types that have no packer: PostgreSQL reads a str by the type's own input rules."""
+
+_INTEGER = "int"
+_DAY_TIME = "datetime"
+
+SCALARS: dict[int, Packer] = {
+    16: Packer("boolean", "bool", _bool),
+    17: Packer("bytea", "bytes, bytearray or memoryview", _bytea),
+    18: Packer('"char"', "str of one byte", _char, TEXT),
+    19: Packer("name", "str", text),
+    20: Packer("bigint", _INTEGER, _int8),
+    21: Packer("smallint", _INTEGER, struct.Struct("!h").pack),
+    23: Packer("integer", _INTEGER, _int4),
+    25: Packer("text", "str", text),
+    26: Packer("oid", _INTEGER, struct.Struct("!I").pack),
+    114: Packer("json", "anything JSON can say", encode_json, BINARY, encode_json),
+    650: Packer("cidr", "IPv4Network, IPv6Network or str", _cidr),
+    700: Packer("real", "float or int", _real),
+    701: Packer("double precision", "float, or an int that it holds exactly", _double),
+    705: Packer("unknown", "str", text),
+    869: Packer("inet", "IPv4Address, IPv6Address, an interface of them, or str", _inet),
+    1042: Packer("character", "str", text),
+    1043: Packer("character varying", "str", text),
+    1082: Packer("date", "date", _date),
+    1083: Packer("time", "time without time zone", _time),
+    1114: Packer("timestamp", f"{_DAY_TIME} without time zone", _timestamp),
+    1184: Packer("timestamptz", f"{_DAY_TIME} with time zone", _timestamptz),
+    1186: Packer("interval", "timedelta", _span),
+    1266: Packer("timetz", "time with a UTC offset", _time_with_zone),
+    1700: Packer("numeric", "Decimal or int", _numeric),
+    2950: Packer("uuid", "UUID or str", _uuid),
+    3802: Packer("jsonb", "anything JSON can say", _jsonb, BINARY, encode_json),
+}
+"""The types whose OIDs every PostgreSQL shares."""

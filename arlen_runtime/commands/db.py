@@ -1,0 +1,225 @@
+"""The command `db`: the database as a whole. One rule: what destroys data is meant, and does all of it or nothing.
+
+    arlen db create    create the database                    python -m arlen_runtime db create   the same
+    arlen db drop      drop it
+    arlen db reset     put a new one in its place: migrated and seeded; the old one stays where that fails
+    arlen db seed      run db/seeds.sql or db/seeds.py
+    arlen db psql      open psql on it; what follows `--` is psql's
+    arlen db dump      write the schema to db/schema.sql, as `arlen migrate dump` does
+
+Which database: see migrate_command. `drop` and `reset` want `--confirm NAME` for a database that is on another machine, or
+of another environment than development and test. Status: 0 done, 1 failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arlen_runtime.alnpg.admin import databases
+from arlen_runtime.alnpg.admin.client_programs import client
+from arlen_runtime.alnpg.embedded import server as embedded
+from arlen_runtime.alnpg.migrations import api as migrations
+from arlen_runtime.alnpg.migrations import runner, scratch_schema, seeds
+from arlen_runtime.alnpg.migrations.files import FOLDER, MigrationError
+from arlen_runtime.commands.migrate import (
+    EMBEDDED,
+    NO_DATABASE,
+    SCHEMA,
+    embedded_data,
+    embedded_name,
+    named_url,
+    write_schema,
+)
+from arlen_runtime.config.flags import Parser, add_root_flag
+from arlen_runtime.config.load import load
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError, ConfigError
+
+NO_PASSWORD = "no password supplied"  # noqa: S105 - what libpq says where it would have to ask for one
+
+WHOLE = frozenset({"create", "drop", "reset"})
+"""What is done to a database that need not be there yet."""
+
+
+class Options(NamedTuple):
+    """What the command line asks for, besides the configuration."""
+
+    action: str
+    dsn: str = ""
+    confirm: str = ""
+    disconnect: bool = False
+    json: bool = False
+    psql: tuple[str, ...] = ()
+
+
+class Job(NamedTuple):
+    """One run of the command: which database, of which application."""
+
+    url: str
+    root: Path
+    options: Options
+    environment: str
+
+
+class Outcome(NamedTuple):
+    """What was done: the facts for `--json`, and the lines for people."""
+
+    facts: dict[str, Any]
+    lines: list[str]
+
+
+def main(arguments: Sequence[str], *, program: str = "arlen db", default: str = "development") -> int:
+    """Run the command and return its exit status; `default` is the environment where nothing names one.
+
+    Wrong use ends by SystemExit with status 2. `psql` takes the place of this process.
+    """
+    parser = _parser(program)
+    before, after = _at_dashes(arguments)
+    found = vars(parser.parse_args(before))
+    options = Options(**{key: found[key] for key in Options._fields if key in found}, psql=tuple(after))
+    if options.action == "psql" and options.json:
+        parser.error("psql has no --json")
+    if options.action != "psql" and after:
+        parser.error("only psql takes arguments after --")
+    try:
+        outcome = run(load(found["app_root"], found["env"], os.environ, default=default), options)
+    except (ArlenError, OSError) as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"{program}: {line}\n")
+        return error.exit_status if isinstance(error, ArlenError) else 1
+    told = [json.dumps(outcome.facts, indent=2)] if options.json else outcome.lines
+    sys.stdout.write("".join(f"{line}\n" for line in told))
+    return 0
+
+
+def run(config: Config, options: Options, environ: Mapping[str, str] = os.environ) -> Outcome:
+    """Do what the options say.
+
+    Raises ArlenError: MigrationError, EmbeddedServerError, or ConfigError where no database is named.
+    """
+    url = _url(config, options, environ)
+    return ACTIONS[options.action](Job(url, config.root, options, config.environment))
+
+
+def _url(config: Config, options: Options, environ: Mapping[str, str]) -> str:
+    """Return the URL of the database; start the embedded server where it is meant."""
+    named = named_url(config, options.dsn, environ)
+    if named:
+        return named
+    if config.environment not in EMBEDDED:
+        raise ConfigError(NO_DATABASE)
+    data, name = embedded_data(config.root), embedded_name(config)
+    if options.action in WHOLE:
+        return databases.sibling(embedded.ensure(data), name)
+    return embedded.ensure(data, name, inheritable=options.action == "psql")
+
+
+def _create(job: Job) -> Outcome:
+    name = databases.name_of(job.url)
+    created = databases.create(job.url)
+    line = f"Created database: {name}" if created else f"The database is there already: {name}"
+    return Outcome({"database": name, "created": created}, [line])
+
+
+def _drop(job: Job) -> Outcome:
+    name = _meant(job)
+    dropped = databases.drop(job.url, disconnect=job.options.disconnect)
+    line = f"Dropped database: {name}" if dropped else f"There is no such database: {name}"
+    return Outcome({"database": name, "dropped": dropped}, [line])
+
+
+def _reset(job: Job) -> Outcome:
+    name = _meant(job)
+    file, folder = seeds.find(job.root), job.root / FOLDER
+    with databases.replacing(job.url, disconnect=job.options.disconnect) as fresh:
+        applied = migrations.migrate(fresh, folder) if folder.is_dir() else []
+        seeded = _sown(fresh, job.root, file) if file else Outcome({"seeds": None}, [])
+    lines = [f"Reset database: {name}", f"Applied migrations: {len(applied)}", *seeded.lines]
+    return Outcome({"database": name, "migrations": applied, **seeded.facts}, lines)
+
+
+def _seed(job: Job) -> Outcome:
+    file = seeds.find(job.root)
+    if file is None:
+        raise MigrationError(f"there is no {seeds.SQL} and no {seeds.PYTHON} in {job.root.resolve()}")
+    waiting = scratch_schema.waiting(job.url, job.root / FOLDER)
+    if waiting:
+        raise MigrationError(f"pending migrations in the database: {waiting}. Migrate it before it is seeded")
+    return _sown(job.url, job.root, file)
+
+
+def _sown(url: str, root: Path, file: Path) -> Outcome:
+    count = seeds.run(url, root, file)
+    told = "" if count is None else f", statements: {count}"
+    return Outcome({"seeds": str(file), "statements": count}, [f"Seeded from {file}{told}"])
+
+
+def _psql(job: Job) -> Outcome:
+    """Become psql. What keeps it from the database is told before, in one line."""
+    program = client("psql", job.url, os.environ)
+    try:
+        with runner.connection(job.url, read_only=True):
+            pass
+    except MigrationError as error:
+        if NO_PASSWORD not in str(error):  # psql can ask for it
+            raise
+    sys.stdout.flush()
+    command = [*program.command, *job.options.psql]
+    os.execve(command[0], command, program.environ)  # noqa: S606 - PostgreSQL's own program
+
+
+def _dump(job: Job) -> Outcome:
+    write_schema(job.url, job.root)
+    return Outcome({"schema": str(SCHEMA)}, [f"Dumped schema: {SCHEMA}"])
+
+
+ACTIONS: dict[str, Callable[[Job], Outcome]] = {
+    "create": _create,
+    "drop": _drop,
+    "reset": _reset,
+    "seed": _seed,
+    "psql": _psql,
+    "dump": _dump,
+}
+
+
+def _meant(job: Job) -> str:
+    """Return the name of the database, whose data may go. Raises MigrationError where that must be said and was not."""
+    name = databases.name_of(job.url)
+    if job.options.confirm not in {"", name}:
+        raise MigrationError(f"--confirm names {job.options.confirm}, but the database is {name}; nothing was done")
+    local = databases.is_local(job.url)
+    if (job.environment in EMBEDDED and local) or job.options.confirm == name:
+        return name
+    where = job.environment + ("" if local else ", on another machine")
+    raise MigrationError(
+        f"{job.options.action} destroys the data of {name} ({where}): add --confirm {name} if that is meant"
+    )
+
+
+def _at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what stands before and after `--`."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _parser(program: str) -> Parser:
+    parser = Parser(program, "Create, drop, reset, seed, open or dump the application's database.")
+    parser.add_argument("action", choices=list(ACTIONS), help="what to do; psql takes arguments of its own after --")
+    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
+    parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
+    parser.add_argument(
+        "--confirm",
+        default="",
+        metavar="NAME",
+        help="drop, reset: the database whose data may go, outside of development",
+    )
+    parser.add_argument("--disconnect", action="store_true", help="drop, reset: end the sessions of others first")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    add_root_flag(parser)
+    return parser

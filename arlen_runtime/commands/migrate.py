@@ -1,0 +1,312 @@
+"""The command `migrate`, as the tool and a production image run it. One rule: no database is better than the wrong one.
+
+    arlen migrate                   run what is pending             python -m arlen_runtime migrate   the same
+    arlen migrate --dry-run         list what is pending and, seen on a scratch server, what it locks; change nothing
+    arlen migrate status            every version and how it stands
+    arlen migrate down|redo         undo the last one; undo it and run it again
+    arlen migrate verify            compare the files with what was applied
+    arlen migrate dump              write the schema to db/schema.sql
+
+Which database: --dsn, ARLEN_DATABASE_DIRECT_URL, ARLEN_DATABASE_URL, [database] direct_url, [database] url. With none of
+them an embedded server is used, in development and test only. Status: 0 done, 1 failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arlen_runtime.alnpg.embedded import scratch
+from arlen_runtime.alnpg.embedded import server as embedded
+from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+from arlen_runtime.alnpg.migrations import api as migrations
+from arlen_runtime.alnpg.migrations import effects as migrations_effects
+from arlen_runtime.alnpg.migrations import schema_dump
+from arlen_runtime.alnpg.migrations.files import FOLDER, MigrationError
+from arlen_runtime.config.flags import Parser, add_root_flag
+from arlen_runtime.config.load import load
+from arlen_runtime.config.sections import Config
+from arlen_runtime.config.target import is_one_file
+from arlen_runtime.errors import ArlenError, ConfigError, NoApplication
+
+NO_DATABASE = (
+    "no database: give --dsn, or set ARLEN_DATABASE_URL or [database] url "
+    "(an embedded server is started in development and test only)"
+)
+
+SCHEMA = Path("db") / "schema.sql"
+"""Where `dump` writes, below the application."""
+
+EMBEDDED = frozenset({"development", "test"})
+"""The environments in which a server is started where none is named."""
+
+EMBEDDED_DATA = Path(".arlen") / "pg"
+"""Where that server's files are, below the application."""
+
+DRY_RUNS = Path(".arlen") / "pg-dry-run"
+"""Where a dry run has a server of its own as long as it takes, below the application."""
+
+GO_WITH = {
+    "dry_run": ("up",),
+    "scratch_dsn": ("up",),
+    "allow_missing": ("up",),
+    "accept": ("verify",),
+    "steps": ("down", "redo"),
+    "force": ("down", "redo"),
+}
+"""Options of some actions only. Another action would pass them over: a dry run would be a real one."""
+
+_MARKS = ("config/app.toml", "db/migrations")
+"""By one of these a folder is known as an application's, if it is not one of a single file."""
+
+
+class Options(NamedTuple):
+    """What the command line asks for, besides the configuration."""
+
+    action: str = "up"
+    dsn: str = ""
+    dry_run: bool = False
+    scratch_dsn: str = ""
+    steps: int = 1
+    allow_missing: bool = False
+    accept: bool = False
+    force: bool = False
+    json: bool = False
+
+
+class Job(NamedTuple):
+    """One run of the command: against which database, of which application, and who is told."""
+
+    url: str
+    root: Path
+    options: Options
+    environment: str
+    out: Callable[[str], None]
+    facts: dict[str, object]
+    """What was done, for `--json`."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the migrations are."""
+        return self.root / FOLDER
+
+
+def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: str = "development") -> int:
+    """Run the command and return its exit status; `default` is the environment where nothing names one.
+
+    Wrong use ends by SystemExit with status 2.
+    """
+    parser = _parser(program)
+    found = vars(parser.parse_args(arguments))
+    _refuse_strangers(parser, found)
+    try:
+        config = load(found.pop("app_root"), found.pop("env"), os.environ, default=default)
+        return run(config, Options(**{name: value for name, value in found.items() if value is not None}), _say)
+    except ArlenError as error:
+        for line in (error.detail or type(error).__name__).splitlines():
+            sys.stderr.write(f"{program}: {line}\n")
+        return error.exit_status
+
+
+def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
+    """Do what the options say and return the exit status; `out` is given the lines to show, or one JSON document.
+
+    The document is there also when it went wrong half way: it says how far. Raises ArlenError: MigrationError,
+    EmbeddedServerError, or ConfigError where no database is named.
+    """
+    url = database_url(config, options.dsn, environ)
+    facts: dict[str, object] = {}
+    tell = (lambda _line: None) if options.json else out
+    job = Job(url, config.root, options, config.environment, tell, facts)
+    try:
+        return ACTIONS[options.action](job)
+    except MigrationError as error:
+        for what, files in (("Undone", error.undone), ("Applied", error.applied)):
+            if files:
+                _list(job, what, files)
+        raise
+    finally:
+        if options.json:
+            out(json.dumps(facts, indent=2, default=str))
+
+
+def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
+    """Return the URL of the database to work on; start the embedded server where it is meant."""
+    url = named_url(config, given, environ)
+    if url:
+        return url
+    if config.environment not in EMBEDDED:
+        raise ConfigError(NO_DATABASE)
+    return embedded.ensure(embedded_data(config.root), embedded_name(config))
+
+
+def embedded_data(root: Path) -> Path:
+    """Return where the embedded server's files are. NoApplication where there is none: no server is started there."""
+    if not (is_one_file(root) or any((root / mark).exists() for mark in _MARKS)):
+        raise NoApplication(
+            f"this is no Arlen application: {root.resolve()} has no {' or '.join(_MARKS)}, and no app.py that is not a "
+            "package's (go to the application's folder, or name it by --app-root)"
+        )
+    return root / EMBEDDED_DATA
+
+
+def embedded_name(config: Config) -> str:
+    """Return the name of the environment's database on the embedded server."""
+    return f"arlen_{config.environment}"
+
+
+def named_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
+    """Return the URL that somebody named; "" where nobody did.
+
+    What a variable says wins over what a file says, be it the direct URL or the other one.
+    """
+    named = (
+        given,
+        environ.get("ARLEN_DATABASE_DIRECT_URL", ""),
+        environ.get("ARLEN_DATABASE_URL", ""),
+        config.database.direct_url,
+        config.database.url,
+    )
+    return next(filter(None, named), "")
+
+
+def write_schema(url: str, root: Path) -> None:
+    """Write the schema of the database at `url` to the application's `SCHEMA`. Raises MigrationError, EmbeddedServerError."""
+    text = schema_dump.dump(url)
+    try:
+        (root / SCHEMA).parent.mkdir(exist_ok=True)
+        (root / SCHEMA).write_bytes(text.encode())  # as it is: a text file would change line ends and encoding
+    except OSError as error:
+        raise MigrationError(f"{SCHEMA} cannot be written: {error.strerror}") from error
+
+
+def _up(job: Job) -> int:
+    allow_missing = job.options.allow_missing
+    if job.options.dry_run:
+        waiting = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
+        _list(job, "Pending", [each.file for each in waiting])
+        return _effects(job) if waiting else 0
+    return _list(job, "Applied", migrations.migrate(job.url, job.folder, allow_missing=allow_missing, tell=job.out))
+
+
+def _effects(job: Job) -> int:
+    """Show what the pending migrations do, where there is a server to try them on."""
+    if job.options.scratch_dsn:
+        return _effects_on(job, job.options.scratch_dsn)
+    if job.environment not in EMBEDDED:
+        return 0
+    try:
+        with scratch.throwaway(job.root / DRY_RUNS) as server:
+            return _effects_on(job, server)
+    except EmbeddedServerError as error:
+        job.out(f"Effects are unknown: {error}")
+        return 0
+
+
+def _effects_on(job: Job, server: str) -> int:
+    found = migrations.effects(job.url, job.folder, server, allow_missing=job.options.allow_missing)
+    job.facts["effects"] = [{"file": each.file, "line": each.line, "effect": str(each)} for each in found]
+    job.out("Effects, seen on an empty copy:")
+    versions = migrations_effects.major(server), migrations_effects.major(job.url)
+    if versions[0] != versions[1]:
+        job.out("  the copy is on PostgreSQL {}, the database on {}".format(*versions))
+    for each in found:
+        job.out(f"  {each.file}:{each.line}: {each}")
+    if not found:
+        job.out("  no table that is there is locked, rewritten or scanned")
+    return 0
+
+
+def _status(job: Job) -> int:
+    found = migrations.status(job.url, job.folder)
+    job.facts["migrations"] = [
+        {"version": each.version, "state": each.state, "applied_at": each.applied_at, "late": each.late}
+        for each in found
+    ]
+    for each in found:
+        when = f"  {each.applied_at:%Y-%m-%d %H:%M:%S}" if each.applied_at else "  comes late" if each.late else ""
+        job.out(f"{each.state:8} {each.version}{when}")
+    return 0
+
+
+def _down(job: Job) -> int:
+    _refuse_in_production(job)
+    return _list(job, "Undone", migrations.down(job.url, job.folder, steps=job.options.steps, tell=job.out))
+
+
+def _redo(job: Job) -> int:
+    _refuse_in_production(job)
+    return _list(job, "Redone", migrations.redo(job.url, job.folder, steps=job.options.steps, tell=job.out))
+
+
+def _verify(job: Job) -> int:
+    if job.options.accept:
+        return _list(job, "Accepted", [f"{each}.sql" for each in migrations.accept(job.url, job.folder, tell=job.out)])
+    job.facts["verified"] = len(migrations.verify(job.url, job.folder))
+    job.out(f"Verified migrations: {job.facts['verified']}")
+    return 0
+
+
+def _dump(job: Job) -> int:
+    write_schema(job.url, job.root)
+    job.facts["schema"] = str(SCHEMA)
+    job.out(f"Dumped schema: {SCHEMA}")
+    return 0
+
+
+ACTIONS: dict[str, Callable[[Job], int]] = {
+    "up": _up,
+    "status": _status,
+    "down": _down,
+    "redo": _redo,
+    "verify": _verify,
+    "dump": _dump,
+}
+
+
+def _refuse_in_production(job: Job) -> None:
+    """Undoing drops tables: outside of development and test it wants to be meant."""
+    if job.environment not in EMBEDDED and not job.options.force:
+        raise MigrationError(f"{job.options.action} destroys data of {job.environment}: add --force if that is meant")
+
+
+def _list(job: Job, what: str, files: Sequence[str]) -> int:
+    job.facts[what.lower()] = list(files)
+    job.out(f"{what} migrations: {len(files)}")
+    for file in files:
+        job.out(f"  {file}")
+    return 0
+
+
+def _refuse_strangers(parser: Parser, found: dict[str, Any]) -> None:
+    """End with status 2 where an option was given that the action does not know."""
+    for name, actions in GO_WITH.items():
+        if found[name] != parser.get_default(name) and found["action"] not in actions:
+            parser.error(f"--{name.replace('_', '-')} goes with {' and '.join(actions)}, not with {found['action']}")
+    if found["scratch_dsn"] and not found["dry_run"]:
+        parser.error("--scratch-dsn goes with --dry-run")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _parser(program: str) -> Parser:
+    parser = Parser(program, "Bring the database up to date with db/migrations, or show and check where it stands.")
+    parser.add_argument("action", nargs="?", choices=list(ACTIONS), default="up", help="what to do (up)")
+    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
+    parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
+    parser.add_argument("--dry-run", action="store_true", help="list what is pending and what it does; change nothing")
+    parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server that --dry-run may try them on")
+    parser.add_argument("--steps", type=int, metavar="N", help="how many migrations down and redo undo (1)")
+    parser.add_argument("--allow-missing", action="store_true", help="go on though applied migrations have no file")
+    parser.add_argument("--accept", action="store_true", help="verify: take edited files as they are now")
+    parser.add_argument("--force", action="store_true", help="down, redo: also outside of development and test")
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    add_root_flag(parser)
+    return parser

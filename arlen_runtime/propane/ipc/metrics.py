@@ -1,0 +1,91 @@
+"""The scoreboard as Prometheus' text format. One rule: what is shown is summed over the workers, never one worker's part.
+
+The dead count too: a counter goes on from where a worker has left it, over respawns, reloads and a new manager.
+Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from itertools import accumulate
+
+from arlen_runtime.propane.ipc.scoreboard import ANSWERED, DURATIONS, LASTED, Cell, ManagerCell, Scoreboard, State
+
+Sample = tuple[str, float]
+"""Labels, as they are written, and a value."""
+
+GAUGES = {
+    "arlen_connections": (Cell.CONNECTIONS, "open connections"),
+    "arlen_threads_busy": (Cell.BUSY, "pool threads inside a handler"),
+    "arlen_requests_queued": (Cell.QUEUED, "requests that wait for a thread"),
+    "arlen_requests_stuck": (Cell.STUCK, "handlers that have used up their time"),
+}
+COUNTERS = {
+    "arlen_requests_total": (Cell.REQUESTS, "requests begun"),
+    "arlen_takeovers_total": (Cell.TAKEOVERS, "handlers that lost the reactor to a standby"),
+    "arlen_requests_shed_total": (Cell.SHED, "requests turned away with 503"),
+}
+RESPONSES = dict(zip(("2xx", "3xx", "4xx", "5xx"), ANSWERED, strict=True))
+USED = {
+    "arlen_memory_pss_bytes": (Cell.PSS, ManagerCell.PSS, "memory, what is shared counted once"),
+    "arlen_memory_rss_bytes": (Cell.RSS, ManagerCell.RSS, "memory, what is shared counted for each process"),
+    "arlen_open_descriptors": (Cell.DESCRIPTORS, ManagerCell.DESCRIPTORS, "open descriptors"),
+}
+RELOADS = {"done": ManagerCell.RELOADS_DONE, "failed": ManagerCell.RELOADS_FAILED}
+RESTARTS = {
+    "crashed": ManagerCell.CRASHED,
+    "killed": ManagerCell.KILLED,
+    "silent": ManagerCell.SILENT,
+    "retired": ManagerCell.RETIRED,
+}
+"""Why workers were replaced: ended by themselves in trouble, by SIGKILL or SIGTERM, by a hang, by a limit of theirs."""
+
+
+def render(scoreboard: Scoreboard) -> str:
+    """Return all metrics, each with its help and type."""
+    return scoreboard.settled(lambda: _render(scoreboard))
+
+
+def _render(scoreboard: Scoreboard) -> str:
+    rows = [row for _number, row in scoreboard.living()]
+    manager = scoreboard.manager
+    ready = sum(row[Cell.STATE] == State.READY for row in rows)
+    uptime = (time.monotonic_ns() - manager[ManagerCell.STARTED]) // 10**9
+    lines = _metric("arlen_workers_ready", "gauge", "workers that serve", [("", ready)])
+    lines += _metric("arlen_uptime_seconds", "gauge", "age of the manager", [("", uptime)])
+    lines += _metric("arlen_generation", "gauge", "number of the generation", [("", manager[ManagerCell.GENERATION])])
+    for name, (cell, text) in GAUGES.items():
+        lines += _metric(name, "gauge", text, [("", sum(row[cell] for row in rows))])
+    for name, (cell, own, text) in USED.items():
+        used = [('{of="workers"}', sum(row[cell] for row in rows)), ('{of="manager"}', manager[own])]
+        lines += _metric(name, "gauge", text, used)
+    for name, (cell, text) in COUNTERS.items():
+        lines += _metric(name, "counter", text, [("", scoreboard.total(cell))])
+    answered = [(f'{{class="{word}"}}', scoreboard.total(cell)) for word, cell in RESPONSES.items()]
+    lines += _metric("arlen_responses_total", "counter", "answers by their status", answered)
+    lines += _durations(scoreboard)
+    lines += _counted("arlen_reloads_total", "reloads", "result", RELOADS, scoreboard)
+    lines += _counted("arlen_worker_restarts_total", "workers replaced", "reason", RESTARTS, scoreboard)
+    return "\n".join(lines) + "\n"
+
+
+def _durations(scoreboard: Scoreboard) -> list[str]:
+    """Return how long answers took, from the beginning of their handlers to their last byte, as a histogram."""
+    name = "arlen_request_duration_seconds"
+    counts = list(accumulate(scoreboard.total(cell) for cell in LASTED))
+    borders = (*(f"{border:g}" for border in DURATIONS), "+Inf")
+    samples: list[Sample] = [
+        (f'_bucket{{le="{border}"}}', count) for border, count in zip(borders, counts, strict=True)
+    ]
+    samples += [("_sum", scoreboard.total(Cell.MICROSECONDS) / 1e6), ("_count", counts[-1])]
+    return _metric(name, "histogram", "how long answers took, from the handler's start to the last byte", samples)
+
+
+def _metric(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[str]:
+    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *(f"{name}{labels} {value}" for labels, value in samples)]
+
+
+def _counted(name: str, text: str, label: str, table: dict[str, ManagerCell], scoreboard: Scoreboard) -> list[str]:
+    samples = [(f'{{{label}="{word}"}}', scoreboard.manager[cell]) for word, cell in table.items()]
+    return _metric(name, "counter", text, samples)

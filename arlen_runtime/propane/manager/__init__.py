@@ -1,0 +1,1 @@
+"""The manager: keeps the wanted processes running. It never imports the application."""

@@ -1,0 +1,151 @@
+"""What the supervisor knows of a generation and its workers. One rule: a record, filled from messages and reaped children.
+
+It starts the generation's process and speaks to it; when to do what is the supervisor's affair.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+
+from arlen_runtime.propane.ipc.boot_args import Orders
+from arlen_runtime.propane.ipc.messages import say
+from arlen_runtime.propane.ipc.scoreboard import Row
+from arlen_runtime.propane.system.children import spawn
+
+
+@dataclass(slots=True)
+class WorkerRecord:
+    """One worker as the supervisor sees it. Times are seconds of the monotonic clock."""
+
+    number: int
+    row: int
+    reason: str
+    asked_at: float
+    pid: int = 0
+    ready_at: float = 0.0
+    aborted_at: float = 0.0
+    retiring_at: float = 0.0
+    """When it said that it has had its time; it serves until its replacement does."""
+    leaving_at: float = 0.0
+    """When it was told, alone, to pass its connections on and go."""
+    told: str = ""
+    """The last signal that the supervisor sent it, or nothing."""
+
+    @property
+    def stays(self) -> bool:
+        """Say whether nobody has to take its place."""
+        return not (self.retiring_at or self.leaving_at)
+
+
+@dataclass(slots=True)
+class Lineage:
+    """One generation as the supervisor sees it."""
+
+    orders: Orders
+    control: socket.socket
+    pid: int
+    started_at: float
+    wanted: int
+    booted: bool = False
+    reopens: bool = False
+    """The logs were to be opened again while it was not there yet to heed that."""
+    ready_at: float = 0.0
+    leaves_at: float = 0.0
+    """When it is to be dismissed, once another one has taken its place."""
+    leaving_at: float = 0.0
+    told: signal.Signals | None = None
+    """The signal by which its workers have been told to go."""
+    dismissed_at: float = 0.0
+    """When its own process was told to end, which it does without workers only."""
+    ended: bool = False
+    """Its own process has ended; it may have workers yet."""
+    attempts: int = 0
+    """How many times another one was started because this one has ended while it was to serve."""
+    succeeded_at: float = 0.0
+    """When that is to be done again, or 0."""
+    failure: str = ""
+    workers: dict[int, WorkerRecord] = field(default_factory=dict)
+    """By their rows: one that goes and the one that replaces it have the same number."""
+    crashes: dict[int, int] = field(default_factory=dict)
+    """How many times in a row the worker of that number has crashed at once."""
+    due: dict[int, tuple[float, str]] = field(default_factory=dict)
+    """Numbers whose respawn waits, until when, and why."""
+
+    @property
+    def number(self) -> int:
+        """The generation's number."""
+        return self.orders.generation
+
+    def moments(self) -> list[float]:
+        """Return when something of it is due; an ended one starts no worker any more."""
+        leaves = [self.leaves_at] if self.leaves_at and not self.leaving_at else []
+        return leaves if self.ended else [when for when, _reason in self.due.values()] + leaves
+
+    @property
+    def all_ready(self) -> bool:
+        """Say whether every wanted worker serves."""
+        ready = {each.number for each in self.workers.values() if each.ready_at and each.number < self.wanted}
+        return self.booted and len(ready) == self.wanted
+
+    @property
+    def filled(self) -> set[int]:
+        """Return the numbers for which nobody need be started: someone stays there, or is due."""
+        return {each.number for each in self.workers.values() if each.stays} | set(self.due)
+
+    @property
+    def is_hurried(self) -> bool:
+        """Say whether it was told to go without grace."""
+        return self.told in {signal.SIGQUIT, signal.SIGKILL}
+
+    def ask(self, number: int, row: int, reason: str) -> bool:
+        """Have a worker forked; False when the generation takes no word just now."""
+        if not say(self.control, "fork", number=number, row=row):
+            return False
+        self.workers[row] = WorkerRecord(number, row, reason, time.monotonic())
+        return True
+
+    def end(self, now: float) -> None:
+        """Have its own process end: the last worker has."""
+        self.dismissed_at = now
+        say(self.control, "end")
+
+    def tell(self, each: signal.Signals) -> None:
+        """Send a signal to every worker."""
+        for worker in self.workers.values():
+            tell(worker, each)
+
+    def tell_generation(self, each: signal.Signals) -> None:
+        """Send a signal to the generation's own process, if it is still there."""
+        if not self.ended:
+            os.kill(self.pid, each)  # a child of ours that has not been reaped: the number is its own
+
+    def worker_of(self, pid: int) -> WorkerRecord | None:
+        """Return the worker with that process id."""
+        return next((each for each in self.workers.values() if each.pid == pid), None)
+
+    def silent(self, rows: list[Row], tick: int, seconds: float) -> list[WorkerRecord]:
+        """Return the workers that have not ticked for so long; `tick` is the number of the cell."""
+        oldest = time.monotonic_ns() - int(seconds * 1e9)
+        return [each for each in self.workers.values() if each.ready_at and rows[each.row].cells[tick] < oldest]
+
+
+def tell(worker: WorkerRecord, each: signal.Signals) -> None:
+    """Send a signal to a worker that may just have ended."""
+    worker.told = each.name
+    if worker.pid:
+        try:
+            os.kill(worker.pid, each)
+        except ProcessLookupError:
+            return
+
+
+def start(orders: Orders, control: socket.socket, program: tuple[str, ...], wanted: int) -> Lineage:
+    """Start a generation's process: a fresh exec in the configured folder, so that a moved symbolic link is followed."""
+    command = [sys.executable, *program, orders.as_argument()]
+    pid = spawn(command, orders.invocation.root, descriptors=orders.descriptors, held=True)
+    return Lineage(orders, control, pid, time.monotonic(), wanted)

@@ -1,0 +1,57 @@
+"""What the kernel says of the processes: memory and descriptors. One rule: asked from outside, so a worker that hangs is seen.
+
+The supervisor asks every `check_seconds` and writes the answers on the scoreboard. PSS is the proportional share: what a
+worker shares with its generation counts for each only in part, so the sum is what the machine really spends.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard
+from arlen_runtime.propane.manager.generation_record import Lineage
+
+
+class Vitals(NamedTuple):
+    """What one process uses: bytes of memory by share and in all, open descriptors. 0 where nobody tells."""
+
+    pss: int
+    rss: int
+    descriptors: int
+
+
+def vitals(pid: int) -> Vitals:
+    """Ask the kernel about a process (proc(5): smaps_rollup, fd); a process that is gone uses nothing."""
+    process = Path(f"/proc/{pid}")
+    try:
+        rollup = (process / "smaps_rollup").read_text(encoding="ascii")
+        told = {name: size.split()[0] for name, _, size in (line.partition(":") for line in rollup.splitlines()[1:])}
+        return Vitals(int(told["Pss"]) * 1024, int(told["Rss"]) * 1024, len(os.listdir(process / "fd")))  # noqa: PTH208 - a count
+    except (OSError, KeyError):
+        return Vitals(0, 0, 0)
+
+
+class Census:
+    """Takes the figures again whenever they are due."""
+
+    def __init__(self, scoreboard: Scoreboard) -> None:
+        """Take where to write them."""
+        self._scoreboard = scoreboard
+        self._due = 0.0
+
+    def look(self, now: float, seconds: float, generations: Iterable[Lineage]) -> None:
+        """Write what the workers use, and manager and generations together, unless that was done `seconds` ago."""
+        if now < self._due:
+            return
+        self._due = now + seconds
+        for _number, row in self._scoreboard.living():
+            if row[Cell.PID]:
+                row[Cell.PSS], row[Cell.RSS], row[Cell.DESCRIPTORS] = vitals(row[Cell.PID])
+        upper = [vitals(pid) for pid in (os.getpid(), *(each.pid for each in generations if not each.ended))]
+        manager = self._scoreboard.manager
+        manager[ManagerCell.PSS] = sum(each.pss for each in upper)
+        manager[ManagerCell.RSS] = sum(each.rss for each in upper)
+        manager[ManagerCell.DESCRIPTORS] = sum(each.descriptors for each in upper)

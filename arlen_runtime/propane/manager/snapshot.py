@@ -1,0 +1,87 @@
+"""What the manager tells about itself: one JSON object. One rule: it is read off records and scoreboard, nothing is asked anew.
+
+Keys are for programs and stay; times are seconds, sizes bytes. `propane status --json` prints it as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from arlen_runtime.propane.ipc.metrics import COUNTERS, RELOADS, RESPONSES, RESTARTS
+from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, State
+from arlen_runtime.propane.manager.generation_record import Lineage, WorkerRecord
+
+Snapshot = dict[str, Any]
+
+SHOWN = (
+    Cell.CONNECTIONS,
+    Cell.REQUESTS,
+    Cell.BUSY,
+    Cell.QUEUED,
+    Cell.TAKEOVERS,
+    Cell.STUCK,
+    Cell.SHED,
+    Cell.PSS,
+    Cell.RSS,
+    Cell.DESCRIPTORS,
+)
+"""The cells of a worker that are told as they are."""
+
+
+def snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], **facts: object) -> Snapshot:
+    """Return everything there is to tell; `facts` are what only the caller knows."""
+    return scoreboard.settled(lambda: _snapshot(scoreboard, lineages, facts))
+
+
+def _snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], facts: dict[str, object]) -> Snapshot:
+    now = time.monotonic()
+    manager = scoreboard.manager
+    return {
+        "pid": os.getpid(),
+        **facts,
+        "uptime_seconds": _since(manager[ManagerCell.STARTED], now),
+        "generation": manager[ManagerCell.GENERATION],
+        "totals": {
+            name.removeprefix("arlen_").removesuffix("_total"): scoreboard.total(cell)
+            for name, (cell, _text) in COUNTERS.items()
+        },
+        "responses": {word: scoreboard.total(cell) for word, cell in RESPONSES.items()},
+        "reloads": {word: manager[cell] for word, cell in RELOADS.items()},
+        "restarts": {word: manager[cell] for word, cell in RESTARTS.items()},
+        "generations": [_generation(each, scoreboard, now) for each in lineages],
+    }
+
+
+def _generation(each: Lineage, scoreboard: Scoreboard, now: float) -> Snapshot:
+    state = "draining" if each.leaving_at else "serving" if each.ready_at else "starting"
+    return {
+        "number": each.number,
+        "pid": 0 if each.ended else each.pid,
+        "state": state,
+        "age_seconds": round(now - each.started_at, 1),
+        "workers": [_worker(worker, scoreboard, now) for worker in sorted(each.workers.values(), key=_place)],
+    }
+
+
+def _place(worker: WorkerRecord) -> tuple[int, int]:
+    return worker.number, worker.row
+
+
+def _worker(worker: WorkerRecord, scoreboard: Scoreboard, now: float) -> Snapshot:
+    row = scoreboard.rows[worker.row]
+    return {
+        "number": worker.number,
+        "pid": worker.pid,
+        "state": State(row[Cell.STATE]).name.lower(),
+        "age_seconds": _since(row[Cell.STARTED], now),
+        "silent_seconds": _since(row[Cell.TICK], now),
+        **{cell.name.lower(): row[cell] for cell in SHOWN},
+    }
+
+
+def _since(then: int, now: float) -> float:
+    """Return the seconds since a moment in nanoseconds; 0 where it has not come yet."""
+    return round(max(now - then / 1e9, 0.0), 1) if then else 0.0

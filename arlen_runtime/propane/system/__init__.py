@@ -1,0 +1,1 @@
+"""Thin calls of the operating system. Nothing here knows propane."""

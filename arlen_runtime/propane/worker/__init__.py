@@ -1,0 +1,1 @@
+"""The worker: serves connections in one process."""

@@ -1,0 +1,179 @@
+"""Where connections come from: the listeners, and what other workers pass on. One rule: who is let in is served.
+
+A worker with more connections than the others lets these go first, once; one without room lets nobody in for a moment.
+Who is not let in waits in a queue of the kernel, where any worker finds him.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import time
+from collections.abc import Callable
+
+from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.http.origin import UNIX_PEER
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.ipc.messages import Arrival, take_connection
+from arlen_runtime.propane.system.poller import Poller
+
+GATE_SECONDS = 0.001
+"""How long a worker that has more connections than the others leaves the entrances to them, once."""
+EXHAUSTED_SECONDS = 0.05
+"""How long no connection is let in after the process ran out of descriptors or memory."""
+TELL_SECONDS = 10.0
+"""How often it is told that connections are left in the queue."""
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Entrances:
+    """The entrances of one worker. Everything but `drained` is for the leading thread."""
+
+    def __init__(
+        self,
+        poller: Poller,
+        limits: LimitsSection,
+        log: Log,
+        count: Callable[[], int],
+        let_in: Callable[[socket.socket, Arrival], None],
+    ) -> None:
+        """Take who counts the open connections, and who takes one in."""
+        self._poller = poller
+        self._limits = limits
+        self._log = log
+        self._count = count
+        self._let_in = let_in
+        self._listeners: dict[int, socket.socket] = {}
+        self._handovers: dict[int, socket.socket] = {}
+        self._resting: frozenset[int] = frozenset()
+        self._resting_until = 0.0
+        self._must_let_in = False
+        self._tell_at = 0.0
+        self.all: frozenset[int] = frozenset()
+        """Their descriptors; other threads look at it."""
+        self.stopping = False
+        """The queue is to be emptied: nobody else will."""
+        self.others: Callable[[], list[int]] = list
+        """How many connections each other worker of the generation has."""
+        self.in_all: Callable[[], int] = int
+        """How many connections all workers of all generations have."""
+
+    def listen(self, listener: socket.socket) -> None:
+        """Accept connections from a listener."""
+        self._listeners[listener.fileno()] = listener
+        self._open(listener.fileno())
+
+    def take_over(self, handover: socket.socket) -> None:
+        """Take the connections that other workers pass on."""
+        self._handovers[handover.fileno()] = handover
+        self._open(handover.fileno())
+
+    def _open(self, fd: int) -> None:
+        self.all |= {fd}
+        self._poller.listen(fd)
+
+    def leave(self) -> None:
+        """Leave the listeners, and what is passed on, to others."""
+        for fd in self.all:
+            self._leave(fd)
+
+    def leave_listeners(self) -> None:
+        """Leave the listeners to others."""
+        for fd in list(self._listeners):
+            self._leave(fd)
+
+    def _leave(self, fd: int) -> None:
+        if fd not in self._resting:  # else the poller has forgotten it already
+            self._poller.forget(fd)
+        self._resting -= {fd}
+        self.all -= {fd}
+        self._listeners.pop(fd, None)
+        self._handovers.pop(fd, None)
+
+    def drained(self) -> bool:
+        """Say whether nobody waits in a queue of the kernel any more; from any thread."""
+        poll = select.poll()
+        for fd in self.all:
+            poll.register(fd, select.POLLIN)
+        return not any(mask & select.POLLIN for _fd, mask in poll.poll(0))
+
+    # --- who comes
+
+    def enter(self, fd: int) -> None:
+        """Let in one who waits at that entrance, if it is one still."""
+        listener, handover = self._listeners.get(fd), self._handovers.get(fd)
+        if (listener is None and handover is None) or self._lets_others_go_first():
+            return
+        if listener is not None:
+            self._accept(listener)
+        elif handover is not None:
+            self._take(handover)
+
+    def _lets_others_go_first(self) -> bool:
+        mine = self._count()
+        if self._must_let_in or self.stopping or mine <= min(self.others(), default=mine) + max(1, mine // 16):
+            return False
+        self._rest(GATE_SECONDS, self.all)
+        return True
+
+    def _accept(self, listener: socket.socket) -> None:
+        limits = self._limits
+        if self._count() >= limits.connections or 0 < limits.connections_in_all <= self.in_all():
+            self._leave_in_queue("the limit of connections is reached", frozenset(self._listeners))
+            return
+        self._must_let_in = False
+        try:
+            accepted, address = listener.accept()
+        except BlockingIOError:
+            if self.stopping and listener.family == socket.AF_UNIX:
+                self._leave(listener.fileno())  # shut down and empty: it would wake us for ever
+            return
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._leave_in_queue(error.strerror or "", self.all)
+            return  # any other error is that connection's own (accept(2))
+        self._let_in(accepted, Arrival(address[0] if address else UNIX_PEER))
+
+    def _take(self, handover: socket.socket) -> None:
+        """Take a connection over. The limits do not hold it off: it is open already, and its client has no other place."""
+        self._must_let_in = False
+        try:
+            os.close(os.dup(handover.fileno()))  # without room for it the kernel would drop the descriptor (unix(7))
+        except OSError as error:
+            self._leave_in_queue(error.strerror or "", self.all)
+            return
+        taken = take_connection(handover)
+        if taken is not None:
+            self._let_in(*taken)
+
+    # --- rests
+
+    def _leave_in_queue(self, reason: str, entrances: frozenset[int]) -> None:
+        """Let nobody in there for a moment, since there is no room; who waits is served when there is again."""
+        now = time.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + TELL_SECONDS
+            self._log.warning("accept_paused", reason=reason, connections=self._count())
+        self._rest(EXHAUSTED_SECONDS, entrances)
+
+    def _rest(self, seconds: float, entrances: frozenset[int]) -> None:
+        """Leave these entrances alone for a while; after that one connection is let in whatever happens."""
+        for fd in entrances - self._resting:
+            self._poller.forget(fd)
+        self._resting |= entrances
+        self._resting_until = max(self._resting_until, time.monotonic() + seconds)
+
+    def rest_left(self, now: float) -> float | None:
+        """Return the seconds until a rest ends, None without one."""
+        return max(self._resting_until - now, 0.0) if self._resting_until else None
+
+    def look_after(self, now: float) -> None:
+        """End a rest that is over."""
+        if self._resting_until and self._resting_until <= now:
+            self._resting_until = 0.0
+            self._must_let_in = True
+            for fd in self._resting:
+                self._poller.listen(fd)
+            self._resting = frozenset()

@@ -1,0 +1,330 @@
+"""One client. One rule: one request at a time; its successor's bytes are not looked at before it has been answered.
+
+A connection turns bytes into requests and responses into bytes. It never waits and never decides: the reactor asks it
+for the next complete request, has it answered, and hands back the response.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import socket
+import struct
+import sys
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
+
+from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.errors import BadRequest
+from arlen_runtime.http.application import Ticket
+from arlen_runtime.http.body import IncomingBody
+from arlen_runtime.http.chunked import LAST_CHUNK, chunk
+from arlen_runtime.http.events import EventStream
+from arlen_runtime.http.parser import RequestParser
+from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.serializer import CONTINUE, UNKNOWN_LENGTH, Serialized
+from arlen_runtime.propane.worker.deadlines import NEVER
+
+RECEIVE_BYTES = 65536
+SENDFILE_BYTES = 1 << 20
+DRAIN_BYTES = 65536
+"""A body that nobody wants is read and dropped up to this size; a larger one costs the connection."""
+
+
+class Connection:
+    """A socket, its parser, the request under way and what is left to send."""
+
+    __slots__ = (
+        "_admit",
+        "_limits",
+        "body",
+        "broken",
+        "busy",
+        "claim",
+        "closed",
+        "context",
+        "deadline",
+        "ending",
+        "eof",
+        "fd",
+        "full",
+        "hangup",
+        "head",
+        "lingering",
+        "looked_at",
+        "more",
+        "out",
+        "parser",
+        "pending",
+        "receiving_since",
+        "request",
+        "response",
+        "rest",
+        "sent",
+        "served",
+        "socket",
+        "started",
+        "taken",
+        "thread",
+        "ticket",
+        "writing_since",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        parser: RequestParser,
+        admit: Callable[[Head], Ticket],
+        limits: LimitsSection,
+    ) -> None:
+        """Take a non-blocking socket and the parser that knows where its requests come from."""
+        self.socket = sock
+        self.fd = sock.fileno()
+        self.parser = parser
+        self._admit = admit
+        self._limits = limits
+        self.head: Head | None = None
+        self.ticket: Ticket | None = None
+        self.body: IncomingBody | None = None
+        self.request: Request | None = None
+        self.response: Response | None = None
+        self.context: Context | None = None
+        self.busy = False  # a handler, or a step of a stream, owns the connection; or it has had its turn
+        self.pending = False  # an edge came meanwhile
+        self.claim: list[str] = []  # who pops it answers: the handler's thread or the time-out
+        self.thread = self.served = self.sent = self.taken = 0
+        self.started = self.receiving_since = self.writing_since = 0.0
+        self.out: memoryview | None = None
+        self.rest: Serialized | None = None
+        self.full = False  # the last step of a body found no room in the socket
+        self.more = False
+        self.hangup = False  # the poller has seen the client's end: read on until it comes
+        self.eof = self.broken = False  # nothing more comes; nothing more can be sent either
+        self.ending = self.lingering = self.closed = False
+        self.deadline = self.looked_at = NEVER
+
+    # --- bytes to requests
+
+    def receive(self) -> bool:
+        """Read once into the parser; False when there was nothing, then `eof` says whether more will come."""
+        self.more = False
+        try:
+            data = self.socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.broken = self.eof = True
+            return False
+        if not data:
+            self.eof = True
+            return False
+        self.more = self.hangup or len(data) == RECEIVE_BYTES
+        if not self.lingering:
+            try:
+                self.parser.feed(data)
+            except BadRequest:  # a balancer was to introduce the client, and somebody else speaks: there is no answer
+                self.broken = self.eof = True
+                return False
+        return True
+
+    def next_request(self) -> Request | None:
+        """Return the next request once it is complete, None before. Raise the HTTPError with which it must be refused."""
+        if self.head is None:
+            head = self.parser.next_head()
+            if head is None:
+                return None
+            self.head = head
+            self.ticket = self._admit(head)
+            if self.parser.body_done or not self._wants_body(head, self.ticket):
+                return Request(head)
+        return self._collect(self.head)
+
+    def _wants_body(self, head: Head, ticket: Ticket) -> bool:
+        """Prepare for the body; False when it is left to the handler, or unread, which costs the connection."""
+        if ticket.policy == "stream":
+            return False
+        wanted = ticket.policy != "none"
+        if not wanted and (head.expects_continue or not 0 < (head.content_length or 0) <= DRAIN_BYTES):
+            return False
+        self.body = IncomingBody(ticket.limit if wanted else DRAIN_BYTES, self._limits.spool_bytes, head.content_length)
+        if head.expects_continue:
+            self.ask_for_body()
+        return True
+
+    def ask_for_body(self) -> None:
+        """Send 100 Continue, now that the body is wanted (RFC 9110 section 10.1.1)."""
+        self._push(CONTINUE)
+
+    def _collect(self, head: Head) -> Request | None:
+        body = self.body
+        assert body is not None  # noqa: S101 - a request whose body is being read
+        if body.failed is not None:
+            raise body.failed
+        piece = self.parser.read_body()
+        if piece:
+            body.take(piece)
+        if not self.parser.body_done or body.is_due(whole=True):
+            return None
+        if self.ticket is not None and self.ticket.policy == "none":
+            return Request(head)  # the body was read only to find the next request behind it
+        data, spool = body.whole()
+        return Request(head, data, spool)
+
+    def has_body_to_write(self) -> bool:
+        """Say whether pieces of the body wait for their file: the leading thread does not wait for a disk."""
+        return self.body is not None and self.body.is_due(whole=self.parser.body_done)
+
+    # --- responses to bytes
+
+    def send(self, serialized: Serialized) -> bool:
+        """Begin to send a response; True when all of it is with the kernel."""
+        self.sent = self.taken = 0
+        self.ending = self.ending or serialized.close
+        if serialized.rest is not None:
+            self.rest = serialized
+        return self._push(serialized.data)
+
+    def flush(self) -> bool:
+        """Send what waits; True when nothing waits any more. A stream may still have `rest`."""
+        waiting, self.out = self.out, None
+        return waiting is None or self._push(waiting)
+
+    def _push(self, data: bytes | memoryview) -> bool:
+        if self.out is not None:  # a 100 that found no room goes before its answer
+            data, self.out = self.out.tobytes() + data, None
+        while data:
+            try:
+                taken = self.socket.send(data)
+            except BlockingIOError:
+                self.out = memoryview(data)
+                return False
+            except OSError:
+                self.broken = True  # reset by the client: there is nobody to send to
+                return True
+            self.sent += taken
+            if taken == len(data):
+                return True
+            data = memoryview(data)[taken:]
+        return True
+
+    def step(self) -> bool:
+        """Fetch and send the next piece of a body that comes in pieces; False when the socket is full."""
+        assert self.rest is not None  # noqa: S101 - the reactor asks only while there is a rest
+        rest = self.rest.rest
+        if isinstance(rest, FileBody):
+            return self._step_file(self.rest, rest)
+        assert rest is not None and not isinstance(rest, EventStream)  # noqa: S101, PT018 - events are not asked for
+        piece = next(rest, None)
+        if piece is None:
+            end = LAST_CHUNK if self.rest.chunked else b""
+            self.rest = None
+            return self._push(end)
+        return self._push(chunk(piece) if self.rest.chunked and piece else piece)
+
+    def _step_file(self, serialized: Serialized, part: FileBody) -> bool:
+        count = min(part.length, SENDFILE_BYTES)
+        try:
+            taken = os.sendfile(self.fd, part.file.fileno(), part.offset, count) if count else 0
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.broken = True
+            return True
+        self.sent += taken
+        if taken == part.length:
+            part.file.close()
+            self.rest = None
+        elif not taken:  # the file has shrunk under us: the promise of Content-Length cannot be kept
+            self.broken = True
+        else:
+            left = FileBody(part.file, part.offset + taken, part.length - taken)
+            self.rest = serialized._replace(rest=left)
+        return True
+
+    @property
+    def writing(self) -> bool:
+        """Say whether a response is under way that the client has not taken yet."""
+        return self.out is not None or self.rest is not None
+
+    def arrived(self) -> int:
+        """Count the bytes of the answer that the client's system has acknowledged: what the kernel holds has reached nobody."""
+        try:
+            held = fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4))
+        except OSError:  # not every system tells of every socket: then what was sent counts
+            return self.sent
+        return max(self.sent - int.from_bytes(held, sys.byteorder), 0)
+
+    def is_answering(self) -> bool:
+        """Say whether a handler has the connection, or a response is on its way or not yet completed.
+
+        A thread may have sent the last of it before who gave it the job looks here.
+        """
+        return self.busy or self.writing or self.response is not None
+
+    def can_be_passed(self) -> bool:
+        """Say whether another process could go on here: no request under way, no end in sight."""
+        return self.head is None and not (self.busy or self.writing or self.ending or self.eof or self.broken)
+
+    def gone(self) -> bool:
+        """Say, to any thread, whether nobody can take an answer any more: both ways are closed, or the client has reset it.
+
+        A client that has closed its own end only may still read (RFC 9112 section 9.6), and counts as being there.
+        """
+        if self.closed or self.broken:
+            return True
+        poll = select.poll()
+        poll.register(self.fd, 0)  # POLLHUP and POLLERR come unasked
+        return bool(poll.poll(0))
+
+    def listening(self) -> EventStream | None:
+        """Return the stream of events that the client listens to, once all that came before it is sent."""
+        if self.rest is None or self.out is not None or not isinstance(self.rest.rest, EventStream):
+            return None
+        return self.rest.rest
+
+    def send_events(self, data: bytes) -> bool:
+        """Send events; True when all of them are with the kernel."""
+        assert self.rest is not None  # noqa: S101 - there is a stream
+        return self._push(chunk(data) if self.rest.chunked else data)
+
+    def end_events(self, last: bytes) -> bool:
+        """Send the last events and the end of the body; True when all of it is with the kernel."""
+        assert self.rest is not None  # noqa: S101 - there is a stream
+        ends = chunk(last) + LAST_CHUNK if self.rest.chunked else last
+        self.rest = None
+        return self._push(ends)
+
+    def complete(self) -> None:
+        """Forget the request that has been answered, and what is left of its answer; the body is the sender's to close."""
+        self.rest = self.out = None
+        if self.body is not None:
+            self.body.close()
+            self.body = None
+        self.head = self.ticket = self.request = self.response = self.context = None
+        self.started = 0.0
+        self.served += 1
+
+    def reset_if_unframed(self) -> None:
+        """Have the close reset the client where its orderly end would call a body whole that is not (HTTP/1.0)."""
+        if self.rest is not None and not self.rest.chunked and self.rest.length == UNKNOWN_LENGTH:
+            with suppress(OSError):
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def linger(self) -> None:
+        """Close the sending side only: closing at once with unread bytes would reset the answer away (RFC 9112 9.6)."""
+        self.lingering = True
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.broken = True
+
+    def close(self) -> None:
+        """Close the socket; the reactor alone does this."""
+        self.closed = True
+        if self.body is not None:
+            self.body.close()
+        self.socket.close()

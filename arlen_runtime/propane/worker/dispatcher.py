@@ -1,0 +1,399 @@
+"""From bytes to a handler's response. One rule: whoever pops a connection's claim answers, once.
+
+Three ways to run a handler: inline by the leading thread, on the pool, in the lane. Only the leading thread calls `serve`,
+`resume` and `expire`; `_late` runs on other threads and owns its connection while it is busy.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
+from functools import partial
+
+from arlen_runtime import scope
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError, HTTPError, RequestTimeout, ServiceUnavailable
+from arlen_runtime.http.application import Door, Ticket
+from arlen_runtime.http.events import EventStream
+from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.response import FileBody, Remade, Response
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.worker.body_spooler import Spooler
+from arlen_runtime.propane.worker.connection import Connection
+from arlen_runtime.propane.worker.leadership import Baton
+from arlen_runtime.propane.worker.loop_state import Ledger
+from arlen_runtime.propane.worker.response_writer import Sender
+from arlen_runtime.propane.worker.streaming_body import LiveBody
+from arlen_runtime.propane.worker.threads import Lane, Pool
+from arlen_runtime.propane.worker.timings import QUICK_SECONDS, WAIT_SECONDS, Estimate, Estimates, Way
+
+FILE_THREADS = 2
+"""Threads that read and write files and do nothing else: no handler that waits holds a file up."""
+REQUESTS_AT_ONCE = 16
+"""Requests of one connection that are answered before the others get their turn."""
+READS_AT_ONCE = 16
+"""Times that one connection is read from before that."""
+
+Job = Callable[[], object]
+
+
+class Service:
+    """Everything between the reactor, which has the events, and the door, behind which is the application."""
+
+    def __init__(self, door: Door, config: Config, log: Log, ledger: Ledger, baton: Baton) -> None:
+        """Start the threads of the pool."""
+        self._door = door
+        self._log = log
+        self._limits = config.limits
+        self._accessories = config.propane_accessories
+        self._ledger = ledger
+        self._baton = baton
+        self._standbys = baton.standbys
+        self.sender = Sender(door, config, log, ledger)
+        self._estimates = Estimates()
+        threads = self._accessories.threads
+        self._threaded = threads > 0
+        self.pool: Pool[Job] = Pool(threads, self._run_job)
+        self.lane: Lane[Job] = Lane(max(threads, 1), self._run_job, self._limits.request_timeout_seconds)
+        if threads:
+            self.sender.put_job = self.pool.put
+            self.sender.put_file_job = Pool(FILE_THREADS, self._run_job).put
+        self._spooler = Spooler(ledger, self.sender.put_file_job)
+        self._base = Context()
+        self._base.run(scope.about_to_wait.set, baton.give_away)
+
+    # --- the leading thread
+
+    def serve(self, connection: Connection) -> bool:
+        """Read and answer what is there, or a turn's share; True when the calling thread has lost the baton meanwhile."""
+        reads = 0
+        while True:
+            connection.pending = False
+            if not connection.receive():
+                if connection.eof and not connection.is_answering():  # a half-closed socket can still be written
+                    self._ledger.doomed.append(connection)
+                return False
+            if not connection.lingering and self._converse(connection):
+                return True
+            if not connection.more or connection.is_answering():
+                return False
+            reads += 1
+            if reads == READS_AT_ONCE:
+                self._pause(connection)
+                return False
+
+    def resume(self, connection: Connection) -> bool:
+        """Go on with a connection that a thread gave back or that can be written again; True when the baton is lost."""
+        if connection.closed or connection.busy:
+            return False
+        if connection.lingering:
+            return self.serve(connection)
+        if connection.writing and not connection.broken and self._still_answering(connection):
+            return False
+        if connection.response is not None and not connection.broken:
+            self.sender.completed(connection)
+        if connection.ending or connection.broken:
+            self.sender.end(connection)
+            return False
+        connection.more = True  # an edge that came while it was answered has not been read
+        if self._converse(connection):
+            return True
+        return not (connection.is_answering() or connection.ending) and self.serve(connection)
+
+    def _still_answering(self, connection: Connection) -> bool:
+        """Send what can be sent; say whether more is to be waited for."""
+        self.sender.go_on(connection)
+        return connection.busy or (connection.writing and not connection.broken)
+
+    def _converse(self, connection: Connection) -> bool:
+        """Answer each complete request that has been received, or a turn's share; True when the baton is lost."""
+        share = connection.served + REQUESTS_AT_ONCE
+        while connection.served < share:
+            try:
+                request = connection.next_request()
+            except HTTPError as error:
+                self.sender.refuse(connection, error)
+                return False
+            except Exception as error:  # noqa: BLE001 - a converter of the application's own, a full disk: one request's affair
+                self._give_up(connection, error)
+                return False
+            if request is None:
+                self._await_bytes(connection)
+                if connection.has_body_to_write():
+                    self._spooler.write(connection)
+                return False
+            if self._dispatch(connection, request):
+                return True
+            if connection.ending and not (connection.lingering or connection.is_answering()):
+                self.sender.end(connection)
+            if connection.ending or connection.is_answering():
+                return False
+        self._pause(connection)
+        return False
+
+    def _pause(self, connection: Connection) -> None:
+        """Let the others have their turn."""
+        connection.busy = True  # what comes meanwhile is noted: an end must not overtake the requests that wait
+        self._ledger.paused.append(connection)
+        self._ledger.returned.append(connection)
+
+    def _give_up(self, connection: Connection, error: Exception) -> None:
+        """Refuse a request that could not be received or admitted through no fault of the client's."""
+        self._log.failure("request_failed", error, **(connection.head.ids if connection.head else {}))
+        full = isinstance(error, OSError)
+        reason = "There is no room for the body now." if full else "the request could not be admitted"
+        refusal = ServiceUnavailable(reason, retry_after=1) if full else ArlenError(reason)
+        self.sender.refuse(connection, refusal)
+
+    def _await_bytes(self, connection: Connection) -> None:
+        """Set the deadline for what must come next (the table of limits)."""
+        limits, ledger = self._limits, self._ledger
+        if ledger.passing and connection.head is None:
+            ledger.doomed.append(connection)
+        if connection.head is None and connection.parser.at_boundary:
+            connection.receiving_since = 0.0
+            ledger.deadlines.set(connection, ledger.now + limits.keep_alive_seconds)
+            return
+        begins = not connection.receiving_since
+        if begins:
+            connection.receiving_since = ledger.now
+        if connection.head is not None:
+            received = connection.body.received if connection.body is not None else 0
+            allowed = limits.body_seconds + received / limits.body_bytes_per_second
+            ledger.deadlines.set(connection, connection.receiving_since + allowed)
+        elif begins:
+            ledger.deadlines.set(connection, ledger.now + limits.header_seconds)
+
+    def _dispatch(self, connection: Connection, request: Request) -> bool:
+        """Send a request its way; True when it ran here and the baton was lost."""
+        ticket = connection.ticket
+        assert ticket is not None  # noqa: S101 - a request has a ticket
+        connection.receiving_since = 0.0
+        connection.request = request
+        self._ledger.requests += 1
+        estimate = self._estimates.of(ticket.key)
+        if ticket.policy == "stream" and not connection.parser.body_done:
+            return self._open_stream(connection, ticket, request.head, estimate)
+        unusual = estimate.wall > QUICK_SECONDS or estimate.waits or self._standbys.exhausted
+        if unusual and self._threaded and not ticket.immediate and self._gains_by_a_thread(estimate):
+            self._queue(connection, request, estimate)
+            return False
+        return self._run_inline(connection, ticket, request, estimate)
+
+    def _gains_by_a_thread(self, estimate: Estimate) -> bool:
+        """Say so of one that takes long, or waits while others could go on, or runs when nobody could take over."""
+        if estimate.wall > QUICK_SECONDS or self._standbys.exhausted:
+            return True
+        return bool(self._ledger.events) or self.pool.busy() > 0
+
+    def _open_stream(self, connection: Connection, ticket: Ticket, head: Head, estimate: Estimate) -> bool:
+        """Begin a request whose handler reads the body as it comes: on a pool thread, whatever its estimate says."""
+        try:
+            live = LiveBody(connection, ticket.limit, self._limits)
+        except HTTPError as error:
+            self.sender.refuse(connection, error)
+            return False
+        request = connection.request = Request(head, live=live)
+        if not self._threaded:
+            return self._run_inline(connection, ticket, request, estimate)
+        self._queue(connection, request, estimate)
+        return False
+
+    def _run_inline(self, connection: Connection, ticket: Ticket, request: Request, estimate: Estimate) -> bool:
+        """Run the handler here; its connection lies in the token meanwhile."""
+        baton = self._baton
+        token = baton.token
+        connection.busy = True
+        # A new one for each request: a job that comes late must not find this one.
+        claim = connection.claim = ["running"]
+        started = connection.started = time.monotonic()  # before the token: who takes it reckons the time-out from here
+        # A system call: not for those that take no time.
+        cpu = time.thread_time() if estimate.wall > WAIT_SECONDS else 0.0
+        baton.runs += 1
+        token.append(connection)
+        if not baton.watched:
+            baton.watch()
+        response = self._run(connection, ticket, request)
+        try:
+            token.pop()
+        except IndexError:
+            estimate.note_wall(time.monotonic() - started)
+            self._finish(connection, response, claim)
+            return True
+        claim.pop()
+        ended = time.monotonic()
+        estimate.note_wall(ended - started)
+        if cpu:
+            estimate.note_wait(ended - started - time.thread_time() + cpu)
+        self.sender.reply(connection, response, ended)
+        connection.busy = False
+        if connection.writing:
+            self.sender.go_on(connection)
+            if connection.broken and not connection.busy:
+                self.sender.end(connection)
+        return False
+
+    def _queue(self, connection: Connection, request: Request, estimate: Estimate) -> None:
+        """Give a request that will wait or burn to the threads, unless too many are before it."""
+        target = self.lane if estimate.way is Way.LANE else self.pool
+        if target.queued() - target.idle() >= self._accessories.queue_limit:
+            self._shed(connection)
+            return
+        now = self._ledger.now
+        connection.busy = True
+        claim = connection.claim = ["queued"]
+        connection.started = now
+        # Looked at when the first of the two could pass: the thread that takes it cannot have it looked at earlier.
+        soonest = min(self._accessories.queue_seconds, self._limits.request_timeout_seconds)
+        self._ledger.deadlines.set(connection, now + soonest)
+        target.put(partial(self._late, connection, request, estimate, claim))
+
+    def _shed(self, connection: Connection) -> None:
+        """Turn a request away that has waited long enough; its connection is as good as before."""
+        self._ledger.shed += 1
+        busy = ServiceUnavailable("The server is busy; try again in a moment.", retry_after=1)
+        self.sender.reply(connection, self._door.refuse(busy, connection.head), self._ledger.now)
+
+    # --- time
+
+    def expire(self, connection: Connection) -> None:
+        """Do what the table of limits says for a deadline that has passed."""
+        if connection.busy:
+            self._expire_handler(connection)
+        elif connection.deadline > self._ledger.now:  # a thread has let go of it since it was found to be due
+            self._ledger.deadlines.set(connection, connection.deadline)
+        elif connection.listening() is not None:
+            self.sender.heartbeat(connection)
+        elif connection.receiving_since and not connection.writing and not connection.lingering:
+            part = "header block" if connection.head is None else "body"
+            self.sender.refuse(connection, RequestTimeout(f"The {part} of the request took too long to arrive."))
+        elif connection.broken or not (connection.writing and self.sender.grants_time(connection)):
+            # It is idle, lingers, or does not read.
+            connection.broken = connection.broken or connection.writing
+            self._ledger.doomed.append(connection)
+
+    def _expire_handler(self, connection: Connection) -> None:
+        ledger, claim = self._ledger, connection.claim
+        state = next(iter(claim), "")
+        allowed = self._accessories.queue_seconds if state == "queued" else self._limits.request_timeout_seconds
+        if state and ledger.now < connection.started + allowed:
+            ledger.deadlines.set(connection, connection.started + allowed)
+            return
+        try:
+            claim.remove(state)
+        except ValueError:  # it is being answered this moment, has just begun to run, or has limits of its own
+            ledger.deadlines.set(connection, ledger.now + 1)
+            return
+        connection.busy = False
+        if state == "queued":
+            self._shed(connection)
+            ledger.returned.append(connection)
+            return
+        self._ledger.stuck += 1
+        self._report_stuck(connection)
+        stuck = ServiceUnavailable("The request took too long and was given up.", retry_after=1)
+        self.sender.refuse(connection, stuck)
+
+    def _report_stuck(self, connection: Connection) -> None:
+        """Say where a handler stands that has used up its time."""
+        frame = sys._current_frames().get(connection.thread)  # noqa: SLF001 - the documented way to see a thread's stack
+        self._log.error(
+            "request_stuck",
+            **(connection.head.ids if connection.head else {}),
+            seconds=round(self._ledger.now - connection.started, 3),
+            stack="".join(traceback.format_stack(frame)) if frame is not None else "",
+        )
+
+    def watch_lost(self) -> None:
+        """Put a deadline on handlers that have lost the baton since the last look."""
+        lost = self._baton.lost
+        while lost:
+            connection = lost.popleft()
+            ticket = connection.ticket
+            if connection.busy and connection.claim and ticket is not None:
+                timeout = self._limits.request_timeout_seconds
+                self._ledger.deadlines.set(connection, connection.started + timeout)
+                # Not only when it comes back: those that come meanwhile would each cost another standby.
+                self._estimates.of(ticket.key).note_wall(time.monotonic() - connection.started)
+
+    # --- the thread that runs the handler
+
+    def _run_job(self, job: Job) -> None:
+        """Run a job of pool or lane; something unforeseen costs neither its thread."""
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind; the time-out answers
+            self._log.failure("job_failed", error)
+
+    def _run(self, connection: Connection, ticket: Ticket, request: Request) -> Response:
+        context = connection.context = self._base.copy()
+        deadline = connection.started + self._limits.request_timeout_seconds
+        try:
+            return context.run(_enter, self._door, ticket, request, deadline, connection.gone)
+        except BaseException as error:  # noqa: BLE001 - the door promises not to raise; a worker survives a broken promise
+            self._log.failure("door_raised", error, **request.head.ids)
+            return self._door.refuse(ArlenError("the application raised past its own boundary"), request.head)
+
+    def _late(self, connection: Connection, request: Request, estimate: Estimate, claim: list[str]) -> None:
+        """Run a queued request on a pool thread, unless it has been given up meanwhile."""
+        try:
+            claim.pop()
+        except IndexError:
+            return
+        ticket = connection.ticket
+        assert ticket is not None  # noqa: S101 - it is not forgotten before it has been answered
+        connection.thread = threading.get_ident()
+        started = connection.started = time.monotonic()
+        connection.deadline = started + self._limits.request_timeout_seconds
+        claim.append("running")
+        cpu = time.thread_time()
+        response = self._run(connection, ticket, request)
+        estimate.note(time.monotonic() - started, time.thread_time() - cpu)
+        self._finish(connection, response, claim)
+
+    def _finish(self, connection: Connection, response: Response, claim: list[str]) -> None:
+        """Answer from a thread that does not lead; the time-out may have been first."""
+        try:
+            claim.pop()
+        except IndexError:
+            self._ledger.stuck -= 1
+            self.sender.release(response.body, None)
+            return
+        self.sender.reply(connection, response, time.monotonic())
+        connection.busy = False
+        if (
+            connection.pending
+            or connection.more
+            or connection.ending
+            or connection.writing
+            or connection.broken
+            or self._ledger.passing
+            or connection.deadline < connection.looked_at
+            or not connection.parser.at_boundary
+        ):
+            self._ledger.give_back(connection)
+
+
+def _enter(door: Door, ticket: Ticket, request: Request, deadline: float, gone: Callable[[], bool]) -> Response:
+    """Run the chain inside the request's own Context."""
+    scope.deadline.set(deadline)
+    scope.gone.set(gone)
+    response = door.run(ticket, request)
+    if type(response.body) is not bytes:
+        _begin(response)
+    return response
+
+
+def _begin(response: Response) -> None:
+    """Begin to iterate over a body of the application's own: that may run code of its, which may wait."""
+    body = response.body
+    if not isinstance(body, (bytes, FileBody, EventStream)):
+        with suppress(Exception):  # who serialises it meets that again, and answers it
+            pieces = iter(body)
+            if pieces is not body:
+                response.body = Remade(pieces, body)

@@ -1,0 +1,236 @@
+"""From a response to the last byte at the client. One rule: only who owns the connection sends on it.
+
+A response of bytes goes out in one call, by the thread that ran the handler. What the socket does not take, files and
+generators go on in steps, each a job of the pool, and only while the socket can be written: a slow reader holds no thread.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from contextvars import Context
+
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.application import Door
+from arlen_runtime.http.events import HEARTBEAT, EventStream, retry
+from arlen_runtime.http.response import FileBody, Response, close_body
+from arlen_runtime.http.serializer import serialize
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.worker.connection import Connection
+from arlen_runtime.propane.worker.loop_state import Ledger
+
+LINGER_SECONDS = 2.0
+HEARTBEAT_SECONDS = 15.0
+"""How long a stream of events is quiet before a comment is sent."""
+STEPS_AT_ONCE = 8
+"""Pieces of a stream that are sent before another job of the pool gets its turn."""
+_OURS = frozenset({bytes, FileBody, EventStream})
+
+
+class Sender:
+    """Sends responses, and what is left of them later."""
+
+    def __init__(self, door: Door, config: Config, log: Log, ledger: Ledger) -> None:
+        """Take the parts of the worker; `put_job` hands a job to the pool, and runs it at once where there is none."""
+        self._door = door
+        self._log = log
+        self._limits = config.limits
+        self._accesses = config.log.access
+        self._is_named = config.server.server_header
+        self._ledger = ledger
+        self._closing: set[int] = set()
+        self.put_job: Callable[[Callable[[], object]], object] = lambda job: job()
+        self.put_file_job = self.put_job
+
+    # --- the thread that owns the connection
+
+    def reply(self, connection: Connection, response: Response, now: float) -> None:
+        """Serialise and begin to send, `now` by the monotonic clock; complete the exchange when all of it is out."""
+        ledger = self._ledger
+        first_lines = ledger.first_lines(now)
+        if self._is_named and response.get("Server") is not None:
+            response.remove("Server")
+        close = (
+            connection.ending
+            or ledger.stopping
+            or connection.eof
+            or connection.served + 1 >= self._limits.keep_alive_requests
+            or not connection.parser.body_done
+        )
+        to_head = connection.head is None and connection.parser.asks_head
+        try:
+            serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
+        except BaseException as error:  # noqa: BLE001 - the application built what cannot be sent, perhaps with code of its own
+            self._log.failure("response_invalid", error, **(connection.head.ids if connection.head else {}))
+            self.release(response.body, connection.context)
+            response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
+            serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
+        connection.response = response
+        connection.writing_since = now
+        if connection.send(serialized) and connection.rest is None:
+            self.completed(connection)
+
+    def completed(self, connection: Connection) -> None:
+        """Count it, write the access line, forget the request, and close a body that has a close."""
+        head, response, context = connection.head, connection.response, connection.context
+        now = time.monotonic()  # not the ledger's: on a thread that is late, the last batch of events is long past
+        seconds = now - connection.started if connection.started else 0.0
+        if response is not None:
+            self._ledger.count(response.status, seconds)
+        if response is not None and head is not None and self._accesses:
+            self._log.access(
+                head.method,
+                head.target,
+                response.status,
+                connection.sent,
+                seconds,
+                head.id,
+                head.client,
+                response.log,
+            )
+        connection.complete()
+        connection.deadline = now + self._limits.keep_alive_seconds
+        if response is not None and type(response.body) is not bytes:
+            self.release(response.body, context)
+
+    def release(self, body: object, context: Context | None) -> None:
+        """Close a body of any kind. One of the application's own is closed on the pool: nobody knows what it does there."""
+        if type(body) in _OURS:
+            self._close(body)
+        elif hasattr(body, "close"):
+            self._closing.add(id(body))
+            run = context.run if context is not None else Context().run
+            self.put_job(lambda: run(self._close, body))
+
+    def is_closing(self) -> bool:
+        """Say whether a body is being closed, or will be; from any thread."""
+        return bool(self._closing)
+
+    def _close(self, body: object) -> None:
+        try:
+            close_body(body)
+        except BaseException as error:  # noqa: BLE001 - the answer is out; what its closing raises harms nobody else
+            self._log.failure("close_failed", error)
+        self._closing.discard(id(body))
+
+    # --- the leading thread
+
+    def abandon(self, connection: Connection) -> None:
+        """Write the access line of an answer that was cut off."""
+        if connection.response is not None:
+            connection.reset_if_unframed()
+            connection.response.log = {**(connection.response.log or {}), "aborted": True}
+            self.completed(connection)
+
+    def refuse(self, connection: Connection, error: ArlenError) -> None:
+        """Answer for the server and close; the client may still be sending, so the close lingers."""
+        connection.ending = True
+        self.reply(connection, self._door.refuse(error, connection.head), self._ledger.now)
+        if connection.writing:
+            self.go_on(connection)
+        if connection.broken or not connection.writing:
+            self.end(connection)
+
+    def end(self, connection: Connection) -> None:
+        """Close once the answer is out: at once if the client has nothing more to say, else after lingering."""
+        if connection.eof or connection.broken or connection.lingering:
+            self._ledger.doomed.append(connection)
+            return
+        connection.linger()
+        self._ledger.deadlines.set(connection, self._ledger.now + LINGER_SECONDS)
+
+    def go_on(self, connection: Connection) -> None:
+        """Send more of a response that is under way."""
+        listening = connection.listening()
+        if listening is not None:
+            self._go_on_listening(connection, listening)
+            return
+        full, connection.full = connection.full and not connection.pending, False
+        if connection.pending:  # the edge may have brought bytes as well: they are read after the answer
+            connection.pending, connection.more = False, True
+        if full or not connection.flush():
+            self._ledger.deadlines.set(connection, connection.writing_since + self._limits.write_seconds)
+        elif connection.broken:
+            return
+        elif (listening := connection.listening()) is not None:
+            self._go_on_listening(connection, listening)
+        elif connection.rest is not None:
+            connection.busy = True
+            put = self.put_file_job if isinstance(connection.rest.rest, FileBody) else self.put_job
+            put(lambda: self._step(connection))
+        elif connection.response is not None:
+            self.completed(connection)
+
+    def _go_on_listening(self, connection: Connection, stream: EventStream) -> None:
+        """Send what has been put into a stream of events; end it at an event's end when the worker goes."""
+        ledger = self._ledger
+        if connection.hangup:
+            connection.broken = True
+            return
+        data = stream.take()
+        if stream.closed or ledger.passing or ledger.stopping:
+            connection.ending = connection.ending or ledger.stopping
+            last = data + retry(random.randint(100, 1000))  # noqa: S311 - spread, no secret
+            if connection.end_events(last):
+                self.completed(connection)
+            return
+        if not data or connection.send_events(data):
+            ledger.deadlines.set(connection, ledger.now + HEARTBEAT_SECONDS)
+            stream.attach(lambda: ledger.give_back(connection))
+        else:
+            connection.writing_since = ledger.now
+            ledger.deadlines.set(connection, ledger.now + self._limits.write_seconds)
+
+    def grants_time(self, connection: Connection) -> bool:
+        """Say whether a client has read at the least rate since its time began; if so, it begins anew.
+
+        Room in the socket does not tell: the kernel reports none before a good part of what it holds, megabytes, is gone.
+        """
+        limits, now = self._limits, self._ledger.now
+        if now >= connection.writing_since + limits.write_seconds:
+            arrived = connection.arrived()
+            if arrived - connection.taken < limits.write_seconds * limits.write_bytes_per_second:
+                return False
+            connection.taken, connection.writing_since = arrived, now
+        self._ledger.deadlines.set(connection, connection.writing_since + limits.write_seconds)
+        return True
+
+    def heartbeat(self, connection: Connection) -> None:
+        """Send a comment to a client that listens."""
+        stream = connection.listening()
+        if stream is not None:
+            stream.put(HEARTBEAT)
+            self._ledger.give_back(connection)
+
+    # --- a pool thread
+
+    def _step(self, connection: Connection) -> None:
+        """Send some pieces of a body, while the socket takes them."""
+        context, head, before = connection.context, connection.head, connection.sent
+        assert context is not None  # noqa: S101 - a stream belongs to a request
+        try:
+            for _ in range(STEPS_AT_ONCE):
+                if connection.rest is None or connection.broken:
+                    break
+                if not context.run(connection.step):
+                    connection.full = True
+                    break
+        except BaseException as error:  # noqa: BLE001 - a generator's error ends its stream, not the worker
+            self._log.failure("stream_failed", error, **(head.ids if head else {}))
+            connection.broken = True
+        if connection.rest is None or connection.broken:
+            self._end_body(connection, context)
+        if connection.sent > before or not connection.full:
+            connection.writing_since = time.monotonic()  # who has made room, or was not waited for, has all its time
+        connection.deadline = connection.writing_since + self._limits.write_seconds
+        connection.busy = False
+        self._ledger.give_back(connection)
+
+    def _end_body(self, connection: Connection, context: Context) -> None:
+        """Close a body of the application's own here, where its pieces came from: another job would come later."""
+        response = connection.response
+        if response is not None and type(response.body) not in _OURS:
+            body, response.body = response.body, b""
+            context.run(self._close, body)

@@ -1,0 +1,228 @@
+"""The threads of a worker. One rule: there is always one thread that can take the reactor over.
+
+Three groups: pool threads take waiting requests from a FIFO; the lane runs what burns CPU, two at a time; standbys wait
+for the baton. A thread that lost the baton becomes a standby again when its handler comes back.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, NamedTuple, TypeVar
+
+from arlen_runtime.propane.system.linux import stand_back
+
+LANE_WIDTH = 2
+LANE_PATIENCE_SECONDS = 0.25
+"""When the oldest one in the lane has run for so long, one more may run beside it."""
+WAITING_SHARE = 1 / 50
+"""Who has run for that long and computed for less than this part of it waits, and takes no place in the lane."""
+
+Job = TypeVar("Job")
+
+
+class Pool(Generic[Job]):
+    """`threads` threads that run jobs in the order they came."""
+
+    def __init__(self, threads: int, run: Callable[[Job], None]) -> None:
+        """Start the threads; `run` is called with each job and must not raise."""
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._run = run
+        self._at_work: set[int] = set()
+        self._threads = threads
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"pool-{number}", daemon=True).start()
+
+    def put(self, job: Job) -> None:
+        """Queue a job."""
+        self._jobs.put(job)
+
+    def queued(self) -> int:
+        """Count the jobs that no thread has taken yet."""
+        return self._jobs.qsize()
+
+    def busy(self) -> int:
+        """Count the threads that are inside a job."""
+        return len(self._at_work)
+
+    def idle(self) -> int:
+        """Count the threads that could take a job at once."""
+        return self._threads - len(self._at_work)
+
+    def _work(self) -> None:
+        stand_back()
+        me, at_work = threading.get_ident(), self._at_work
+        while True:
+            job = self._jobs.get()
+            at_work.add(me)
+            self._run(job)
+            at_work.discard(me)
+
+
+class Run(NamedTuple):
+    """A job of the lane that runs: since when, and what its thread's clock of processor time said then."""
+
+    started: float
+    clock: int | None
+    cpu: float
+
+    @classmethod
+    def begin(cls) -> Run:
+        """Note the calling thread's."""
+        if sys.platform != "linux":  # others cannot read a thread's clock from outside: all of its time counts
+            return cls(time.monotonic(), None, 0.0)
+        return cls(time.monotonic(), time.pthread_getcpuclockid(threading.get_ident()), time.thread_time())
+
+    def waits(self, now: float) -> bool:
+        """Say whether it has computed for a small part of its time only."""
+        seconds = now - self.started
+        if self.clock is None or seconds <= LANE_PATIENCE_SECONDS:
+            return False
+        try:
+            return time.clock_gettime(self.clock) - self.cpu < seconds * WAITING_SHARE
+        except OSError:  # its thread has just ended
+            return False
+
+
+class Lane(Generic[Job]):
+    """Jobs that compute: a few at a time, one more when the oldest takes long.
+
+    Those that wait do not count, nor those that have been given up: else a few endless ones would close the lane.
+    """
+
+    def __init__(self, most: int, run: Callable[[Job], None], given_up_seconds: float = float("inf")) -> None:
+        """Run jobs on at most `most` threads, which are started as they are needed; none is waited for longer."""
+        self._most = most
+        self._given_up_seconds = given_up_seconds
+        self._run = run
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._running: dict[int, Run] = {}
+        self._threads = 0
+
+    def put(self, job: Job) -> None:
+        """Queue a job."""
+        self._jobs.put(job)
+        if self._threads < LANE_WIDTH:
+            self._widen()
+
+    def queued(self) -> int:
+        """Count the jobs that no thread has taken yet."""
+        return self._jobs.qsize()
+
+    def idle(self) -> int:
+        """Count how many more could run at once."""
+        return max(LANE_WIDTH - len(self._running), 0)
+
+    def look(self, now: float) -> None:
+        """Let one more run when fewer compute than may; called by the worker's monitor.
+
+        More would not compute sooner: each takes the interpreter from the others, and all of them from quick requests.
+        """
+        if self._jobs.empty() or self._threads >= self._most:
+            return
+        running = list(self._running.values())
+        if not running or len(running) < self._threads:
+            return
+        late = now - min(each.started for each in running) > LANE_PATIENCE_SECONDS
+        alive = [each for each in running if now - each.started <= self._given_up_seconds]
+        computing = sum(not each.waits(now) for each in alive)
+        if computing < LANE_WIDTH + late:
+            self._widen()
+
+    def _widen(self) -> None:
+        with self._lock:
+            if self._threads >= self._most:
+                return
+            self._threads += 1
+        try:
+            threading.Thread(target=self._work, name="lane", daemon=True).start()
+        except RuntimeError:  # the system gives no more threads: those that are there do the work
+            with self._lock:
+                self._threads -= 1
+
+    def _work(self) -> None:
+        stand_back()
+        me = threading.get_ident()
+        while True:
+            job = self._jobs.get()
+            self._running[me] = Run.begin()
+            self._run(job)
+            del self._running[me]
+            with self._lock:
+                if self._threads > LANE_WIDTH:
+                    self._threads -= 1
+                    return
+
+
+class Standbys:
+    """Threads that wait to lead the reactor. `lead` returns when its thread has lost the baton and is back."""
+
+    def __init__(self, most: int, lead: Callable[[], None]) -> None:
+        """Start one; never have more than `most`, of which there may be none."""
+        self._lead = lead
+        self._most = most
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._threads = 0
+        self.exhausted = False
+        """None waits and none may be started: all are inside handlers that do not come back."""
+        if most:
+            self._start(waiting=1)
+
+    def reserve(self) -> bool:
+        """Make sure that one is there for `go`; False when all are inside handlers that do not come back."""
+        with self._lock:
+            if self._waiting:
+                self._count(waiting=-1)
+                return True
+            if self._threads >= self._most:
+                return False
+        try:
+            self._start(waiting=0)
+        except RuntimeError:  # the system gives no more threads
+            with self._lock:
+                self._count(threads=-1)
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give a reserved one back: the baton was not to be had."""
+        with self._lock:
+            self._count(waiting=1)
+
+    def go(self) -> None:
+        """Have the reserved one lead."""
+        self._calls.put(None)
+
+    def join(self) -> None:
+        """Spend the calling thread, which has lost the baton, as a standby; return when there are enough."""
+        with self._lock:
+            if self._waiting:
+                return
+            self._count(waiting=1, threads=1)
+        self._serve()
+
+    def _count(self, *, waiting: int = 0, threads: int = 0) -> None:
+        self._waiting += waiting
+        self._threads += threads
+        self.exhausted = not self._waiting and self._threads >= self._most
+
+    def _start(self, *, waiting: int) -> None:
+        with self._lock:
+            self._count(waiting=waiting, threads=1)
+        threading.Thread(target=self._serve, name="standby", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self._calls.get()
+            self._lead()
+            with self._lock:
+                if self._waiting:
+                    self._count(threads=-1)
+                    return
+                self._count(waiting=1)

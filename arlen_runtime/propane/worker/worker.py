@@ -1,0 +1,265 @@
+"""A worker process, from fork to exit. One rule: its main thread never serves; it receives signals, ticks and patrols.
+
+The reactor runs in a thread of its own, so a signal is heeded while a handler computes, and a worker whose main thread
+does not tick is one in which C code keeps the interpreter lock: only the supervisor can help it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.application import Door
+from arlen_runtime.log.logger import reopen_all
+from arlen_runtime.propane.ipc.boot_args import Inheritance
+from arlen_runtime.propane.ipc.messages import say
+from arlen_runtime.propane.ipc.metrics import render
+from arlen_runtime.propane.ipc.scoreboard import ANSWERED, LASTED, Cell, State
+from arlen_runtime.propane.system import signals
+from arlen_runtime.propane.system.listeners import seal
+from arlen_runtime.propane.system.poller import Waker
+from arlen_runtime.propane.system.signals import SignalQueue
+from arlen_runtime.propane.worker.reactor import Reactor
+from arlen_runtime.propane.worker.recycling import Recycling
+
+SWITCH_SECONDS = 0.001
+"""How long a computing thread keeps the interpreter lock while others want it; Python's 0.005 makes quick ones wait."""
+TICK_SECONDS = 1.0
+QUIET_NANOSECONDS = int(3 * TICK_SECONDS * 1e9)
+"""Nobody leaves connections to a worker that has not ticked for so long."""
+
+_WANTED = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_IGNORED = (signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU)  # a terminal sends these to the whole group
+
+
+class Worker:
+    """One worker; also what `Door.start` is given."""
+
+    def __init__(self, inheritance: Inheritance, number: int, row: int) -> None:
+        """Take the worker's number within its generation and its row on the scoreboard."""
+        self.number = number
+        self._inherited = inheritance
+        self._row = inheritance.scoreboard.rows[row]
+        self._row_number = row
+        self._log = inheritance.log
+        self._hooks: list[Callable[[], None]] = []
+        self._stop_at: float | None = None
+        self._finished = False
+        self._retiring = False
+
+    # --- what the application may ask (http.door.Worker)
+
+    def draining(self) -> bool:
+        """Say whether this worker is about to stop."""
+        return self._stop_at is not None
+
+    def metrics(self) -> str:
+        """Return the counters of all workers in Prometheus' text format."""
+        self._note()  # this worker's own part is exact, the others' a tick old at most
+        return render(self._inherited.scoreboard)
+
+    def shared(self, name: str, size: int) -> memoryview:
+        """Return memory that all workers of all generations share under that name."""
+        return self._inherited.scoreboard.block(name, size)
+
+    def on_stop(self, hook: Callable[[], None]) -> None:
+        """Have `hook` called after the last request."""
+        self._hooks.append(hook)
+
+    # --- the life of the process
+
+    def run(self, load: Callable[[], Door]) -> int:
+        """Serve until told to stop; return the exit status."""
+        self._prepare()
+        try:
+            door = load()
+            door.start(self)
+        except ArlenError as error:
+            say(self._inherited.control, "failed", number=self.number, pid=os.getpid(), reason=error.detail)
+            return 1
+        except Exception as error:  # noqa: BLE001 - whatever the application raises ends this worker, with its reason
+            self._log.failure("worker_failed", error, worker=self.number)
+            self._log.flush()
+            say(self._inherited.control, "failed", number=self.number, pid=os.getpid(), reason=repr(error))
+            return 1
+        self._begin(door)
+        while not self._finished:
+            self._watch()
+        return self._end()
+
+    def _prepare(self) -> None:
+        """Become a process of its own after the fork."""
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._signals = SignalQueue(_WANTED, _IGNORED)
+        signals.unblock()  # all of them: a program that the application starts inherits the mask
+        faulthandler.enable()  # the supervisor sends SIGABRT to a worker that hangs: its stacks are printed
+        gc.enable()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._row[Cell.PID] = os.getpid()
+        self._row[Cell.GENERATION] = self._inherited.generation
+        self._row[Cell.STARTED] = time.monotonic_ns()
+        self._tick()
+        self._waker = Waker()
+        self._poll = select.poll()
+        for fd in (self._signals.fd, self._waker.fd):
+            self._poll.register(fd, select.POLLIN)
+        self._poll.register(self._inherited.control.fileno(), 0)  # nothing to hear, but its end is always told
+
+    def _begin(self, door: Door) -> None:
+        """Open the doors and say so."""
+        inherited = self._inherited
+        config = inherited.config
+        limits = config.limits.within(config.propane_accessories.connection_timeout_seconds)
+        self._reactor = Reactor(door, replace(config, limits=limits), self._log, self._row, self._waker.wake)
+        entrances = self._reactor.entrances
+        entrances.others = self._connections_of_others
+        entrances.in_all = self._connections_in_all
+        for listener in inherited.listeners:
+            entrances.listen(listener)
+        entrances.take_over(inherited.handover[0])
+        threading.Thread(target=self._reactor.baton.first, name="reactor", daemon=True).start()
+        self._recycling = Recycling(inherited.config.propane_accessories, self._log, self.number, time.monotonic())
+        self._row[Cell.STATE] = State.READY
+        say(inherited.control, "ready", row=self._row_number, pid=os.getpid())
+
+    def _connections_of_others(self) -> list[int]:
+        """Return how many connections the other workers of this generation have, those left out that do not tick."""
+        mine, generation = self._row_number, self._inherited.generation
+        oldest = time.monotonic_ns() - QUIET_NANOSECONDS
+        return [
+            row[Cell.CONNECTIONS]
+            for number, row in self._inherited.scoreboard.living()
+            if number != mine
+            and row[Cell.GENERATION] == generation
+            and row[Cell.STATE] == State.READY
+            and row[Cell.TICK] > oldest
+        ]
+
+    def _connections_in_all(self) -> int:
+        """Count the connections of all workers of all generations."""
+        return sum(row[Cell.CONNECTIONS] for _number, row in self._inherited.scoreboard.living())
+
+    def _tick(self) -> None:
+        self._row[Cell.TICK] = time.monotonic_ns()
+
+    def _watch(self) -> None:
+        """Wait for one round: a signal, the next patrol, the next tick."""
+        baton = self._reactor.baton
+        patrols = baton.watched and self._inherited.config.propane_accessories.threads > 0
+        patience = self._inherited.config.propane_accessories.handoff_ms if patrols else TICK_SECONDS * 1000
+        if self._stop_at is not None:
+            patience = min(patience, 20)
+        happened = dict(self._poll.poll(patience))
+        if self._waker.fd in happened:
+            self._waker.clear()
+        elif patrols:
+            baton.patrol()
+        self._reactor.service.lane.look(time.monotonic())  # also at a tick: what computes need not be beside quick ones
+        self._note()
+        if self._stop_at is None and not self._retiring:
+            self._look_at_life()
+        for each in self._signals.take():
+            _HEED[each](self)
+        if self._inherited.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
+            self._poll.unregister(self._inherited.control.fileno())
+            if self._inherited.listeners_ours:
+                for listener in self._inherited.listeners:
+                    seal(listener)
+            self._stop()
+        if self._stop_at is not None:
+            self._look_for_end(self._stop_at)
+
+    def _note(self) -> None:
+        """Write the row."""
+        row, reactor = self._row, self._reactor
+        row[Cell.TICK] = time.monotonic_ns()
+        row[Cell.REQUESTS] = reactor.ledger.requests
+        row[Cell.BUSY] = reactor.service.pool.busy()
+        row[Cell.QUEUED] = reactor.service.pool.queued() + reactor.service.lane.queued()
+        row[Cell.TAKEOVERS] = reactor.baton.takeovers
+        row[Cell.STUCK] = max(reactor.ledger.stuck, 0)
+        row[Cell.SHED] = reactor.ledger.shed
+        for cell, count in zip(ANSWERED, reactor.ledger.responses[2:6], strict=True):
+            row[cell] = count
+        for place, count in zip(LASTED, reactor.ledger.lasted, strict=True):
+            row[place] = count
+        row[Cell.MICROSECONDS] = int(reactor.ledger.seconds * 1e6)
+
+    def _look_at_life(self) -> None:
+        """Say when it is time to go; the supervisor has this worker replaced first, and then tells it to hand over."""
+        ledger = self._reactor.ledger
+        reason = self._recycling.reason(time.monotonic(), ledger.requests, ledger.stuck)
+        if reason and say(self._inherited.control, "retiring", pid=os.getpid()):
+            self._retiring = True
+            self._log.info("worker_retiring", worker=self.number, reason=reason)
+
+    # --- what the signals mean
+
+    def _stop(self) -> None:
+        """Answer what is under way and what comes on open connections, closing each."""
+        if self._stop_at is None:
+            self._drain()
+        self._reactor.post(lambda: self._reactor.stop(empties_queue=self._inherited.listeners_ours))
+
+    def _quit(self) -> None:
+        """Close everything now."""
+        self._drain()
+        self._finished = True
+
+    def _hand_over(self) -> None:
+        """Pass every connection on to the new generation."""
+        self._drain()
+        self._reactor.post(lambda: self._reactor.pass_on(self._inherited.handover[1]))
+
+    def _reopen(self) -> None:
+        reopen_all()  # the application may have opened logs of its own
+
+    def _pause(self) -> None:
+        """Leave whatever arrives from now on to the next generation: of `arlen serve`; else it is not meant for workers."""
+        if self._inherited.development:
+            self._reactor.post(self._reactor.pause)
+
+    def _drain(self) -> None:
+        self._row[Cell.STATE] = State.DRAINING
+        self._stop_at = time.monotonic() + self._inherited.config.propane_accessories.graceful_shutdown_seconds
+
+    def _look_for_end(self, stop_at: float) -> None:
+        if self._reactor.at_rest:
+            self._finished = True
+            return
+        self._reactor.post(self._reactor.look_for_rest)
+        if time.monotonic() > stop_at:
+            self._reactor.post(self._reactor.close_idle)
+            if time.monotonic() > stop_at + TICK_SECONDS / 2:
+                self._log.error("grace_exceeded", worker=self.number, connections=self._reactor.count())
+                self._finished = True
+
+    def _end(self) -> int:
+        """Call the hooks, leave the row; what is still running ends with the process."""
+        exceeded = self._stop_at is not None and self._reactor.count() > 0 and time.monotonic() > self._stop_at
+        for hook in self._hooks:
+            try:
+                hook()
+            except Exception as error:  # noqa: BLE001 - one hook's failure must not keep the others from running
+                self._log.failure("stop_hook_failed", error, worker=self.number)
+        self._note()
+        self._log.flush()
+        return 1 if exceeded else 0
+
+
+_HEED: dict[signal.Signals, Callable[[Worker], None]] = {
+    signal.SIGTERM: Worker._stop,  # noqa: SLF001 - the table of this class
+    signal.SIGQUIT: Worker._quit,  # noqa: SLF001 - the table of this class
+    signal.SIGHUP: Worker._hand_over,  # noqa: SLF001 - the table of this class
+    signal.SIGUSR1: Worker._reopen,  # noqa: SLF001 - the table of this class
+    signal.SIGUSR2: Worker._pause,  # noqa: SLF001 - the table of this class
+}

@@ -1,0 +1,212 @@
+"""A WSGI callable as something propane serves. One rule: it does not learn that the server is not of its own kind.
+
+`WSGIDoor(callable, config)` is any WSGI application, Flask's or Django's, behind the door (PEP 3333).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, BinaryIO
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from arlen_runtime import scope
+from arlen_runtime.config.sections import Config
+from arlen_runtime.error_pages.development import Occasion
+from arlen_runtime.error_pages.pages import ErrorPages
+from arlen_runtime.errors import ArlenError
+from arlen_runtime.http.application import Ticket, Worker
+from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.response import Body, Response
+from arlen_runtime.log.logger import Log
+from arlen_runtime.middleware.request_id import correlate, id_line
+from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable, to_environ
+from arlen_runtime.wsgi.closing import Closing, Once
+from arlen_runtime.wsgi.file_wrapper import FileWrapper
+
+_VALUE = re.compile(r"(?<=/)[a-z_.]*[^/a-z_.][^/]*")  # a segment that is no plain word: a number, an id, a title
+_STATUS = re.compile(r"([2-9][0-9]{2})(?: .*)?")  # 1xx are the server's own (RFC 9110 section 15.2)
+_WHOLE = frozenset({list, tuple})
+_PORTS = {"http": 80, "https": 443}
+
+
+class WSGIDoor:
+    """A WSGI application behind the server's door."""
+
+    def __init__(self, application: WSGICallable, config: Config) -> None:
+        """Take the callable; limits are the configuration's, for there are no routes to say otherwise."""
+        self._application = application
+        self._config = config
+        self._pages = ErrorPages(config, ())
+        self._log = Log(config.log, config.environment, config.root)
+
+    def start(self, worker: Worker) -> None:
+        """Open nothing: the application opens what it needs by itself."""
+
+    def admit(self, head: Head) -> Ticket:
+        """Let the body come within the global limit; what looks like a value in the path does not tell endpoints apart."""
+        return Ticket(f"{head.method} {_VALUE.sub('0', head.path)}", "buffer", self._config.limits.body_bytes)
+
+    def run(self, ticket: Ticket, request: Request) -> Response:  # noqa: ARG002 - the door's signature
+        """Call the application; what it raises is logged and answered."""
+        scope.request_id.set(request.head.id)
+        scope.correlation_id.set(request.head.correlated)
+        started = _Started()
+        try:
+            response = started.respond(self._application(self._environ(request), started))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the application raises ends this request only
+            self._log.failure("request_failed", error, **request.head.ids)
+            return self._answer(error, request.head)
+        response.prepared = id_line(request.head)
+        correlate(request.head, response)
+        return response
+
+    def refuse(self, error: ArlenError, head: Head | None) -> Response:
+        """Answer for the server."""
+        return self._answer(error, head)
+
+    def __call__(self, request: Request) -> Response:
+        """Answer a request: admit, then run."""
+        return self.run(self.admit(request.head), request)
+
+    def _answer(self, error: BaseException, head: Head | None) -> Response:
+        """Give an error its face."""
+        response = self._pages.respond(error, Occasion(head))
+        if head is not None:
+            response.prepared = id_line(head)
+            correlate(head, response)
+        return response
+
+    def _environ(self, request: Request) -> Environ:
+        """Build the environment of one request."""
+        head = request.head
+        body, length = _input(request)
+        return to_environ(head.headers) | {
+            **self._host(head),
+            "REQUEST_METHOD": head.method,
+            "SCRIPT_NAME": "",
+            # A path begins with a slash (PEP 3333); `OPTIONS *` is about the server as a whole and has none.
+            "PATH_INFO": "" if head.path == "*" else unquote_to_bytes(head.path).decode("latin-1"),
+            "QUERY_STRING": head.query,
+            "REQUEST_URI": head.target,
+            "CONTENT_LENGTH": str(length) if head.has_body else "",
+            "SERVER_PROTOCOL": f"HTTP/1.{head.minor}",
+            "REMOTE_ADDR": head.client,
+            "arlen.request_id": head.id,
+            "arlen.correlation_id": head.correlation_id,
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": head.scheme,
+            "wsgi.input": body,
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": self._config.propane_accessories.threads > 0,
+            "wsgi.multiprocess": True,  # a single worker too overlaps with its successor, as at a reload
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+        }
+
+    def _host(self, head: Head) -> Environ:
+        """Return for whom the request is: the host that it names, else where this server listens (HTTP/1.0 without Host)."""
+        server = self._config.server
+        if not head.host:
+            name = "localhost" if server.host.startswith("unix:") else server.host
+            return {"SERVER_NAME": name, "SERVER_PORT": str(server.port)}
+        authority = urlsplit(f"//{head.host}")
+        port = authority.port or _PORTS[head.scheme]
+        return {"HTTP_HOST": head.host, "SERVER_NAME": authority.hostname, "SERVER_PORT": str(port)}
+
+
+class _Started:
+    """`start_response` of one request, and what it was told."""
+
+    def __init__(self) -> None:
+        self._response: Response | None = None
+        self._announced: int | None = None
+        self._written: list[bytes] = []
+        self._written_bytes = 0
+        self._sent = False
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:  # noqa: ANN401 - sys.exc_info() of any kind
+        """Note status and fields; a second call needs an exception (PEP 3333, "The start_response() Callable").
+
+        Raises that exception once the head is on its way, and ArlenError or ValueError for what cannot be sent.
+        """
+        try:
+            if exc_info and self._sent:
+                raise exc_info[1].with_traceback(exc_info[2])
+            if not exc_info and self._response is not None:
+                raise ArlenError("start_response was called twice without exc_info")
+        finally:
+            exc_info = None  # the frame is in its traceback: a circle
+        match = _STATUS.fullmatch(status)
+        if match is None:
+            raise ArlenError(f"start_response was given no final status: {status!r}")
+        self._response = Response(b"", int(match[1]), headers)
+        length = self._response.get("Content-Length", "")
+        self._announced = int(length) if length and length.isascii() and length.isdigit() else None
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        """Keep what `write` is given for the front of the body; ArlenError beyond Content-Length."""
+        self._sent = True
+        self._written_bytes += len(data)
+        if self._announced is not None and self._written_bytes > self._announced:
+            raise ArlenError(f"write was given more than the {self._announced} bytes that Content-Length announced")
+        self._written.append(data)
+
+    def respond(self, result: Iterable[bytes]) -> Response:
+        """Turn what the application returned into a Response; close it when that fails."""
+        try:
+            return self._with(self._body(result))
+        except BaseException:
+            Once(result).close()
+            raise
+
+    def _with(self, body: Body) -> Response:
+        """Return the Response that start_response asked for, with its body."""
+        if self._response is None:
+            raise ArlenError("the application never called start_response")
+        self._response.body = body
+        return self._response
+
+    def _body(self, result: Iterable[bytes]) -> Body:
+        """Return the body; a generator may call start_response with its first piece."""
+        if type(result) in _WHOLE:
+            return self._whole(b"".join([*self._written, *result]))
+        if isinstance(result, FileWrapper) and not self._written and (part := result.part(self._announced)) is not None:
+            return part
+        pieces = iter(result)
+        first = next(filter(None, pieces), b"")
+        self._sent = True
+        first = b"".join([*self._written, first])
+        return Closing(_limited(chain([first], pieces), self._announced), result)
+
+    def _whole(self, body: bytes) -> Body:
+        """Return a body that is all there; one that is shorter than announced in a piece, so that this is noticed."""
+        body = body[: self._announced]
+        return body if self._announced in (None, len(body)) else iter((body,))
+
+
+def _limited(pieces: Iterable[bytes], length: int | None) -> Iterator[bytes]:
+    """Yield pieces, of `length` bytes no more, and then fetch no more (PEP 3333, "Handling the Content-Length Header")."""
+    left = sys.maxsize if length is None else length
+    for piece in pieces:
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            break
+
+
+def _input(request: Request) -> tuple[BinaryIO, int]:
+    """Return the body as a file at its start, and its length."""
+    spool = request.spool
+    if spool is None:
+        return io.BytesIO(request.body_bytes), len(request.body_bytes)
+    length = spool.seek(0, io.SEEK_END)
+    spool.seek(0)
+    return spool, length

@@ -1,0 +1,61 @@
+"""Long lines: broken as the formatter would."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arlen_cli.generators.line_wrap import WIDTH, fitted, wrapped
+
+RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
+
+
+def formatted(source: str) -> str:
+    """Return what the formatter makes of it."""
+    command = [RUFF, "format", "--isolated", "--line-length", str(WIDTH), "-"]
+    return subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("prefix", ["", "return ", "value = "])
+@pytest.mark.parametrize("length", [10, 45, 60, 100])
+def test_a_call_of_any_length_ends_up_as_the_formatter_writes_it(prefix: str, length: int) -> None:
+    name = "n" * length
+    source = f'def f():\n    {prefix}r.get("{name}", {name}.index, name="{name}")\n'
+    assert fitted(source) == formatted(source)
+
+
+@pytest.mark.parametrize("length", [10, 45, 60, 100])
+def test_an_argument_that_is_a_call_does_too(length: int) -> None:
+    name = "n" * length
+    source = f'def f():\n    g(\n        {name}=f.integer("{name}", min=1),\n        x=1,\n    )\n'
+    assert fitted(source) == formatted(source)
+
+
+def test_a_list_is_broken_between_its_parts_alone() -> None:
+    parts = ["'A few words'", "'2030-01-31'", "1"]
+    assert wrapped(parts, 80, 4) == "'A few words', '2030-01-31', 1"
+    assert wrapped(parts, 15, 4) == "'A few words',\n    '2030-01-31', 1"
+    assert wrapped(["aaa", "bbb", "c"], 8, 0) == "aaa,\nbbb, c"  # its comma is a character of a line
+    assert wrapped(parts, 1, 0) == "'A few words',\n'2030-01-31',\n1"
+
+
+def test_what_fits_stays() -> None:
+    source = 'r.get("/", home.index, name="home")\n'
+    assert fitted(source) == source
+
+
+@pytest.mark.parametrize("line", ["# " + "x" * 150, "x" * 150, "if " + "x" * 150 + ":", '"""' + "x" * 150])
+def test_what_is_no_call_stays(line: str) -> None:
+    assert fitted(f"{line}\n") == f"{line}\n"
+
+
+@given(st.text())
+def test_any_text_comes_back_unless_it_has_a_long_line(text: str) -> None:
+    if all(len(line) <= WIDTH for line in text.splitlines()):
+        assert fitted(text) == text

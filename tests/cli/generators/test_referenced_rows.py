@@ -1,0 +1,49 @@
+"""Parents: the rows that a resource's tests need first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from arlen_cli.errors import WrongUse
+from arlen_cli.generators.fields import parse_fields
+from arlen_cli.generators.plan import Note, Project
+from arlen_cli.generators.referenced_rows import Parent, missing, notes, parents_of
+
+RESOURCES = {
+    "authors": ("name:string", "company:references", "note:text:optional"),
+    "companies": ("name:string", "active:boolean"),
+}
+
+
+def test_parents_come_in_the_order_in_which_they_can_be_inserted() -> None:
+    fields = parse_fields(["title:string", "author:references", "company:references"])
+    assert parents_of("posts", fields, RESOURCES) == [
+        Parent("companies", ("id", "name", "active"), ("1", "'Example'", "'true'"), known=True),
+        Parent("authors", ("id", "name", "company_id"), ("1", "'Example'", "'1'"), known=True),
+    ]
+
+
+def test_of_an_unknown_table_the_id_is_inserted_and_the_user_is_told() -> None:
+    parents = parents_of("posts", parse_fields(["editor:references"]), RESOURCES)
+    assert parents == [Parent("editors", ("id",), ("1",), known=False)]
+    (note,) = notes(parents, "tests/test_posts.py")
+    assert isinstance(note, Note)
+    assert "tests/test_posts.py inserts into editors" in note.text
+
+
+def test_tables_that_nothing_makes_are_found(project: Project) -> None:
+    there = replace(project, resources=RESOURCES, files=frozenset({"db/migrations/20200101000000_create_tags.sql"}))
+    fields = parse_fields([f"{name}:references:optional" for name in ("author", "tag", "editor", "post")])
+    assert missing("posts", fields, there) == ["editors"]
+
+
+def test_a_reference_that_may_be_missing_needs_no_row() -> None:
+    assert parents_of("posts", parse_fields(["author:references:optional"]), RESOURCES) == []
+
+
+def test_a_table_cannot_need_itself() -> None:
+    with pytest.raises(WrongUse, match="category_id must be optional"):
+        parents_of("categories", parse_fields(["category:references"]), {})
+    assert parents_of("categories", parse_fields(["category:references:optional"]), {}) == []

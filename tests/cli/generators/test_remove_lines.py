@@ -1,0 +1,122 @@
+"""Withdrawal: what injection put in is taken out, and nothing else changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from arlen_cli.generators.inject import inject
+from arlen_cli.generators.plan import Import, Inject, Withdraw
+from arlen_cli.generators.remove_lines import uses, withdraw
+
+IMPORTS = (Import("shop.controllers", "posts"),)
+STATEMENTS = ('r.get("/posts", posts.index, name="posts.index")', 'r.post("/posts", posts.create, name="posts.create")')
+WANTED = Withdraw("routes.py", IMPORTS, STATEMENTS)
+SOURCE = '''"""Every address."""
+
+from shop.controllers import home
+from shop.controllers import users
+
+
+def routes(r):
+    """Say it."""
+    r.get("/", home.index, name="home")  # keep   this
+
+    r.get("/users",   users.index)
+
+
+def after(): ...
+'''
+
+
+def injected(source: str = SOURCE) -> str:
+    """Return the source with the lines put in."""
+    changed = inject(source, Inject("routes.py", IMPORTS, STATEMENTS))
+    assert changed is not None
+    assert changed != source
+    return changed
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_what_was_put_in_is_taken_out_to_the_byte(ending: str) -> None:
+    source = SOURCE.replace("\n", ending)
+    assert withdraw(injected(source), WANTED) == source
+
+
+def test_lines_in_the_middle_go_too() -> None:
+    source = injected().replace("\n\ndef after", '    r.get("/later", home.later)\n\n\ndef after')
+    assert withdraw(source, WANTED) == SOURCE.replace(
+        "\n\n\ndef after", '\n\n    r.get("/later", home.later)\n\n\ndef after'
+    )
+
+
+def test_lines_are_known_however_they_are_written() -> None:
+    source = injected().replace(
+        'r.get("/posts", posts.index, name="posts.index")',
+        "r.get('/posts', posts.index,\n        name = 'posts.index')",
+    )
+    assert withdraw(source, WANTED) == SOURCE
+
+
+def test_what_a_person_changed_stays_with_the_import_it_needs() -> None:
+    source = injected().replace("posts.create, name", "posts.make, name")
+    changed = withdraw(source, WANTED)
+    assert changed is not None
+    assert "posts.index" not in changed
+    assert 'r.post("/posts", posts.make, name="posts.create")' in changed
+    assert "import posts" in changed
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_comment_that_a_person_added_stays(ending: str) -> None:
+    source = injected().replace('posts.index")\n', 'posts.index")  # "mine" # yes\n')
+    source = source.replace("import posts\n", "import posts  # noqa: F401\n")
+    kept = SOURCE.replace("\n\ndef after", '\n    # "mine" # yes\n\n\ndef after')
+    assert withdraw(source.replace("\n", ending), WANTED) == kept.replace("\n", ending)
+
+
+def test_comments_inside_of_a_statement_stay_too() -> None:
+    source = injected().replace(
+        STATEMENTS[0], 'r.get(  # first\n        "/posts",\n        posts.index,  # second\n        name="posts.index")'
+    )
+    changed = withdraw(source, WANTED)
+    assert changed is not None
+    assert "    # first\n        # second\n" in changed
+    assert "posts" not in changed
+
+
+def test_where_nothing_was_put_in_nothing_changes() -> None:
+    assert withdraw(SOURCE, WANTED) == SOURCE
+
+
+def test_an_import_among_others_stays() -> None:
+    source = (
+        injected().replace("import home\n", "import home, posts\n").replace("from shop.controllers import posts\n", "")
+    )
+    changed = withdraw(source, WANTED)
+    assert changed == SOURCE.replace("import home\n", "import home, posts\n")
+
+
+LEFT_ALONE = {
+    "it cannot be parsed": "def routes(:\n",
+    "the function would be empty": f"def routes(r):\n    {STATEMENTS[0]}\n",
+    "two statements share a line": f"def routes(r):\n    x = 1; {STATEMENTS[0]}\n",
+}
+
+
+@pytest.mark.parametrize("why", LEFT_ALONE)
+def test_a_file_is_left_to_its_owner_because(why: str) -> None:
+    assert withdraw(LEFT_ALONE[why], WANTED) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "needed"),
+    [
+        ("x = posts.index\n", True),
+        ("from shop.controllers import home, posts\n", True),
+        ("import shop.controllers.posts\n", True),
+        ("def broken(:\n", True),
+        ("from shop.controllers import home\nx = 'posts'\n", False),
+    ],
+)
+def test_what_a_file_still_needs_is_known(source: str, needed: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert uses(source, IMPORTS[0]) is needed

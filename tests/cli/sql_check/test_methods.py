@@ -1,0 +1,60 @@
+"""The methods as source calls them: which argument is which, and where a method goes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+
+import pytest
+
+from arlen_cli.sql_check.methods import METHODS, ONE_BY_ONE, aliases, bound, given_away, is_spread
+from arlen_cli.sql_check.modules import Module
+from arlen_runtime.alnpg import ALNPg
+
+
+def call(text: str) -> ast.Call:
+    node = ast.parse(text, mode="eval").body
+    assert isinstance(node, ast.Call)
+    return node
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_arguments_are_called_as_the_methods_call_them(method: str) -> None:
+    parameters = list(inspect.signature(getattr(ALNPg, method)).parameters.values())[1:]
+    kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    assert tuple(each.name for each in parameters if each.kind in kinds) == METHODS[method]
+    assert (method in ONE_BY_ONE) == any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "spread"),
+    [
+        ("f('n', s)", {"name": "'n'", "sql": "s"}, False),
+        ("f(sql=s, name='n')", {"name": "'n'", "sql": "s"}, False),
+        ("f('n', *rest)", {"name": "'n'"}, True),
+        ("f(*rest, s)", {}, True),
+        ("f('n', **more)", {"name": "'n'"}, True),
+        ("f('n', s, x, y)", {"name": "'n'", "sql": "s"}, False),
+    ],
+)
+def test_arguments_are_bound_as_far_as_they_can_be(text: str, arguments: dict[str, str], *, spread: bool) -> None:
+    assert {name: ast.unparse(each) for name, each in bound(call(text), ("name", "sql")).items()} == arguments
+    assert is_spread(call(text)) is spread
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "away"),
+    [
+        ("pg.query('select 1')", [], []),
+        ("q = pg.query\nq('select 1')", ["q"], []),
+        ("q = pg.query\nq = pg.execute", [], ["pg.query", "pg.execute"]),
+        ("q = pg.query\nsend(q)", ["q"], ["q"]),
+        ("send(ctx.pg.stream)", [], ["ctx.pg.stream"]),
+        ("q = request.query\nsend(request.query)", [], []),
+        ("pg.query = fake", [], []),
+    ],
+)
+def test_where_a_method_goes_is_known(text: str, named: list[str], away: list[str]) -> None:
+    module = Module("users.py", text)
+    assert list(aliases(module)) == named
+    assert [ast.unparse(each) for each in given_away(module)] == away

@@ -1,0 +1,105 @@
+"""Plans as EXPLAIN gives them: which tables can be missing from a row, and what an INSERT leaves out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arlen_cli.sql_check.query_plan import Plan
+
+
+def scan(name: str, side: str = "Outer") -> dict[str, Any]:
+    return {"Node Type": "Seq Scan", "Schema": "s", "Relation Name": name, "Parent Relationship": side}
+
+
+def join(kind: str, *inputs: dict[str, Any]) -> Plan:
+    return Plan({"Node Type": "Hash Join", "Join Type": kind, "Plans": list(inputs)})
+
+
+def read(alias: str, side: str) -> dict[str, Any]:
+    return {"Node Type": "CTE Scan", "CTE Name": alias, "Parent Relationship": side}
+
+
+A, B = ("s", "a"), ("s", "b")
+
+
+def test_an_outer_join_can_leave_out_the_tables_of_one_side_or_of_both() -> None:
+    sides = scan("a"), scan("b", "Inner")
+    found = {kind: list(join(kind, *sides).tables()) for kind in ("Inner", "Semi", "Left", "Right", "Full")}
+    assert found == {
+        "Inner": [(A, False), (B, False)],
+        "Semi": [(A, False), (B, False)],
+        "Left": [(A, False), (B, True)],
+        "Right": [(A, True), (B, False)],
+        "Full": [(A, True), (B, True)],
+    }
+
+
+def test_a_table_is_told_as_often_as_it_stands_there() -> None:
+    assert list(join("Left", scan("a"), scan("a", "Inner")).tables()) == [(A, False), (A, True)]
+
+
+def test_a_subquery_that_stands_first_is_no_side_of_the_join() -> None:
+    plan = join("Left", scan("first", "InitPlan"), scan("a"), {"Parent Relationship": "Inner", "Plans": [scan("b")]})
+    assert list(plan.tables()) == [(("s", "first"), False), (A, False), (B, True)]
+
+
+def test_a_common_table_expression_is_read_where_its_rows_are() -> None:
+    common = {**scan("b", "InitPlan"), "Subplan Name": "CTE x"}
+    assert list(join("Left", common, scan("a"), read("x", "Inner")).tables()) == [(A, False), (B, True)]
+    assert list(join("Left", common, read("x", "Outer"), read("x", "Inner")).tables()) == [(B, False), (B, True)]
+
+
+def test_a_side_that_was_proved_empty_is_told() -> None:
+    nothing = {"Node Type": "Result", "Parent Relationship": "Inner"}
+    assert join("Left", scan("a"), nothing).has_empty_side()
+    assert not join("Inner", scan("a"), nothing).has_empty_side()
+    assert not join("Left", scan("a"), scan("b", "Inner")).has_empty_side()
+
+
+def test_grouping_sets_are_found_below() -> None:
+    assert Plan({"Plans": [{"Plans": [{"Grouping Sets": []}]}]}).has_grouping_sets()
+    assert not Plan({"Plans": [{}]}).has_grouping_sets()
+
+
+def test_a_row_for_all_rows_is_told_where_nothing_takes_it_out() -> None:
+    total = {"Grouping Sets": [{"Hash Keys": [["t.a"]]}, {"Group Keys": [[]]}]}
+    assert Plan({"Node Type": "Sort", "Plans": [total]}).has_total()
+    assert not Plan({"Grouping Sets": [{"Group Keys": [["t.a", "t.b"], ["t.a"]]}]}).has_total()
+    assert not Plan({"Plans": [{**total, "Filter": "(t.a IS NOT NULL)"}]}).has_total()
+    assert not join("Inner", total, scan("u")).has_total()
+    assert not Plan(scan("t")).has_total()
+
+
+def test_an_insert_tells_what_goes_into_each_column() -> None:
+    insert = {"Operation": "Insert", "Schema": "s", "Relation Name": "t"}
+    source = {"Parent Relationship": "Outer", "Output": ["$1", "NULL::text"]}
+    below = {"Plans": [{**insert, "Plans": [{"Parent Relationship": "InitPlan", "Output": ["x"]}, source]}]}
+    assert list(Plan(below).inserts()) == [("s", "t", ["$1", "NULL::text"])]
+    assert list(Plan({**insert, "Operation": "Update", "Plans": [source]}).inserts()) == []
+
+
+def test_what_returning_gives_can_be_of_a_row_that_is_not_there() -> None:
+    outputs = {"Output": ["old.a", "new.a", "t.a", "(old.a + 1)"]}
+    found = {each: Plan({"Operation": each, **outputs}).returned() for each in ("Insert", "Update", "Delete", "Merge")}
+    assert found == {
+        "Insert": [True, False, None, None],
+        "Update": [False, False, None, None],
+        "Delete": [False, True, None, None],
+        "Merge": [None, None, None, None],
+    }
+
+
+def test_a_table_that_is_called_old_or_new_is_not_that_row() -> None:
+    below = {"Plans": [{**scan("t"), "Alias": "new"}]}
+    assert Plan({"Operation": "Delete", "Output": ["new.a"], **below}).returned() == []
+
+
+def test_updated_are_the_tables_that_a_set_clause_may_be_about() -> None:
+    nodes = [
+        {"Operation": "Update", "Schema": "s", "Relation Name": "a"},
+        {"Operation": "Insert", "Conflict Resolution": "UPDATE", "Schema": "s", "Relation Name": "b"},
+        {"Operation": "Insert", "Conflict Resolution": "NOTHING", "Schema": "s", "Relation Name": "c"},
+        {"Operation": "Merge", "Schema": "s", "Relation Name": "d"},
+        {"Operation": "Delete", "Schema": "s", "Relation Name": "e"},
+    ]
+    assert Plan({"Plans": nodes}).updated() == {A, B, ("s", "d")}

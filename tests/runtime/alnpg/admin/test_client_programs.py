@@ -1,0 +1,32 @@
+"""PostgreSQL's programs: what is on their command line is no secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.alnpg.admin.client_programs import client
+from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+from arlen_runtime.alnpg.migrations.files import MigrationError
+
+
+def test_the_password_goes_by_the_environment() -> None:
+    found = client(
+        "psql", "postgresql://me:s3cret@host:5433/shop?sslpassword=s3cret2&sslmode=require", {"A": "b", **os.environ}
+    )
+    assert found.command[1:] == ["--dbname=user=me dbname=shop host=host port=5433 sslmode=require"]
+    assert Path(found.command[0]).name == "psql"
+    assert (found.environ["PGPASSWORD"], found.environ["A"]) == ("s3cret", "b")
+
+
+def test_without_a_password_the_environment_stays_as_it_is() -> None:
+    assert client("psql", "postgresql:///shop", dict(os.environ)).environ == dict(os.environ)
+
+
+def test_what_is_missing_or_wrong_is_told(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedServerError, match="no psql found"):
+        client("psql", "postgresql:///shop", {"ARLEN_PG_BIN": str(tmp_path)})
+    with pytest.raises(MigrationError, match="the database URL cannot be read"):
+        client("psql", "nonsense", os.environ)

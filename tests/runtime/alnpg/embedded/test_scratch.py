@@ -1,0 +1,135 @@
+"""Servers to try things on: each begins anew, and goes with all that it had."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arlen_runtime.alnpg.embedded import scratch, supervisor
+from arlen_runtime.alnpg.embedded import server as embedded
+from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+
+HOLD = """
+import sys; from pathlib import Path; from arlen_runtime.alnpg.embedded import scratch as embedded_scratch
+with embedded_scratch.throwaway(Path(sys.argv[1])):
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "home"
+    for data in folders(tmp_path / "home"):
+        embedded.release(tmp_path / "home" / data)
+
+
+def folders(home: Path) -> set[str]:
+    return {each.name for each in home.iterdir() if each.is_dir()} if home.is_dir() else set()
+
+
+def execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def test_a_throwaway_server_begins_as_new_and_leaves_nothing(home: Path) -> None:
+    for _ in range(2):
+        with scratch.throwaway(home) as url:
+            execute(url, "create role reporter")
+        assert folders(home) == set()
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(url)
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(home: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        (left,) = folders(home)
+        with scratch.throwaway(home):
+            assert left in folders(home)  # it is in use
+        os.kill(process.pid, signal.SIGKILL)
+    with scratch.throwaway(home):
+        assert left not in folders(home)
+
+
+def test_a_kept_server_is_filled_once_and_goes_when_another_is_made_unless_it_is_in_use(home: Path) -> None:
+    def fill(url: str) -> None:
+        execute(url, "create role reporter")
+        execute(url, "create table filled ()")
+
+    one = scratch.kept(home, "one", fill)
+    assert scratch.kept(home, "one", fill) == one
+    scratch.kept(home, "two", fill)
+    execute(one, "select from filled")
+    embedded.release(home / "one")
+    scratch.kept(home, "three", fill)
+    assert folders(home) == {"two", "three"}
+
+
+def test_a_kept_server_that_was_filled_by_half_is_made_anew(home: Path) -> None:
+    def fail(url: str) -> None:
+        execute(url, "create role reporter")
+        raise KeyError
+
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            scratch.kept(home, "one", fail)
+    execute(scratch.kept(home, "one", lambda url: execute(url, "create role reporter")), "select")
+
+
+def test_a_kept_server_that_cannot_be_started_any_longer_is_made_anew(home: Path) -> None:
+    (home / "one" / "cluster").mkdir(parents=True)
+    (home / "one" / "cluster" / "PG_VERSION").write_text("7\n")
+    (home / "one" / scratch.COMPLETE).touch()
+    execute(scratch.kept(home, "one", lambda url: execute(url, "create table filled ()")), "select from filled")
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(EmbeddedServerError, match="no server can be made in"),
+        scratch.throwaway(tmp_path / "file" / "home"),
+    ):
+        pass
+
+
+def test_what_is_kept_outlives_a_server_that_is_killed(home: Path) -> None:
+    def fill(url: str) -> None:
+        execute(url, "create table filled ()")
+
+    scratch.kept(home, "one", fill)
+    main = int((home / "one" / "cluster" / "postmaster.pid").read_text().split()[0])
+    os.kill(main, signal.SIGSTOP)  # it replaces no process that ends
+    children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    for process in (*map(int, children), main):
+        os.kill(process, signal.SIGKILL)
+    embedded.release(home / "one")
+    execute(scratch.kept(home, "one", pytest.fail), "select from filled")
+
+
+def test_a_folder_that_another_process_removes_meanwhile_is_no_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = supervisor.lock
+
+    def removed_before(path: Path, operation: int) -> int | None:
+        if path.parent.name == "left":
+            shutil.rmtree(path.parent, ignore_errors=True)
+        return lock(path, operation)
+
+    (home / "left").mkdir(parents=True)
+    monkeypatch.setattr(supervisor, "lock", removed_before)
+    with scratch.throwaway(home) as url:
+        execute(url, "select")
+    assert folders(home) == set()

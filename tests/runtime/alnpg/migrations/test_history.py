@@ -1,0 +1,130 @@
+"""The bookkeeping: one history, wherever new tables go; nobody is held up for it, and no role is kept from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arlen_runtime.alnpg.migrations import api as migrations
+from arlen_runtime.alnpg.migrations.files import MigrationError, parse
+from arlen_runtime.alnpg.migrations.history import accept, history, prepare
+from arlen_runtime.alnpg.migrations.lock_retry import Patience
+from arlen_runtime.alnpg.migrations.plan import History
+from arlen_runtime.alnpg.migrations.runner import connection
+from arlen_runtime.testing.database import Databases
+
+Write = Callable[..., Path]
+Execute = Callable[[str], list[tuple[object, ...]]]
+
+HASTY = Patience(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
+
+AN_OLD_TABLE = """
+create table arlen_schema_migrations (version text primary key, applied_at timestamptz not null default now());
+create table arlen_schema_migrations_progress (version text primary key, done int not null, checksum text not null);
+insert into arlen_schema_migrations (version) values ('20250101000000_old')
+"""
+
+
+def test_a_database_without_migrations_has_no_history(database_server: Databases) -> None:
+    with database_server.database() as url, connection(url, read_only=True) as opened:
+        assert history(opened) == History()
+
+
+def test_a_reading_connection_cannot_write(database_url: str) -> None:
+    with (
+        pytest.raises(MigrationError, match=r"read-only transaction") as told,
+        connection(database_url, read_only=True) as opened,
+    ):
+        prepare(opened)
+    assert told.value.sqlstate == "25006"
+
+
+def test_preparing_twice_changes_nothing(database_url: str) -> None:
+    with connection(database_url) as opened:
+        prepare(opened)
+        opened.execute("insert into arlen_schema_migrations (version, checksum) values ('a', 'b')")
+        prepare(opened)
+        (row,) = history(opened).applied
+        assert (row.version, row.checksum) == ("a", "b")
+        accept(opened, parse("a.sql", "select 1"))
+        assert history(opened).applied[0].checksum != "b"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "'create schema app; alter database %I set search_path = app, public', current_database()",
+        "'create schema %I', current_user",
+    ],
+)
+def test_a_schema_that_comes_before_does_not_hide_what_was_applied(
+    first: str, url: str, write_one: Write, execute: Execute
+) -> None:
+    folder = write_one(f"do $$ begin execute format({first}); end $$;\n-- migrate:down\nselect 1;")
+    migrations.migrate(url, folder)
+    assert execute("select current_schema() <> 'public'") == [(True,)]
+    (folder / "20260102000000_b.sql").write_text("create table b ();\n-- migrate:down\ndrop table b;")
+    assert migrations.migrate(url, folder) == ["20260102000000_b.sql"]
+    assert migrations.down(url, folder, steps=2) == ["20260102000000_b.sql", "20260101000000_a.sql"]
+    assert execute("select count(*) from pg_class where relname = 'arlen_schema_migrations'") == [(1,)]
+
+
+def test_a_backup_holds_up_no_migration(url: str, write_one: Write, execute: Execute) -> None:
+    migrations.migrate(url, write_one("create table a ();"))
+    (write_one("create table a ();") / "20260102000000_b.sql").write_text("create table b ();")
+    with psycopg.connect(url) as backup:
+        backup.execute(
+            "lock table arlen_schema_migrations in access share mode"
+        )  # pg_dump has it on every table, for long
+        assert migrations.migrate(url, write_one("create table a ();"), patience=HASTY) == ["20260102000000_b.sql"]
+    assert execute("select to_regclass('b') is null") == [(False,)]
+
+
+def test_a_table_of_an_older_tool_is_completed_with_patience(url: str, write_one: Write, execute: Execute) -> None:
+    execute(AN_OLD_TABLE)
+    told: list[str] = []
+    with psycopg.connect(url) as backup:
+        backup.execute("lock table arlen_schema_migrations in access share mode")
+
+        def let_go(line: str) -> None:
+            told.append(line)
+            backup.rollback()
+
+        folder = write_one("create table a ();")
+        assert migrations.migrate(url, folder, allow_missing=True, tell=let_go, patience=HASTY)
+    assert told == ["  arlen_schema_migrations did not get its lock (try 1 of 3)"]
+    assert [each.checksum is None for each in _history(url).applied] == [True, False]
+
+
+def test_a_table_of_an_older_tool_that_stays_locked_is_an_error(url: str, write_one: Write, execute: Execute) -> None:
+    execute(AN_OLD_TABLE)
+    with psycopg.connect(url) as backup:
+        backup.execute("lock table arlen_schema_migrations in access share mode")
+        with pytest.raises(MigrationError, match=r"^arlen_schema_migrations: canceling statement due to lock timeout"):
+            migrations.migrate(url, write_one("create table a ();"), allow_missing=True, patience=HASTY)
+
+
+def _history(url: str) -> History:
+    with connection(url, read_only=True) as opened:
+        return history(opened)
+
+
+@pytest.mark.parametrize("head", ["", "-- migrate:no-transaction\n"])
+@pytest.mark.parametrize("become", ["set role", "set session authorization"])
+def test_a_migration_may_become_another_role(
+    head: str, become: str, url: str, write_one: Write, execute: Execute
+) -> None:
+    execute("create role arlen_test_owner; create schema s authorization arlen_test_owner")
+    try:
+        folder = write_one(
+            f"{head}{become} arlen_test_owner;\ncreate table s.t (n int);\n",
+            f"-- migrate:down\n{head}{become} arlen_test_owner;\ndrop table s.t;\n",
+        )
+        assert migrations.migrate(url, folder, patience=HASTY) == ["20260101000000_a.sql"]
+        assert execute("select tableowner from pg_tables where tablename = 't'") == [("arlen_test_owner",)]
+        assert migrations.down(url, folder, patience=HASTY) == ["20260101000000_a.sql"]
+    finally:
+        execute("drop schema s cascade; drop role arlen_test_owner")

@@ -1,0 +1,57 @@
+"""Patience: what did not get its lock is tried again, so often and no more; what failed otherwise is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.migrations.lock_retry import LOCK_NOT_AVAILABLE, Patience, patiently
+
+HASTY = Patience(attempts=3, pause=0)
+
+
+def runs(sqlstate: str, failures: int) -> tuple[int, list[str]]:
+    """Return how often it ran, and what was told."""
+    tried: list[int] = []
+    told: list[str] = []
+
+    def run() -> None:
+        tried.append(1)
+        if len(tried) <= failures:
+            raise MigrationError("no", file="a.sql", line=len(tried), sqlstate=sqlstate)
+
+    try:
+        patiently(HASTY, told.append, run)
+    except MigrationError:
+        told.append("gave up")
+    return len(tried), told
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        (0, (1, [])),
+        (1, (2, ["  a.sql:1 did not get its lock (try 1 of 3)"])),
+        (
+            3,
+            (
+                3,
+                [
+                    "  a.sql:1 did not get its lock (try 1 of 3)",
+                    "  a.sql:2 did not get its lock (try 2 of 3)",
+                    "gave up",
+                ],
+            ),
+        ),
+    ],
+)
+def test_what_did_not_get_its_lock_is_tried_again(failures: int, told: tuple[int, list[str]]) -> None:
+    assert runs(LOCK_NOT_AVAILABLE, failures) == told
+
+
+def test_what_failed_otherwise_is_not_tried_again() -> None:
+    assert runs("42P01", 1) == (1, ["gave up"])
+
+
+def test_the_setting_is_in_milliseconds() -> None:
+    assert Patience(lock=0.05).lock_timeout == "50"

@@ -1,0 +1,77 @@
+"""What a result may bring that was not described: it is read, or its statement is not run again where it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.errors import ValueUnreadable
+
+Migrate = Callable[[str], object]
+
+INSERT = "insert into shape values ($1) returning *"
+WRITERS: dict[str, Callable[[ALNPg], object]] = {
+    "query": lambda pg: pg.query(INSERT, 1)[0]["a"][0],
+    "query_many": lambda pg: pg.query_many(INSERT, [(1,)])[0][0]["a"][0],
+    "query_many in batches": lambda pg: pg.query_many(INSERT, [(1,)] + [(2,)] * 999)[999][0]["a"][0],
+    "execute": lambda pg: "x" * pg.execute(INSERT, 1),
+    "execute_many": lambda pg: "x" * pg.execute_many(INSERT, [(1,)]),
+}
+
+
+@pytest.fixture
+def migrate(database_url: str) -> Iterator[Migrate]:
+    """Change the schema behind ALNPg's back."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield lambda sql: connection.execute(sql.encode())
+
+
+@pytest.fixture
+def grown(database_url: str, migrate: Migrate) -> Iterator[ALNPg]:
+    """Open unnamed, with a warm statement whose table has got a column of a type made since."""
+    pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
+    migrate("drop table if exists shape; create table shape (id int); drop type if exists letter")
+    assert pg.query(INSERT, 0) == [{"id": 0}]
+    migrate("create type letter as enum ('x'); alter table shape add column a letter[] default '{x}'")
+    yield pg
+    pg.close()
+
+
+@pytest.mark.parametrize("by", WRITERS)
+def test_unnamed_statements_write_once_and_read_a_type_made_since(grown: ALNPg, by: str) -> None:
+    assert grown.retrying(lambda: WRITERS[by](grown)) == "x"
+    assert grown.query_value("select count(*) from shape where id = 1") == 1
+
+
+def test_a_type_made_since_is_read_within_a_transaction(grown: ALNPg) -> None:
+    with grown.transaction():
+        assert grown.query(INSERT, 1) == [{"id": 1, "a": ["x"]}]
+        assert grown.query_many(INSERT, [(2,)]) == [[{"id": 2, "a": ["x"]}]]
+
+
+@pytest.mark.parametrize("by", ["query", "query_many"])
+def test_what_cannot_be_read_outside_a_transaction_is_not_run_again(grown: ALNPg, migrate: Migrate, by: str) -> None:
+    migrate("alter table shape drop column a, add column a point default '(1,2)'")
+    with pytest.raises(ValueUnreadable):
+        grown.retrying(lambda: WRITERS[by](grown))
+    assert grown.query_value("select count(*) from shape where id = 1") == 1
+
+
+def test_what_cannot_be_read_in_a_transaction_is_run_again(grown: ALNPg, migrate: Migrate) -> None:
+    migrate("alter table shape drop column a, add column a point default '(1,2)'")
+
+    def write() -> object:
+        with grown.transaction():
+            return grown.query(INSERT, 1)[0]["a"]
+
+    assert grown.retrying(write) == "(1,2)"
+    assert grown.query_value("select count(*) from shape where id = 1") == 1
+
+
+def test_what_cannot_be_read_in_batches_is_rolled_back_and_run_again(grown: ALNPg, migrate: Migrate) -> None:
+    migrate("alter table shape drop column a, add column a point default '(1,2)'")
+    assert grown.query_many(INSERT, [(1,)] * 1000)[999][0]["a"] == "(1,2)"
+    assert grown.query_value("select count(*) from shape where id = 1") == 1000

@@ -1,0 +1,44 @@
+"""Builders are taken where a str is."""
+
+from __future__ import annotations
+
+import pytest
+from psycopg import sql
+
+from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.alnpg.errors import Misuse
+
+
+class Compiled:
+    """What a builder's compile() returns."""
+
+    params = {"low": 2, "high": 4}  # noqa: RUF012 - a stand-in
+
+    def __str__(self) -> str:
+        return "select i from generate_series(1, 9) i where i between :low and :high order by i"
+
+
+class Select:
+    """A statement of a builder in the manner of SQLAlchemy Core."""
+
+    def compile(self) -> Compiled:
+        return Compiled()
+
+
+class Nothing:
+    """Something that cannot say its SQL."""
+
+
+def test_psycopg_sql_is_taken_where_a_str_is(pg: ALNPg) -> None:
+    composed = sql.SQL("select $1::int + 1 as {}").format(sql.Identifier("the sum"))
+    assert pg.query_one(composed, 41) == {"the sum": 42}
+
+
+def test_a_compiled_statement_brings_its_own_parameters(pg: ALNPg) -> None:
+    assert pg.query(Select(), into=tuple) == [(2,), (3,), (4,)]
+    assert pg.query(Select().compile(), into=tuple) == [(2,), (3,), (4,)]
+
+
+def test_anything_else_is_refused(pg: ALNPg) -> None:
+    with pytest.raises(Misuse, match="Nothing"):
+        pg.query(Nothing())  # type: ignore[call-overload]  # reason: the refusal is what is tested

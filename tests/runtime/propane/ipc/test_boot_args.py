@@ -1,0 +1,38 @@
+"""Orders survive the trip through a command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+import pytest
+
+from arlen_runtime.propane.ipc import boot_args as module
+from arlen_runtime.propane.ipc.boot_args import Invocation, Orders
+
+
+def test_orders_are_read_as_they_were_written() -> None:
+    invocation = Invocation("/srv/it's here", "production", {"server.port": "80"}, development=True)
+    orders = Orders(
+        invocation, 7, 3, 4, (5, 6), (8, 9), listeners_ours=False, preload=False, broken='File "x"\nSyntaxError: Ü'
+    )
+
+    read = Orders.from_argument(orders.as_argument())
+
+    assert read == orders
+    assert read.descriptors == (3, 4, 5, 6, 8, 9)
+
+
+@pytest.mark.parametrize(("platform", "preload"), [("linux", True), ("darwin", False)])
+def test_on_macos_each_worker_imports_for_itself(
+    monkeypatch: pytest.MonkeyPatch, platform: str, *, preload: bool
+) -> None:
+    spec = importlib.util.spec_from_file_location("orders_of_another_system", module.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, again)
+    monkeypatch.setattr(sys, "platform", platform)
+    spec.loader.exec_module(again)
+
+    assert again.Orders(again.Invocation("/", None, {}), 1, 0, 0, (0, 0), (), listeners_ours=True).preload is preload

@@ -1,0 +1,130 @@
+"""Messages between processes arrive whole, connections arrive open."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from arlen_runtime.propane.ipc.messages import (
+    Arrival,
+    PacketTooLargeError,
+    hear,
+    open_pair,
+    pass_connection,
+    say,
+    take_connection,
+)
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    here, there = open_pair()
+    with here, there:
+        yield here, there
+
+
+@pytest.fixture
+def connection() -> Iterator[Pair]:
+    client, server = socket.socketpair()
+    with client, server:
+        yield client, server
+
+
+def test_a_message_is_heard_as_it_was_said_and_none_is_none(pair: Pair) -> None:
+    here, there = pair
+    assert hear(there) is None
+
+    assert say(here, "ready", row=3, pid=7)
+
+    assert hear(there) == {"kind": "ready", "row": 3, "pid": 7}
+
+
+def test_the_end_of_the_other_side_is_told_to_both(pair: Pair) -> None:
+    here, there = pair
+    there.close()
+
+    assert not say(here, "ready")
+    with pytest.raises(EOFError):
+        hear(here)
+
+
+def test_a_passed_connection_is_open_on_the_other_side_with_its_facts(pair: Pair, connection: Pair) -> None:
+    (here, there), (client, server) = pair, connection
+    assert pass_connection(here, server, Arrival("192.0.2.1", "https", introduced=True, received=b"GET \xe9\n"))
+    server.close()
+
+    taken = take_connection(there)
+
+    assert taken is not None
+    passed, arrival = taken
+    assert arrival == ("192.0.2.1", "https", True, b"GET \xe9\n", True)
+    with passed:
+        passed.send(b"still here")
+    assert client.recv(100) == b"still here"
+    assert take_connection(there) is None
+
+
+def test_a_full_pair_is_told_and_loses_nothing(pair: Pair, connection: Pair) -> None:
+    (here, there), (_client, server) = pair, connection
+    sent = 0
+    while pass_connection(here, server, Arrival("x")):
+        sent += 1
+
+    taken = 0
+    while (got := take_connection(there)) is not None:
+        got[0].close()
+        taken += 1
+    assert taken == sent > 0
+
+
+def test_a_connection_travels_with_all_that_a_head_may_hold_and_no_more_than_a_packet_takes(
+    pair: Pair, connection: Pair
+) -> None:
+    (here, there), (_client, server) = pair, connection
+    most = b"\xff" * 120_000
+    assert pass_connection(here, server, Arrival("x", received=most))
+    taken = take_connection(there)
+    assert taken is not None
+    taken[0].close()
+    assert taken[1].received == most
+
+    with pytest.raises(PacketTooLargeError):
+        pass_connection(here, server, Arrival("x", received=b"\xff" * 140_000))
+
+
+@pytest.mark.parametrize("character", ["x", "\0", "\U0001f600", "\udcff"])
+def test_a_long_text_is_cut_so_that_its_message_arrives(pair: Pair, character: str) -> None:
+    here, there = pair
+    assert say(here, "failed", number=None, pid=7, reason=character * 300_000)
+
+    message = hear(there)
+    assert message is not None
+    assert message["number"] is None
+    assert set(message["reason"]) == {character}
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        b"an application has written to a descriptor that it had closed",
+        b"\xff",
+        b"5\n",
+        b"null",
+        b"[" * 60_000,
+        b"{}",
+        b'{"kind": []}',
+        b'{"kind": "unheard of"}',
+        b'{"kind": "ready", "row": "1", "pid": null}',
+    ],
+)
+def test_what_is_no_message_is_passed_over(pair: Pair, stray: bytes) -> None:
+    here, there = pair
+    here.send(stray)
+    say(here, "end")
+
+    assert hear(there) == {"kind": "end"}
+    assert hear(there) is None

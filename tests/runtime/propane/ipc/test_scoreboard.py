@@ -1,0 +1,123 @@
+"""The table in shared memory: rows, and named blocks that outlive generations."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from arlen_runtime.errors import BootError
+from arlen_runtime.propane.ipc.scoreboard import ROWS, Cell, ManagerCell, Scoreboard, State
+
+
+def test_another_process_sees_what_is_written() -> None:
+    board = Scoreboard()
+    child = os.fork()
+    if child == 0:
+        Scoreboard(board.fd).rows[3][Cell.REQUESTS] = 2**63
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert board.rows[3][Cell.REQUESTS] == 2**63
+
+
+def test_a_row_is_free_until_it_has_a_state_and_again_when_it_is_cleared() -> None:
+    board = Scoreboard()
+    board.rows[0][Cell.STATE] = State.READY
+    assert board.free_row() == 1
+    assert [number for number, _row in board.living()] == [0]
+
+    board.rows[0].clear()
+    assert board.free_row() == 0
+
+
+def test_a_full_table_is_told() -> None:
+    board = Scoreboard()
+    for row in board.rows:
+        row[Cell.STATE] = State.READY
+
+    with pytest.raises(BootError, match=f"all {ROWS} rows"):
+        board.free_row()
+
+
+def test_a_block_is_the_same_memory_under_its_name_and_apart_from_others() -> None:
+    board = Scoreboard()
+    first, other = board.block("limits", 100), board.block("counters", 100)
+    first[:3] = b"abc"
+    other[:3] = b"xyz"
+
+    assert bytes(Scoreboard(board.fd).block("limits", 100)[:3]) == b"abc"
+    assert bytes(Scoreboard(board.fd).block("counters", 100)[:3]) == b"xyz"
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "why"), [("a", 8, "100 bytes, not 8"), ("n" * 49, 8, "48 bytes"), ("b", 1 << 30, "left")]
+)
+def test_a_block_that_cannot_be_had_is_refused_with_the_reason(name: str, size: int, why: str) -> None:
+    board = Scoreboard()
+    board.block("a", 100)
+
+    with pytest.raises(ValueError, match=why):
+        board.block(name, size)
+
+
+def test_what_a_dead_worker_has_counted_is_kept_and_its_row_is_free() -> None:
+    board = Scoreboard()
+    row = board.rows[2]
+    for count in (5, 7):
+        row[Cell.STATE], row[Cell.REQUESTS], row[Cell.CONNECTIONS] = State.READY, count, 3
+        board.bury(row)
+
+    assert board.dead[Cell.REQUESTS] == 12
+    assert board.dead[Cell.CONNECTIONS] == 0
+    assert row[Cell.STATE] == State.FREE
+
+
+def test_counters_are_read_again_when_a_dead_workers_are_just_moved() -> None:
+    board = Scoreboard()
+    row = board.rows[0]
+    row[Cell.STATE], row[Cell.REQUESTS] = State.READY, 5
+    reads: list[int] = []
+
+    def read() -> int:
+        found = row[Cell.REQUESTS]
+        if not reads:
+            board.bury(row)  # between two looks at the rows
+        reads.append(found)
+        return found + board.dead[Cell.REQUESTS]
+
+    assert board.settled(read) == 5
+    assert len(reads) == 2
+
+
+def test_a_supervisor_that_died_while_moving_does_not_stop_the_readers() -> None:
+    board = Scoreboard()
+    board.manager[ManagerCell.MOVING] = 1
+
+    assert board.settled(lambda: 3) == 3
+
+
+def test_threads_and_processes_that_want_blocks_at_once_get_each_its_own() -> None:
+    """A lock of lockf excludes processes, not threads."""
+    board = Scoreboard()
+
+    def claim(first: int) -> None:
+        for number in range(first, first + 10):
+            board.block(f"block {number}", 64)[:1] = bytes([number + 1])
+
+    children = []
+    for process in range(2):
+        child = os.fork()
+        if child == 0:
+            threads = [threading.Thread(target=claim, args=(20 * process + 10 * at,)) for at in range(2)]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+
+    assert [board.block(f"block {number}", 64)[0] for number in range(40)] == list(range(1, 41))

@@ -1,0 +1,178 @@
+"""A reload changes where the server listens, and nobody who has been let in is lost."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.config.sections import Config, ServerSection
+from arlen_runtime.errors import BootError
+from arlen_runtime.propane.ipc.messages import open_pair, take_connection
+from arlen_runtime.propane.manager.listener_change import Rearrangement
+from arlen_runtime.propane.system.listeners import Listeners
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def write(site: Path) -> Write:
+    """Write where to listen into the settings."""
+    (site / "config").mkdir()
+
+    def written(*places: str) -> None:
+        listed = ", ".join(f'"{each}"' for each in places)
+        (site / "config" / "app.toml").write_text(f"[server]\nbind = [{listed}]\n")
+
+    return written
+
+
+def test_a_reload_listens_where_the_settings_say_now(serve: Serve, site: Path, write: Write) -> None:
+    write("127.0.0.1:0", "unix:old.sock")
+    server = serve()
+    with Wire(server.port) as kept, Wire(0, path=f"{site}/old.sock") as old:
+        old.get("/")
+        write("127.0.0.1:0", "unix:new.sock")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+
+        with Wire(0, path=f"{site}/new.sock") as new:
+            assert new.get("/").status == 200
+        assert kept.get("/").status == 200
+        assert old.get("/").status == 200, "its connection lives on though its listener has gone"
+        write("127.0.0.1:0")
+        server.send(signal.SIGHUP)  # it waits until the listener that goes has gone
+        server.wait_for("generation_ended", generation=2)
+    assert not (site / "old.sock").exists()
+    assert server.stop() == 0
+    assert not (site / "new.sock").exists()
+
+
+def test_a_place_that_cannot_be_had_fails_the_reload_and_nothing_changes(serve: Serve, write: Write) -> None:
+    write("127.0.0.1:0")
+    server = serve()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        write(f"127.0.0.1:{taken.getsockname()[1]}")
+        server.send(signal.SIGHUP)
+        assert "in use" in str(server.wait_for("reload_failed")["reason"])
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+
+@pytest.mark.parametrize("place", ["www..example:0", "unix:", "unix:\\u0000"])
+def test_a_place_that_is_none_fails_the_reload_and_nothing_changes(serve: Serve, write: Write, place: str) -> None:
+    write("127.0.0.1:0")
+    server = serve()
+    write("127.0.0.1:0", place)
+    server.send(signal.SIGHUP)
+    assert "cannot listen on" in str(server.wait_for("reload_failed")["reason"])
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+
+def test_a_generation_that_fails_leaves_the_old_places(
+    serve: Serve, site: Path, write: Write, rewrite: Rewrite
+) -> None:
+    write("127.0.0.1:0")
+    server = serve()
+    write("unix:new.sock")
+    rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
+    server.send(signal.SIGHUP)
+    server.wait_for("reload_failed")
+    rewrite("three")
+    write("127.0.0.1:0")
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ended", generation=1)
+
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"three"
+    assert not (site / "new.sock").exists()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """Return settings with two places."""
+    return Config("production", tmp_path, server=ServerSection(bind=("127.0.0.1:0", "unix:a.sock")))
+
+
+@pytest.fixture
+def parts(config: Config) -> Iterator[tuple[Listeners, Rearrangement, socket.socket]]:
+    """Return open listeners, what rearranges them, and the end at which connections are taken."""
+    here, there = open_pair()
+    with here, there, Listeners.open(config.server, 8, config.root, {}) as listeners:
+        yield listeners, Rearrangement(listeners, there), here
+
+
+def test_who_waits_at_a_listener_that_goes_is_passed_on(
+    config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]
+) -> None:
+    listeners, change, handover = parts
+    address = listeners.sockets[0].getsockname()
+    with socket.create_connection(address, 5) as waiting, socket.create_connection(address, 5):
+        change.begin(replace(config, server=ServerSection(bind=("unix:a.sock",))))
+        assert change.under_way
+        change.look_after(1.0, overlap=True)
+        assert take_connection(handover) is None, "the old generation still accepts there"
+        change.look_after(2.0, overlap=False)
+        change.look_after(3.0, overlap=False)
+        assert not change.under_way
+
+        for _ in range(2):
+            taken = take_connection(handover)
+            assert taken is not None
+            passed, arrival = taken
+            assert arrival[:4] == ("127.0.0.1", "http", False, b"")
+            with passed:
+                passed.sendall(b"x")
+        assert waiting.recv(1) == b"x"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, 5)
+
+
+def test_a_place_that_cannot_be_had_leaves_all_as_it_was(
+    config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]
+) -> None:
+    listeners, change, _handover = parts
+    before = list(listeners.sockets)
+    with pytest.raises(BootError, match="write host:port"):
+        change.begin(replace(config, server=ServerSection(bind=("unix:b.sock", "nonsense"))))
+    (config.root / "c.sock").write_text("")
+    with pytest.raises(BootError, match="something else"):
+        change.begin(replace(config, server=ServerSection(bind=("unix:b.sock", "unix:c.sock"))))
+
+    assert listeners.sockets == before
+    assert not change.under_way
+    assert not (config.root / "b.sock").exists()
+
+
+def test_what_is_undone_twice_is_undone_once(
+    config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]
+) -> None:
+    listeners, change, _handover = parts
+    before = list(listeners.sockets)
+    change.begin(replace(config, server=ServerSection(bind=("127.0.0.1:0", "unix:b.sock"))))
+    change.undo()
+    change.undo()
+
+    assert set(listeners.sockets) == set(before)
+    change.look_after(1.0, overlap=False)
+    change.look_after(2.0, overlap=False)
+    assert not change.under_way
+    assert [(config.root / name).exists() for name in ("a.sock", "b.sock")] == [True, False]
+
+
+def test_what_systemd_has_opened_stays(config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]) -> None:
+    listeners, change, _handover = parts
+    listeners.places = []
+    change.begin(replace(config, server=ServerSection(bind=("unix:b.sock",))))
+
+    assert not change.under_way
+    assert len(listeners.sockets) == 2

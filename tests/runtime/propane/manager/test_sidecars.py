@@ -1,0 +1,201 @@
+"""Programs beside the workers: started, started anew, stopped, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.config.sections import Commands, Config, PropaneSection
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.manager.sidecars import Programs, SideProcesses
+from arlen_runtime.testing.server import RunningServer
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+Exhaust = Callable[[str], None]
+
+JOBS = """
+import os, signal, sys, time
+print('{"event": "job_runs", "environment": "%s", "pid": %d}' % (os.environ["ARLEN_ENV"], os.getpid()), flush=True)
+if "--deaf" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print('{"event": "job_deaf"}', flush=True)
+if "--crash" in sys.argv:
+    sys.exit(3)
+time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def jobs(site: Path) -> None:
+    """Write the program, and settings that name it."""
+    (site / "jobs.py").write_text(JOBS)
+    (site / "config").mkdir()
+    _settings(site, 'worker = "python jobs.py"')
+
+
+def _settings(site: Path, *lines: str) -> None:
+    (site / "config" / "app.toml").write_text("\n".join(["[propane_accessories.processes]", *lines, ""]))
+
+
+def test_a_program_starts_when_the_first_generation_is_ready_and_ends_with_the_command(serve: Serve) -> None:
+    server = serve()
+    started = server.wait_for("process_started", process="worker", reason="start")
+    runs = server.wait_for("job_runs")
+    names = [each["event"] for each in server.events]
+
+    assert runs == {"event": "job_runs", "environment": "production", "pid": started["pid"]}
+    assert names.index("generation_ready") < names.index("process_started")
+    assert server.stop() == 0
+    server.wait_for("process_exited", pid=started["pid"], reason="signal_15", action="none")
+
+
+def test_a_program_that_is_killed_is_back(serve: Serve) -> None:
+    server = serve()
+    victim = server.wait_for("job_runs")["pid"]
+    os.kill(victim, signal.SIGKILL)
+
+    server.wait_for("process_exited", pid=victim, reason="signal_9", action="respawn")
+    server.wait_for("process_started", process="worker", reason="respawn_after_signal_9")
+
+
+def test_a_program_for_which_there_is_no_process_is_tried_again(serve: Serve, exhaust: Exhaust) -> None:
+    server = serve()
+    victim = server.wait_for("job_runs")["pid"]
+    exhaust("program")
+    os.kill(victim, signal.SIGKILL)
+    refused = server.wait_for("process_not_started", process="worker")
+    exhaust("")
+
+    assert "Resource temporarily unavailable" in refused["reason"]
+    server.wait_for("process_started", after=server.events.index(refused), process="worker")
+
+
+def test_a_program_that_ends_as_soon_as_it_starts_backs_off_and_is_reported(serve: Serve, site: Path) -> None:
+    _settings(site, 'crashing = "python jobs.py --crash"')
+    server = serve("--respawn-delay-ms", "20")
+
+    looped = server.wait_for("process_crash_loop", process="crashing")
+    assert looped["reason"] == "exit_3"
+    assert looped["delay_seconds"] > 0
+    assert sum(each["event"] == "process_started" for each in server.events) >= 2
+
+
+def test_a_reload_starts_programs_anew_with_the_settings_of_now(serve: Serve, site: Path) -> None:
+    server = serve()
+    before = server.wait_for("job_runs")["pid"]
+    _settings(site, 'other = "python jobs.py"', 'worker = "python jobs.py"')
+    server.send(signal.SIGHUP)
+
+    server.wait_for("process_started", process="other", reason="reload")
+    server.wait_for("process_exited", process="worker", pid=before)
+    server.wait_for("process_started", process="worker", reason="reload")
+    names = [(each["event"], each.get("generation")) for each in server.events]
+    assert names.index(("generation_ready", 2)) < names.index(("process_exited", None))
+
+
+def test_a_program_that_does_not_heed_is_killed_at_the_end_of_the_grace_and_that_is_no_clean_stop(
+    serve: Serve, site: Path
+) -> None:
+    _settings(site, 'deaf = "python jobs.py --deaf"')
+    server = serve("--graceful-shutdown-seconds", "1")
+    pid = server.wait_for("job_runs")["pid"]
+    server.wait_for("job_deaf")
+
+    assert server.stop() == 1
+    server.wait_for("grace_exceeded", process="deaf", pid=pid)
+    server.wait_for("process_exited", process="deaf", reason="signal_9")
+
+
+def test_a_program_that_cannot_be_run_says_so_and_the_site_serves(serve: Serve, site: Path) -> None:
+    _settings(site, 'missing = "no-such-program --really"')
+    server = serve()
+
+    server.wait_for("process_exited", process="missing", reason="exit_127")
+    server.wait_for("", line=f"propane: cannot run no-such-program in {site}: No such file or directory")
+
+
+def test_no_program_outlives_a_manager_that_is_killed(serve: Serve) -> None:
+    server = serve()
+    server.wait_for("job_runs")
+    os.kill(server.pid, signal.SIGKILL)
+
+    server._reader.join(20)  # the log ends when the last process that holds it has ended
+    assert not server._reader.is_alive()
+
+
+def test_what_a_program_has_started_ends_with_it(serve: Serve, site: Path) -> None:
+    (site / "tree.sh").write_text("python jobs.py &\nwait\n")
+    _settings(site, 'tree = "sh tree.sh"')
+    server = serve()
+    server.wait_for("job_runs")
+    os.kill(server.pid, signal.SIGTERM)
+
+    server._reader.join(20)
+    assert not server._reader.is_alive()
+
+
+def test_one_that_has_only_been_forked_is_told_to_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    own_session = os.setsid
+    monkeypatch.setattr(os, "setsid", lambda: (os.read(reading, 1), own_session()))
+    config = Config(
+        "production", tmp_path, propane_accessories=PropaneSection(processes=Commands({"sleeper": "sleep 600"}))
+    )
+    processes = SideProcesses(str(tmp_path), config, Log(config.log, "production", tmp_path), Programs())
+    processes.arrange("start")
+    processes.look_after(time.monotonic())
+    (sleeper,) = processes.running
+    with os.fdopen(os.pidfd_open(sleeper.pid)) as ended:
+        processes.stop()
+        os.write(writing, b"x")
+        told = select.select([ended], [], [], 30)[0]
+    os.kill(sleeper.pid, signal.SIGKILL)
+
+    assert told
+    assert os.waitstatus_to_exitcode(os.waitpid(sleeper.pid, 0)[1]) == -signal.SIGTERM
+    os.close(reading)
+    os.close(writing)
+
+
+def test_programs_are_looked_after_by_a_successor_whose_reload_fails(serve: Serve, rewrite: Rewrite) -> None:
+    server = serve()
+    victim = server.wait_for("job_runs")["pid"]
+    rewrite(more="\ndef create(config):\n    return App(config, routes, on_worker_start=[lambda: 1 / 0])\n")
+    server.send(signal.SIGUSR2)
+    server.wait_for("manager_replaced")
+    server.wait_for("reload_failed")
+    os.kill(victim, signal.SIGKILL)
+
+    server.wait_for("process_exited", pid=victim, action="respawn")
+    server.wait_for("process_started", process="worker", reason="respawn_after_signal_9")
+
+
+def _descriptors(pid: int) -> set[str]:
+    return {each.name for each in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="descriptors are read from /proc")
+def test_no_program_holds_a_descriptor_of_the_manager(serve: Serve) -> None:
+    server = serve()
+    first = server.wait_for("job_runs")["pid"]
+    assert _descriptors(first) == {"0", "1", "2"}
+    server.send(signal.SIGUSR2)
+    server.wait_for("process_exited", pid=first)
+    after = len(server.events)
+    second = server.wait_for("job_runs", after=after)["pid"]
+
+    assert _descriptors(second) == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("line", ["worker = 3", 'worker = ""', 'worker = "python \'jobs"'])
+def test_a_command_that_is_none_is_refused_with_file_and_key(site: Path, serve: Serve, line: str) -> None:
+    _settings(site, line)
+    with pytest.raises(RuntimeError, match="wants a table of names and commands"):
+        serve()

@@ -1,0 +1,247 @@
+"""Workers that crash or hang are replaced, each with its reason."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.config.sections import LogSection, PropaneSection
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.ipc.boot_args import Invocation, Orders
+from arlen_runtime.propane.ipc.messages import open_pair
+from arlen_runtime.propane.ipc.scoreboard import Scoreboard
+from arlen_runtime.propane.manager.generation_record import Lineage, WorkerRecord
+from arlen_runtime.propane.manager.workers import Workforce
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+Exhaust = Callable[[str], None]
+
+
+def test_a_worker_that_is_killed_is_back(serve: Serve) -> None:
+    server = serve(workers=2)
+    victim = server.workers()[1]
+    os.kill(victim, signal.SIGKILL)
+
+    ended = server.wait_for("worker_exited", pid=victim)
+    assert (ended["reason"], ended["action"]) == ("signal_9", "respawn")
+    server.wait_for("worker_started", worker=1, reason="respawn_after_signal_9")
+
+
+def test_a_worker_for_which_there_is_no_process_is_asked_for_again(serve: Serve, exhaust: Exhaust) -> None:
+    server = serve(workers=2)
+    exhaust("worker")
+    os.kill(server.workers()[1], signal.SIGKILL)
+    refused = server.wait_for("worker_not_started", worker=1)
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+    exhaust("")
+
+    assert "Resource temporarily unavailable" in refused["reason"]
+    server.wait_for("worker_ready", after=server.events.index(refused), worker=1)
+
+
+def test_a_worker_for_which_there_was_no_process_is_not_waited_for(serve: Serve, exhaust: Exhaust) -> None:
+    server = serve(workers=1)
+    exhaust("worker")
+    server.send(signal.SIGTTIN)
+    server.wait_for("worker_not_started", worker=1)
+
+    assert server.stop() == 0
+
+
+def test_a_worker_that_crashes_at_once_again_and_again_backs_off_and_is_reported(
+    serve: Serve, site: Path, rewrite: Rewrite
+) -> None:
+    rewrite(
+        more="""
+def crash() -> None:
+    if os.path.exists("crash"):
+        os._exit(4)
+
+def create(config: Config) -> App:
+    return App(config, routes, on_worker_start=[crash])
+""",
+    )
+    server = serve(workers=2, ARLEN_PROPANE_RESPAWN_DELAY_MS="50")
+    (site / "crash").write_text("")
+    os.kill(server.workers()[1], signal.SIGKILL)
+
+    looped = server.wait_for("worker_crash_loop", worker=1)
+    assert looped["reason"] == "exit_4"
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+    (site / "crash").unlink()
+    at = len(server.events)
+    server.wait_for("worker_started", after=at, worker=1)
+
+
+def test_a_worker_that_hangs_is_found_out_and_replaced(serve: Serve) -> None:
+    server = serve(workers=2, ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="2")
+    victim = server.workers()[0]
+    os.kill(victim, signal.SIGSTOP)
+
+    server.wait_for("worker_silent", pid=victim)
+    server.wait_for("worker_exited", pid=victim)
+    server.wait_for("worker_started", reason="respawn_after_signal_9")
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_pause_of_all_processes_is_no_silence_of_a_worker(tmp_path: Path, *, ready: bool) -> None:
+    accessories = PropaneSection(worker_timeout_seconds=3, boot_timeout_seconds=3)
+    board, log = Scoreboard(), Log(LogSection(file="log"), "production", tmp_path)
+    workforce = Workforce(accessories, board, log)
+    orders = Orders(Invocation(str(tmp_path), "production", {}), 1, -1, -1, (-1, -1), (), listeners_ours=True)
+    began = time.monotonic()
+    here, there = open_pair()
+    with here, there, subprocess.Popen(["sleep", "600"]) as process:
+        worker = WorkerRecord(0, 0, "start", began - 100, process.pid, ready_at=began - 90 if ready else 0.0)
+        generation = Lineage(orders, here, process.pid, 0.0, 1, booted=True, ready_at=began - 90, workers={0: worker})
+        for seconds in (0, 1, 2, 100, 101, 102):  # it has never ticked, and for a long time nobody has looked
+            workforce.look_after(generation, began + seconds)
+        assert not worker.aborted_at
+
+        workforce.look_after(generation, began + 103.5)
+        assert process.wait(30) == -signal.SIGABRT
+
+
+def test_without_respawn_the_command_ends_with_its_worker(serve: Serve) -> None:
+    server = serve("--no-respawn", workers=2)
+    os.kill(server.workers()[0], signal.SIGKILL)
+
+    assert server.process.wait(20) == 1
+
+
+def test_a_worker_that_hangs_before_it_is_ready_is_found_out_and_its_stacks_are_printed(
+    serve: Serve, site: Path, rewrite: Rewrite
+) -> None:
+    rewrite(
+        more="""
+def linger() -> None:
+    if os.path.exists("linger"):
+        time.sleep(600)
+
+def create(config: Config) -> App:
+    return App(config, routes, on_worker_start=[linger])
+""",
+    )
+    server = serve("--boot-timeout-seconds", "5", workers=2)
+    (site / "linger").write_text("")
+    os.kill(server.workers()[1], signal.SIGKILL)
+    hanging = server.wait_for("worker_started", worker=1, reason="respawn_after_signal_9")
+    server.wait_for("worker_silent", pid=hanging["pid"])
+    (site / "linger").unlink()
+
+    server.wait_for("worker_ready", after=len(server.events), worker=1)
+    assert any("in linger" in each.get("line", "") for each in server.events)
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+
+@pytest.mark.parametrize("how", [signal.SIGTTIN, signal.SIGKILL])
+def test_a_generation_that_neither_forks_nor_reaps_is_replaced(serve: Serve, how: signal.Signals) -> None:
+    server = serve("--boot-timeout-seconds", "10", "--worker-timeout-seconds", "3", workers=2)
+    worker = server.workers()[1]
+    generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(generation, signal.SIGSTOP)
+    os.kill(worker if how is signal.SIGKILL else server.pid, how)
+
+    server.wait_for("generation_silent", generation=1)
+    server.wait_for("generation_ended", generation=1)
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
+
+
+def test_a_generation_whose_exit_handlers_hang_is_ended(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(more="\nimport atexit\n\natexit.register(time.sleep, 600)\n")
+    server = serve(workers=1)
+    for generation in (1, 2):  # else a first one that stays would hold up every later reload
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_silent", generation=generation, reason="it does not end")
+        server.wait_for("generation_ended", generation=generation)
+
+    assert server.stop() == 0
+
+
+def test_a_generation_is_said_to_have_ended_when_no_process_of_it_is_left(serve: Serve) -> None:
+    server = serve(workers=1)
+    worker = server.workers()[0]
+    generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ended", generation=1)
+
+    assert not Path(f"/proc/{generation}").exists()
+    assert not Path(f"/proc/{worker}").exists()
+
+
+TABLE = """
+import sys
+
+from arlen_runtime.propane.__main__ import main
+from arlen_runtime.propane.ipc import scoreboard
+from arlen_runtime.propane.manager import manager, state
+
+manager.MOST_WORKERS = {most}
+take = state.Estate.__post_init__
+
+def narrow(self):
+    take(self)
+    for row in self.scoreboard.rows[{rows}:]:
+        row[scoreboard.Cell.STATE] = scoreboard.State.READY
+
+state.Estate.__post_init__ = narrow
+sys.exit(main())
+"""
+"""A manager whose table has room for so few."""
+
+
+def test_more_workers_than_the_table_is_for_are_not_to_be_had(site: Path) -> None:
+    with RunningServer(site, "--workers", "1", command=("-c", TABLE.format(most=2, rows=9))) as server:
+        for count in (2, 2):
+            _ask_for_one_more(server, count)
+
+
+def test_a_reload_for_which_the_table_has_no_room_fails_and_a_respawn_waits_for_it(site: Path) -> None:
+    with RunningServer(site, "--workers", "2", command=("-c", TABLE.format(most=9, rows=3))) as server:
+        server.send(signal.SIGHUP)
+        assert "rows of the scoreboard are taken" in str(server.wait_for("reload_failed", generation=2)["reason"])
+        server.wait_for("generation_ended", generation=2)
+        _ask_for_one_more(server, 3)
+        _ask_for_one_more(server, 4)
+        assert server.wait_for("worker_not_started")["worker"] == 3
+        with Wire(server.port) as wire:
+            assert wire.get("/").body == b"one"
+
+        assert server.stop() == 0
+
+
+def _ask_for_one_more(server: RunningServer, count: int) -> None:
+    before = len(server.events)
+    server.send(signal.SIGTTIN)
+    server.wait_for("workers_wanted", after=before, count=count)
+
+
+def test_without_respawn_a_worker_fewer_is_what_was_asked_for(serve: Serve) -> None:
+    server = serve("--no-respawn", workers=2)
+    server.send(signal.SIGTTOU)
+    server.wait_for("worker_exited", worker=1, reason="exit_0")
+    server.send(signal.SIGTTIN)
+    server.wait_for("worker_started", worker=1, reason="resize")
+    os.kill(server.workers()[0], signal.SIGKILL)
+
+    assert server.process.wait(20) == 1
+
+
+def test_a_quick_stop_does_not_wait_for_a_worker_that_hangs(serve: Serve) -> None:
+    server = serve("--graceful-shutdown-seconds", "600", workers=2)
+    os.kill(server.workers()[0], signal.SIGSTOP)
+
+    assert server.stop(signal.SIGQUIT) == 0

@@ -1,0 +1,85 @@
+"""The pid file: written, removed, replaced when stale, respected when not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.errors import BootError
+from arlen_runtime.propane.system.pid_file import PidFile
+
+
+def test_it_holds_the_process_id_while_the_command_runs(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "propane.pid"
+    with PidFile(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", ["", "rubbish", "999999999"])
+def test_a_stale_one_is_replaced(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "propane.pid"
+    path.write_text(content)
+
+    with PidFile(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_number_that_another_program_has_now_is_stale(tmp_path: Path) -> None:
+    path = tmp_path / "propane.pid"
+    path.write_text(f"{os.getppid()}\n")
+
+    with PidFile(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_running_manager_is_respected(tmp_path: Path) -> None:
+    path = tmp_path / "propane.pid"
+    with PidFile(path):
+        with pytest.raises(BootError, match=f"already running with pid {os.getpid()} "), PidFile(path):
+            pytest.fail("it must not get here")
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_the_lock_is_handed_to_a_successor_unless_the_file_is_another_now(tmp_path: Path) -> None:
+    path, other = tmp_path / "propane.pid", tmp_path / "other.pid"
+    with PidFile(path) as first, PidFile(path, os.dup(first.fd)) as successor:
+        with pytest.raises(BootError), PidFile(path):
+            pytest.fail("it must not get here")
+        with PidFile(other, os.dup(successor.fd)):
+            assert other.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_file_that_has_taken_its_place_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "propane.pid"
+    with PidFile(path):
+        path.unlink()
+        path.write_text("another's")
+
+    assert path.read_text() == "another's"
+
+
+def test_without_a_path_nothing_is_written() -> None:
+    with PidFile(None) as nothing:
+        assert nothing is not None
+
+
+def test_a_successor_does_without_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    before = tmp_path / "before.pid"
+    with PidFile(before) as first, PidFile(tmp_path / "file" / "x.pid", os.dup(first.fd), succeeds=True) as successor:
+        assert "cannot write the pid file" in successor.missing
+        assert successor.fd == -1
+    with PidFile(before), PidFile(before, succeeds=True) as second:
+        assert "already running" in second.missing
+        assert before.read_text() == f"{os.getpid()}\n"
+    assert not before.exists()
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BootError, match="cannot write the pid file"), PidFile(tmp_path / "file" / "x.pid"):
+        pytest.fail("it must not get here")

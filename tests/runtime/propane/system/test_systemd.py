@@ -1,0 +1,117 @@
+"""What a service manager hears: a fake systemd listens."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from arlen_runtime.propane.system.systemd import Notifier
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+Rewrite = Callable[..., None]
+
+
+class Systemd:
+    """The service manager's end."""
+
+    def __init__(self, address: str) -> None:
+        """Listen at a path or, after an @, at an abstract name."""
+        self.address = address
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.settimeout(30)
+        self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
+
+    def hear(self, word: str) -> list[str]:
+        """Return the lines of the next message that has this one."""
+        while True:
+            lines = self.socket.recv(4096).decode().split("\n")
+            if word in lines:
+                return lines
+
+
+@pytest.fixture(params=["path", "abstract"])
+def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]:
+    """Listen, by both kinds of names."""
+    address = f"{tmp_path}/notify" if request.param == "path" else f"@arlen-test-{time.monotonic_ns()}"
+    listening = Systemd(address)
+    with listening.socket:
+        yield listening
+
+
+def test_it_hears_of_start_reload_and_stop(serve: Serve, systemd: Systemd) -> None:
+    server = serve(NOTIFY_SOCKET=systemd.address)
+    assert f"MAINPID={server.pid}" in systemd.hear("READY=1")
+
+    before = time.monotonic_ns() // 1000
+    server.send(signal.SIGHUP)
+    (moment,) = [each for each in systemd.hear("RELOADING=1") if each.startswith("MONOTONIC_USEC=")]
+    assert before <= int(moment.partition("=")[2]) <= time.monotonic_ns() // 1000
+    assert any("generation 2" in each for each in systemd.hear("READY=1"))
+
+    server.send(signal.SIGTERM)
+    systemd.hear("STOPPING=1")
+
+
+def test_a_reload_that_fails_ends_for_systemd_too(serve: Serve, rewrite: Rewrite, tmp_path: Path) -> None:
+    listening = Systemd(f"{tmp_path}/notify")
+    with listening.socket:
+        server = serve(NOTIFY_SOCKET=listening.address)
+        listening.hear("READY=1")
+        rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
+        server.send(signal.SIGHUP)
+        listening.hear("RELOADING=1")
+
+        assert any("failed" in each for each in listening.hear("READY=1"))
+
+
+def test_the_watchdog_is_fed_twice_in_its_time(serve: Serve, tmp_path: Path) -> None:
+    listening = Systemd(f"{tmp_path}/notify")
+    with listening.socket:
+        serve(NOTIFY_SOCKET=listening.address, WATCHDOG_USEC="400000")
+        listening.hear("READY=1")
+        began = time.monotonic()
+        for _ in range(6):
+            listening.hear("WATCHDOG=1")
+
+        assert time.monotonic() - began > 0.4  # not at every turn of the loop
+
+
+def test_the_application_cannot_speak_for_the_service(serve: Serve, rewrite: Rewrite, tmp_path: Path) -> None:
+    rewrite(more="\ndef home(ctx: Context) -> Response:\n    return text(os.environ.get('NOTIFY_SOCKET', 'none'))\n")
+    server = serve(NOTIFY_SOCKET=f"{tmp_path}/nobody")
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"none"
+
+
+def test_a_watchdog_of_another_process_is_not_fed() -> None:
+    told = Notifier({"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"})
+
+    assert told.feed(0.0) == float("inf")
+
+
+def test_what_finds_the_queue_full_is_said_again_in_its_order(tmp_path: Path) -> None:
+    listening = Systemd(f"{tmp_path}/notify")
+    with listening.socket, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        filled = 0
+        with suppress(BlockingIOError):
+            while other.sendto(b"STATUS=of another", listening.address):
+                filled += 1
+        told = Notifier({"NOTIFY_SOCKET": listening.address})
+        told.ready("it serves")
+        told.stopping()
+        assert told.feed(0.0) < 1, "there is something left to say"
+        for _ in range(filled):
+            listening.socket.recv(4096)
+
+        assert told.feed(0.0) == float("inf")
+        assert "READY=1" in listening.socket.recv(4096).decode()
+        assert listening.socket.recv(4096) == b"STOPPING=1"

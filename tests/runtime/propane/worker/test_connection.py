@@ -1,0 +1,192 @@
+"""Bodies by length and by chunks, expectations, and refusals before a body is read."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from arlen_runtime.config.sections import LimitsSection
+from arlen_runtime.http.application import Ticket
+from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
+from arlen_runtime.http.parser import RequestParser
+from arlen_runtime.http.serializer import CONTINUE, Serialized
+from arlen_runtime.propane.worker.connection import Connection
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
+
+Serve = Callable[..., RunningServer]
+
+POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+
+
+def test_a_body_of_announced_length_arrives_whole_in_pieces(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(POST + b"Content-Length: 300000\r\n\r\n")
+        for _ in range(30):
+            wire.send(b"x" * 10_000)
+
+        assert wire.answer().body == b"300000"
+        assert wire.get("/").body == b"one"
+
+
+def test_a_chunked_body_arrives_whole_and_the_next_request_is_its_own(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        assert [wire.answer().body, wire.answer().body] == [b"11", b"one"]
+
+
+def test_a_body_is_asked_for_only_when_it_is_wanted(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        assert wire.answer().status == 100
+        wire.send(b"hello")
+        assert wire.answer().body == b"5"
+
+    for path, status in ((b"/none", 404), (b"/echo", 413)):
+        with Wire(serve().port) as wire:
+            wire.send(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\nExpect: 100-continue\r\n\r\n" % path)
+            assert wire.answer().status == status, "and no 100 before it"
+            assert wire.ends()
+
+
+def test_a_body_that_nobody_wants_is_read_and_dropped(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(b"GET /length HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+        assert wire.answer().body == b"0"
+        assert wire.get("/").body == b"one"
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(POST + b"Accept: application/json\r\nContent-Length: 5000001\r\n\r\n")
+
+        answer = wire.answer()
+        assert answer.status == 413
+        assert b"5000000" in answer.body
+        assert answer.headers["connection"] == "close"
+
+
+def test_a_refused_upload_still_gets_to_read_its_answer(serve: Serve) -> None:
+    """Closing at once would reset the connection under the client's bytes, and the answer with it."""
+    with Wire(serve().port) as wire:
+        wire.send(b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000)
+
+        assert wire.answer().status == 404
+
+
+def test_a_refused_upload_that_would_have_been_streamed_gets_to_read_its_answer_too(serve: Serve) -> None:
+    server = serve()
+    for _ in range(3):
+        with Wire(server.port) as wire:
+            wire.send(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n")
+            for _ in range(30):
+                wire.send(b"x" * 100_000)
+            assert wire.answer().status == 413
+
+
+def test_a_large_body_is_the_same_from_disk(serve: Serve) -> None:
+    with Wire(serve(ARLEN_LIMITS_SPOOL_BYTES="1000").port) as wire:
+        wire.send(POST + b"Content-Length: 4000000\r\n\r\n" + b"x" * 4_000_000)
+
+        assert wire.answer().body == b"4000000"
+
+
+def test_what_cannot_be_understood_is_refused_in_the_one_shape_and_closed(serve: Serve) -> None:
+    with Wire(serve().port) as wire:
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nContent-Length: 1, 2\r\n\r\n")
+
+        answer = wire.answer()
+        assert answer.status == 400
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert wire.ends()
+
+
+Pair = tuple[socket.socket, Connection]
+
+
+@pytest.fixture(params=[socket.AF_INET, socket.AF_UNIX], ids=["tcp", "unix"])
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    """Connect a client to a connection without a server."""
+    client, accepted = socket.socketpair() if request.param == socket.AF_UNIX else _over_tcp()
+    accepted.setblocking(False)
+    parser = RequestParser(LimitsSection(), Origin("127.0.0.1", "http", TrustedProxies(), IdSource()))
+    connection = Connection(accepted, parser, lambda _head: Ticket("upload", "buffer", 1000), LimitsSection())
+    yield client, connection
+    client.close()
+    connection.close()
+
+
+def _over_tcp() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return socket.create_connection(listener.getsockname()), listener.accept()[0]
+
+
+def test_a_client_that_has_ended_its_own_side_is_not_gone(pair: Pair) -> None:
+    client, connection = pair
+    assert not connection.gone()
+    client.shutdown(socket.SHUT_WR)
+    assert not connection.gone()
+
+
+def test_a_client_that_resets_is_gone(pair: Pair) -> None:
+    client, connection = pair
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    assert connection.gone()
+
+
+def test_a_connection_that_is_closed_or_broken_has_nobody(pair: Pair) -> None:
+    _client, connection = pair
+    connection.broken = True
+    assert connection.gone()
+    connection.broken = False
+    connection.close()
+    assert connection.gone()
+
+
+def test_a_100_that_finds_no_room_goes_out_before_the_answer(pair: Pair) -> None:
+    client, connection = pair
+    while connection.send(Serialized(b"x" * 65536, None, chunked=False, close=False, length=0)):
+        pass
+    client.sendall(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\nhello")
+    assert connection.receive()
+    request = connection.next_request()
+    assert request is not None
+    assert request.body == b"hello"
+    connection.send(Serialized(b"the answer", None, chunked=False, close=False, length=0))
+    received = bytearray()
+    while not received.endswith(b"the answer"):
+        received += client.recv(1 << 20)
+        connection.flush()
+
+    assert received.endswith(b"x" + CONTINUE + b"the answer")
+
+
+def test_a_client_that_has_gone_is_no_error_when_its_body_is_asked_for(pair: Pair) -> None:
+    client, connection = pair
+    client.sendall(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+    assert connection.receive()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+    assert connection.next_request() is None
+    assert connection.broken
+
+
+def test_what_has_arrived_is_what_the_clients_system_has_taken(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, connection = pair
+    connection.send(Serialized(b"x" * 50_000_000, None, chunked=False, close=False, length=0))
+    before = connection.arrived()
+    assert before < connection.sent
+    left = connection.sent * 3 // 4
+    while left > 0:
+        left -= len(client.recv(left))
+
+    assert before < connection.arrived() <= connection.sent
+    monkeypatch.setattr("termios.TIOCOUTQ", 0)  # as where the system does not tell
+    assert connection.arrived() == connection.sent
