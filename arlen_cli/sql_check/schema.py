@@ -17,7 +17,7 @@ from psycopg import pq
 
 from arlen_cli.sql_check.assignments import assignments
 from arlen_cli.sql_check.query_plan import Plan
-from arlen_runtime.alnpg import errors
+from arlen_runtime.alnpg.protocol.server_errors import failure
 from arlen_runtime.alnpg.types.registry import LEARN, Registry
 from arlen_runtime.alnpg.types.scalars import Packer
 
@@ -175,7 +175,7 @@ class Schema:
         pgconn = self._connection.pgconn
         for result in (pgconn.prepare(b"", sql.encode()), described := pgconn.describe_prepared(b"")):
             if result.status != pq.ExecStatus.COMMAND_OK:
-                raise errors.failure(result, sql)
+                raise failure(result, sql)
         plan = self._plan(sql)
         nulls = self._nulls(sql, plan)
         params = tuple(self._parameter(described.param_type(index)) for index in range(described.nparams))

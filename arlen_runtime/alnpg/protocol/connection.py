@@ -16,19 +16,18 @@ from psycopg.pq.abc import PGresult
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg.errors import (
-    OUTDATED,
     ALNPgError,
     ConnectionLost,
     Misuse,
     ParameterMismatch,
     StatementOutdated,
     StatementTimeout,
-    failure,
 )
 from arlen_runtime.alnpg.protocol.call_site import call_site
 from arlen_runtime.alnpg.protocol.describer import Describer
 from arlen_runtime.alnpg.protocol.libpq import Wire, in_our_words
 from arlen_runtime.alnpg.protocol.placeholders import scan
+from arlen_runtime.alnpg.protocol.server_errors import OUTDATED, failure
 from arlen_runtime.alnpg.protocol.statement import NO_COPY, Statement, may_commit, statement_name
 from arlen_runtime.alnpg.protocol.statement_log import counted, record
 from arlen_runtime.alnpg.settings import Settings

@@ -11,9 +11,9 @@ from time import monotonic
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
-from arlen_runtime.alnpg.errors import failure
 from arlen_runtime.alnpg.protocol.description import Shape
 from arlen_runtime.alnpg.protocol.libpq import Wire
+from arlen_runtime.alnpg.protocol.server_errors import failure
 from arlen_runtime.alnpg.protocol.statement import Statement
 from arlen_runtime.alnpg.types.registry import LEARN, SHARED, Registry
 

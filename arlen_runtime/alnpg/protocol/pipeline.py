@@ -14,8 +14,9 @@ import psycopg
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from arlen_runtime.alnpg.errors import OUTDATED, ALNPgError, ConnectionLost, StatementOutdated
+from arlen_runtime.alnpg.errors import ALNPgError, ConnectionLost, StatementOutdated
 from arlen_runtime.alnpg.protocol.connection import Answer, Reader, Session
+from arlen_runtime.alnpg.protocol.server_errors import OUTDATED
 from arlen_runtime.alnpg.protocol.statement import Statement, in_order, may_commit, refuse_copy
 from arlen_runtime.alnpg.protocol.statement_log import counted
 

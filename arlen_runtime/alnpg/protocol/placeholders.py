@@ -76,3 +76,12 @@ def scan(sql: str) -> Scanned:
         raise Misuse(f"the statement mixes :{next(iter(numbers))} and {positional}: use one of the two forms", sql=sql)
     pieces.append(sql[copied:])
     return Scanned("".join(pieces), tuple(numbers))
+
+
+_PLACE = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|--[^\n]*|::|(?P<parameter>\$\d+|:[^\W\d]\w*)""")
+
+
+def place_of(sql: str, parameter: str) -> int:
+    """Return the position of `$n` or `:name` in a statement, 1-based; 0 where it is not found."""
+    places = (token.start() + 1 for token in _PLACE.finditer(sql) if token["parameter"] == parameter)
+    return next(places, 0)

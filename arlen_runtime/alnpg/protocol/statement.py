@@ -18,8 +18,9 @@ from psycopg.adapt import Transformer
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 
-from arlen_runtime.alnpg.errors import Misuse, OutOfRange, ParameterMismatch, place_of
+from arlen_runtime.alnpg.errors import Misuse, OutOfRange, ParameterMismatch
 from arlen_runtime.alnpg.protocol.description import Shape
+from arlen_runtime.alnpg.protocol.placeholders import place_of
 from arlen_runtime.alnpg.protocol.rows import Maker, maker
 from arlen_runtime.alnpg.types.json_values import DoesNotFitError
 from arlen_runtime.alnpg.types.registry import Registry
