@@ -19,8 +19,8 @@ from arlen_cli.sql_check.arguments import Given
 from arlen_cli.sql_check.row_classes import Field, RowClass, misfit
 from arlen_cli.sql_check.schema import Column, Described, Emptied, Parameter, Schema
 from arlen_cli.sql_check.source import Call, Source
+from arlen_runtime.alnpg.admin.connect import connection
 from arlen_runtime.alnpg.errors import ALNPgError, OutOfRange, ParameterMismatch, with_caret
-from arlen_runtime.alnpg.migrations import runner
 from arlen_runtime.alnpg.protocol.placeholders import Scanned, scan
 from arlen_runtime.alnpg.protocol.statement import Statement
 from arlen_runtime.alnpg.types.scalars import REFUSALS
@@ -90,12 +90,12 @@ class Report(NamedTuple):
 def check(url: str, source: Source) -> Report:
     """Check the statements against the schema of the database at `url`; nothing is run there.
 
-    Raises MigrationError when the database cannot be reached.
+    Raises DatabaseCommandError when the database cannot be reached.
     """
     unreadable, remedy = source.unreadable, REMEDIES["unreadable"]
     found = [Finding(each.file, each.line, "unreadable", each.reason, hint=remedy) for each in unreadable]
     described: dict[str, Described] = {}
-    with runner.connection(url, read_only=True) as opened:
+    with connection(url, read_only=True) as opened:
         schema = Schema(opened)
         for call in source.calls:
             found += _check_call(schema, call, described)

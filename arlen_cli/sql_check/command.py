@@ -25,8 +25,9 @@ from arlen_cli.sql_check import manifest, write_rows
 from arlen_cli.sql_check import source as sql_check_source
 from arlen_cli.sql_check.manifest import ManifestError, Release
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import scratch_schema
-from arlen_runtime.alnpg.migrations.files import FOLDER, MigrationError
+from arlen_runtime.alnpg.migrations.files import FOLDER
 from arlen_runtime.commands.migrate import EMBEDDED, NO_DATABASE, database_url, named_url
 from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
 def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
     """Do what the options say and return the exit status; `out` is given the lines to show.
 
-    Raises ArlenError: MigrationError, ManifestError, EmbeddedServerError, or ConfigError where no database is named.
+    Raises ArlenError: DatabaseCommandError, ManifestError, EmbeddedServerError, or ConfigError where no database is named.
     """
     with _schema(config, options, environ) as url:
         return ACTIONS[options.action](Job(url, config.root, options, out))
@@ -104,10 +105,10 @@ def _schema(config: Config, options: Options, environ: Mapping[str, str]) -> Ite
         try:
             copy = scratch_schema.kept(config.root / COPIES, folder)
         except EmbeddedServerError as error:
-            raise (MigrationError(_pending(missing)) if missing else error) from None
+            raise (DatabaseCommandError(_pending(missing)) if missing else error) from None
         yield copy
     else:
-        raise MigrationError(_pending(missing)) if missing else ConfigError(NO_DATABASE)
+        raise DatabaseCommandError(_pending(missing)) if missing else ConfigError(NO_DATABASE)
 
 
 def _pending(missing: int) -> str:
@@ -180,7 +181,7 @@ def _rows(job: Job) -> int:
     ]
     text = write_rows.module(chosen, report.described)
     if not text:
-        raise MigrationError(f"no statement that gives rows is {'there' if wanted else 'in this application'}")
+        raise DatabaseCommandError(f"no statement that gives rows is {'there' if wanted else 'in this application'}")
     job.out(text.rstrip("\n"))
     return 0
 
@@ -196,7 +197,7 @@ def _place(job: Job, text: str) -> tuple[str, int]:
         path = (folder / file).resolve()
         if path.is_file() and path.is_relative_to(job.root.resolve()):
             return path.relative_to(job.root.resolve()).as_posix(), int(line) if line.isdecimal() else 0
-    raise MigrationError(f"{file} is no file of the application in {job.root}")
+    raise DatabaseCommandError(f"{file} is no file of the application in {job.root}")
 
 
 ACTIONS: dict[str, Callable[[Job], int]] = {"check": _check, "rows": _rows}

@@ -79,7 +79,7 @@ def from_manifest(text: str) -> Release:
 def check_release(url: str, release: Release) -> Report:
     """Check an older release's statements against the schema at `url`, and compare it with what that release saw.
 
-    Raises MigrationError when the database cannot be reached.
+    Raises DatabaseCommandError when the database cannot be reached.
     """
     report = check(url, release.source)
     found = list(report.findings)

@@ -232,3 +232,34 @@ def with_caret(sql: str, position: int) -> str:
     end = sql.find("\n", position - 1)
     end = len(sql) if end < 0 else end
     return f"{sql[:end]}\n{' ' * (position - 1 - start)}^{sql[end:]}"
+
+
+class DatabaseCommandError(ArlenError):
+    """A command on a whole database or its schema failed. The detail starts with `file:line:` where there is one.
+
+    `file` is the file's name, `line` is 1-based (0: unknown), `sqlstate` is PostgreSQL's ("": not from PostgreSQL),
+    `place` is `file:line`, or empty.
+    """
+
+    code = "database_command_failed"
+
+    def __init__(self, detail: str, *, file: str = "", line: int = 0, sqlstate: str = "") -> None:
+        self.place = f"{file}:{line}" if line else file
+        super().__init__(f"{self.place}: {detail}" if self.place else detail)
+        self.file = file
+        self.line = line
+        self.sqlstate = sqlstate
+
+
+class MigrationError(DatabaseCommandError):
+    """A migration cannot be read, planned or run.
+
+    `applied` and `undone` name the files that the same run had applied and undone before.
+    """
+
+    code = "migration_failed"
+
+    def __init__(self, detail: str, *, file: str = "", line: int = 0, sqlstate: str = "") -> None:
+        super().__init__(detail, file=file, line=line, sqlstate=sqlstate)
+        self.applied: tuple[str, ...] = ()
+        self.undone: tuple[str, ...] = ()

@@ -22,10 +22,12 @@ from typing import Any, NamedTuple
 
 from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.admin.client_programs import client
+from arlen_runtime.alnpg.admin.connect import connection
 from arlen_runtime.alnpg.embedded import server as embedded
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations import runner, scratch_schema, seeds
-from arlen_runtime.alnpg.migrations.files import FOLDER, MigrationError
+from arlen_runtime.alnpg.migrations import scratch_schema, seeds
+from arlen_runtime.alnpg.migrations.files import FOLDER
 from arlen_runtime.commands.migrate import (
     EMBEDDED,
     NO_DATABASE,
@@ -100,7 +102,7 @@ def main(arguments: Sequence[str], *, program: str = "arlen db", default: str = 
 def run(config: Config, options: Options, environ: Mapping[str, str] = os.environ) -> Outcome:
     """Do what the options say.
 
-    Raises ArlenError: MigrationError, EmbeddedServerError, or ConfigError where no database is named.
+    Raises ArlenError: DatabaseCommandError, EmbeddedServerError, or ConfigError where no database is named.
     """
     url = _url(config, options, environ)
     return ACTIONS[options.action](Job(url, config.root, options, config.environment))
@@ -146,10 +148,10 @@ def _reset(job: Job) -> Outcome:
 def _seed(job: Job) -> Outcome:
     file = seeds.find(job.root)
     if file is None:
-        raise MigrationError(f"there is no {seeds.SQL} and no {seeds.PYTHON} in {job.root.resolve()}")
+        raise DatabaseCommandError(f"there is no {seeds.SQL} and no {seeds.PYTHON} in {job.root.resolve()}")
     waiting = scratch_schema.waiting(job.url, job.root / FOLDER)
     if waiting:
-        raise MigrationError(f"pending migrations in the database: {waiting}. Migrate it before it is seeded")
+        raise DatabaseCommandError(f"pending migrations in the database: {waiting}. Migrate it before it is seeded")
     return _sown(job.url, job.root, file)
 
 
@@ -163,9 +165,9 @@ def _psql(job: Job) -> Outcome:
     """Become psql. What keeps it from the database is told before, in one line."""
     program = client("psql", job.url, os.environ)
     try:
-        with runner.connection(job.url, read_only=True):
+        with connection(job.url, read_only=True):
             pass
-    except MigrationError as error:
+    except DatabaseCommandError as error:
         if NO_PASSWORD not in str(error):  # psql can ask for it
             raise
     sys.stdout.flush()
@@ -189,15 +191,17 @@ ACTIONS: dict[str, Callable[[Job], Outcome]] = {
 
 
 def _meant(job: Job) -> str:
-    """Return the name of the database, whose data may go. Raises MigrationError where that must be said and was not."""
+    """Return the name of the database, whose data may go. Raises DatabaseCommandError where that must be said and was not."""
     name = databases.name_of(job.url)
     if job.options.confirm not in {"", name}:
-        raise MigrationError(f"--confirm names {job.options.confirm}, but the database is {name}; nothing was done")
+        raise DatabaseCommandError(
+            f"--confirm names {job.options.confirm}, but the database is {name}; nothing was done"
+        )
     local = databases.is_local(job.url)
     if (job.environment in EMBEDDED and local) or job.options.confirm == name:
         return name
     where = job.environment + ("" if local else ", on another machine")
-    raise MigrationError(
+    raise DatabaseCommandError(
         f"{job.options.action} destroys the data of {name} ({where}): add --confirm {name} if that is meant"
     )
 

@@ -23,10 +23,11 @@ from typing import Any, NamedTuple
 from arlen_runtime.alnpg.embedded import scratch
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations import effects as migrations_effects
 from arlen_runtime.alnpg.migrations import schema_dump
-from arlen_runtime.alnpg.migrations.files import FOLDER, MigrationError
+from arlen_runtime.alnpg.migrations.files import FOLDER
 from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: s
 def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
     """Do what the options say and return the exit status; `out` is given the lines to show, or one JSON document.
 
-    The document is there also when it went wrong half way: it says how far. Raises ArlenError: MigrationError,
+    The document is there also when it went wrong half way: it says how far. Raises ArlenError: DatabaseCommandError,
     EmbeddedServerError, or ConfigError where no database is named.
     """
     url = database_url(config, options.dsn, environ)
@@ -175,13 +176,13 @@ def named_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
 
 
 def write_schema(url: str, root: Path) -> None:
-    """Write the schema of the database at `url` to the application's `SCHEMA`. Raises MigrationError, EmbeddedServerError."""
+    """Write the schema of the database to `SCHEMA`. Raises DatabaseCommandError, EmbeddedServerError."""
     text = schema_dump.dump(url)
     try:
         (root / SCHEMA).parent.mkdir(exist_ok=True)
         (root / SCHEMA).write_bytes(text.encode())  # as it is: a text file would change line ends and encoding
     except OSError as error:
-        raise MigrationError(f"{SCHEMA} cannot be written: {error.strerror}") from error
+        raise DatabaseCommandError(f"{SCHEMA} cannot be written: {error.strerror}") from error
 
 
 def _up(job: Job) -> int:
@@ -271,7 +272,9 @@ ACTIONS: dict[str, Callable[[Job], int]] = {
 def _refuse_in_production(job: Job) -> None:
     """Undoing drops tables: outside of development and test it wants to be meant."""
     if job.environment not in EMBEDDED and not job.options.force:
-        raise MigrationError(f"{job.options.action} destroys data of {job.environment}: add --force if that is meant")
+        raise DatabaseCommandError(
+            f"{job.options.action} destroys data of {job.environment}: add --force if that is meant"
+        )
 
 
 def _list(job: Job, what: str, files: Sequence[str]) -> int:

@@ -19,8 +19,9 @@ import pytest
 
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.files import FOLDER, MigrationError, fingerprint
+from arlen_runtime.alnpg.migrations.files import FOLDER, fingerprint
 from arlen_runtime.testing.database import EMPTY, Databases, server
 
 
@@ -43,7 +44,7 @@ def database_template(database_server: Databases, pytestconfig: pytest.Config) -
         return EMPTY
     try:
         return database_server.template(fingerprint(folder), lambda url: migrations.migrate(url, folder))
-    except MigrationError as error:
+    except DatabaseCommandError as error:
         pytest.fail(f"the migrations of {folder} do not apply: {error}", pytrace=False)
 
 

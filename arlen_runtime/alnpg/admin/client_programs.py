@@ -22,7 +22,7 @@ def client(program: str, url: str, environ: Mapping[str, str]) -> Client:
     """Return how to run `psql` or `pg_dump` on the database at `url`.
 
     The password goes by the environment; a key's passphrase (sslpassword) has no way but to be typed. Raises
-    EmbeddedServerError where there is no such program, MigrationError where the URL cannot be read.
+    EmbeddedServerError where there is no such program, DatabaseCommandError where the URL cannot be read.
     """
     parts = databases.parts(url)
     password = parts.pop("password", "")

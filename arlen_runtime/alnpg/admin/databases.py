@@ -2,7 +2,7 @@
 
 All of it goes by another database of the same server, `postgres` or `template1`. A new database is a copy of `template0`
 in UTF-8, so that it is the same on every server; one that replaces another has the locale of that. Everything raises
-MigrationError.
+DatabaseCommandError.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import database_url
 from arlen_runtime.alnpg.admin import properties
-from arlen_runtime.alnpg.migrations import runner
-from arlen_runtime.alnpg.migrations.files import MigrationError
-from arlen_runtime.alnpg.migrations.lock_retry import Tell
+from arlen_runtime.alnpg.admin.connect import Tell, connection
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 
 OF_THE_SERVER = ("postgres", "template1", "template0")
 """Databases that every server has, the first ones to connect to."""
@@ -53,21 +52,21 @@ def warn(line: str) -> None:
 def name_of(url: str) -> str:
     """Return the name of the database that the URL leads to.
 
-    Raises MigrationError where it cannot be read, names none, or names one of the server's own.
+    Raises DatabaseCommandError where it cannot be read, names none, or names one of the server's own.
     """
     name = str(parts(url).get("dbname", ""))
     if not name:
-        raise MigrationError("the database URL names no database: it ends with /NAME")
+        raise DatabaseCommandError("the database URL names no database: it ends with /NAME")
     if name in OF_THE_SERVER:
-        raise MigrationError(f"{name} is the server's own database: name one of the application's")
+        raise DatabaseCommandError(f"{name} is the server's own database: name one of the application's")
     return name
 
 
 def parts(url: str) -> dict[str, str]:
-    """Return the parts of a connection string. Raises MigrationError, without its secrets, where it cannot be read."""
+    """Return the parts of a connection string. Raises DatabaseCommandError, without its secrets, where it cannot be read."""
     reason = database_url.wrong(url)
     if reason:
-        raise MigrationError(reason)
+        raise DatabaseCommandError(reason)
     return {key: str(value) for key, value in conninfo_to_dict(url).items()}
 
 
@@ -160,7 +159,7 @@ def replacing(url: str, *, disconnect: bool, tell: Tell = warn) -> Iterator[str]
 @contextmanager
 def scratch(server: str) -> Iterator[str]:
     """Give the URL of an empty database on the server, and drop it afterwards."""
-    with runner.connection(server) as opened:
+    with connection(server) as opened:
         name = f"arlen_scratch_{_answering(opened)}"
         _create(opened, name)
         try:
@@ -174,11 +173,11 @@ def _server(url: str) -> Iterator[psycopg.Connection]:
     """Connect to the server, by a database that it has whatever the application's is."""
     with ExitStack() as stack:
         try:
-            opened = stack.enter_context(runner.connection(sibling(url, OF_THE_SERVER[0])))
-        except MigrationError as error:
+            opened = stack.enter_context(connection(sibling(url, OF_THE_SERVER[0])))
+        except DatabaseCommandError as error:
             if f'database "{OF_THE_SERVER[0]}" does not exist' not in str(error.detail):
                 raise
-            opened = stack.enter_context(runner.connection(sibling(url, OF_THE_SERVER[1])))
+            opened = stack.enter_context(connection(sibling(url, OF_THE_SERVER[1])))
         yield opened
 
 
@@ -220,7 +219,7 @@ def _swap(opened: psycopg.Connection, name: str, fresh: str, old: str, *, discon
 
 
 def _refuse_in_use(opened: psycopg.Connection, name: str, *, disconnect: bool) -> None:
-    """Raise MigrationError where others use a database, and go on doing so: one who has hung up is listed for a moment more."""
+    """Raise DatabaseCommandError if others go on using a database: a session that has ended is listed for a moment more."""
     until = monotonic() + _LEAVING_SECONDS
     sessions: Sequence[tuple[str]] = opened.execute(_SESSIONS, [name]).fetchall()
     while sessions and not disconnect and monotonic() < until:
@@ -228,7 +227,7 @@ def _refuse_in_use(opened: psycopg.Connection, name: str, *, disconnect: bool) -
         sessions = opened.execute(_SESSIONS, [name]).fetchall()
     if sessions and not disconnect:
         who = ", ".join(each for (each,) in sessions[:3]) + (" …" if len(sessions) > 3 else "")  # noqa: PLR2004 - enough to know
-        raise MigrationError(f"{name} is in use ({who}): stop that first, or add --disconnect to end it")
+        raise DatabaseCommandError(f"{name} is in use ({who}): stop that first, or add --disconnect to end it")
 
 
 def _run(opened: psycopg.Connection, statement: LiteralString, *names: str) -> None:

@@ -12,7 +12,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from arlen_runtime.alnpg.migrations.lock_retry import Tell
+from arlen_runtime.alnpg.admin.connect import Tell
 
 LISTS = frozenset({"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"})
 """Settings whose value is a list of names, quoted each by itself: as one string it would be one name."""

@@ -17,13 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arlen_runtime.alnpg.admin import databases
+from arlen_runtime.alnpg.admin.connect import Tell, connection, silent
+from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import effects as migrations_effects
 from arlen_runtime.alnpg.migrations import files as migration_files
 from arlen_runtime.alnpg.migrations import history, lock, plan
 from arlen_runtime.alnpg.migrations import runner as migration_runner
 from arlen_runtime.alnpg.migrations.effects import Effect
-from arlen_runtime.alnpg.migrations.files import Migration, MigrationError
-from arlen_runtime.alnpg.migrations.lock_retry import PATIENT, Patience, Tell, silent
+from arlen_runtime.alnpg.migrations.files import Migration
+from arlen_runtime.alnpg.migrations.lock_retry import PATIENT, Patience
 from arlen_runtime.alnpg.migrations.plan import State
 from arlen_runtime.alnpg.migrations.runner import Runner
 
@@ -47,7 +49,7 @@ def migrate(
     It stops at the first failure; the files before it stay applied, and the error's `applied` names them.
     """
     files = migration_files.read_all(folder)
-    with migration_runner.connection(url) as opened:
+    with connection(url) as opened:
         remembered = history.history(opened)
         if not plan.pending(files, remembered, allow_missing=allow_missing):
             return []
@@ -109,7 +111,7 @@ def verify(url: str, folder: Path) -> list[State]:
 def accept(url: str, folder: Path, *, tell: Tell = silent, patience: Patience = PATIENT) -> list[str]:
     """Take the edited files as they are now, without running them; return their versions."""
     files = {each.version: each for each in migration_files.read_all(folder)}
-    with migration_runner.connection(url) as opened, lock.alone(url, patience, tell):
+    with connection(url) as opened, lock.alone(url, patience, tell):
         found = plan.states(list(files.values()), history.history(opened))
         edited = [each.version for each in found if each.state == "edited"]
         for version in edited:
@@ -125,7 +127,7 @@ def _undoing(
     if steps < 1:
         raise MigrationError("the number of steps must be 1 or more")
     files = migration_files.read_all(folder)
-    with migration_runner.connection(url) as opened, lock.alone(url, patience, tell) as check:
+    with connection(url) as opened, lock.alone(url, patience, tell) as check:
         history.prepare(opened, patience, tell)
         migrations = plan.to_undo(files, history.history(opened), steps)
         yield Runner(opened, patience, tell, check), migrations

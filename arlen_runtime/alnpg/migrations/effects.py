@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import psycopg
 
+from arlen_runtime.alnpg.admin.connect import connection, silent
 from arlen_runtime.alnpg.migrations import history
 from arlen_runtime.alnpg.migrations import runner as migration_runner
 from arlen_runtime.alnpg.migrations.files import Migration
-from arlen_runtime.alnpg.migrations.lock_retry import PATIENT, silent
+from arlen_runtime.alnpg.migrations.lock_retry import PATIENT
 from arlen_runtime.alnpg.migrations.runner import NO_TRANSACTION, failed
 from arlen_runtime.alnpg.migrations.splitter import Statement
 
@@ -65,7 +66,7 @@ class _Snapshot(NamedTuple):
 
 def major(url: str) -> int:
     """Return the major version of the server. Raises MigrationError."""
-    with migration_runner.connection(url, read_only=True) as opened:
+    with connection(url, read_only=True) as opened:
         return opened.info.server_version // 10_000
 
 
@@ -76,7 +77,7 @@ def observe(url: str, applied: Sequence[Migration], pending: Sequence[Migration]
     migrations do not make.
     """
     effects: list[Effect] = []
-    with migration_runner.connection(url) as opened:
+    with connection(url) as opened:
         history.prepare(opened)
         runner = migration_runner.Runner(opened, PATIENT, silent)  # what they say was said when they were applied
         for migration in applied:

@@ -19,8 +19,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations.splitter import Directive, Statement, UnreadableError, scan, tokens
-from arlen_runtime.errors import ArlenError
 
 FOLDER = Path("db") / "migrations"
 
@@ -35,26 +35,6 @@ _COPIES = {
 """COPY from and to the client, either of which PostgreSQL takes under both names."""
 
 _DIRECTIVES = ("up", "down", "no-transaction")
-
-
-class MigrationError(ArlenError):
-    """A migration cannot be read, planned or run. The detail starts with `file:line:` where there is one.
-
-    `file` is the file's name, `line` is 1-based (0: unknown), `sqlstate` is PostgreSQL's ("": not from PostgreSQL),
-    `place` is both, or empty; `applied` and `undone` name the files that the same run had applied and undone before.
-    """
-
-    code = "migration_failed"
-
-    def __init__(self, detail: str, *, file: str = "", line: int = 0, sqlstate: str = "") -> None:
-        """Take the sentence and the place it is about."""
-        self.place = f"{file}:{line}" if line else file
-        super().__init__(f"{self.place}: {detail}" if self.place else detail)
-        self.file = file
-        self.line = line
-        self.sqlstate = sqlstate
-        self.applied: tuple[str, ...] = ()
-        self.undone: tuple[str, ...] = ()
 
 
 class Part(NamedTuple):

@@ -13,8 +13,10 @@ from typing import LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from arlen_runtime.alnpg.migrations.files import Migration, MigrationError
-from arlen_runtime.alnpg.migrations.lock_retry import LOCK_NOT_AVAILABLE, PATIENT, Patience, Tell, patiently, silent
+from arlen_runtime.alnpg.admin.connect import Tell, silent
+from arlen_runtime.alnpg.errors import MigrationError
+from arlen_runtime.alnpg.migrations.files import Migration
+from arlen_runtime.alnpg.migrations.lock_retry import LOCK_NOT_AVAILABLE, PATIENT, Patience, patiently
 from arlen_runtime.alnpg.migrations.plan import Applied, History, Progress
 
 TABLE = "arlen_schema_migrations"

@@ -17,9 +17,10 @@ from functools import partial
 
 import psycopg
 
-from arlen_runtime.alnpg.migrations.files import MigrationError
-from arlen_runtime.alnpg.migrations.lock_retry import Patience, Tell
-from arlen_runtime.alnpg.migrations.runner import Check, connection
+from arlen_runtime.alnpg.admin.connect import Tell, connection
+from arlen_runtime.alnpg.errors import MigrationError
+from arlen_runtime.alnpg.migrations.lock_retry import Patience
+from arlen_runtime.alnpg.migrations.runner import Check
 
 LOCK = 4_702_394_921_427_289_928
 """The advisory lock of migrators, the same number everywhere."""

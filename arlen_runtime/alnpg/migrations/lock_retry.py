@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.admin.connect import Tell
+from arlen_runtime.alnpg.errors import MigrationError
 
 LOCK_NOT_AVAILABLE = "55P03"
-
-Tell = Callable[[str], None]
 
 
 class Patience(NamedTuple):
@@ -30,10 +29,6 @@ class Patience(NamedTuple):
 
 
 PATIENT = Patience()
-
-
-def silent(_line: str) -> None:
-    """Tell nobody."""
 
 
 def patiently(patience: Patience, tell: Tell, run: Callable[[], None]) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from arlen_runtime.alnpg.migrations.files import Migration, MigrationError
+from arlen_runtime.alnpg.errors import MigrationError
+from arlen_runtime.alnpg.migrations.files import Migration
 
 
 class Applied(NamedTuple):

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from arlen_runtime.alnpg import database_url
-from arlen_runtime.alnpg.errors import with_caret
+from arlen_runtime.alnpg.admin.connect import Tell, connection
+from arlen_runtime.alnpg.errors import MigrationError, with_caret
 from arlen_runtime.alnpg.migrations import history, indexes
-from arlen_runtime.alnpg.migrations.files import Migration, MigrationError, Part
+from arlen_runtime.alnpg.migrations.files import Migration, Part
 from arlen_runtime.alnpg.migrations.history import Begun, Book
-from arlen_runtime.alnpg.migrations.lock_retry import Patience, Tell, patiently
+from arlen_runtime.alnpg.migrations.lock_retry import Patience, patiently
 from arlen_runtime.alnpg.migrations.plan import History
 from arlen_runtime.alnpg.migrations.splitter import Statement
 
@@ -33,36 +32,6 @@ Check = Callable[[], None]
 
 def unchecked() -> None:
     """Be content: for a database that nobody else can migrate."""
-
-
-@contextmanager
-def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connection]:
-    """Open a connection for migrations. Raises MigrationError, without the URL's secrets, for whatever the server refuses.
-
-    With `read_only` each transaction on it is. That is no setting of the session: behind a pooling PgBouncer the session is
-    the application's a moment later.
-    """
-    wrong = database_url.wrong(url)
-    if wrong:
-        raise MigrationError(wrong)
-    try:
-        opened = psycopg.connect(
-            url,
-            autocommit=True,
-            connect_timeout=10,
-            client_encoding="utf8",
-            prepare_threshold=None,
-            fallback_application_name="arlen migrate",
-        )
-    except psycopg.OperationalError as error:
-        raise MigrationError(f"no connection to the database: {' '.join(str(error).split())}") from None
-    try:
-        with opened:
-            if read_only:
-                opened.read_only = True
-            yield opened
-    except psycopg.Error as error:
-        raise MigrationError(" ".join(str(error).split()), sqlstate=error.sqlstate or "") from error
 
 
 def remembered(url: str) -> History:

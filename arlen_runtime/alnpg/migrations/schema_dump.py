@@ -12,8 +12,9 @@ import subprocess
 from collections.abc import Mapping
 
 from arlen_runtime.alnpg.admin.client_programs import client
-from arlen_runtime.alnpg.migrations import history, runner
-from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.errors import DatabaseCommandError
+from arlen_runtime.alnpg.migrations import history
 from arlen_runtime.alnpg.migrations.history import PROGRESS, TABLE
 from arlen_runtime.alnpg.migrations.splitter import QUOTED
 
@@ -31,7 +32,7 @@ _EMPTY_LINES = re.compile(rf"\n\n(?P<out>\n+)|{_LEFT_ALONE}", re.DOTALL)
 def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the schema of the database at `url`, and the versions that it has, as SQL that any client can run.
 
-    Raises MigrationError where pg_dump fails, EmbeddedServerError where there is no pg_dump.
+    Raises DatabaseCommandError where pg_dump fails, EmbeddedServerError where there is no pg_dump.
     """
     command, environ = client("pg_dump", url, environ)
     command += ["--schema-only", "--no-owner", "--no-privileges", "--encoding=UTF8", f"--exclude-table=*.{PROGRESS}"]
@@ -40,7 +41,7 @@ def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
         lines = [line for line in done.stderr.decode(errors="replace").splitlines() if "error" in line] or [
             f"pg_dump ended with {done.returncode}"
         ]
-        raise MigrationError(lines[-1])
+        raise DatabaseCommandError(lines[-1])
     return _steady(done.stdout.decode()) + _versions(url)
 
 
@@ -54,7 +55,7 @@ def _without(lines: re.Pattern[str], text: str) -> str:
 
 
 def _versions(url: str) -> str:
-    with runner.connection(url, read_only=True) as opened, opened.transaction():
+    with connection(url, read_only=True) as opened, opened.transaction():
         versions = sorted(each.version for each in history.history(opened).applied)
         table = opened.execute(
             "select format('%%I.%%I', nspname, relname) from pg_class c join pg_namespace n on n.oid = relnamespace "

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import psycopg
 
+from arlen_runtime.alnpg.admin.connect import connection
 from arlen_runtime.alnpg.database import ALNPg
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import files, runner
-from arlen_runtime.alnpg.migrations.files import MigrationError
 from arlen_runtime.errors import ArlenError
 
 SQL = Path("db") / "seeds.sql"
@@ -25,17 +26,17 @@ PYTHON = Path("db") / "seeds.py"
 
 
 def find(root: Path) -> Path | None:
-    """Return the application's file of seeds, below `root`; None where it has none. Raises MigrationError where it has two."""
+    """Return the file of seeds below `root`, None if there is none. Raises DatabaseCommandError if there are two."""
     found = [path for path in (SQL, PYTHON) if (root / path).is_file()]
     if len(found) > 1:
-        raise MigrationError(f"there is {SQL} and {PYTHON}: keep one of them")
+        raise DatabaseCommandError(f"there is {SQL} and {PYTHON}: keep one of them")
     return found[0] if found else None
 
 
 def run(url: str, root: Path, file: Path) -> int | None:
     """Run the file on the database at `url`; return how many statements it had, None where it is Python's.
 
-    Raises MigrationError, with file and line, for what cannot be read or what PostgreSQL refuses, and for
+    Raises DatabaseCommandError, with file and line, for what cannot be read or what PostgreSQL refuses, and for
     whatever a `seed` raises.
     """
     if file == SQL:
@@ -46,7 +47,7 @@ def run(url: str, root: Path, file: Path) -> int | None:
 
 def _run_sql(url: str, path: Path) -> int:
     statements = files.statements(path)
-    with runner.connection(url) as opened:
+    with connection(url) as opened:
         opened.execute("begin")
         for statement in statements:
             try:
@@ -70,13 +71,13 @@ def _run_python(url: str, root: Path, file: Path) -> None:
             seed(pg)
     except Exception as error:
         told = str(error) if isinstance(error, ArlenError) else f"{type(error).__name__}: {error}"
-        raise MigrationError(told, file=file.name, line=_line(error, root / file)) from error
+        raise DatabaseCommandError(told, file=file.name, line=_line(error, root / file)) from error
     finally:
         pg.close()
 
 
 def _missing(_pg: ALNPg) -> None:
-    raise MigrationError("there is no function seed(pg)")
+    raise DatabaseCommandError("there is no function seed(pg)")
 
 
 def _line(error: Exception, path: Path) -> int:

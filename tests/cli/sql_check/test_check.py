@@ -10,7 +10,7 @@ import pytest
 
 from arlen_cli.sql_check.check import check
 from arlen_cli.sql_check.source import read
-from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.testing.database import Databases
 
 TABLES = """
@@ -440,5 +440,5 @@ def test_a_file_that_is_no_python_is_wrong(url: str, tmp_path: Path) -> None:
 
 
 def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(MigrationError, match="no connection to the database"):
+    with pytest.raises(DatabaseCommandError, match="no connection to the database"):
         check("postgresql://me:hidden@127.0.0.1:1/x", read(tmp_path))

@@ -9,7 +9,7 @@ import pytest
 
 from arlen_runtime.alnpg.admin.client_programs import client
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
-from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 
 
 def test_the_password_goes_by_the_environment() -> None:
@@ -28,5 +28,5 @@ def test_without_a_password_the_environment_stays_as_it_is() -> None:
 def test_what_is_missing_or_wrong_is_told(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedServerError, match="no psql found"):
         client("psql", "postgresql:///shop", {"ARLEN_PG_BIN": str(tmp_path)})
-    with pytest.raises(MigrationError, match="the database URL cannot be read"):
+    with pytest.raises(DatabaseCommandError, match="the database URL cannot be read"):
         client("psql", "nonsense", os.environ)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg.admin import databases
-from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.testing.database import Databases
 
 
@@ -50,7 +50,9 @@ def test_a_database_that_is_in_use_stays_and_who_uses_it_is_named(url: str) -> N
     databases.create(url)
     with psycopg.connect(url, application_name="somebody else", autocommit=True) as other:
         pid = other.info.backend_pid
-        with pytest.raises(MigrationError, match=rf"is in use \(somebody else {pid}\): stop that first, or add --disc"):
+        with pytest.raises(
+            DatabaseCommandError, match=rf"is in use \(somebody else {pid}\): stop that first, or add --disc"
+        ):
             databases.drop(url, disconnect=False)
         assert other.execute("select 1").fetchone() == (1,)
         assert databases.drop(url, disconnect=True)
@@ -80,7 +82,7 @@ def test_what_a_killed_process_left_is_dropped_and_what_is_in_use_is_not(databas
 def test_a_replacement_that_fails_leaves_the_old_one(url: str, database_server: Databases) -> None:
     databases.create(url)
     execute(url, "create table a ()")
-    with pytest.raises(MigrationError, match="missing"), databases.replacing(url, disconnect=True) as fresh:
+    with pytest.raises(DatabaseCommandError, match="missing"), databases.replacing(url, disconnect=True) as fresh:
         execute(fresh, "create table b (); insert into missing values (1)")
     assert tables(url) == ["a"]
     assert strays(database_server) == []
@@ -91,11 +93,11 @@ def test_a_replacement_is_refused_before_and_at_its_end_while_the_old_one_is_in_
 ) -> None:
     databases.create(url)
     execute(url, "create table a ()")
-    with psycopg.connect(url), pytest.raises(MigrationError, match="is in use"):
+    with psycopg.connect(url), pytest.raises(DatabaseCommandError, match="is in use"):
         databases.replacing(url, disconnect=False).__enter__()
     late = databases.replacing(url, disconnect=False)
     late.__enter__()
-    with psycopg.connect(url) as other, pytest.raises(MigrationError, match="is in use"):
+    with psycopg.connect(url) as other, pytest.raises(DatabaseCommandError, match="is in use"):
         late.__exit__(None, None, None)
     assert other.closed
     assert tables(url) == ["a"]
@@ -125,7 +127,7 @@ def test_who_uses_a_database_is_disconnected_where_that_is_meant(url: str) -> No
 )
 def test_a_url_that_names_no_database_of_the_application_is_refused(url: str, told: str) -> None:
     for act in (databases.create, databases.exists, databases.name_of):
-        with pytest.raises(MigrationError, match=told) as refused:
+        with pytest.raises(DatabaseCommandError, match=told) as refused:
             act(url)
         assert "hidden" not in str(refused.value)
 
@@ -174,7 +176,7 @@ def test_a_role_that_may_not_create_databases_is_told_so(url: str) -> None:
     execute(databases.sibling(url, "postgres"), f"create role {role} login")
     try:
         parts = databases.parts(url)
-        with pytest.raises(MigrationError, match="permission denied to create database"):
+        with pytest.raises(DatabaseCommandError, match="permission denied to create database"):
             databases.create(psycopg.conninfo.make_conninfo(**{**parts, "user": role}))
     finally:
         execute(databases.sibling(url, "postgres"), f"drop role {role}")

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.files import MigrationError
 from arlen_runtime.alnpg.migrations.lock_retry import Patience
 
 HASTY = Patience(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
@@ -324,7 +324,7 @@ def test_a_database_that_cannot_be_reached_is_an_error_without_its_password(
     url: str, reason: str, folder: Path, write: Write
 ) -> None:
     write(1, "a", "create table a ();")
-    with pytest.raises(MigrationError, match=f"^{reason}") as told:
+    with pytest.raises(DatabaseCommandError, match=f"^{reason}") as told:
         migrations.migrate(url, folder)
     assert "hidden" not in str(told.value)
     assert "\n" not in str(told.value)

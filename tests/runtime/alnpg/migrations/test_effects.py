@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from arlen_runtime.alnpg.admin.databases import scratch
+from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations.effects import UNSEEN, Effect, major, observe
-from arlen_runtime.alnpg.migrations.files import MigrationError, parse
+from arlen_runtime.alnpg.migrations.files import parse
 from arlen_runtime.testing.database import Databases
 
 BASE = parse(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.alnpg.migrations.files import MigrationError, checksum, fingerprint, parse, read_all
+from arlen_runtime.alnpg.errors import MigrationError
+from arlen_runtime.alnpg.migrations.files import checksum, fingerprint, parse, read_all
 
 BOTH = "-- migrate:up\ncreate table a ();\ncreate table b ();\n\n-- migrate:down\ndrop table b;\ndrop table a;\n"
 

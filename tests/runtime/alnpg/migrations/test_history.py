@@ -8,12 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.files import MigrationError, parse
+from arlen_runtime.alnpg.migrations.files import parse
 from arlen_runtime.alnpg.migrations.history import accept, history, prepare
 from arlen_runtime.alnpg.migrations.lock_retry import Patience
 from arlen_runtime.alnpg.migrations.plan import History
-from arlen_runtime.alnpg.migrations.runner import connection
 from arlen_runtime.testing.database import Databases
 
 Write = Callable[..., Path]
@@ -35,7 +36,7 @@ def test_a_database_without_migrations_has_no_history(database_server: Databases
 
 def test_a_reading_connection_cannot_write(database_url: str) -> None:
     with (
-        pytest.raises(MigrationError, match=r"read-only transaction") as told,
+        pytest.raises(DatabaseCommandError, match=r"read-only transaction") as told,
         connection(database_url, read_only=True) as opened,
     ):
         prepare(opened)

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.files import MigrationError
 
 Write = Callable[..., Path]
 Execute = Callable[[str], list[tuple[object, ...]]]

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.files import MigrationError
 from arlen_runtime.alnpg.migrations.lock import alone
 from arlen_runtime.alnpg.migrations.lock_retry import PATIENT
 

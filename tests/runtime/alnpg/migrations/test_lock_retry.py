@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arlen_runtime.alnpg.migrations.files import MigrationError
+from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations.lock_retry import LOCK_NOT_AVAILABLE, Patience, patiently
 
 HASTY = Patience(attempts=3, pause=0)

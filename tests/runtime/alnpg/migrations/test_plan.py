@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from arlen_runtime.alnpg.migrations.files import Migration, MigrationError, parse
+from arlen_runtime.alnpg.errors import MigrationError
+from arlen_runtime.alnpg.migrations.files import Migration, parse
 from arlen_runtime.alnpg.migrations.plan import Applied, History, Progress, pending, states, to_undo, verify
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)

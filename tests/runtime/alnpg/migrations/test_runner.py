@@ -8,11 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.files import MigrationError, parse
+from arlen_runtime.alnpg.migrations.files import parse
 from arlen_runtime.alnpg.migrations.history import prepare
 from arlen_runtime.alnpg.migrations.lock_retry import PATIENT
-from arlen_runtime.alnpg.migrations.runner import Runner, connection, failed
+from arlen_runtime.alnpg.migrations.runner import Runner, failed
 
 Write = Callable[..., Path]
 Execute = Callable[[str], list[tuple[object, ...]]]

@@ -11,8 +11,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.files import MigrationError
 from arlen_runtime.alnpg.migrations.schema_dump import dump
 from arlen_runtime.commands.migrate import write_schema
 from arlen_runtime.testing.database import Databases
@@ -92,7 +92,7 @@ def test_the_versions_are_dumped_where_they_are(database_server: Databases, tmp_
 
 
 def test_a_database_that_does_not_answer_is_an_error_of_one_line() -> None:
-    with pytest.raises(MigrationError, match=r"pg_dump: error: .*127\.0\.0\.1") as told:
+    with pytest.raises(DatabaseCommandError, match=r"pg_dump: error: .*127\.0\.0\.1") as told:
         dump("postgresql://me:hidden@127.0.0.1:1/x")
     assert "hidden" not in str(told.value)
 

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg.admin import databases
+from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations import scratch_schema
-from arlen_runtime.alnpg.migrations.files import MigrationError
 from arlen_runtime.testing.database import Databases
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import seeds
-from arlen_runtime.alnpg.migrations.files import MigrationError
 from arlen_runtime.testing.database import Databases
 
 
@@ -37,7 +37,7 @@ def test_which_file_is_run(root: Path) -> None:
     (root / seeds.SQL).write_text("")
     assert seeds.find(root) == seeds.SQL
     (root / seeds.PYTHON).write_text("")
-    with pytest.raises(MigrationError, match=r"there is db/seeds\.sql and db/seeds\.py: keep one of them"):
+    with pytest.raises(DatabaseCommandError, match=r"there is db/seeds\.sql and db/seeds\.py: keep one of them"):
         seeds.find(root)
     (root / seeds.SQL).unlink()
     assert seeds.find(root) == seeds.PYTHON
@@ -68,7 +68,7 @@ def test_sql_runs_again_where_it_is_written_so(url: str, root: Path) -> None:
 )
 def test_sql_that_fails_is_told_with_its_line_and_leaves_nothing(url: str, root: Path, text: str, told: str) -> None:
     (root / seeds.SQL).write_text(text)
-    with pytest.raises(MigrationError) as refused:
+    with pytest.raises(DatabaseCommandError) as refused:
         seeds.run(url, root, seeds.SQL)
     assert refused.value.detail.startswith(told)
     assert numbers(url) == []
@@ -99,7 +99,7 @@ INSERT = "    pg.execute('insert into t (n) values (1)')\n"
 )
 def test_python_that_fails_is_told_with_its_line_and_leaves_nothing(url: str, root: Path, text: str, told: str) -> None:
     (root / seeds.PYTHON).write_text(text)
-    with pytest.raises(MigrationError) as refused:
+    with pytest.raises(DatabaseCommandError) as refused:
         seeds.run(url, root, seeds.PYTHON)
     assert refused.value.detail.startswith(told)
     assert numbers(url) == []

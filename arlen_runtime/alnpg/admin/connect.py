@@ -1,0 +1,47 @@
+"""Connections for commands that work on a whole database or its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from arlen_runtime.alnpg import database_url
+from arlen_runtime.alnpg.errors import DatabaseCommandError
+
+Tell = Callable[[str], None]
+
+
+def silent(_line: str) -> None:
+    """Tell nobody."""
+
+
+@contextmanager
+def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connection]:
+    """Open a connection. Raises DatabaseCommandError, without the secrets of the URL, if the server refuses.
+
+    With `read_only` each transaction on it is. That is no setting of the session: behind a pooling PgBouncer the session is
+    the application's a moment later.
+    """
+    wrong = database_url.wrong(url)
+    if wrong:
+        raise DatabaseCommandError(wrong)
+    try:
+        opened = psycopg.connect(
+            url,
+            autocommit=True,
+            connect_timeout=10,
+            client_encoding="utf8",
+            prepare_threshold=None,
+            fallback_application_name="arlen migrate",
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseCommandError(f"no connection to the database: {' '.join(str(error).split())}") from None
+    try:
+        with opened:
+            if read_only:
+                opened.read_only = True
+            yield opened
+    except psycopg.Error as error:
+        raise DatabaseCommandError(" ".join(str(error).split()), sqlstate=error.sqlstate or "") from error
