@@ -20,6 +20,7 @@ import psycopg
 from arlen_runtime.alnpg.errors import ALNPgError, Misuse
 from arlen_runtime.alnpg.protocol.connection import Session, open_session
 from arlen_runtime.alnpg.protocol.copy import quoted
+from arlen_runtime.alnpg.protocol.description import Shapes
 from arlen_runtime.alnpg.protocol.libpq import first_line
 from arlen_runtime.alnpg.settings import Settings
 from arlen_runtime.alnpg.types.registry import Registry
@@ -179,7 +180,7 @@ class Listener:
 
     def _connected(self, life: _Life) -> None:
         """Listen on a connection of its own until it breaks or the listener closes. Raises what broke it."""
-        session, _ = open_session(self._direct, Registry(), psycopg.Connection[Any])
+        session, _ = open_session(self._direct, Registry(), Shapes(), psycopg.Connection[Any])
         try:
             with self._lock:
                 self._fresh = list(self._subscriptions)

@@ -28,6 +28,7 @@ from arlen_runtime.alnpg.circuit_breaker import Outage
 from arlen_runtime.alnpg.errors import ALNPgError, DatabaseUnavailable, PoolExhausted, StatementTimeout
 from arlen_runtime.alnpg.protocol.call_site import application_frame
 from arlen_runtime.alnpg.protocol.connection import Session, open_session
+from arlen_runtime.alnpg.protocol.description import Shapes
 from arlen_runtime.alnpg.protocol.libpq import first_line
 from arlen_runtime.alnpg.settings import Settings
 from arlen_runtime.alnpg.types.registry import Registry
@@ -119,6 +120,7 @@ class Pool:
     def _begin(self) -> None:
         """Begin with nothing: at the start, and in a child after fork, where every session belongs to the parent."""
         self.registry = Registry()
+        self.shapes = Shapes()
         self.outage = Outage(self.settings.log)
         self._shelf: deque[Session] = deque()
         self._sessions: tuple[Session, ...] = ()
@@ -270,7 +272,7 @@ class Pool:
         if self.outage.waiting:
             return kind.failed(self.outage.reason)
         try:
-            session, connection = open_session(self.settings, self.registry, kind)
+            session, connection = open_session(self.settings, self.registry, self.shapes, kind)
         except (psycopg.Error, ALNPgError) as error:
             self._refusal = first_line(error)
             if any(known.wire.open for known in self._sessions):

@@ -32,6 +32,7 @@ class Sandbox(Pool):
         """Stand in for `pool`; nothing is opened yet."""
         super().__init__(pool.settings)
         self.registry = pool.registry
+        self.shapes = pool.shapes
         self._turn = threading.RLock()
         self._depth = 0
 
@@ -98,7 +99,7 @@ class Sandbox(Pool):
         if self._closed:
             raise DatabaseUnavailable("this ALNPg is closed")
         try:
-            session, _ = open_session(self.settings, self.registry, psycopg.Connection[Any])
+            session, _ = open_session(self.settings, self.registry, self.shapes, psycopg.Connection[Any])
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"no connection: {first_line(error)}") from None
         self._sessions = (session,)

@@ -25,6 +25,7 @@ from arlen_runtime.alnpg.errors import (
 )
 from arlen_runtime.alnpg.protocol.call_site import call_site
 from arlen_runtime.alnpg.protocol.describer import Describer
+from arlen_runtime.alnpg.protocol.description import Shapes
 from arlen_runtime.alnpg.protocol.libpq import Wire, in_our_words
 from arlen_runtime.alnpg.protocol.placeholders import scan
 from arlen_runtime.alnpg.protocol.server_errors import OUTDATED, failure
@@ -77,7 +78,7 @@ class Session:
         "wire",
     )
 
-    def __init__(self, connection: Connection[Any], registry: Registry, settings: Settings) -> None:
+    def __init__(self, connection: Connection[Any], registry: Registry, shapes: Shapes, settings: Settings) -> None:
         """Take an open connection in autocommit."""
         self.connection = connection
         self.pgconn = connection.pgconn
@@ -94,7 +95,7 @@ class Session:
         self.broken = self.busy = False
         # Within a transaction of ours, which a failure ends: while a statement runs the server's own status does not tell.
         self.owned = False
-        self._describer = Describer(self.wire, registry)
+        self._describer = Describer(self.wire, registry, shapes)
         self._settings = settings
         self._slow_seconds = settings.slow_seconds
         self._statement_seconds = settings.statement_seconds or _NO_LIMIT_SECONDS
@@ -389,10 +390,10 @@ class Session:
         self.pgconn.finish()
 
 
-def open_session(settings: Settings, registry: Registry, kind: type[Kind]) -> tuple[Session, Kind]:
+def open_session(settings: Settings, registry: Registry, shapes: Shapes, kind: type[Kind]) -> tuple[Session, Kind]:
     """Open a connection of that class in autocommit; return its session and itself. Raises psycopg.Error."""
     connection = kind.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
-    session = Session(connection, registry, settings)
+    session = Session(connection, registry, shapes, settings)
     if not settings.named:
         # A bouncer, which refuses them at the connect, keeps these for each of its clients once they are set.
         session.command("set datestyle = ISO; set timezone = 'UTC'")

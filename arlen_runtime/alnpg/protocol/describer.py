@@ -1,6 +1,6 @@
 """What the server says of a statement and of its types. One rule: it is asked only on a connection that waits for no answer.
 
-What it said is kept for all connections of the process: types in the registry, statements without a name in its shapes.
+What it said is kept for all connections of the process: types in the registry, statements without a name in the shapes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from time import monotonic
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
-from arlen_runtime.alnpg.protocol.description import Shape
+from arlen_runtime.alnpg.protocol.description import Shape, Shapes
 from arlen_runtime.alnpg.protocol.libpq import Wire
 from arlen_runtime.alnpg.protocol.server_errors import failure
 from arlen_runtime.alnpg.protocol.statement import Statement
@@ -25,11 +25,11 @@ class Describer:
 
     __slots__ = ("_registry", "_shapes", "_wire")
 
-    def __init__(self, wire: Wire, registry: Registry) -> None:
+    def __init__(self, wire: Wire, registry: Registry, shapes: Shapes) -> None:
         """Take the connection, and what is known already."""
         self._wire = wire
         self._registry = registry
-        self._shapes = registry.shapes
+        self._shapes = shapes
 
     def describe(self, statement: Statement, limit: float) -> None:
         """Prepare and describe a statement in one round trip; in none where it has no name and is known. Raises ALNPgError."""

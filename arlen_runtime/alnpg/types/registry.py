@@ -25,7 +25,6 @@ from psycopg.types.json import set_json_loads
 from psycopg.types.multirange import MultirangeInfo, register_multirange
 from psycopg.types.range import RangeInfo, register_range
 
-from arlen_runtime.alnpg.protocol.description import Shapes
 from arlen_runtime.alnpg.types.containers import array_packer, composite_packer, multirange_packer, range_packer
 from arlen_runtime.alnpg.types.json_values import decode_json
 from arlen_runtime.alnpg.types.scalars import AS_TEXT, BINARY, SCALARS, TEXT, Packer, enum_label, text
@@ -164,7 +163,6 @@ class Registry:
         self.adapters.register_loader(INTERVAL, PlainInterval)
         self.adapters.register_loader(REAL, ExactReal)
         set_json_loads(decode_json, self)
-        self.shapes = Shapes()
         self._facts = dict(SHARED)
         self._packers: dict[int, Packer] = dict(SCALARS)
         self._with_loaders = set(SHARED)
