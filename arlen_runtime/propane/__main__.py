@@ -32,10 +32,10 @@ from arlen_runtime.propane.manager.reexec import Succession
 from arlen_runtime.propane.manager.state import Estate
 from arlen_runtime.propane.manager.status_socket import StatusSocket
 from arlen_runtime.propane.manager.watcher_process import Lookout
+from arlen_runtime.propane.system.descriptors import raise_descriptor_limit
 from arlen_runtime.propane.system.listeners import Listeners, check_places
 from arlen_runtime.propane.system.pid_file import PidFile
 from arlen_runtime.propane.system.systemd import Notifier
-from arlen_runtime.propane.worker.recycling import raise_descriptor_limit
 
 PROGRAM = ("-m", "arlen_runtime.boot")
 """What the interpreter runs as a generation: a name, for this room knows nothing of what is served."""

@@ -17,16 +17,6 @@ from arlen_runtime.log.logger import Log
 MEGABYTE = 1 << 20
 
 
-def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open descriptors as far as this user may; return it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = 1 << 20 if hard == resource.RLIM_INFINITY else min(hard, 1 << 20)
-    if soft == resource.RLIM_INFINITY or soft >= most:
-        return soft
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return most
-
-
 def memory_share() -> int:
     """Return this process's proportional share of memory in bytes (proc(5), smaps_rollup); 0 where nobody tells."""
     try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,14 +153,3 @@ def test_a_worker_short_of_descriptors_warns_once_and_goes_if_it_shall(capfd: py
 
     assert capfd.readouterr().err.count("descriptors_short") == 2
     assert percent < 80
-
-
-def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
-    program = """
-import resource
-from arlen_runtime.propane.worker.recycling import raise_descriptor_limit
-hard = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 4096)
-resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
-assert raise_descriptor_limit() == hard == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-"""
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
