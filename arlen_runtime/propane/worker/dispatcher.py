@@ -175,7 +175,7 @@ class Service:
         assert ticket is not None  # noqa: S101 - a request has a ticket
         connection.receiving_since = 0.0
         connection.request = request
-        self._ledger.requests += 1
+        self._ledger.counters.requests += 1
         estimate = self._estimates.of(ticket.key)
         if ticket.policy == "stream" and not connection.parser.body_done:
             return self._open_stream(connection, ticket, request.head, estimate)
@@ -255,7 +255,7 @@ class Service:
 
     def _shed(self, connection: Connection) -> None:
         """Turn a request away that has waited long enough; its connection is as good as before."""
-        self._ledger.shed += 1
+        self._ledger.counters.shed += 1
         busy = ServiceUnavailable("The server is busy; try again in a moment.", retry_after=1)
         self.sender.reply(connection, self._door.refuse(busy, connection.head), self._ledger.now)
 
@@ -294,7 +294,7 @@ class Service:
             self._shed(connection)
             ledger.returned.append(connection)
             return
-        self._ledger.stuck += 1
+        self._ledger.counters.stuck += 1
         self._report_stuck(connection)
         stuck = ServiceUnavailable("The request took too long and was given up.", retry_after=1)
         self.sender.refuse(connection, stuck)
@@ -361,7 +361,7 @@ class Service:
         try:
             claim.pop()
         except IndexError:
-            self._ledger.stuck -= 1
+            self._ledger.counters.stuck -= 1
             self.sender.release(response.body, None)
             return
         self.sender.reply(connection, response, time.monotonic())

@@ -1,20 +1,19 @@
 """What reactor, service and sender write down for each other. One rule: plain facts, each with the threads that may write it.
 
-The leading thread writes everything here; other threads only append to `returned`, and wake the leader, and count what
-they have answered: no other thread can come between, since the interpreter changes threads at calls and loops only.
+The leading thread writes everything here; other threads only append to `returned`, and wake the leader, and count in
+`counters` what they have answered.
 """
 
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 
 from arlen_runtime.http import dates
-from arlen_runtime.propane.ipc.scoreboard import DURATIONS
 from arlen_runtime.propane.system.poller import Event
 from arlen_runtime.propane.worker.connection import Connection
+from arlen_runtime.propane.worker.counters import Counters
 from arlen_runtime.propane.worker.deadlines import Deadlines
 
 
@@ -33,16 +32,7 @@ class Ledger:
         """Each answer closes its connection."""
         self.passing = False
         """Each connection goes to the new generation at its next boundary."""
-        self.requests = 0
-        self.shed = 0
-        self.stuck = 0
-        """Handlers whose clients have been given up on and that have not come back."""
-        self.responses = [0] * 10
-        """Answers by the first digit of their status."""
-        self.lasted = [0] * (len(DURATIONS) + 1)
-        """Answers by DURATIONS, those that took longer than all of them last."""
-        self.seconds = 0.0
-        """What all answers took together."""
+        self.counters = Counters()
         self.events: deque[Event] = deque()
         """What the poller has told and nobody has looked at yet."""
         self.deadlines: Deadlines[Connection] = Deadlines()
@@ -67,12 +57,6 @@ class Ledger:
 
     def _lines(self, clock: float) -> bytes:
         return b"Date: %b\r\n%b" % (dates.write(clock).encode(), self._server)
-
-    def count(self, status: int, seconds: float) -> None:
-        """Count an answer; from any thread."""
-        self.responses[status // 100 % 10] += 1
-        self.lasted[bisect_left(DURATIONS, seconds)] += 1
-        self.seconds += seconds
 
     def give_back(self, connection: Connection) -> None:
         """Have the leading thread go on with a connection; from any thread."""

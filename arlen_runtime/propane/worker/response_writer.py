@@ -78,7 +78,7 @@ class Sender:
         now = time.monotonic()  # not the ledger's: on a thread that is late, the last batch of events is long past
         seconds = now - connection.started if connection.started else 0.0
         if response is not None:
-            self._ledger.count(response.status, seconds)
+            self._ledger.counters.count(response.status, seconds)
         if response is not None and head is not None and self._accesses:
             self._log.access(
                 head.method,

@@ -182,22 +182,22 @@ class Worker:
         """Write the row."""
         row, reactor = self._row, self._reactor
         row[Cell.TICK] = time.monotonic_ns()
-        row[Cell.REQUESTS] = reactor.ledger.requests
+        row[Cell.REQUESTS] = reactor.ledger.counters.requests
         row[Cell.BUSY] = reactor.service.pool.busy()
         row[Cell.QUEUED] = reactor.service.pool.queued() + reactor.service.lane.queued()
         row[Cell.TAKEOVERS] = reactor.baton.takeovers
-        row[Cell.STUCK] = max(reactor.ledger.stuck, 0)
-        row[Cell.SHED] = reactor.ledger.shed
-        for cell, count in zip(ANSWERED, reactor.ledger.responses[2:6], strict=True):
+        row[Cell.STUCK] = max(reactor.ledger.counters.stuck, 0)
+        row[Cell.SHED] = reactor.ledger.counters.shed
+        for cell, count in zip(ANSWERED, reactor.ledger.counters.responses[2:6], strict=True):
             row[cell] = count
-        for place, count in zip(LASTED, reactor.ledger.lasted, strict=True):
+        for place, count in zip(LASTED, reactor.ledger.counters.lasted, strict=True):
             row[place] = count
-        row[Cell.MICROSECONDS] = int(reactor.ledger.seconds * 1e6)
+        row[Cell.MICROSECONDS] = int(reactor.ledger.counters.seconds * 1e6)
 
     def _look_at_life(self) -> None:
         """Say when it is time to go; the supervisor has this worker replaced first, and then tells it to hand over."""
         ledger = self._reactor.ledger
-        reason = self._recycling.reason(time.monotonic(), ledger.requests, ledger.stuck)
+        reason = self._recycling.reason(time.monotonic(), ledger.counters.requests, ledger.counters.stuck)
         if reason and say(self._inherited.control, "retiring", pid=os.getpid()):
             self._retiring = True
             self._log.info("worker_retiring", worker=self.number, reason=reason)
