@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from arlen_cli import console
+from arlen_cli.generators import report
 
 
 def new(
@@ -21,7 +21,7 @@ def new(
 
     steps = new_application(name, lite=lite, pretend=pretend)
     if json:
-        console.steps_as_json(steps, written=not pretend)
+        report.steps_as_json(steps, written=not pretend)
     else:
-        console.steps(steps)
+        report.steps(steps)
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from arlen_cli import console
 from arlen_cli.errors import Conflicts
+from arlen_cli.generators import report
 from arlen_cli.generators.apply import apply
 from arlen_cli.generators.controller import plan_controller
 from arlen_cli.generators.journal import entries, entry
@@ -50,11 +51,11 @@ def carry_out(wanted: Plan, root: Path, now: datetime, choices: Choices) -> int:
         record = entry(wanted, steps, now, version_of("arlen"))
         apply([*steps, record] if record else steps, root)
     if choices.json:
-        console.steps_as_json(steps, written=write)
+        report.steps_as_json(steps, written=write)
     elif choices.diff:
-        console.differences(steps)
+        report.differences(steps)
     else:
-        console.steps(steps)
+        report.steps(steps)
     if conflict:
         console.complain("files differ from what would be written; nothing was (--force replaces, --skip leaves them)")
         return Conflicts.status

@@ -2,77 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from arlen_cli import console
-from arlen_cli.generators.plan import Step
-
-STEPS = [
-    Step("create", "new.txt", None, b"one\ntwo\n"),
-    Step("inject", "routes.py", b"a\nb\n", b"a\nnew\nb\n"),
-    Step("identical", "same.txt", b"same\n"),
-    Step("manual", "mine.py", b"x", text="from a import b\nb()"),
-    Step("note", "", text="do this next"),
-]
 
 
 def test_results_and_complaints_go_different_ways(capsys: pytest.CaptureFixture[str]) -> None:
     console.say("done")
     console.complain("not so")
     assert capsys.readouterr() == ("done\n", "arlen: not so\n")
-
-
-def test_steps_are_told_one_a_line_then_what_to_paste_then_the_notes(capsys: pytest.CaptureFixture[str]) -> None:
-    console.steps(STEPS)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[:4] == ["    create  new.txt", "    inject  routes.py", " identical  same.txt", "    manual  mine.py"]
-    assert lines.index("from a import b") < lines.index("do this next")
-
-
-def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    console.steps_as_json(STEPS, written=False)
-    said = json.loads(capsys.readouterr().out)
-    assert said == {
-        "written": False,
-        "files": [{"status": step.status, "path": step.path} for step in STEPS[:4]],
-        "paste": {"mine.py": ["from a import b", "b()"]},
-        "notes": ["do this next"],
-    }
-
-
-def test_a_difference_is_one_that_patch_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "routes.py").write_text("a\nb\n")
-    console.differences(STEPS)
-    told = capsys.readouterr().out
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    subprocess.run(["git", "apply", "-p1", "-"], cwd=tmp_path, input=told, text=True, check=True)
-    assert (tmp_path / "routes.py").read_text() == "a\nnew\nb\n"
-    assert (tmp_path / "new.txt").read_text() == "one\ntwo\n"
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (b"a\nb", b"a\nnew\nb\n"),
-        (b"a\nb", b"a\nnew\nb"),
-        (b"a\nb\n", b"a\nnew"),
-        (b"a\n\x0cb\xe2\x80\xa8c\n", b"a\nnew\n\x0cb\xe2\x80\xa8c\n"),
-        (b"a\r\nb", b"a\r\nnew\r\nb"),
-    ],
-)
-def test_patch_takes_a_file_with_any_end_and_any_characters(
-    before: bytes, after: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "routes.py").write_bytes(before)
-    console.differences([Step("inject", "routes.py", before, after)])
-    told = capsys.readouterr().out.encode()
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    subprocess.run(["git", "apply", "-p1", "-"], cwd=tmp_path, input=told, check=True)
-    assert (tmp_path / "routes.py").read_bytes() == after
 
 
 def test_a_table_is_as_wide_as_its_widest_text(capsys: pytest.CaptureFixture[str]) -> None:
