@@ -44,6 +44,52 @@ SIDE_ROOMS = {
 }
 """The rooms beside the house, and the rooms that each may enter; only boot and __main__ enter propane."""
 
+FLOORS_WITHIN = {
+    "arlen_runtime.propane": {
+        "ipc": 0,
+        "system": 0,
+        "manager": 1,
+        "worker": 1,
+        "generation": 2,
+        "status": 2,
+        "watcher": 2,
+        "__main__": 3,
+    },
+    "arlen_runtime.alnpg": {
+        "errors": 0,
+        "database_url": 0,
+        "types": 0,
+        "embedded": 0,
+        "settings": 1,
+        "connection_budget": 1,
+        "prepared": 1,
+        "replica": 1,
+        "sql_builders": 1,
+        "admin": 1,
+        "protocol": 2,
+        "circuit_breaker": 2,
+        "pool": 3,
+        "listen": 3,
+        "rollback_pool": 4,
+        "transaction": 4,
+        "database": 5,
+        "migrations": 6,
+    },
+    "arlen_cli": {
+        "errors": 0,
+        "console": 0,
+        "direct": 0,
+        "versions": 0,
+        "generators": 1,
+        "sql_check": 1,
+        "project": 2,
+        "commands": 3,
+        "main": 4,
+        "__main__": 5,
+    },
+}
+"""The floors inside a package that has packages of its own. On one floor nothing imports its neighbours."""
+
 LENT_TO_SIDE_ROOMS = {"boot", "__main__"}
 
 ONE_ROOM = {
@@ -141,6 +187,25 @@ def may_enter(room: str, other: str) -> bool:
 def test_a_file_imports_only_from_its_own_room_or_a_lower_floor(source: Source) -> None:
     others = {room_of(name) for name in imported(source.tree) if name.startswith("arlen_runtime")}
     assert {room for room in others if not may_enter(source.room, room)} == set()
+
+
+def part_of(module: str, package: str) -> str:
+    """Return the part of `package` that a module belongs to; empty for the package itself and for modules outside."""
+    return module.removeprefix(f"{package}.").partition(".")[0] if module.startswith(f"{package}.") else ""
+
+
+@pytest.mark.parametrize("package", FLOORS_WITHIN)
+def test_a_package_has_floors_of_its_own(package: str) -> None:
+    floors = FLOORS_WITHIN[package]
+    upward = []
+    for source in SOURCES:
+        part = part_of(source.module, package)
+        if not part:
+            continue
+        assert part in floors, f"{package}.{part} has no floor"
+        others = {part_of(name, package) for name in imported(source.tree)} - {"", part}
+        upward += [f"{source}: {other}" for other in others if floors[other] >= floors[part]]
+    assert upward == []
 
 
 @each_runtime_source
