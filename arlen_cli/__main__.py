@@ -10,7 +10,7 @@ import os
 import sys
 from importlib.util import find_spec
 
-from arlen_cli.console import complain, say
+from arlen_cli.console import print_error, print_line
 from arlen_cli.direct import DIRECT, direct
 from arlen_cli.errors import ToolError
 from arlen_cli.versions import version_of
@@ -27,13 +27,13 @@ def main(argv: list[str] | None = None) -> int:
         status = _run(words)
         sys.stdout.flush()
     except (ToolError, ArlenError) as refusal:
-        complain(str(refusal))
+        print_error(str(refusal))
         return refusal.status if isinstance(refusal, ToolError) else 1
     except BrokenPipeError:  # `arlen routes | head`: nobody reads on, also not what Python would flush at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        complain(str(error))
+        print_error(str(error))
         return 1
     except KeyboardInterrupt:
         return 130  # 128 and the number of INT, as shells count
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     """Choose who answers."""
     if words == ["--version"]:
-        say(f"arlen {version_of('arlen')}")
+        print_line(f"arlen {version_of('arlen')}")
         return 0
     if words and words[0] in DIRECT:
         return direct(words[0], words[1:])

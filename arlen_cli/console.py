@@ -10,23 +10,23 @@ import sys
 from collections.abc import Mapping, Sequence
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line of the result."""
     sys.stdout.write(f"{text}\n")
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Print a line about what went wrong, after the tool's name."""
     sys.stderr.write(f"arlen: {text}\n")
 
 
 def as_json(value: object) -> None:
     """Print the whole result as JSON."""
-    say(json.dumps(value, indent=2, default=str))
+    print_line(json.dumps(value, indent=2, default=str))
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> None:
     """Print rows in columns as wide as their longest text."""
     widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
     for row in rows:
-        say("  ".join(text.ljust(widths[key]) for key, text in row.items()).rstrip())
+        print_line("  ".join(text.ljust(widths[key]) for key, text in row.items()).rstrip())

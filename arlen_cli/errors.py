@@ -16,7 +16,7 @@ class ToolError(Exception):
     status: ClassVar[int] = 1
 
 
-class WrongUse(ToolError):
+class UsageError(ToolError):
     """The command was called wrongly; the message names the remedy."""
 
     status = 2

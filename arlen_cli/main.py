@@ -14,9 +14,9 @@ from arlen_cli.commands.routes import routes
 from arlen_cli.commands.top import top
 from arlen_cli.commands.undo import undo
 from arlen_cli.commands.version import version
-from arlen_cli.console import complain, say
+from arlen_cli.console import print_error, print_line
 from arlen_cli.direct import DIRECT, direct
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 
 PASS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -66,12 +66,12 @@ def _refused(wrong: typer.TyperException) -> int:
     context: typer.Context | None = getattr(wrong, "ctx", None)
     sentence = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
     if sentence.startswith("Usage:"):  # no words at all: the message is the help
-        say(sentence)
+        print_line(sentence)
     elif context is None:
-        complain(sentence)
+        print_error(sentence)
     else:
-        complain(f"{sentence} {_there_is(context)} (`{context.command_path} --help` says more)")
-    return WrongUse.status
+        print_error(f"{sentence} {_there_is(context)} (`{context.command_path} --help` says more)")
+    return UsageError.status
 
 
 def _there_is(context: typer.Context) -> str:

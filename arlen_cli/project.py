@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_cli.errors import ToolError, WrongUse
+from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.generators.journal import resources
 from arlen_cli.generators.plan import Project
 from arlen_runtime.config.sections import Config
@@ -48,7 +48,7 @@ def find(start: Path) -> Application:
             return Application(folder, target)
     if is_one_file(start):
         return Application(start, ONE_FILE)
-    raise WrongUse(
+    raise UsageError(
         "this is no Arlen application: neither here nor above is a config/app.toml (`arlen new NAME` makes one)"
     )
 

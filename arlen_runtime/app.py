@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.error_pages.development import Occasion
+from arlen_runtime.error_pages.development import ErrorContext
 from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.errors import ArlenError
-from arlen_runtime.http.application import Ticket, Worker
+from arlen_runtime.http.application import Admission, WorkerHandle
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
@@ -88,7 +88,7 @@ class App:
             pg.report_to(self.log.warning)
         self.on_worker_start = tuple(on_worker_start)
         self.on_worker_stop = tuple(on_worker_stop)
-        self._worker: Worker | None = None
+        self._worker: WorkerHandle | None = None
         self._assemble()
 
     def _routed(self, own: list[Endpoint]) -> Router:
@@ -100,13 +100,13 @@ class App:
 
     def _assemble(self) -> None:
         """Compose the chain of every endpoint."""
-        self._tickets = {endpoint: self._ticket(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)}
+        self._admissions = {endpoint: self._admission(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)}
         self._fixed = {
-            path: {method: self._tickets[endpoint] for method, endpoint in methods.items()}
+            path: {method: self._admissions[endpoint] for method, endpoint in methods.items()}
             for path, methods in self.router.fixed.items()
         }
 
-    def start(self, worker: Worker) -> None:
+    def start(self, worker: WorkerHandle) -> None:
         """Begin to serve in a worker, after the fork."""
         self._worker = worker
         for hook in self.on_worker_start:
@@ -126,24 +126,24 @@ class App:
         if warning:
             self.log.warning("connection_budget", reason=warning)
 
-    def admit(self, head: Head) -> Ticket:
+    def admit(self, head: Head) -> Admission:
         """Find the endpoint. Paths without parameters share one ticket."""
         methods = self._fixed.get(head.path)
-        if methods is not None and (ticket := methods.get(head.method)) is not None:
-            return ticket
+        if methods is not None and (admission := methods.get(head.method)) is not None:
+            return admission
         match = self.router.match(head.method, head.path)
-        known = self._tickets[match.endpoint]
-        return Ticket(known.key, known.policy, known.limit, known.endpoint, match.params, immediate=known.immediate)
+        known = self._admissions[match.endpoint]
+        return Admission(known.key, known.policy, known.limit, known.endpoint, match.params, immediate=known.immediate)
 
-    def run(self, ticket: Ticket, request: Request) -> Response:
+    def run(self, admission: Admission, request: Request) -> Response:
         """Run the chain of the ticket's endpoint."""
-        served: Served = ticket.endpoint  # type: ignore[assignment] # `_ticket` put it there; a cast would cost a call
+        served: Served = admission.endpoint  # type: ignore[assignment] # `_ticket` put it there; a cast would cost a call
         endpoint, chain = served
-        return chain(Context(self.services, request, endpoint, ticket.params or _NO_VALUES))
+        return chain(Context(self.services, request, endpoint, admission.params or _NO_VALUES))
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
         """Answer for the server, with the same face and the same headers as the chain would."""
-        response = self.pages.respond(error, Occasion(head))
+        response = self.pages.respond(error, ErrorContext(head))
         response.prepared = self.security_headers.lines(response, head.scheme if head else "http")
         if head is not None:
             response.prepared += id_line(head)
@@ -174,12 +174,12 @@ class App:
         """Say whether the worker is about to stop."""
         return self._worker is not None and self._worker.draining()
 
-    def _ticket(self, endpoint: Endpoint) -> Ticket:
+    def _admission(self, endpoint: Endpoint) -> Admission:
         """Compose the chain of an endpoint and put it on a ticket."""
         factories = self.outer if endpoint.bare else (*self.outer, *self.inner)
         limit = self.config.limits.body_bytes if endpoint.limit is None else endpoint.limit
         served = Served(endpoint, compose(factories, endpoint, innermost(endpoint)))
-        return Ticket(endpoint.key, endpoint.body, limit, served, {}, immediate=endpoint.immediate)
+        return Admission(endpoint.key, endpoint.body, limit, served, {}, immediate=endpoint.immediate)
 
 
 def _collect(routes: Callable[[Routes], None]) -> list[Endpoint]:

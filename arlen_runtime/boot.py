@@ -20,14 +20,14 @@ from arlen_runtime.app import App
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import target_of
-from arlen_runtime.error_pages.boot_failure_app import BrokenApp
+from arlen_runtime.error_pages.boot_failure_app import BootFailureApp
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
-from arlen_runtime.http.application import Door
+from arlen_runtime.http.application import Application
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.generation import Generation
-from arlen_runtime.propane.ipc.boot_args import Invocation, Orders
+from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
 from arlen_runtime.propane.system import signals
-from arlen_runtime.wsgi import WSGIDoor
+from arlen_runtime.wsgi import WSGIAdapter
 
 _WSGI_ARGUMENTS = 2
 
@@ -35,22 +35,22 @@ _WSGI_ARGUMENTS = 2
 def main(arguments: list[str]) -> int:
     """Be a generation; return the exit status."""
     signals.begin()
-    orders = Orders.from_argument(arguments[0])
-    told = orders.invocation
+    orders = BootArgs.from_argument(arguments[0])
+    told = orders.command_line
     config, wrong = _settings(Path(told.root), told)
     log = Log(config.log, config.environment, config.root)
 
-    def build() -> Door:
+    def build() -> Application:
         if wrong is not None:
             raise wrong
-        return open_door(config)
+        return open_application(config)
 
     if told.development:
-        return Generation(orders, config, log, lambda: _open_or_explain(build, config, log, orders.broken)).run()
+        return Generation(orders, config, log, lambda: _open_or_explain(build, config, log, orders.boot_error)).run()
     return Generation(orders, config, log, build).run()
 
 
-def _settings(root: Path, told: Invocation) -> tuple[Config, ConfigError | None]:
+def _settings(root: Path, told: CommandLine) -> tuple[Config, ConfigError | None]:
     """Read the settings; where they cannot be read, return what is wrong with them, and defaults to say so with."""
     try:
         return load(root, told.environment, os.environ, told.flags), None
@@ -58,15 +58,15 @@ def _settings(root: Path, told: Invocation) -> tuple[Config, ConfigError | None]
         return Config(told.environment or "production", root), error
 
 
-def open_door(config: Config) -> Door:
+def open_application(config: Config) -> Application:
     """Import what the configuration names and build its door. Raise BootError, or what the application raises."""
-    return as_door(find_target(config), with_database(config))
+    return as_application(find_target(config), with_database(config))
 
 
-def _open_or_explain(build: Callable[[], Door], config: Config, log: Log, broken: str) -> Door:
+def _open_or_explain(build: Callable[[], Application], config: Config, log: Log, broken: str) -> Application:
     """Build the door for development, where a failure becomes the page."""
     if broken:
-        return BrokenApp(BootError(broken), config)
+        return BootFailureApp(BootError(broken), config)
     try:
         return build()
     except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: all are shown, none ends the server
@@ -74,7 +74,7 @@ def _open_or_explain(build: Callable[[], Door], config: Config, log: Log, broken
             log.error("boot_failed", reason=error.detail)
         else:
             log.failure("boot_failed", error)
-        return BrokenApp(error, config)
+        return BootFailureApp(error, config)
 
 
 def with_database(config: Config) -> Config:
@@ -88,7 +88,7 @@ def with_database(config: Config) -> Config:
         raise ConfigError(
             "no database: set ARLEN_DATABASE_URL or [database] url (an embedded server is started in development and test only)"
         )
-    url = embedded.ensure(config.root / ".arlen" / "pg", f"arlen_{config.environment}")
+    url = embedded.ensure_running(config.root / ".arlen" / "pg", f"arlen_{config.environment}")
     return replace(config, database=replace(config.database, url=url))
 
 
@@ -107,19 +107,19 @@ def find_target(config: Config) -> object:
     return found
 
 
-def as_door(found: object, config: Config) -> Door:
+def as_application(found: object, config: Config) -> Application:
     """Return the door to an App, to what `create(config)` returns, or to a WSGI callable."""
     if isinstance(found, App):
         return found
     if not callable(found):
         raise BootError(f"[app] target: {found!r} is neither create(config), an App nor a WSGI callable")
     if _takes_environ(found):
-        return WSGIDoor(found, config)
+        return WSGIAdapter(found, config)
     built = found(config)
     if isinstance(built, App):
         return built
     if callable(built):
-        return WSGIDoor(built, config)
+        return WSGIAdapter(built, config)
     raise BootError(f"[app] target: create(config) must return an App or a WSGI callable, not {type(built).__name__}")
 
 

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import NamedTuple, Protocol
 
 
-class Statement(NamedTuple):
+class StatementRecord(NamedTuple):
     """One SQL statement of a request: its text, its wall time in seconds, rows or affected count, where it was called.
 
     `failed` is the code of the error that it ended with, "" where it did not.
@@ -49,13 +49,13 @@ correlation_id: ContextVar[str] = ContextVar("arlen_correlation_id", default="")
 transaction: ContextVar[OpenTransaction | None] = ContextVar("arlen_transaction", default=None)
 """The current database transaction of this request, the innermost one."""
 
-statements: ContextVar[list[Statement] | None] = ContextVar("arlen_statements", default=None)
+statements: ContextVar[list[StatementRecord] | None] = ContextVar("arlen_statements", default=None)
 """The statement log of this request; None: nobody wants it."""
 
 wrote: ContextVar[bool] = ContextVar("arlen_wrote", default=False)
 """Whether this request has written to the database: then it reads from where it wrote."""
 
-gone: ContextVar[Callable[[], bool]] = ContextVar("arlen_gone", default=_here)
+client_is_gone: ContextVar[Callable[[], bool]] = ContextVar("arlen_gone", default=_here)
 """Asked now and then during a long wait: True when nobody waits for the answer any more. Must not wait itself."""
 
 about_to_wait: ContextVar[Callable[[], None]] = ContextVar("arlen_about_to_wait", default=_nothing)

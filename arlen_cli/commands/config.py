@@ -27,9 +27,9 @@ def config(
     if json:
         console.as_json({"environment": loaded.environment, **sections})
         return 0
-    console.say(f"# {loaded.environment}")
+    console.print_line(f"# {loaded.environment}")
     for section, settings in sections.items():
-        console.say(f"\n[{section}]")
+        console.print_line(f"\n[{section}]")
         for key, value in settings.items():
-            console.say(f"{key} = {json_text.dumps(value, default=str)}")
+            console.print_line(f"{key} = {json_text.dumps(value, default=str)}")
     return 0

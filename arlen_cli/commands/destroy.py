@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from arlen_cli.commands.generate import Diff, Force, Json, Pretend
-from arlen_cli.generators.plan import Choices
+from arlen_cli.generators.plan import WriteOptions
 from arlen_cli.project import find
 
 
@@ -26,6 +26,6 @@ def destroy(
     from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     root = find(Path.cwd()).root
-    return run.carry_out(
-        run.destroy(root, generator, name), root, datetime.now(UTC), Choices(pretend, diff, json, force)
+    return run.run_plan(
+        run.destroy(root, generator, name), root, datetime.now(UTC), WriteOptions(pretend, diff, json, force)
     )

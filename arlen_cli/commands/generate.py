@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from arlen_cli.generators.plan import Choices
+from arlen_cli.generators.plan import WriteOptions
 from arlen_cli.project import find
 
 Pretend = Annotated[bool, typer.Option("--pretend", help="Show what would be written, and stop there.")]
@@ -30,7 +30,7 @@ def controller(
     force: Force = None,
 ) -> int:
     """Write a controller, with a page, a route and a test for each action."""
-    return _generate("controller", name, actions or [], Choices(pretend, diff, json, force))
+    return _generate("controller", name, actions or [], WriteOptions(pretend, diff, json, force))
 
 
 @generate.command()
@@ -44,7 +44,7 @@ def resource(
     force: Force = None,
 ) -> int:
     """Write a table's migration, and the controller, pages, routes and tests to list, show and change its rows."""
-    return _generate("resource", name, fields or [], Choices(pretend, diff, json, force))
+    return _generate("resource", name, fields or [], WriteOptions(pretend, diff, json, force))
 
 
 @generate.command()
@@ -57,13 +57,13 @@ def migration(
     force: Force = None,
 ) -> int:
     """Write an empty migration."""
-    return _generate("migration", name, [], Choices(pretend, diff, json, force))
+    return _generate("migration", name, [], WriteOptions(pretend, diff, json, force))
 
 
-def _generate(generator: str, name: str, words: Sequence[str], choices: Choices) -> int:
+def _generate(generator: str, name: str, words: Sequence[str], options: WriteOptions) -> int:
     """Find the application, then plan, look, and write."""
-    from arlen_cli.generators.run import carry_out, plan  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+    from arlen_cli.generators.run import plan, run_plan  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     application = find(Path.cwd())
     project = application.project()
-    return carry_out(plan(generator, project, name, words), application.root, project.now, choices)
+    return run_plan(plan(generator, project, name, words), application.root, project.now, options)

@@ -19,9 +19,9 @@ def new(
     """Make a new application in the folder NAME."""
     from arlen_cli.generators.application import new_application  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    steps = new_application(name, lite=lite, pretend=pretend)
+    changes = new_application(name, lite=lite, pretend=pretend)
     if json:
-        report.steps_as_json(steps, written=not pretend)
+        report.steps_as_json(changes, written=not pretend)
     else:
-        report.steps(steps)
+        report.steps(changes)
     return 0

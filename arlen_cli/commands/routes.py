@@ -31,11 +31,11 @@ def routes(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON.
 
 def _rows(config: Config) -> list[dict[str, str]]:
     """Build the application, without a database, and read its router. ToolError says what keeps it from being built."""
-    from arlen_runtime.boot import as_door, find_target  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+    from arlen_runtime.boot import as_application, find_target  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     try:
         with redirect_stdout(sys.stderr):  # what the application prints is no part of the answer
-            door: Any = as_door(find_target(config), config)
+            door: Any = as_application(find_target(config), config)
     except ArlenError:
         raise
     except (Exception, SystemExit) as error:

@@ -38,7 +38,7 @@ def top(
                     f"no manager of the application in {root} answers; `arlen serve` or `propane` starts one"
                 )
             page = "\n\n".join("\n".join(_with_rate(each, lines(each), before)) for each in told)
-            console.say(f"{HOME_AND_CLEAR}{page}" if screen else f"{page}\n")
+            console.print_line(f"{HOME_AND_CLEAR}{page}" if screen else f"{page}\n")
             looks += 1
             if looks == rounds:
                 return 0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from arlen_cli.commands.generate import Diff, Force, Json, Pretend
-from arlen_cli.generators.plan import Choices
+from arlen_cli.generators.plan import WriteOptions
 from arlen_cli.project import find
 
 
@@ -15,4 +15,4 @@ def undo(*, pretend: Pretend = False, diff: Diff = False, json: Json = False, fo
     from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     root = find(Path.cwd()).root
-    return run.carry_out(run.undo(root), root, datetime.now(UTC), Choices(pretend, diff, json, force))
+    return run.run_plan(run.undo(root), root, datetime.now(UTC), WriteOptions(pretend, diff, json, force))

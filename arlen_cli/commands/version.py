@@ -20,5 +20,5 @@ def version(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON
         console.as_json(versions)
     else:
         for part, number in versions.items():
-            console.say(f"{part} {number}")
+            console.print_line(f"{part} {number}")
     return 0

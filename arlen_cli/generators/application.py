@@ -16,12 +16,12 @@ from pathlib import Path
 
 from copier import Settings, run_copy
 
-from arlen_cli.errors import Conflicts, ToolError, WrongUse
+from arlen_cli.errors import Conflicts, ToolError, UsageError
 from arlen_cli.generators import blueprint
 from arlen_cli.generators.apply import apply
 from arlen_cli.generators.journal import entry
 from arlen_cli.generators.names import LONGEST
-from arlen_cli.generators.plan import Plan, Step
+from arlen_cli.generators.plan import Change, Plan
 from arlen_cli.generators.signals import signals_raise
 from arlen_cli.generators.syntax_check import check
 from arlen_cli.versions import version_of
@@ -51,7 +51,7 @@ TAKEN = {
 """Names that are good Python and still unusable, with the reason."""
 
 
-def new_application(given: str, *, lite: bool = False, pretend: bool = False) -> list[Step]:
+def new_application(given: str, *, lite: bool = False, pretend: bool = False) -> list[Change]:
     """Make the application in the folder `given`; return its files as steps.
 
     Raises WrongUse for a name that cannot be used, Conflicts when something of that name is there, and ToolError when it
@@ -75,34 +75,34 @@ def refuse_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         better = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
         hint = f"; {better} would do" if better and better != name else ""
-        raise WrongUse(
+        raise UsageError(
             f"{name!r} cannot name a package: lower-case letters, digits and, between them, underscores{hint}"
         )
     if len(name) > LONGEST:
-        raise WrongUse(f"{name!r} is longer than {LONGEST} characters")
+        raise UsageError(f"{name!r} is longer than {LONGEST} characters")
     if keyword.iskeyword(name):
-        raise WrongUse(f"{name!r} is a word of Python itself")
+        raise UsageError(f"{name!r} is a word of Python itself")
     if name in TAKEN:
-        raise WrongUse(f"{name!r} {TAKEN[name]}")
+        raise UsageError(f"{name!r} {TAKEN[name]}")
     if name in sys.stdlib_module_names:
-        raise WrongUse(f"{name!r} is a module that Python itself brings")
+        raise UsageError(f"{name!r} is a module that Python itself brings")
 
 
-def _build(name: str, target: Path, *, lite: bool, pretend: bool) -> list[Step]:
+def _build(name: str, target: Path, *, lite: bool, pretend: bool) -> list[Change]:
     """Render beside the target, check every file, and rename."""
     with signals_raise():
         staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
         try:
             fresh = staging / name
-            steps = _rendered(name, fresh, lite=lite)
+            changes = _rendered(name, fresh, lite=lite)
             if not pretend:
                 fresh.rename(target)
-            return steps
+            return changes
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _rendered(name: str, fresh: Path, *, lite: bool) -> list[Step]:
+def _rendered(name: str, fresh: Path, *, lite: bool) -> list[Change]:
     """Let copier render, read what it wrote, and write the journal of a full application."""
     kind = "lite" if lite else "full"
     run_copy(
@@ -116,12 +116,12 @@ def _rendered(name: str, fresh: Path, *, lite: bool) -> list[Step]:
         skip_tasks=True,
     )
     paths = sorted(path for path in fresh.rglob("*") if path.is_file())
-    steps = [Step("create", path.relative_to(fresh).as_posix(), None, path.read_bytes()) for path in paths]
+    changes = [Change("create", path.relative_to(fresh).as_posix(), None, path.read_bytes()) for path in paths]
     for path in paths:
         path.chmod(fresh.stat().st_mode & 0o666)  # as the umask says, and not as the blueprints happen to be installed
-    for step in steps:
-        check(step.path, (step.after or b"").decode())
-    record = entry(Plan("new", (name,), ()), steps, datetime.now(UTC), version_of("arlen"))
+    for change in changes:
+        check(change.path, (change.after or b"").decode())
+    record = entry(Plan("new", (name,), ()), changes, datetime.now(UTC), version_of("arlen"))
     if record and not lite:
         apply([record], fresh)
-    return steps
+    return changes

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arlen_cli.errors import Conflicts, ToolError
-from arlen_cli.generators.plan import WRITES, Step
+from arlen_cli.generators.plan import WRITES, Change
 from arlen_cli.generators.signals import signals_raise
 
 
@@ -37,21 +37,21 @@ class _Undo(NamedTuple):
     renamed: list[_Target]
 
 
-def apply(steps: Sequence[Step], root: Path) -> None:
+def apply(changes: Sequence[Change], root: Path) -> None:
     """Write every step that changes a file, all of them or none.
 
     Raises Conflicts when a step is in conflict, and ToolError when a file has changed since it was surveyed; whatever else
     goes wrong (a full disk, a missing permission, a signal) is raised as it is, after everything was put back.
     """
-    conflicts = [step.path for step in steps if step.status == "conflict"]
+    conflicts = [change.path for change in changes if change.status == "conflict"]
     if conflicts:
         raise Conflicts(f"{len(conflicts)} in conflict, nothing was written: {', '.join(conflicts)}")
     undo = _Undo([], [], [])
     with signals_raise():
         try:
-            for step in steps:
-                if step.status in WRITES:
-                    _prepare(root / step.path, step.before, step.after, undo)
+            for change in changes:
+                if change.status in WRITES:
+                    _prepare(root / change.path, change.before, change.after, undo)
             for target in undo.prepared:
                 _refuse_changed(target)
                 undo.renamed.append(target)

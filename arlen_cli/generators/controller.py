@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators import blueprint
 from arlen_cli.generators.names import LONGEST, Names, refuse_taken, snake_of
 from arlen_cli.generators.plan import Create, Import, Inject, Plan, Project
@@ -17,11 +17,11 @@ def plan_controller(project: Project, given: str, given_actions: Sequence[str]) 
     actions = tuple(snake_of(action, LONGEST) for action in given_actions or ("index",))
     for action in actions:
         if actions.count(action) > 1:
-            raise WrongUse(f"the action {action!r} is given twice")
+            raise UsageError(f"the action {action!r} is given twice")
         if action == "l":
-            raise WrongUse("'l' reads like 1: give the action a longer name")
+            raise UsageError("'l' reads like 1: give the action a longer name")
         if action.startswith("test"):
-            raise WrongUse(f"{action!r} would be taken for a test: actions cannot start so")
+            raise UsageError(f"{action!r} would be taken for a test: actions cannot start so")
     paths = {action: f"/{names.segment}" + ("" if action == "index" else f"/{_segment(action)}") for action in actions}
     values = {"package": project.package, "names": names, "actions": actions, "paths": paths}
     pages = [page for action in actions for page in blueprint.render("action", {**values, "action": action})]

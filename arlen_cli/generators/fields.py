@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from itertools import count
 from typing import NamedTuple
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.names import Names, snake_of
 
 
-class Kind(NamedTuple):
+class FieldKind(NamedTuple):
     """One type of field.
 
     `attributes` are those of its `<input>` (empty: a text area), `check` is the method of Fields that reads it and `bounds`
@@ -33,13 +33,13 @@ class Kind(NamedTuple):
     written: str = "{0}"
 
 
-KINDS: dict[str, Kind] = {
-    "string": Kind("text", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
-    "text": Kind("text", "str", "", "string", "", "A few words"),
-    "citext": Kind("citext", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
-    "email": Kind("text", "str", 'type="email" maxlength="254"', "email", "", "someone@example.com"),
-    "integer": Kind("bigint", "int", 'type="number" step="1"', "integer", "min=-(2**63), max=2**63 - 1", "42"),
-    "decimal": Kind(
+KINDS: dict[str, FieldKind] = {
+    "string": FieldKind("text", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
+    "text": FieldKind("text", "str", "", "string", "", "A few words"),
+    "citext": FieldKind("citext", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
+    "email": FieldKind("text", "str", 'type="email" maxlength="254"', "email", "", "someone@example.com"),
+    "integer": FieldKind("bigint", "int", 'type="number" step="1"', "integer", "min=-(2**63), max=2**63 - 1", "42"),
+    "decimal": FieldKind(
         "numeric",
         "Decimal",
         'type="number" step="any"',
@@ -49,9 +49,9 @@ KINDS: dict[str, Kind] = {
         "from decimal import Decimal",
         '"{{:f}}".format({0})',  # else a small one would be 1E-8, which Fields.decimal does not take back
     ),
-    "boolean": Kind("boolean", "bool", 'type="checkbox" value="true"', "boolean", "", "true"),
-    "date": Kind("date", "dt.date", 'type="date"', "date", "", "2030-01-31", "import datetime as dt"),
-    "datetime": Kind(
+    "boolean": FieldKind("boolean", "bool", 'type="checkbox" value="true"', "boolean", "", "true"),
+    "date": FieldKind("date", "dt.date", 'type="date"', "date", "", "2030-01-31", "import datetime as dt"),
+    "datetime": FieldKind(
         "timestamptz",
         "dt.datetime",
         'type="text" placeholder="2030-01-31T18:30:00Z"',  # datetime-local would not say which zone it means
@@ -60,10 +60,10 @@ KINDS: dict[str, Kind] = {
         "2030-01-31 18:30:00+00:00",
         "import datetime as dt",
     ),
-    "uuid": Kind(
+    "uuid": FieldKind(
         "uuid", "UUID", 'type="text"', "uuid", "", "5f0c1e0a-6d3b-4a58-9d7e-0c6f5a1b2c3d", "from uuid import UUID"
     ),
-    "references": Kind("bigint", "int", 'type="number" min="1" step="1"', "integer", "min=1, max=2**63 - 1", "1"),
+    "references": FieldKind("bigint", "int", 'type="number" min="1" step="1"', "integer", "min=1, max=2**63 - 1", "1"),
 }
 
 LONGEST = 30
@@ -102,7 +102,7 @@ class Field(NamedTuple):
 
     name: str
     label: str
-    kind: Kind
+    kind: FieldKind
     required: bool
     unique: bool
     indexed: bool
@@ -172,7 +172,7 @@ def parse_fields(given: Sequence[str]) -> tuple[Field, ...]:
     names = [field.name for field in fields]
     for name in names:
         if names.count(name) > 1:
-            raise WrongUse(f"the field {name!r} is given twice")
+            raise UsageError(f"the field {name!r} is given twice")
     return fields
 
 
@@ -195,7 +195,7 @@ def refuse_indexed_text(fields: Sequence[Field]) -> None:
     """Raise WrongUse for an index on a text of any length: PostgreSQL refuses each row whose text is too long for a page."""
     for field in fields:
         if field.kind is KINDS["text"] and (field.unique or field.indexed):
-            raise WrongUse(
+            raise UsageError(
                 f"{field.name}: a text may be too long for an index; make it a string, "
                 f"or write an index on md5({field.name}) into a migration"
             )
@@ -204,26 +204,26 @@ def refuse_indexed_text(fields: Sequence[Field]) -> None:
 def refuse_sql_word(name: str) -> None:
     """Raise WrongUse for a name that SQL could only spell in quotes."""
     if name in SQL_WORDS:
-        raise WrongUse(f"{name!r} is a word of SQL itself: it cannot name a table or a column")
+        raise UsageError(f"{name!r} is a word of SQL itself: it cannot name a table or a column")
 
 
 def _parse(text: str) -> Field:
     """Read one field."""
     match = _SHAPE.fullmatch(text)
     if match is None:
-        raise WrongUse(f"{text!r} is no field: write name:type, as in title:string; the types are {', '.join(KINDS)}")
+        raise UsageError(f"{text!r} is no field: write name:type, as in title:string; the types are {', '.join(KINDS)}")
     kind = KINDS.get(match["kind"])
     if kind is None:
-        raise WrongUse(f"{text!r}: there is no type {match['kind']!r}; the types are {', '.join(KINDS)}")
+        raise UsageError(f"{text!r}: there is no type {match['kind']!r}; the types are {', '.join(KINDS)}")
     modifiers = match["modifiers"].split(":")[1:]
     for modifier in modifiers:
         if modifier not in MODIFIERS:
-            raise WrongUse(f"{text!r}: there is no modifier {modifier!r}; the modifiers are {', '.join(MODIFIERS)}")
+            raise UsageError(f"{text!r}: there is no modifier {modifier!r}; the modifiers are {', '.join(MODIFIERS)}")
     name = snake_of(match["name"], LONGEST)
     refers = match["kind"] == "references"
     column = f"{name}_id" if refers else name
     if column in TAKEN:
-        raise WrongUse(f"{text!r}: {TAKEN[column]}")
+        raise UsageError(f"{text!r}: {TAKEN[column]}")
     refuse_sql_word(column)
     return Field(
         name=column,

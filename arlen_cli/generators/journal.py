@@ -14,15 +14,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.names import Names, snake_of
-from arlen_cli.generators.plan import WRITES, Plan, Step
+from arlen_cli.generators.plan import WRITES, Change, Plan
 
 FOLDER = ".arlen/runs"
 STAMP = "%Y%m%d%H%M%S%f"  # with microseconds: two runs of one second are two entries
 
 
-class Written(NamedTuple):
+class JournalFile(NamedTuple):
     """One file of a run: what became of it, its SHA-256 afterwards, and its lines.
 
     Lines are the statements that the run put, or that its user was to put, into the file, after the imports that they need.
@@ -34,21 +34,21 @@ class Written(NamedTuple):
     lines: tuple[str, ...] = ()
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """One run, as its file tells it; `path` and `sha256` are those of the file itself."""
 
     path: str
     sha256: str
     generator: str
     arguments: tuple[str, ...]
-    files: tuple[Written, ...]
+    files: tuple[JournalFile, ...]
 
 
-def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Step | None:
+def entry(plan: Plan, changes: Sequence[Change], now: datetime, version: str) -> Change | None:
     """Return the step that writes down this run, None when it wrote nothing or takes back another one."""
-    if plan.generator == "undo" or not any(step.status in WRITES for step in steps):
+    if plan.generator == "undo" or not any(change.status in WRITES for change in changes):
         return None
-    written = [step for step in steps if step.status in WRITES or (step.path and step.text)]
+    written = [change for change in changes if change.status in WRITES or (change.path and change.text)]
     content = {
         "arlen": version,
         "at": now.isoformat(timespec="seconds"),
@@ -56,16 +56,16 @@ def entry(plan: Plan, steps: Sequence[Step], now: datetime, version: str) -> Ste
         "arguments": list(plan.arguments),
         "files": [
             {
-                "path": step.path,
-                "status": step.status,
-                "sha256": digest((step.before if step.after is None else step.after) or b""),
-                **({"lines": step.text.splitlines()} if step.text else {}),
+                "path": change.path,
+                "status": change.status,
+                "sha256": digest((change.before if change.after is None else change.after) or b""),
+                **({"lines": change.text.splitlines()} if change.text else {}),
             }
-            for step in written
+            for change in written
         ],
     }
     name = f"{now.strftime(STAMP)}-{plan.generator}-{plan.arguments[0]}.json"
-    return Step("create", f"{FOLDER}/{name}", None, (json.dumps(content, indent=2) + "\n").encode())
+    return Change("create", f"{FOLDER}/{name}", None, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def digest(content: bytes) -> str:
@@ -73,19 +73,21 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def entries(root: Path) -> list[Entry]:
+def entries(root: Path) -> list[JournalEntry]:
     """Read the journal, the latest run last; what is no entry, or was merged badly, is left out."""
     found = []
     for path in sorted(path for path in (root / FOLDER).glob("*.json") if path.is_file()):
-        with suppress(ValueError, KeyError, TypeError, AttributeError, SyntaxError, RecursionError, WrongUse):
+        with suppress(ValueError, KeyError, TypeError, AttributeError, SyntaxError, RecursionError, UsageError):
             found.append(_entry(f"{FOLDER}/{path.name}", path.read_bytes()))
     return found
 
 
-def _entry(path: str, content: bytes) -> Entry:
+def _entry(path: str, content: bytes) -> JournalEntry:
     """Read one entry. Raises whatever tells that it is none."""
     said = json.loads(content)
-    run = Entry(path, digest(content), said["generator"], tuple(said["arguments"]), tuple(map(_written, said["files"])))
+    run = JournalEntry(
+        path, digest(content), said["generator"], tuple(said["arguments"]), tuple(map(_written, said["files"]))
+    )
     if not all(isinstance(word, str) for word in (run.generator, *run.arguments)) or not run.arguments:
         raise ValueError("words are texts, and the first one is a name")
     if run.generator == "resource":
@@ -95,9 +97,9 @@ def _entry(path: str, content: bytes) -> Entry:
     return run
 
 
-def _written(said: Mapping[str, Any]) -> Written:
+def _written(said: Mapping[str, Any]) -> JournalFile:
     """Read what became of one file; each of its lines is one statement, and an import names one thing."""
-    file = Written(**{**said, "lines": tuple(said.get("lines", ()))})
+    file = JournalFile(**{**said, "lines": tuple(said.get("lines", ()))})
     if not all(isinstance(text, str) for text in (file.path, file.status, file.sha256)) or "\0" in file.path:
         raise ValueError("a file is told in texts")
     for line in file.lines:

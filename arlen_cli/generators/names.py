@@ -9,7 +9,7 @@ import keyword
 import re
 from dataclasses import dataclass
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 
 LONGEST = 40
 """Characters of a name. PostgreSQL ends at 63 bytes, and indexes are named after a table and a column."""
@@ -133,10 +133,10 @@ class Names:
 def snake_of(given: str, longest: int) -> str:
     """Spell `given` in lower case with underscores; WrongUse for what cannot name a module of at most `longest` characters."""
     if not _GIVEN.fullmatch(given):
-        raise WrongUse(f"{given!r} is no name: letters, digits and single underscores, a letter first")
+        raise UsageError(f"{given!r} is no name: letters, digits and single underscores, a letter first")
     snake = "_".join(word.lower() for word in _WORD.findall(given))
     if len(snake) > longest:
-        raise WrongUse(f"{snake!r} is longer than {longest} characters")
+        raise UsageError(f"{snake!r} is longer than {longest} characters")
     refuse_keyword(snake)
     return snake
 
@@ -144,13 +144,13 @@ def snake_of(given: str, longest: int) -> str:
 def refuse_keyword(name: str) -> None:
     """Raise WrongUse for a word that Python keeps for itself."""
     if keyword.iskeyword(name):
-        raise WrongUse(f"{name!r} is a word of Python itself")
+        raise UsageError(f"{name!r} is a word of Python itself")
 
 
 def refuse_taken(module: str) -> None:
     """Raise WrongUse when a controller of that name would get in the way of the application's own parts."""
     if module in RESERVED:
-        raise WrongUse(f"{module!r} is taken: {RESERVED[module]}")
+        raise UsageError(f"{module!r} is taken: {RESERVED[module]}")
 
 
 def plural_of(word: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdraw:
+class RemoveLines:
     """The reverse of Inject: the lines that should go, and the imports that nothing needs then."""
 
     path: str
@@ -66,7 +66,7 @@ class Note:
     text: str
 
 
-Action = Create | Inject | Remove | Withdraw | Note
+Action = Create | Inject | Remove | RemoveLines | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,10 @@ class Project:
     def package(self) -> str:
         """The package that generated code goes to; WrongUse where there is none, or where it lies in another one."""
         if self.is_one_file:
-            raise WrongUse("this application is one file: `arlen new NAME` makes one that has a place for more")
+            raise UsageError("this application is one file: `arlen new NAME` makes one that has a place for more")
         package, _, module = self.target.partition(":")[0].partition(".")
         if "." in module:
-            raise WrongUse(
+            raise UsageError(
                 f"[app] target = {self.target!r}: generators write into a package at the root of the project, "
                 f"as {package} is for {package}.app:create"
             )
@@ -129,7 +129,7 @@ WRITES: frozenset[Status] = frozenset({"create", "inject", "replace", "remove", 
 """The statuses of steps that change a file."""
 
 
-class Step(NamedTuple):
+class Change(NamedTuple):
     """One action, decided: what becomes of `path`. `before` is None when there is no file, `after` when none is to be there.
 
     `text` is for people: the sentence of a note, or of an Inject the lines that are its own, to paste if it is `manual`.
@@ -142,7 +142,7 @@ class Step(NamedTuple):
     text: str = ""
 
 
-class Choices(NamedTuple):
+class WriteOptions(NamedTuple):
     """What the command line says about writing.
 
     `pretend` and `diff` stop before it; `force` says who wins where a file differs: True the plan, False the file, None

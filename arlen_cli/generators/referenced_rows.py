@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.fields import Field, parse_fields
 from arlen_cli.generators.plan import Note, Project
 
@@ -58,7 +58,7 @@ def _collect(
         if not field.table or not field.required or field.table in found:
             continue
         if field.table in path:
-            raise WrongUse(f"{field.name} must be optional: no first row of {field.table} could be made otherwise")
+            raise UsageError(f"{field.name} must be optional: no first row of {field.table} could be made otherwise")
         own = parse_fields(resources.get(field.table, ()))
         _collect(own, resources, found, (*path, field.table))
         needed = [each for each in own if each.required]

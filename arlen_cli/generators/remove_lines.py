@@ -11,12 +11,12 @@ import re
 import tokenize
 from collections.abc import Sequence
 
-from arlen_cli.generators.plan import Import, Withdraw
+from arlen_cli.generators.plan import Import, RemoveLines
 
 _TO_A_CHECKER = re.compile(r"#\s*(?:noqa|type:|fmt:|pragma)")
 
 
-def withdraw(source: str, wanted: Withdraw) -> str | None:
+def remove_lines(source: str, wanted: RemoveLines) -> str | None:
     """Return the source without the lines, unchanged when they are not there, None when that cannot be done safely."""
     try:
         tree = ast.parse(source)

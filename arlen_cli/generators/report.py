@@ -8,43 +8,46 @@ import sys
 from collections.abc import Sequence
 
 from arlen_cli import console
-from arlen_cli.generators.plan import Step
+from arlen_cli.generators.plan import Change
 
 
-def steps(decided: Sequence[Step]) -> None:
+def steps(decided: Sequence[Change]) -> None:
     """Print one line for each file: what becomes of it; then the lines to paste, and the notes."""
-    for step in decided:
-        if step.status != "note":
-            console.say(f"{step.status:>10}  {step.path}")
-    for step in decided:
-        if step.status == "manual":
-            console.say(f"\n{step.path} has a shape that is left to its owner; these are the lines:\n\n{step.text}")
-    for step in decided:
-        if step.status == "note":
-            console.say(f"\n{step.text}")
+    for change in decided:
+        if change.status != "note":
+            console.print_line(f"{change.status:>10}  {change.path}")
+    for change in decided:
+        if change.status == "manual":
+            console.print_line(
+                f"\n{change.path} has a shape that is left to its owner; these are the lines:\n\n{change.text}"
+            )
+    for change in decided:
+        if change.status == "note":
+            console.print_line(f"\n{change.text}")
 
 
-def steps_as_json(decided: Sequence[Step], *, written: bool) -> None:
+def steps_as_json(decided: Sequence[Change], *, written: bool) -> None:
     """Print the same as JSON: `written` says whether the files were really changed."""
     console.as_json(
         {
             "written": written,
-            "files": [{"status": step.status, "path": step.path} for step in decided if step.path],
-            "paste": {step.path: step.text.splitlines() for step in decided if step.status == "manual"},
-            "notes": [step.text for step in decided if step.status == "note"],
+            "files": [{"status": change.status, "path": change.path} for change in decided if change.path],
+            "paste": {change.path: change.text.splitlines() for change in decided if change.status == "manual"},
+            "notes": [change.text for change in decided if change.status == "note"],
         }
     )
 
 
-def differences(decided: Sequence[Step]) -> None:
+def differences(decided: Sequence[Change]) -> None:
     """Print what each step changes, as a unified diff that `patch -p1` takes."""
-    for step in decided:
-        if step.after is not None or step.status == "remove":
+    for change in decided:
+        if change.after is not None or change.status == "remove":
             old, new = (
-                list(io.StringIO((content or b"").decode(errors="replace"))) for content in (step.before, step.after)
+                list(io.StringIO((content or b"").decode(errors="replace")))
+                for content in (change.before, change.after)
             )  # a line ends at \n alone, as it does to patch
-            origin = "/dev/null" if step.before is None else f"a/{step.path}"
-            target = "/dev/null" if step.after is None else f"b/{step.path}"
+            origin = "/dev/null" if change.before is None else f"a/{change.path}"
+            target = "/dev/null" if change.after is None else f"b/{change.path}"
             sys.stdout.writelines(map(_ended, difflib.unified_diff(old, new, origin, target)))
 
 

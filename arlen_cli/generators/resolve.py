@@ -12,25 +12,25 @@ from arlen_cli.errors import ToolError
 from arlen_cli.generators.inject import inject, lacking
 from arlen_cli.generators.journal import digest
 from arlen_cli.generators.migration import FOLDER as MIGRATIONS
-from arlen_cli.generators.plan import Action, Create, Inject, Note, Plan, Remove, Status, Step, Withdraw
-from arlen_cli.generators.remove_lines import uses, withdraw
+from arlen_cli.generators.plan import Action, Change, Create, Inject, Note, Plan, Remove, RemoveLines, Status
+from arlen_cli.generators.remove_lines import remove_lines, uses
 from arlen_cli.generators.syntax_check import check
 
 
-def survey(plan: Plan, root: Path, *, force: bool | None = None) -> list[Step]:
+def resolve(plan: Plan, root: Path, *, force: bool | None = None) -> list[Change]:
     """Decide each action of the plan against the files below `root`.
 
     `force` says who wins where a file differs: True the plan (replace), False the file (skip), None nobody (conflict).
     Raises ToolError for a path that leaves the root or passes through a symbolic link, and for text that cannot be read.
     """
-    steps = [_decide(action, root, force=force) for action in plan.actions]
-    for action, step in zip(plan.actions, tuple(steps), strict=True):
-        if isinstance(action, Withdraw):
-            steps = _needed_stay(steps, action, step)
-    return [*steps, *_warned(steps)]
+    changes = [_decide(action, root, force=force) for action in plan.actions]
+    for action, change in zip(plan.actions, tuple(changes), strict=True):
+        if isinstance(action, RemoveLines):
+            changes = _needed_stay(changes, action, change)
+    return [*changes, *_warned(changes)]
 
 
-def _decide(action: Action, root: Path, *, force: bool | None) -> Step:
+def _decide(action: Action, root: Path, *, force: bool | None) -> Change:
     """Decide one action."""
     match action:
         case Create():
@@ -39,26 +39,26 @@ def _decide(action: Action, root: Path, *, force: bool | None) -> Step:
             return _injected(action, root)
         case Remove():
             return _removed(action, root, force=force)
-        case Withdraw():
+        case RemoveLines():
             return _withdrawn(action, root)
         case Note():
-            return Step("note", "", text=action.text)
+            return Change("note", "", text=action.text)
 
 
-def _created(create: Create, root: Path, *, force: bool | None) -> Step:
+def _created(create: Create, root: Path, *, force: bool | None) -> Change:
     """Compare a file with what should be there."""
     check(create.path, create.content)
     before = _read(root, create.path)
     after = create.content.encode()
     if before is None:
-        return Step("create", create.path, None, after)
+        return Change("create", create.path, None, after)
     if before == after:
-        return Step("identical", create.path, before)
+        return Change("identical", create.path, before)
     status: Status = {None: "conflict", True: "replace", False: "skip"}[force]  # type: ignore[assignment] # a table of literals
-    return Step(status, create.path, before, after)
+    return Change(status, create.path, before, after)
 
 
-def _injected(wanted: Inject, root: Path) -> Step:
+def _injected(wanted: Inject, root: Path) -> Change:
     """Work out a file with the lines put in; where that is not safe, hand the lines to the user.
 
     The text holds the statements that are not there yet: those alone are this run's, to paste and to take back. It holds
@@ -70,37 +70,37 @@ def _injected(wanted: Inject, root: Path) -> Step:
     text = "\n".join([*map(str, wanted.imports), *new])
     changed = None if before is None or source is None else inject(source, wanted)
     if changed is None:
-        return Step("manual", wanted.path, before, text=text)
+        return Change("manual", wanted.path, before, text=text)
     if changed == source:
-        return Step("identical", wanted.path, before, text=text)
-    return Step("inject", wanted.path, before, changed.encode(), text)
+        return Change("identical", wanted.path, before, text=text)
+    return Change("inject", wanted.path, before, changed.encode(), text)
 
 
-def _removed(remove: Remove, root: Path, *, force: bool | None) -> Step:
+def _removed(remove: Remove, root: Path, *, force: bool | None) -> Change:
     """Decide whether a file may go: only as it was written, unless it is forced."""
     before = _read(root, remove.path)
     if before is None:
-        return Step("gone", remove.path)
+        return Change("gone", remove.path)
     if digest(before) == remove.sha256 or force:
-        return Step("remove", remove.path, before)
-    return Step("kept", remove.path, before)
+        return Change("remove", remove.path, before)
+    return Change("kept", remove.path, before)
 
 
-def _withdrawn(wanted: Withdraw, root: Path) -> Step:
+def _withdrawn(wanted: RemoveLines, root: Path) -> Change:
     """Work out a file without the lines; where that is not safe, name them to the user."""
     before = _read(root, wanted.path)
     if before is None:
-        return Step("gone", wanted.path)
+        return Change("gone", wanted.path)
     source = _text(before)
-    changed = None if source is None else withdraw(source, wanted)
+    changed = None if source is None else remove_lines(source, wanted)
     if changed is None:
-        return Step("manual", wanted.path, before, text="\n".join([*map(str, wanted.imports), *wanted.statements]))
+        return Change("manual", wanted.path, before, text="\n".join([*map(str, wanted.imports), *wanted.statements]))
     if changed == source:
-        return Step("gone", wanted.path, before)
-    return Step("withdraw", wanted.path, before, changed.encode())
+        return Change("gone", wanted.path, before)
+    return Change("withdraw", wanted.path, before, changed.encode())
 
 
-def _needed_stay(steps: list[Step], wanted: Withdraw, decided: Step) -> list[Step]:
+def _needed_stay(changes: list[Change], wanted: RemoveLines, decided: Change) -> list[Change]:
     """Keep the controllers that the routes still use, with their pages, and say so: without them nothing would start."""
     content = decided.before if decided.after is None else decided.after
     source = None if content is None else _text(content)
@@ -108,19 +108,23 @@ def _needed_stay(steps: list[Step], wanted: Withdraw, decided: Step) -> list[Ste
     for line in used:
         controller = f"{line.module.replace('.', '/')}/{line.name}.py"
         pages = f"{line.module.partition('.')[0]}/templates/{line.name}/"
-        kept = [step for step in steps if step.status == "remove" and step.path.startswith((controller, pages))]
-        steps = [step._replace(status="kept") if step in kept else step for step in steps]
+        kept = [
+            change for change in changes if change.status == "remove" and change.path.startswith((controller, pages))
+        ]
+        changes = [change._replace(status="kept") if change in kept else change for change in changes]
         if kept:
             said = f"{wanted.path} still uses {line.name}: {controller} and its pages are kept"
-            steps.append(Step("note", "", text=said))
-    return steps
+            changes.append(Change("note", "", text=said))
+    return changes
 
 
-def _warned(steps: Sequence[Step]) -> list[Step]:
+def _warned(changes: Sequence[Change]) -> list[Change]:
     """Say of which migrations a database may have had the one that is replaced."""
-    replaced = [step.path for step in steps if step.status == "replace" and step.path.startswith(f"{MIGRATIONS}/")]
+    replaced = [
+        change.path for change in changes if change.status == "replace" and change.path.startswith(f"{MIGRATIONS}/")
+    ]
     said = "{} is replaced: a database that had it keeps its tables as they are, until `arlen db reset`"
-    return [Step("note", "", text=said.format(path)) for path in replaced]
+    return [Change("note", "", text=said.format(path)) for path in replaced]
 
 
 def _text(content: bytes) -> str | None:

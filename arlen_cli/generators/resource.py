@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators import blueprint
 from arlen_cli.generators.fields import constraints_of, parse_fields, refuse_indexed_text, refuse_sql_word
 from arlen_cli.generators.migration import stamp_for
@@ -40,12 +40,12 @@ TAKEN = frozenset(
 def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> Plan:
     """Plan a resource; its names are taken from `given` in singular or plural, its table and address are the plural."""
     if not given_fields:
-        raise WrongUse(f"a resource wants fields, as in `arlen generate resource {given} title:string body:text`")
+        raise UsageError(f"a resource wants fields, as in `arlen generate resource {given} title:string body:text`")
     names = Names.of(given)
     refuse_taken(names.plural)
     refuse_sql_word(names.plural)
     if names.singular in TAKEN:
-        raise WrongUse(f"{names.singular!r} is a name that the generated code needs for something else")
+        raise UsageError(f"{names.singular!r} is a name that the generated code needs for something else")
     refuse_keyword(names.class_name)
     fields = parse_fields(given_fields)
     refuse_indexed_text(fields)

@@ -26,7 +26,7 @@ from arlen_runtime.routing.routes import Routes
 from arlen_runtime.web.built_in import built_in
 
 
-class Question(NamedTuple):
+class RouteQuery(NamedTuple):
     """What is asked: the project, its module of routes, the text of each planned file (None: it goes), and route names."""
 
     root: str
@@ -35,7 +35,7 @@ class Question(NamedTuple):
     names: Sequence[str]
 
 
-class Answer(NamedTuple):
+class RouteReport(NamedTuple):
     """What keeps the table from being built, the names that it lacks, and addresses that lead to another route."""
 
     error: str = ""
@@ -85,7 +85,7 @@ class _Planned(MetaPathFinder):
         return spec_from_file_location(fullname, self._root / place, loader=_Text(self._root / place, text))
 
 
-def answer(question: Question) -> Answer:
+def answer(question: RouteQuery) -> RouteReport:
     """Build the table and look for the names in it."""
     sys.path.insert(0, question.root)
     sys.meta_path.insert(0, _Planned(Path(question.root), question.files))
@@ -96,14 +96,14 @@ def answer(question: Question) -> Answer:
         others = built_in(config, draining=bool, tell=str)
         return _found(Router([*others, *routes.endpoints]), question.names)
     except ArlenError as error:
-        return Answer(error.detail)
+        return RouteReport(error.detail)
     except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: whatever an application raises
         frames = traceback.extract_tb(error.__traceback__)
         place = next(frame for frame in reversed(frames) if not frame.filename.startswith("<frozen"))
-        return Answer(f"{place.filename}:{place.lineno}: {type(error).__name__}: {error}")
+        return RouteReport(f"{place.filename}:{place.lineno}: {type(error).__name__}: {error}")
 
 
-def _found(router: Router, names: Sequence[str]) -> Answer:
+def _found(router: Router, names: Sequence[str]) -> RouteReport:
     """Say which of the names are not in the table, and which are at an address that leads elsewhere."""
     endpoints = {endpoint.name: endpoint for endpoint in router.endpoints}
     taken = []
@@ -112,12 +112,12 @@ def _found(router: Router, names: Sequence[str]) -> Answer:
         other = router.match(endpoint.methods[0], address).endpoint
         if other is not endpoint:
             taken.append(f"{endpoint.methods[0]} {address} leads to {other.site} already")
-    return Answer(lost=[name for name in names if name not in endpoints], taken=taken)
+    return RouteReport(lost=[name for name in names if name not in endpoints], taken=taken)
 
 
 def main() -> NoReturn:
     """Answer the question on standard input, and end without a look at what the application would still do."""
-    question = Question(**json.load(sys.stdin))
+    question = RouteQuery(**json.load(sys.stdin))
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what the application prints is no part of the answer, now or at exit
         json.dump(answer(question)._asdict(), answers)

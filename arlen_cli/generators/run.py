@@ -13,11 +13,11 @@ from arlen_cli.generators.apply import apply
 from arlen_cli.generators.controller import plan_controller
 from arlen_cli.generators.journal import entries, entry
 from arlen_cli.generators.migration import plan_migration
-from arlen_cli.generators.plan import Choices, Plan, Project
-from arlen_cli.generators.resolve import survey
+from arlen_cli.generators.plan import Plan, Project, WriteOptions
+from arlen_cli.generators.resolve import resolve
 from arlen_cli.generators.resource import plan_resource
 from arlen_cli.generators.undo import plan_destroy, plan_undo
-from arlen_cli.generators.verify_routes import rebuilt
+from arlen_cli.generators.verify_routes import verify
 from arlen_cli.versions import version_of
 
 PLANNERS: dict[str, Callable[[Project, str, Sequence[str]], Plan]] = {
@@ -42,21 +42,23 @@ def destroy(root: Path, generator: str, name: str) -> Plan:
     return plan_destroy(entries(root), generator, name)
 
 
-def carry_out(wanted: Plan, root: Path, now: datetime, choices: Choices) -> int:
+def run_plan(wanted: Plan, root: Path, now: datetime, options: WriteOptions) -> int:
     """Decide every step, show them, and write them unless the choices say to stop; return the exit status."""
-    steps = rebuilt(wanted, survey(wanted, root, force=choices.force), root)
-    conflict = any(step.status == "conflict" for step in steps)
-    write = not (conflict or choices.pretend or choices.diff)
+    changes = verify(wanted, resolve(wanted, root, force=options.force), root)
+    conflict = any(change.status == "conflict" for change in changes)
+    write = not (conflict or options.pretend or options.diff)
     if write:
-        record = entry(wanted, steps, now, version_of("arlen"))
-        apply([*steps, record] if record else steps, root)
-    if choices.json:
-        report.steps_as_json(steps, written=write)
-    elif choices.diff:
-        report.differences(steps)
+        record = entry(wanted, changes, now, version_of("arlen"))
+        apply([*changes, record] if record else changes, root)
+    if options.json:
+        report.steps_as_json(changes, written=write)
+    elif options.diff:
+        report.differences(changes)
     else:
-        report.steps(steps)
+        report.steps(changes)
     if conflict:
-        console.complain("files differ from what would be written; nothing was (--force replaces, --skip leaves them)")
+        console.print_error(
+            "files differ from what would be written; nothing was (--force replaces, --skip leaves them)"
+        )
         return Conflicts.status
     return 0

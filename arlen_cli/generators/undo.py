@@ -8,35 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from arlen_cli.errors import WrongUse
-from arlen_cli.generators.journal import Entry, Written
+from arlen_cli.errors import UsageError
+from arlen_cli.generators.journal import JournalEntry, JournalFile
 from arlen_cli.generators.migration import FOLDER as MIGRATIONS
 from arlen_cli.generators.migration import LONGEST  # of what any generator takes
 from arlen_cli.generators.names import Names, snake_of
-from arlen_cli.generators.plan import Action, Import, Note, Plan, Remove, Withdraw
+from arlen_cli.generators.plan import Action, Import, Note, Plan, Remove, RemoveLines
 
 UNDOABLE = ("controller", "resource", "migration")
 
 
-def plan_undo(entries: Sequence[Entry]) -> Plan:
+def plan_undo(entries: Sequence[JournalEntry]) -> Plan:
     """Plan to take back the latest run."""
     runs = [entry for entry in entries if entry.generator in UNDOABLE]
     if not runs:
-        raise WrongUse("there is nothing to undo: .arlen/runs has no run of a generator")
+        raise UsageError("there is nothing to undo: .arlen/runs has no run of a generator")
     return _plan(runs[-1:])
 
 
-def plan_destroy(entries: Sequence[Entry], generator: str, name: str) -> Plan:
+def plan_destroy(entries: Sequence[JournalEntry], generator: str, name: str) -> Plan:
     """Plan to take back every run of the generator for that name, in whatever spelling."""
     runs = [entry for entry in entries if entry.generator == generator and _same(generator, entry.arguments[0], name)]
     if not runs:
         known = sorted({f"{entry.generator} {entry.arguments[0]}" for entry in entries if entry.generator in UNDOABLE})
         there_is = f"there is: {', '.join(known)}" if known else "nothing was generated yet"
-        raise WrongUse(f"no {generator} {name} was generated; {there_is}")
+        raise UsageError(f"no {generator} {name} was generated; {there_is}")
     return _plan(runs)
 
 
-def _plan(runs: Sequence[Entry]) -> Plan:
+def _plan(runs: Sequence[JournalEntry]) -> Plan:
     """Plan to take back these runs: what the later ones wrote counts, and what any of them made or put in."""
     written = {file.path: (run, file) for run in runs for file in run.files if not file.path.startswith(".arlen/")}
     actions = [_reverse(run, _of_all(runs, file)) for run, file in written.values()]
@@ -44,7 +44,7 @@ def _plan(runs: Sequence[Entry]) -> Plan:
     return Plan("undo", runs[-1].arguments, (*actions, *records))
 
 
-def _of_all(runs: Sequence[Entry], last: Written) -> Written:
+def _of_all(runs: Sequence[JournalEntry], last: JournalFile) -> JournalFile:
     """Return what the runs together did to a file: it is theirs if one of them made it, and so is each of their lines."""
     every = [file for run in runs for file in run.files if file.path == last.path]
     made = any(file.status == "create" for file in every)
@@ -52,12 +52,12 @@ def _of_all(runs: Sequence[Entry], last: Written) -> Written:
     return last._replace(status="create" if made else last.status, lines=tuple(lines))
 
 
-def _reverse(run: Entry, file: Written) -> Action:
+def _reverse(run: JournalEntry, file: JournalFile) -> Action:
     """Return what takes back one file."""
     if file.status in {"inject", "manual", "identical"}:
         words = [line.split() for line in file.lines if line.startswith("from ")]
         imports = tuple(Import(module, name) for _, module, _, name in words)
-        return Withdraw(file.path, imports, tuple(line for line in file.lines if not line.startswith("from ")))
+        return RemoveLines(file.path, imports, tuple(line for line in file.lines if not line.startswith("from ")))
     if run.generator == "resource" and file.path.startswith(f"{MIGRATIONS}/"):
         return Note(f"{file.path} is kept: `arlen migrate down` if it was applied, then delete it")
     if file.status == "replace":

@@ -19,8 +19,8 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from arlen_cli.errors import ToolError
-from arlen_cli.generators.plan import WRITES, Inject, Plan, Step, Withdraw
-from arlen_cli.generators.route_table import Answer, Question
+from arlen_cli.generators.plan import WRITES, Change, Inject, Plan, RemoveLines
+from arlen_cli.generators.route_table import RouteQuery, RouteReport
 from arlen_runtime.config.masks import mask_text
 
 SECONDS = 60
@@ -34,16 +34,16 @@ _TABLE = (
 )  # -P: the project's own files shadow nothing of the tool
 
 
-def rebuilt(plan: Plan, steps: Sequence[Step], root: Path) -> list[Step]:
+def verify(plan: Plan, changes: Sequence[Change], root: Path) -> list[Change]:
     """Return the steps as the route table proves them: lines that cannot work are left to the user to paste, with why.
 
     Raises ToolError where the application would not start any more even so, or an address or a name has a route already.
     An application that cannot be loaded as it stands proves nothing: a note says so.
     """
-    routes = next((action.path for action in plan.actions if isinstance(action, (Inject, Withdraw))), "")
-    files = _files(steps)
-    if not routes or not files or any(step.status == "conflict" for step in steps):
-        return list(steps)
+    routes = next((action.path for action in plan.actions if isinstance(action, (Inject, RemoveLines))), "")
+    files = _files(changes)
+    if not routes or not files or any(change.status == "conflict" for change in changes):
+        return list(changes)
     names = _names(
         "\n".join(text for action in plan.actions if isinstance(action, Inject) for text in action.statements)
     )
@@ -51,22 +51,25 @@ def rebuilt(plan: Plan, steps: Sequence[Step], root: Path) -> list[Step]:
     if found.taken:
         raise ToolError(f"nothing was written: {found.taken[0]}")
     if not found.error and not found.lost:
-        return list(steps)
+        return list(changes)
     if before := _ask(root, routes, {}, []).error:
-        return [*steps, Step("note", "", text=f"the application does not load, so its routes are unproved: {before}")]
+        return [
+            *changes,
+            Change("note", "", text=f"the application does not load, so its routes are unproved: {before}"),
+        ]
     pasted = [
-        step._replace(status="manual", after=None) if (step.status, step.path) == ("inject", routes) else step
-        for step in steps
+        change._replace(status="manual", after=None) if (change.status, change.path) == ("inject", routes) else change
+        for change in changes
     ]
     if found.error:
         _refuse_broken(root, routes, pasted)
     why = found.error or f"{routes} ends before it comes to {found.lost[0]}"
-    return [*pasted, Step("note", "", text=f"with these lines at its end {routes} would not work: {why}")]
+    return [*pasted, Change("note", "", text=f"with these lines at its end {routes} would not work: {why}")]
 
 
-def _refuse_broken(root: Path, routes: str, pasted: Sequence[Step]) -> None:
+def _refuse_broken(root: Path, routes: str, pasted: Sequence[Change]) -> None:
     """Raise ToolError where the lines are not to blame, or could not be pasted either: another route has their name."""
-    new = [name for step in pasted if step.path == routes for name in _names(step.text)]
+    new = [name for change in pasted if change.path == routes for name in _names(change.text)]
     without = _ask(root, routes, _files(pasted), new)
     if without.error:
         raise ToolError(f"nothing was written, the application would not start any more: {without.error}")
@@ -75,10 +78,10 @@ def _refuse_broken(root: Path, routes: str, pasted: Sequence[Step]) -> None:
         raise ToolError(f"nothing was written: another route has the name {taken[0]} already")
 
 
-def _files(steps: Sequence[Step]) -> dict[str, str | None]:
+def _files(changes: Sequence[Change]) -> dict[str, str | None]:
     """Return the planned text of each Python file that changes, None for one that goes."""
-    written = [step for step in steps if step.status in WRITES and step.path.endswith(".py")]
-    return {step.path: None if step.after is None else step.after.decode() for step in written}
+    written = [change for change in changes if change.status in WRITES and change.path.endswith(".py")]
+    return {change.path: None if change.after is None else change.after.decode() for change in written}
 
 
 def _names(source: str) -> list[str]:
@@ -87,29 +90,29 @@ def _names(source: str) -> list[str]:
     return [ast.literal_eval(word.value) for word in words if word.arg == "name"]
 
 
-def _ask(root: Path, routes: str, files: Mapping[str, str | None], names: Sequence[str]) -> Answer:
+def _ask(root: Path, routes: str, files: Mapping[str, str | None], names: Sequence[str]) -> RouteReport:
     """Build the table with these files in their places, and look for the names."""
     module = routes.removesuffix(".py").replace("/", ".")
-    return _run(Question(str(root), module, files, names))
+    return _run(RouteQuery(str(root), module, files, names))
 
 
-def _run(question: Question) -> Answer:
+def _run(question: RouteQuery) -> RouteReport:
     """Put the question to another process; errors come back without the passwords in them."""
     with TemporaryFile() as answers, TemporaryFile() as complaints:  # a pipe would be waited for, whoever holds it open
         try:
             status = _finished(question, answers, complaints)
         except subprocess.TimeoutExpired:
-            return Answer(f"importing it took longer than {SECONDS} s")
+            return RouteReport(f"importing it took longer than {SECONDS} s")
         answered, complained = _read(answers), _read(complaints)
     try:
-        found = Answer(**json.loads(answered))
+        found = RouteReport(**json.loads(answered))
     except (ValueError, TypeError):  # os._exit, a crash: nothing was answered
         said = complained.splitlines() or [""]
-        found = Answer(f"importing it ended the process with {status}: {said[-1]}")
+        found = RouteReport(f"importing it ended the process with {status}: {said[-1]}")
     return found._replace(error=mask_text(found.error))
 
 
-def _finished(question: Question, answers: IO[bytes], complaints: IO[bytes]) -> int:
+def _finished(question: RouteQuery, answers: IO[bytes], complaints: IO[bytes]) -> int:
     """Run the other process to its end and return its exit status; the children that it leaves end with it."""
     process = subprocess.Popen(  # noqa: S603 - this very Python, and a module of the tool
         [sys.executable, *_TABLE],

@@ -16,20 +16,20 @@ BUILTINS = frozenset({"str", "int", "float", "bool", "bytes", "list", "dict", "D
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Given(NamedTuple):
+class Argument(NamedTuple):
     """What is known of a parameter: its type ("": nothing), and its text where it is a literal."""
 
     type: str = ""
     literal: str = ""
 
 
-class Row(NamedTuple):
+class ArgumentRow(NamedTuple):
     """One of many parameter sets: its line, its number (from 1; 0: not known, or each), and what `Call` says of one."""
 
     line: int
     number: int
-    given: tuple[Given, ...] | None
-    names: dict[str, Given] | None = None
+    given: tuple[Argument, ...] | None
+    names: dict[str, Argument] | None = None
 
 
 class Values:
@@ -40,13 +40,13 @@ class Values:
         self._module = module
         self._function = function
 
-    def all(self, params: Sequence[ast.expr]) -> tuple[Given, ...] | None:
+    def all(self, params: Sequence[ast.expr]) -> tuple[Argument, ...] | None:
         """Return what is known of each parameter; None where it is not known how many there are."""
         if any(isinstance(each, ast.Starred) for each in params):
             return None
         return tuple(map(self.one, params))
 
-    def names(self, params: Sequence[ast.expr]) -> dict[str, Given] | None:
+    def names(self, params: Sequence[ast.expr]) -> dict[str, Argument] | None:
         """Return what is known of the one mapping, by its keys, where all of them are written out."""
         if len(params) != 1 or not isinstance(params[0], ast.Dict):
             return None
@@ -55,7 +55,7 @@ class Values:
             return None
         return {str(key.value): self.one(value) for key, value in pairs if isinstance(key, ast.Constant)}
 
-    def rows(self, node: ast.expr | None) -> Iterator[Row]:
+    def rows(self, node: ast.expr | None) -> Iterator[ArgumentRow]:
         """Yield the parameter sets that are written out: those of a list, or the one that a comprehension makes."""
         if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
             yield from self._row(node.elt, 0)
@@ -64,19 +64,19 @@ class Values:
             for number, each in enumerate(node.elts, start=1):
                 yield from self._row(each, number if counted else 0)
 
-    def _row(self, node: ast.expr, number: int) -> Iterator[Row]:
+    def _row(self, node: ast.expr, number: int) -> Iterator[ArgumentRow]:
         if isinstance(node, ast.Dict):
-            yield Row(node.lineno, number, None, self.names([node]))
+            yield ArgumentRow(node.lineno, number, None, self.names([node]))
         elif isinstance(node, ast.List | ast.Tuple):
-            yield Row(node.lineno, number, self.all(node.elts))
+            yield ArgumentRow(node.lineno, number, self.all(node.elts))
 
-    def one(self, node: ast.expr) -> Given:
+    def one(self, node: ast.expr) -> Argument:
         """Return what is known of a parameter."""
         try:
             value = ast.literal_eval(node)
         except (ValueError, TypeError):
-            return Given(self._type(node))
-        return Given(type(value).__name__, ast.unparse(node))
+            return Argument(self._type(node))
+        return Argument(type(value).__name__, ast.unparse(node))
 
     def _type(self, node: ast.expr) -> str:
         if isinstance(node, ast.JoinedStr):

@@ -15,13 +15,13 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from arlen_cli.sql_check.arguments import Given
-from arlen_cli.sql_check.row_classes import Field, RowClass, misfit
-from arlen_cli.sql_check.schema import Column, Described, Emptied, Parameter, Schema
-from arlen_cli.sql_check.source import Call, Source
+from arlen_cli.sql_check.arguments import Argument
+from arlen_cli.sql_check.row_classes import RowClass, RowField, misfit
+from arlen_cli.sql_check.schema import Column, Described, Emptied, Schema, StatementParameter
+from arlen_cli.sql_check.source import Call, CheckedSource
 from arlen_runtime.alnpg.admin.connect import connection
 from arlen_runtime.alnpg.errors import ALNPgError, OutOfRange, ParameterMismatch, with_caret
-from arlen_runtime.alnpg.protocol.placeholders import Scanned, scan
+from arlen_runtime.alnpg.protocol.placeholders import NumberedStatement, number_placeholders
 from arlen_runtime.alnpg.protocol.statement import Statement
 from arlen_runtime.alnpg.types.scalars import REFUSALS
 
@@ -80,14 +80,14 @@ class Finding(NamedTuple):
         return "\n".join(filter(None, told))
 
 
-class Report(NamedTuple):
+class CheckReport(NamedTuple):
     """What came out: findings in the order of the source, and what the schema says of each statement that it accepts."""
 
     findings: tuple[Finding, ...]
     described: dict[str, Described]
 
 
-def check(url: str, source: Source) -> Report:
+def check(url: str, source: CheckedSource) -> CheckReport:
     """Check the statements against the schema of the database at `url`; nothing is run there.
 
     Raises DatabaseCommandError when the database cannot be reached.
@@ -99,33 +99,33 @@ def check(url: str, source: Source) -> Report:
         schema = Schema(opened)
         for call in source.calls:
             found += _check_call(schema, call, described)
-    return Report(tuple(dict.fromkeys(found)), described)
+    return CheckReport(tuple(dict.fromkeys(found)), described)
 
 
 def _check_call(schema: Schema, call: Call, described: dict[str, Described]) -> Iterator[Finding]:
-    scanned = Scanned(call.sql, ())
+    numbered = NumberedStatement(call.sql, ())
     try:
-        scanned = scan(call.sql)
+        numbered = number_placeholders(call.sql)
         if call.sql not in described:
-            described[call.sql] = schema.describe(scanned.text)
+            described[call.sql] = schema.describe(numbered.text)
     except ALNPgError as error:
-        yield _refused(call, scanned, error)
+        yield _refused(call, numbered, error)
         return
     says = described[call.sql]
-    yield from _check_parameters(call, scanned, says)
-    yield from _check_rows(call, scanned, says)
-    yield from _check_unfilled(call, scanned, says)
+    yield from _check_parameters(call, numbered, says)
+    yield from _check_rows(call, numbered, says)
+    yield from _check_unfilled(call, numbered, says)
     yield from _check_columns(call, says.columns)
     if call.into is not None and says.columns:
         yield from _check_class(call, call.into, says.columns)
 
 
-def _refused(call: Call, scanned: Scanned, error: ALNPgError) -> Finding:
+def _refused(call: Call, numbered: NumberedStatement, error: ALNPgError) -> Finding:
     """Say what the server said, with the line of the source that the caret is on."""
     place = call.text.place(0)
     excerpt = ""
     if error.position:
-        position = _in_source(call.sql, scanned.text, error.position - 1)
+        position = _in_source(call.sql, numbered.text, error.position - 1)
         place = call.text.place(position)
         excerpt = _excerpt(call.sql, position)
     message = f"{error.detail} [{error.sqlstate}]" if error.sqlstate else error.detail
@@ -151,17 +151,17 @@ def _in_source(source: str, text: str, position: int) -> int:
     return here
 
 
-def _check_parameters(call: Call, scanned: Scanned, says: Described) -> Iterator[Finding]:
+def _check_parameters(call: Call, numbered: NumberedStatement, says: Described) -> Iterator[Finding]:
     """Compare the parameters of the call, in the order of `$n`, with those of the statement."""
-    given: list[Given] = []
-    if scanned.names and call.names is not None:
-        missing = [name for name in scanned.names if name not in call.names]
+    given: list[Argument] = []
+    if numbered.names and call.names is not None:
+        missing = [name for name in numbered.names if name not in call.names]
         if missing:
             yield _finding(call, "parameters", f"the mapping lacks {', '.join(missing)}")
-        given = [call.names.get(name, Given()) for name in scanned.names]
-    elif scanned.names and call.given is not None:
+        given = [call.names.get(name, Argument()) for name in numbered.names]
+    elif numbered.names and call.given is not None:
         if len(call.given) != 1 or call.given[0].type in SAMPLES:
-            told = f"the statement takes one mapping with {', '.join(scanned.names)}"
+            told = f"the statement takes one mapping with {', '.join(numbered.names)}"
             yield _finding(call, "parameters", told)
     elif call.given is not None and len(call.given) != len(says.params):
         thing, of = ("column", "copy") if call.method == "copy_rows" else ("parameter", "statement")
@@ -170,22 +170,24 @@ def _check_parameters(call: Call, scanned: Scanned, says: Described) -> Iterator
     elif call.given is not None:
         given = list(call.given)
     for index, (parameter, known) in enumerate(zip(says.params, given, strict=bool(given))):
-        yield from _check_parameter(call, scanned, index, parameter, known)
-    yield from _check_nones(call, scanned, says, given)
+        yield from _check_parameter(call, numbered, index, parameter, known)
+    yield from _check_nones(call, numbered, says, given)
 
 
-def _check_rows(call: Call, scanned: Scanned, says: Described) -> Iterator[Finding]:
+def _check_rows(call: Call, numbered: NumberedStatement, says: Described) -> Iterator[Finding]:
     """Check each set of parameters that is written out as one that is given to the statement alone."""
     for row in call.rows:
         alone = call._replace(line=row.line, given=row.given, names=row.names)
-        for found in _check_parameters(alone, scanned, says):
+        for found in _check_parameters(alone, numbered, says):
             yield found._replace(hint=f"row {row.number}; {found.hint}") if row.number else found
 
 
-def _check_parameter(call: Call, scanned: Scanned, index: int, parameter: Parameter, known: Given) -> Iterator[Finding]:
+def _check_parameter(
+    call: Call, numbered: NumberedStatement, index: int, parameter: StatementParameter, known: Argument
+) -> Iterator[Finding]:
     """Send the literal, or values that stand for the type, through the parameter's own packer."""
     values = (ast.literal_eval(known.literal),) if known.literal else SAMPLES.get(known.type, ())
-    statement = Statement(call.sql, scanned.text, scanned.names, b"")
+    statement = Statement(call.sql, numbered.text, numbered.names, b"")
     refusals: list[ParameterMismatch] = []
     for value in values:
         try:
@@ -203,17 +205,17 @@ def _check_parameter(call: Call, scanned: Scanned, index: int, parameter: Parame
         yield _finding(call, "parameter_type", only, "give one of them, or let a migration add the label")
 
 
-def _check_unfilled(call: Call, scanned: Scanned, says: Described) -> Iterator[Finding]:
+def _check_unfilled(call: Call, numbered: NumberedStatement, says: Described) -> Iterator[Finding]:
     """Report the columns that the statement itself makes NULL and that must not be."""
     for column, parameter in says.unfilled:
         if not parameter:
             yield _finding(call, "null_in_column", f"{column} must not be NULL and is given no value")
     for emptied in says.emptied:
         if not emptied.parameter:
-            yield _emptied(call, scanned, emptied, f"{emptied.column} must not be NULL and is set to NULL")
+            yield _emptied(call, numbered, emptied, f"{emptied.column} must not be NULL and is set to NULL")
 
 
-def _check_nones(call: Call, scanned: Scanned, says: Described, given: list[Given]) -> Iterator[Finding]:
+def _check_nones(call: Call, numbered: NumberedStatement, says: Described, given: list[Argument]) -> Iterator[Finding]:
     """Report the columns that must not be NULL and that a parameter makes so."""
     nones = {f"${number}" for number, each in enumerate(given, start=1) if each.literal == "None"}
     for column, parameter in says.unfilled:
@@ -222,12 +224,12 @@ def _check_nones(call: Call, scanned: Scanned, says: Described, given: list[Give
     for emptied in says.emptied:
         if emptied.parameter in nones:
             told = f"{emptied.column} must not be NULL and {emptied.parameter} is None"
-            yield _emptied(call, scanned, emptied, told)
+            yield _emptied(call, numbered, emptied, told)
 
 
-def _emptied(call: Call, scanned: Scanned, emptied: Emptied, message: str) -> Finding:
+def _emptied(call: Call, numbered: NumberedStatement, emptied: Emptied, message: str) -> Finding:
     """Show the place in the SET clause; the line is the parameters' where they are to blame."""
-    position = _in_source(call.sql, scanned.text, emptied.position)
+    position = _in_source(call.sql, numbered.text, emptied.position)
     place = call.text.place(position)
     file, line = (call.file, call.line) if emptied.parameter else (place.file, place.line)
     excerpt = _excerpt(call.sql, position)
@@ -263,7 +265,7 @@ def _check_class(call: Call, into: RowClass, columns: tuple[Column, ...]) -> Ite
             yield _finding(call, "row_class", told, "select it, or give the field a default")
 
 
-def _check_field(call: Call, into: RowClass, field: Field, column: Column) -> Iterator[Finding]:
+def _check_field(call: Call, into: RowClass, field: RowField, column: Column) -> Iterator[Finding]:
     wrong = misfit(field.annotation, column.type, nullable=column.nullable)
     told = f"{into.name}.{field.name} is {field.annotation} and the column"
     if wrong == "null":

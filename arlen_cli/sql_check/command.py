@@ -40,7 +40,7 @@ COPIES = Path(".arlen") / "pg-check"
 """Where the servers with migrated copies are, below the application."""
 
 
-class Options(NamedTuple):
+class CheckOptions(NamedTuple):
     """What the command line asks for, besides the configuration."""
 
     action: str = "check"
@@ -52,12 +52,12 @@ class Options(NamedTuple):
     json: bool = False
 
 
-class Job(NamedTuple):
+class CheckJob(NamedTuple):
     """One run of the command: against which schema, of which application, and who is told."""
 
     url: str
     root: Path
-    options: Options
+    options: CheckOptions
     out: Callable[[str], None]
 
 
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = _parser()
     found = vars(parser.parse_args(arguments))
-    options = Options(**{name: value for name, value in found.items() if name in Options._fields})
+    options = CheckOptions(**{name: value for name, value in found.items() if name in CheckOptions._fields})
     if options.action == "rows" and (options.manifest or options.against or options.json):
         parser.error("--manifest, --against and --json go with check")
     if options.action == "check" and options.places:
@@ -81,17 +81,19 @@ def main(arguments: Sequence[str]) -> int:
         return error.exit_status
 
 
-def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
+def run(
+    config: Config, options: CheckOptions, out: Callable[[str], None], environ: Mapping[str, str] = os.environ
+) -> int:
     """Do what the options say and return the exit status; `out` is given the lines to show.
 
     Raises ArlenError: DatabaseCommandError, ManifestError, EmbeddedServerError, or ConfigError where no database is named.
     """
     with _schema(config, options, environ) as url:
-        return ACTIONS[options.action](Job(url, config.root, options, out))
+        return ACTIONS[options.action](CheckJob(url, config.root, options, out))
 
 
 @contextmanager
-def _schema(config: Config, options: Options, environ: Mapping[str, str]) -> Iterator[str]:
+def _schema(config: Config, options: CheckOptions, environ: Mapping[str, str]) -> Iterator[str]:
     """Give the URL of a database with the schema that the migrations make."""
     folder = config.root / FOLDER
     named = named_url(config, options.dsn, environ)
@@ -118,7 +120,7 @@ def _pending(missing: int) -> str:
     )
 
 
-def _check(job: Job) -> int:
+def _check(job: CheckJob) -> int:
     options = job.options
     if options.against is not None:
         release = _release(options.against)
@@ -142,7 +144,7 @@ def _release(path: Path) -> Release:
         raise ManifestError(f"{path}: {error.detail}") from None
 
 
-def _report(job: Job, source: sql_check_source.Source, report: sql_check.Report) -> int:
+def _report(job: CheckJob, source: sql_check_source.CheckedSource, report: sql_check.CheckReport) -> int:
     if job.options.json:
         document = {
             "checked": len(source.calls),
@@ -170,7 +172,7 @@ def _write(path: Path, text: str) -> None:
         raise ManifestError(f"{path}: {error.strerror}") from error
 
 
-def _rows(job: Job) -> int:
+def _rows(job: CheckJob) -> int:
     source = sql_check_source.read(job.root)
     report = sql_check.check(job.url, source)
     wanted = [_place(job, each) for each in job.options.places]
@@ -190,7 +192,7 @@ def _lines(call: sql_check_source.Call) -> set[int]:
     return {mark.line for mark in call.text.marks if mark.file == call.file}
 
 
-def _place(job: Job, text: str) -> tuple[str, int]:
+def _place(job: CheckJob, text: str) -> tuple[str, int]:
     """Read FILE or FILE:LINE; the file as the application's folder or as the working folder sees it."""
     file, _, line = text.partition(":")
     for folder in (job.root, Path()):
@@ -200,7 +202,7 @@ def _place(job: Job, text: str) -> tuple[str, int]:
     raise DatabaseCommandError(f"{file} is no file of the application in {job.root}")
 
 
-ACTIONS: dict[str, Callable[[Job], int]] = {"check": _check, "rows": _rows}
+ACTIONS: dict[str, Callable[[CheckJob], int]] = {"check": _check, "rows": _rows}
 
 
 def _say(line: str) -> None:

@@ -11,13 +11,13 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
-from arlen_cli.sql_check.arguments import Given
-from arlen_cli.sql_check.check import Finding, Report, check
+from arlen_cli.sql_check.arguments import Argument
+from arlen_cli.sql_check.check import CheckReport, Finding, check
 from arlen_cli.sql_check.methods import METHODS
-from arlen_cli.sql_check.row_classes import Field, RowClass, misfit
+from arlen_cli.sql_check.row_classes import RowClass, RowField, misfit
 from arlen_cli.sql_check.schema import ANY, Described
-from arlen_cli.sql_check.source import Call, Source
-from arlen_cli.sql_check.sql_literals import Mark, Text
+from arlen_cli.sql_check.source import Call, CheckedSource
+from arlen_cli.sql_check.sql_literals import LiteralText, Mark
 from arlen_runtime.errors import ArlenError
 
 FORMAT = "arlen statements 1"
@@ -42,7 +42,7 @@ class ManifestError(ArlenError):
     code = "manifest_unreadable"
 
 
-class Was(NamedTuple):
+class ReleasedStatement(NamedTuple):
     """What the schema of the release said of a statement: the types of the parameters, names and types of the columns."""
 
     params: tuple[str, ...]
@@ -52,11 +52,11 @@ class Was(NamedTuple):
 class Release(NamedTuple):
     """A release: its statements, and what its schema said of each, in the same order."""
 
-    source: Source
-    was: tuple[Was, ...]
+    source: CheckedSource
+    statements: tuple[ReleasedStatement, ...]
 
 
-def manifest(source: Source, report: Report) -> str:
+def manifest(source: CheckedSource, report: CheckReport) -> str:
     """Return the checked statements as JSON, one a line; rows that are written out were right, and are not kept."""
     lines = [
         json.dumps(_entry(call, report.described[call.sql])) for call in source.calls if call.sql in report.described
@@ -73,23 +73,23 @@ def from_manifest(text: str) -> Release:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ManifestError(f'it is no manifest: "format" is not {json.dumps(FORMAT)}')
     read = [_read(_Part(each, f"statement {number}")) for number, each in enumerate(_statements(document), start=1)]
-    return Release(Source(tuple(call for call, _ in read)), tuple(was for _, was in read))
+    return Release(CheckedSource(tuple(call for call, _ in read)), tuple(was for _, was in read))
 
 
-def check_release(url: str, release: Release) -> Report:
+def check_release(url: str, release: Release) -> CheckReport:
     """Check an older release's statements against the schema at `url`, and compare it with what that release saw.
 
     Raises DatabaseCommandError when the database cannot be reached.
     """
     report = check(url, release.source)
     found = list(report.findings)
-    for call, was in zip(release.source.calls, release.was, strict=True):
+    for call, was in zip(release.source.calls, release.statements, strict=True):
         if call.sql in report.described:
             found += _changes(call, was, report.described[call.sql])
-    return Report(tuple(dict.fromkeys(found)), report.described)
+    return CheckReport(tuple(dict.fromkeys(found)), report.described)
 
 
-def _changes(call: Call, was: Was, now: Described) -> Iterator[Finding]:
+def _changes(call: Call, was: ReleasedStatement, now: Described) -> Iterator[Finding]:
     """Tell what the old code would not expect."""
     types = (each.type for each in now.params)
     for number, (before, after) in enumerate(zip(was.params, types, strict=False), start=1):
@@ -187,7 +187,7 @@ def _statements(document: dict[str, object]) -> list[object]:
     return _Part(document, "the manifest")["statements"].of(list)
 
 
-def _read(entry: _Part) -> tuple[Call, Was]:
+def _read(entry: _Part) -> tuple[Call, ReleasedStatement]:
     file, line, sql = entry["file"].of(str), entry["line"].of(int), entry["sql"].of(str)
     if entry["method"].of(str) not in METHODS:
         raise ManifestError(f"{file}:{line}: {entry['method'].value} is no method that takes a statement")
@@ -196,7 +196,7 @@ def _read(entry: _Part) -> tuple[Call, Was]:
         file=file,
         line=line,
         method=entry["method"].of(str),
-        text=Text(sql, (Mark(0, file, line),)),
+        text=LiteralText(sql, (Mark(0, file, line),)),
         given=None if given.value is None else tuple(_given(each) for each in given.each()),
         names=None if names.value is None else {name: _given(names[name]) for name in names.of(dict)},
         into=None if into.value is None else _row_class(into),
@@ -205,12 +205,12 @@ def _read(entry: _Part) -> tuple[Call, Was]:
     columns = tuple(
         (name.of(str), kind.of(str)) for name, kind in (each.exactly(2) for each in entry["columns"].each())
     )
-    return call, Was(tuple(each.of(str) for each in entry["params"].each()), columns)
+    return call, ReleasedStatement(tuple(each.of(str) for each in entry["params"].each()), columns)
 
 
-def _given(part: _Part) -> Given:
+def _given(part: _Part) -> Argument:
     kind, literal = part.exactly(2)
-    return Given(kind.of(str), literal.literal())
+    return Argument(kind.of(str), literal.literal())
 
 
 def _row_class(part: _Part) -> RowClass:
@@ -218,6 +218,6 @@ def _row_class(part: _Part) -> RowClass:
     return RowClass(name.of(str), tuple(_field(each) for each in fields.each()))
 
 
-def _field(part: _Part) -> Field:
+def _field(part: _Part) -> RowField:
     name, annotation, required = part.exactly(3)
-    return Field(name.of(str), annotation.of(str), required.of(bool))
+    return RowField(name.of(str), annotation.of(str), required.of(bool))

@@ -20,7 +20,7 @@ _MOST_STEPS = 8
 """How many re-exports a name is followed through: more of them is a circle."""
 
 
-class Unreadable(NamedTuple):
+class UnreadableFile(NamedTuple):
     """A file that is no Python: where, and why."""
 
     file: str
@@ -69,7 +69,7 @@ class Module:
                     yield alias.asname or alias.name, f"{base}.{alias.name}"
 
 
-class Found(NamedTuple):
+class Definition(NamedTuple):
     """What a name stands for, and the module that says so."""
 
     module: Module
@@ -81,42 +81,42 @@ class Modules:
 
     def __init__(self, folder: Path) -> None:
         """Read every Python file below `folder`, but for hidden folders and what is installed there."""
-        self.unreadable: list[Unreadable] = []
+        self.unreadable: list[UnreadableFile] = []
         self.all: list[Module] = []
         for path in _files(folder):
             self._read(path.relative_to(folder).as_posix(), path)
         self._by_name = {module.name: module for module in self.all}
 
-    def find(self, module: Module, name: ast.expr) -> Found | None:
+    def find(self, module: Module, name: ast.expr) -> Definition | None:
         """Return what a name, or a dotted one, means in a module; None where that is not certain."""
         dotted = dotted_name(name)
         head, _, rest = dotted.partition(".")
         if not rest and head in module.definitions:
-            return Found(module, module.definitions[head])
+            return Definition(module, module.definitions[head])
         if not head or head in module.definitions or head not in module.imports:
             return None
         return self._absolute(".".join(filter(None, (module.imports[head], rest))), _MOST_STEPS)
 
-    def _absolute(self, dotted: str, steps: int) -> Found | None:
+    def _absolute(self, dotted: str, steps: int) -> Definition | None:
         place, _, name = dotted.rpartition(".")
         module = self._by_name.get(place)
         if module is None or not steps:
             return None
         if name in module.definitions:
-            return Found(module, module.definitions[name])
+            return Definition(module, module.definitions[name])
         return self._absolute(module.imports[name], steps - 1) if name in module.imports else None
 
     def _read(self, file: str, path: Path) -> None:
         try:
             self.all.append(Module(file, path.read_text(encoding="utf-8")))
         except SyntaxError as error:
-            self.unreadable.append(Unreadable(file, error.lineno or 1, f"this is no Python: {error.msg}"))
+            self.unreadable.append(UnreadableFile(file, error.lineno or 1, f"this is no Python: {error.msg}"))
         except UnicodeDecodeError:
-            self.unreadable.append(Unreadable(file, 1, "this is not UTF-8"))
+            self.unreadable.append(UnreadableFile(file, 1, "this is not UTF-8"))
         except ValueError as error:
-            self.unreadable.append(Unreadable(file, 1, f"this is no Python: {error}"))
+            self.unreadable.append(UnreadableFile(file, 1, f"this is no Python: {error}"))
         except OSError as error:
-            self.unreadable.append(Unreadable(file, 1, f"this cannot be read: {error.strerror}"))
+            self.unreadable.append(UnreadableFile(file, 1, f"this cannot be read: {error.strerror}"))
 
 
 def _files(folder: Path) -> Iterator[Path]:

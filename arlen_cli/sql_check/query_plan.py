@@ -27,20 +27,20 @@ ABSENT = {
 """What RETURNING calls the row before and the one after, and whether there may be none; of a MERGE that depends."""
 
 
-class Plan(NamedTuple):
+class QueryPlan(NamedTuple):
     """A node of a plan, with those below it."""
 
     node: dict[str, Any]
 
-    def every(self) -> Iterator[Plan]:
+    def every(self) -> Iterator[QueryPlan]:
         """Yield the node and all below it."""
         yield self
         for each in self.node.get("Plans", []):
-            yield from Plan(each).every()
+            yield from QueryPlan(each).every()
 
-    def inputs(self, *sides: str) -> list[Plan]:
+    def inputs(self, *sides: str) -> list[QueryPlan]:
         """Return the nodes that it reads from on these sides."""
-        return [Plan(each) for each in self.node.get("Plans", []) if each.get("Parent Relationship") in sides]
+        return [QueryPlan(each) for each in self.node.get("Plans", []) if each.get("Parent Relationship") in sides]
 
     def has_grouping_sets(self) -> bool:
         """Say whether rows are grouped several ways at once, so that what one way leaves out is NULL."""
@@ -53,7 +53,7 @@ class Plan(NamedTuple):
         if "Grouping Sets" in self.node:
             return any([] in keys for each in self.node["Grouping Sets"] for keys in each.values())
         below = self.node.get("Plans", [])
-        return len(below) == 1 and Plan(below[0]).has_total()
+        return len(below) == 1 and QueryPlan(below[0]).has_total()
 
     def has_empty_side(self) -> bool:
         """Say whether an outer join has nothing to join with: a table that could be any was proved away."""
@@ -62,7 +62,7 @@ class Plan(NamedTuple):
 
     def tables(self) -> Iterator[tuple[Name, bool]]:
         """Yield a table as often as it is read or written, and whether an outer join can leave out its rows there."""
-        common: dict[str, list[Plan]] = {}
+        common: dict[str, list[QueryPlan]] = {}
         for each in self.every():
             if each.node.get("Subplan Name", "").startswith(COMMON):
                 common.setdefault(each.node["Subplan Name"].removeprefix(COMMON), []).append(each)
@@ -91,14 +91,14 @@ class Plan(NamedTuple):
         }
 
 
-def _tables(plan: Plan, common: dict[str, list[Plan]], *, missing: bool) -> Iterator[tuple[Name, bool]]:
+def _tables(plan: QueryPlan, common: dict[str, list[QueryPlan]], *, missing: bool) -> Iterator[tuple[Name, bool]]:
     """Go down; a common table expression is gone into where it is read, and not where the plan has it."""
     if "Relation Name" in plan.node:
         yield (plan.node["Schema"], plan.node["Relation Name"]), missing
     sides = NULLABLE_SIDE.get(plan.node.get("Join Type", ""), ())
     for each in plan.node.get("Plans", []):
         if not each.get("Subplan Name", "").startswith(COMMON):
-            yield from _tables(Plan(each), common, missing=missing or each.get("Parent Relationship") in sides)
+            yield from _tables(QueryPlan(each), common, missing=missing or each.get("Parent Relationship") in sides)
     if plan.node.get("Node Type") == "CTE Scan":
         for below in common.get(plan.node["CTE Name"], []):
             yield from _tables(below, common, missing=missing)

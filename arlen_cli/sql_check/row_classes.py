@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from arlen_cli.sql_check.modules import Found, Module, Modules, dotted_name
+from arlen_cli.sql_check.modules import Definition, Module, Modules, dotted_name
 
 FITTING = {"int": {"float", "complex"}, "bool": {"int", "float"}, "datetime": {"date"}, "Literal": {"str"}}
 """What a value of a type may be called besides its own name (PEP 484, and subclasses)."""
@@ -22,7 +22,7 @@ PLAIN = frozenset(
 _KNOWN = PLAIN | {"list", "Literal", "None"}
 
 
-class Field(NamedTuple):
+class RowField(NamedTuple):
     """One field: its name, its annotation as written, whether it must be given."""
 
     name: str
@@ -34,7 +34,7 @@ class RowClass(NamedTuple):
     """A class that rows become."""
 
     name: str
-    fields: tuple[Field, ...]
+    fields: tuple[RowField, ...]
 
 
 def row_class(modules: Modules, module: Module, name: ast.expr) -> RowClass | None:
@@ -100,7 +100,7 @@ def _base(annotation: ast.expr) -> str:
     return dotted_name(named).rpartition(".")[2] or "?"
 
 
-def _fields(modules: Modules, found: Found) -> dict[str, Field] | None:
+def _fields(modules: Modules, found: Definition) -> dict[str, RowField] | None:
     """Return the fields of a dataclass or NamedTuple, those that it inherits first; None where some are not known."""
     node = found.node
     if not isinstance(node, ast.ClassDef):
@@ -108,7 +108,7 @@ def _fields(modules: Modules, found: Found) -> dict[str, Field] | None:
     named_tuple = [dotted_name(base).rpartition(".")[2] for base in node.bases] == ["NamedTuple"]
     if not named_tuple and not any(_is_dataclass(each) for each in node.decorator_list):
         return None
-    fields: dict[str, Field] = {}
+    fields: dict[str, RowField] = {}
     for base in () if named_tuple else reversed(node.bases):
         above = modules.find(found.module, base)
         inherited = _fields(modules, above) if above and above.node is not node else None
@@ -118,7 +118,7 @@ def _fields(modules: Modules, found: Found) -> dict[str, Field] | None:
     return fields | {field.name: field for field in _own_fields(node)}
 
 
-def _own_fields(node: ast.ClassDef) -> Iterator[Field]:
+def _own_fields(node: ast.ClassDef) -> Iterator[RowField]:
     for line in node.body:
         if not isinstance(line, ast.AnnAssign) or not isinstance(line.target, ast.Name):
             continue
@@ -126,10 +126,10 @@ def _own_fields(node: ast.ClassDef) -> Iterator[Field]:
             continue
         options = _options(line.value)
         if options is None:
-            yield Field(line.target.id, ast.unparse(line.annotation), line.value is None)
+            yield RowField(line.target.id, ast.unparse(line.annotation), line.value is None)
         elif options.get("init") is not False:
             given = {"default", "default_factory"} & options.keys()
-            yield Field(line.target.id, ast.unparse(line.annotation), not given)
+            yield RowField(line.target.id, ast.unparse(line.annotation), not given)
 
 
 def _options(value: ast.expr | None) -> dict[str, object] | None:

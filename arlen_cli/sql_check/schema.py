@@ -16,10 +16,10 @@ import psycopg
 from psycopg import pq
 
 from arlen_cli.sql_check.assignments import assignments
-from arlen_cli.sql_check.query_plan import Plan
-from arlen_runtime.alnpg.protocol.server_errors import failure
+from arlen_cli.sql_check.query_plan import QueryPlan
+from arlen_runtime.alnpg.protocol.server_errors import error_from_result
 from arlen_runtime.alnpg.types.registry import LEARN, Registry
-from arlen_runtime.alnpg.types.scalars import Packer
+from arlen_runtime.alnpg.types.scalars import Encoder
 
 PYTHON = {
     "bool": "bool", "int2": "int", "int4": "int", "int8": "int", "oid": "int", "float4": "float", "float8": "float",
@@ -66,11 +66,11 @@ _RENAMES_OLD = re.compile(r"\breturning\b.*\bwith\s*\(", re.IGNORECASE | re.DOTA
 GENERIC_PLAN_SINCE = 160_000
 
 
-class Parameter(NamedTuple):
+class StatementParameter(NamedTuple):
     """One parameter: its Python type, how ALNPg sends it, and the labels where it is an enum."""
 
     type: str
-    packer: Packer
+    packer: Encoder
     labels: tuple[str, ...] = ()
 
 
@@ -100,7 +100,7 @@ class Emptied(NamedTuple):
 class Described(NamedTuple):
     """A statement that the schema accepts."""
 
-    params: tuple[Parameter, ...]
+    params: tuple[StatementParameter, ...]
     columns: tuple[Column, ...]
     unfilled: tuple[Unfilled, ...] = ()
     emptied: tuple[Emptied, ...] = ()
@@ -175,7 +175,7 @@ class Schema:
         pgconn = self._connection.pgconn
         for result in (pgconn.prepare(b"", sql.encode()), described := pgconn.describe_prepared(b"")):
             if result.status != pq.ExecStatus.COMMAND_OK:
-                raise failure(result, sql)
+                raise error_from_result(result, sql)
         plan = self._plan(sql)
         nulls = self._nulls(sql, plan)
         params = tuple(self._parameter(described.param_type(index)) for index in range(described.nparams))
@@ -197,8 +197,8 @@ class Schema:
             return f"list[{self.python(element)}]"
         return PYTHON.get(name, ANY)
 
-    def _parameter(self, oid: int) -> Parameter:
-        return Parameter(self.python(oid), self._registry.packer(oid), self._labels.get(oid, ()))
+    def _parameter(self, oid: int) -> StatementParameter:
+        return StatementParameter(self.python(oid), self._registry.encoder(oid), self._labels.get(oid, ()))
 
     def _nullable(self, source: tuple[int, int], index: int, nulls: _Nulls) -> bool | None:
         """Say whether a column can be NULL: a view's, a foreign table's, and what is computed, is not known."""
@@ -207,7 +207,7 @@ class Schema:
             return None
         return nulls.of(self._roots[source[0]], index) if facts.required else True
 
-    def _plan(self, sql: str) -> Plan | None:
+    def _plan(self, sql: str) -> QueryPlan | None:
         """Return the plan where it can tell something; None where it cannot, or where none is to be had."""
         if not any(each.search(sql) for each in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
             return None
@@ -217,9 +217,9 @@ class Schema:
             row = self._connection.execute(b"explain (generic_plan, verbose, format json) " + sql.encode()).fetchone()
         except psycopg.Error:
             return None
-        return Plan(row[0][0]["Plan"]) if row else None
+        return QueryPlan(row[0][0]["Plan"]) if row else None
 
-    def _nulls(self, sql: str, plan: Plan | None) -> _Nulls:
+    def _nulls(self, sql: str, plan: QueryPlan | None) -> _Nulls:
         """Return of which tables the statement can make the columns NULL.
 
         The row before an INSERT, or after a DELETE, is all NULL. A table that an outer join is about and that the plan leaves
@@ -242,7 +242,7 @@ class Schema:
                 told.setdefault(self._relations[name].root, set(doubt)).add(missing)
         return _Nulls(told)
 
-    def _unfilled(self, plan: Plan | None) -> list[Unfilled]:
+    def _unfilled(self, plan: QueryPlan | None) -> list[Unfilled]:
         """Return the columns that must not be NULL and that an INSERT of the plan leaves NULL, or to a parameter alone."""
         found = []
         for schema, table, outputs in plan.inserts() if plan else ():
@@ -257,7 +257,7 @@ class Schema:
                     found.append(Unfilled(f"{table}.{facts.name}", output if output[0] == "$" else ""))
         return found
 
-    def _emptied(self, sql: str, plan: Plan | None) -> Iterator[Emptied]:
+    def _emptied(self, sql: str, plan: QueryPlan | None) -> Iterator[Emptied]:
         """Yield the columns that must not be NULL and that a SET clause sets to NULL, or to a parameter alone."""
         updated = plan.updated() if plan else set()
         for each in assignments(sql) if updated else ():

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_cli.sql_check.arguments import Function, Given, Row, Values
+from arlen_cli.sql_check.arguments import Argument, ArgumentRow, Function, Values
 from arlen_cli.sql_check.methods import (
     CALLS,
     METHODS,
@@ -25,9 +25,9 @@ from arlen_cli.sql_check.methods import (
     is_spread,
     of_database,
 )
-from arlen_cli.sql_check.modules import Module, Modules, Unreadable, dotted_name
+from arlen_cli.sql_check.modules import Module, Modules, UnreadableFile, dotted_name
 from arlen_cli.sql_check.row_classes import RowClass, row_class
-from arlen_cli.sql_check.sql_literals import Text, copied_into, text_of
+from arlen_cli.sql_check.sql_literals import LiteralText, copied_into, text_of
 
 UNCHECKED = re.compile(r"#\s*sql:\s*unchecked\b")
 
@@ -63,13 +63,13 @@ class Call(NamedTuple):
     file: str
     line: int
     method: str
-    text: Text
-    given: tuple[Given, ...] | None = None
-    names: dict[str, Given] | None = None
+    text: LiteralText
+    given: tuple[Argument, ...] | None = None
+    names: dict[str, Argument] | None = None
     into: RowClass | None = None
     named: str = ""
     within: str = ""
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ArgumentRow, ...] = ()
 
     @property
     def sql(self) -> str:
@@ -82,7 +82,7 @@ class Call(NamedTuple):
         return self.named == "tuple"
 
 
-class Unread(NamedTuple):
+class UncheckedCall(NamedTuple):
     """A place whose statement is not known: where, and why."""
 
     file: str
@@ -90,21 +90,21 @@ class Unread(NamedTuple):
     reason: str = AT_RUN_TIME
 
 
-class Source(NamedTuple):
+class CheckedSource(NamedTuple):
     """What was found: the calls, the places whose statement is not known, the files that are no Python."""
 
     calls: tuple[Call, ...]
-    unread: tuple[Unread, ...] = ()
-    unreadable: tuple[Unreadable, ...] = ()
+    unread: tuple[UncheckedCall, ...] = ()
+    unreadable: tuple[UnreadableFile, ...] = ()
 
 
-def read(folder: Path) -> Source:
+def read(folder: Path) -> CheckedSource:
     """Read every Python file below `folder`, but for hidden folders and what is installed there."""
     modules = Modules(folder)
     names = {name for module in modules.all for name in aliases(module)}
     calling = re.compile("|".join([CALLS, *(rf"\b{name}\b" for name in sorted(names))]))
     calls: list[Call] = []
-    unread: list[Unread] = []
+    unread: list[UncheckedCall] = []
     for module in modules.all:
         if not calling.search(module.source):
             continue
@@ -112,7 +112,7 @@ def read(folder: Path) -> Source:
         reader.visit(module.tree)
         calls += sorted(reader.calls, key=lambda each: each.line)
         unread += sorted([*reader.unread, *reader.given_away()], key=lambda each: each.line)
-    return Source(tuple(calls), tuple(unread), tuple(modules.unreadable))
+    return CheckedSource(tuple(calls), tuple(unread), tuple(modules.unreadable))
 
 
 class _Reader(ast.NodeVisitor):
@@ -121,16 +121,16 @@ class _Reader(ast.NodeVisitor):
     def __init__(self, module: Module, modules: Modules, *, follow: bool) -> None:
         """Take the module, all modules, where its imports lead, and whether a method has another name in one of them."""
         self.calls: list[Call] = []
-        self.unread: list[Unread] = []
+        self.unread: list[UncheckedCall] = []
         self._module = module
         self._modules = modules
         self._follow = follow
         self._functions: list[Function] = []
 
-    def given_away(self) -> list[Unread]:
+    def given_away(self) -> list[UncheckedCall]:
         """Return where methods are given away."""
         found = [node for node in given_away(self._module) if not self._is_unchecked(node)]
-        return [Unread(self._module.file, node.lineno, GIVEN_AWAY) for node in found]
+        return [UncheckedCall(self._module.file, node.lineno, GIVEN_AWAY) for node in found]
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """Remember in which function a call stands."""
@@ -172,7 +172,7 @@ class _Reader(ast.NodeVisitor):
         if text is None:
             self._leave(method, statement)
         elif _SQL.match(text.sql) and _OF_PSYCOPG.search(text.sql):
-            self.unread.append(Unread(self._module.file, statement.lineno, OF_PSYCOPG))
+            self.unread.append(UncheckedCall(self._module.file, statement.lineno, OF_PSYCOPG))
         elif _SQL.match(text.sql):
             call = self._call(method.attr, statement, text, arguments)
             if method.attr in ONE_BY_ONE:
@@ -204,13 +204,13 @@ class _Reader(ast.NodeVisitor):
     def _leave(self, method: ast.Attribute, statement: ast.expr) -> None:
         """Note a statement that is not known here."""
         if of_database(method) or isinstance(statement, ast.JoinedStr | ast.BinOp):
-            self.unread.append(Unread(self._module.file, statement.lineno))
+            self.unread.append(UncheckedCall(self._module.file, statement.lineno))
 
     @property
     def _values(self) -> Values:
         return Values(self._module, self._functions[-1] if self._functions else None)
 
-    def _call(self, method: str, statement: ast.expr, text: Text, arguments: dict[str, ast.expr]) -> Call:
+    def _call(self, method: str, statement: ast.expr, text: LiteralText, arguments: dict[str, ast.expr]) -> Call:
         """Return the call, with what all of the methods take."""
         into = arguments.get("into")
         return Call(

@@ -31,7 +31,7 @@ class Mark(NamedTuple):
     line: int
 
 
-class Text(NamedTuple):
+class LiteralText(NamedTuple):
     """A text and where its parts stand, in the order of the parts."""
 
     sql: str
@@ -43,12 +43,12 @@ class Text(NamedTuple):
         return self.marks[max(bisect_right(starts, position) - 1, 0)]
 
 
-def text_of(modules: Modules, module: Module, node: ast.expr, depth: int = 0) -> Text | None:
+def text_of(modules: Modules, module: Module, node: ast.expr, depth: int = 0) -> LiteralText | None:
     """Return the text that an expression is; None where only the running program knows."""
     if depth > _DEEPEST:
         return None
     if isinstance(node, ast.Constant):
-        return Text(node.value, _marks(module, node)) if isinstance(node.value, str) else None
+        return LiteralText(node.value, _marks(module, node)) if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
         return _joined([_part(modules, module, part, depth) for part in node.values])
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
@@ -59,7 +59,7 @@ def text_of(modules: Modules, module: Module, node: ast.expr, depth: int = 0) ->
     return text_of(modules, found.module, found.node, depth + 1)
 
 
-def copied_into(modules: Modules, module: Module, table: ast.expr, columns: ast.expr) -> Text | None:
+def copied_into(modules: Modules, module: Module, table: ast.expr, columns: ast.expr) -> LiteralText | None:
     """Return the statement that `copy_rows` prepares; None where not all of the names are written out.
 
     The columns may stand under a name if they are a tuple, which nothing can have changed since.
@@ -75,26 +75,26 @@ def copied_into(modules: Modules, module: Module, table: ast.expr, columns: ast.
     commas = ["", *[", "] * (len(names) - 1)]
     return _joined(
         [
-            into and Text(f"insert into {quoted(into.sql)} (", into.marks[:1]),
+            into and LiteralText(f"insert into {quoted(into.sql)} (", into.marks[:1]),
             *(
-                each and Text(comma + quoted(each.sql), each.marks[:1])
+                each and LiteralText(comma + quoted(each.sql), each.marks[:1])
                 for comma, each in zip(commas, names, strict=False)
             ),
-            Text(f") values ({places})", ()),
+            LiteralText(f") values ({places})", ()),
         ]
     )
 
 
-def _part(modules: Modules, module: Module, part: ast.expr, depth: int) -> Text | None:
+def _part(modules: Modules, module: Module, part: ast.expr, depth: int) -> LiteralText | None:
     """Return a part of an f-string; of its own lines only the first is known to every Python."""
     if isinstance(part, ast.Constant):
-        return Text(str(part.value), (Mark(0, module.file, part.lineno),))
+        return LiteralText(str(part.value), (Mark(0, module.file, part.lineno),))
     if isinstance(part, ast.FormattedValue) and part.conversion == -1 and part.format_spec is None:
         return text_of(modules, module, part.value, depth + 1)
     return None
 
 
-def _joined(parts: list[Text | None]) -> Text | None:
+def _joined(parts: list[LiteralText | None]) -> LiteralText | None:
     sql = ""
     marks: list[Mark] = []
     for part in parts:
@@ -102,7 +102,7 @@ def _joined(parts: list[Text | None]) -> Text | None:
             return None
         marks += [mark._replace(start=mark.start + len(sql)) for mark in part.marks]
         sql += part.sql
-    return Text(sql, tuple(marks)) if marks else None
+    return LiteralText(sql, tuple(marks)) if marks else None
 
 
 def _marks(module: Module, node: ast.Constant) -> tuple[Mark, ...]:

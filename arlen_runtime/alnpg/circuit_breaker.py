@@ -15,7 +15,7 @@ from arlen_runtime.alnpg.settings import Log
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 1.0
 
 
-class Outage:
+class CircuitBreaker:
     """What is known of it. `reason` is libpq's sentence, "" while the database answers."""
 
     def __init__(self, log: Log | None) -> None:
@@ -39,7 +39,7 @@ class Outage:
             raise DatabaseUnavailable(f"the database is unavailable: {self.reason}")
         self._claimed_until = now + _LONGEST_DELAY
 
-    def failed(self, reason: str) -> None:
+    def open(self, reason: str) -> None:
         """Remember a failed connect."""
         if not self.reason and self._log is not None:
             self._log("database_unavailable", reason=reason)
@@ -48,7 +48,7 @@ class Outage:
         self._due = monotonic() + self._delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
         self._claimed_until = 0.0
 
-    def ended(self) -> None:
+    def close(self) -> None:
         """Forget it: a connect succeeded."""
         if self.reason and self._log is not None:
             self._log("database_available")

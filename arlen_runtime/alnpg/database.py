@@ -19,20 +19,20 @@ from psycopg.pq.abc import PGresult
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg.connection_budget import LIMITS, Limits, shortage
-from arlen_runtime.alnpg.errors import DatabaseUnavailable, Misuse, TransactionConflict
+from arlen_runtime.alnpg.errors import DatabaseUnavailable, ProgrammingError, TransactionConflict
 from arlen_runtime.alnpg.listen import Gap, Listener, Subscription
 from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.prepared import Prepared, named
-from arlen_runtime.alnpg.protocol.connection import Reader, Session
+from arlen_runtime.alnpg.protocol.connection import PgConnection, Reader
 from arlen_runtime.alnpg.protocol.copy import copy_rows
-from arlen_runtime.alnpg.protocol.pipeline import perform_many
+from arlen_runtime.alnpg.protocol.pipeline import run_batch
 from arlen_runtime.alnpg.protocol.rows import Row
 from arlen_runtime.alnpg.protocol.statement import Statement
 from arlen_runtime.alnpg.protocol.stream import stream_rows
 from arlen_runtime.alnpg.replica import CAUGHT_UP, POSITION, only_reads
-from arlen_runtime.alnpg.rollback_pool import Sandbox
+from arlen_runtime.alnpg.rollback_pool import RollbackPool
 from arlen_runtime.alnpg.settings import Log, checked
-from arlen_runtime.alnpg.sql_builders import SQL, spell_out
+from arlen_runtime.alnpg.sql_builders import SQL, to_sql
 from arlen_runtime.alnpg.transaction import Isolation, Transaction, current
 from arlen_runtime.alnpg.types.json_values import encode_json
 from arlen_runtime.config.sections import DatabaseSection
@@ -144,22 +144,22 @@ class ALNPg:
     def _perform(self, sql: SQL, params: tuple[object, ...], read: Reader[T], into: Into) -> T:
         """Run one statement on the transaction's connection or on one of the pool's."""
         if type(sql) is not str:
-            sql, params = spell_out(sql, params)
+            sql, params = to_sql(sql, params)
         if self._replica is not None and not only_reads(sql):
             scope.wrote.set(True)
         if _any_transaction() is not None:
             transaction = current(self._pool)
             if transaction is not None:
-                return transaction.lent.perform(monotonic(), sql, params, read, into)
+                return transaction.lent.run(monotonic(), sql, params, read, into)
         pool = self._pool
-        session = pool.take()
+        connection = pool.acquire()
         try:
-            return session.perform(session.taken_at, sql, params, read, into)
+            return connection.run(connection.acquired_at, sql, params, read, into)
         finally:
-            pool.give(session)
+            pool.release(connection)
 
     @contextmanager
-    def _session(self, sql: str) -> Iterator[Session]:
+    def _connection(self, sql: str) -> Iterator[PgConnection]:
         """Lend the transaction's session, or one of the pool's, for this statement."""
         if self._replica is not None and not only_reads(sql):
             scope.wrote.set(True)
@@ -167,11 +167,11 @@ class ALNPg:
         if transaction is not None:
             yield transaction.lent
             return
-        session = self._pool.take()
+        connection = self._pool.acquire()
         try:
-            yield session
+            yield connection
         finally:
-            self._pool.give(session)
+            self._pool.release(connection)
 
     @overload
     def query_many(self, sql: SQL, params_list: Iterable[Any], *, into: None = None) -> list[list[Row]]: ...
@@ -182,17 +182,17 @@ class ALNPg:
 
         Return the rows of each. All run or none: outside a transaction it is one.
         """
-        text, _ = spell_out(sql, ())
+        text, _ = to_sql(sql, ())
         given = list(params_list)  # before a connection is ours: they may come from a statement that needs one
-        with self._session(text) as session:
-            return perform_many(session, text, given, _all_rows, into)
+        with self._connection(text) as connection:
+            return run_batch(connection, text, given, _all_rows, into)
 
     def execute_many(self, sql: SQL, rows: Iterable[Any]) -> int:
         """Run a statement once for each of `rows`, as `query_many` does; return how many rows that affected. All or none."""
-        text, _ = spell_out(sql, ())
+        text, _ = to_sql(sql, ())
         given = list(rows)
-        with self._session(text) as session:
-            return sum(perform_many(session, text, given, _affected, None))
+        with self._connection(text) as connection:
+            return sum(run_batch(connection, text, given, _affected, None))
 
     @overload
     def stream(self, sql: SQL, *params: object, into: None = None) -> Iterator[Row]: ...
@@ -200,9 +200,9 @@ class ALNPg:
     def stream(self, sql: SQL, *params: object, into: Callable[..., T]) -> Iterator[T]: ...
     def stream(self, sql: SQL, *params: object, into: Into = None) -> Iterator[Any]:
         """Yield the rows as they come, with no more than 500 in memory. Holds a connection until the end or the close."""
-        text, given = spell_out(sql, params)
-        with self._session(text) as session:
-            rows = stream_rows(session, text, given, into)
+        text, given = to_sql(sql, params)
+        with self._connection(text) as connection:
+            rows = stream_rows(connection, text, given, into)
             if not self._pool.alone or current(self._pool) is not None:
                 yield from rows
                 return
@@ -211,8 +211,8 @@ class ALNPg:
 
     def copy_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Write rows by COPY, the fastest way in; return how many. All or none. `table` may be `schema.table`."""
-        with self._session("copy") as session:
-            return copy_rows(session, table, columns, rows)
+        with self._connection("copy") as connection:
+            return copy_rows(connection, table, columns, rows)
 
     def prepare(self, name: str, sql: str) -> Prepared:
         """Name a statement; pass what is returned wherever SQL is taken. Call it at boot; it connects to nothing.
@@ -238,7 +238,7 @@ class ALNPg:
     @property
     def reachable(self) -> bool:
         """Say whether the server can be reached: what is known, and in an outage tried when the next attempt is due."""
-        if self._pool.outage.reason:
+        if self._pool.breaker.reason:
             try:
                 self.ping()
             except DatabaseUnavailable:
@@ -275,8 +275,8 @@ class ALNPg:
         Its attributes are put back at the end. What the server was told (SET, a role, an advisory lock) stays with the
         connection.
         """
-        with self._session("whatever") as session:
-            lent = session.connection
+        with self._connection("whatever") as connection:
+            lent = connection.psycopg_connection
             before = {name: getattr(lent, name) for name in _PSYCOPGS_ATTRIBUTES}
             try:
                 yield lent
@@ -286,7 +286,7 @@ class ALNPg:
                     for name, value in before.items():
                         if getattr(lent, name) != value:
                             setattr(lent, name, value)
-                session.broken = session.broken or lent.closed
+                connection.broken = connection.broken or lent.closed
 
     def listen(self, channel: str, handler: Callable[[str], object], *, on_gap: Gap | None = None) -> Subscription:
         """Call `handler(payload)` for each notification, on a thread of ALNPg's; return what ends it.
@@ -303,7 +303,7 @@ class ALNPg:
         """
         payload = value if isinstance(value, str) else encode_json(value).decode()
         if len(payload.encode()) > _LONGEST_PAYLOAD:
-            raise Misuse(f"a notification holds {_LONGEST_PAYLOAD} bytes at most")
+            raise ProgrammingError(f"a notification holds {_LONGEST_PAYLOAD} bytes at most")
         self.execute("select pg_notify($1, $2)", channel, payload)
 
     def transaction(
@@ -325,7 +325,7 @@ class ALNPg:
         a stream is read to its end at once; isolation, notifications and a replica are left out.
         """
         pool, replica = self._pool, self._replica
-        self._pool, self._replica = Sandbox(pool), None
+        self._pool, self._replica = RollbackPool(pool), None
         try:
             yield self
         finally:
@@ -339,7 +339,7 @@ class ALNPg:
         is the one after which the request has no time for another.
         """
         if attempts < 1:
-            raise Misuse("attempts is 1 at least")
+            raise ProgrammingError("attempts is 1 at least")
         if current(self._pool) is not None:
             return function()
         for attempt in range(1, attempts):

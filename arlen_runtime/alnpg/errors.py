@@ -1,7 +1,7 @@
 """Every error of the database. One rule: an error tells the statement and the place, never a value or a DSN.
 
     ALNPgError                      500 database_error
-    ├── Misuse                      500 database_misuse            a call that can never work: wrong count, wrong shape
+    ├── ProgrammingError            500 database_misuse            a call that can never work: wrong count, wrong shape
     │   └── ParameterMismatch       500 parameter_mismatch         $n, the server's type, the Python type, the remedy
     │       └── OutOfRange          400 value_out_of_range         the type is right, the value does not fit
     ├── ValueUnreadable             500 value_unreadable           infinity, BC: Python has none; or a changed column
@@ -71,13 +71,13 @@ class ALNPgError(ArlenError):
         return "\n".join(lines)
 
 
-class Misuse(ALNPgError):
+class ProgrammingError(ALNPgError):
     """The call itself is wrong: too few parameters, a name that is missing, columns that do not fit the class."""
 
     code = "database_misuse"
 
 
-class ParameterMismatch(Misuse):
+class ParameterMismatch(ProgrammingError):
     """A parameter's Python type is not one that the server's type takes."""
 
     code = "parameter_mismatch"

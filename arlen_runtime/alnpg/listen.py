@@ -17,12 +17,12 @@ from typing import Any
 
 import psycopg
 
-from arlen_runtime.alnpg.errors import ALNPgError, Misuse
-from arlen_runtime.alnpg.protocol.connection import Session, open_session
+from arlen_runtime.alnpg.errors import ALNPgError, ProgrammingError
+from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connection
 from arlen_runtime.alnpg.protocol.copy import quoted
-from arlen_runtime.alnpg.protocol.description import Shapes
+from arlen_runtime.alnpg.protocol.description import Descriptions
 from arlen_runtime.alnpg.protocol.libpq import first_line
-from arlen_runtime.alnpg.settings import Settings
+from arlen_runtime.alnpg.settings import DatabaseSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 _PING_SECONDS = 30.0
@@ -93,7 +93,7 @@ class _Life:
 class Listener:
     """The listening connection of one ALNPg. Its thread starts with the first subscription and ends with `close`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: DatabaseSettings) -> None:
         """Connect to nothing yet."""
         self._settings = settings
         # Past a bouncer, which would give the connection away after each transaction.
@@ -180,40 +180,40 @@ class Listener:
 
     def _connected(self, life: _Life) -> None:
         """Listen on a connection of its own until it breaks or the listener closes. Raises what broke it."""
-        session, _ = open_session(self._direct, Registry(), Shapes(), psycopg.Connection[Any])
+        connection, _ = open_connection(self._direct, Registry(), Descriptions(), psycopg.Connection[Any])
         try:
             with self._lock:
                 self._fresh = list(self._subscriptions)
-            self._serve(session, life)
+            self._serve(connection, life)
         finally:
-            session.close()
+            connection.close()
 
-    def _serve(self, session: Session, life: _Life) -> None:
+    def _serve(self, connection: PgConnection, life: _Life) -> None:
         """Deliver until the listener closes. Raises ALNPgError or psycopg's error where the connection breaks."""
         poller = select.poll()
-        poller.register(session.pgconn.socket, select.POLLIN)
+        poller.register(connection.pgconn.socket, select.POLLIN)
         poller.register(life, select.POLLIN)
         asked = monotonic()
         while not life.ending:
-            self._listen_to_fresh(session, life)
-            self._deliver(session, life)
+            self._listen_to_fresh(connection, life)
+            self._deliver(connection, life)
             if not poller.poll(_PING_SECONDS * 1000) or monotonic() - asked > _PING_SECONDS:
-                session.command("")
+                connection.command("")
                 asked = monotonic()
             life.swallow()
-            session.pgconn.consume_input()
+            connection.pgconn.consume_input()
 
-    def _listen_to_fresh(self, session: Session, life: _Life) -> None:
+    def _listen_to_fresh(self, connection: PgConnection, life: _Life) -> None:
         with self._lock:
             fresh, self._fresh = self._fresh, []
         for subscription in fresh:
-            session.command(f"listen {quoted_channel(subscription.channel)}")
+            connection.command(f"listen {quoted_channel(subscription.channel)}")
         for subscription in fresh:
             if subscription.on_gap is not None:
                 self._call(life, subscription.on_gap)
 
-    def _deliver(self, session: Session, life: _Life) -> None:
-        while (notification := session.pgconn.notifies()) is not None:
+    def _deliver(self, connection: PgConnection, life: _Life) -> None:
+        while (notification := connection.pgconn.notifies()) is not None:
             channel, payload = notification.relname.decode(), notification.extra.decode()
             with self._lock:
                 hearing = [subscription for subscription in self._subscriptions if subscription.channel == channel]
@@ -234,7 +234,9 @@ def _check(channel: str) -> None:
     """Raise Misuse where LISTEN would refuse the name, or hear another."""
     name = channel.encode("utf-8", "replace")
     if not 0 < len(name) <= _LONGEST_CHANNEL or "\0" in channel or name.decode() != channel:
-        raise Misuse(f"a channel's name is text of 1 to {_LONGEST_CHANNEL} bytes in UTF-8, without a zero byte")
+        raise ProgrammingError(
+            f"a channel's name is text of 1 to {_LONGEST_CHANNEL} bytes in UTF-8, without a zero byte"
+        )
 
 
 def _reason(error: Exception) -> str:

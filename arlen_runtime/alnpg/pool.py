@@ -24,18 +24,18 @@ from psycopg.pq import PGconn
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from arlen_runtime import scope
-from arlen_runtime.alnpg.circuit_breaker import Outage
+from arlen_runtime.alnpg.circuit_breaker import CircuitBreaker
 from arlen_runtime.alnpg.errors import ALNPgError, DatabaseUnavailable, PoolExhausted, StatementTimeout
 from arlen_runtime.alnpg.protocol.call_site import application_frame
-from arlen_runtime.alnpg.protocol.connection import Session, open_session
-from arlen_runtime.alnpg.protocol.description import Shapes
+from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connection
+from arlen_runtime.alnpg.protocol.description import Descriptions
 from arlen_runtime.alnpg.protocol.libpq import first_line
-from arlen_runtime.alnpg.settings import Settings
+from arlen_runtime.alnpg.settings import DatabaseSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 _IDLE_SECONDS = 1.0
 # After so long on the shelf and in use a connection passes through the pool, which then looks at its age.
-_SHELF_SECONDS = 30.0
+_FREE_LIST_SECONDS = 30.0
 # Who will not wait for others still waits for the opening of a connection.
 _LEAST_SECONDS = 0.1
 _LIFETIME_SECONDS = 2700.0
@@ -47,7 +47,7 @@ _HOLDERS_SHOWN = 5
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
-class Pooled(psycopg.Connection[Any]):
+class PooledConnection(psycopg.Connection[Any]):
     """A connection in the pool: with its session, or, where connecting failed, closed and with the `reason`.
 
     psycopg_pool retries a failed connect in the background while its callers wait out their time-outs. So a failure is no
@@ -55,7 +55,7 @@ class Pooled(psycopg.Connection[Any]):
     connections are open: then who waits gets what these give back.
     """
 
-    session: Session | None = None
+    pg_connection: PgConnection | None = None
     reason = ""
     opened_at = 0.0
 
@@ -81,14 +81,14 @@ class Pooled(psycopg.Connection[Any]):
         return closed
 
 
-class _Connections(ConnectionPool[Pooled]):
+class _Connections(ConnectionPool[PooledConnection]):
     """psycopg_pool's pool, which is left alone by a process that has only inherited it."""
 
-    def __init__(self, size: int, opener: Callable[[type[Pooled]], Pooled]) -> None:
+    def __init__(self, size: int, opener: Callable[[type[PooledConnection]], PooledConnection]) -> None:
         """Begin with no connection and two threads: one that connects, one that keeps the times."""
         self._process = os.getpid()
         super().__init__(
-            connection_class=Pooled,
+            connection_class=PooledConnection,
             kwargs={"opener": opener},
             min_size=0,
             max_size=size,
@@ -111,7 +111,7 @@ class Pool:
     alone = False
     """Whether there is one session for all: outside of a transaction nobody keeps it, not even for a stream."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: DatabaseSettings) -> None:
         """Open nothing yet."""
         self.settings = settings
         self._begin()
@@ -120,10 +120,10 @@ class Pool:
     def _begin(self) -> None:
         """Begin with nothing: at the start, and in a child after fork, where every session belongs to the parent."""
         self.registry = Registry()
-        self.shapes = Shapes()
-        self.outage = Outage(self.settings.log)
-        self._shelf: deque[Session] = deque()
-        self._sessions: tuple[Session, ...] = ()
+        self.descriptions = Descriptions()
+        self.breaker = CircuitBreaker(self.settings.log)
+        self._free_list: deque[PgConnection] = deque()
+        self._pg_connections: tuple[PgConnection, ...] = ()
         self._connections: _Connections | None = None
         self._lock = threading.Lock()
         self._waiting = 0
@@ -133,100 +133,100 @@ class Pool:
 
     def after_fork(self) -> None:
         """Let go of the parent's connections without a word to the server, which would hear it as the parent's."""
-        sessions, closed = self._sessions, self._closed
+        sessions, closed = self._pg_connections, self._closed
         _inherited.append((self._connections, sessions))
         self._begin()
         self._closed = closed
-        for session in sessions:
-            session.broken = True
-            session.wire.disown()
+        for pg_connection in sessions:
+            pg_connection.broken = True
+            pg_connection.libpq.abandon_after_fork()
 
-    def take(self) -> Session:
+    def acquire(self) -> PgConnection:
         """Return a session of our own until `give`. Raises PoolExhausted or DatabaseUnavailable."""
         now = monotonic()
         try:
-            session = self._shelf.pop()
+            pg_connection = self._free_list.pop()
         except IndexError:
-            session = self._obtain()
+            pg_connection = self._acquire_from_pool()
             now = monotonic()
         else:
-            if now - session.idle_since > _IDLE_SECONDS or session.idle_since < self._suspect_until:
-                self._put_back(session)
-                session = self._obtain()
+            if now - pg_connection.idle_since > _IDLE_SECONDS or pg_connection.idle_since < self._suspect_until:
+                self._put_back(pg_connection)
+                pg_connection = self._acquire_from_pool()
                 now = monotonic()
-        session.taken_at = now
-        session.thread = get_ident()
-        return session
+        pg_connection.acquired_at = now
+        pg_connection.thread = get_ident()
+        return pg_connection
 
-    def give(self, session: Session) -> None:
+    def release(self, pg_connection: PgConnection) -> None:
         """Take a session back. One that is broken, or in an open transaction (a status other than 0), is closed instead."""
-        session.taken_at = 0.0
-        if session.broken or session.pgconn.transaction_status:
-            self._reject(session)
-        elif session.idle_since > session.shelf_until:
-            self._put_back(session)
-            self._clear_shelf()
+        pg_connection.acquired_at = 0.0
+        if pg_connection.broken or pg_connection.pgconn.transaction_status:
+            self._discard(pg_connection)
+        elif pg_connection.idle_since > pg_connection.free_until:
+            self._put_back(pg_connection)
+            self._clear_free_list()
         else:
-            self._shelf.append(session)
+            self._free_list.append(pg_connection)
             # Asked after the append: who began to wait before it finds the shelf full, or is counted here.
             if self._waiting or self._closed:
-                self._clear_shelf()
+                self._clear_free_list()
 
-    def begin(self, session: Session, how: str) -> None:
+    def begin(self, pg_connection: PgConnection, how: str) -> None:
         """Begin a transaction on a session that was taken; `how` is the whole of the command."""
-        session.command(how)
+        pg_connection.command(how)
 
-    def commit(self, session: Session) -> bool:
+    def commit(self, pg_connection: PgConnection) -> bool:
         """Commit it; say whether it was: PostgreSQL answers COMMIT in a failed transaction with ROLLBACK and no error."""
-        return session.command("commit") == "COMMIT"
+        return pg_connection.command("commit") == "COMMIT"
 
-    def roll_back(self, session: Session) -> None:
+    def roll_back(self, pg_connection: PgConnection) -> None:
         """Roll it back."""
-        session.command("rollback")
+        pg_connection.command("rollback")
 
-    def _reject(self, session: Session) -> None:
+    def _discard(self, pg_connection: PgConnection) -> None:
         """Close what must not be used again; the pool replaces it. What a fork brought along is not this pool's."""
-        if session.wire.foreign:
+        if pg_connection.libpq.foreign:
             return
-        if session.broken:
+        if pg_connection.broken:
             # What broke one connection has probably broken the idle ones too: look at each before it is used.
             self._suspect_until = monotonic()
         else:
             self.settings.log("open_transaction_closed", hint="use pg.transaction() instead of BEGIN")
-        session.close()
-        self._put_back(session)
+        pg_connection.close()
+        self._put_back(pg_connection)
 
-    def _put_back(self, session: Session) -> None:
+    def _put_back(self, pg_connection: PgConnection) -> None:
         """Give a session to the pool, which hands it on, keeps it, or closes it for its age."""
-        session.shelf_until = session.idle_since + _SHELF_SECONDS
+        pg_connection.free_until = pg_connection.idle_since + _FREE_LIST_SECONDS
         if self._connections is not None:
-            self._connections.putconn(cast("Pooled", session.connection))
+            self._connections.putconn(cast("PooledConnection", pg_connection.psycopg_connection))
 
-    def _clear_shelf(self) -> None:
+    def _clear_free_list(self) -> None:
         """Give the pool all that lies on the shelf."""
         while True:
             try:
-                session = self._shelf.pop()
+                pg_connection = self._free_list.pop()
             except IndexError:
                 return
-            self._put_back(session)
+            self._put_back(pg_connection)
 
-    def _obtain(self) -> Session:
+    def _acquire_from_pool(self) -> PgConnection:
         """Get a session from the pool, which opens one where there is a free place, or wait for one."""
         scope.about_to_wait.get()()
         if self._closed:
             raise DatabaseUnavailable("this ALNPg is closed")
-        self.outage.check()
+        self.breaker.check()
         seconds = self._patience()
         with self._lock:
             self._waiting += 1
             if self._connections is None:
                 self._connections = _Connections(self.settings.pool_size, self._connect)
         try:
-            self._clear_shelf()
-            return self._working(self._connections, monotonic() + seconds)
+            self._clear_free_list()
+            return self._first_usable(self._connections, monotonic() + seconds)
         except PoolTimeout:
-            raise PoolExhausted(self._who_holds(seconds)) from None
+            raise PoolExhausted(self._describe_holders(seconds)) from None
         except PoolClosed:
             raise DatabaseUnavailable("this ALNPg is closed") from None
         finally:
@@ -243,58 +243,64 @@ class Pool:
             raise StatementTimeout("no time is left for this statement")
         return seconds
 
-    def _working(self, connections: _Connections, limit: float) -> Session:
+    def _first_usable(self, connections: _Connections, limit: float) -> PgConnection:
         """Return the first session out of the pool that works; those that do not are replaced by the pool."""
         started = monotonic()
         while True:
             connection = connections.getconn(limit - monotonic())
-            session = connection.session
-            if session is not None and self._works(session, limit):
-                return session
+            pg_connection = connection.pg_connection
+            if pg_connection is not None and self._is_usable(pg_connection, limit):
+                return pg_connection
             connections.putconn(connection)
             # A failure from before this call is no news: the attempt that replaces it is.
-            if session is None and connection.opened_at >= started:
+            if pg_connection is None and connection.opened_at >= started:
                 raise DatabaseUnavailable(f"no connection: {connection.reason}")
 
-    def _works(self, session: Session, limit: float) -> bool:
+    def _is_usable(self, pg_connection: PgConnection, limit: float) -> bool:
         """Say whether a session can be used; one that lay idle for long, or is suspect, is asked. Closed if it cannot."""
-        if monotonic() - session.idle_since <= _IDLE_SECONDS and session.idle_since >= self._suspect_until:
+        if monotonic() - pg_connection.idle_since <= _IDLE_SECONDS and pg_connection.idle_since >= self._suspect_until:
             return True
         try:
-            session.ping(limit)
+            pg_connection.ping(limit)
         except ALNPgError:
-            session.close()
+            pg_connection.close()
             return False
         return True
 
-    def _connect(self, kind: type[Pooled]) -> Pooled:
+    def _connect(self, kind: type[PooledConnection]) -> PooledConnection:
         """Open a connection, on the pool's thread."""
-        if self.outage.waiting:
-            return kind.failed(self.outage.reason)
+        if self.breaker.waiting:
+            return kind.failed(self.breaker.reason)
         try:
-            session, connection = open_session(self.settings, self.registry, self.shapes, kind)
+            pg_connection, connection = open_connection(self.settings, self.registry, self.descriptions, kind)
         except (psycopg.Error, ALNPgError) as error:
             self._refusal = first_line(error)
-            if any(known.wire.open for known in self._sessions):
+            if any(known.libpq.open for known in self._pg_connections):
                 raise  # no outage: the server has no place for one more
-            self.outage.failed(self._refusal)
+            self.breaker.open(self._refusal)
             return kind.failed(self._refusal)
         self._refusal = ""
-        self.outage.ended()
-        session.shelf_until = session.idle_since + _SHELF_SECONDS
-        connection.session = session
-        self._sessions = (*(known for known in self._sessions if not known.connection.closed), session)
+        self.breaker.close()
+        pg_connection.free_until = pg_connection.idle_since + _FREE_LIST_SECONDS
+        connection.pg_connection = pg_connection
+        self._pg_connections = (
+            *(known for known in self._pg_connections if not known.psycopg_connection.closed),
+            pg_connection,
+        )
         return connection
 
-    def _who_holds(self, seconds: float) -> str:
+    def _describe_holders(self, seconds: float) -> str:
         """Say who has the connections, the longest first, and where each stands now."""
         now = monotonic()
         frames = sys._current_frames()  # noqa: SLF001 - the one way to see where another thread stands
-        held = sorted((session for session in self._sessions if session.taken_at), key=lambda session: session.taken_at)
+        held = sorted(
+            (pg_connection for pg_connection in self._pg_connections if pg_connection.acquired_at),
+            key=lambda pg_connection: pg_connection.acquired_at,
+        )
         lines = [
-            f"{session.holder or application_frame(frames.get(session.thread)) or 'unknown'}"
-            f" for {now - session.taken_at:.1f} s"
-            for session in held[:_HOLDERS_SHOWN]
+            f"{pg_connection.holder or application_frame(frames.get(pg_connection.thread)) or 'unknown'}"
+            f" for {now - pg_connection.acquired_at:.1f} s"
+            for pg_connection in held[:_HOLDERS_SHOWN]
         ]
         size = self.settings.pool_size
         refusal = f" ({self._refusal})" if self._refusal else ""
@@ -305,7 +311,7 @@ class Pool:
     def close(self) -> None:
         """Close what is idle now and the rest when it comes back; end the pool's threads."""
         self._closed = True
-        self._clear_shelf()
+        self._clear_free_list()
         with self._lock:
             connections = self._connections
         if connections is not None:

@@ -6,7 +6,7 @@ given keeps its place, and bears its name in the log of slow statements.
 
 from __future__ import annotations
 
-from arlen_runtime.alnpg.errors import Misuse
+from arlen_runtime.alnpg.errors import ProgrammingError
 
 
 class Prepared(str):
@@ -21,7 +21,7 @@ def named(known: dict[str, str], name: str, sql: str) -> Prepared:
     """Return `sql` under that name, noted in `known` (SQL to name). Raises Misuse where the name, or the SQL, has another."""
     for text, given in known.items():
         if (text == sql) != (given == name):
-            raise Misuse(
+            raise ProgrammingError(
                 f"{name!r} and {given!r} are two names, or two texts of one: a name stands for one text", sql=sql
             )
     known[sql] = name

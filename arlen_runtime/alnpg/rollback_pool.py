@@ -15,7 +15,7 @@ from psycopg.pq import TransactionStatus
 
 from arlen_runtime.alnpg.errors import ALNPgError, DatabaseUnavailable, PoolExhausted
 from arlen_runtime.alnpg.pool import Pool
-from arlen_runtime.alnpg.protocol.connection import Session, open_session
+from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connection
 from arlen_runtime.alnpg.protocol.libpq import first_line
 
 # What a COMMIT would find wrong is found here; going back leaves the constraints as deferred as they were.
@@ -23,7 +23,7 @@ _CHECK = "savepoint sandbox_check; set constraints all immediate; rollback to sa
 _READ_ONLY = "read only"
 
 
-class Sandbox(Pool):
+class RollbackPool(Pool):
     """A pool with one connection, in a transaction that is never committed."""
 
     alone = True
@@ -32,76 +32,76 @@ class Sandbox(Pool):
         """Stand in for `pool`; nothing is opened yet."""
         super().__init__(pool.settings)
         self.registry = pool.registry
-        self.shapes = pool.shapes
+        self.descriptions = pool.descriptions
         self._turn = threading.RLock()
         self._depth = 0
 
-    def take(self) -> Session:
+    def acquire(self) -> PgConnection:
         """Return the session, at a savepoint. Raises PoolExhausted while another thread has it."""
         seconds = self._patience()
         if not self._turn.acquire(timeout=seconds):
             raise PoolExhausted(f"rolled_back() has one connection, and another thread had it for {seconds:.1f} s")
         try:
-            session = self._sessions[0] if self._sessions else self._open()
-            session.command(f"savepoint sandbox_{self._depth + 1}")
+            connection = self._pg_connections[0] if self._pg_connections else self._open()
+            connection.command(f"savepoint sandbox_{self._depth + 1}")
         except BaseException:
             self._turn.release()
             raise
         self._depth += 1
-        session.owned = True
-        session.taken_at = monotonic()
-        return session
+        connection.owned = True
+        connection.acquired_at = monotonic()
+        return connection
 
-    def give(self, session: Session) -> None:
+    def release(self, connection: PgConnection) -> None:
         """Take the session back: what failed is undone, the rest is kept. Raises what a COMMIT would raise."""
-        session.taken_at = 0.0
+        connection.acquired_at = 0.0
         try:
-            if session.broken:
+            if connection.broken:
                 return
-            if session.pgconn.transaction_status == TransactionStatus.INERROR:
-                self.roll_back(session)
+            if connection.pgconn.transaction_status == TransactionStatus.INERROR:
+                self.roll_back(connection)
             try:
-                session.command(f"{_CHECK}; release sandbox_{self._depth}")
+                connection.command(f"{_CHECK}; release sandbox_{self._depth}")
             except ALNPgError:
-                session.command(f"{self._back}; release sandbox_{self._depth}")
+                connection.command(f"{self._back}; release sandbox_{self._depth}")
                 raise
         finally:
             self._depth -= 1
             self._turn.release()
 
-    def begin(self, session: Session, how: str) -> None:
+    def begin(self, connection: PgConnection, how: str) -> None:
         """Begin what is a savepoint already; a savepoint has no isolation of its own."""
         if _READ_ONLY in how:
-            session.command("set transaction read only")
+            connection.command("set transaction read only")
 
-    def commit(self, session: Session) -> bool:
+    def commit(self, connection: PgConnection) -> bool:
         """Keep what was done; say whether a failed statement made that impossible."""
-        if session.pgconn.transaction_status != TransactionStatus.INERROR:
+        if connection.pgconn.transaction_status != TransactionStatus.INERROR:
             return True
-        self.roll_back(session)
+        self.roll_back(connection)
         return False
 
-    def roll_back(self, session: Session) -> None:
+    def roll_back(self, connection: PgConnection) -> None:
         """Undo what was done since the session was taken."""
-        session.command(self._back)
+        connection.command(self._back)
 
     def close(self) -> None:
         """Close the connection, and with it undo everything."""
-        for session in self._sessions:
-            session.close()
+        for connection in self._pg_connections:
+            connection.close()
         super().close()
 
     @property
     def _back(self) -> str:
         return f"rollback to sandbox_{self._depth}"
 
-    def _open(self) -> Session:
+    def _open(self) -> PgConnection:
         if self._closed:
             raise DatabaseUnavailable("this ALNPg is closed")
         try:
-            session, _ = open_session(self.settings, self.registry, self.shapes, psycopg.Connection[Any])
+            connection, _ = open_connection(self.settings, self.registry, self.descriptions, psycopg.Connection[Any])
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"no connection: {first_line(error)}") from None
-        self._sessions = (session,)
-        session.command("begin")
-        return session
+        self._pg_connections = (connection,)
+        connection.command("begin")
+        return connection

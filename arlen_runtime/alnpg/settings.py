@@ -14,7 +14,7 @@ Log = Callable[..., None]
 """Called as `log(event, **fields)`."""
 
 
-class Report:
+class ReportHook:
     """Where events go, for all connections of one ALNPg: nowhere until somebody has said where."""
 
     __slots__ = ("to",)
@@ -32,7 +32,7 @@ class Report:
 _CACHES = ("named", "unnamed")
 
 
-class Settings(NamedTuple):
+class DatabaseSettings(NamedTuple):
     """The settings of one ALNPg. Times in seconds; `statement_seconds` 0 is no limit."""
 
     conninfo: str
@@ -42,7 +42,7 @@ class Settings(NamedTuple):
     statement_seconds: float
     slow_seconds: float
     named: bool
-    log: Report
+    log: ReportHook
     prepared: dict[str, str]
     """SQL to name of what `pg.prepare` was given; filled at boot."""
 
@@ -76,7 +76,7 @@ def checked(  # noqa: PLR0913 - one for each setting
     slow_statement_ms: float,
     statement_cache: str,
     log: Log | None,
-) -> Settings:
+) -> DatabaseSettings:
     """Return the settings. Raises ConfigError that names what is wrong with them."""
     if statement_cache not in _CACHES:
         raise ConfigError(f"statement_cache is one of {', '.join(_CACHES)}, not {statement_cache!r}")
@@ -88,7 +88,7 @@ def checked(  # noqa: PLR0913 - one for each setting
         raise ConfigError('read_only needs statement_cache "named": a bouncer before 1.21 cannot be told of it')
     conninfo = connection_string(url, named=named, read_only=read_only)
     direct = connection_string(direct_url, named=True) if direct_url else conninfo
-    return Settings(
+    return DatabaseSettings(
         conninfo,
         direct,
         pool_size,
@@ -96,6 +96,6 @@ def checked(  # noqa: PLR0913 - one for each setting
         statement_seconds,
         slow_statement_ms / 1000,
         named,
-        Report(log),
+        ReportHook(log),
         {},
     )

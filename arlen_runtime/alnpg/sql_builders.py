@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from arlen_runtime.alnpg.errors import Misuse
+from arlen_runtime.alnpg.errors import ProgrammingError
 
 
 class Composed(Protocol):
@@ -36,7 +36,7 @@ class Compilable(Protocol):
 SQL = str | Composed | Compilable | Compiled
 
 
-def spell_out(sql: SQL, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+def to_sql(sql: SQL, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """Return SQL text and parameters of what is no plain str. Raises Misuse on what cannot say its SQL."""
     if isinstance(sql, str):
         return str(sql), params
@@ -46,4 +46,4 @@ def spell_out(sql: SQL, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     if hasattr(compiled, "params"):
         bound = dict(compiled.params or {})
         return str(compiled), (*params, bound) if bound else params
-    raise Misuse(f"SQL is a str or something with as_string() or compile(), not {type(sql).__name__}")
+    raise ProgrammingError(f"SQL is a str or something with as_string() or compile(), not {type(sql).__name__}")

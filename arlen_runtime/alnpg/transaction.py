@@ -14,10 +14,10 @@ from typing import Literal, Self
 from psycopg.pq import TransactionStatus
 
 from arlen_runtime import scope
-from arlen_runtime.alnpg.errors import ALNPgError, Misuse
+from arlen_runtime.alnpg.errors import ALNPgError, ProgrammingError
 from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.protocol.call_site import call_site
-from arlen_runtime.alnpg.protocol.connection import Session
+from arlen_runtime.alnpg.protocol.connection import PgConnection
 
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 # What a bouncer neither takes at the connect nor keeps when it is set: here it lasts as long as the transaction.
@@ -28,12 +28,12 @@ _ISOLATIONS = frozenset({"read committed", "repeatable read", "serializable"})
 class Transaction:
     """`with pg.transaction():`. Made by ALNPg; used once."""
 
-    __slots__ = ("_around", "_begin", "_entered", "_outer", "_savepoint", "_timeout", "_used", "pool", "session")
+    __slots__ = ("_around", "_begin", "_entered", "_outer", "_savepoint", "_timeout", "_used", "connection", "pool")
 
     def __init__(self, pool: Pool, isolation: Isolation | None, timeout: float | None, *, read_only: bool) -> None:
         """Take how it is to be: `timeout` in seconds for all of it. Raises Misuse on an unknown isolation."""
         if isolation is not None and isolation not in _ISOLATIONS:
-            raise Misuse(f"isolation is one of {', '.join(sorted(_ISOLATIONS))}, not {isolation!r}")
+            raise ProgrammingError(f"isolation is one of {', '.join(sorted(_ISOLATIONS))}, not {isolation!r}")
         self.pool = pool
         self._begin = "begin" + (f" isolation level {isolation}" if isolation else "")
         self._begin += " read only" if read_only else ""
@@ -43,25 +43,25 @@ class Transaction:
         self._savepoint = 0
         self._entered = self._used = False
 
-    session: Session
+    connection: PgConnection
 
     def __enter__(self) -> Self:
         """Begin, or set a savepoint where this database has a transaction open already."""
         if self._used:
-            raise Misuse("this transaction was entered before: call pg.transaction() for each block")
+            raise ProgrammingError("this transaction was entered before: call pg.transaction() for each block")
         self._used = True
         self._outer = scope.transaction.get()
         self._around = around = current(self.pool)
         if around is not None:
             if self._begin != "begin" or self._timeout is not None:
-                raise Misuse(
+                raise ProgrammingError(
                     "a nested transaction is a savepoint: isolation, read_only and timeout are the outer one's"
                 )
-            self.session = around.lent
+            self.connection = around.lent
             self._savepoint = around.depth + 1
-            self.session.command(f"savepoint alnpg_{self._savepoint}")
+            self.connection.command(f"savepoint alnpg_{self._savepoint}")
         else:
-            self.session = self.pool.take()
+            self.connection = self.pool.acquire()
             self._start()
         self._entered = True
         scope.transaction.set(self)
@@ -69,12 +69,12 @@ class Transaction:
 
     def _start(self) -> None:
         """Begin on a session of our own."""
-        self.session.holder = call_site()
+        self.connection.holder = call_site()
         try:
             if self._timeout is not None:
-                self.session.limit = monotonic() + self._timeout
-            self.pool.begin(self.session, self._begin + ("" if self.pool.settings.named else _REFUSED_SETTINGS))
-            self.session.owned = True
+                self.connection.limit = monotonic() + self._timeout
+            self.pool.begin(self.connection, self._begin + ("" if self.pool.settings.named else _REFUSED_SETTINGS))
+            self.connection.owned = True
         except BaseException:
             self._release()
             raise
@@ -84,14 +84,14 @@ class Transaction:
         """Say whether it can be used: entered here, not before a fork, and neither it nor one around it has ended."""
         if self._around is not None:
             return self._entered and self._around.open
-        return self._entered and not self.session.wire.foreign
+        return self._entered and not self.connection.libpq.foreign
 
     @property
-    def lent(self) -> Session:
+    def lent(self) -> PgConnection:
         """Return its session, for a statement. Raises Misuse where it was ended by hand: each statement would commit itself."""
-        if not self.session.in_transaction:
-            raise Misuse("a COMMIT or ROLLBACK by hand has ended this transaction: leave the block instead")
-        return self.session
+        if not self.connection.in_transaction:
+            raise ProgrammingError("a COMMIT or ROLLBACK by hand has ended this transaction: leave the block instead")
+        return self.connection
 
     @property
     def depth(self) -> int:
@@ -117,7 +117,7 @@ class Transaction:
             scope.transaction.set(self._outer)
         if not usable:
             if kind is None:
-                raise Misuse(
+                raise ProgrammingError(
                     "the transaction had ended before this block did, with the one around it or by a fork: "
                     "what was done since was not part of it"
                 )
@@ -132,15 +132,15 @@ class Transaction:
                 self._release()
 
     def _commit(self) -> None:
-        session = self.lent
+        connection = self.lent
         if not self._savepoint:
-            kept = self.pool.commit(session)
-        elif session.pgconn.transaction_status == TransactionStatus.INERROR:
+            kept = self.pool.commit(connection)
+        elif connection.pgconn.transaction_status == TransactionStatus.INERROR:
             kept = False
             self._roll_back()
         else:
             kept = True
-            session.command(f"release alnpg_{self._savepoint}")
+            connection.command(f"release alnpg_{self._savepoint}")
         if not kept:
             raise ALNPgError(
                 "the transaction was rolled back: a statement in it had failed, and the error was passed over"
@@ -148,23 +148,23 @@ class Transaction:
 
     def _roll_back(self) -> None:
         """Roll back; where the connection is gone, so is the transaction."""
-        if self.session.broken:
+        if self.connection.broken:
             return
         level = self._savepoint
-        self.session.limit = self.session.limit if level else math.inf
+        self.connection.limit = self.connection.limit if level else math.inf
         try:
             if level:
-                self.session.command(f"rollback to alnpg_{level}; release alnpg_{level}")
+                self.connection.command(f"rollback to alnpg_{level}; release alnpg_{level}")
             else:
-                self.pool.roll_back(self.session)
+                self.pool.roll_back(self.connection)
         except ALNPgError:
-            self.session.broken = True
+            self.connection.broken = True
 
     def _release(self) -> None:
-        self.session.limit = math.inf
-        self.session.holder = ""
-        self.session.owned = False
-        self.pool.give(self.session)
+        self.connection.limit = math.inf
+        self.connection.holder = ""
+        self.connection.owned = False
+        self.pool.release(self.connection)
 
 
 def current(pool: Pool) -> Transaction | None:

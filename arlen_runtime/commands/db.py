@@ -48,7 +48,7 @@ WHOLE = frozenset({"create", "drop", "reset"})
 """What is done to a database that need not be there yet."""
 
 
-class Options(NamedTuple):
+class DatabaseOptions(NamedTuple):
     """What the command line asks for, besides the configuration."""
 
     action: str
@@ -59,12 +59,12 @@ class Options(NamedTuple):
     psql: tuple[str, ...] = ()
 
 
-class Job(NamedTuple):
+class DatabaseJob(NamedTuple):
     """One run of the command: which database, of which application."""
 
     url: str
     root: Path
-    options: Options
+    options: DatabaseOptions
     environment: str
 
 
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str], *, program: str = "arlen db", default: str = 
     parser = _parser(program)
     before, after = _at_dashes(arguments)
     found = vars(parser.parse_args(before))
-    options = Options(**{key: found[key] for key in Options._fields if key in found}, psql=tuple(after))
+    options = DatabaseOptions(**{key: found[key] for key in DatabaseOptions._fields if key in found}, psql=tuple(after))
     if options.action == "psql" and options.json:
         parser.error("psql has no --json")
     if options.action != "psql" and after:
@@ -99,16 +99,16 @@ def main(arguments: Sequence[str], *, program: str = "arlen db", default: str = 
     return 0
 
 
-def run(config: Config, options: Options, environ: Mapping[str, str] = os.environ) -> Outcome:
+def run(config: Config, options: DatabaseOptions, environ: Mapping[str, str] = os.environ) -> Outcome:
     """Do what the options say.
 
     Raises ArlenError: DatabaseCommandError, EmbeddedServerError, or ConfigError where no database is named.
     """
     url = _url(config, options, environ)
-    return ACTIONS[options.action](Job(url, config.root, options, config.environment))
+    return ACTIONS[options.action](DatabaseJob(url, config.root, options, config.environment))
 
 
-def _url(config: Config, options: Options, environ: Mapping[str, str]) -> str:
+def _url(config: Config, options: DatabaseOptions, environ: Mapping[str, str]) -> str:
     """Return the URL of the database; start the embedded server where it is meant."""
     named = named_url(config, options.dsn, environ)
     if named:
@@ -117,35 +117,35 @@ def _url(config: Config, options: Options, environ: Mapping[str, str]) -> str:
         raise ConfigError(NO_DATABASE)
     data, name = embedded_data(config.root), embedded_name(config)
     if options.action in WHOLE:
-        return databases.sibling(embedded.ensure(data), name)
-    return embedded.ensure(data, name, inheritable=options.action == "psql")
+        return databases.sibling(embedded.ensure_running(data), name)
+    return embedded.ensure_running(data, name, inheritable=options.action == "psql")
 
 
-def _create(job: Job) -> Outcome:
+def _create(job: DatabaseJob) -> Outcome:
     name = databases.name_of(job.url)
     created = databases.create(job.url)
     line = f"Created database: {name}" if created else f"The database is there already: {name}"
     return Outcome({"database": name, "created": created}, [line])
 
 
-def _drop(job: Job) -> Outcome:
+def _drop(job: DatabaseJob) -> Outcome:
     name = _meant(job)
     dropped = databases.drop(job.url, disconnect=job.options.disconnect)
     line = f"Dropped database: {name}" if dropped else f"There is no such database: {name}"
     return Outcome({"database": name, "dropped": dropped}, [line])
 
 
-def _reset(job: Job) -> Outcome:
+def _reset(job: DatabaseJob) -> Outcome:
     name = _meant(job)
     file, folder = seeds.find(job.root), job.root / FOLDER
-    with databases.replacing(job.url, disconnect=job.options.disconnect) as fresh:
+    with databases.replace(job.url, disconnect=job.options.disconnect) as fresh:
         applied = migrations.migrate(fresh, folder) if folder.is_dir() else []
         seeded = _sown(fresh, job.root, file) if file else Outcome({"seeds": None}, [])
     lines = [f"Reset database: {name}", f"Applied migrations: {len(applied)}", *seeded.lines]
     return Outcome({"database": name, "migrations": applied, **seeded.facts}, lines)
 
 
-def _seed(job: Job) -> Outcome:
+def _seed(job: DatabaseJob) -> Outcome:
     file = seeds.find(job.root)
     if file is None:
         raise DatabaseCommandError(f"there is no {seeds.SQL} and no {seeds.PYTHON} in {job.root.resolve()}")
@@ -161,7 +161,7 @@ def _sown(url: str, root: Path, file: Path) -> Outcome:
     return Outcome({"seeds": str(file), "statements": count}, [f"Seeded from {file}{told}"])
 
 
-def _psql(job: Job) -> Outcome:
+def _psql(job: DatabaseJob) -> Outcome:
     """Become psql. What keeps it from the database is told before, in one line."""
     program = client("psql", job.url, os.environ)
     try:
@@ -175,12 +175,12 @@ def _psql(job: Job) -> Outcome:
     os.execve(command[0], command, program.environ)  # noqa: S606 - PostgreSQL's own program
 
 
-def _dump(job: Job) -> Outcome:
+def _dump(job: DatabaseJob) -> Outcome:
     write_schema(job.url, job.root)
     return Outcome({"schema": str(SCHEMA)}, [f"Dumped schema: {SCHEMA}"])
 
 
-ACTIONS: dict[str, Callable[[Job], Outcome]] = {
+ACTIONS: dict[str, Callable[[DatabaseJob], Outcome]] = {
     "create": _create,
     "drop": _drop,
     "reset": _reset,
@@ -190,7 +190,7 @@ ACTIONS: dict[str, Callable[[Job], Outcome]] = {
 }
 
 
-def _meant(job: Job) -> str:
+def _meant(job: DatabaseJob) -> str:
     """Return the name of the database, whose data may go. Raises DatabaseCommandError where that must be said and was not."""
     name = databases.name_of(job.url)
     if job.options.confirm not in {"", name}:

@@ -65,7 +65,7 @@ _MARKS = ("config/app.toml", "db/migrations")
 """By one of these a folder is known as an application's, if it is not one of a single file."""
 
 
-class Options(NamedTuple):
+class MigrateOptions(NamedTuple):
     """What the command line asks for, besides the configuration."""
 
     action: str = "up"
@@ -79,12 +79,12 @@ class Options(NamedTuple):
     json: bool = False
 
 
-class Job(NamedTuple):
+class MigrateJob(NamedTuple):
     """One run of the command: against which database, of which application, and who is told."""
 
     url: str
     root: Path
-    options: Options
+    options: MigrateOptions
     environment: str
     out: Callable[[str], None]
     facts: dict[str, object]
@@ -106,14 +106,16 @@ def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: s
     _refuse_strangers(parser, found)
     try:
         config = load(found.pop("app_root"), found.pop("env"), os.environ, default=default)
-        return run(config, Options(**{name: value for name, value in found.items() if value is not None}), _say)
+        return run(config, MigrateOptions(**{name: value for name, value in found.items() if value is not None}), _say)
     except ArlenError as error:
         for line in (error.detail or type(error).__name__).splitlines():
             sys.stderr.write(f"{program}: {line}\n")
         return error.exit_status
 
 
-def run(config: Config, options: Options, out: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> int:
+def run(
+    config: Config, options: MigrateOptions, out: Callable[[str], None], environ: Mapping[str, str] = os.environ
+) -> int:
     """Do what the options say and return the exit status; `out` is given the lines to show, or one JSON document.
 
     The document is there also when it went wrong half way: it says how far. Raises ArlenError: DatabaseCommandError,
@@ -122,7 +124,7 @@ def run(config: Config, options: Options, out: Callable[[str], None], environ: M
     url = database_url(config, options.dsn, environ)
     facts: dict[str, object] = {}
     tell = (lambda _line: None) if options.json else out
-    job = Job(url, config.root, options, config.environment, tell, facts)
+    job = MigrateJob(url, config.root, options, config.environment, tell, facts)
     try:
         return ACTIONS[options.action](job)
     except MigrationError as error:
@@ -142,7 +144,7 @@ def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
         return url
     if config.environment not in EMBEDDED:
         raise ConfigError(NO_DATABASE)
-    return embedded.ensure(embedded_data(config.root), embedded_name(config))
+    return embedded.ensure_running(embedded_data(config.root), embedded_name(config))
 
 
 def embedded_data(root: Path) -> Path:
@@ -185,7 +187,7 @@ def write_schema(url: str, root: Path) -> None:
         raise DatabaseCommandError(f"{SCHEMA} cannot be written: {error.strerror}") from error
 
 
-def _up(job: Job) -> int:
+def _up(job: MigrateJob) -> int:
     allow_missing = job.options.allow_missing
     if job.options.dry_run:
         waiting = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
@@ -194,7 +196,7 @@ def _up(job: Job) -> int:
     return _list(job, "Applied", migrations.migrate(job.url, job.folder, allow_missing=allow_missing, tell=job.out))
 
 
-def _effects(job: Job) -> int:
+def _effects(job: MigrateJob) -> int:
     """Show what the pending migrations do, where there is a server to try them on."""
     if job.options.scratch_dsn:
         return _effects_on(job, job.options.scratch_dsn)
@@ -208,7 +210,7 @@ def _effects(job: Job) -> int:
         return 0
 
 
-def _effects_on(job: Job, server: str) -> int:
+def _effects_on(job: MigrateJob, server: str) -> int:
     found = migrations.effects(job.url, job.folder, server, allow_missing=job.options.allow_missing)
     job.facts["effects"] = [{"file": each.file, "line": each.line, "effect": str(each)} for each in found]
     job.out("Effects, seen on an empty copy:")
@@ -222,7 +224,7 @@ def _effects_on(job: Job, server: str) -> int:
     return 0
 
 
-def _status(job: Job) -> int:
+def _status(job: MigrateJob) -> int:
     found = migrations.status(job.url, job.folder)
     job.facts["migrations"] = [
         {"version": each.version, "state": each.state, "applied_at": each.applied_at, "late": each.late}
@@ -234,17 +236,17 @@ def _status(job: Job) -> int:
     return 0
 
 
-def _down(job: Job) -> int:
+def _down(job: MigrateJob) -> int:
     _refuse_in_production(job)
     return _list(job, "Undone", migrations.down(job.url, job.folder, steps=job.options.steps, tell=job.out))
 
 
-def _redo(job: Job) -> int:
+def _redo(job: MigrateJob) -> int:
     _refuse_in_production(job)
     return _list(job, "Redone", migrations.redo(job.url, job.folder, steps=job.options.steps, tell=job.out))
 
 
-def _verify(job: Job) -> int:
+def _verify(job: MigrateJob) -> int:
     if job.options.accept:
         return _list(job, "Accepted", [f"{each}.sql" for each in migrations.accept(job.url, job.folder, tell=job.out)])
     job.facts["verified"] = len(migrations.verify(job.url, job.folder))
@@ -252,14 +254,14 @@ def _verify(job: Job) -> int:
     return 0
 
 
-def _dump(job: Job) -> int:
+def _dump(job: MigrateJob) -> int:
     write_schema(job.url, job.root)
     job.facts["schema"] = str(SCHEMA)
     job.out(f"Dumped schema: {SCHEMA}")
     return 0
 
 
-ACTIONS: dict[str, Callable[[Job], int]] = {
+ACTIONS: dict[str, Callable[[MigrateJob], int]] = {
     "up": _up,
     "status": _status,
     "down": _down,
@@ -269,7 +271,7 @@ ACTIONS: dict[str, Callable[[Job], int]] = {
 }
 
 
-def _refuse_in_production(job: Job) -> None:
+def _refuse_in_production(job: MigrateJob) -> None:
     """Undoing drops tables: outside of development and test it wants to be meant."""
     if job.environment not in EMBEDDED and not job.options.force:
         raise DatabaseCommandError(
@@ -277,7 +279,7 @@ def _refuse_in_production(job: Job) -> None:
         )
 
 
-def _list(job: Job, what: str, files: Sequence[str]) -> int:
+def _list(job: MigrateJob, what: str, files: Sequence[str]) -> int:
     job.facts[what.lower()] = list(files)
     job.out(f"{what} migrations: {len(files)}")
     for file in files:

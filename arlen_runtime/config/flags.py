@@ -20,7 +20,7 @@ FLAGGED = ("server", "propane_accessories")
 ALIASES = {"worker_count": ("--workers",)}
 
 
-class Launch(NamedTuple):
+class LaunchOptions(NamedTuple):
     """What the command line asks for.
 
     `target` overrides [app] target when it is not empty; `environment` is None without --env; `flags` is what
@@ -37,13 +37,13 @@ class Launch(NamedTuple):
     respawn: bool
 
 
-def read_flags(arguments: Sequence[str], program: str = "propane") -> Launch:
+def read_flags(arguments: Sequence[str], program: str = "propane") -> LaunchOptions:
     """Read a command line; ends the process with status 2 and a message on standard error when it is wrong."""
     found = _parser(program).parse_args(arguments)
     given = {name: text for name, text in vars(found).items() if "." in name and text is not None}
     if found.target:
         given["app.target"] = found.target
-    return Launch(
+    return LaunchOptions(
         target=found.target,
         root=found.app_root,
         environment=found.env,

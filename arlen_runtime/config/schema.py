@@ -26,7 +26,7 @@ PREFIXES = {"server": "ARLEN_", "propane_accessories": "ARLEN_PROPANE_"}
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """One type of setting: its name, how to read it from text (ValueError), how to take it from TOML (TypeError)."""
 
     name: str
@@ -96,13 +96,13 @@ def _commands(table: Mapping[str, str]) -> Commands:
     return Commands(table)
 
 
-KINDS: dict[object, Kind] = {
-    str: Kind("a string", str, _take_exactly(str)),
-    int: Kind("a whole number", int, _take_exactly(int)),
-    float: Kind("a number", float, _take_float),
-    bool: Kind("true or false", _read_flag, _take_exactly(bool)),
-    tuple[str, ...]: Kind("a list of strings", read_list, _take_list),
-    Commands: Kind("a table of names and commands", _read_commands, _take_commands),
+KINDS: dict[object, ValueKind] = {
+    str: ValueKind("a string", str, _take_exactly(str)),
+    int: ValueKind("a whole number", int, _take_exactly(int)),
+    float: ValueKind("a number", float, _take_float),
+    bool: ValueKind("true or false", _read_flag, _take_exactly(bool)),
+    tuple[str, ...]: ValueKind("a list of strings", read_list, _take_list),
+    Commands: ValueKind("a table of names and commands", _read_commands, _take_commands),
 }
 
 
@@ -130,7 +130,7 @@ class Setting(NamedTuple):
 
     section: str
     key: str
-    kind: Kind
+    kind: ValueKind
     default: Value
     help: str
     minimum: float | None

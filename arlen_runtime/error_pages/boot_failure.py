@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import TEMPLATE, secret_values
-from arlen_runtime.error_pages.error_value import describe
-from arlen_runtime.error_pages.formats import FACES
+from arlen_runtime.error_pages.error_value import document_for
+from arlen_runtime.error_pages.formats import FORMATS
 from arlen_runtime.error_pages.style import STYLE
-from arlen_runtime.error_pages.traceback_view import Masks, causes
+from arlen_runtime.error_pages.traceback_view import Redactor, causes
 from arlen_runtime.errors import BootError
 from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.request import Head
@@ -26,7 +26,7 @@ class BootFailure:
 
     def __init__(self, error: BaseException, config: Config) -> None:
         """Take what ended the boot, and the configuration, whose secrets are not shown."""
-        self._causes = causes(error, config.root, Masks(secret_values(config)))
+        self._causes = causes(error, config.root, Redactor(secret_values(config)))
         first = self._causes[0]
         frames = [frame for cause in self._causes for frame in cause.frames]
         place = next((frame for frame in frames if frame.own), None)
@@ -36,10 +36,10 @@ class BootFailure:
 
     def respond(self, head: Head | None) -> Response:
         """Return the answer; a page that asks again for who accepts HTML, else problem JSON or text."""
-        value = describe(BootError(self._detail), head, internal=True)._replace(title=_TITLE, detail=self._detail)
-        offers = tuple(FACES)
-        face = FACES[best(head.headers.get("accept") if head is not None else None, offers) or offers[0]]
-        if face is FACES["text/html"]:
+        value = document_for(BootError(self._detail), head, internal=True)._replace(title=_TITLE, detail=self._detail)
+        offers = tuple(FORMATS)
+        error_format = FORMATS[best(head.headers.get("accept") if head is not None else None, offers) or offers[0]]
+        if error_format is FORMATS["text/html"]:
             body = TEMPLATE.render(
                 value=value,
                 style=STYLE,
@@ -53,8 +53,10 @@ class BootFailure:
                 headers=(),
             )
         else:
-            body = face.write(value)
-        response = Response(body.encode("utf-8", "replace"), value.status, face.headers, face.content_type)
+            body = error_format.write(value)
+        response = Response(
+            body.encode("utf-8", "replace"), value.status, error_format.headers, error_format.content_type
+        )
         response.add("Cache-Control", "no-store")
         response.add("Vary", "Accept")
         return response

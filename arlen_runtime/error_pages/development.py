@@ -16,10 +16,10 @@ from jinja2 import Environment, StrictUndefined
 from arlen_runtime import scope
 from arlen_runtime.config.masks import is_secret_name
 from arlen_runtime.config.sections import Config
-from arlen_runtime.error_pages.error_value import ErrorValue
+from arlen_runtime.error_pages.error_value import ErrorDocument
 from arlen_runtime.error_pages.repeated import repeated
 from arlen_runtime.error_pages.style import STYLE
-from arlen_runtime.error_pages.traceback_view import Masks, causes
+from arlen_runtime.error_pages.traceback_view import Redactor, causes
 from arlen_runtime.errors import HTTPError
 from arlen_runtime.http.request import Head
 from arlen_runtime.routing.answers import ANSWERS
@@ -35,7 +35,7 @@ _NEAR = 5
 _NOT_FOUND = 404
 
 
-class Occasion(NamedTuple):
+class ErrorContext(NamedTuple):
     """Where an error came up: the head, the endpoint that was running and its path's values; None before those are known."""
 
     head: Head | None
@@ -46,25 +46,25 @@ class Occasion(NamedTuple):
 class DevelopmentPage:
     """Writes the page, for one application."""
 
-    def __init__(self, config: Config, endpoints: Sequence[Endpoint], masks: Masks) -> None:
+    def __init__(self, config: Config, endpoints: Sequence[Endpoint], redactor: Redactor) -> None:
         """Learn what is secret, and which routes there are."""
         self._root = config.root
         self._endpoints = endpoints
-        self._masks = masks
+        self._redactor = redactor
 
-    def write(self, value: ErrorValue, error: BaseException, occasion: Occasion) -> str:
+    def write(self, value: ErrorDocument, error: BaseException, context: ErrorContext) -> str:
         """Write the page for one error, whose value is masked already."""
-        head = occasion.head
-        statements = [each._replace(sql=self._masks.text(each.sql)) for each in scope.statements.get() or ()]
+        head = context.head
+        statements = [each._replace(sql=self._redactor.text(each.sql)) for each in scope.statements.get() or ()]
         return TEMPLATE.render(
             value=value,
             style=STYLE,
             known=isinstance(error, HTTPError),
-            causes=causes(error, self._root, self._masks),
+            causes=causes(error, self._root, self._redactor),
             refresh_seconds=None,
             facts=[
-                ("request", "none was read" if head is None else f"{head.method} {self._masks.text(head.target)}"),
-                ("route", self._route(occasion)),
+                ("request", "none was read" if head is None else f"{head.method} {self._redactor.text(head.target)}"),
+                ("route", self._route(context)),
                 ("request id", value.request_id),
                 ("correlation id", value.correlation_id),
                 *((each.field, each.message) for each in value.errors),
@@ -72,15 +72,15 @@ class DevelopmentPage:
             near=self._near(head) if head is not None and value.status == _NOT_FOUND else (),
             statements=statements,
             repeated=repeated(statements),
-            headers=[] if head is None else [(name, self._masks.value(name, text)) for name, text in head.headers],
+            headers=[] if head is None else [(name, self._redactor.value(name, text)) for name, text in head.headers],
         )
 
-    def _route(self, occasion: Occasion) -> str:
+    def _route(self, context: ErrorContext) -> str:
         """Name the route, its values and the line where it was written; nobody wrote what answers where there is none."""
-        endpoint = occasion.endpoint
+        endpoint = context.endpoint
         if endpoint is None or endpoint in ANSWERS:
             return "none"
-        return f"{endpoint.key} {self._masks.value('route', occasion.route)} ({endpoint.site})"
+        return f"{endpoint.key} {self._redactor.value('route', context.route)} ({endpoint.site})"
 
     def _near(self, head: Head) -> list[Endpoint]:
         """Return the routes whose paths look most like the one that was asked for."""

@@ -17,7 +17,7 @@ _PRIVATE = "The request could not be carried out. The reason is in the log, unde
 _SERVER_ERROR = 500
 
 
-class ErrorValue(NamedTuple):
+class ErrorDocument(NamedTuple):
     """What every face of an error says (RFC 9457 names them); `headers` go into the response's head."""
 
     status: int
@@ -45,13 +45,13 @@ class ErrorValue(NamedTuple):
         return members | {"errors": [error._asdict() for error in self.errors]} if self.errors else members
 
 
-def describe(error: BaseException, head: Head | None, *, internal: bool) -> ErrorValue:
+def document_for(error: BaseException, head: Head | None, *, internal: bool) -> ErrorDocument:
     """Make the value; `internal` says whether messages from inside may be shown. `head` is None when none was read.
 
     The detail is not masked.
     """
     known = error if isinstance(error, ArlenError) else ArlenError()
-    return ErrorValue(
+    return ErrorDocument(
         status=known.status,
         code=known.code,
         title=known.title,

@@ -7,31 +7,31 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import NamedTuple
 
-from arlen_runtime.error_pages.error_value import ErrorValue
+from arlen_runtime.error_pages.error_value import ErrorDocument
 from arlen_runtime.error_pages.style import POLICY, STYLE
 
 
-class Face(NamedTuple):
+class ErrorFormat(NamedTuple):
     """A way to show an error: the Content-Type, the function that writes it, headers that belong to it."""
 
     content_type: str
-    write: Callable[[ErrorValue], str]
+    write: Callable[[ErrorDocument], str]
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def _facts(value: ErrorValue) -> list[tuple[str, str]]:
+def _facts(value: ErrorDocument) -> list[tuple[str, str]]:
     """List what stands below the sentence: the code, the ids, the fields."""
     facts = [("code", value.code), ("request id", value.request_id), ("correlation id", value.correlation_id)]
     fields = [(error.field, f"{error.message} ({error.code}, {error.source})") for error in value.errors]
     return [fact for fact in fields + facts if fact[1]]
 
 
-def problem(value: ErrorValue) -> str:
+def problem(value: ErrorDocument) -> str:
     """Write problem JSON (RFC 9457)."""
     return json.dumps(value.members(), ensure_ascii=False, separators=(",", ":"))
 
 
-def page(value: ErrorValue) -> str:
+def page(value: ErrorDocument) -> str:
     """Write the plain page."""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in _facts(value))
     return (
@@ -43,25 +43,25 @@ def page(value: ErrorValue) -> str:
     )
 
 
-def markdown(value: ErrorValue) -> str:
+def markdown(value: ErrorDocument) -> str:
     """Write Markdown."""
     facts = "".join(f"- {name}: `{text}`\n" for name, text in _facts(value))
     return f"# {value.status} {value.title}\n\n{value.detail}\n\n{facts}"
 
 
-def text(value: ErrorValue) -> str:
+def text(value: ErrorDocument) -> str:
     """Write plain text."""
     facts = "".join(f"{name}: {text}\n" for name, text in _facts(value))
     return f"{value.status} {value.title}\n{value.detail}\n{facts}"
 
 
-_PROBLEM = Face("application/problem+json", problem)
+_PROBLEM = ErrorFormat("application/problem+json", problem)
 
-FACES: Mapping[str, Face] = {
+FORMATS: Mapping[str, ErrorFormat] = {
     "application/problem+json": _PROBLEM,
     "application/json": _PROBLEM,
-    "text/html": Face("text/html; charset=utf-8", page, (("Content-Security-Policy", POLICY),)),
-    "text/markdown": Face("text/markdown; charset=utf-8", markdown),
-    "text/plain": Face("text/plain; charset=utf-8", text),
+    "text/html": ErrorFormat("text/html; charset=utf-8", page, (("Content-Security-Policy", POLICY),)),
+    "text/markdown": ErrorFormat("text/markdown; charset=utf-8", markdown),
+    "text/plain": ErrorFormat("text/plain; charset=utf-8", text),
 }
 """Media type, as a client may ask for it, to face."""

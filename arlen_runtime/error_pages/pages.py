@@ -7,17 +7,17 @@ no route at all, problem JSON. Under a Host that is not the application's, an er
 from __future__ import annotations
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.error_pages.development import DevelopmentPage, Occasion, secret_values
-from arlen_runtime.error_pages.error_value import ErrorValue, describe
-from arlen_runtime.error_pages.formats import FACES, Face, page
-from arlen_runtime.error_pages.traceback_view import Masks, message_of
+from arlen_runtime.error_pages.development import DevelopmentPage, ErrorContext, secret_values
+from arlen_runtime.error_pages.error_value import ErrorDocument, document_for
+from arlen_runtime.error_pages.formats import FORMATS, ErrorFormat, page
+from arlen_runtime.error_pages.traceback_view import Redactor, message_of
 from arlen_runtime.http.hosts import AllowedHosts
 from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Endpoint
 
 _PAGE_FIRST = ("text/html", "application/problem+json", "application/json", "text/markdown", "text/plain")
-_PAGE = FACES["text/html"]
+_PAGE = FORMATS["text/html"]
 _PROBLEM_FIRST = ("application/problem+json", "application/json", "text/html", "text/markdown", "text/plain")
 
 
@@ -28,43 +28,50 @@ class ErrorPages:
         """Decide by the environment what may be shown."""
         self._internal = not config.production
         self._hosts = AllowedHosts(config)
-        self._masks = Masks(secret_values(config))
+        self._redactor = Redactor(secret_values(config))
         self._development = (
-            DevelopmentPage(config, endpoints, self._masks) if config.environment == "development" else None
+            DevelopmentPage(config, endpoints, self._redactor) if config.environment == "development" else None
         )
 
-    def respond(self, error: BaseException, occasion: Occasion) -> Response:
+    def respond(self, error: BaseException, context: ErrorContext) -> Response:
         """Return the answer for an error that came up while `occasion.endpoint` ran, or before there was one."""
-        trusted = self._internal and self._hosts.welcome(occasion.head)
-        value = describe(error, occasion.head, internal=trusted)
+        trusted = self._internal and self._hosts.welcome(context.head)
+        value = document_for(error, context.head, internal=trusted)
         if trusted:  # elsewhere the detail was written for the client
-            value = value._replace(detail=self._masks.text(value.detail))
-        face = self._face(occasion)
-        body = self._developer_page(value, error, occasion) if trusted and face is _PAGE else face.write(value)
+            value = value._replace(detail=self._redactor.text(value.detail))
+        error_format = self._format(context)
+        body = (
+            self._developer_page(value, error, context)
+            if trusted and error_format is _PAGE
+            else error_format.write(value)
+        )
         response = Response(
-            body.encode("utf-8", "replace"), value.status, [*value.headers, *face.headers], face.content_type
+            body.encode("utf-8", "replace"),
+            value.status,
+            [*value.headers, *error_format.headers],
+            error_format.content_type,
         )
         response.add("Cache-Control", "no-store")  # it holds an id, and errors pass
         response.add("Vary", "Accept")
         return response
 
-    def _developer_page(self, value: ErrorValue, error: BaseException, occasion: Occasion) -> str:
+    def _developer_page(self, value: ErrorDocument, error: BaseException, context: ErrorContext) -> str:
         """Write the page for a developer, in development; else, and should it fail itself, the plain one."""
         if self._development is None:
             return page(value)
         try:
-            return self._development.write(value, error, occasion)
+            return self._development.write(value, error, context)
         except Exception as broken:  # noqa: BLE001 - it looks at strangers' objects; an answer there must be
-            why = self._masks.text(f"{type(broken).__qualname__}: {message_of(broken)}")
+            why = self._redactor.text(f"{type(broken).__qualname__}: {message_of(broken)}")
             return page(value._replace(detail=f"{value.detail} (and the page about it failed: {why})"))
 
-    def _face(self, occasion: Occasion) -> Face:
+    def _format(self, context: ErrorContext) -> ErrorFormat:
         """Choose the face; a client that accepts none of them gets the first all the same."""
-        offers = _PAGE_FIRST if _wants_page(occasion) else _PROBLEM_FIRST
-        accept = occasion.head.headers.get_list("accept") if occasion.head is not None else None
-        return FACES[best(accept, offers) or offers[0]]
+        offers = _PAGE_FIRST if _wants_page(context) else _PROBLEM_FIRST
+        accept = context.head.headers.get_list("accept") if context.head is not None else None
+        return FORMATS[best(accept, offers) or offers[0]]
 
 
-def _wants_page(occasion: Occasion) -> bool:
+def _wants_page(context: ErrorContext) -> bool:
     """Say whether the route is known to answer with pages."""
-    return occasion.endpoint is not None and occasion.endpoint.options.get("api") is False
+    return context.endpoint is not None and context.endpoint.options.get("api") is False

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from arlen_runtime.scope import Statement
+from arlen_runtime.scope import StatementRecord
 
 _FEWEST = 3
 
 
-class Repeated(NamedTuple):
+class RepeatedStatement(NamedTuple):
     """One text: how often it ran, for how many seconds in all, and the places that it was called from."""
 
     sql: str
@@ -22,13 +22,15 @@ class Repeated(NamedTuple):
     call_sites: tuple[str, ...]
 
 
-def repeated(statements: Iterable[Statement]) -> list[Repeated]:
+def repeated(statements: Iterable[StatementRecord]) -> list[RepeatedStatement]:
     """Return what ran three times or more, the longest first."""
-    by_text: dict[str, list[Statement]] = {}
+    by_text: dict[str, list[StatementRecord]] = {}
     for each in statements:
         by_text.setdefault(each.sql, []).append(each)
     found = [
-        Repeated(sql, len(runs), sum(run.seconds for run in runs), tuple(dict.fromkeys(run.call_site for run in runs)))
+        RepeatedStatement(
+            sql, len(runs), sum(run.seconds for run in runs), tuple(dict.fromkeys(run.call_site for run in runs))
+        )
         for sql, runs in by_text.items()
         if len(runs) >= _FEWEST
     ]

@@ -79,7 +79,7 @@ class _MaskedRepr(reprlib.Repr):
         return super().repr_tuple((x[0], MASK) if len(x) == _PAIR and _is_secret(x[0]) else x, level)
 
 
-class Masks:
+class Redactor:
     """What must not be shown: values of secret names, secret values wherever they stand, passwords inside of URLs."""
 
     def __init__(self, secrets: frozenset[str]) -> None:
@@ -114,7 +114,7 @@ def _is_secret(key: object) -> bool:
     return isinstance(text, str) and is_secret_name(text)
 
 
-def causes(error: BaseException, root: Path, masks: Masks) -> list[Cause]:
+def causes(error: BaseException, root: Path, redactor: Redactor) -> list[Cause]:
     """Return the exception and those behind it, the newest first; a circle of causes ends where it closes."""
     found: list[Cause] = []
     seen: set[int] = set()
@@ -122,18 +122,18 @@ def causes(error: BaseException, root: Path, masks: Masks) -> list[Cause]:
     relation = ""
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        frames = (*_place(current, masks), *_frames(current.__traceback__, root, masks))
-        found.append(Cause(type(current).__qualname__, masks.text(message_of(current)), relation, frames))
+        frames = (*_place(current, redactor), *_frames(current.__traceback__, root, redactor))
+        found.append(Cause(type(current).__qualname__, redactor.text(message_of(current)), relation, frames))
         relation, current = _behind(current)
     return found
 
 
-def _place(error: BaseException, masks: Masks) -> list[Frame]:
+def _place(error: BaseException, redactor: Redactor) -> list[Frame]:
     """Return the place that a SyntaxError names: the code that never became a frame."""
     if not isinstance(error, SyntaxError) or error.filename is None or error.lineno is None:
         return []
     file, line = error.filename, error.lineno
-    return [Frame(file, line, "syntax", tuple(_source(file, line, masks)), (), own=True)]
+    return [Frame(file, line, "syntax", tuple(_source(file, line, redactor)), (), own=True)]
 
 
 def _behind(error: BaseException) -> tuple[str, BaseException | None]:
@@ -151,12 +151,12 @@ def message_of(error: BaseException) -> str:
         return "<its __str__ raised>"
 
 
-def _frames(trace: TracebackType | None, root: Path, masks: Masks) -> list[Frame]:
+def _frames(trace: TracebackType | None, root: Path, redactor: Redactor) -> list[Frame]:
     """Return the frames of one traceback, innermost first."""
-    return [_frame(frame, line, root, masks) for frame, line in traceback.walk_tb(trace)][::-1]
+    return [_frame(frame, line, root, redactor) for frame, line in traceback.walk_tb(trace)][::-1]
 
 
-def _frame(frame: FrameType, line: int, root: Path, masks: Masks) -> Frame:
+def _frame(frame: FrameType, line: int, root: Path, redactor: Redactor) -> Frame:
     """Look at one frame."""
     file = frame.f_code.co_filename
     local = [(name, value) for name, value in frame.f_locals.items() if not name.startswith("__")]
@@ -164,19 +164,19 @@ def _frame(frame: FrameType, line: int, root: Path, masks: Masks) -> Frame:
         file,
         line,
         frame.f_code.co_qualname,
-        tuple(_source(file, line, masks)),
-        tuple((name, masks.value(name, value)) for name, value in local[:_MOST_LOCALS]),
+        tuple(_source(file, line, redactor)),
+        tuple((name, redactor.value(name, value)) for name, value in local[:_MOST_LOCALS]),
         _is_own(file, root),
     )
 
 
-def _source(file: str, line: int, masks: Masks) -> list[SourceLine]:
+def _source(file: str, line: int, redactor: Redactor) -> list[SourceLine]:
     """Return the lines around one line, or none where there is no source."""
     linecache.checkcache(file)
     lines = linecache.getlines(file)
     first = max(1, line - _AROUND)
     return [
-        SourceLine(number, masks.text(text.rstrip("\n")), number == line)
+        SourceLine(number, redactor.text(text.rstrip("\n")), number == line)
         for number, text in enumerate(lines[first - 1 : line + _AROUND], first)
     ]
 

@@ -19,7 +19,7 @@ BodyPolicy = Literal["none", "buffer", "stream"]
 once on a pool thread and reads the body as it comes."""
 
 
-class Ticket:
+class Admission:
     """What `admit` found: the estimate's key, the body's policy and limit in bytes, and what `run` will need again."""
 
     __slots__ = ("endpoint", "immediate", "key", "limit", "params", "policy")
@@ -43,7 +43,7 @@ class Ticket:
         self.immediate = immediate
 
 
-class Worker(Protocol):
+class WorkerHandle(Protocol):
     """What the server gives the application in `start`."""
 
     number: int
@@ -66,18 +66,18 @@ class Worker(Protocol):
         ...
 
 
-class Door(Protocol):
+class Application(Protocol):
     """What the server asks of an application."""
 
-    def start(self, worker: Worker) -> None:
+    def start(self, worker: WorkerHandle) -> None:
         """Open what must not be open before the fork: pools, threads, random state."""
         ...
 
-    def admit(self, head: Head) -> Ticket:
+    def admit(self, head: Head) -> Admission:
         """Find the endpoint. Must not fail and must not wait: 404 and 405 are endpoints too."""
         ...
 
-    def run(self, ticket: Ticket, request: Request) -> Response:
+    def run(self, admission: Admission, request: Request) -> Response:
         """Run the chain. Must not raise."""
         ...
 
@@ -86,13 +86,13 @@ class Door(Protocol):
         ...
 
 
-def admitted(door: Door, head: Head, told: TextIO | None = None) -> Ticket:
+def admit_or_raise(application: Application, head: Head, told: TextIO | None = None) -> Admission:
     """Have the endpoint found where there is no server's log: what a converter of the application raises is told in `told`.
 
     Without it that is standard error. Raises HTTPError, and ArlenError in place of anything else.
     """
     try:
-        return door.admit(head)
+        return application.admit(head)
     except HTTPError:
         raise
     except Exception as error:

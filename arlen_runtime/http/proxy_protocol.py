@@ -30,7 +30,7 @@ _EXTENSION_TLS = 0x20
 _CLIENT_TLS = 0x01
 
 
-class Proxied(NamedTuple):
+class ProxyHeader(NamedTuple):
     """What the balancer said: the client's address, None when it speaks for itself; whether the client came by TLS.
 
     `used` counts the bytes of the header: what follows is the connection's own.
@@ -41,7 +41,7 @@ class Proxied(NamedTuple):
     used: int
 
 
-def read(buffer: bytes) -> Proxied | None:
+def read(buffer: bytes) -> ProxyHeader | None:
     """Read the header at the start of a connection; None: more bytes are needed.
 
     Raises BadRequest for anything else: close the connection without a word, for who speaks there is unknown.
@@ -53,7 +53,7 @@ def read(buffer: bytes) -> Proxied | None:
     raise BadRequest("The connection does not start with a PROXY header.")
 
 
-def _read_text(buffer: bytes) -> Proxied | None:
+def _read_text(buffer: bytes) -> ProxyHeader | None:
     """Read version 1: one line of text."""
     end = buffer.find(b"\r\n", 0, _TEXT_LARGEST)
     if end < 0:
@@ -65,7 +65,7 @@ def _read_text(buffer: bytes) -> Proxied | None:
         raise BadRequest("The PROXY header is malformed.")
     family, source, destination, *ports = match.groups()
     if family is None:
-        return Proxied(None, tls=False, used=end + 2)
+        return ProxyHeader(None, tls=False, used=end + 2)
     kind = IPv4Address if family == "TCP4" else IPv6Address
     try:
         client, _ = str(kind(source)), kind(destination)
@@ -73,10 +73,10 @@ def _read_text(buffer: bytes) -> Proxied | None:
         raise BadRequest("The PROXY header names no address.") from None
     if any(int(port) > _LARGEST_PORT for port in ports):
         raise BadRequest("The PROXY header names no port.")
-    return Proxied(client, tls=False, used=end + 2)
+    return ProxyHeader(client, tls=False, used=end + 2)
 
 
-def _read_binary(buffer: bytes) -> Proxied | None:
+def _read_binary(buffer: bytes) -> ProxyHeader | None:
     """Read version 2: a fixed part, addresses, extensions."""
     if len(buffer) < _FIXED:
         return None
@@ -87,12 +87,12 @@ def _read_binary(buffer: bytes) -> Proxied | None:
     if len(buffer) < used:
         return None
     if command == _LOCAL:
-        return Proxied(None, tls=False, used=used)  # a health check of the balancer's own; the rest means nothing
+        return ProxyHeader(None, tls=False, used=used)  # a health check of the balancer's own; the rest means nothing
     size = _ADDRESS_BYTES.get(family)
     if size is None or length < size:
         raise BadRequest("The PROXY header is of no known family, or too short for its addresses.")
     body = buffer[_FIXED:used]
-    return Proxied(_client(family, body), _came_by_tls(body[size:]), used)
+    return ProxyHeader(_client(family, body), _came_by_tls(body[size:]), used)
 
 
 def _client(family: int, addresses: bytes) -> str | None:

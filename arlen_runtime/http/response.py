@@ -43,7 +43,7 @@ class FileBody(NamedTuple):
 Body = bytes | FileBody | EventStream | Iterator[bytes]
 
 
-class Remade:
+class WrappedBody:
     """A body in pieces that are made of another body: whoever closes it has closed the other one too, once.
 
     A generator cannot see to that alone: closed before its first piece was asked for, it runs nothing, its `finally` neither.

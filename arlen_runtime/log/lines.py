@@ -28,7 +28,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 _encode_ascii = json.JSONEncoder(allow_nan=False, default=str, separators=(",", ":")).encode
 
 
-class Format(Protocol):
+class LineFormat(Protocol):
     """A way to write lines; each ends with its newline. `time` is a ready time stamp."""
 
     def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
@@ -46,7 +46,7 @@ def stamp(seconds: float) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-class Text:
+class TextLines:
     """`time level event key=value …`: for people, and still one regular expression away from data."""
 
     def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
@@ -72,7 +72,7 @@ class Text:
         return lines
 
 
-class Json:
+class JsonLines:
     """One object a line, pure ASCII: for machines."""
 
     def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
@@ -102,7 +102,7 @@ class Json:
         return lines
 
 
-FORMATS: Mapping[str, Format] = {"text": Text(), "json": Json()}
+FORMATS: Mapping[str, LineFormat] = {"text": TextLines(), "json": JsonLines()}
 """The formats by the name that [log] format gives them."""
 
 

@@ -26,7 +26,7 @@ MOST_PENDING = 512
 """Access lines that wait before `access` flushes by itself, where no reactor does."""
 
 
-class Settings(Protocol):
+class LogSettings(Protocol):
     """What a log wants to know: the [log] section."""
 
     @property
@@ -54,7 +54,7 @@ class Log:
     """Writes events: `log.info("worker_ready", worker=2)`; an event is a word, what varies are its fields."""
 
     def __init__(
-        self, settings: Settings, environment: str, root: Path | None = None, clock: Callable[[], float] = time.time
+        self, settings: LogSettings, environment: str, root: Path | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         """Open the log. `root` is what a relative file is relative to. ConfigError when the file cannot be opened."""
         plain = environment in {"development", "test"}

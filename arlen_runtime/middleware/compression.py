@@ -25,7 +25,7 @@ from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.media_types import is_compressible
 from arlen_runtime.http.negotiation import best_encoding
 from arlen_runtime.http.request import Head
-from arlen_runtime.http.response import FileBody, Remade, Response
+from arlen_runtime.http.response import FileBody, Response, WrappedBody
 from arlen_runtime.middleware.chain import Layer, Proceed
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
@@ -120,7 +120,7 @@ class Compression:
             response.body = coder.compress(response.body) + coder.flush()
         else:
             pieces: Iterable[bytes] = iter(response.body)  # type: ignore[assignment] # what is worth it is no file
-            response.body = Remade(_compressed(pieces, coder, piece_ends), response.body)
+            response.body = WrappedBody(_compressed(pieces, coder, piece_ends), response.body)
 
 
 def _is_asked_by_a_stranger(head: Head) -> bool:

@@ -7,7 +7,7 @@ request's ids. In development the statements of the request are kept for the pag
 from __future__ import annotations
 
 from arlen_runtime import scope
-from arlen_runtime.error_pages.development import Occasion
+from arlen_runtime.error_pages.development import ErrorContext
 from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.errors import ArlenError, HTTPError
 from arlen_runtime.http.response import Response
@@ -48,7 +48,7 @@ class ErrorBoundary:
 
     def _answer(self, context: Context, error: BaseException) -> Response:
         """Log what nobody raised on purpose, and answer."""
-        response = self._pages.respond(error, Occasion(context.request.head, context.endpoint, context.route))
+        response = self._pages.respond(error, ErrorContext(context.request.head, context.endpoint, context.route))
         if not isinstance(error, HTTPError) or error.status >= _SERVER_ERROR:
             response.log = {"error": type(error).__qualname__, "code": _code(error)}
             told = {**context.request.head.ids, "route": context.endpoint.key}

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arlen_runtime.config.flags import Launch, read_flags
+from arlen_runtime.config.flags import LaunchOptions, read_flags
 from arlen_runtime.config.load import load
 from arlen_runtime.config.masks import printable
 from arlen_runtime.config.sections import Config
@@ -24,18 +24,18 @@ from arlen_runtime.config.target import target_of
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import status
-from arlen_runtime.propane.ipc.boot_args import Invocation
+from arlen_runtime.propane.ipc.boot_args import CommandLine
 from arlen_runtime.propane.manager import reexec
-from arlen_runtime.propane.manager.generations import Reign
-from arlen_runtime.propane.manager.manager import Supervisor
-from arlen_runtime.propane.manager.reexec import Succession
-from arlen_runtime.propane.manager.state import Estate
+from arlen_runtime.propane.manager.generations import Generations
+from arlen_runtime.propane.manager.manager import Manager
+from arlen_runtime.propane.manager.reexec import ReExec
+from arlen_runtime.propane.manager.state import ManagerState
 from arlen_runtime.propane.manager.status_socket import StatusSocket
-from arlen_runtime.propane.manager.watcher_process import Lookout
+from arlen_runtime.propane.manager.watcher_process import WatcherProcess
 from arlen_runtime.propane.system.descriptors import raise_descriptor_limit
-from arlen_runtime.propane.system.listeners import Listeners, check_places
+from arlen_runtime.propane.system.listeners import Listeners, check_addresses
 from arlen_runtime.propane.system.pid_file import PidFile
-from arlen_runtime.propane.system.systemd import Notifier
+from arlen_runtime.propane.system.systemd import SystemdNotifier
 
 PROGRAM = ("-m", "arlen_runtime.boot")
 """What the interpreter runs as a generation: a name, for this room knows nothing of what is served."""
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None, *, development: bool = False) -
         return 1
 
 
-def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str], *, development: bool) -> int:
+def _run(launch: LaunchOptions, words: Sequence[str], environ: MutableMapping[str, str], *, development: bool) -> int:
     launch = launch._replace(root=Path(_configured_folder(launch.root)))
     config = _load(launch, environ, development=development)
     if launch.print_config:
@@ -72,21 +72,21 @@ def _run(launch: Launch, words: Sequence[str], environ: MutableMapping[str, str]
         reread = _LastGood(reread, config)
     will = reexec.read(environ)
     held = will["pid_file"] if will else -1
-    with PidFile(pid_file, held, succeeds=will is not None) as file, _estate(launch, config, environ, will) as estate:
-        estate.pid_file = file.fd
+    with PidFile(pid_file, held, succeeds=will is not None) as file, _estate(launch, config, environ, will) as state:
+        state.pid_file = file.fd
         if file.missing:
             log.error("pid_file_missing", reason=file.missing)
-        invocation = Invocation(str(launch.root), config.environment, launch.flags, explains)
-        reign = Reign(invocation, config, log, estate, PROGRAM, reread)
-        supervisor = Supervisor(reign, estate, log, Succession(str(launch.root), words, log, reread))
+        command_line = CommandLine(str(launch.root), config.environment, launch.flags, explains)
+        generations = Generations(command_line, config, log, state, PROGRAM, reread)
+        supervisor = Manager(generations, state, log, ReExec(str(launch.root), words, log, reread))
         supervisor.check = launch.check
         supervisor.respawn = launch.respawn
         with ExitStack() as beside:
             if not launch.check:
                 _tell_status(supervisor, config, log, beside)
             if development:
-                lookout = beside.enter_context(Lookout(config.root, log))
-                supervisor.attend(lookout.fd, partial(_reload_if_told, estate, lookout))
+                watcher = beside.enter_context(WatcherProcess(config.root, log))
+                supervisor.add_reader(watcher.fd, partial(_reload_if_told, state, watcher))
             return supervisor.run()
 
 
@@ -105,42 +105,42 @@ class _LastGood:
         return self._config
 
 
-def _reload_if_told(estate: Estate, lookout: Lookout) -> None:
+def _reload_if_told(state: ManagerState, watcher: WatcherProcess) -> None:
     """Have the manager reload when files have changed."""
-    if lookout.changed():
-        estate.reload_due = "files_changed"
+    if watcher.read_change():
+        state.reload_due = "files_changed"
 
 
-def _tell_status(supervisor: Supervisor, config: Config, log: Log, beside: ExitStack) -> None:
+def _tell_status(supervisor: Manager, config: Config, log: Log, beside: ExitStack) -> None:
     """Have the manager answer `propane status`."""
     asked = StatusSocket.open(config, supervisor.snapshot, log)
     if asked is not None:
         beside.callback(asked.close)
-        supervisor.attend(asked.fd, asked.answer)
+        supervisor.add_reader(asked.fd, asked.answer)
 
 
 @contextmanager
 def _estate(
-    launch: Launch, config: Config, environ: MutableMapping[str, str], will: dict[str, Any] | None
-) -> Iterator[Estate]:
+    launch: LaunchOptions, config: Config, environ: MutableMapping[str, str], will: dict[str, Any] | None
+) -> Iterator[ManagerState]:
     """Yield what the manager owns: a predecessor's, or new; its listeners are closed at the end."""
     accessories = config.propane_accessories
     if will is not None:
-        estate = Estate.inherit(will)
+        state = ManagerState.from_dict(will)
     else:
         opened = Listeners([])
         if launch.check:
-            check_places(config.server)
+            check_addresses(config.server)
         else:
             opened = Listeners.open(config.server, accessories.listen_backlog, config.root, environ)
         count = accessories.worker_count
-        estate = Estate(opened, wanted=count, configured=count, notifier=Notifier.take(environ))
-        estate.preload = estate.preload or launch.check  # a check never forks, and the import is what it checks
-    with estate.listeners, closing(estate.rearrangement):
-        yield estate
+        state = ManagerState(opened, worker_count=count, configured=count, notifier=SystemdNotifier.start(environ))
+        state.preload = state.preload or launch.check  # a check never forks, and the import is what it checks
+    with state.listeners, closing(state.listener_change):
+        yield state
 
 
-def _load(launch: Launch, environ: Mapping[str, str], *, development: bool) -> Config:
+def _load(launch: LaunchOptions, environ: Mapping[str, str], *, development: bool) -> Config:
     default = "development" if development else "production"
     config = load(launch.root, launch.environment, environ, launch.flags, default=default)
     if not development:

@@ -19,13 +19,13 @@ from pathlib import Path
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
-from arlen_runtime.http.application import Door
+from arlen_runtime.http.application import Application
 from arlen_runtime.log.logger import Log, reopen_all
-from arlen_runtime.propane.ipc.boot_args import Inheritance, Orders
-from arlen_runtime.propane.ipc.messages import Message, hear, say
+from arlen_runtime.propane.ipc.boot_args import BootArgs, WorkerContext
+from arlen_runtime.propane.ipc.messages import Message, receive, send
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
 from arlen_runtime.propane.system import signals
-from arlen_runtime.propane.system.children import forked
+from arlen_runtime.propane.system.children import fork
 from arlen_runtime.propane.system.listeners import adopt
 from arlen_runtime.propane.worker.worker import Worker
 
@@ -51,23 +51,23 @@ def _started_threads() -> list[str]:
 class Generation:
     """One version of the application's code, and the workers that run it."""
 
-    def __init__(self, orders: Orders, config: Config, log: Log, load: Callable[[], Door]) -> None:
+    def __init__(self, boot_args: BootArgs, config: Config, log: Log, load: Callable[[], Application]) -> None:
         """Take over the inherited descriptors; `load` imports the application and builds its door."""
-        self._orders = orders
+        self._boot_args = boot_args
         self._log = log
         self._load = load
-        self._inheritance = Inheritance(
+        self._worker_context = WorkerContext(
             config=config,
             log=log,
-            scoreboard=Scoreboard(orders.scoreboard_fd),
-            control=self._packets(orders.control_fd),
-            handover=(self._packets(orders.handover_fds[0]), self._packets(orders.handover_fds[1])),
-            listeners=tuple(adopt(fd) for fd in orders.listener_fds),
-            listeners_ours=orders.listeners_ours,
-            generation=orders.generation,
-            development=orders.invocation.development,
+            scoreboard=Scoreboard(boot_args.scoreboard_fd),
+            control=self._packets(boot_args.control_fd),
+            handover=(self._packets(boot_args.handover_fds[0]), self._packets(boot_args.handover_fds[1])),
+            listeners=tuple(adopt(fd) for fd in boot_args.listener_fds),
+            owns_listeners=boot_args.owns_listeners,
+            generation=boot_args.generation,
+            development=boot_args.command_line.development,
         )
-        self._control = self._inheritance.control
+        self._control = self._worker_context.control
 
     def _packets(self, fd: int) -> socket.socket:
         end = socket.socket(fileno=fd)
@@ -82,19 +82,19 @@ class Generation:
         except ArlenError as error:
             return self._failed(error.detail)
         except BaseException as error:  # noqa: BLE001 - whatever importing the application raises is the reason to report
-            self._log.failure("boot_failed", error, generation=self._orders.generation)
+            self._log.failure("boot_failed", error, generation=self._boot_args.generation)
             self._log.flush()
             return self._failed(f"{type(error).__name__}: {error}")
         self._signals = signals.SignalQueue({signal.SIGCHLD, signal.SIGUSR1}, _IGNORED)
-        say(self._control, "booted", pid=os.getpid())
+        send(self._control, "booted", pid=os.getpid())
         poll = select.poll()
         poll.register(self._signals.fd, select.POLLIN)
         poll.register(self._control.fileno(), select.POLLIN)
         while True:
             poll.poll()
-            self._heed_signals()
+            self._handle_signals()
             try:
-                while (message := hear(self._control)) is not None:
+                while (message := receive(self._control)) is not None:
                     if message["kind"] == "end":
                         return 0
                     self._fork(message)
@@ -102,18 +102,18 @@ class Generation:
                 return 0  # the supervisor is gone; the workers see it too, finish and end
 
     def _failed(self, reason: str) -> int:
-        say(self._control, "failed", number=None, pid=os.getpid(), reason=reason)
+        send(self._control, "failed", number=None, pid=os.getpid(), reason=reason)
         return 1
 
     def _import(self) -> None:
-        if not self._orders.preload:
+        if not self._boot_args.preload:
             return
         gc.disable()  # no collection may touch, and so unshare, what is built now
-        door = self._load()
+        application = self._load()
         threads = _started_threads()
         if threads:
             self._import_per_worker(threads)
-        self._load = lambda: door
+        self._load = lambda: application
         gc.collect()
         gc.freeze()
 
@@ -121,13 +121,13 @@ class Generation:
         """Begin again as a generation whose workers import for themselves."""
         self._log.warning("import_started_threads", threads=", ".join(threads), action="import_per_worker")
         self._log.flush()
-        orders = replace(self._orders, preload=False)
-        for fd in orders.descriptors:
+        boot_args = replace(self._boot_args, preload=False)
+        for fd in boot_args.descriptors:
             os.set_inheritable(fd, True)
         signals.block()  # as whoever has started us did
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], orders.as_argument()])  # noqa: S606 - ourselves again
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], boot_args.as_argument()])  # noqa: S606 - ourselves again
 
-    def _heed_signals(self) -> None:
+    def _handle_signals(self) -> None:
         for each in self._signals.take():
             if each is signal.SIGUSR1:
                 reopen_all()  # else a worker forked later would inherit the old file
@@ -138,26 +138,26 @@ class Generation:
                 return
             if not pid:
                 return
-            say(self._control, "exited", pid=pid, status=os.waitstatus_to_exitcode(status))
+            send(self._control, "exited", pid=pid, status=os.waitstatus_to_exitcode(status))
 
     def _fork(self, message: Message) -> None:
         self._log.flush()  # nothing may be in a buffer twice
         number, row = int(message["number"]), int(message["row"])
         try:
-            pid = forked(f"worker {number}")
+            pid = fork(f"worker {number}")
         except BootError as error:
-            say(self._control, "not_forked", row=row, reason=error.detail)
+            send(self._control, "not_forked", row=row, reason=error.detail)
             return
         if pid == 0:
             self._become_worker(number, row)
         signals.unblock()
-        say(self._control, "forked", row=row, pid=pid)
+        send(self._control, "forked", row=row, pid=pid)
 
     def _become_worker(self, number: int, row: int) -> None:
         status = 1
         try:
             self._signals.close()
-            status = Worker(self._inheritance, number, row).run(self._load)
+            status = Worker(self._worker_context, number, row).run(self._load)
         except BaseException as error:  # noqa: BLE001 - the child must never return into its parent's frames
             self._log.failure("worker_failed", error, worker=number)
             self._log.flush()

@@ -24,7 +24,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, RequestTimeout
-from arlen_runtime.http.application import Door, Ticket, admitted
+from arlen_runtime.http.application import Admission, Application, admit_or_raise
 from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
@@ -91,7 +91,12 @@ class TestClient:
     __test__ = False  # pytest collects classes called Test…
 
     def __init__(
-        self, app: Door, *, host: str = "localhost", scheme: str = "http", headers: Mapping[str, str] | None = None
+        self,
+        app: Application,
+        *,
+        host: str = "localhost",
+        scheme: str = "http",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Take an App, or anything else with its Door; limits and trusted proxies are those of its `config`, if it has one."""
         config = getattr(app, "config", None)
@@ -180,22 +185,22 @@ class TestClient:
         head: Head | None = None
         try:
             head = _head(parser)
-            ticket = admitted(self.app, head)
-            body = self._body(head, ticket, parser)
+            admission = admit_or_raise(self.app, head)
+            body = self._body(head, admission, parser)
         except ArlenError as error:
             refusal = self.app.refuse(error, head)
             return _answer(head, refusal, asked.target, close=True, to_head=parser.asks_head)
         try:
-            return _answer(head, self.app.run(ticket, _request(head, ticket, body)), asked.target)
+            return _answer(head, self.app.run(admission, _request(head, admission, body)), asked.target)
         finally:
             body.close()
 
-    def _body(self, head: Head, ticket: Ticket, parser: RequestParser) -> IncomingBody:
+    def _body(self, head: Head, admission: Admission, parser: RequestParser) -> IncomingBody:
         """Collect the body, in a file where the server would, unless nobody wants it. Raises PayloadTooLarge."""
-        if ticket.policy == "none":
+        if admission.policy == "none":
             return IncomingBody(0, 0, None)
-        most_in_memory = sys.maxsize if ticket.policy == "stream" else self._limits.spool_bytes
-        body = IncomingBody(ticket.limit, most_in_memory, head.content_length)
+        most_in_memory = sys.maxsize if admission.policy == "stream" else self._limits.spool_bytes
+        body = IncomingBody(admission.limit, most_in_memory, head.content_length)
         body.write(parser.read_body())
         return body
 
@@ -248,10 +253,10 @@ def _head(parser: RequestParser) -> Head:
     return head
 
 
-def _request(head: Head, ticket: Ticket, body: IncomingBody) -> Request:
+def _request(head: Head, admission: Admission, body: IncomingBody) -> Request:
     """Put head and body together as the endpoint wants them."""
     data, spool = body.whole()
-    return Request(head, live=BytesIO(data)) if ticket.policy == "stream" else Request(head, data, spool)
+    return Request(head, live=BytesIO(data)) if admission.policy == "stream" else Request(head, data, spool)
 
 
 def _encode(

@@ -133,7 +133,7 @@ def server(root: Path, environ: Mapping[str, str]) -> Databases:
     Raises EmbeddedServerError, or psycopg.OperationalError where the server named does not answer.
     """
     given = environ.get("ARLEN_PG_TEST_DSN", "")
-    url = given or embedded.ensure(root / ".arlen" / "pg-test", durable=False)
+    url = given or embedded.ensure_running(root / ".arlen" / "pg-test", durable=False)
     databases = Databases(url, own=not given)
     databases.sweep()
     if given:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 PATIENCE_SECONDS = 15.0
 
 
-class Answer(NamedTuple):
+class WireAnswer(NamedTuple):
     """One response as it came: names of fields are lower-case, of repeated ones the last is here."""
 
     status: int
@@ -50,18 +50,18 @@ class Wire:
         """Send bytes."""
         self.socket.sendall(data)
 
-    def get(self, path: str, *lines: str) -> Answer:
+    def get(self, path: str, *lines: str) -> WireAnswer:
         """Send a GET request with these further header lines, and return its answer."""
         self.send("\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode())
         return self.answer()
 
-    def answer(self, *, to_head: bool = False) -> Answer:
+    def answer(self, *, to_head: bool = False) -> WireAnswer:
         """Read one response; EOFError when the connection ends before it does, TimeoutError when nothing comes."""
         first, *lines = self._line(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         status = int(first.split(" ", 2)[1])
         bodyless = to_head or status in {204, 304} or status < 200  # noqa: PLR2004 - RFC 9112 section 6.3
-        return Answer(status, headers, b"" if bodyless else self._body(headers))
+        return WireAnswer(status, headers, b"" if bodyless else self._body(headers))
 
     def _body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding") == "chunked":

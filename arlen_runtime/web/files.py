@@ -39,7 +39,7 @@ _NOT_THERE = frozenset(
 """What says that there is no such file for us. Too many open files, for one, says nothing about this file."""
 
 
-class Opened(NamedTuple):
+class OpenedFile(NamedTuple):
     """An open plain file: at its start, with its size in bytes, its time of change in nanoseconds, its content coding."""
 
     file: BufferedReader
@@ -63,7 +63,7 @@ class Opened(NamedTuple):
         return coded(plain, self.coding) if self.coding else plain
 
 
-def open_plain(path: Path) -> Opened | None:
+def open_plain(path: Path) -> OpenedFile | None:
     """Open a file by a path that the application has chosen; None when it is no plain file.
 
     Raises ServiceUnavailable when it cannot be opened now, for want of descriptors or memory.
@@ -75,7 +75,7 @@ def open_plain(path: Path) -> Opened | None:
         return None
 
 
-def open_below(folder: Path, parts: Sequence[str]) -> Opened | None:
+def open_below(folder: Path, parts: Sequence[str]) -> OpenedFile | None:
     """Open a file by parts that a client has chosen; None when it is not there, hidden, or not below the folder.
 
     Raises ServiceUnavailable as `open_plain` does.
@@ -106,10 +106,10 @@ def _check_absent(error: OSError) -> None:
         raise ServiceUnavailable("The file cannot be opened now; try again in a moment.") from error
 
 
-def _opened(descriptor: int) -> Opened | None:
+def _opened(descriptor: int) -> OpenedFile | None:
     """Return the file behind a descriptor if it is a plain one; close it otherwise."""
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         return None
-    return Opened(os.fdopen(descriptor, "rb"), found.st_size, found.st_mtime_ns)
+    return OpenedFile(os.fdopen(descriptor, "rb"), found.st_size, found.st_mtime_ns)

@@ -13,7 +13,7 @@ from arlen_runtime.errors import HTTPError, PreconditionFailed
 from arlen_runtime.http import conditional, dates, ranges
 from arlen_runtime.http.ranges import Span
 from arlen_runtime.http.request import Head
-from arlen_runtime.http.response import FileBody, Remade, Response, close_body
+from arlen_runtime.http.response import FileBody, Response, WrappedBody, close_body
 
 ASKS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"})
 _OF_THE_CONTENT = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Accept-Ranges")
@@ -83,7 +83,7 @@ def _cut(head: Head, response: Response, tag: str | None, changed: int | None) -
     heads = ranges.part_heads(spans, size, content_type, boundary)
     response.set("Content-Length", str(ranges.parts_length(spans, size, content_type, boundary)))
     response.set("Content-Type", f"multipart/byteranges; boundary={boundary}")
-    response.body = Remade(_parts(body, heads, spans, ranges.parts_end(boundary)), body)
+    response.body = WrappedBody(_parts(body, heads, spans, ranges.parts_end(boundary)), body)
     return response
 
 

@@ -18,7 +18,7 @@ from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.routing.pattern import Pattern
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
-from arlen_runtime.web.files import Opened, open_below
+from arlen_runtime.web.files import OpenedFile, open_below
 
 # app-3f9a0c1d.css: eight hexadecimal digits or more, a letter and a figure among them, so that no date is taken for one.
 _FINGERPRINT = re.compile(r".*[.-](?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\.[^/]+")
@@ -68,7 +68,7 @@ class StaticFiles:
             return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)
         return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)
 
-    def _sibling(self, head: Head, name: str, opened: Opened) -> Opened:
+    def _sibling(self, head: Head, name: str, opened: OpenedFile) -> OpenedFile:
         """Return what is sent in place of a file: `app.js.br` of the same age or younger, if its coding is accepted."""
         accept = head.headers.get_list("accept-encoding")
         left = dict(_SIBLINGS)
@@ -85,12 +85,12 @@ class StaticFiles:
             sibling.file.close()
         return opened
 
-    def _cache_control(self, head: Head, name: str, opened: Opened) -> str:
+    def _cache_control(self, head: Head, name: str, opened: OpenedFile) -> str:
         """Say how long the file may be kept."""
         written = self._digests.get(name) == (opened.changed_ns, opened.size, head.query.removeprefix("v="))
         return _IMMUTABLE if written or _FINGERPRINT.fullmatch(name) else self._cached
 
-    def _digest(self, name: str, opened: Opened) -> str:
+    def _digest(self, name: str, opened: OpenedFile) -> str:
         """Return the digest of a file's content, computed once per change."""
         known = self._digests.get(name)
         if known is not None and known[:2] == (opened.changed_ns, opened.size):

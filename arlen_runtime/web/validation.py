@@ -31,7 +31,7 @@ REQUIRED: Any = object()
 _Errors = list[FieldError]  # inside Fields `list` is the reader of lists
 
 
-class Source(Protocol):
+class InputSource(Protocol):
     """Where the values come from: a context's params, or anything like them."""
 
     def get(self, name: str, /) -> Any:  # noqa: ANN401 - raw input
@@ -50,7 +50,7 @@ class Source(Protocol):
 class Fields:
     """A collector of fields and of what is wrong with them."""
 
-    def __init__(self, source: Source, prefix: str = "") -> None:
+    def __init__(self, source: InputSource, prefix: str = "") -> None:
         """Read from `source`; `prefix` stands before the names in errors (nested fields)."""
         self._source = source
         self._prefix = prefix

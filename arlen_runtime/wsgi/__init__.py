@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arlen_runtime.wsgi.adapter import WSGIDoor
+from arlen_runtime.wsgi.adapter import WSGIAdapter
 from arlen_runtime.wsgi.app_callable import AppCallable
 
-__all__ = ["AppCallable", "WSGIDoor"]
+__all__ = ["AppCallable", "WSGIAdapter"]

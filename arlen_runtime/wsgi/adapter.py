@@ -15,10 +15,10 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
-from arlen_runtime.error_pages.development import Occasion
+from arlen_runtime.error_pages.development import ErrorContext
 from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.errors import ArlenError
-from arlen_runtime.http.application import Ticket, Worker
+from arlen_runtime.http.application import Admission, WorkerHandle
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Body, Response
 from arlen_runtime.log.logger import Log
@@ -33,7 +33,7 @@ _WHOLE = frozenset({list, tuple})
 _PORTS = {"http": 80, "https": 443}
 
 
-class WSGIDoor:
+class WSGIAdapter:
     """A WSGI application behind the server's door."""
 
     def __init__(self, application: WSGICallable, config: Config) -> None:
@@ -43,14 +43,14 @@ class WSGIDoor:
         self._pages = ErrorPages(config, ())
         self._log = Log(config.log, config.environment, config.root)
 
-    def start(self, worker: Worker) -> None:
+    def start(self, worker: WorkerHandle) -> None:
         """Open nothing: the application opens what it needs by itself."""
 
-    def admit(self, head: Head) -> Ticket:
+    def admit(self, head: Head) -> Admission:
         """Let the body come within the global limit; what looks like a value in the path does not tell endpoints apart."""
-        return Ticket(f"{head.method} {_VALUE.sub('0', head.path)}", "buffer", self._config.limits.body_bytes)
+        return Admission(f"{head.method} {_VALUE.sub('0', head.path)}", "buffer", self._config.limits.body_bytes)
 
-    def run(self, ticket: Ticket, request: Request) -> Response:  # noqa: ARG002 - the door's signature
+    def run(self, admission: Admission, request: Request) -> Response:  # noqa: ARG002 - the door's signature
         """Call the application; what it raises is logged and answered."""
         scope.request_id.set(request.head.id)
         scope.correlation_id.set(request.head.correlated)
@@ -76,7 +76,7 @@ class WSGIDoor:
 
     def _answer(self, error: BaseException, head: Head | None) -> Response:
         """Give an error its face."""
-        response = self._pages.respond(error, Occasion(head))
+        response = self._pages.respond(error, ErrorContext(head))
         if head is not None:
             response.prepared = id_line(head)
             correlate(head, response)

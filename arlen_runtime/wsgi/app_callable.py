@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import ArlenError, BadRequest, LengthRequired, PayloadTooLarge, ServiceUnavailable
-from arlen_runtime.http.application import Door, admitted
+from arlen_runtime.http.application import Application, admit_or_raise
 from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.framing import read_host
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
@@ -41,7 +41,7 @@ class AppCallable:
 
     def __init__(
         self,
-        app: Door,
+        app: Application,
         trusted_proxies: Sequence[str] = (),
         *,
         forwarded_host: bool = False,
@@ -87,14 +87,14 @@ class AppCallable:
 
     def _run(self, head: Head, environ: Environ, exits: ExitStack) -> Response:
         """Do what propane does once the head is there."""
-        ticket = admitted(self._app, head, environ["wsgi.errors"])
-        if ticket.policy == "none":
-            return self._app.run(ticket, Request(head))
+        admission = admit_or_raise(self._app, head, environ["wsgi.errors"])
+        if admission.policy == "none":
+            return self._app.run(admission, Request(head))
         length = None if head.chunked else head.content_length or 0
-        incoming = _Incoming(environ["wsgi.input"], length, ticket.limit)
-        if ticket.policy == "stream":
-            return self._app.run(ticket, Request(head, live=incoming))
-        body = IncomingBody(ticket.limit, self._spool_bytes, length)
+        incoming = _Incoming(environ["wsgi.input"], length, admission.limit)
+        if admission.policy == "stream":
+            return self._app.run(admission, Request(head, live=incoming))
+        body = IncomingBody(admission.limit, self._spool_bytes, length)
         exits.callback(body.close)
         errors = environ["wsgi.errors"]
         for piece in incoming:  # what its reading raises is the server's own
@@ -102,7 +102,7 @@ class AppCallable:
                 body.write(piece)
         with _room(errors):  # the last bytes may leave their buffer only here
             whole = body.whole()
-        return self._app.run(ticket, Request(head, *whole))
+        return self._app.run(admission, Request(head, *whole))
 
     def _head(self, environ: Environ) -> Head:
         """Build the head."""

@@ -8,8 +8,8 @@ from arlen_cli import console
 
 
 def test_results_and_complaints_go_different_ways(capsys: pytest.CaptureFixture[str]) -> None:
-    console.say("done")
-    console.complain("not so")
+    console.print_line("done")
+    console.print_error("not so")
     assert capsys.readouterr() == ("done\n", "arlen: not so\n")
 
 

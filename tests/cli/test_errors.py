@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from arlen_cli.errors import Conflicts, ToolError, WrongUse
+from arlen_cli.errors import Conflicts, ToolError, UsageError
 
 
 def test_each_kind_of_refusal_has_its_status() -> None:
-    assert (ToolError.status, WrongUse.status, Conflicts.status) == (1, 2, 3)
+    assert (ToolError.status, UsageError.status, Conflicts.status) == (1, 2, 3)
 
 
 def test_a_refusal_is_its_sentence() -> None:
-    assert str(WrongUse("there is no such thing")) == "there is no such thing"
+    assert str(UsageError("there is no such thing")) == "there is no such thing"

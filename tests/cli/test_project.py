@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.errors import ToolError, WrongUse
+from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.generators.plan import Project
 from arlen_cli.project import Application, configuration, find
 from arlen_runtime.errors import ConfigError
@@ -28,12 +28,12 @@ def test_a_file_alone_is_an_application_too(tmp_path: Path) -> None:
 def test_a_package_without_a_project_around_it_is_none(tmp_path: Path) -> None:
     for file in ("__init__.py", "app.py"):
         (tmp_path / file).touch()
-    with pytest.raises(WrongUse, match="no Arlen application"):
+    with pytest.raises(UsageError, match="no Arlen application"):
         find(tmp_path)
 
 
 def test_outside_of_one_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="no Arlen application"):
+    with pytest.raises(UsageError, match="no Arlen application"):
         find(tmp_path)
 
 
@@ -66,7 +66,7 @@ def test_generators_learn_the_migrations_the_time_and_the_resources(shop: Path) 
 
 def test_one_file_has_no_place_for_generated_code(tmp_path: Path) -> None:
     (tmp_path / "app.py").touch()
-    with pytest.raises(WrongUse, match="is one file"):
+    with pytest.raises(UsageError, match="is one file"):
         _ = find(tmp_path).project(NOW).package
 
 

@@ -55,8 +55,8 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         """Create its data in `folder`."""
         self.folder = folder
-        programs = find(os.environ)
-        self._programs = runnable(programs, os.getuid())
+        sidecars = find(os.environ)
+        self._programs = runnable(sidecars, os.getuid())
         if os.getuid() == 0:
             os.chown(folder, NOBODY, -1)
         create: list[str | Path] = [

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
-from arlen_runtime.testing.wire import Answer, Wire
+from arlen_runtime.testing.wire import Wire, WireAnswer
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 HERE = "tests/http/test_conformance"
@@ -91,7 +91,7 @@ def test_a_wsgi_application_never_sees_an_invalid_request_nor_what_is_behind_it(
     _refusals(echo_server, path)
 
 
-def _next_answer(wire: Wire, data: bytes) -> Answer:
+def _next_answer(wire: Wire, data: bytes) -> WireAnswer:
     """Read the next answer; one that only asks for the body does not count."""
     answer = wire.answer(to_head=data.startswith(b"HEAD "))
     return answer if answer.status != 100 else _next_answer(wire, data)
@@ -115,7 +115,7 @@ def test_a_valid_request_is_answered_right_and_the_one_behind_it_by_itself(
                 assert json.loads(wire.answer().headers["x-facts"])["path"] == "/sentinel"
 
 
-def _says_what_was_asked(answer: Answer, wanted: dict[str, Any]) -> bool:
+def _says_what_was_asked(answer: WireAnswer, wanted: dict[str, Any]) -> bool:
     """Compare what the application saw with the notes; return whether the connection persists by them."""
     facts = json.loads(answer.headers["x-facts"])
     if facts["method"] != "HEAD":

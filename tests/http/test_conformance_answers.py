@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
-from arlen_runtime.testing.wire import Answer, Wire
+from arlen_runtime.testing.wire import Wire, WireAnswer
 
 FIXDATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
 CHANGED = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -19,7 +19,7 @@ PARTS = ["/page", "/static/hundred.txt", "/report"]
 """An answer with a tag, a static file, a file that an action sends: a hundred bytes each."""
 
 
-def ask(wire: Wire, method: str, path: str, *lines: str, version: str = "1.1", body: bytes = b"") -> Answer:
+def ask(wire: Wire, method: str, path: str, *lines: str, version: str = "1.1", body: bytes = b"") -> WireAnswer:
     """Send a request and return its answer."""
     wire.send("\r\n".join([f"{method} {path} HTTP/{version}", "Host: localhost", *lines, "", ""]).encode() + body)
     return wire.answer(to_head=method == "HEAD")

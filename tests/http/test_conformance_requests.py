@@ -10,12 +10,12 @@ import socket
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
-from arlen_runtime.testing.wire import Answer, Wire
+from arlen_runtime.testing.wire import Wire, WireAnswer
 
 MEMBER = b"POST /members HTTP/1.1\r\nHost: x\r\n"
 
 
-def ask(wire: Wire, method: str, path: str, *lines: str, body: bytes = b"") -> Answer:
+def ask(wire: Wire, method: str, path: str, *lines: str, body: bytes = b"") -> WireAnswer:
     """Send a request and return its answer."""
     wire.send("\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode() + body)
     return wire.answer()

@@ -119,12 +119,12 @@ def test_what_is_made_is_served(lite: bool, tmp_path: Path) -> None:  # noqa: FB
     run(tmp_path, "arlen", "new", "shop", *(["--lite"] if lite else []))
     shop = tmp_path / "shop"
     program = (
-        "from arlen_runtime.boot import as_door, find_target\n"
+        "from arlen_runtime.boot import as_application, find_target\n"
         "from arlen_runtime.config.load import load\n"
         "from arlen_runtime.testing.client import TestClient\n"
         "from pathlib import Path\n"
         "config = load(Path.cwd(), 'development', {})\n"
-        "answer = TestClient(as_door(find_target(config), config)).get('/')\n"
+        "answer = TestClient(as_application(find_target(config), config)).get('/')\n"
         "print(answer.status, answer.text)\n"
     )
     said = run(shop, "python", "-c", program)

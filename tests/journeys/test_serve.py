@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
-from arlen_runtime.testing.wire import Answer, Wire
+from arlen_runtime.testing.wire import Wire, WireAnswer
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "notes"
 
 
-def _page(server: RunningServer) -> Answer:
+def _page(server: RunningServer) -> WireAnswer:
     with Wire(server.port) as wire:
         return wire.get("/", "Accept: text/html")
 

@@ -75,7 +75,7 @@ def main() -> int:
     chosen = parser.parse_args()
     os.sched_setaffinity(0, {LOAD_CORE})
     with tempfile.TemporaryDirectory(prefix="arlen-bench-") as folder:
-        url = embedded.ensure(Path(folder) / "pg", "bench", durable=False)
+        url = embedded.ensure_running(Path(folder) / "pg", "bench", durable=False)
         with psycopg.connect(url) as connection:
             connection.execute(FILL)
         _tell(f"{'':34}{'arlen':>10}{'rival':>10}  {'':18}{'ratio':>6}  goal")

@@ -78,13 +78,13 @@ def test_a_request_is_answered_by_admit_and_run(tmp_path: Path) -> None:
 def test_a_ticket_tells_key_policy_and_limit(tmp_path: Path) -> None:
     app = App(Config("production", tmp_path, limits=LimitsSection(body_bytes=99)), hello_routes)
     tickets = [app.admit(head(*target.split())) for target in ("GET /users/3", "POST /upload", "POST /form", "GET /no")]
-    assert [(ticket.key, ticket.policy, ticket.limit) for ticket in tickets] == [
+    assert [(admission.key, admission.policy, admission.limit) for admission in tickets] == [
         ("GET /users/{id:int}", "none", 99),
         ("POST /upload", "buffer", 10),
         ("POST /form", "buffer", 99),
         ("* /(not found)", "none", 99),
     ]
-    assert not any(ticket.immediate for ticket in tickets)
+    assert not any(admission.immediate for admission in tickets)
     assert app.admit(head("GET", "/livez")).immediate
 
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from arlen_runtime.app import App
-from arlen_runtime.boot import as_door, find_target, open_door, with_database
+from arlen_runtime.boot import as_application, find_target, open_application, with_database
 from arlen_runtime.config.sections import AppSection, Config, DatabaseSection
 from arlen_runtime.errors import BootError, ConfigError
-from arlen_runtime.propane.ipc.boot_args import Invocation
-from arlen_runtime.propane.ipc.messages import hear, open_pair
-from arlen_runtime.propane.manager.state import Estate
+from arlen_runtime.propane.ipc.boot_args import CommandLine
+from arlen_runtime.propane.ipc.messages import open_pair, receive
+from arlen_runtime.propane.manager.state import ManagerState
 from arlen_runtime.propane.system.listeners import Listeners, bind
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-from arlen_runtime.wsgi import WSGIDoor
+from arlen_runtime.wsgi import WSGIAdapter
 
 SERVE = "import sys; from arlen_runtime.propane.__main__ import main; sys.exit(main(development=True))"
 LITE = "from arlen_runtime import App\ndef create(config):\n    return App(config, lambda r: None)\n"
@@ -45,7 +45,7 @@ def _config(root: Path, target: str = "") -> Config:
 def test_a_folder_with_one_file_is_a_lite_application(folder: Path) -> None:
     (folder / "app.py").write_text(LITE)
 
-    assert isinstance(open_door(_config(folder)), App)
+    assert isinstance(open_application(_config(folder)), App)
 
 
 def test_a_target_names_module_and_function_and_the_folder_comes_first(folder: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_target_names_module_and_function_and_the_folder_comes_first(folder: P
     (folder / "site_of_mine" / "__init__.py").write_text("")
     (folder / "site_of_mine" / "app.py").write_text(LITE.replace("create", "build"))
 
-    assert isinstance(open_door(_config(folder, "site_of_mine.app:build")), App)
+    assert isinstance(open_application(_config(folder, "site_of_mine.app:build")), App)
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_what_cannot_be_served_is_told_with_its_remedy(folder: Path, source: str
         (folder / "app.py").write_text(source)
 
     with pytest.raises(BootError, match=why):
-        open_door(_config(folder, target))
+        open_application(_config(folder, target))
 
 
 def test_a_wsgi_callable_is_served_as_one(folder: Path) -> None:
     (folder / "app.py").write_text("def application(environ, start_response): return []")
     config = _config(folder, "app:application")
 
-    assert isinstance(as_door(find_target(config), config), WSGIDoor)
+    assert isinstance(as_application(find_target(config), config), WSGIAdapter)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_wants_two_arguments_or_takes_anything_is_wsgi(folder: Path, source
     (folder / "app.py").write_text(source)
     config = _config(folder, "app:served")
 
-    assert isinstance(as_door(find_target(config), config), WSGIDoor)
+    assert isinstance(as_application(find_target(config), config), WSGIAdapter)
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_what_wants_two_arguments_or_takes_anything_is_wsgi(folder: Path, source
 def test_what_can_be_called_with_the_configuration_alone_is_create(folder: Path, parameters: str) -> None:
     (folder / "app.py").write_text(LITE.replace("(config):", f"({parameters}):"))
 
-    assert isinstance(open_door(_config(folder)), App)
+    assert isinstance(open_application(_config(folder)), App)
 
 
 def test_what_create_returns_may_be_a_wsgi_callable(folder: Path) -> None:
     (folder / "app.py").write_text("def create(config): return lambda environ, start_response: []")
 
-    assert isinstance(open_door(_config(folder)), WSGIDoor)
+    assert isinstance(open_application(_config(folder)), WSGIAdapter)
 
 
 def test_a_named_database_is_used_and_production_never_gets_one_of_its_own(folder: Path) -> None:
@@ -205,8 +205,8 @@ def test_settings_that_break_between_the_manager_and_a_generation_are_its_reason
     (tmp_path / "config" / "app.toml").write_text("[server]\nport = 'many'\n")
     here, there = open_pair()
     with here, there, bind("127.0.0.1", 0, 8)[0] as listener:
-        estate = Estate(Listeners([listener]), wanted=1, configured=1)
-        orders = estate.orders(Invocation(str(tmp_path), "production", {}), there, "")
+        estate = ManagerState(Listeners([listener]), worker_count=1, configured=1)
+        orders = estate.next_boot_args(CommandLine(str(tmp_path), "production", {}), there, "")
         ran = subprocess.run(
             [sys.executable, "-m", "arlen_runtime.boot", orders.as_argument()],
             pass_fds=orders.descriptors,
@@ -214,7 +214,7 @@ def test_settings_that_break_between_the_manager_and_a_generation_are_its_reason
             check=False,
             timeout=60,
         )
-        message = hear(here)
+        message = receive(here)
         for end in estate.handover:
             end.close()
 

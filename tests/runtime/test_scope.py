@@ -6,7 +6,7 @@ import contextvars
 import threading
 
 from arlen_runtime import scope
-from arlen_runtime.scope import Statement
+from arlen_runtime.scope import StatementRecord
 
 
 def test_outside_a_request_nothing_is_carried() -> None:
@@ -21,7 +21,7 @@ def test_outside_a_request_nothing_is_carried() -> None:
 def test_what_a_request_sets_follows_it_to_another_thread_and_stays_out_of_others() -> None:
     request = contextvars.Context()
     request.run(scope.request_id.set, "r-1")
-    request.run(scope.statements.set, [Statement("SELECT 1", 0.001, 1, "app.py:3")])
+    request.run(scope.statements.set, [StatementRecord("SELECT 1", 0.001, 1, "app.py:3")])
     seen: list[object] = []
 
     def step() -> None:

@@ -10,7 +10,7 @@ import psycopg
 from arlen_runtime.alnpg import database_url
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 
-Tell = Callable[[str], None]
+ReportLine = Callable[[str], None]
 
 
 def silent(_line: str) -> None:

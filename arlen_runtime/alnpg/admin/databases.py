@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import database_url
 from arlen_runtime.alnpg.admin import properties
-from arlen_runtime.alnpg.admin.connect import Tell, connection
+from arlen_runtime.alnpg.admin.connect import ReportLine, connection
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 
 OF_THE_SERVER = ("postgres", "template1", "template0")
@@ -133,7 +133,7 @@ def drop(url: str, *, disconnect: bool) -> bool:
 
 
 @contextmanager
-def replacing(url: str, *, disconnect: bool, tell: Tell = warn) -> Iterator[str]:
+def replace(url: str, *, disconnect: bool, tell: ReportLine = warn) -> Iterator[str]:
     """Give the URL of an empty database that takes the place of this one at the end of the block, at one stroke.
 
     It has the owner, rights, locale and settings of the old one; `tell` is given a line for each setting that this role may
@@ -143,7 +143,7 @@ def replacing(url: str, *, disconnect: bool, tell: Tell = warn) -> Iterator[str]
     name = name_of(url)
     with _server(url) as opened:
         _refuse_in_use(opened, name, disconnect=disconnect)
-        suffix = _answering(opened)
+        suffix = _tag_connection(opened)
         fresh, old = f"arlen_new_{suffix}", f"arlen_old_{suffix}"
         _create(opened, fresh, properties.locale(opened, name))
         try:
@@ -160,7 +160,7 @@ def replacing(url: str, *, disconnect: bool, tell: Tell = warn) -> Iterator[str]
 def scratch(server: str) -> Iterator[str]:
     """Give the URL of an empty database on the server, and drop it afterwards."""
     with connection(server) as opened:
-        name = f"arlen_scratch_{_answering(opened)}"
+        name = f"arlen_scratch_{_tag_connection(opened)}"
         _create(opened, name)
         try:
             yield sibling(server, name)
@@ -181,7 +181,7 @@ def _server(url: str) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-def _answering(opened: psycopg.Connection) -> str:
+def _tag_connection(opened: psycopg.Connection) -> str:
     """Return the end of names for databases that go with this connection; drop those that a killed process left.
 
     The connection bears it as its application's name, which every role can see: so what is in use on another machine stays.

@@ -12,7 +12,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from arlen_runtime.alnpg.admin.connect import Tell
+from arlen_runtime.alnpg.admin.connect import ReportLine
 
 LISTS = frozenset({"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"})
 """Settings whose value is a list of names, quoted each by itself: as one string it would be one name."""
@@ -66,7 +66,7 @@ def locale(opened: psycopg.Connection, old: str) -> sql.Composable:
     return sql.SQL(" ").join([sql.SQL(_PROVIDERS.get(provider, "")), *given])
 
 
-def carry_over(opened: psycopg.Connection, old: str, new: str, tell: Tell) -> None:
+def carry_over(opened: psycopg.Connection, old: str, new: str, tell: ReportLine) -> None:
     """Give the database `new` what `old` has besides its contents; nothing where `old` is not there.
 
     What would keep `new` from being filled is left to `close`. `tell` is given a line for each setting that this role may
@@ -88,7 +88,7 @@ def carry_over(opened: psycopg.Connection, old: str, new: str, tell: Tell) -> No
         _set(opened, [each for each in _settings(opened, old, new) if each.name not in LATE], tell)
 
 
-def close(opened: psycopg.Connection, old: str, new: str, tell: Tell) -> None:
+def close(opened: psycopg.Connection, old: str, new: str, tell: ReportLine) -> None:
     """Give `new`, now that it is filled, the limit of connections and the other settings that `carry_over` left out."""
     row = opened.execute("select datconnlimit from pg_database where datname = %s", [old]).fetchone()
     if row is None:
@@ -100,7 +100,7 @@ def close(opened: psycopg.Connection, old: str, new: str, tell: Tell) -> None:
         _set(opened, [each for each in _settings(opened, old, new) if each.name in LATE], tell)
 
 
-def _set(opened: psycopg.Connection, settings: list[_Setting], tell: Tell) -> None:
+def _set(opened: psycopg.Connection, settings: list[_Setting], tell: ReportLine) -> None:
     """Make the settings that this role may make: an administrator may have made others."""
     for setting in settings:
         try:

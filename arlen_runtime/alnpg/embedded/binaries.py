@@ -47,7 +47,7 @@ class EmbeddedServerError(BootError):
     code = "embedded_server_failed"
 
 
-class Programs(NamedTuple):
+class PostgresPrograms(NamedTuple):
     """PostgreSQL's programs: their folder, and what to put before `initdb` and before `postgres` to run them here."""
 
     folder: Path
@@ -103,7 +103,7 @@ def version(folder: Path) -> str:
     return number[0] if number else "unknown"
 
 
-def runnable(folder: Path, uid: int) -> Programs:
+def runnable(folder: Path, uid: int) -> PostgresPrograms:
     """Return how the user `uid` can run the programs in `folder`.
 
     Raises EmbeddedServerError when this machine gives no way.
@@ -111,25 +111,25 @@ def runnable(folder: Path, uid: int) -> Programs:
     if uid == 0:
         return _runnable_as_root(folder)
     if _starts(folder, ()):
-        return Programs(folder, (), ())
+        return PostgresPrograms(folder, (), ())
     # initdb asks who runs it and fails for a uid that has no passwd entry; in a user namespace that uid is nobody.
     if shutil.which("unshare") and _starts(folder, AS_SOMEBODY):
-        return Programs(folder, AS_SOMEBODY, ())
+        return PostgresPrograms(folder, AS_SOMEBODY, ())
     raise EmbeddedServerError(f"initdb in {folder} does not run: {_complaint(folder, ())}")
 
 
-def _runnable_as_root(folder: Path) -> Programs:
+def _runnable_as_root(folder: Path) -> PostgresPrograms:
     if not shutil.which("setpriv"):
         raise EmbeddedServerError(
             "PostgreSQL refuses to run as root, and setpriv (util-linux) is missing to be another"
         )
     seeing = (*AS_NOBODY, SEEING_ITSELF, "--")
     if _starts(folder, seeing):
-        return Programs(folder, seeing, seeing)
+        return PostgresPrograms(folder, seeing, seeing)
     blind = (*AS_NOBODY, "--")
     copy = _readable_copy(folder)
     if _starts(copy, blind):
-        return Programs(copy, blind, blind)
+        return PostgresPrograms(copy, blind, blind)
     raise EmbeddedServerError(
         f"PostgreSQL refuses to run as root and cannot run as another here ({_complaint(copy, blind)}): "
         "run the command as an ordinary user, or set ARLEN_DATABASE_URL to a running server"

@@ -42,7 +42,7 @@ def throwaway(home: Path) -> Iterator[str]:
     try:
         with _alone(home):
             _sweep(home)
-            url = embedded.ensure(data, durable=False)
+            url = embedded.ensure_running(data, durable=False)
         yield url
     finally:
         embedded.release(data)
@@ -59,11 +59,11 @@ def kept(home: Path, name: str, fill: Callable[[str], object]) -> str:
     with _alone(home):
         if (data / COMPLETE).exists():
             with suppress(EmbeddedServerError):  # of a version that is gone, or broken by a power failure
-                return embedded.ensure(data, DATABASE, durable=False)
+                return embedded.ensure_running(data, DATABASE, durable=False)
             embedded.release(data)
         _sweep(home)
         try:
-            url = embedded.ensure(data, DATABASE, durable=False)
+            url = embedded.ensure_running(data, DATABASE, durable=False)
             fill(url)
             _write_out(url)
             (data / COMPLETE).touch()

@@ -47,7 +47,7 @@ _held: dict[Path, int] = {}
 """The users' lock of each data folder that this process uses, kept until it ends. Forks inherit the locks with it."""
 
 
-def ensure(data: Path, database: str = "postgres", *, durable: bool = True, inheritable: bool = False) -> str:
+def ensure_running(data: Path, database: str = "postgres", *, durable: bool = True, inheritable: bool = False) -> str:
     """Return the URL of `database` on the server whose files are below `data`; start and create what is missing.
 
     `durable=False` starts a server that is faster and may lose its data when the machine (not a process) fails. With
@@ -110,7 +110,7 @@ def _serving(data: Path, database: str, *, durable: bool) -> str:
         keeper = supervisor.lock(data / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
         if keeper is not None:
             os.close(keeper)
-            _start_keeper(data, durable=durable)
+            _start_supervisor(data, durable=durable)
         try:
             folder = (data / "socket").read_text()
             _create_database(_url(folder, "postgres"), database)
@@ -124,9 +124,9 @@ def _serving(data: Path, database: str, *, durable: bool) -> str:
     raise EmbeddedServerError(f"the server in {data} runs and cannot be reached: {complaint or 'it has no socket'}")
 
 
-def _start_keeper(data: Path, *, durable: bool) -> None:
+def _start_supervisor(data: Path, *, durable: bool) -> None:
     """Run a keeper and wait until its server is ready. Raises EmbeddedServerError with the keeper's complaint."""
-    orders = _orders(data, durable=durable)
+    orders = _start_options(data, durable=durable)
     reading, writing = os.pipe()
     with (data / "log").open("wb") as log, open(reading, "rb", buffering=0) as channel:  # noqa: PTH123 - a descriptor
         try:
@@ -147,12 +147,12 @@ def _start_keeper(data: Path, *, durable: bool) -> None:
         raise EmbeddedServerError(said.removeprefix("failed ") or f"the keeper died, see {data / 'log'}")
 
 
-def _orders(data: Path, *, durable: bool, environ: Mapping[str, str] = os.environ) -> supervisor.Orders:
+def _start_options(data: Path, *, durable: bool, environ: Mapping[str, str] = os.environ) -> supervisor.StartOptions:
     version = data / "cluster" / "PG_VERSION"
     major = version.read_text().strip() if version.exists() else ""
     root = os.geteuid() == 0
     programs = binaries.runnable(binaries.find(environ, major), os.geteuid())
-    return supervisor.Orders(
+    return supervisor.StartOptions(
         data=str(data),
         programs=str(programs.folder),
         initdb=list(programs.initdb),

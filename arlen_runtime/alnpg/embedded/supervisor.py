@@ -54,11 +54,11 @@ DEATH_SIGNAL_OPTION = 1
 """PR_SET_PDEATHSIG of Linux prctl(2): the kernel sends this signal when the parent dies."""
 
 
-class KeeperError(Exception):
+class SupervisorError(Exception):
     """The server cannot be started; the sentence goes to the user who asked for it."""
 
 
-class Orders(NamedTuple):
+class StartOptions(NamedTuple):
     """What the keeper is told: the data folder, the programs, what stands before them, and PostgreSQL's settings."""
 
     data: str
@@ -86,12 +86,12 @@ def environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": utf8, "TZ": "UTC"}
 
 
-class Keeper:
+class PostgresSupervisor:
     """One server's owner, from the first lock to the last."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: StartOptions) -> None:
         """Take the orders; nothing happens yet."""
-        self.orders = orders
+        self.options = orders
         self.data = Path(orders.data)
         self.cluster = self.data / "cluster"
         self.record = self.data / "socket"
@@ -127,7 +127,7 @@ class Keeper:
         while (descriptor := lock(self.data / "server.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
             waited = time.monotonic() - start
             if waited > LEFTOVER_SECONDS:
-                raise KeeperError(f"an earlier postgres of {self.data} does not end (process {self._leftover()})")
+                raise SupervisorError(f"an earlier postgres of {self.data} does not end (process {self._leftover()})")
             if waited > FAST_STOP_SECONDS and (process := self._leftover()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGQUIT)
@@ -145,13 +145,13 @@ class Keeper:
         fresh = self.data / "cluster.new"
         shutil.rmtree(fresh, ignore_errors=True)
         command = [
-            *self.orders.initdb, f"{self.orders.programs}/initdb", "-D", str(fresh), "-U", "arlen", "-A", "trust",
-            "-E", "UTF8", "--no-instructions", *(["--no-sync"] if self.orders.settings.get("fsync") == "off" else []),
+            *self.options.initdb, f"{self.options.programs}/initdb", "-D", str(fresh), "-U", "arlen", "-A", "trust",
+            "-E", "UTF8", "--no-instructions", *(["--no-sync"] if self.options.settings.get("fsync") == "off" else []),
         ]  # fmt: skip
         done = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
         if done.returncode != 0:
             said = [line for line in done.stderr.splitlines() if "error" in line or "FATAL" in line]
-            raise KeeperError(f"initdb failed: {(said or done.stderr.splitlines() or ['it says nothing'])[-1]}")
+            raise SupervisorError(f"initdb failed: {(said or done.stderr.splitlines() or ['it says nothing'])[-1]}")
         fresh.rename(self.cluster)
 
     def _recorded_folder(self) -> str:
@@ -171,23 +171,23 @@ class Keeper:
         if str(folder.parent) not in SOCKET_HOMES or not folder.name.startswith(SOCKET_PREFIX):
             return False
         found = folder.lstat()
-        owner = os.geteuid() if self.orders.owner is None else self.orders.owner
+        owner = os.geteuid() if self.options.owner is None else self.options.owner
         return (found.st_uid, found.st_mode) == (owner, stat.S_IFDIR | stat.S_IRWXU)
 
     def _socket_folder(self) -> str:
         for home in SOCKET_HOMES:
             with contextlib.suppress(OSError):
                 folder = tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=home)
-                if self.orders.owner is not None:
-                    os.chown(folder, self.orders.owner, self.orders.owner)
+                if self.options.owner is not None:
+                    os.chown(folder, self.options.owner, self.options.owner)
                 return folder
-        raise KeeperError(f"no folder for the socket can be made in any of {', '.join(SOCKET_HOMES)}")
+        raise SupervisorError(f"no folder for the socket can be made in any of {', '.join(SOCKET_HOMES)}")
 
     def _start(self, folder: str, alive: int) -> subprocess.Popen[bytes]:
-        settings = {**self.orders.settings, "unix_socket_directories": f'"{folder}"'}
-        command = [*self.orders.postgres, f"{self.orders.programs}/postgres", "-D", str(self.cluster)]
+        settings = {**self.options.settings, "unix_socket_directories": f'"{folder}"'}
+        command = [*self.options.postgres, f"{self.options.programs}/postgres", "-D", str(self.cluster)]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        ask = None if self.orders.postgres or sys.platform != "linux" else _die_with_parent
+        ask = None if self.options.postgres or sys.platform != "linux" else _die_with_parent
         return subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
             command,
             env=environment(),
@@ -202,13 +202,13 @@ class Keeper:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if server.poll() is not None:
-                raise KeeperError(f"postgres ended with status {server.returncode}: {self._last_words()}")
+                raise SupervisorError(f"postgres ended with status {server.returncode}: {self._last_words()}")
             with contextlib.suppress(FileNotFoundError):
                 lines = status.read_text().splitlines()
                 if lines[7:] and lines[0] == str(server.pid) and lines[7].strip() == "ready":
                     return
             time.sleep(0.005)
-        raise KeeperError(f"postgres was not ready after {START_SECONDS:.0f} s, see {self.data / 'log'}")
+        raise SupervisorError(f"postgres was not ready after {START_SECONDS:.0f} s, see {self.data / 'log'}")
 
     def _last_words(self) -> str:
         """Return the end of the log in one line; the cause stands before the line that says that it was fatal."""
@@ -282,8 +282,8 @@ def main(arguments: list[str]) -> int:
         os.close(channel)
 
     try:
-        Keeper(Orders(**json.loads(arguments[0]))).run(report)
-    except KeeperError as error:
+        PostgresSupervisor(StartOptions(**json.loads(arguments[0]))).run(report)
+    except SupervisorError as error:
         report(f"failed {error}")
     return 0
 

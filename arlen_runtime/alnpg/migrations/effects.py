@@ -17,9 +17,9 @@ from arlen_runtime.alnpg.admin.connect import connection, silent
 from arlen_runtime.alnpg.migrations import history
 from arlen_runtime.alnpg.migrations import runner as migration_runner
 from arlen_runtime.alnpg.migrations.files import Migration
-from arlen_runtime.alnpg.migrations.lock_retry import PATIENT
+from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY
 from arlen_runtime.alnpg.migrations.runner import NO_TRANSACTION, failed
-from arlen_runtime.alnpg.migrations.splitter import Statement
+from arlen_runtime.alnpg.migrations.splitter import MigrationStatement
 
 LOCKS = {
     "AccessExclusiveLock": "reads and writes wait",
@@ -79,7 +79,7 @@ def observe(url: str, applied: Sequence[Migration], pending: Sequence[Migration]
     effects: list[Effect] = []
     with connection(url) as opened:
         history.prepare(opened)
-        runner = migration_runner.Runner(opened, PATIENT, silent)  # what they say was said when they were applied
+        runner = migration_runner.Runner(opened, DEFAULT_RETRY, silent)  # what they say was said when they were applied
         for migration in applied:
             runner.up(migration)
         known = set(_look(opened).tables)
@@ -113,7 +113,7 @@ def _observed(opened: psycopg.Connection, migration: Migration, known: set[int])
 
 
 def _alone(
-    opened: psycopg.Connection, migration: Migration, statement: Statement, before: _Snapshot, known: set[int]
+    opened: psycopg.Connection, migration: Migration, statement: MigrationStatement, before: _Snapshot, known: set[int]
 ) -> list[Effect]:
     """Run a statement that can have no transaction: when it ends its locks are gone, what it rewrote is not."""
     try:
@@ -126,7 +126,7 @@ def _alone(
 
 
 def _compare(
-    migration: Migration, statement: Statement, before: _Snapshot, after: _Snapshot, known: set[int]
+    migration: Migration, statement: MigrationStatement, before: _Snapshot, after: _Snapshot, known: set[int]
 ) -> list[Effect]:
     """Return what changed for the tables that the target has."""
     effects = []
@@ -142,7 +142,7 @@ def _compare(
     return effects
 
 
-def _in_a_line(statement: Statement) -> str:
+def _in_a_line(statement: MigrationStatement) -> str:
     return " ".join(statement.text.split())
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arlen_runtime.alnpg.errors import MigrationError
-from arlen_runtime.alnpg.migrations.splitter import Directive, Statement, UnreadableError, scan, tokens
+from arlen_runtime.alnpg.migrations.splitter import Directive, MigrationStatement, UnreadableError, scan, tokens
 
 FOLDER = Path("db") / "migrations"
 
@@ -37,10 +37,10 @@ _COPIES = {
 _DIRECTIVES = ("up", "down", "no-transaction")
 
 
-class Part(NamedTuple):
+class Direction(NamedTuple):
     """The `up` or the `down` of a migration; `whole`: its statements run in one transaction."""
 
-    statements: tuple[Statement, ...]
+    statements: tuple[MigrationStatement, ...]
     whole: bool
 
 
@@ -50,8 +50,8 @@ class Migration(NamedTuple):
     version: str
     file: str
     checksum: str
-    up: Part
-    down: Part | None
+    up: Direction
+    down: Direction | None
 
 
 def read_all(folder: Path) -> list[Migration]:
@@ -85,7 +85,7 @@ def parse(file: str, text: str) -> Migration:
     return _Reader(file, text).migration(checksum(text))
 
 
-def statements(path: Path) -> list[Statement]:
+def statements(path: Path) -> list[MigrationStatement]:
     """Return the statements of a file that is no migration; it may have none.
 
     Raises MigrationError as `parse` does, and for directives.
@@ -126,7 +126,7 @@ class _Reader:
         """Read all of it. Raises MigrationError, with the line, where that cannot be done."""
         self._file = file
         self._part = ""
-        self._statements: dict[str, list[Statement]] = {"": [], "up": [], "down": []}
+        self._statements: dict[str, list[MigrationStatement]] = {"": [], "up": [], "down": []}
         self._alone: set[str] = set()
         self._seen: dict[str, int] = {}
         try:
@@ -135,7 +135,7 @@ class _Reader:
         except UnreadableError as error:
             raise MigrationError(error.reason, file=file, line=error.line) from None
 
-    def _take(self, piece: Statement | Directive) -> None:
+    def _take(self, piece: MigrationStatement | Directive) -> None:
         """Take the next piece of the file."""
         if isinstance(piece, Directive):
             self._obey(piece)
@@ -151,14 +151,14 @@ class _Reader:
         down = self._part_of("down") if "down" in self._seen else None
         return Migration(self._file.removesuffix(".sql"), self._file, summed, self._part_of(up), down)
 
-    def statements(self) -> list[Statement]:
+    def statements(self) -> list[MigrationStatement]:
         """Return the statements of a file that has no parts."""
         if self._seen or self._alone:
             raise MigrationError("migrate: directives are for migrations", file=self._file)
         return self._statements[""]
 
-    def _part_of(self, name: str) -> Part:
-        return Part(tuple(self._statements[name]), not self._alone & {"", name})
+    def _part_of(self, name: str) -> Direction:
+        return Direction(tuple(self._statements[name]), not self._alone & {"", name})
 
     def _obey(self, directive: Directive) -> None:
         word, line = directive
@@ -177,13 +177,13 @@ class _Reader:
         self._seen[word] = line
         self._part = word
 
-    def _check(self, statement: Statement) -> None:
+    def _check(self, statement: MigrationStatement) -> None:
         reason = _refusal(statement)
         if reason:
             raise MigrationError(reason, file=self._file, line=statement.line)
 
 
-def _refusal(statement: Statement) -> str:
+def _refusal(statement: MigrationStatement) -> str:
     """Say why a migration cannot have this statement; nothing where it can."""
     words = " ".join(statement.words[:2])
     if statement.text.startswith("\\"):
@@ -197,7 +197,7 @@ def _refusal(statement: Statement) -> str:
     return _refusal_of_copy(statement) if statement.words[:1] == ("copy",) else ""
 
 
-def _refusal_of_copy(statement: Statement) -> str:
+def _refusal_of_copy(statement: MigrationStatement) -> str:
     """Say why a migration cannot have this COPY: what follows its FROM or TO is the client, who sends and reads nothing."""
     depth, before = 0, ""
     for word in map(str.lower, tokens(statement.text)):

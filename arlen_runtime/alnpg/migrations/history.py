@@ -13,10 +13,10 @@ from typing import LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from arlen_runtime.alnpg.admin.connect import Tell, silent
+from arlen_runtime.alnpg.admin.connect import ReportLine, silent
 from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations.files import Migration
-from arlen_runtime.alnpg.migrations.lock_retry import LOCK_NOT_AVAILABLE, PATIENT, Patience, patiently
+from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY, LOCK_NOT_AVAILABLE, LockRetry, retry_lock
 from arlen_runtime.alnpg.migrations.plan import Applied, History, Progress
 
 TABLE = "arlen_schema_migrations"
@@ -39,12 +39,12 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 """The tables and their columns, of which older ones lack the last."""
 
 
-class Begun(NamedTuple):
+class PartialMigration(NamedTuple):
     """How far a part came: statements done, the checksum of their text, and of the index begun after them ("": none)."""
 
     done: int
     checksum: str
-    begun: str = ""
+    started: str = ""
 
 
 def history(opened: psycopg.Connection) -> History:
@@ -61,12 +61,12 @@ def history(opened: psycopg.Connection) -> History:
     return History([Applied(*row) for row in rows], halves)
 
 
-def prepare(opened: psycopg.Connection, patience: Patience = PATIENT, tell: Tell = silent) -> None:
+def prepare(opened: psycopg.Connection, retry: LockRetry = DEFAULT_RETRY, tell: ReportLine = silent) -> None:
     """Create the tables, or add to those of an older tool what they lack.
 
     A table that lacks nothing is not altered: that would wait for a backup, and every reader would wait behind it.
     """
-    patiently(patience, tell, partial(_prepare, opened, patience))
+    retry_lock(retry, tell, partial(_prepare, opened, retry))
 
 
 def accept(opened: psycopg.Connection, migration: Migration) -> None:
@@ -75,7 +75,7 @@ def accept(opened: psycopg.Connection, migration: Migration) -> None:
     opened.execute(statement.encode(), [migration.checksum, migration.version])
 
 
-class Book:
+class MigrationHistory:
     """The tables as a migrator writes them: as who it logged in, and where it found them, whatever a migration sets."""
 
     def __init__(self, opened: psycopg.Connection) -> None:
@@ -96,7 +96,7 @@ class Book:
             self._run("delete from {table} where version = %s", migration.version)
             self._run("delete from {progress} where version = %s", migration.version)
 
-    def note(self, migration: Migration, progress: Begun) -> None:
+    def note(self, migration: Migration, progress: PartialMigration) -> None:
         """Write down how far a migration came."""
         with self._ourselves():
             self._run(
@@ -106,12 +106,12 @@ class Book:
                 *progress,
             )
 
-    def progress(self, migration: Migration) -> Begun:
+    def progress(self, migration: Migration) -> PartialMigration:
         """Return how far a migration came."""
         query: LiteralString = "select done, checksum, begun from {progress} where version = %s"
         with self._ourselves():
             row = self._run(query, migration.version).fetchone()
-        return Begun(*row) if row else Begun(0, "", "")
+        return PartialMigration(*row) if row else PartialMigration(0, "", "")
 
     @contextmanager
     def _ourselves(self) -> Iterator[None]:
@@ -124,10 +124,10 @@ class Book:
         return self._opened.execute(sql.SQL(statement).format(**self._names), values)
 
 
-def _prepare(opened: psycopg.Connection, patience: Patience) -> None:
+def _prepare(opened: psycopg.Connection, retry: LockRetry) -> None:
     try:
         with opened.transaction():
-            opened.execute("select set_config('lock_timeout', %s, true)", [patience.lock_timeout])
+            opened.execute("select set_config('lock_timeout', %s, true)", [retry.lock_timeout])
             for table, columns in TABLES.items():
                 _complete(opened, table, columns)
     except psycopg.errors.LockNotAvailable as error:

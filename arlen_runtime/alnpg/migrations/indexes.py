@@ -16,7 +16,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from arlen_runtime.alnpg.migrations.splitter import Statement, tokens
+from arlen_runtime.alnpg.migrations.splitter import MigrationStatement, tokens
 
 _NAME = r"(?:u & \"(?:[^\"]|\"\")+\"(?: uescape '.')?|\"(?:[^\"]|\"\")+\"|\S+)"
 
@@ -53,7 +53,7 @@ class Index(NamedTuple):
 
 
 @contextmanager
-def building(opened: psycopg.Connection, statement: Statement, tell: Callable[[str], None]) -> Iterator[None]:
+def building(opened: psycopg.Connection, statement: MigrationStatement, tell: Callable[[str], None]) -> Iterator[None]:
     """Drop what an earlier try left, run the block, which executes the statement, and drop what that leaves without a name.
 
     An index that the file gives a name is found by it before the next try, also of another process. One without a name
@@ -73,13 +73,13 @@ def building(opened: psycopg.Connection, statement: Statement, tell: Callable[[s
         raise
 
 
-def is_named(statement: Statement) -> bool:
+def is_named(statement: MigrationStatement) -> bool:
     """Say whether the statement builds an index concurrently and gives it a name."""
     match = _match(statement)
     return match is not None and match["name"] is not None
 
 
-def named(opened: psycopg.Connection, statement: Statement) -> Index | None:
+def named(opened: psycopg.Connection, statement: MigrationStatement) -> Index | None:
     """Return the index that has the name of the concurrent one."""
     match = _match(statement)
     if match is None or match["name"] is None:
@@ -89,7 +89,7 @@ def named(opened: psycopg.Connection, statement: Statement) -> Index | None:
 
 
 def finished(
-    opened: psycopg.Connection, statement: Statement, poll: float, tell: Callable[[str], None]
+    opened: psycopg.Connection, statement: MigrationStatement, poll: float, tell: Callable[[str], None]
 ) -> Index | None:
     """Return what `named` does, once nobody builds it any more: asked again and again.
 
@@ -109,7 +109,7 @@ def _drop(opened: psycopg.Connection, name: str, tell: Callable[[str], None]) ->
     opened.execute(f"drop index concurrently {name}".encode())
 
 
-def _match(statement: Statement) -> re.Match[str] | None:
+def _match(statement: MigrationStatement) -> re.Match[str] | None:
     return _CONCURRENT_INDEX.match(" ".join(tokens(statement.text)))
 
 

@@ -17,9 +17,9 @@ from functools import partial
 
 import psycopg
 
-from arlen_runtime.alnpg.admin.connect import Tell, connection
+from arlen_runtime.alnpg.admin.connect import ReportLine, connection
 from arlen_runtime.alnpg.errors import MigrationError
-from arlen_runtime.alnpg.migrations.lock_retry import Patience
+from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
 from arlen_runtime.alnpg.migrations.runner import Check
 
 LOCK = 4_702_394_921_427_289_928
@@ -27,13 +27,13 @@ LOCK = 4_702_394_921_427_289_928
 
 
 @contextmanager
-def alone(url: str, patience: Patience, tell: Tell) -> Iterator[Check]:
+def exclusive(url: str, retry: LockRetry, tell: ReportLine) -> Iterator[Check]:
     """Be the only migrator of the database for the length of the block. Raises MigrationError when the turn never comes.
 
     What it gives raises MigrationError once the lock is lost.
     """
     with connection(url) as guard:
-        deadline = time.monotonic() + patience.turn
+        deadline = time.monotonic() + retry.turn
         told = False
         while not _locked(guard):
             holder = _holder(guard)
@@ -42,7 +42,7 @@ def alone(url: str, patience: Patience, tell: Tell) -> Iterator[Check]:
             if not told:
                 tell(f"waiting for another migration to end{holder}")
                 told = True
-            time.sleep(patience.poll)
+            time.sleep(retry.poll)
         yield partial(_check, guard)
         with suppress(psycopg.Error):  # what was to be done alone is done
             guard.execute("rollback")

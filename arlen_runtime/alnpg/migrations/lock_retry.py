@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from arlen_runtime.alnpg.admin.connect import Tell
+from arlen_runtime.alnpg.admin.connect import ReportLine
 from arlen_runtime.alnpg.errors import MigrationError
 
 LOCK_NOT_AVAILABLE = "55P03"
 
 
-class Patience(NamedTuple):
+class LockRetry(NamedTuple):
     """How long to wait, in seconds: for other migrators, for a table's lock (each try), and how many tries a file has."""
 
     turn: float = 300.0
@@ -28,17 +28,17 @@ class Patience(NamedTuple):
         return str(round(self.lock * 1000))
 
 
-PATIENT = Patience()
+DEFAULT_RETRY = LockRetry()
 
 
-def patiently(patience: Patience, tell: Tell, run: Callable[[], None]) -> None:
+def retry_lock(retry: LockRetry, tell: ReportLine, run: Callable[[], None]) -> None:
     """Run again, after a pause, what did not get its lock: what raises MigrationError with that SQLSTATE."""
-    for attempt in range(1, patience.attempts + 1):
+    for attempt in range(1, retry.attempts + 1):
         try:
             return run()
         except MigrationError as error:
-            if error.sqlstate != LOCK_NOT_AVAILABLE or attempt == patience.attempts:
+            if error.sqlstate != LOCK_NOT_AVAILABLE or attempt == retry.attempts:
                 raise
-            tell(f"  {error.place} did not get its lock (try {attempt} of {patience.attempts})")
-        time.sleep(patience.pause * attempt * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            tell(f"  {error.place} did not get its lock (try {attempt} of {retry.attempts})")
+        time.sleep(retry.pause * attempt * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
     return None

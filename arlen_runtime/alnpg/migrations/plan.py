@@ -33,7 +33,7 @@ class History(NamedTuple):
     progress: Sequence[Progress] = ()
 
 
-class State(NamedTuple):
+class MigrationState(NamedTuple):
     """How one version stands: applied, pending, edited or missing; `late`: pending before an applied one.
 
     Without a transaction an up that stopped half-way leaves it partial, or abandoned when its file is gone; a down
@@ -46,7 +46,7 @@ class State(NamedTuple):
     late: bool = False
 
 
-def states(migrations: Sequence[Migration], history: History) -> list[State]:
+def states(migrations: Sequence[Migration], history: History) -> list[MigrationState]:
     """Return the state of every version that the folder or the database knows, in their order."""
     files = {each.version: each for each in migrations}
     rows = {each.version: each for each in history.applied}
@@ -56,17 +56,17 @@ def states(migrations: Sequence[Migration], history: History) -> list[State]:
     for version in sorted(files.keys() | rows.keys() | halves):
         row = rows.get(version)
         if row is None and version not in files:
-            state = State(version, "abandoned")
+            state = MigrationState(version, "abandoned")
         elif row is None:
-            state = State(version, "partial" if version in halves else "pending", late=version < last)
+            state = MigrationState(version, "partial" if version in halves else "pending", late=version < last)
         elif version not in files:
-            state = State(version, "missing", row.applied_at)
+            state = MigrationState(version, "missing", row.applied_at)
         elif version in halves:  # `up` forgets its progress when it is recorded, so this is that of a `down`
-            state = State(version, "half-undone", row.applied_at)
+            state = MigrationState(version, "half-undone", row.applied_at)
         elif row.checksum is not None and row.checksum != files[version].checksum:
-            state = State(version, "edited", row.applied_at)
+            state = MigrationState(version, "edited", row.applied_at)
         else:
-            state = State(version, "applied", row.applied_at)
+            state = MigrationState(version, "applied", row.applied_at)
         found.append(state)
     return found
 
@@ -85,7 +85,7 @@ LOST = ("missing", "abandoned")
 """States without a file."""
 
 
-def verify(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[State]:
+def verify(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[MigrationState]:
     """Return all states. Raises MigrationError, one line for each, for versions in REMEDIES."""
     found = states(migrations, history)
     allowed = LOST if allow_missing else ()

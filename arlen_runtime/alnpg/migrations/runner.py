@@ -10,14 +10,14 @@ from functools import partial
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from arlen_runtime.alnpg.admin.connect import Tell, connection
+from arlen_runtime.alnpg.admin.connect import ReportLine, connection
 from arlen_runtime.alnpg.errors import MigrationError, with_caret
 from arlen_runtime.alnpg.migrations import history, indexes
-from arlen_runtime.alnpg.migrations.files import Migration, Part
-from arlen_runtime.alnpg.migrations.history import Begun, Book
-from arlen_runtime.alnpg.migrations.lock_retry import Patience, patiently
+from arlen_runtime.alnpg.migrations.files import Direction, Migration
+from arlen_runtime.alnpg.migrations.history import MigrationHistory, PartialMigration
+from arlen_runtime.alnpg.migrations.lock_retry import LockRetry, retry_lock
 from arlen_runtime.alnpg.migrations.plan import History
-from arlen_runtime.alnpg.migrations.splitter import Statement
+from arlen_runtime.alnpg.migrations.splitter import MigrationStatement
 
 IN_TRANSACTION = "25001"
 COMMITS_ITSELF = "2D000"
@@ -34,7 +34,7 @@ def unchecked() -> None:
     """Be content: for a database that nobody else can migrate."""
 
 
-def remembered(url: str) -> History:
+def read_history(url: str) -> History:
     """Return what the database at `url` remembers; nothing where no migration ever ran. Writes nothing."""
     with connection(url, read_only=True) as opened, opened.transaction():
         return history.history(opened)
@@ -43,17 +43,19 @@ def remembered(url: str) -> History:
 class Runner:
     """Runs parts of migrations on one connection, and records what it ran."""
 
-    def __init__(self, opened: psycopg.Connection, patience: Patience, tell: Tell, check: Check = unchecked) -> None:
+    def __init__(
+        self, opened: psycopg.Connection, retry: LockRetry, tell: ReportLine, check: Check = unchecked
+    ) -> None:
         """Take the connection to a database whose bookkeeping is prepared.
 
         `check` raises MigrationError where another migrator may be at work; nothing is begun or recorded then.
         """
         self._opened = opened
         self._check = check
-        self._patience = patience
-        self._tell = tell
+        self._retry = retry
+        self._report = tell
         self._lock = ""
-        self._book = Book(opened)
+        self._history = MigrationHistory(opened)
         self.applied: list[str] = []
         self.undone: list[str] = []
         opened.add_notice_handler(lambda notice: tell(f"  {notice.severity}: {notice.message_primary}"))
@@ -63,24 +65,24 @@ class Runner:
         start = time.monotonic()
 
         def record() -> None:
-            self._book.applied(migration, round((time.monotonic() - start) * 1000))
+            self._history.applied(migration, round((time.monotonic() - start) * 1000))
 
         self._run(migration, migration.up, record)
         self.applied.append(migration.file)
 
     def down(self, migration: Migration) -> None:
         """Run the `down` of a migration and forget that it was applied. Raises MigrationError as `up` does."""
-        self._run(migration, migration.down or Part((), whole=True), partial(self._book.undone, migration))
+        self._run(migration, migration.down or Direction((), whole=True), partial(self._history.undone, migration))
         self.undone.append(migration.file)
 
-    def _run(self, migration: Migration, part: Part, record: Callable[[], None]) -> None:
+    def _run(self, migration: Migration, part: Direction, record: Callable[[], None]) -> None:
         self._check()
         try:
             done = self._resumed(migration, part)
             if part.whole:
-                self._patiently(partial(self._as_one, migration, part.statements[done:], record))
+                self._retry_lock(partial(self._run_in_transaction, migration, part.statements[done:], record))
             else:
-                self._one_by_one(migration, part, done, record)
+                self._run_separately(migration, part, done, record)
         except MigrationError as error:
             error.applied, error.undone = tuple(self.applied), tuple(self.undone)
             raise
@@ -89,10 +91,12 @@ class Runner:
             if self._opened.info.transaction_status == TransactionStatus.IDLE:
                 self._opened.execute("discard all")
 
-    def _patiently(self, run: Callable[[], None]) -> None:
-        patiently(self._patience, self._tell, run)
+    def _retry_lock(self, run: Callable[[], None]) -> None:
+        retry_lock(self._retry, self._report, run)
 
-    def _as_one(self, migration: Migration, statements: Sequence[Statement], record: Callable[[], None]) -> None:
+    def _run_in_transaction(
+        self, migration: Migration, statements: Sequence[MigrationStatement], record: Callable[[], None]
+    ) -> None:
         """Run what is left of a part in one transaction, its record included: all of it happens or nothing."""
         self._opened.execute("begin")
         try:
@@ -114,14 +118,14 @@ class Runner:
         except psycopg.Error as error:
             raise failed(migration.file, None, error, "nothing of this transaction was applied") from error
 
-    def _one_by_one(self, migration: Migration, part: Part, done: int, record: Callable[[], None]) -> None:
+    def _run_separately(self, migration: Migration, part: Direction, done: int, record: Callable[[], None]) -> None:
         """Run the statements of a part that are left, each by itself."""
         for number in range(done, len(part.statements)):
-            self._patiently(partial(self._by_itself, migration, part, number))
+            self._retry_lock(partial(self._by_itself, migration, part, number))
         self._check()
         record()
 
-    def _by_itself(self, migration: Migration, part: Part, number: int) -> None:
+    def _by_itself(self, migration: Migration, part: Direction, number: int) -> None:
         """Run a statement and note it, in one transaction unless the statement can have none."""
         statement = part.statements[number]
         left = f"{number} of {len(part.statements)} statements are done; the next run goes on at line {statement.line}"
@@ -130,7 +134,7 @@ class Runner:
         self._limit_waits(forever=concurrent)
         if concurrent or not self._noted_at_once(migration, part, number, left):
             if not self._was_built(migration, part, number):
-                with indexes.building(self._opened, statement, self._tell):
+                with indexes.building(self._opened, statement, self._report):
                     self._execute(migration, statement, left)
             index = indexes.named(self._opened, statement)
             if index and not index.valid:  # `if not exists` has found what nobody can use
@@ -138,22 +142,22 @@ class Runner:
                 raise MigrationError(reason, file=migration.file, line=statement.line)
             self._note(migration, part, number + 1)
 
-    def _was_built(self, migration: Migration, part: Part, number: int) -> bool:
+    def _was_built(self, migration: Migration, part: Direction, number: int) -> bool:
         """Say whether this is an index that an earlier run had begun, and that the server finished without it.
 
         It is not noted as begun where a valid one is there: what somebody else has made is PostgreSQL's to refuse.
         """
         statement = part.statements[number]
         begun = _checksum([statement])
-        index = indexes.finished(self._opened, statement, self._patience.poll, self._tell)
-        if index and index.usable and self._book.progress(migration).begun == begun:
-            self._tell(f"  the index {index.name} was begun by an earlier run and is built")
+        index = indexes.finished(self._opened, statement, self._retry.poll, self._report)
+        if index and index.usable and self._history.progress(migration).started == begun:
+            self._report(f"  the index {index.name} was begun by an earlier run and is built")
             return True
         if not (index and index.valid) and indexes.is_named(statement):
             self._note(migration, part, number, begun)
         return False
 
-    def _noted_at_once(self, migration: Migration, part: Part, number: int, left: str) -> bool:
+    def _noted_at_once(self, migration: Migration, part: Direction, number: int, left: str) -> bool:
         """Run a statement and note it: both or none, whatever ends this process. Return False where that cannot be."""
         statement = part.statements[number]
         try:
@@ -166,28 +170,28 @@ class Runner:
             raise failed(migration.file, statement, error, left) from error
         return True
 
-    def _resumed(self, migration: Migration, part: Part) -> int:
+    def _resumed(self, migration: Migration, part: Direction) -> int:
         """Return how many statements are done. Raises MigrationError where these were edited meanwhile.
 
         A run that failed goes on where it stopped, also where `no-transaction` was taken out since. Whether of the `up` or
         of the `down` needs no note: a version that was applied can only be undone, another not.
         """
-        done, checksum, _ = self._book.progress(migration)
+        done, checksum, _ = self._history.progress(migration)
         if not done:
             return 0
         if _checksum(part.statements[:done]) != checksum:
             raise MigrationError(
                 f"its first {done} statements are done and were edited since: put them back", file=migration.file
             )
-        self._tell(f"  {migration.file} goes on after {done} of {len(part.statements)} statements")
+        self._report(f"  {migration.file} goes on after {done} of {len(part.statements)} statements")
         for statement in part.statements[:done]:
             if not _OF_THE_SESSION.isdisjoint(statement.words[:1]):  # all of it, in order: a reset takes back a set
                 self._execute(migration, statement)
         return done
 
-    def _note(self, migration: Migration, part: Part, done: int, begun: str = "") -> None:
+    def _note(self, migration: Migration, part: Direction, done: int, begun: str = "") -> None:
         self._check()
-        self._book.note(migration, Begun(done, _checksum(part.statements[:done]), begun))
+        self._history.note(migration, PartialMigration(done, _checksum(part.statements[:done]), begun))
 
     def _limit_waits(self, *, forever: bool = False) -> None:
         """Say how long a statement may wait for a lock: while it waits, everybody queues behind it.
@@ -195,7 +199,7 @@ class Runner:
         A concurrent statement holds nobody up, and waits as long as it must. What a statement does may take its time. What
         the file has set for its session is left: it is from the session, and not what was said here for the statement before.
         """
-        before, self._lock = self._lock, "0" if forever else self._patience.lock_timeout
+        before, self._lock = self._lock, "0" if forever else self._retry.lock_timeout
         self._opened.execute(
             "with limits as (select name, source, setting, name = 'lock_timeout' as lock from pg_settings "
             "where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')) "  # the last one exists from 17 on
@@ -204,14 +208,14 @@ class Runner:
             [self._lock, before],
         )
 
-    def _execute(self, migration: Migration, statement: Statement, outcome: str = "") -> None:
+    def _execute(self, migration: Migration, statement: MigrationStatement, outcome: str = "") -> None:
         try:
             self._opened.execute(statement.text.encode())
         except psycopg.Error as error:
             raise failed(migration.file, statement, error, outcome) from error
 
 
-def failed(file: str, statement: Statement | None, error: psycopg.Error, outcome: str = "") -> MigrationError:
+def failed(file: str, statement: MigrationStatement | None, error: psycopg.Error, outcome: str = "") -> MigrationError:
     """Return the error of a statement that PostgreSQL refused: place, SQLSTATE, hint, and the statement with a caret."""
     told = error.diag
     position = int(told.statement_position or 0)
@@ -237,5 +241,5 @@ def _around(marked: str) -> str:
     return "\n".join(lines[caret - 1 : caret + 1])
 
 
-def _checksum(statements: Sequence[Statement]) -> str:
+def _checksum(statements: Sequence[MigrationStatement]) -> str:
     return hashlib.sha256("\0".join(each.text for each in statements).encode()).hexdigest()

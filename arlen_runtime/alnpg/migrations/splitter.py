@@ -40,7 +40,7 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _FUNCTION = re.compile(r"create (or replace )?(function|procedure)\b")
 
 
-class Statement(NamedTuple):
+class MigrationStatement(NamedTuple):
     """One statement without its semicolon, the line it starts on, and its first words in lower case."""
 
     text: str
@@ -65,7 +65,7 @@ class UnreadableError(Exception):
         self.reason = reason
 
 
-def scan(text: str) -> Iterator[Statement | Directive]:
+def scan(text: str) -> Iterator[MigrationStatement | Directive]:
     """Yield the statements and directives of `text`, whose lines end with LF, in order.
 
     Raises UnreadableError for a quote or comment that never ends.
@@ -132,10 +132,12 @@ class _Splitter:
             self._parentheses += 1 if token["parenthesis"] == "(" else -1
         self._before = token.group().lower()
 
-    def cut(self, end: int) -> Iterator[Statement]:
+    def cut(self, end: int) -> Iterator[MigrationStatement]:
         """Yield the statement that ends at `end`, if there is one, and stand before the next."""
         if self._start >= 0:
-            yield Statement(self._text[self._start : end].rstrip(), self.line_of(self._start), tuple(self._words))
+            yield MigrationStatement(
+                self._text[self._start : end].rstrip(), self.line_of(self._start), tuple(self._words)
+            )
         self._start = -1
         self._words = []
         self._parentheses = self._blocks = 0

@@ -18,20 +18,20 @@ from arlen_runtime import scope
 from arlen_runtime.alnpg.errors import (
     ALNPgError,
     ConnectionLost,
-    Misuse,
     ParameterMismatch,
+    ProgrammingError,
     StatementOutdated,
     StatementTimeout,
 )
 from arlen_runtime.alnpg.protocol.call_site import call_site
 from arlen_runtime.alnpg.protocol.describer import Describer
-from arlen_runtime.alnpg.protocol.description import Shapes
-from arlen_runtime.alnpg.protocol.libpq import Wire, in_our_words
-from arlen_runtime.alnpg.protocol.placeholders import scan
-from arlen_runtime.alnpg.protocol.server_errors import OUTDATED, failure
+from arlen_runtime.alnpg.protocol.description import Descriptions
+from arlen_runtime.alnpg.protocol.libpq import Libpq, to_alnpg_error
+from arlen_runtime.alnpg.protocol.placeholders import number_placeholders
+from arlen_runtime.alnpg.protocol.server_errors import OUTDATED, error_from_result
 from arlen_runtime.alnpg.protocol.statement import NO_COPY, Statement, may_commit, statement_name
 from arlen_runtime.alnpg.protocol.statement_log import counted, record
-from arlen_runtime.alnpg.settings import Settings
+from arlen_runtime.alnpg.settings import DatabaseSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 Answer = TypeVar("Answer")
@@ -53,7 +53,7 @@ _deadline, _wanted_statements = scope.deadline.get, scope.statements.get
 _SETTLED_SECONDS = 1.0
 
 
-class Session:
+class PgConnection:
     """A connection with its prepared statements. It serves one thread at a time; the pool sees to that."""
 
     __slots__ = (
@@ -62,30 +62,32 @@ class Session:
         "_slow_seconds",
         "_statement_seconds",
         "_statements",
+        "acquired_at",
         "began",
         "broken",
         "busy",
-        "connection",
+        "free_until",
         "holder",
         "idle_since",
+        "libpq",
         "limit",
         "owned",
         "pgconn",
+        "psycopg_connection",
         "rows",
-        "shelf_until",
-        "taken_at",
         "thread",
-        "wire",
     )
 
-    def __init__(self, connection: Connection[Any], registry: Registry, shapes: Shapes, settings: Settings) -> None:
+    def __init__(
+        self, connection: Connection[Any], registry: Registry, descriptions: Descriptions, settings: DatabaseSettings
+    ) -> None:
         """Take an open connection in autocommit."""
-        self.connection = connection
+        self.psycopg_connection = connection
         self.pgconn = connection.pgconn
-        self.wire = Wire(self.pgconn)
+        self.libpq = Libpq(self.pgconn)
         self.idle_since = monotonic()
         # The pool's: until when it need not see this session, and since when the session is in use (0.0: it is not).
-        self.shelf_until = self.taken_at = 0.0
+        self.free_until = self.acquired_at = 0.0
         self.thread = 0
         # Of the exchange that goes on: since when it takes time of the database's, and how many rows it has had.
         self.began = 0.0
@@ -95,7 +97,7 @@ class Session:
         self.broken = self.busy = False
         # Within a transaction of ours, which a failure ends: while a statement runs the server's own status does not tell.
         self.owned = False
-        self._describer = Describer(self.wire, registry, shapes)
+        self._describer = Describer(self.libpq, registry, descriptions)
         self._settings = settings
         self._slow_seconds = settings.slow_seconds
         self._statement_seconds = settings.statement_seconds or _NO_LIMIT_SECONDS
@@ -106,7 +108,7 @@ class Session:
         """Say whether the server has a transaction open, sound or failed."""
         return self.pgconn.transaction_status != _IDLE
 
-    def perform(
+    def run(
         self,
         started: float,
         sql: str,
@@ -123,14 +125,14 @@ class Session:
         self.busy = True
         try:
             try:
-                limit = self.until(started)
+                limit = self.deadline(started)
                 statement = self._statements.get(sql)
                 wait = (limit - started) * 1000 if statement else None
                 statement = statement or self._prepare(sql, limit)
                 statement.used_at = started
                 result = self._execute(statement, params, limit, wait)
             except ALNPgError as error:
-                statement, result = self._once_more(error, sql, params, started)
+                statement, result = self._retry_reprepared(error, sql, params, started)
             try:
                 answer = read(statement, result, into)
             except psycopg.ProgrammingError as error:
@@ -149,9 +151,9 @@ class Session:
         """Return the error for a call on a connection that is gone, or in the middle of another exchange."""
         if self.broken:
             return ConnectionLost("the transaction is lost: its connection broke, or was closed after a timeout")
-        return Misuse("this transaction's connection is busy: a stream is open, or another thread uses it")
+        return ProgrammingError("this transaction's connection is busy: a stream is open, or another thread uses it")
 
-    def until(self, now: float) -> float:
+    def deadline(self, now: float) -> float:
         """Return when what starts now must be done: the least of statement, transaction and request limits.
 
         Raises StatementTimeout where that is past: nothing is sent any more.
@@ -173,7 +175,7 @@ class Session:
             self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
         else:
             self.send(statement, values)
-        result = self.wire.answer(limit, wait)
+        result = self.libpq.read_result(limit, wait)
         return result if result.status == _TUPLES_OK else self.checked(result, statement.text)
 
     def read(
@@ -203,7 +205,7 @@ class Session:
         began: float | None,
     ) -> Answer:
         """Read a result once more, as it is and not as it was described. Raises `error` where that is no help."""
-        if not self._describer.adopt(statement, result, None if began is None else self.until(began)):
+        if not self._describer.update_from(statement, result, None if began is None else self.deadline(began)):
             raise error
         return read(statement, result, into)
 
@@ -226,18 +228,18 @@ class Session:
         statement.used_at = self.began
         return statement
 
-    def fitted(self, sql: str, limit: float, pack: Callable[[Statement], Packed]) -> tuple[Statement, Packed]:
+    def prepare_and_pack(self, sql: str, limit: float, pack: Callable[[Statement], Packed]) -> tuple[Statement, Packed]:
         """Return the statement, prepared, and what `pack` makes of it; anew where its types do not fit and may have changed."""
         statement = self.ready(sql, limit)
         try:
             return statement, pack(statement)
         except ParameterMismatch as error:
-            fresh = self._renewed(error, sql, self.began, limit)
+            fresh = self._reprepare(error, sql, self.began, limit)
             return fresh, pack(fresh)
 
     def described_now(self, sql: str, limit: float) -> Statement:
         """Return what the server says of a statement at this moment. It is not kept, and never run."""
-        statement = Statement(sql, *scan(sql), b"")
+        statement = Statement(sql, *number_placeholders(sql), b"")
         self._describer.forget(sql)
         self._describer.describe(statement, limit)
         return statement
@@ -250,7 +252,7 @@ class Session:
         self.busy = True
         self.began, self.rows = monotonic(), 0
         try:
-            yield self.until(self.began)
+            yield self.deadline(self.began)
         except BaseException as error:
             self._fail(error, sql, self.began, self.rows)
             raise
@@ -260,7 +262,7 @@ class Session:
             self.busy = False
             self.idle_since = monotonic()
 
-    def outdated(self, error: ALNPgError, sql: str, limit: float) -> None:
+    def drop_if_outdated(self, error: ALNPgError, sql: str, limit: float) -> None:
         """Drop a statement whose failure may come from a changed schema, so that it is prepared anew next time."""
         statement = self._statements.get(sql)
         if statement is not None and error.sqlstate in OUTDATED:
@@ -272,19 +274,19 @@ class Session:
         if status in _GOOD:
             return result
         if status == ExecStatus.FATAL_ERROR:
-            raise failure(result, sql)
+            raise error_from_result(result, sql)
         self.broken = True
-        raise Misuse(NO_COPY, sql=sql)
+        raise ProgrammingError(NO_COPY, sql=sql)
 
-    def _once_more(
+    def _retry_reprepared(
         self, error: ALNPgError, sql: str, params: Sequence[Any], started: float
     ) -> tuple[Statement, PGresult]:
         """Run a warm statement again, once, prepared anew."""
-        limit = self.until(started)
-        fresh = self._renewed(error, sql, started, limit)
+        limit = self.deadline(started)
+        fresh = self._reprepare(error, sql, started, limit)
         return fresh, self._execute(fresh, params, limit, None)
 
-    def _renewed(self, error: ALNPgError, sql: str, started: float, limit: float) -> Statement:
+    def _reprepare(self, error: ALNPgError, sql: str, started: float, limit: float) -> Statement:
         """Prepare a warm statement anew if its failure may come from a changed schema. Raises it where it does not."""
         statement = self._statements.get(sql)
         ours = isinstance(error, ParameterMismatch)
@@ -305,7 +307,7 @@ class Session:
 
     def _prepare(self, sql: str, limit: float) -> Statement:
         """Prepare and describe; remember the statement, at the price of another one."""
-        text, names = scan(sql)
+        text, names = number_placeholders(sql)
         name = statement_name(text) if self._settings.named else b""
         statement = Statement(sql, text, names, name)
         self._describer.describe(statement, limit)
@@ -326,18 +328,18 @@ class Session:
         del self._statements[statement.sql]
         self._describer.forget(statement.sql)
         if statement.name:
-            self.wire.close_prepared(statement.name, limit)
+            self.libpq.close_prepared(statement.name, limit)
 
     def _outgrown(self, statement: Statement, limit: float) -> None:
         """Forget a statement that the schema may have outgrown, and what was known of its types."""
         self._drop(statement, limit)
-        self._describer.doubt(statement.types)
+        self._describer.invalidate(statement.types)
 
     def command(self, sql: str) -> str:
         """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
         with self.exchange(sql) as limit:
-            self.wire.send(sql.encode())
-            result = self.checked(self.wire.answer(limit), sql)
+            self.libpq.send(sql.encode())
+            result = self.checked(self.libpq.read_result(limit), sql)
             return (result.command_status or b"").decode()
 
     def ping(self, limit: float) -> None:
@@ -348,7 +350,7 @@ class Session:
         finally:
             self.limit = math.inf
 
-    def settle(self, error: BaseException, sql: str) -> None:
+    def translate_failure(self, error: BaseException, sql: str) -> None:
         """After a failure: tell the error its statement and call site, and whether this session can be used again.
 
         Raises an ALNPgError in place of psycopg's own, whose texts hold values.
@@ -358,12 +360,12 @@ class Session:
             self.broken = True
         # Whatever stopped us; but never without a statement under way: a late cancel would hit the next one.
         if status == TransactionStatus.ACTIVE:
-            self.wire.cancel()
+            self.libpq.cancel()
         if isinstance(error, psycopg.ProgrammingError):
             self._statements.pop(sql, None)
             self._describer.forget(sql)
-            self._describer.doubt()
-        told = in_our_words(error, undone=self.owned or status in _OPEN)
+            self._describer.invalidate()
+        told = to_alnpg_error(error, undone=self.owned or status in _OPEN)
         if told is not None:
             told.sql = told.sql or sql
             told.call_site = told.call_site or call_site()
@@ -374,7 +376,7 @@ class Session:
     def _fail(self, error: BaseException, sql: str, began: float, rows: int) -> None:
         """Settle a failure, which may raise it in our words, and record it."""
         try:
-            self.settle(error, sql)
+            self.translate_failure(error, sql)
         finally:
             self._note(sql, began, rows, error)
 
@@ -382,7 +384,7 @@ class Session:
         """Record what ended now, where somebody wants to know of it. A sign of life is no statement."""
         seconds = monotonic() - began
         if sql and (seconds >= self._slow_seconds or _wanted_statements() is not None):
-            record(self._settings, sql, seconds, rows, None if error is None else in_our_words(error) or error)
+            record(self._settings, sql, seconds, rows, None if error is None else to_alnpg_error(error) or error)
 
     def close(self) -> None:
         """Close the connection; never raises."""
@@ -390,11 +392,13 @@ class Session:
         self.pgconn.finish()
 
 
-def open_session(settings: Settings, registry: Registry, shapes: Shapes, kind: type[Kind]) -> tuple[Session, Kind]:
+def open_connection(
+    settings: DatabaseSettings, registry: Registry, descriptions: Descriptions, kind: type[Kind]
+) -> tuple[PgConnection, Kind]:
     """Open a connection of that class in autocommit; return its session and itself. Raises psycopg.Error."""
     connection = kind.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
-    session = Session(connection, registry, shapes, settings)
+    pg_connection = PgConnection(connection, registry, descriptions, settings)
     if not settings.named:
         # A bouncer, which refuses them at the connect, keeps these for each of its clients once they are set.
-        session.command("set datestyle = ISO; set timezone = 'UTC'")
-    return session, connection
+        pg_connection.command("set datestyle = ISO; set timezone = 'UTC'")
+    return pg_connection, connection

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
-from arlen_runtime.alnpg.errors import ALNPgError, Misuse
-from arlen_runtime.alnpg.protocol.connection import Session
+from arlen_runtime.alnpg.errors import ALNPgError, ProgrammingError
+from arlen_runtime.alnpg.protocol.connection import PgConnection
 from arlen_runtime.alnpg.protocol.statement import Statement, in_order
 from arlen_runtime.alnpg.types.containers import literal_of
 from arlen_runtime.alnpg.types.scalars import BINARY, REFUSALS
@@ -35,56 +35,61 @@ def quoted(name: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
-def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def copy_rows(connection: PgConnection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Write `rows` into `columns` of `table`; return how many. All or none; a refused value names its row and column."""
     names = ", ".join(map(quoted, columns))
     places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-    shape = f"insert into {quoted(table)} ({names}) values ({places})"  # noqa: S608 - quoted names, numbered places
+    description = f"insert into {quoted(table)} ({names}) values ({places})"  # noqa: S608 - quoted names, numbered places
     target = f"copy {quoted(table)} ({names}) from stdin"
-    with session.exchange(target) as limit:
-        statement = session.described_now(shape, limit)
+    with connection.exchange(target) as limit:
+        statement = connection.described_now(description, limit)
         binary = all(form == BINARY for form in statement.formats)
         sql = target + (" (format binary)" if binary else "")
-        session.wire.send(sql.encode())
-        session.wire.await_copy(limit, lambda result: session.checked(result, sql))
+        connection.libpq.send(sql.encode())
+        connection.libpq.await_copy(limit, lambda result: connection.checked(result, sql))
         try:
-            _feed(session, statement, columns, rows, binary=binary)
+            _feed(connection, statement, columns, rows, binary=binary)
         except BaseException as error:
-            _abort(session, error)
+            _abort(connection, error)
             raise
-        session.pgconn.put_copy_end()
-        result = session.checked(session.wire.answer(session.until(monotonic())), sql)
-        session.rows = result.command_tuples or 0
-        return session.rows
+        connection.pgconn.put_copy_end()
+        result = connection.checked(connection.libpq.read_result(connection.deadline(monotonic())), sql)
+        connection.rows = result.command_tuples or 0
+        return connection.rows
 
 
 def _feed(
-    session: Session, statement: Statement, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, binary: bool
+    connection: PgConnection,
+    statement: Statement,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    binary: bool,
 ) -> None:
     form = _binary_form(statement) if binary else _text_form(statement)
     buffer = bytearray(_HEAD if binary else b"")
     for number, row in enumerate(rows, 1):
         if len(in_order(row)) != len(columns):
-            raise Misuse(f"row {number} has {len(row)} values for {len(columns)} columns")
+            raise ProgrammingError(f"row {number} has {len(row)} values for {len(columns)} columns")
         try:
             buffer += form(row)
         except REFUSALS:
             raise _named(statement, row, number) from None
         if len(buffer) >= _PIECE_BYTES:
-            session.wire.put(buffer, session.until(monotonic()))
+            connection.libpq.put(buffer, connection.deadline(monotonic()))
             buffer.clear()
     if binary:
         buffer += _END
-    session.wire.put(buffer, session.until(monotonic()))
+    connection.libpq.put(buffer, connection.deadline(monotonic()))
 
 
 def _binary_form(statement: Statement) -> Form:
-    packers = [packer.pack for packer in statement.parameters]
-    head = _count(len(packers))
+    encoders = [encoder.pack for encoder in statement.parameters]
+    head = _count(len(encoders))
 
     def form(row: Sequence[Any]) -> bytes:
         pieces = [head]
-        for pack, value in zip(packers, row, strict=True):
+        for pack, value in zip(encoders, row, strict=True):
             if value is None:
                 pieces.append(_NULL)
             else:
@@ -96,7 +101,7 @@ def _binary_form(statement: Statement) -> Form:
 
 
 def _text_form(statement: Statement) -> Form:
-    literals = [literal_of(packer) for packer in statement.parameters]
+    literals = [literal_of(encoder) for encoder in statement.parameters]
 
     def field(literal: Callable[[Any], bytes], value: object) -> bytes:
         return b"\\N" if value is None else _TO_ESCAPE.sub(lambda found: _ESCAPES[found.group()], literal(value))
@@ -114,16 +119,16 @@ def _named(statement: Statement, row: Sequence[Any], number: int) -> ALNPgError:
     return error
 
 
-def _abort(session: Session, error: BaseException) -> None:
+def _abort(connection: PgConnection, error: BaseException) -> None:
     """Tell the server that the copy is off, which rolls it back, and read its answer.
 
     What interrupts the program (a KeyboardInterrupt) does not wait for that: the connection is given up.
     """
     if not isinstance(error, Exception):
-        session.broken = True
+        connection.broken = True
         return
     try:
-        session.pgconn.put_copy_end(type(error).__name__.encode())
-        session.wire.answer(session.until(monotonic()))
+        connection.pgconn.put_copy_end(type(error).__name__.encode())
+        connection.libpq.read_result(connection.deadline(monotonic()))
     except ALNPgError:
-        session.broken = True
+        connection.broken = True

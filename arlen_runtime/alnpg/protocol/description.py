@@ -13,7 +13,7 @@ from psycopg.pq.abc import PGresult
 _MOST_SHAPES = 1024
 
 
-class Shape(NamedTuple):
+class Description(NamedTuple):
     """What the server says of a statement: types of its parameters, types and names of its columns; and when it said so."""
 
     types: list[int]
@@ -22,7 +22,7 @@ class Shape(NamedTuple):
     at: float
 
     @classmethod
-    def of(cls, described: PGresult, at: float) -> Shape:
+    def of(cls, described: PGresult, at: float) -> Description:
         """Read it from a description, or from a result, which has no parameters."""
         columns = range(described.nfields)
         return cls(
@@ -33,17 +33,17 @@ class Shape(NamedTuple):
         )
 
 
-class Shapes:
+class Descriptions:
     """What the server said of statements that have no name there, for all sessions of a process; the newest 1024."""
 
     def __init__(self) -> None:
         """Know none."""
-        self._known: dict[str, Shape] = {}
+        self._known: dict[str, Description] = {}
         self.get = self._known.get
 
-    def keep(self, sql: str, shape: Shape) -> None:
+    def keep(self, sql: str, description: Description) -> None:
         """Remember one."""
-        self._known[sql] = shape
+        self._known[sql] = description
         for oldest in list(self._known)[:-_MOST_SHAPES]:
             self.forget(oldest)
 

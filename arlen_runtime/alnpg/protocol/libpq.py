@@ -36,7 +36,7 @@ _LOOK_MILLISECONDS = 250.0
 _COPYING = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 
 
-class Wire:
+class Libpq:
     """One connection's socket and libpq state. Used by one thread at a time. Limits are seconds of `monotonic()`.
 
     Raises StatementTimeout and ConnectionLost, and lets psycopg's errors through: the session tells them in our words.
@@ -53,7 +53,7 @@ class Wire:
         self._poller.register(pgconn.socket, _READ)
         self.poll = self._poller.poll
 
-    def answer(self, limit: float, first_wait: float | None = None) -> PGresult:
+    def read_result(self, limit: float, first_wait: float | None = None) -> PGresult:
         """Send what is still buffered and return the one result of one command (of several: the last, or the failed).
 
         `first_wait`, in milliseconds, spares the usual case a look at the clock.
@@ -148,7 +148,7 @@ class Wire:
     def close_prepared(self, name: bytes, limit: float) -> None:
         """Close a prepared statement; one that does not exist is no error of the protocol."""
         self.pgconn.send_close_prepared(name)
-        self.answer(limit)
+        self.read_result(limit)
 
     def await_copy(self, limit: float, check: Callable[[PGresult], object]) -> None:
         """Return when the server is ready for COPY data; `check` gets any other answer, and raises."""
@@ -186,7 +186,7 @@ class Wire:
                 return ready
             if left <= _LOOK_SECONDS:
                 raise _too_late()
-            if scope.gone.get()():
+            if scope.client_is_gone.get()():
                 raise ClientGone("the client has gone; the statement was cancelled")
 
     @property
@@ -199,7 +199,7 @@ class Wire:
             return False
         return not poller.poll(0)
 
-    def disown(self) -> None:
+    def abandon_after_fork(self) -> None:
         """In a child after fork, whose parent's it is: whatever libpq does with it from now on meets a closed connection.
 
         The descriptor stays taken: were it closed, its number would be that of the next file, and libpq would write there.
@@ -242,7 +242,7 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def in_our_words(error: BaseException, *, undone: bool = False) -> ALNPgError | None:
+def to_alnpg_error(error: BaseException, *, undone: bool = False) -> ALNPgError | None:
     """Return the ALNPgError for what was raised; None for what is neither ours nor psycopg's.
 
     `undone`: a transaction ends with it. Else the statement may have written, and nobody may be told to run it again.

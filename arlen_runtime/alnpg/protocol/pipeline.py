@@ -15,7 +15,7 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from arlen_runtime.alnpg.errors import ALNPgError, ConnectionLost, StatementOutdated
-from arlen_runtime.alnpg.protocol.connection import Answer, Reader, Session
+from arlen_runtime.alnpg.protocol.connection import Answer, PgConnection, Reader
 from arlen_runtime.alnpg.protocol.server_errors import OUTDATED
 from arlen_runtime.alnpg.protocol.statement import Statement, in_order, may_commit, refuse_copy
 from arlen_runtime.alnpg.protocol.statement_log import counted
@@ -24,8 +24,8 @@ _BATCH = 500
 _TUPLES_OK = int(ExecStatus.TUPLES_OK)
 
 
-def perform_many(
-    session: Session,
+def run_batch(
+    connection: PgConnection,
     sql: str,
     rows: Sequence[Sequence[Any]],
     read: Reader[Answer],
@@ -39,34 +39,34 @@ def perform_many(
     if not rows:
         return []
     try:
-        return _perform(session, sql, rows, read, into)
+        return _run(connection, sql, rows, read, into)
     except ALNPgError as error:
         # Outside a transaction only what was rolled back is told as outdated, and makes the session forget the statement:
         # an error that `into` raised, maybe after the commit, does not.
         outdated = error.sqlstate in OUTDATED or isinstance(error, StatementOutdated)
-        if not outdated or session.holds(sql) or session.in_transaction or session.broken or may_commit(sql):
+        if not outdated or connection.holds(sql) or connection.in_transaction or connection.broken or may_commit(sql):
             raise
-    return _perform(session, sql, rows, read, into)
+    return _run(connection, sql, rows, read, into)
 
 
-def _perform(
-    session: Session,
+def _run(
+    connection: PgConnection,
     sql: str,
     rows: Sequence[Sequence[Any]],
     read: Reader[Answer],
     into: Callable[..., Any] | None,
 ) -> list[Answer]:
     """Run it in a transaction of its own where it takes more than a batch and none is open."""
-    wrapped = len(rows) > _BATCH and not session.in_transaction
-    session.owned = session.owned or wrapped
+    wrapped = len(rows) > _BATCH and not connection.in_transaction
+    connection.owned = connection.owned or wrapped
     try:
-        return _piped(session, sql, rows, read, into, wrapped=wrapped)
+        return _piped(connection, sql, rows, read, into, wrapped=wrapped)
     finally:
-        session.owned = session.owned and not wrapped
+        connection.owned = connection.owned and not wrapped
 
 
 def _piped(
-    session: Session,
+    connection: PgConnection,
     sql: str,
     rows: Sequence[Sequence[Any]],
     read: Reader[Answer],
@@ -77,29 +77,29 @@ def _piped(
     """Send batch after batch, and read each; the last after the pipeline, when the server can be asked for types."""
     answers: list[Answer] = []
     ended = False
-    with session.exchange(sql) as limit:
-        statement, batch = session.fitted(sql, limit, lambda known: _pack(known, rows, 0))
-        pipeline = _Pipeline(session, limit)
+    with connection.exchange(sql) as limit:
+        statement, batch = connection.prepare_and_pack(sql, limit, lambda known: _pack(known, rows, 0))
+        pipeline = _Pipeline(connection, limit)
         try:
             if wrapped:
                 pipeline.command(b"begin")
             while batch:
                 last = not wrapped and len(answers) + len(batch) == len(rows)
                 results = pipeline.round_trip(statement, batch, len(answers), last=last)
-                session.rows += sum(map(counted, results))
+                connection.rows += sum(map(counted, results))
                 if last:
                     pipeline.end()
                     ended = True
                 began = monotonic() if last else None
-                answers += [session.read(statement, result, read, into, began) for result in results]
+                answers += [connection.read(statement, result, read, into, began) for result in results]
                 batch = _pack(statement, rows, len(answers))
             if wrapped:
                 pipeline.command(b"commit")
                 pipeline.end()
         except BaseException as error:
             pipeline.abort(error, wrapped=wrapped)
-            if isinstance(error, ALNPgError) and not (session.broken or ended):
-                session.outdated(error, sql, limit)
+            if isinstance(error, ALNPgError) and not (connection.broken or ended):
+                connection.drop_if_outdated(error, sql, limit)
             raise
     return answers
 
@@ -116,25 +116,25 @@ def _pack(statement: Statement, rows: Sequence[Any], done: int) -> list[list[byt
     return packed
 
 
-def _send_all(session: Session, statement: Statement, batch: Sequence[Sequence[bytes | None]]) -> None:
+def _send_all(connection: PgConnection, statement: Statement, batch: Sequence[Sequence[bytes | None]]) -> None:
     """Send a statement with each of these values."""
     if statement.name:
-        send, name = session.pgconn.send_query_prepared, statement.name
+        send, name = connection.pgconn.send_query_prepared, statement.name
         formats, result_format = statement.formats, statement.result_format
         for values in batch:
             send(name, values, formats, result_format)
     else:
         for values in batch:
-            session.send(statement, values)
+            connection.send(statement, values)
 
 
 class _Pipeline:
     """A session in libpq's pipeline mode. Each step has a statement's time."""
 
-    def __init__(self, session: Session, limit: float) -> None:
-        self._session = session
-        self._wire = session.wire
-        self._pgconn = session.pgconn
+    def __init__(self, connection: PgConnection, limit: float) -> None:
+        self._connection = connection
+        self._wire = connection.libpq
+        self._pgconn = connection.pgconn
         self._limit = limit
         self._synced = self._left = False
         self._pgconn.enter_pipeline_mode()
@@ -144,24 +144,24 @@ class _Pipeline:
         self._pgconn.send_query_params(sql, None)
         self._pgconn.send_flush_request()
         self._wire.flush(self._limit)
-        self._session.checked(self._wire.pipelined(self._limit), sql.decode())
+        self._connection.checked(self._wire.pipelined(self._limit), sql.decode())
 
     def round_trip(
         self, statement: Statement, batch: Sequence[Sequence[bytes | None]], done: int, *, last: bool
     ) -> list[PGresult]:
         """Send a batch and return its results; with the last one goes the Sync. Raises the first failure."""
-        session, wire = self._session, self._wire
-        self._limit = limit = session.until(monotonic())
-        _send_all(session, statement, batch)
+        connection, libpq = self._connection, self._wire
+        self._limit = limit = connection.deadline(monotonic())
+        _send_all(connection, statement, batch)
         if last:
             self._sync()
         else:
             self._pgconn.send_flush_request()
-        wire.flush(limit)
+        libpq.flush(limit)
         results: list[PGresult] = []
         try:
-            for result in wire.pipeline(len(batch), limit):
-                good = result if result.status == _TUPLES_OK else session.checked(result, statement.text)
+            for result in libpq.pipeline(len(batch), limit):
+                good = result if result.status == _TUPLES_OK else connection.checked(result, statement.text)
                 results.append(good)
         except ALNPgError as error:
             error.hint = f"row {done + len(results) + 1}; {error.hint}".rstrip("; ")
@@ -176,7 +176,7 @@ class _Pipeline:
         """Come in step again: PostgreSQL commits what was implicit, which a deferred constraint may refuse; leave."""
         failed = self._leave()
         if failed is not None:
-            self._session.checked(failed, "")
+            self._connection.checked(failed, "")
 
     def _leave(self) -> PGresult | None:
         """Read up to the Sync's answer and leave the pipeline; return the failure met on the way, if any."""
@@ -199,14 +199,14 @@ class _Pipeline:
         What interrupts the program (a KeyboardInterrupt) does not wait for the answers that are due. After a COPY there is
         no end of them.
         """
-        if self._session.broken or not isinstance(error, Exception):
-            self._session.broken = True
+        if self._connection.broken or not isinstance(error, Exception):
+            self._connection.broken = True
             return
         try:
             if not self._left:
                 self._leave()
             if wrapped:
                 self._wire.send(b"rollback")
-                self._wire.answer(self._limit)
+                self._wire.read_result(self._limit)
         except (ALNPgError, psycopg.Error):
-            self._session.broken = True
+            self._connection.broken = True

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from arlen_runtime.alnpg.errors import Misuse
+from arlen_runtime.alnpg.errors import ProgrammingError
 
 
-class Scanned(NamedTuple):
+class NumberedStatement(NamedTuple):
     """A statement as PostgreSQL reads it; `names[i]` fills `$i+1`; no names: its parameters are positional."""
 
     text: str
@@ -49,15 +49,15 @@ def _end_of_comment(sql: str, start: int) -> int:
     return len(sql)
 
 
-def scan(sql: str) -> Scanned:
+def number_placeholders(sql: str) -> NumberedStatement:
     """Turn `:name` into `$n`, the same name into the same number.
 
     Raises Misuse where `:name` and `$n` are mixed, and on text that cannot be sent.
     """
     if _UNSENDABLE.search(sql):
-        raise Misuse("the statement holds a NUL, at which it would be cut, or a lone surrogate")
+        raise ProgrammingError("the statement holds a NUL, at which it would be cut, or a lone surrogate")
     if ":" not in sql:
-        return Scanned(sql, ())
+        return NumberedStatement(sql, ())
     numbers: dict[str, int] = {}
     pieces: list[str] = []
     positional = ""
@@ -73,15 +73,17 @@ def scan(sql: str) -> Scanned:
             pieces += sql[copied : token.start()], f"${number}"
             copied = at
     if positional and numbers:
-        raise Misuse(f"the statement mixes :{next(iter(numbers))} and {positional}: use one of the two forms", sql=sql)
+        raise ProgrammingError(
+            f"the statement mixes :{next(iter(numbers))} and {positional}: use one of the two forms", sql=sql
+        )
     pieces.append(sql[copied:])
-    return Scanned("".join(pieces), tuple(numbers))
+    return NumberedStatement("".join(pieces), tuple(numbers))
 
 
 _PLACE = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|--[^\n]*|::|(?P<parameter>\$\d+|:[^\W\d]\w*)""")
 
 
-def place_of(sql: str, parameter: str) -> int:
+def position_of(sql: str, parameter: str) -> int:
     """Return the position of `$n` or `:name` in a statement, 1-based; 0 where it is not found."""
     places = (token.start() + 1 for token in _PLACE.finditer(sql) if token["parameter"] == parameter)
     return next(places, 0)

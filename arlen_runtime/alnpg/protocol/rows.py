@@ -13,7 +13,7 @@ from itertools import repeat, starmap
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from arlen_runtime.alnpg.errors import Misuse
+from arlen_runtime.alnpg.errors import ProgrammingError
 
 
 class Row(dict[str, Any]):
@@ -31,7 +31,7 @@ _METHODS = frozenset(dir(Row))
 Values = tuple[Any, ...]
 
 
-class Maker(NamedTuple):
+class RowFactory(NamedTuple):
     """Turns tuples of a result into what `into` asks for: one of them, or all at once with the loops in C."""
 
     one: Callable[[Values], Any]
@@ -45,14 +45,16 @@ def _row_class(columns: tuple[str, ...]) -> type[Row]:
     return type("Row", (Row,), {"__slots__": (), "__module__": __name__, **properties})
 
 
-def _mappings(kind: Callable[..., Any], columns: tuple[str, ...]) -> Maker:
-    return Maker(
+def _mappings(kind: Callable[..., Any], columns: tuple[str, ...]) -> RowFactory:
+    return RowFactory(
         lambda values: kind(zip(columns, values)),  # noqa: B905 - libpq gives as many values as columns
         lambda tuples: list(map(kind, map(zip, repeat(columns), tuples))),
     )
 
 
-def _by_field(into: Callable[..., Any], fields: dict[str, bool], columns: tuple[str, ...], *, ordered: bool) -> Maker:
+def _by_field(
+    into: Callable[..., Any], fields: dict[str, bool], columns: tuple[str, ...], *, ordered: bool
+) -> RowFactory:
     """Return a maker for a class of named fields: `fields` says of each whether it must be given, in order of declaration."""
     unknown = [column for column in columns if column not in fields]
     missing = [name for name, required in fields.items() if required and name not in columns]
@@ -60,46 +62,46 @@ def _by_field(into: Callable[..., Any], fields: dict[str, bool], columns: tuple[
         wrong = [f"no field for {', '.join(unknown)}"] if unknown else []
         wrong += [f"no column for {', '.join(missing)}"] if missing else []
         name = getattr(into, "__name__", "the class")
-        raise Misuse(f"the statement's columns do not fit {name}: {'; '.join(wrong)}")
+        raise ProgrammingError(f"the statement's columns do not fit {name}: {'; '.join(wrong)}")
     if ordered and columns == tuple(fields)[: len(columns)]:
-        return Maker(lambda values: into(*values), lambda tuples: list(starmap(into, tuples)))
+        return RowFactory(lambda values: into(*values), lambda tuples: list(starmap(into, tuples)))
     return _keywords(into, columns)
 
 
-def _dataclass(into: Any, columns: tuple[str, ...]) -> Maker:  # noqa: ANN401 - dataclasses have no type of their own
+def _dataclass(into: Any, columns: tuple[str, ...]) -> RowFactory:  # noqa: ANN401 - dataclasses have no type of their own
     fields = [field for field in dataclasses.fields(into) if field.init]
     unset = dataclasses.MISSING
     required = {field.name: field.default is unset and field.default_factory is unset for field in fields}
     return _by_field(into, required, columns, ordered=not any(field.kw_only for field in fields))
 
 
-def _named_tuple(into: Any, columns: tuple[str, ...]) -> Maker:  # noqa: ANN401 - nor have NamedTuples
+def _named_tuple(into: Any, columns: tuple[str, ...]) -> RowFactory:  # noqa: ANN401 - nor have NamedTuples
     required = {name: name not in into._field_defaults for name in into._fields}
     return _by_field(into, required, columns, ordered=True)
 
 
-def _keywords(into: Callable[..., Any], columns: tuple[str, ...]) -> Maker:
+def _keywords(into: Callable[..., Any], columns: tuple[str, ...]) -> RowFactory:
     def one(values: Values) -> Any:  # noqa: ANN401 - what `into` makes
         return into(**dict(zip(columns, values, strict=True)))
 
-    return Maker(one, lambda tuples: list(map(one, tuples)))
+    return RowFactory(one, lambda tuples: list(map(one, tuples)))
 
 
 def _check_names(columns: tuple[str, ...]) -> None:
     """Refuse two columns of one name: a mapping would keep only the last."""
     if len(set(columns)) != len(columns):
         twice = next(name for name in columns if columns.count(name) > 1)
-        raise Misuse(f"two columns are named {twice!r}: give one another name with AS, or ask for into=tuple")
+        raise ProgrammingError(f"two columns are named {twice!r}: give one another name with AS, or ask for into=tuple")
 
 
-def maker(into: Callable[..., Any] | None, columns: tuple[str, ...]) -> Maker:
+def row_factory(into: Callable[..., Any] | None, columns: tuple[str, ...]) -> RowFactory:
     """Return what turns tuples of these columns into `into`: None is Row; tuple, dict, a dataclass, a NamedTuple, any callable.
 
     A dataclass or NamedTuple is filled by name; anything else gets the columns as keyword arguments. Raises Misuse where
     the columns do not fit.
     """
     if into is tuple:
-        return Maker(tuple, list)
+        return RowFactory(tuple, list)
     _check_names(columns)
     if into is None:
         return _mappings(_row_class(columns), columns)

@@ -24,7 +24,7 @@ from arlen_runtime.alnpg.errors import (
     UniqueViolated,
     ValueRejected,
 )
-from arlen_runtime.alnpg.protocol.placeholders import place_of
+from arlen_runtime.alnpg.protocol.placeholders import position_of
 
 BY_STATE: dict[str, type[ALNPgError]] = {
     "23505": UniqueViolated,
@@ -120,7 +120,7 @@ def _explain(error: ALNPgError, message: str) -> None:
     """Say of which parameter the type is unknown, where it stands, and what to write."""
     named = _PARAMETER.search(message) or _PARAMETER.search(error.sql, max(0, error.position - 1))
     parameter = named.group() if named else "$1"
-    error.position = error.position or place_of(error.sql, parameter)
+    error.position = error.position or position_of(error.sql, parameter)
     error.hint = (
         f"PostgreSQL cannot tell the type of {parameter} here: "
         f"write {parameter}::type with the type that you mean, as in {parameter}::text"
@@ -164,7 +164,7 @@ def _stands_in(program: str, piece: str) -> bool:
     return re.search(rf"(?!\B\w){re.escape(piece.strip())}(?<!\w\B)", program, re.IGNORECASE) is not None
 
 
-def failure(result: PGresult, sql: str) -> ALNPgError:
+def error_from_result(result: PGresult, sql: str) -> ALNPgError:
     """Return the error that stands for a failed result of `sql`."""
     state = _field(result, DiagnosticField.SQLSTATE)
     message = _field(result, DiagnosticField.MESSAGE_PRIMARY)

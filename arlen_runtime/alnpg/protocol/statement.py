@@ -18,15 +18,15 @@ from psycopg.adapt import Transformer
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 
-from arlen_runtime.alnpg.errors import Misuse, OutOfRange, ParameterMismatch
-from arlen_runtime.alnpg.protocol.description import Shape
-from arlen_runtime.alnpg.protocol.placeholders import place_of
-from arlen_runtime.alnpg.protocol.rows import Maker, maker
+from arlen_runtime.alnpg.errors import OutOfRange, ParameterMismatch, ProgrammingError
+from arlen_runtime.alnpg.protocol.description import Description
+from arlen_runtime.alnpg.protocol.placeholders import position_of
+from arlen_runtime.alnpg.protocol.rows import RowFactory, row_factory
 from arlen_runtime.alnpg.types.json_values import DoesNotFitError
 from arlen_runtime.alnpg.types.registry import Registry
-from arlen_runtime.alnpg.types.scalars import REFUSALS, Packer
+from arlen_runtime.alnpg.types.scalars import REFUSALS, Encoder
 
-_MOST_MAKERS = 16
+_MOST_ROW_FACTORIES = 16
 _LEAD = r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
 _COMMITTING = re.compile(rf"{_LEAD}(?:call|do)\b", re.IGNORECASE)
 _COPY = re.compile(rf"{_LEAD}copy\b", re.IGNORECASE)
@@ -52,25 +52,25 @@ def may_commit(sql: str) -> bool:
 def refuse_copy(sql: str) -> None:
     """Raise Misuse on a COPY, which in a pipeline takes what follows it for its data."""
     if _COPY.match(sql):
-        raise Misuse(NO_COPY, sql=sql)
+        raise ProgrammingError(NO_COPY, sql=sql)
 
 
 def in_order(row: Any) -> Any:  # noqa: ANN401 - what the application gives for a row
     """Return a row of positional values. Raises Misuse on what has no order or is one value: of a mapping the keys would go."""
     if type(row) in _ROWS or (isinstance(row, Collection) and not isinstance(row, _NO_ROWS)):
         return row
-    raise Misuse(f"a row is a sequence of values, not a {type(row).__name__}")
+    raise ProgrammingError(f"a row is a sequence of values, not a {type(row).__name__}")
 
 
 class Statement:
     """SQL text, parameter packers and column loaders. `names` are those of `:name`, in the order of `$n`."""
 
     __slots__ = (
+        "_encoders",
         "_loaders",
-        "_makers",
         "_names",
         "_oids",
-        "_packers",
+        "_row_factories",
         "columns",
         "described_at",
         "formats",
@@ -91,40 +91,40 @@ class Statement:
         self.names = names
         self.name = name
         self.used_at = 0.0
-        self._makers: dict[Callable[..., Any] | None, Maker] = {}
+        self._row_factories: dict[Callable[..., Any] | None, RowFactory] = {}
 
-    def describe(self, shape: Shape, registry: Registry) -> None:
+    def describe(self, description: Description, registry: Registry) -> None:
         """Decide packers, formats and loaders by the server's description."""
-        self.described_at = min(shape.at, registry.known_since(shape.types))
-        self.types = shape.types
-        self.parameters = [registry.packer(oid) for oid in self.types]
-        self._packers: list[Callable[[Any], bytes]] = [packer.pack for packer in self.parameters]
-        self.formats = [packer.format for packer in self.parameters]
-        self._describe_columns(shape, registry)
+        self.described_at = min(description.at, registry.known_since(description.types))
+        self.types = description.types
+        self.parameters = [registry.encoder(oid) for oid in self.types]
+        self._encoders: list[Callable[[Any], bytes]] = [encoder.pack for encoder in self.parameters]
+        self.formats = [encoder.format for encoder in self.parameters]
+        self._describe_columns(description, registry)
 
-    def _describe_columns(self, shape: Shape, registry: Registry) -> None:
+    def _describe_columns(self, description: Description, registry: Registry) -> None:
         """Decide the format and loaders of the columns."""
-        self._oids = oids = shape.oids
-        self.columns = shape.columns
+        self._oids = oids = description.oids
+        self.columns = description.columns
         self._names = [name.encode() for name in self.columns]
-        self._makers.clear()
+        self._row_factories.clear()
         self._loaders = Transformer(registry)
         self._read_in(Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT)
 
-    def _read_in(self, wire: Format) -> None:
+    def _read_in(self, libpq: Format) -> None:
         """Have results fetched, and read, in that format."""
-        self.result_format = wire
-        self._loaders.set_loader_types(self._oids, wire)
+        self.result_format = libpq
+        self._loaders.set_loader_types(self._oids, libpq)
 
     def reads(self, result: PGresult) -> bool:
         """Say whether a result has the columns that were described (unnamed statements are planned anew each time)."""
         columns = range(result.nfields)
         return self._oids == list(map(result.ftype, columns)) and self._names == list(map(result.fname, columns))
 
-    def adopt(self, shape: Shape, registry: Registry) -> bool:
+    def update_from(self, description: Description, registry: Registry) -> bool:
         """Take the columns of a result for described; return False where it did not come in the format to read them in."""
         asked = self.result_format
-        self._describe_columns(shape, registry)
+        self._describe_columns(description, registry)
         if asked == Format.TEXT:  # as which everything can be read
             self._read_in(asked)
         return asked == self.result_format
@@ -133,12 +133,14 @@ class Statement:
         """Return the wire form of the parameters. Raises Misuse, ParameterMismatch or OutOfRange, which name `$n`."""
         if self.names:
             params = self._by_name(params)
-        packers = self._packers
-        if len(params) != len(packers):
-            raise Misuse(f"the statement takes {len(packers)} parameters, {len(params)} were given", sql=self.sql)
+        encoders = self._encoders
+        if len(params) != len(encoders):
+            raise ProgrammingError(
+                f"the statement takes {len(encoders)} parameters, {len(params)} were given", sql=self.sql
+            )
         values: list[bytes | None] = []
         try:
-            for pack, value in zip(packers, params):  # noqa: B905 - counted above; and no comprehension: it is a call more
+            for pack, value in zip(encoders, params):  # noqa: B905 - counted above; and no comprehension: it is a call more
                 values.append(None if value is None else pack(value))
         except REFUSALS:
             raise self.refusal(params) from None
@@ -147,25 +149,27 @@ class Statement:
     def _by_name(self, params: Sequence[Any]) -> Sequence[Any]:
         """Return the values of the one mapping in the order of `$n`."""
         if len(params) != 1 or not isinstance(params[0], Mapping):
-            raise Misuse(f"the statement takes one mapping with the keys {', '.join(self.names)}", sql=self.sql)
+            raise ProgrammingError(
+                f"the statement takes one mapping with the keys {', '.join(self.names)}", sql=self.sql
+            )
         try:
             return [params[0][name] for name in self.names]
         except KeyError:
             missing = ", ".join(name for name in self.names if name not in params[0])
-            raise Misuse(f"the mapping has no value for {missing}", sql=self.sql) from None
+            raise ProgrammingError(f"the mapping has no value for {missing}", sql=self.sql) from None
 
     def refusal(self, params: Sequence[Any]) -> ParameterMismatch:
         """Return the error for the first parameter that its packer refuses."""
-        for index, (packer, value) in enumerate(zip(self.parameters, params, strict=True)):
+        for index, (encoder, value) in enumerate(zip(self.parameters, params, strict=True)):
             if value is None:
                 continue
             try:
-                packer.pack(value)
+                encoder.pack(value)
             except REFUSALS as error:
-                return self.mismatch(index, packer, value, error)
-        raise Misuse("a parameter changed while it was sent", sql=self.sql)
+                return self.mismatch(index, encoder, value, error)
+        raise ProgrammingError("a parameter changed while it was sent", sql=self.sql)
 
-    def mismatch(self, index: int, packer: Packer, value: object, error: Exception) -> ParameterMismatch:
+    def mismatch(self, index: int, encoder: Encoder, value: object, error: Exception) -> ParameterMismatch:
         """Return the error that tells `$n`, both types and the remedy; never the value. `error` is what the packer raised."""
         number = f"${index + 1}"
         written = f":{self.names[index]}" if self.names else number
@@ -173,14 +177,14 @@ class Statement:
         given = type(value).__name__
         why = f" ({error})" if _speaks(error) else ""
         if _fits_not(error):
-            detail = f"{place} is {packer.type_name}: the {given} that was given does not fit{why}"
+            detail = f"{place} is {encoder.type_name}: the {given} that was given does not fit{why}"
             return OutOfRange(detail, sql=self.sql, sqlstate="22003")
         mismatch = ParameterMismatch(
-            f"{place} is {packer.type_name} and takes {packer.takes}, but a {given} was given{why}", sql=self.sql
+            f"{place} is {encoder.type_name} and takes {encoder.accepts}, but a {given} was given{why}", sql=self.sql
         )
-        mismatch.position = place_of(self.sql, written)
+        mismatch.position = position_of(self.sql, written)
         mismatch.hint = f"convert the value, or write {written}::type with the type that you mean"
-        if isinstance(value, (list, tuple)) and isinstance(value, packer.nests):
+        if isinstance(value, (list, tuple)) and isinstance(value, encoder.array_types):
             mismatch.hint = f"a list is one value, an array: compare with = any({written})"
         return mismatch
 
@@ -188,7 +192,7 @@ class Statement:
         """Return all rows of a result as `into` asks. Raises psycopg's ProgrammingError where they are not as described."""
         if not self.name:
             self._check(result)
-        make = self._makers.get(into) or self._maker(into)
+        make = self._row_factories.get(into) or self._row_factory(into)
         count = result.ntuples
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
@@ -204,7 +208,7 @@ class Statement:
         """Return the first row of a result as `into` asks, None when it is empty. Raises as `load`."""
         if not self.name:
             self._check(result)
-        make = self._makers.get(into) or self._maker(into)
+        make = self._row_factories.get(into) or self._row_factory(into)
         if not result.ntuples:
             return None
         loaders = self._loaders
@@ -222,11 +226,11 @@ class Statement:
         if not self.reads(result):
             raise psycopg.ProgrammingError(_CHANGED)
 
-    def _maker(self, into: Callable[..., Any] | None) -> Maker:
+    def _row_factory(self, into: Callable[..., Any] | None) -> RowFactory:
         """Make what `into` asks for, and keep it for the next time; a lambda is another one each time."""
-        if len(self._makers) >= _MOST_MAKERS:
-            self._makers.clear()
-        made = self._makers[into] = maker(into, self.columns)
+        if len(self._row_factories) >= _MOST_ROW_FACTORIES:
+            self._row_factories.clear()
+        made = self._row_factories[into] = row_factory(into, self.columns)
         return made
 
 

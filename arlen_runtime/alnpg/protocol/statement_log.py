@@ -10,7 +10,7 @@ from psycopg.pq.abc import PGresult
 from arlen_runtime import scope
 from arlen_runtime.alnpg.errors import ALNPgError
 from arlen_runtime.alnpg.protocol.call_site import call_site
-from arlen_runtime.alnpg.settings import Settings
+from arlen_runtime.alnpg.settings import DatabaseSettings
 
 
 def counted(result: PGresult) -> int:
@@ -18,12 +18,12 @@ def counted(result: PGresult) -> int:
     return result.ntuples or result.command_tuples or 0
 
 
-def record(settings: Settings, sql: str, seconds: float, rows: int, error: BaseException | None = None) -> None:
+def record(settings: DatabaseSettings, sql: str, seconds: float, rows: int, error: BaseException | None = None) -> None:
     """Add a statement to the request's list, and to the log when it was slow; `error` is what it ended with."""
     place, failed = call_site(), _kind(error)
     wanted = scope.statements.get()
     if wanted is not None:
-        wanted.append(scope.Statement(sql, seconds, rows, place, failed))
+        wanted.append(scope.StatementRecord(sql, seconds, rows, place, failed))
     if seconds < settings.slow_seconds:
         return
     fields: dict[str, object] = {

@@ -17,7 +17,7 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from arlen_runtime.alnpg.types.json_values import DoesNotFitError
-from arlen_runtime.alnpg.types.scalars import BINARY, TEXT, Packer
+from arlen_runtime.alnpg.types.scalars import BINARY, TEXT, Encoder
 
 _int4 = struct.Struct("!i").pack
 _array_head = struct.Struct("!iiI").pack
@@ -58,17 +58,17 @@ def plain_literal(value: object) -> bytes:
     return spell(value).encode()
 
 
-def literal_of(packer: Packer) -> Literal:
+def literal_of(encoder: Encoder) -> Literal:
     """Return the function that checks a value and gives its text form, whatever format the packer sends in."""
-    if packer.format == TEXT:
-        return packer.pack
-    if packer.literal is not None:
-        return packer.literal
+    if encoder.format == TEXT:
+        return encoder.pack
+    if encoder.literal is not None:
+        return encoder.literal
 
     def literal(value: object) -> bytes:
-        packer.pack(value)
+        encoder.pack(value)
         # True is taken for the 1 that it equals, as in binary, except by boolean.
-        return plain_literal(int(value) if isinstance(value, bool) and packer.takes != "bool" else value)
+        return plain_literal(int(value) if isinstance(value, bool) and encoder.accepts != "bool" else value)
 
     return literal
 
@@ -99,7 +99,7 @@ def _leaves(value: Sequence[object], lengths: Sequence[int]) -> Iterator[object]
         yield from _leaves(item, lengths[1:])
 
 
-def _binary_array(element: Packer, oid: int) -> Callable[[Any], bytes]:
+def _binary_array(element: Encoder, oid: int) -> Callable[[Any], bytes]:
     pack_element = element.pack
 
     def pack(value: object) -> bytes:
@@ -124,8 +124,8 @@ def _binary_array(element: Packer, oid: int) -> Callable[[Any], bytes]:
     return pack
 
 
-def _literal_array(element: Packer, delimiter: bytes) -> Literal:
-    literal, nests = literal_of(element), element.nests
+def _literal_array(element: Encoder, delimiter: bytes) -> Literal:
+    literal, nests = literal_of(element), element.array_types
 
     def braces(value: object) -> bytes:
         if value is None:
@@ -142,20 +142,20 @@ def _literal_array(element: Packer, delimiter: bytes) -> Literal:
     return pack
 
 
-def array_packer(name: str, element: Packer, oid: int, delimiter: str) -> Packer:
+def array_encoder(name: str, element: Encoder, oid: int, delimiter: str) -> Encoder:
     """Return the packer of an array whose elements are of type `oid`."""
-    takes = f"list of {element.takes}"
+    takes = f"list of {element.accepts}"
     literal = _literal_array(element, delimiter.encode())
-    if element.format == BINARY and element.nests:
-        return Packer(name, takes, _binary_array(element, oid), BINARY, literal, nests=())
-    return Packer(name, takes, literal, TEXT, nests=())
+    if element.format == BINARY and element.array_types:
+        return Encoder(name, takes, _binary_array(element, oid), BINARY, literal, array_types=())
+    return Encoder(name, takes, literal, TEXT, array_types=())
 
 
 # The wire form of a range: one byte of flags (rangetypes.h), then each finite bound with its length.
 _EMPTY, _LOWER_INCLUDED, _UPPER_INCLUDED, _LOWER_INFINITE, _UPPER_INFINITE = 0x01, 0x02, 0x04, 0x08, 0x10
 
 
-def _binary_range(bound: Packer) -> Callable[[Any], bytes]:
+def _binary_range(bound: Encoder) -> Callable[[Any], bytes]:
     def pack(value: object) -> bytes:
         if not isinstance(value, Range):
             raise TypeError
@@ -173,7 +173,7 @@ def _binary_range(bound: Packer) -> Callable[[Any], bytes]:
     return pack
 
 
-def _literal_range(bound: Packer) -> Literal:
+def _literal_range(bound: Encoder) -> Literal:
     literal = literal_of(bound)
 
     def edge(value: object) -> bytes:
@@ -190,15 +190,15 @@ def _literal_range(bound: Packer) -> Literal:
     return pack
 
 
-def range_packer(name: str, bound: Packer) -> Packer:
+def range_encoder(name: str, bound: Encoder) -> Encoder:
     """Return the packer of a range over the type of `bound`."""
-    takes = f"Range of {bound.takes}"
+    takes = f"Range of {bound.accepts}"
     if bound.format == BINARY:
-        return Packer(name, takes, _binary_range(bound), BINARY, _literal_range(bound))
-    return Packer(name, takes, _literal_range(bound), TEXT)
+        return Encoder(name, takes, _binary_range(bound), BINARY, _literal_range(bound))
+    return Encoder(name, takes, _literal_range(bound), TEXT)
 
 
-def multirange_packer(name: str, bound: Packer) -> Packer:
+def multirange_encoder(name: str, bound: Encoder) -> Encoder:
     """Return the packer of a multirange over the type of `bound`."""
     one_binary, one_literal = _binary_range(bound), _literal_range(bound)
 
@@ -214,15 +214,15 @@ def multirange_packer(name: str, bound: Packer) -> Packer:
     def literal(value: object) -> bytes:
         return b"{" + b",".join(one_literal(item) for item in ranges(value)) + b"}"
 
-    takes = f"Multirange of {bound.takes}"
+    takes = f"Multirange of {bound.accepts}"
     if bound.format == BINARY:
-        return Packer(name, takes, binary, BINARY, literal)
-    return Packer(name, takes, literal, TEXT)
+        return Encoder(name, takes, binary, BINARY, literal)
+    return Encoder(name, takes, literal, TEXT)
 
 
-def composite_packer(name: str, fields: Sequence[tuple[str, Packer]]) -> Packer:
+def composite_encoder(name: str, fields: Sequence[tuple[str, Encoder]]) -> Encoder:
     """Return the packer of a composite: a tuple with one value a field, or a mapping with the fields' names."""
-    literals = [(field, literal_of(packer)) for field, packer in fields]
+    literals = [(field, literal_of(encoder)) for field, encoder in fields]
     names = [field for field, _ in fields]
 
     def pack(value: object) -> bytes:
@@ -237,4 +237,4 @@ def composite_packer(name: str, fields: Sequence[tuple[str, Packer]]) -> Packer:
         pairs = zip(value, literals, strict=True)
         return b"(" + b",".join(b"" if v is None else _quoted(literal(v)) for v, (_, literal) in pairs) + b")"
 
-    return Packer(name, f"tuple or mapping of {', '.join(names)}", pack, TEXT, nests=(list,))
+    return Encoder(name, f"tuple or mapping of {', '.join(names)}", pack, TEXT, array_types=(list,))

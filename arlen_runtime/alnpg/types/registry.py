@@ -25,9 +25,9 @@ from psycopg.types.json import set_json_loads
 from psycopg.types.multirange import MultirangeInfo, register_multirange
 from psycopg.types.range import RangeInfo, register_range
 
-from arlen_runtime.alnpg.types.containers import array_packer, composite_packer, multirange_packer, range_packer
+from arlen_runtime.alnpg.types.containers import array_encoder, composite_encoder, multirange_encoder, range_encoder
 from arlen_runtime.alnpg.types.json_values import decode_json
-from arlen_runtime.alnpg.types.scalars import AS_TEXT, BINARY, SCALARS, TEXT, Packer, enum_label, text
+from arlen_runtime.alnpg.types.scalars import AS_TEXT, BINARY, SCALARS, TEXT, Encoder, enum_label, text
 
 LEARN = b"""
 select coalesce(json_agg(row_to_json(facts)), '[]') from (
@@ -75,7 +75,7 @@ class TypeFacts(NamedTuple):
 
 def _shared_types() -> dict[int, TypeFacts]:
     """Return the facts of the types that every PostgreSQL has, as psycopg lists them."""
-    facts: dict[int, TypeFacts] = {oid: TypeFacts(oid, packer.type_name) for oid, packer in SCALARS.items()}
+    facts: dict[int, TypeFacts] = {oid: TypeFacts(oid, encoder.type_name) for oid, encoder in SCALARS.items()}
     for info in psycopg.adapters.types:
         kind = "r" if isinstance(info, RangeInfo) else "m" if isinstance(info, MultirangeInfo) else "b"
         bound = info.subtype_oid if isinstance(info, (RangeInfo, MultirangeInfo)) else 0
@@ -164,18 +164,18 @@ class Registry:
         self.adapters.register_loader(REAL, ExactReal)
         set_json_loads(decode_json, self)
         self._facts = dict(SHARED)
-        self._packers: dict[int, Packer] = dict(SCALARS)
+        self._encoders: dict[int, Encoder] = dict(SCALARS)
         self._with_loaders = set(SHARED)
         self._learned_at = math.inf
         self._outdated = False
         self._lock = threading.Lock()
 
-    def knows(self, oid: int) -> bool:
+    def is_known(self, oid: int) -> bool:
         """Say whether the type and all it is made of is known; if not, `learn` has to be fed the answer to LEARN first."""
         if oid in SHARED:
             return True
         facts = self._facts.get(oid)
-        return facts is not None and not self._outdated and all(map(self.knows, facts.parts))
+        return facts is not None and not self._outdated and all(map(self.is_known, facts.parts))
 
     def learn(self, answer: bytes) -> None:
         """Take in the answer to LEARN in place of what was known of the database's own types."""
@@ -184,10 +184,10 @@ class Registry:
             self._outdated = False
             fresh = [TypeFacts(**_complete(row)) for row in json.loads(answer)]
             self._facts = {facts.oid: facts for facts in fresh} | SHARED
-            self._packers = dict(SCALARS)
+            self._encoders = dict(SCALARS)
             self._with_loaders = set(SHARED)
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Know none of the database's own types, since one of them turned out to be gone or changed.
 
         What is known of them stays until `learn`: another thread may be describing a statement by it.
@@ -203,32 +203,32 @@ class Registry:
         facts = self._facts.get(oid)
         return facts.name if facts else f"type {oid}"
 
-    def packer(self, oid: int) -> Packer:
+    def encoder(self, oid: int) -> Encoder:
         """Return how a parameter of this type is sent; a str as text where nothing better is known."""
-        packer = self._packers.get(oid)
-        if packer is None:
-            packer = self._packers[oid] = self._make_packer(oid)
-        return packer
+        encoder = self._encoders.get(oid)
+        if encoder is None:
+            encoder = self._encoders[oid] = self._make_encoder(oid)
+        return encoder
 
-    def _make_packer(self, oid: int) -> Packer:
+    def _make_encoder(self, oid: int) -> Encoder:
         facts = self._facts.get(oid)
         if facts is None:
             return AS_TEXT
         if facts.element:
-            packer = array_packer(facts.name, self.packer(facts.element), facts.element, facts.delimiter)
+            encoder = array_encoder(facts.name, self.encoder(facts.element), facts.element, facts.delimiter)
         elif facts.kind == "d":
-            packer = self.packer(facts.base)._replace(type_name=facts.name)
+            encoder = self.encoder(facts.base)._replace(type_name=facts.name)
         elif facts.kind == "e":
-            packer = Packer(facts.name, "str or Enum", enum_label, literal=enum_label)
+            encoder = Encoder(facts.name, "str or Enum", enum_label, literal=enum_label)
         elif facts.kind == "r":
-            packer = range_packer(facts.name, self.packer(facts.bound))
+            encoder = range_encoder(facts.name, self.encoder(facts.bound))
         elif facts.kind == "m":
-            packer = multirange_packer(facts.name, self.packer(facts.bound))
+            encoder = multirange_encoder(facts.name, self.encoder(facts.bound))
         elif facts.kind == "c":
-            packer = composite_packer(facts.name, [(name, self.packer(field)) for name, field in facts.fields])
+            encoder = composite_encoder(facts.name, [(name, self.encoder(field)) for name, field in facts.fields])
         else:
-            packer = Packer(facts.name, "str", text, BINARY if facts.send in _SENT_AS_TEXT else TEXT)
-        return packer
+            encoder = Encoder(facts.name, "str", text, BINARY if facts.send in _SENT_AS_TEXT else TEXT)
+        return encoder
 
     def loads_binary(self, oid: int) -> bool:
         """Say whether a column of this type can be fetched in binary: it has a loader, and so has all it is made of."""
@@ -264,8 +264,8 @@ class Registry:
     def _register_plain(self, facts: TypeFacts, info: TypeInfo) -> None:
         """Register enum, domain or base type: by the type it stands for, or as text."""
         model = facts.base if facts.kind == "d" else 25 if facts.kind == "e" or facts.send in _SENT_AS_TEXT else 0
-        for wire in (Format.TEXT, Format.BINARY):
-            loader = self.adapters.get_loader(model, wire)
+        for libpq in (Format.TEXT, Format.BINARY):
+            loader = self.adapters.get_loader(model, libpq)
             if loader is not None and model:
                 self.adapters.register_loader(facts.oid, loader)
         if facts.array:

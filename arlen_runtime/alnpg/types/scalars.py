@@ -33,7 +33,7 @@ from arlen_runtime.alnpg.types.json_values import DoesNotFitError, encode_json
 TEXT, BINARY = 0, 1
 
 
-class Packer(NamedTuple):
+class Encoder(NamedTuple):
     """How one PostgreSQL type is sent: its name, what it takes (for messages), the function, the wire format.
 
     `literal` is its text form where `str(value)` is not; `nests`: what of list and tuple is a dimension of an array of it, and
@@ -41,11 +41,11 @@ class Packer(NamedTuple):
     """
 
     type_name: str
-    takes: str
+    accepts: str
     pack: Callable[[Any], bytes]
     format: int = BINARY
     literal: Callable[[Any], bytes] | None = None
-    nests: tuple[type[list[Any] | tuple[Any, ...]], ...] = (list, tuple)
+    array_types: tuple[type[list[Any] | tuple[Any, ...]], ...] = (list, tuple)
 
 
 REFUSALS = (TypeError, ValueError, OverflowError, struct.error)
@@ -251,38 +251,38 @@ def _cidr(value: object) -> bytes:
     raise TypeError
 
 
-AS_TEXT = Packer("text", "str", text, TEXT)
+AS_TEXT = Encoder("text", "str", text, TEXT)
 """For types that have no packer: PostgreSQL reads a str by the type's own input rules."""
 
 _INTEGER = "int"
 _DAY_TIME = "datetime"
 
-SCALARS: dict[int, Packer] = {
-    16: Packer("boolean", "bool", _bool),
-    17: Packer("bytea", "bytes, bytearray or memoryview", _bytea),
-    18: Packer('"char"', "str of one byte", _char, TEXT),
-    19: Packer("name", "str", text),
-    20: Packer("bigint", _INTEGER, _int8),
-    21: Packer("smallint", _INTEGER, struct.Struct("!h").pack),
-    23: Packer("integer", _INTEGER, _int4),
-    25: Packer("text", "str", text),
-    26: Packer("oid", _INTEGER, struct.Struct("!I").pack),
-    114: Packer("json", "anything JSON can say", encode_json, BINARY, encode_json),
-    650: Packer("cidr", "IPv4Network, IPv6Network or str", _cidr),
-    700: Packer("real", "float or int", _real),
-    701: Packer("double precision", "float, or an int that it holds exactly", _double),
-    705: Packer("unknown", "str", text),
-    869: Packer("inet", "IPv4Address, IPv6Address, an interface of them, or str", _inet),
-    1042: Packer("character", "str", text),
-    1043: Packer("character varying", "str", text),
-    1082: Packer("date", "date", _date),
-    1083: Packer("time", "time without time zone", _time),
-    1114: Packer("timestamp", f"{_DAY_TIME} without time zone", _timestamp),
-    1184: Packer("timestamptz", f"{_DAY_TIME} with time zone", _timestamptz),
-    1186: Packer("interval", "timedelta", _span),
-    1266: Packer("timetz", "time with a UTC offset", _time_with_zone),
-    1700: Packer("numeric", "Decimal or int", _numeric),
-    2950: Packer("uuid", "UUID or str", _uuid),
-    3802: Packer("jsonb", "anything JSON can say", _jsonb, BINARY, encode_json),
+SCALARS: dict[int, Encoder] = {
+    16: Encoder("boolean", "bool", _bool),
+    17: Encoder("bytea", "bytes, bytearray or memoryview", _bytea),
+    18: Encoder('"char"', "str of one byte", _char, TEXT),
+    19: Encoder("name", "str", text),
+    20: Encoder("bigint", _INTEGER, _int8),
+    21: Encoder("smallint", _INTEGER, struct.Struct("!h").pack),
+    23: Encoder("integer", _INTEGER, _int4),
+    25: Encoder("text", "str", text),
+    26: Encoder("oid", _INTEGER, struct.Struct("!I").pack),
+    114: Encoder("json", "anything JSON can say", encode_json, BINARY, encode_json),
+    650: Encoder("cidr", "IPv4Network, IPv6Network or str", _cidr),
+    700: Encoder("real", "float or int", _real),
+    701: Encoder("double precision", "float, or an int that it holds exactly", _double),
+    705: Encoder("unknown", "str", text),
+    869: Encoder("inet", "IPv4Address, IPv6Address, an interface of them, or str", _inet),
+    1042: Encoder("character", "str", text),
+    1043: Encoder("character varying", "str", text),
+    1082: Encoder("date", "date", _date),
+    1083: Encoder("time", "time without time zone", _time),
+    1114: Encoder("timestamp", f"{_DAY_TIME} without time zone", _timestamp),
+    1184: Encoder("timestamptz", f"{_DAY_TIME} with time zone", _timestamptz),
+    1186: Encoder("interval", "timedelta", _span),
+    1266: Encoder("timetz", "time with a UTC offset", _time_with_zone),
+    1700: Encoder("numeric", "Decimal or int", _numeric),
+    2950: Encoder("uuid", "UUID or str", _uuid),
+    3802: Encoder("jsonb", "anything JSON can say", _jsonb, BINARY, encode_json),
 }
 """The types whose OIDs every PostgreSQL shares."""

@@ -21,7 +21,7 @@ PRELOAD = sys.platform != "darwin"
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class CommandLine:
     """How the command was called: where the application is, and what was said on the command line."""
 
     root: str
@@ -32,20 +32,20 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class BootArgs:
     """What a generation needs to know to begin. Numbers named `…_fd` are inherited descriptors."""
 
-    invocation: Invocation
+    command_line: CommandLine
     generation: int
     control_fd: int
     scoreboard_fd: int
     handover_fds: tuple[int, int]
     listener_fds: tuple[int, ...]
-    listeners_ours: bool
+    owns_listeners: bool
     """Whether a stop empties their queues; what waits at sockets of others is left to the next server."""
     preload: bool = PRELOAD
     """Import once and fork; otherwise each worker imports for itself."""
-    broken: str = ""
+    boot_error: str = ""
     """Why the application cannot even be tried: serve this as the page instead."""
 
     def as_argument(self) -> str:
@@ -53,10 +53,10 @@ class Orders:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_argument(cls, argument: str) -> Orders:
+    def from_argument(cls, argument: str) -> BootArgs:
         """Read what `as_argument` wrote."""
         told: dict[str, Any] = json.loads(argument)
-        told["invocation"] = Invocation(**told["invocation"])
+        told["command_line"] = CommandLine(**told["command_line"])
         told["handover_fds"] = tuple(told["handover_fds"])
         told["listener_fds"] = tuple(told["listener_fds"])
         return cls(**told)
@@ -68,7 +68,7 @@ class Orders:
 
 
 @dataclass(frozen=True, slots=True)
-class Inheritance:
+class WorkerContext:
     """What a worker has from its generation."""
 
     config: Config
@@ -78,6 +78,6 @@ class Inheritance:
     handover: tuple[socket.socket, socket.socket]
     """(to take connections from, to pass connections to)."""
     listeners: tuple[socket.socket, ...]
-    listeners_ours: bool
+    owns_listeners: bool
     generation: int
     development: bool = False

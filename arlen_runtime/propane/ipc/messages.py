@@ -41,7 +41,7 @@ def open_pair() -> tuple[socket.socket, socket.socket]:
     return ends
 
 
-def say(end: socket.socket, kind: str, **fields: Any) -> bool:  # noqa: ANN401 - JSON values
+def send(end: socket.socket, kind: str, **fields: Any) -> bool:  # noqa: ANN401 - JSON values
     """Send a message, long texts cut; False when the other side is gone or takes no more just now."""
     cut = {name: value[:MOST_CHARACTERS] if isinstance(value, str) else value for name, value in fields.items()}
     try:
@@ -51,7 +51,7 @@ def say(end: socket.socket, kind: str, **fields: Any) -> bool:  # noqa: ANN401 -
     return True
 
 
-def hear(end: socket.socket) -> Message | None:
+def receive(end: socket.socket) -> Message | None:
     """Return the next message, None when none is waiting; EOFError when the other side is gone."""
     while True:
         try:
@@ -81,7 +81,7 @@ def _message(packet: bytes) -> Message | None:
     return message
 
 
-class Arrival(NamedTuple):
+class ConnectionInfo(NamedTuple):
     """What is known of a connection that comes in: its peer and scheme, and what another worker has learned of it.
 
     `introduced` says that a balancer has named the client already, or that none is to; `received` are the bytes of a
@@ -90,22 +90,22 @@ class Arrival(NamedTuple):
 
     peer: str
     scheme: str = "http"
-    introduced: bool = False
+    proxy_header_read: bool = False
     received: bytes = b""
-    passed: bool = False
+    handed_over: bool = False
 
 
 class PacketTooLargeError(Exception):
     """More than a packet takes has been received on a connection; it cannot be passed on as it is."""
 
 
-def pass_connection(end: socket.socket, connection: socket.socket, arrival: Arrival) -> bool:
+def send_connection(end: socket.socket, connection: socket.socket, info: ConnectionInfo) -> bool:
     """Send a connection and what is known of it; False when the pair is full just now. PacketTooLargeError."""
-    facts = json.dumps(arrival[:3]).encode()
-    if len(facts) + len(arrival.received) >= CONNECTION_PACKET:
+    facts = json.dumps(info[:3]).encode()
+    if len(facts) + len(info.received) >= CONNECTION_PACKET:
         raise PacketTooLargeError
     try:
-        socket.send_fds(end, [facts, b"\n", arrival.received], [connection.fileno()])
+        socket.send_fds(end, [facts, b"\n", info.received], [connection.fileno()])
     except OSError as error:
         if error.errno in _FULL:
             return False
@@ -113,7 +113,7 @@ def pass_connection(end: socket.socket, connection: socket.socket, arrival: Arri
     return True
 
 
-def take_connection(end: socket.socket) -> tuple[socket.socket, Arrival] | None:
+def receive_connection(end: socket.socket) -> tuple[socket.socket, ConnectionInfo] | None:
     """Return the next connection that was passed on, and what is known of it; None when none is waiting."""
     try:
         packet, fds, _flags, _address = socket.recv_fds(end, CONNECTION_PACKET, 1)
@@ -123,4 +123,4 @@ def take_connection(end: socket.socket) -> tuple[socket.socket, Arrival] | None:
         return None
     facts, _, received = packet.partition(b"\n")
     peer, scheme, introduced = json.loads(facts)
-    return socket.socket(fileno=fds[0]), Arrival(peer, scheme, introduced, received, passed=True)
+    return socket.socket(fileno=fds[0]), ConnectionInfo(peer, scheme, introduced, received, handed_over=True)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from itertools import accumulate
 
-from arlen_runtime.propane.ipc.scoreboard import ANSWERED, DURATIONS, LASTED, Cell, ManagerCell, Scoreboard, State
+from arlen_runtime.propane.ipc.scoreboard import ANSWERED, DURATIONS, LASTED, Cell, ManagerCell, Scoreboard, WorkerState
 
 Sample = tuple[str, float]
 """Labels, as they are written, and a value."""
@@ -44,13 +44,13 @@ RESTARTS = {
 
 def render(scoreboard: Scoreboard) -> str:
     """Return all metrics, each with its help and type."""
-    return scoreboard.settled(lambda: _render(scoreboard))
+    return scoreboard.read_consistent(lambda: _render(scoreboard))
 
 
 def _render(scoreboard: Scoreboard) -> str:
-    rows = [row for _number, row in scoreboard.living()]
+    rows = [row for _number, row in scoreboard.active_rows()]
     manager = scoreboard.manager
-    ready = sum(row[Cell.STATE] == State.READY for row in rows)
+    ready = sum(row[Cell.STATE] == WorkerState.READY for row in rows)
     uptime = (time.monotonic_ns() - manager[ManagerCell.STARTED]) // 10**9
     lines = _metric("arlen_workers_ready", "gauge", "workers that serve", [("", ready)])
     lines += _metric("arlen_uptime_seconds", "gauge", "age of the manager", [("", uptime)])

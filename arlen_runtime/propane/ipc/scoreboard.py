@@ -92,7 +92,7 @@ class ManagerCell(enum.IntEnum):
     """Odd while a dead worker's counters are between two rows."""
 
 
-class State(enum.IntEnum):
+class WorkerState(enum.IntEnum):
     """Where a worker is in its life."""
 
     FREE = 0
@@ -111,7 +111,7 @@ def _open_memory() -> int:
     return fd
 
 
-class Row:
+class WorkerRow:
     """One worker's cells, by their names."""
 
     def __init__(self, cells: memoryview) -> None:
@@ -140,33 +140,33 @@ class Scoreboard:
         self.fd = _open_memory() if fd is None else fd
         self._map = mmap.mmap(self.fd, _BYTES)
         numbers = memoryview(self._map)[:_BLOCKS_AT].cast("Q")
-        rows = [Row(numbers[at * CELLS : (at + 1) * CELLS]) for at in range(ROWS + 2)]
-        self.rows, self.dead, self.manager = rows[:ROWS], rows[_DEAD], rows[_MANAGER]
+        rows = [WorkerRow(numbers[at * CELLS : (at + 1) * CELLS]) for at in range(ROWS + 2)]
+        self.rows, self.retired, self.manager = rows[:ROWS], rows[_DEAD], rows[_MANAGER]
 
     def free_row(self) -> int:
         """Return the number of the first row that nobody has. Raises BootError when there is none."""
         for number, row in enumerate(self.rows):
-            if row[Cell.STATE] == State.FREE:
+            if row[Cell.STATE] == WorkerState.FREE:
                 return number
         raise BootError(f"all {ROWS} rows of the scoreboard are taken")
 
-    def living(self) -> list[tuple[int, Row]]:
+    def active_rows(self) -> list[tuple[int, WorkerRow]]:
         """Return the rows that have a worker, with their numbers."""
-        return [(number, row) for number, row in enumerate(self.rows) if row[Cell.STATE] != State.FREE]
+        return [(number, row) for number, row in enumerate(self.rows) if row[Cell.STATE] != WorkerState.FREE]
 
-    def bury(self, row: Row) -> None:
+    def retire_row(self, row: WorkerRow) -> None:
         """Free a dead worker's row; what it has counted is kept. The supervisor alone does this."""
         self.manager[ManagerCell.MOVING] += 1
         for cell in COUNTERS:
-            self.dead[cell] += row[cell]
+            self.retired[cell] += row[cell]
         row.clear()
         self.manager[ManagerCell.MOVING] += 1
 
     def total(self, cell: int) -> int:
         """Sum a counter over the living and the dead."""
-        return self.dead[cell] + sum(row[cell] for _number, row in self.living())
+        return self.retired[cell] + sum(row[cell] for _number, row in self.active_rows())
 
-    def settled(self, read: Callable[[], Result]) -> Result:
+    def read_consistent(self, read: Callable[[], Result]) -> Result:
         """Return what `read` finds while no counters are between two rows: a counter must never be seen to fall."""
         for _ in range(_MOST_LOOKS):
             before = self.manager[ManagerCell.MOVING]
@@ -175,7 +175,7 @@ class Scoreboard:
                 return found
         return read()  # the supervisor died in between: a figure that is a little off is better than none
 
-    def block(self, name: str, size: int) -> memoryview:
+    def shared_block(self, name: str, size: int) -> memoryview:
         """Return the block of that name, zero when new; the same memory in every process, over all generations.
 
         ValueError when the name is longer than 48 bytes, the size differs from the first caller's, or memory is used up.

@@ -10,7 +10,7 @@ import random
 import signal
 import time
 
-from arlen_runtime.propane.manager.generation_record import Lineage, WorkerRecord
+from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord
 
 CEILING_SECONDS = 30.0
 AGAIN_SECONDS = 1.0
@@ -20,7 +20,7 @@ SETTLED_SECONDS = 1.0
 _OTHERS_WISH = {-signal.SIGKILL, -signal.SIGTERM}
 
 
-def delay_after(each: Lineage, worker: WorkerRecord, status: int, first: float) -> float:
+def respawn_delay(each: GenerationRecord, worker: WorkerRecord, status: int, first: float) -> float:
     """Return after how many seconds a worker is to be started again; `first` is the delay after its second crash."""
     served = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
     if served > SETTLED_SECONDS or (worker.ready_at and status in _OTHERS_WISH):

@@ -12,9 +12,9 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from arlen_runtime.propane.ipc.boot_args import Orders
-from arlen_runtime.propane.ipc.messages import say
-from arlen_runtime.propane.ipc.scoreboard import Row
+from arlen_runtime.propane.ipc.boot_args import BootArgs
+from arlen_runtime.propane.ipc.messages import send
+from arlen_runtime.propane.ipc.scoreboard import WorkerRow
 from arlen_runtime.propane.system.children import spawn
 
 
@@ -33,7 +33,7 @@ class WorkerRecord:
     """When it said that it has had its time; it serves until its replacement does."""
     leaving_at: float = 0.0
     """When it was told, alone, to pass its connections on and go."""
-    told: str = ""
+    stop_signal: str = ""
     """The last signal that the supervisor sent it, or nothing."""
 
     @property
@@ -43,14 +43,14 @@ class WorkerRecord:
 
 
 @dataclass(slots=True)
-class Lineage:
+class GenerationRecord:
     """One generation as the supervisor sees it."""
 
-    orders: Orders
+    boot_args: BootArgs
     control: socket.socket
     pid: int
     started_at: float
-    wanted: int
+    worker_count: int
     booted: bool = False
     reopens: bool = False
     """The logs were to be opened again while it was not there yet to heed that."""
@@ -58,7 +58,7 @@ class Lineage:
     leaves_at: float = 0.0
     """When it is to be dismissed, once another one has taken its place."""
     leaving_at: float = 0.0
-    told: signal.Signals | None = None
+    stop_signal: signal.Signals | None = None
     """The signal by which its workers have been told to go."""
     dismissed_at: float = 0.0
     """When its own process was told to end, which it does without workers only."""
@@ -66,7 +66,7 @@ class Lineage:
     """Its own process has ended; it may have workers yet."""
     attempts: int = 0
     """How many times another one was started because this one has ended while it was to serve."""
-    succeeded_at: float = 0.0
+    replace_at: float = 0.0
     """When that is to be done again, or 0."""
     failure: str = ""
     workers: dict[int, WorkerRecord] = field(default_factory=dict)
@@ -79,9 +79,9 @@ class Lineage:
     @property
     def number(self) -> int:
         """The generation's number."""
-        return self.orders.generation
+        return self.boot_args.generation
 
-    def moments(self) -> list[float]:
+    def due_times(self) -> list[float]:
         """Return when something of it is due; an ended one starts no worker any more."""
         leaves = [self.leaves_at] if self.leaves_at and not self.leaving_at else []
         return leaves if self.ended else [when for when, _reason in self.due.values()] + leaves
@@ -89,22 +89,22 @@ class Lineage:
     @property
     def all_ready(self) -> bool:
         """Say whether every wanted worker serves."""
-        ready = {each.number for each in self.workers.values() if each.ready_at and each.number < self.wanted}
-        return self.booted and len(ready) == self.wanted
+        ready = {each.number for each in self.workers.values() if each.ready_at and each.number < self.worker_count}
+        return self.booted and len(ready) == self.worker_count
 
     @property
-    def filled(self) -> set[int]:
+    def covered_slots(self) -> set[int]:
         """Return the numbers for which nobody need be started: someone stays there, or is due."""
         return {each.number for each in self.workers.values() if each.stays} | set(self.due)
 
     @property
-    def is_hurried(self) -> bool:
+    def is_quick_stop(self) -> bool:
         """Say whether it was told to go without grace."""
-        return self.told in {signal.SIGQUIT, signal.SIGKILL}
+        return self.stop_signal in {signal.SIGQUIT, signal.SIGKILL}
 
-    def ask(self, number: int, row: int, reason: str) -> bool:
+    def request_fork(self, number: int, row: int, reason: str) -> bool:
         """Have a worker forked; False when the generation takes no word just now."""
-        if not say(self.control, "fork", number=number, row=row):
+        if not send(self.control, "fork", number=number, row=row):
             return False
         self.workers[row] = WorkerRecord(number, row, reason, time.monotonic())
         return True
@@ -112,14 +112,14 @@ class Lineage:
     def end(self, now: float) -> None:
         """Have its own process end: the last worker has."""
         self.dismissed_at = now
-        say(self.control, "end")
+        send(self.control, "end")
 
-    def tell(self, each: signal.Signals) -> None:
+    def signal_workers(self, each: signal.Signals) -> None:
         """Send a signal to every worker."""
         for worker in self.workers.values():
-            tell(worker, each)
+            signal_worker(worker, each)
 
-    def tell_generation(self, each: signal.Signals) -> None:
+    def signal_process(self, each: signal.Signals) -> None:
         """Send a signal to the generation's own process, if it is still there."""
         if not self.ended:
             os.kill(self.pid, each)  # a child of ours that has not been reaped: the number is its own
@@ -128,15 +128,15 @@ class Lineage:
         """Return the worker with that process id."""
         return next((each for each in self.workers.values() if each.pid == pid), None)
 
-    def silent(self, rows: list[Row], tick: int, seconds: float) -> list[WorkerRecord]:
+    def unresponsive(self, rows: list[WorkerRow], tick: int, seconds: float) -> list[WorkerRecord]:
         """Return the workers that have not ticked for so long; `tick` is the number of the cell."""
         oldest = time.monotonic_ns() - int(seconds * 1e9)
         return [each for each in self.workers.values() if each.ready_at and rows[each.row].cells[tick] < oldest]
 
 
-def tell(worker: WorkerRecord, each: signal.Signals) -> None:
+def signal_worker(worker: WorkerRecord, each: signal.Signals) -> None:
     """Send a signal to a worker that may just have ended."""
-    worker.told = each.name
+    worker.stop_signal = each.name
     if worker.pid:
         try:
             os.kill(worker.pid, each)
@@ -144,8 +144,8 @@ def tell(worker: WorkerRecord, each: signal.Signals) -> None:
             return
 
 
-def start(orders: Orders, control: socket.socket, program: tuple[str, ...], wanted: int) -> Lineage:
+def start(boot_args: BootArgs, control: socket.socket, program: tuple[str, ...], wanted: int) -> GenerationRecord:
     """Start a generation's process: a fresh exec in the configured folder, so that a moved symbolic link is followed."""
-    command = [sys.executable, *program, orders.as_argument()]
-    pid = spawn(command, orders.invocation.root, descriptors=orders.descriptors, held=True)
-    return Lineage(orders, control, pid, time.monotonic(), wanted)
+    command = [sys.executable, *program, boot_args.as_argument()]
+    pid = spawn(command, boot_args.command_line.root, descriptors=boot_args.descriptors, held=True)
+    return GenerationRecord(boot_args, control, pid, time.monotonic(), wanted)

@@ -11,77 +11,77 @@ import socket
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.http.origin import UNIX_PEER
-from arlen_runtime.propane.ipc.messages import Arrival, pass_connection
-from arlen_runtime.propane.system.listeners import Listeners, Place, mode_of, places_of
+from arlen_runtime.propane.ipc.messages import ConnectionInfo, send_connection
+from arlen_runtime.propane.system.listeners import BindAddress, Listeners, addresses_of, mode_of
 
 SETTLE_SECONDS = 0.2
 """How long a sealed listener waits for the last packet of handshakes that were under way."""
 
 
-class Rearrangement:
+class ListenerChange:
     """The listeners that go, from the reload that does without them until nobody waits there."""
 
     def __init__(self, listeners: Listeners, handover: socket.socket) -> None:
         """Take the listeners of the manager, and where connections are passed on."""
         self._listeners = listeners
         self._handover = handover
-        self._added: list[Place] = []
-        self._begun = False
-        self._going = Listeners([])
+        self._added: list[BindAddress] = []
+        self._applied = False
+        self._closing = Listeners([])
         self._closes_at = 0.0
 
     @property
     def under_way(self) -> bool:
         """Say whether a listener has still to go."""
-        return bool(self._going.sockets)
+        return bool(self._closing.sockets)
 
-    def begin(self, config: Config) -> None:
+    def apply(self, config: Config) -> None:
         """Listen where the settings say from now on. Raises BootError, and then nothing has changed.
 
         What came from elsewhere, as by systemd, stays as it is.
         """
-        present = set(self._listeners.places)
-        self._begun = False
+        present = set(self._listeners.addresses)
+        self._applied = False
         if not present:
             return
-        wanted = places_of(config.server)
+        wanted = addresses_of(config.server)
         new = list(dict.fromkeys(each for each in wanted if each not in present))
         backlog = config.propane_accessories.listen_backlog
         opened = Listeners.at(new, mode_of(config.server), backlog, config.root)
-        self._going = self._listeners.take(present - set(wanted))
+        self._closing = self._listeners.inherit(present - set(wanted))
         self._listeners.add(opened)
         self._added = new
-        self._begun = True
+        self._applied = True
 
-    def undo(self) -> None:
+    def roll_back(self) -> None:
         """Keep what was to go and let go of what was new: the generation that should have served there cannot.
 
         Where that has been done since `begin`, nothing is left to do: the page that shows a failure may fail too.
         """
-        if not self._begun:
+        if not self._applied:
             return
-        self._begun = False
-        new = self._listeners.take(self._added)
-        self._listeners.add(self._going)
-        self._going = new
+        self._applied = False
+        new = self._listeners.inherit(self._added)
+        self._listeners.add(self._closing)
+        self._closing = new
 
-    def look_after(self, now: float, *, overlap: bool) -> None:
+    def run_due_tasks(self, now: float, *, overlap: bool) -> None:
         """Seal what goes once no generation accepts there any more (`overlap`); pass on who waits, then close it."""
         if not self.under_way or overlap:
             return
         if not self._closes_at:
-            self._going.seal()
+            self._closing.shut_down()
             self._closes_at = now + SETTLE_SECONDS
-        if now >= self._closes_at and all(map(self._empty, self._going.sockets)):
-            self._going.close()
-            self._going = Listeners([])
+        if now >= self._closes_at and all(map(self._hand_over_backlog, self._closing.sockets)):
+            self._closing.close()
+            self._closing = Listeners([])
             self._closes_at = 0.0
 
     def close(self) -> None:
         """Close what was to go: the manager ends before it has gone."""
-        self._going.close()
+        self._closing.close()
 
-    def _empty(self, listener: socket.socket) -> bool:
+    def _hand_over_backlog(self, listener: socket.socket) -> bool:
         """Pass on the connections of a queue; False when the generations cannot take more just now."""
         while select.select([], [self._handover], [], 0)[1]:
             try:
@@ -90,5 +90,5 @@ class Rearrangement:
                 return True
             with accepted:
                 peer = address[0] if address else UNIX_PEER
-                pass_connection(self._handover, accepted, Arrival(peer))
+                send_connection(self._handover, accepted, ConnectionInfo(peer))
         return False

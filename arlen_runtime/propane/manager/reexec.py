@@ -19,12 +19,12 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.system import signals
-from arlen_runtime.propane.system.children import kill_rest, spawn, tell_group
+from arlen_runtime.propane.system.children import kill_group, signal_group, spawn
 
-VARIABLE = "PROPANE_ESTATE_FD"
+VARIABLE = "PROPANE_STATE_FD"
 
 
-class Succession:
+class ReExec:
     """A wish for a new manager, from the signal to the exec."""
 
     def __init__(self, root: str, words: Sequence[str], log: Log, reread: Callable[[], Config]) -> None:
@@ -36,7 +36,7 @@ class Succession:
         self._python = sys.executable
         self._pid = 0
         self._deadline = 0.0
-        self.wanted = False
+        self.requested = False
         """A signal has asked for it, and the check has not begun."""
         self.passed = False
         """The check has passed, and the exec is due."""
@@ -46,13 +46,13 @@ class Succession:
         """Say whether the check is under way."""
         return self._pid > 0
 
-    def check(self) -> None:
+    def start_preflight(self) -> None:
         """Let the new interpreter build the application, within the time of a boot."""
-        self.wanted = False
+        self.requested = False
         try:
             accessories = self._reread().propane_accessories
         except ArlenError as error:
-            self.refuse(error.detail)
+            self.keep_current(error.detail)
             return
         self._python = accessories.python or sys.executable
         self._deadline = time.monotonic() + accessories.boot_timeout_seconds
@@ -61,35 +61,35 @@ class Succession:
         try:
             self._pid = spawn([self._python, *self._words, "--check"], self._root, prepare=os.setsid)
         except BootError as error:
-            self.refuse(error.detail)
+            self.keep_current(error.detail)
 
-    def ended(self, pid: int, status: int) -> bool:
+    def on_exited(self, pid: int, status: int) -> bool:
         """File the end of a child, if it is the check."""
         if pid != self._pid:
             return False
         self._pid = 0
-        kill_rest(pid)
+        kill_group(pid)
         self.passed = status == 0
         if status:
-            self.refuse(f"the check of {self._python} ended with status {status}")
+            self.keep_current(f"the check of {self._python} ended with status {status}")
         return True
 
-    def look_after(self, now: float) -> None:
+    def check_deadline(self, now: float) -> None:
         """End a check that takes too long."""
         if self.checking and now > self._deadline:
-            self.abandon()
+            self.cancel()
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Give the wish up. What the check has started goes with it: its generation hears of nothing while it imports."""
-        self.wanted = self.passed = False
+        self.requested = self.passed = False
         if self.checking:
-            tell_group(self._pid, signal.SIGKILL)
+            signal_group(self._pid, signal.SIGKILL)
 
-    def refuse(self, reason: str) -> None:
+    def keep_current(self, reason: str) -> None:
         """Say that everything stays as it is, and why."""
         self._log.error("manager_kept", reason=reason, action="nothing_changed")
 
-    def replace(self, will: dict[str, Any], descriptors: Iterable[int], hold_signals: Callable[[], None]) -> None:
+    def exec(self, will: dict[str, Any], descriptors: Iterable[int], hold_signals: Callable[[], None]) -> None:
         """Become the new manager; this returns only when the kernel refuses, and then nothing has changed.
 
         `hold_signals` lets those wait that come from now on, and those that nobody has heeded yet.
@@ -111,13 +111,13 @@ class Succession:
                 os.set_inheritable(fd, False)
             os.close(state)
             signals.unblock()
-            self.refuse(f"{self._python} cannot be run: {error.strerror}")
+            self.keep_current(f"{self._python} cannot be run: {error.strerror}")
 
 
 def write(will: dict[str, Any]) -> int:
     """Write a will into memory that outlives an exec; return its descriptor."""
     if sys.platform == "linux":
-        fd = os.memfd_create("arlen-estate")
+        fd = os.memfd_create("arlen-propane-state")
     else:
         with tempfile.TemporaryFile() as file:
             fd = os.dup(file.fileno())

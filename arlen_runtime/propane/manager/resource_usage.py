@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard
-from arlen_runtime.propane.manager.generation_record import Lineage
+from arlen_runtime.propane.manager.generation_record import GenerationRecord
 
 
-class Vitals(NamedTuple):
+class ResourceUsage(NamedTuple):
     """What one process uses: bytes of memory by share and in all, open descriptors. 0 where nobody tells."""
 
     pss: int
@@ -23,18 +23,18 @@ class Vitals(NamedTuple):
     descriptors: int
 
 
-def vitals(pid: int) -> Vitals:
+def resource_usage(pid: int) -> ResourceUsage:
     """Ask the kernel about a process (proc(5): smaps_rollup, fd); a process that is gone uses nothing."""
     process = Path(f"/proc/{pid}")
     try:
         rollup = (process / "smaps_rollup").read_text(encoding="ascii")
         told = {name: size.split()[0] for name, _, size in (line.partition(":") for line in rollup.splitlines()[1:])}
-        return Vitals(int(told["Pss"]) * 1024, int(told["Rss"]) * 1024, len(os.listdir(process / "fd")))  # noqa: PTH208 - a count
+        return ResourceUsage(int(told["Pss"]) * 1024, int(told["Rss"]) * 1024, len(os.listdir(process / "fd")))  # noqa: PTH208 - a count
     except (OSError, KeyError):
-        return Vitals(0, 0, 0)
+        return ResourceUsage(0, 0, 0)
 
 
-class Census:
+class ResourceMonitor:
     """Takes the figures again whenever they are due."""
 
     def __init__(self, scoreboard: Scoreboard) -> None:
@@ -42,15 +42,15 @@ class Census:
         self._scoreboard = scoreboard
         self._due = 0.0
 
-    def look(self, now: float, seconds: float, generations: Iterable[Lineage]) -> None:
+    def sample_if_due(self, now: float, seconds: float, generations: Iterable[GenerationRecord]) -> None:
         """Write what the workers use, and manager and generations together, unless that was done `seconds` ago."""
         if now < self._due:
             return
         self._due = now + seconds
-        for _number, row in self._scoreboard.living():
+        for _number, row in self._scoreboard.active_rows():
             if row[Cell.PID]:
-                row[Cell.PSS], row[Cell.RSS], row[Cell.DESCRIPTORS] = vitals(row[Cell.PID])
-        upper = [vitals(pid) for pid in (os.getpid(), *(each.pid for each in generations if not each.ended))]
+                row[Cell.PSS], row[Cell.RSS], row[Cell.DESCRIPTORS] = resource_usage(row[Cell.PID])
+        upper = [resource_usage(pid) for pid in (os.getpid(), *(each.pid for each in generations if not each.ended))]
         manager = self._scoreboard.manager
         manager[ManagerCell.PSS] = sum(each.pss for each in upper)
         manager[ManagerCell.RSS] = sum(each.rss for each in upper)

@@ -18,26 +18,26 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.manager.backoff import AGAIN_SECONDS, SETTLED_SECONDS, backoff
-from arlen_runtime.propane.system.children import kill_rest, spawn, tell_group
-from arlen_runtime.propane.system.linux import end_with_parent
+from arlen_runtime.propane.system.children import kill_group, signal_group, spawn
+from arlen_runtime.propane.system.linux import die_with_parent
 
 
 @dataclass(slots=True)
-class SideProcess:
+class Sidecar:
     """One program that runs. Times are seconds of the monotonic clock."""
 
     name: str
     pid: int
     started_at: float
-    told_at: float = 0.0
+    stop_requested_at: float = 0.0
     """When it was told to end."""
 
 
 @dataclass(slots=True)
-class Programs:
+class SidecarState:
     """What is known of all programs: it outlives the manager."""
 
-    running: list[SideProcess] = field(default_factory=list)
+    running: list[Sidecar] = field(default_factory=list)
     commands: dict[str, str] = field(default_factory=dict)
     """What is to run, by name: the settings of the generation that serves."""
     crashes: dict[str, int] = field(default_factory=dict)
@@ -46,94 +46,97 @@ class Programs:
     """Names of programs that are to be started, when, and why."""
 
 
-class SideProcesses:
+class Sidecars:
     """All programs of one manager."""
 
-    def __init__(self, folder: str, config: Config, log: Log, known: Programs) -> None:
+    def __init__(self, folder: str, config: Config, log: Log, known: SidecarState) -> None:
         """Take where programs run, and what is known of them already: that is kept up to date."""
         self.accessories = config.propane_accessories
         self._folder = folder
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # noqa: PTH120 - text
         self._environ = {**os.environ, "ARLEN_ENV": config.environment, "PATH": path}
         self._log = log
-        self._known = known
+        self._state = known
         self.unclean = False
         """Whether one was cut off by the end of the grace."""
 
     @property
-    def running(self) -> list[SideProcess]:
+    def running(self) -> list[Sidecar]:
         """The programs that run."""
-        return self._known.running
+        return self._state.running
 
     @property
     def due(self) -> dict[str, tuple[float, str]]:
         """Names of programs that are to be started, when, and why."""
-        return self._known.due
+        return self._state.due
 
-    def arrange(self, reason: str) -> None:
+    def sync(self, reason: str) -> None:
         """Have the programs of the settings run from now on; what runs ends first and starts anew."""
         self._forget()
-        self._known.commands |= self.accessories.processes
+        self._state.commands |= self.accessories.processes
         present = {each.name for each in self.running}
-        self.due.update({name: (0.0, reason) for name in self._known.commands if name not in present})
+        self.due.update({name: (0.0, reason) for name in self._state.commands if name not in present})
         for each in self.running:
-            self._tell(each, signal.SIGTERM)
+            self._request_stop(each, signal.SIGTERM)
 
     def stop(self) -> None:
         """Have none run."""
         self._forget()
         for each in self.running:
-            self._tell(each, signal.SIGTERM)
+            self._request_stop(each, signal.SIGTERM)
 
     def kill(self) -> None:
         """End all at once."""
         self._forget()
         for each in self.running:
-            tell_group(each.pid, signal.SIGKILL)
+            signal_group(each.pid, signal.SIGKILL)
 
     def _forget(self) -> None:
-        for each in (self._known.commands, self._known.crashes, self._known.due):
+        for each in (self._state.commands, self._state.crashes, self._state.due):
             each.clear()
 
-    def ended(self, pid: int, status: int) -> bool:
+    def on_exited(self, pid: int, status: int) -> bool:
         """File the end of a child, if it is one of these."""
         each = next((each for each in self.running if each.pid == pid), None)
         if each is None:
             return False
         self.running.remove(each)
-        kill_rest(pid)  # what it has started and left behind
+        kill_group(pid)  # what it has started and left behind
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
-        wanted = each.name in self._known.commands
+        wanted = each.name in self._state.commands
         if wanted:
-            delay = 0.0 if each.told_at else self._delay(each)
-            self.due[each.name] = (time.monotonic() + delay, "reload" if each.told_at else f"respawn_after_{reason}")
+            delay = 0.0 if each.stop_requested_at else self._delay(each)
+            self.due[each.name] = (
+                time.monotonic() + delay,
+                "reload" if each.stop_requested_at else f"respawn_after_{reason}",
+            )
             if delay:
                 self._log.warning("process_crash_loop", process=each.name, reason=reason, delay_seconds=round(delay, 3))
         action = "respawn" if wanted else "none"
         self._log.info("process_exited", process=each.name, pid=pid, reason=reason, action=action)
         return True
 
-    def _delay(self, each: SideProcess) -> float:
+    def _delay(self, each: Sidecar) -> float:
         if time.monotonic() - each.started_at > SETTLED_SECONDS:
-            self._known.crashes.pop(each.name, None)
+            self._state.crashes.pop(each.name, None)
             return 0.0
-        times = self._known.crashes[each.name] = self._known.crashes.get(each.name, 0) + 1
+        times = self._state.crashes[each.name] = self._state.crashes.get(each.name, 0) + 1
         return backoff(times, self.accessories.respawn_delay_ms / 1000)
 
-    def look_after(self, now: float) -> None:
+    def run_due_tasks(self, now: float) -> None:
         """Start what is due, and end what exceeds the grace."""
         for name, (when, reason) in list(self.due.items()):
             if when <= now:
                 del self.due[name]
                 self._start(name, reason)
         for each in self.running:
-            if each.told_at and now > each.told_at + self.accessories.graceful_shutdown_seconds:
+            if each.stop_requested_at and now > each.stop_requested_at + self.accessories.graceful_shutdown_seconds:
                 self._log.error("grace_exceeded", process=each.name, pid=each.pid, action="kill")
-                each.told_at, self.unclean = now, True
-                tell_group(each.pid, signal.SIGKILL)
+                each.stop_requested_at, self.unclean = now, True
+                signal_group(each.pid, signal.SIGKILL)
 
     def _start(self, name: str, reason: str) -> None:
-        command = shlex.split(self._known.commands[name])
+        command = shlex.split(self._state.commands[name])
         parent = os.getpid()
         try:
             pid = spawn(command, self._folder, environ=self._environ, prepare=lambda: _prepare(parent))
@@ -141,15 +144,15 @@ class SideProcesses:
             self._log.error("process_not_started", process=name, reason=error.detail)
             self.due[name] = (time.monotonic() + AGAIN_SECONDS, reason)
             return
-        self.running.append(SideProcess(name, pid, time.monotonic()))
+        self.running.append(Sidecar(name, pid, time.monotonic()))
         self._log.info("process_started", process=name, pid=pid, reason=reason)
 
-    def _tell(self, each: SideProcess, what: signal.Signals) -> None:
-        each.told_at = time.monotonic()
-        tell_group(each.pid, what)
+    def _request_stop(self, each: Sidecar, what: signal.Signals) -> None:
+        each.stop_requested_at = time.monotonic()
+        signal_group(each.pid, what)
 
 
 def _prepare(parent: int) -> None:
     """Become the head of a group of its own, and end when the manager does: a program of others holds no socket of ours."""
     os.setsid()
-    end_with_parent(parent)
+    die_with_parent(parent)

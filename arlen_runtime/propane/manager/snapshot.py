@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from arlen_runtime.propane.ipc.metrics import COUNTERS, RELOADS, RESPONSES, RESTARTS
-from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, State
-from arlen_runtime.propane.manager.generation_record import Lineage, WorkerRecord
+from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, WorkerState
+from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord
 
 Snapshot = dict[str, Any]
 
@@ -31,12 +31,12 @@ SHOWN = (
 """The cells of a worker that are told as they are."""
 
 
-def snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], **facts: object) -> Snapshot:
+def snapshot(scoreboard: Scoreboard, generations: Sequence[GenerationRecord], **facts: object) -> Snapshot:
     """Return everything there is to tell; `facts` are what only the caller knows."""
-    return scoreboard.settled(lambda: _snapshot(scoreboard, lineages, facts))
+    return scoreboard.read_consistent(lambda: _snapshot(scoreboard, generations, facts))
 
 
-def _snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], facts: dict[str, object]) -> Snapshot:
+def _snapshot(scoreboard: Scoreboard, generations: Sequence[GenerationRecord], facts: dict[str, object]) -> Snapshot:
     now = time.monotonic()
     manager = scoreboard.manager
     return {
@@ -51,11 +51,11 @@ def _snapshot(scoreboard: Scoreboard, lineages: Sequence[Lineage], facts: dict[s
         "responses": {word: scoreboard.total(cell) for word, cell in RESPONSES.items()},
         "reloads": {word: manager[cell] for word, cell in RELOADS.items()},
         "restarts": {word: manager[cell] for word, cell in RESTARTS.items()},
-        "generations": [_generation(each, scoreboard, now) for each in lineages],
+        "generations": [_generation(each, scoreboard, now) for each in generations],
     }
 
 
-def _generation(each: Lineage, scoreboard: Scoreboard, now: float) -> Snapshot:
+def _generation(each: GenerationRecord, scoreboard: Scoreboard, now: float) -> Snapshot:
     state = "draining" if each.leaving_at else "serving" if each.ready_at else "starting"
     return {
         "number": each.number,
@@ -75,7 +75,7 @@ def _worker(worker: WorkerRecord, scoreboard: Scoreboard, now: float) -> Snapsho
     return {
         "number": worker.number,
         "pid": worker.pid,
-        "state": State(row[Cell.STATE]).name.lower(),
+        "state": WorkerState(row[Cell.STATE]).name.lower(),
         "age_seconds": _since(row[Cell.STARTED], now),
         "silent_seconds": _since(row[Cell.TICK], now),
         **{cell.name.lower(): row[cell] for cell in SHOWN},

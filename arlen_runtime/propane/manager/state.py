@@ -11,30 +11,30 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from arlen_runtime.propane.ipc.boot_args import PRELOAD, Invocation, Orders
+from arlen_runtime.propane.ipc.boot_args import PRELOAD, BootArgs, CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
-from arlen_runtime.propane.manager.generation_record import Lineage, WorkerRecord
-from arlen_runtime.propane.manager.listener_change import Rearrangement
-from arlen_runtime.propane.manager.sidecars import Programs, SideProcess
-from arlen_runtime.propane.system.listeners import Listeners, Place, address_of, adopt
-from arlen_runtime.propane.system.systemd import Notifier
+from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord
+from arlen_runtime.propane.manager.listener_change import ListenerChange
+from arlen_runtime.propane.manager.sidecars import Sidecar, SidecarState
+from arlen_runtime.propane.system.listeners import BindAddress, Listeners, address_of, adopt
+from arlen_runtime.propane.system.systemd import SystemdNotifier
 
 
 @dataclass(slots=True)
-class Estate:
+class ManagerState:
     """The possessions of one manager, from the first to its last successor."""
 
     listeners: Listeners
-    wanted: int
+    worker_count: int
     """How many workers there are to be: as configured, or what signals have made of it."""
     configured: int
     """What the configuration said last about that."""
-    notifier: Notifier = field(default_factory=lambda: Notifier({}))
+    notifier: SystemdNotifier = field(default_factory=lambda: SystemdNotifier({}))
     scoreboard: Scoreboard = field(default_factory=Scoreboard)
     handover: tuple[socket.socket, socket.socket] = field(default_factory=open_pair)
-    lineages: list[Lineage] = field(default_factory=list)
-    programs: Programs = field(default_factory=Programs)
+    generations: list[GenerationRecord] = field(default_factory=list)
+    sidecars: SidecarState = field(default_factory=SidecarState)
     count: int = 0
     """How many generations there have been."""
     reload_due: str = ""
@@ -44,26 +44,26 @@ class Estate:
     preload: bool = PRELOAD
     """Whether generations import once and fork."""
 
-    rearrangement: Rearrangement = field(init=False)
+    listener_change: ListenerChange = field(init=False)
     """What a reload changes about the listeners; nothing is under way when there is a will."""
 
     def __post_init__(self) -> None:
         """Put together what needs two of the parts."""
-        self.rearrangement = Rearrangement(self.listeners, self.handover[1])
+        self.listener_change = ListenerChange(self.listeners, self.handover[1])
 
-    def orders(self, invocation: Invocation, control: socket.socket, broken: str) -> Orders:
+    def next_boot_args(self, command_line: CommandLine, control: socket.socket, broken: str) -> BootArgs:
         """Write the orders of the next generation."""
         self.count += 1
-        return Orders(
-            invocation=invocation,
+        return BootArgs(
+            command_line=command_line,
             generation=self.count,
             control_fd=control.fileno(),
             scoreboard_fd=self.scoreboard.fd,
             handover_fds=(self.handover[0].fileno(), self.handover[1].fileno()),
             listener_fds=tuple(each.fileno() for each in self.listeners.sockets),
-            listeners_ours=self.listeners.ours,
+            owns_listeners=self.listeners.owned,
             preload=self.preload,
-            broken=broken,
+            boot_error=broken,
         )
 
     def addresses(self) -> list[str]:
@@ -74,50 +74,52 @@ class Estate:
         """Yield every descriptor that a successor needs."""
         yield from (each.fileno() for each in (*self.listeners.sockets, *self.handover))
         yield self.scoreboard.fd
-        yield from (each.control.fileno() for each in self.lineages)
+        yield from (each.control.fileno() for each in self.generations)
         if self.pid_file >= 0:
             yield self.pid_file
 
-    def will(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Write everything down."""
         return {
             "listeners": [each.fileno() for each in self.listeners.sockets],
             "paths": self.listeners.paths,
-            "places": self.listeners.places,
-            "wanted": self.wanted,
+            "addresses": self.listeners.addresses,
+            "worker_count": self.worker_count,
             "configured": self.configured,
-            "notifier": self.notifier.told,
+            "notifier": self.notifier.last_state,
             "scoreboard": self.scoreboard.fd,
             "handover": [each.fileno() for each in self.handover],
-            "lineages": [_record(each) for each in self.lineages],
-            "programs": asdict(self.programs),
+            "generations": [_record(each) for each in self.generations],
+            "sidecars": asdict(self.sidecars),
             "count": self.count,
             "reload_due": self.reload_due,
             "pid_file": self.pid_file,
         }
 
     @classmethod
-    def inherit(cls, will: dict[str, Any]) -> Estate:
+    def from_dict(cls, will: dict[str, Any]) -> ManagerState:
         """Take over what a predecessor has written down."""
         first, second = (_packets(fd) for fd in will["handover"])
-        estate = cls(
+        state = cls(
             listeners=Listeners(
-                [adopt(fd) for fd in will["listeners"]], will["paths"], [Place(*each) for each in will["places"]]
+                [adopt(fd) for fd in will["listeners"]],
+                will["paths"],
+                [BindAddress(*each) for each in will["addresses"]],
             ),
-            wanted=will["wanted"],
+            worker_count=will["worker_count"],
             configured=will["configured"],
-            notifier=Notifier(will["notifier"]),
+            notifier=SystemdNotifier(will["notifier"]),
             scoreboard=Scoreboard(will["scoreboard"]),
             handover=(first, second),
-            lineages=[_lineage(each) for each in will["lineages"]],
-            programs=_programs(will["programs"]),
+            generations=[_generation(each) for each in will["generations"]],
+            sidecars=_sidecars(will["sidecars"]),
             count=will["count"],
             reload_due=will["reload_due"],
             pid_file=will["pid_file"],
         )
-        for fd in estate.descriptors():
+        for fd in state.descriptors():
             os.set_inheritable(fd, False)  # that was for the exec: a program beside the workers is to hold none
-        return estate
+        return state
 
 
 def _packets(fd: int) -> socket.socket:
@@ -126,21 +128,21 @@ def _packets(fd: int) -> socket.socket:
     return end
 
 
-def _programs(told: dict[str, Any]) -> Programs:
+def _sidecars(told: dict[str, Any]) -> SidecarState:
     """Read back what is known of the programs."""
-    running = [SideProcess(**each) for each in told.pop("running")]
+    running = [Sidecar(**each) for each in told.pop("running")]
     due = {name: (when, reason) for name, (when, reason) in told.pop("due").items()}
-    return Programs(running=running, due=due, **told)
+    return SidecarState(running=running, due=due, **told)
 
 
-def _record(each: Lineage) -> dict[str, Any]:
+def _record(each: GenerationRecord) -> dict[str, Any]:
     """Write a generation down."""
     return {
-        "orders": each.orders.as_argument(),
+        "boot_args": each.boot_args.as_argument(),
         "control": each.control.fileno(),
         "pid": each.pid,
         "started_at": each.started_at,
-        "wanted": each.wanted,
+        "worker_count": each.worker_count,
         "booted": each.booted,
         "ready_at": each.ready_at,
         "ended": each.ended,
@@ -150,11 +152,11 @@ def _record(each: Lineage) -> dict[str, Any]:
     }
 
 
-def _lineage(told: dict[str, Any]) -> Lineage:
+def _generation(told: dict[str, Any]) -> GenerationRecord:
     """Read a generation back."""
     workers = [WorkerRecord(**each) for each in told.pop("workers")]
-    return Lineage(
-        orders=Orders.from_argument(told.pop("orders")),
+    return GenerationRecord(
+        boot_args=BootArgs.from_argument(told.pop("boot_args")),
         control=_packets(told.pop("control")),
         workers={each.row: each for each in workers},
         crashes=dict(told.pop("crashes")),

@@ -22,7 +22,7 @@ from arlen_runtime.propane.system.children import spawn
 FIRST_DELAY_SECONDS = 0.25
 
 
-class Lookout:
+class WatcherProcess:
     """Has a folder watched. `fd` is readable when there is news; its number stays the same over all watchers."""
 
     def __init__(self, root: Path, log: Log) -> None:
@@ -33,7 +33,7 @@ class Lookout:
         self.fd, writing = os.pipe()
         self._start(writing)
 
-    def changed(self) -> bool:
+    def read_change(self) -> bool:
         """Read the news; say whether files have changed. Where the watcher has ended, start another."""
         if os.read(self.fd, 4096):
             return True

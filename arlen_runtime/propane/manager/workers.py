@@ -14,9 +14,9 @@ from arlen_runtime.config.sections import PropaneSection
 from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.ipc.messages import Message
-from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, State
-from arlen_runtime.propane.manager.backoff import AGAIN_SECONDS, backoff, delay_after
-from arlen_runtime.propane.manager.generation_record import Lineage, WorkerRecord, tell
+from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, WorkerState
+from arlen_runtime.propane.manager.backoff import AGAIN_SECONDS, backoff, respawn_delay
+from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord, signal_worker
 
 KILL_SECONDS = 1.0
 """How long after the end of the grace, after SIGQUIT or SIGABRT, a worker is killed."""
@@ -24,7 +24,7 @@ HELD_SECONDS = 2.0
 """Whoever looks every second and has not for so long was held up: a paused container, SIGSTOP to all."""
 
 
-class Workforce:
+class Workers:
     """What the supervisor does about workers."""
 
     def __init__(self, accessories: PropaneSection, scoreboard: Scoreboard, log: Log) -> None:
@@ -33,65 +33,65 @@ class Workforce:
         self._scoreboard = scoreboard
         self._log = log
         self._looked_at = 0.0
-        self.awake_since = 0.0
+        self.running_since = 0.0
         """Since when this process looks without a pause. What held it up held the others up too: no silence before counts."""
         self.unclean = False
         """Whether something was cut off by the end of the grace."""
 
     # --- what a generation and its workers say
 
-    def ask(self, each: Lineage, number: int, reason: str) -> None:
+    def request_forks(self, each: GenerationRecord, number: int, reason: str) -> None:
         """Have a worker forked, in a row of its own. Raises BootError when none is free.
 
         A generation that takes no word just now is asked again, unless it has died.
         """
         row = self._scoreboard.free_row()
-        self._scoreboard.rows[row][Cell.STATE] = State.STARTING
-        if not each.ask(number, row, reason):
+        self._scoreboard.rows[row][Cell.STATE] = WorkerState.STARTING
+        if not each.request_fork(number, row, reason):
             self._scoreboard.rows[row].clear()
             each.due[number] = (time.monotonic() + AGAIN_SECONDS, reason)
 
-    def _ask_as_soon_as_may_be(self, each: Lineage, number: int, reason: str) -> None:
+    def _request_when_due(self, each: GenerationRecord, number: int, reason: str) -> None:
         try:
-            self.ask(each, number, reason)
+            self.request_forks(each, number, reason)
         except BootError as error:
-            self._put_off(each, number, reason, error.detail)
+            self._postpone(each, number, reason, error.detail)
 
-    def _put_off(self, each: Lineage, number: int, reason: str, why_not: str) -> None:
+    def _postpone(self, each: GenerationRecord, number: int, reason: str, why_not: str) -> None:
         self._log.error("worker_not_started", worker=number, generation=each.number, reason=why_not)
         each.due[number] = (time.monotonic() + AGAIN_SECONDS, reason)
 
-    def not_forked(self, each: Lineage, message: Message) -> None:
+    def on_fork_failed(self, each: GenerationRecord, message: Message) -> None:
         """File that there was no process for a worker: where it is still wanted, it is asked for again."""
         worker = each.workers.pop(int(message["row"]), None)
         if worker is None:
             return
         self._scoreboard.rows[worker.row].clear()
-        if not each.leaving_at and worker.number < each.wanted and worker.number not in each.filled:
-            self._put_off(each, worker.number, worker.reason, str(message["reason"]))
+        if not each.leaving_at and worker.number < each.worker_count and worker.number not in each.covered_slots:
+            self._postpone(each, worker.number, worker.reason, str(message["reason"]))
 
-    def forked(self, each: Lineage, message: Message) -> None:
+    def on_forked(self, each: GenerationRecord, message: Message) -> None:
         """File a worker's process id."""
-        worker = self._born(each, message)
+        worker = self._record_pid(each, message)
         if worker is not None:
             self._log.info(
                 "worker_started", worker=worker.number, pid=worker.pid, generation=each.number, reason=worker.reason
             )
 
-    def _born(self, each: Lineage, message: Message) -> WorkerRecord | None:
+    def _record_pid(self, each: GenerationRecord, message: Message) -> WorkerRecord | None:
         """Return the worker that a message tells of: its generation's word, or its own, which may be faster."""
         worker, pid = each.workers.get(int(message["row"])), int(message["pid"])
         if worker is None:
-            _send_away(pid)
+            _terminate_unknown(pid)
         elif not worker.pid:
             worker.pid = pid
-            if told := each.told or (worker.leaving_at and signal.SIGHUP):  # before anybody knew whom to tell
-                tell(worker, told)
+            if told := each.stop_signal or (worker.leaving_at and signal.SIGHUP):  # before anybody knew whom to tell
+                signal_worker(worker, told)
         return worker
 
-    def ready(self, each: Lineage, message: Message) -> None:
+    def on_ready(self, each: GenerationRecord, message: Message) -> None:
         """File that a worker serves; whom it replaces may go."""
-        worker = self._born(each, message)
+        worker = self._record_pid(each, message)
         if worker is None:
             return
         worker.ready_at = time.monotonic()
@@ -99,9 +99,9 @@ class Workforce:
         self._log.info("worker_ready", worker=worker.number, pid=worker.pid, generation=each.number, ms=took)
         for other in each.workers.values():
             if other.retiring_at and other.number == worker.number:
-                _let_go(each, other)
+                _drain(each, other)
 
-    def retire(self, each: Lineage, message: Message, *, replaced: bool) -> None:
+    def retire(self, each: GenerationRecord, message: Message, *, replaced: bool) -> None:
         """Have a worker go that has had its time: as soon as another serves in its place, if it is to be `replaced`."""
         worker = each.worker_of(int(message["pid"]))
         if worker is None or not worker.stays or each.leaving_at:
@@ -111,16 +111,16 @@ class Workforce:
             self._scoreboard.manager[ManagerCell.RETIRED] += 1
             self._plan_respawn(each, worker, 0, "retirement")
         else:
-            _let_go(each, worker)
+            _drain(each, worker)
 
-    def ended(self, each: Lineage, worker: WorkerRecord, status: int, *, wanted: bool) -> None:
+    def on_exited(self, each: GenerationRecord, worker: WorkerRecord, status: int, *, wanted: bool) -> None:
         """File a worker's end, and have it replaced where it is still wanted."""
         del each.workers[worker.row]
-        self._scoreboard.bury(self._scoreboard.rows[worker.row])
+        self._scoreboard.retire_row(self._scoreboard.rows[worker.row])
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
-        if each.leaving_at and status and worker.told not in {"SIGKILL", "SIGQUIT"}:
+        if each.leaving_at and status and worker.stop_signal not in {"SIGKILL", "SIGQUIT"}:
             self.unclean = True
-        wanted = wanted and worker.number not in each.filled
+        wanted = wanted and worker.number not in each.covered_slots
         if wanted:
             self._scoreboard.manager[_restart_kind(worker, status)] += 1
             self._plan_respawn(each, worker, status, reason)
@@ -133,76 +133,76 @@ class Workforce:
             action="respawn" if wanted else "none",
         )
 
-    def forget_gone(self, each: Lineage) -> None:
+    def drop_missing(self, each: GenerationRecord) -> None:
         """Drop the workers that are not there, though nobody has told of their ends: no process of theirs is left.
 
         Before that there may be one: their generation may have died between a fork, or a reaping, and its word about it.
         """
         for worker in list(each.workers.values()):
-            if not worker.pid or _is_gone(worker.pid):
+            if not worker.pid or _has_exited(worker.pid):
                 del each.workers[worker.row]
-                self._scoreboard.bury(self._scoreboard.rows[worker.row])
+                self._scoreboard.retire_row(self._scoreboard.rows[worker.row])
 
-    def _plan_respawn(self, each: Lineage, worker: WorkerRecord, status: int, reason: str) -> None:
-        delay = delay_after(each, worker, status, self.accessories.respawn_delay_ms / 1000)
+    def _plan_respawn(self, each: GenerationRecord, worker: WorkerRecord, status: int, reason: str) -> None:
+        delay = respawn_delay(each, worker, status, self.accessories.respawn_delay_ms / 1000)
         each.due[worker.number] = (time.monotonic() + delay, f"respawn_after_{reason}")
         if delay:
             self._log.warning("worker_crash_loop", worker=worker.number, reason=reason, delay_seconds=round(delay, 3))
 
     # --- what is due
 
-    def look_after(self, each: Lineage, now: float) -> None:
+    def run_due_tasks(self, each: GenerationRecord, now: float) -> None:
         """Start who is due, replace who hangs, cut off who exceeds the grace."""
-        self._look(now)
+        self._check_worker(now)
         for number, (when, reason) in list(each.due.items()):
             if when <= now and not each.ended:
                 del each.due[number]
-                self._ask_as_soon_as_may_be(each, number, reason)
-        self._look_after_silent(each, self.accessories.worker_timeout_seconds, now)
+                self._request_when_due(each, number, reason)
+        self._check_heartbeats(each, self.accessories.worker_timeout_seconds, now)
         for worker in each.workers.values():
             if worker.retiring_at and now > worker.retiring_at + self.accessories.boot_timeout_seconds:
-                _let_go(each, worker)  # whoever was to replace it is not ready even now
+                _drain(each, worker)  # whoever was to replace it is not ready even now
         if each.ready_at or each.ended:  # a boot has its own time
-            self._look_after_unborn(each, self.accessories.boot_timeout_seconds, now)
-        grace = 0.0 if each.is_hurried else self.accessories.graceful_shutdown_seconds
+            self._check_boot_timeouts(each, self.accessories.boot_timeout_seconds, now)
+        grace = 0.0 if each.is_quick_stop else self.accessories.graceful_shutdown_seconds
         if each.leaving_at and now > each.leaving_at + grace + KILL_SECONDS:
-            self._cut_off(each)
+            self._kill_overdue(each)
         if each.leaving_at and each.workers and now > each.leaving_at + grace + 3 * KILL_SECONDS:
             self._end_generation(each, "it neither forks nor reaps")
         if each.dismissed_at and now > each.dismissed_at + KILL_SECONDS:
             self._end_generation(each, "it does not end")  # the application's own exit handlers may hang
 
-    def _look(self, now: float) -> None:
+    def _check_worker(self, now: float) -> None:
         if now > self._looked_at + HELD_SECONDS:
-            self.awake_since = now
+            self.running_since = now
         self._looked_at = now
 
-    def _look_after_silent(self, each: Lineage, seconds: float, now: float) -> None:
+    def _check_heartbeats(self, each: GenerationRecord, seconds: float, now: float) -> None:
         """End who hangs."""
-        if now > self.awake_since + seconds:
-            for worker in each.silent(self._scoreboard.rows, Cell.TICK, seconds):
-                self._end_silent(each, worker, seconds, now)
+        if now > self.running_since + seconds:
+            for worker in each.unresponsive(self._scoreboard.rows, Cell.TICK, seconds):
+                self._end_unresponsive(each, worker, seconds, now)
 
-    def _look_after_unborn(self, each: Lineage, seconds: float, now: float) -> None:
+    def _check_boot_timeouts(self, each: GenerationRecord, seconds: float, now: float) -> None:
         """End who should be ready by now; where there is no process at all, it is the generation that does not fork."""
         for worker in list(each.workers.values()):
-            if worker.ready_at or now < max(worker.asked_at, self.awake_since) + seconds:
+            if worker.ready_at or now < max(worker.asked_at, self.running_since) + seconds:
                 continue
             if worker.pid:
-                self._end_silent(each, worker, seconds, now)
+                self._end_unresponsive(each, worker, seconds, now)
             elif each.ended:
-                self.forget_gone(each)
+                self.drop_missing(each)
             else:
                 self._end_generation(each, "it neither forks nor reaps")
 
-    def _end_generation(self, each: Lineage, reason: str) -> None:
+    def _end_generation(self, each: GenerationRecord, reason: str) -> None:
         """End a generation that does not do what it is told; the supervisor starts another where one is needed."""
         if not (each.ended or each.failure):
             each.failure = reason
             self._log.error("generation_silent", generation=each.number, reason=each.failure, action="kill")
-            each.tell_generation(signal.SIGKILL)
+            each.signal_process(signal.SIGKILL)
 
-    def _end_silent(self, each: Lineage, worker: WorkerRecord, seconds: float, now: float) -> None:
+    def _end_unresponsive(self, each: GenerationRecord, worker: WorkerRecord, seconds: float, now: float) -> None:
         """Have a worker that hangs print its stacks (faulthandler does on SIGABRT), then end it.
 
         One that is there after that is dead, and its generation has not said so.
@@ -210,48 +210,48 @@ class Workforce:
         if not worker.aborted_at:
             worker.aborted_at = now
             self._log.error("worker_silent", worker=worker.number, pid=worker.pid, seconds=seconds, action="abort")
-            tell(worker, signal.SIGABRT)
-        elif worker.told != "SIGKILL" and now > worker.aborted_at + KILL_SECONDS:
-            tell(worker, signal.SIGKILL)
+            signal_worker(worker, signal.SIGABRT)
+        elif worker.stop_signal != "SIGKILL" and now > worker.aborted_at + KILL_SECONDS:
+            signal_worker(worker, signal.SIGKILL)
         elif now > worker.aborted_at + 3 * KILL_SECONDS:
             self._end_generation(each, "it neither forks nor reaps")
 
-    def _cut_off(self, each: Lineage) -> None:
+    def _kill_overdue(self, each: GenerationRecord) -> None:
         for worker in each.workers.values():
-            if worker.told != "SIGKILL":
+            if worker.stop_signal != "SIGKILL":
                 self._log.error("grace_exceeded", worker=worker.number, pid=worker.pid, action="kill")
-                self.unclean = self.unclean or not each.is_hurried  # a quick stop is to cut off
-                tell(worker, signal.SIGKILL)
+                self.unclean = self.unclean or not each.is_quick_stop  # a quick stop is to cut off
+                signal_worker(worker, signal.SIGKILL)
 
-    def plan_successor(self, each: Lineage) -> None:
+    def plan_successor(self, each: GenerationRecord) -> None:
         """Have another generation started for one that has ended: at once, and later and later while that fails."""
         each.attempts += 1
-        each.succeeded_at = time.monotonic() + backoff(each.attempts, self.accessories.respawn_delay_ms / 1000)
+        each.replace_at = time.monotonic() + backoff(each.attempts, self.accessories.respawn_delay_ms / 1000)
 
     # --- how many
 
-    def resize(self, each: Lineage, wanted: int) -> None:
+    def resize(self, each: GenerationRecord, wanted: int) -> None:
         """Have more or fewer workers."""
-        each.wanted = wanted
+        each.worker_count = wanted
         if not each.booted:
             return
         each.due = {number: due for number, due in each.due.items() if number < wanted}
         if not each.ended:  # else its successor starts as many
-            for number in sorted(set(range(wanted)) - each.filled):
-                self._ask_as_soon_as_may_be(each, number, "resize")
+            for number in sorted(set(range(wanted)) - each.covered_slots):
+                self._request_when_due(each, number, "resize")
         for worker in each.workers.values():
             if worker.number >= wanted:
-                _let_go(each, worker)
+                _drain(each, worker)
 
 
-def _let_go(each: Lineage, worker: WorkerRecord) -> None:
+def _drain(each: GenerationRecord, worker: WorkerRecord) -> None:
     """Have one worker go; the others take its connections over."""
     if not (worker.leaving_at or each.leaving_at):
         worker.leaving_at = time.monotonic()
-        tell(worker, signal.SIGHUP)
+        signal_worker(worker, signal.SIGHUP)
 
 
-def _is_gone(pid: int) -> bool:
+def _has_exited(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -259,7 +259,7 @@ def _is_gone(pid: int) -> bool:
     return False
 
 
-def _send_away(pid: int) -> None:
+def _terminate_unknown(pid: int) -> None:
     """End a worker that nobody waits for any more: its generation has died between its fork and its word."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)

@@ -29,7 +29,7 @@ def spawn(
     says why on standard error. `held` is for programs of ours: signals wait until it calls `signals.begin`, so none ends an
     interpreter that only starts.
     """
-    pid = forked(command[0])
+    pid = fork(command[0])
     if pid == 0:
         try:
             for each in signals.HANDLED:  # one that comes before the exec would be enqueued, and lost with the queue
@@ -50,7 +50,7 @@ def spawn(
     return pid
 
 
-def forked(what: str) -> int:
+def fork(what: str) -> int:
     """Fork with signals held in both, for `what`; return the process id, 0 in the child. BootError when there is none left."""
     signals.block()
     try:
@@ -60,7 +60,7 @@ def forked(what: str) -> int:
         raise BootError(f"no process for {what}: {error.strerror}") from error
 
 
-def tell_group(pid: int, what: signal.Signals) -> None:
+def signal_group(pid: int, what: signal.Signals) -> None:
     """Send a signal to a child that has not been reaped, and to all of the group that it leads.
 
     A child that has only just been forked leads none yet: it gets the signal alone, and it has started nothing.
@@ -72,7 +72,7 @@ def tell_group(pid: int, what: signal.Signals) -> None:
             os.kill(pid, what)
 
 
-def kill_rest(pid: int) -> None:
+def kill_group(pid: int) -> None:
     """Kill what is left of the group that a child has led, which has ended and been reaped."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

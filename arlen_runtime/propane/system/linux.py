@@ -21,7 +21,7 @@ def become_subreaper() -> bool:
     return status == 0
 
 
-def stand_back() -> None:
+def use_batch_scheduling() -> None:
     """Have the calling thread take its turn when it wakes instead of displacing who runs (SCHED_BATCH, sched(7)).
 
     Programs and threads that it starts inherit that. Linux only; where it is forbidden the thread stays as it is.
@@ -31,7 +31,7 @@ def stand_back() -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def end_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Have this process get SIGTERM when `parent` ends, by the thread that has forked it: that must be its only one."""
     if sys.platform != "linux":
         return

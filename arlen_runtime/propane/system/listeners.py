@@ -27,7 +27,7 @@ _SO_BINDTOIFINDEX = 62  # asm-generic/socket.h; from Linux 5.7 on an ordinary us
 _NO_INTERFACE = 0x7FFFFFFF
 
 
-class Place(NamedTuple):
+class BindAddress(NamedTuple):
     """Where to listen: a host (name, IPv4 or IPv6) and a port, or the path of a unix socket."""
 
     host: str
@@ -35,32 +35,32 @@ class Place(NamedTuple):
     path: str = ""
 
 
-def places_of(server: ServerSection) -> list[Place]:
+def addresses_of(server: ServerSection) -> list[BindAddress]:
     """Return where the settings say to listen: `bind` where it is given, else `host` and `port`. Raises BootError."""
     if server.bind:
-        return [_place(text) for text in server.bind]
-    return [_place(server.host) if server.host.startswith(UNIX) else Place(server.host, server.port)]
+        return [_bind_address(text) for text in server.bind]
+    return [_bind_address(server.host) if server.host.startswith(UNIX) else BindAddress(server.host, server.port)]
 
 
-def check_places(server: ServerSection) -> None:
+def check_addresses(server: ServerSection) -> None:
     """Raise BootError where the settings name a place that no server could have; nothing is bound, it may be in use."""
     mode_of(server)
-    for each in places_of(server):
+    for each in addresses_of(server):
         if not each.path:
             _addresses(each.host, each.port)
 
 
-def _place(text: str) -> Place:
+def _bind_address(text: str) -> BindAddress:
     path = text.removeprefix(UNIX)
     if path and path != text:
-        return Place("", 0, path)
+        return BindAddress("", 0, path)
     host, _, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     most = 65535
     number = int(port) if port.isdecimal() and len(port) <= len(str(most)) else most + 1
     if not bare or (":" in bare and bare == host) or number > most:
         raise BootError(f"cannot listen on {text!r}: write host:port, [IPv6]:port or unix:/path")
-    return Place(bare, number)
+    return BindAddress(bare, number)
 
 
 class Listeners:
@@ -70,7 +70,7 @@ class Listeners:
         self,
         sockets: Iterable[socket.socket],
         paths: Mapping[str, int] | None = None,
-        places: Iterable[Place] = (),
+        places: Iterable[BindAddress] = (),
     ) -> None:
         """Take open sockets, the paths of unix sockets of our own with their inodes, and each socket's place.
 
@@ -78,7 +78,7 @@ class Listeners:
         """
         self.sockets = list(sockets)
         self.paths = dict(paths or {})
-        self.places = list(places)
+        self.addresses = list(places)
 
     @classmethod
     def open(cls, server: ServerSection, backlog: int, root: Path, environ: MutableMapping[str, str]) -> Listeners:
@@ -86,10 +86,10 @@ class Listeners:
         inherited = from_systemd(environ)
         if inherited:
             return cls(inherited)
-        return cls.at(places_of(server), mode_of(server), backlog, root)
+        return cls.at(addresses_of(server), mode_of(server), backlog, root)
 
     @classmethod
-    def at(cls, places: Iterable[Place], mode: int, backlog: int, root: Path) -> Listeners:
+    def at(cls, places: Iterable[BindAddress], mode: int, backlog: int, root: Path) -> Listeners:
         """Listen at these places. Raises BootError; nothing is left open then."""
         opened = cls([])
         try:
@@ -100,7 +100,7 @@ class Listeners:
             raise
         return opened
 
-    def _bind(self, place: Place, mode: int, backlog: int, root: Path) -> None:
+    def _bind(self, place: BindAddress, mode: int, backlog: int, root: Path) -> None:
         if place.path:
             path = root / place.path
             bound = [bind_unix(path, mode, backlog)]
@@ -108,39 +108,39 @@ class Listeners:
         else:
             bound = bind(place.host, place.port, backlog)
         self.sockets += bound
-        self.places += [place] * len(bound)
+        self.addresses += [place] * len(bound)
 
     def add(self, others: Listeners) -> None:
         """Take over all that others have."""
         self.sockets += others.sockets
-        self.places += others.places
+        self.addresses += others.addresses
         self.paths |= others.paths
 
-    def take(self, places: Iterable[Place]) -> Listeners:
+    def inherit(self, places: Iterable[BindAddress]) -> Listeners:
         """Take the listeners at these places out."""
         gone = set(places)
         taken, kept = Listeners([]), Listeners([])
-        for each, place in zip(self.sockets, self.places, strict=True):
+        for each, place in zip(self.sockets, self.addresses, strict=True):
             side = taken if place in gone else kept
             side.sockets.append(each)
-            side.places.append(place)
+            side.addresses.append(place)
         names = {address_of(each).removeprefix(UNIX) for each in taken.sockets}
         taken.paths = {path: inode for path, inode in self.paths.items() if path in names}
         for path in taken.paths:
             del self.paths[path]
-        self.sockets, self.places = kept.sockets, kept.places
+        self.sockets, self.addresses = kept.sockets, kept.addresses
         return taken
 
     @property
-    def ours(self) -> bool:
+    def owned(self) -> bool:
         """Say whether we have bound them. Who waits at others' sockets waits for whoever they are handed to next."""
-        return bool(self.places)
+        return bool(self.addresses)
 
-    def seal(self) -> None:
+    def shut_down(self) -> None:
         """Let no new connection in, while those that the kernel has accepted can still be taken out of the queue."""
-        if self.ours:
+        if self.owned:
             for each in self.sockets:
-                seal(each)
+                shut_down(each)
 
     def close(self) -> None:
         """Close all, and remove our own unix sockets, unless another process has taken their place."""
@@ -270,7 +270,7 @@ def _make_way(path: Path) -> None:
     path.unlink()
 
 
-def seal(listener: socket.socket) -> None:
+def shut_down(listener: socket.socket) -> None:
     """Refuse new connections and keep the queue: closing would reset what is in it. Does nothing where that cannot be.
 
     A unix socket is shut down for reading: connecting fails from then on (unix(7)). TCP's would drop the queue at that, so

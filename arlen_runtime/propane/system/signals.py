@@ -25,7 +25,7 @@ class SignalQueue:
         self._come: deque[signal.Signals] = deque()
         wanted, ignored = set(wanted), set(ignored)
         for each in ignored:
-            signal.signal(each, _heed_not)
+            signal.signal(each, _ignore)
         for each in wanted:
             signal.signal(each, self._enqueue)
         signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
@@ -43,7 +43,7 @@ class SignalQueue:
             taken.append(self._come.popleft())
         return taken
 
-    def hold(self) -> None:
+    def block_signals(self) -> None:
         """Let signals wait from now on, also those that have come and were not heeded: they outlive an exec."""
         block()
         for each in self.take():
@@ -56,7 +56,7 @@ class SignalQueue:
         os.close(self._end)
 
 
-def _heed_not(_number: int, _frame: FrameType | None) -> None:
+def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Ignore a signal; what SIG_IGN ignores, programs that are started would ignore too."""
 
 
@@ -92,5 +92,5 @@ def begin() -> None:
     before it runs anything of others.
     """
     for each in HANDLED - {signal.SIGCHLD}:
-        signal.signal(each, _heed_not)
+        signal.signal(each, _ignore)
     unblock()

@@ -16,67 +16,67 @@ AGAIN_SECONDS = 0.1
 _WORDS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
-class Notifier:
+class SystemdNotifier:
     """Speaks to the service manager. A watchdog is fed twice in its time, by the loop of the supervisor itself."""
 
     def __init__(self, told: Mapping[str, str]) -> None:
         """Take the words of the environment."""
-        self.told = {name: told[name] for name in _WORDS if name in told}
-        place = self.told.get("NOTIFY_SOCKET", "")
+        self.last_state = {name: told[name] for name in _WORDS if name in told}
+        place = self.last_state.get("NOTIFY_SOCKET", "")
         self._address = f"\0{place[1:]}" if place.startswith("@") else place
-        period = self.told.get("WATCHDOG_USEC", "")
-        ours = self.told.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        period = self.last_state.get("WATCHDOG_USEC", "")
+        ours = self.last_state.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self._feed_seconds = int(period) / 2e6 if self._address and ours and period.isdecimal() else 0.0
         self._feed_at = 0.0
-        self._unsaid: deque[bytes] = deque()
+        self._pending: deque[bytes] = deque()
 
     @classmethod
-    def take(cls, environ: MutableMapping[str, str]) -> Notifier:
+    def start(cls, environ: MutableMapping[str, str]) -> SystemdNotifier:
         """Build it from the environment, which loses these words."""
         return cls({name: environ.pop(name) for name in _WORDS if name in environ})
 
     def ready(self, status: str) -> None:
         """Say that the service serves: after the start, and after each reload, whatever came of it."""
-        self._say("READY=1", f"MAINPID={os.getpid()}", f"STATUS={status}")
+        self._send("READY=1", f"MAINPID={os.getpid()}", f"STATUS={status}")
 
     def reloading(self) -> None:
         """Say that a reload has begun; `ready` ends it."""
-        self._say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """Say that the stop has begun."""
-        self._say("STOPPING=1")
+        self._send("STOPPING=1")
 
     def feed(self, now: float) -> float:
         """Say what is still to be said, and tell the watchdog that the loop runs, if it is time.
 
         Returns the seconds until the next time, infinity where there is none.
         """
-        if self._unsaid and not self._say_waiting():
+        if self._pending and not self._send_pending():
             return AGAIN_SECONDS
         if not self._feed_seconds:
             return float("inf")
         if now >= self._feed_at:
             self._feed_at = now + self._feed_seconds
-            self._say("WATCHDOG=1")
+            self._send("WATCHDOG=1")
         return self._feed_at - now
 
-    def _say(self, *lines: str) -> None:
+    def _send(self, *lines: str) -> None:
         if self._address:
-            self._unsaid.append("\n".join(lines).encode())
-            self._say_waiting()
+            self._pending.append("\n".join(lines).encode())
+            self._send_pending()
 
-    def _say_waiting(self) -> bool:
+    def _send_pending(self) -> bool:
         """Say what waits, in its order; False when the queue of who listens is full: a start must not go unheard."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.setblocking(False)
-            while self._unsaid:
+            while self._pending:
                 try:
-                    end.sendto(self._unsaid[0], self._address)
+                    end.sendto(self._pending[0], self._address)
                 except BlockingIOError:
                     return False
                 except OSError:  # nobody listens
-                    self._unsaid.clear()
+                    self._pending.clear()
                     return True
-                self._unsaid.popleft()
+                self._pending.popleft()
         return True

@@ -16,19 +16,19 @@ from collections.abc import Callable
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.http.origin import UNIX_PEER
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.ipc.messages import Arrival, take_connection
+from arlen_runtime.propane.ipc.messages import ConnectionInfo, receive_connection
 from arlen_runtime.propane.system.poller import Poller
 
 GATE_SECONDS = 0.001
 """How long a worker that has more connections than the others leaves the entrances to them, once."""
 EXHAUSTED_SECONDS = 0.05
 """How long no connection is let in after the process ran out of descriptors or memory."""
-TELL_SECONDS = 10.0
+LOG_AGAIN_SECONDS = 10.0
 """How often it is told that connections are left in the queue."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-class Entrances:
+class Acceptor:
     """The entrances of one worker. Everything but `drained` is for the leading thread."""
 
     def __init__(
@@ -37,20 +37,20 @@ class Entrances:
         limits: LimitsSection,
         log: Log,
         count: Callable[[], int],
-        let_in: Callable[[socket.socket, Arrival], None],
+        let_in: Callable[[socket.socket, ConnectionInfo], None],
     ) -> None:
         """Take who counts the open connections, and who takes one in."""
         self._poller = poller
         self._limits = limits
         self._log = log
         self._count = count
-        self._let_in = let_in
+        self.on_accept = let_in
         self._listeners: dict[int, socket.socket] = {}
         self._handovers: dict[int, socket.socket] = {}
-        self._resting: frozenset[int] = frozenset()
-        self._resting_until = 0.0
-        self._must_let_in = False
-        self._tell_at = 0.0
+        self._paused: frozenset[int] = frozenset()
+        self._paused_until = 0.0
+        self._must_accept = False
+        self._log_at = 0.0
         self.all: frozenset[int] = frozenset()
         """Their descriptors; other threads look at it."""
         self.stopping = False
@@ -74,25 +74,25 @@ class Entrances:
         self.all |= {fd}
         self._poller.listen(fd)
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         """Leave the listeners, and what is passed on, to others."""
         for fd in self.all:
-            self._leave(fd)
+            self._stop_listening(fd)
 
-    def leave_listeners(self) -> None:
+    def stop_listeners(self) -> None:
         """Leave the listeners to others."""
         for fd in list(self._listeners):
-            self._leave(fd)
+            self._stop_listening(fd)
 
-    def _leave(self, fd: int) -> None:
-        if fd not in self._resting:  # else the poller has forgotten it already
+    def _stop_listening(self, fd: int) -> None:
+        if fd not in self._paused:  # else the poller has forgotten it already
             self._poller.forget(fd)
-        self._resting -= {fd}
+        self._paused -= {fd}
         self.all -= {fd}
         self._listeners.pop(fd, None)
         self._handovers.pop(fd, None)
 
-    def drained(self) -> bool:
+    def backlog_is_empty(self) -> bool:
         """Say whether nobody waits in a queue of the kernel any more; from any thread."""
         poll = select.poll()
         for fd in self.all:
@@ -101,21 +101,21 @@ class Entrances:
 
     # --- who comes
 
-    def enter(self, fd: int) -> None:
+    def accept(self, fd: int) -> None:
         """Let in one who waits at that entrance, if it is one still."""
         listener, handover = self._listeners.get(fd), self._handovers.get(fd)
-        if (listener is None and handover is None) or self._lets_others_go_first():
+        if (listener is None and handover is None) or self._yields_to_less_loaded():
             return
         if listener is not None:
             self._accept(listener)
         elif handover is not None:
-            self._take(handover)
+            self._take_over(handover)
 
-    def _lets_others_go_first(self) -> bool:
+    def _yields_to_less_loaded(self) -> bool:
         mine = self._count()
-        if self._must_let_in or self.stopping or mine <= min(self.others(), default=mine) + max(1, mine // 16):
+        if self._must_accept or self.stopping or mine <= min(self.others(), default=mine) + max(1, mine // 16):
             return False
-        self._rest(GATE_SECONDS, self.all)
+        self._pause_for(GATE_SECONDS, self.all)
         return True
 
     def _accept(self, listener: socket.socket) -> None:
@@ -123,57 +123,57 @@ class Entrances:
         if self._count() >= limits.connections or 0 < limits.connections_in_all <= self.in_all():
             self._leave_in_queue("the limit of connections is reached", frozenset(self._listeners))
             return
-        self._must_let_in = False
+        self._must_accept = False
         try:
             accepted, address = listener.accept()
         except BlockingIOError:
             if self.stopping and listener.family == socket.AF_UNIX:
-                self._leave(listener.fileno())  # shut down and empty: it would wake us for ever
+                self._stop_listening(listener.fileno())  # shut down and empty: it would wake us for ever
             return
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 self._leave_in_queue(error.strerror or "", self.all)
             return  # any other error is that connection's own (accept(2))
-        self._let_in(accepted, Arrival(address[0] if address else UNIX_PEER))
+        self.on_accept(accepted, ConnectionInfo(address[0] if address else UNIX_PEER))
 
-    def _take(self, handover: socket.socket) -> None:
+    def _take_over(self, handover: socket.socket) -> None:
         """Take a connection over. The limits do not hold it off: it is open already, and its client has no other place."""
-        self._must_let_in = False
+        self._must_accept = False
         try:
             os.close(os.dup(handover.fileno()))  # without room for it the kernel would drop the descriptor (unix(7))
         except OSError as error:
             self._leave_in_queue(error.strerror or "", self.all)
             return
-        taken = take_connection(handover)
+        taken = receive_connection(handover)
         if taken is not None:
-            self._let_in(*taken)
+            self.on_accept(*taken)
 
     # --- rests
 
-    def _leave_in_queue(self, reason: str, entrances: frozenset[int]) -> None:
+    def _leave_in_queue(self, reason: str, acceptor: frozenset[int]) -> None:
         """Let nobody in there for a moment, since there is no room; who waits is served when there is again."""
         now = time.monotonic()
-        if now >= self._tell_at:
-            self._tell_at = now + TELL_SECONDS
+        if now >= self._log_at:
+            self._log_at = now + LOG_AGAIN_SECONDS
             self._log.warning("accept_paused", reason=reason, connections=self._count())
-        self._rest(EXHAUSTED_SECONDS, entrances)
+        self._pause_for(EXHAUSTED_SECONDS, acceptor)
 
-    def _rest(self, seconds: float, entrances: frozenset[int]) -> None:
+    def _pause_for(self, seconds: float, acceptor: frozenset[int]) -> None:
         """Leave these entrances alone for a while; after that one connection is let in whatever happens."""
-        for fd in entrances - self._resting:
+        for fd in acceptor - self._paused:
             self._poller.forget(fd)
-        self._resting |= entrances
-        self._resting_until = max(self._resting_until, time.monotonic() + seconds)
+        self._paused |= acceptor
+        self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
-    def rest_left(self, now: float) -> float | None:
+    def pause_left(self, now: float) -> float | None:
         """Return the seconds until a rest ends, None without one."""
-        return max(self._resting_until - now, 0.0) if self._resting_until else None
+        return max(self._paused_until - now, 0.0) if self._paused_until else None
 
-    def look_after(self, now: float) -> None:
+    def run_due_tasks(self, now: float) -> None:
         """End a rest that is over."""
-        if self._resting_until and self._resting_until <= now:
-            self._resting_until = 0.0
-            self._must_let_in = True
-            for fd in self._resting:
+        if self._paused_until and self._paused_until <= now:
+            self._paused_until = 0.0
+            self._must_accept = True
+            for fd in self._paused:
                 self._poller.listen(fd)
-            self._resting = frozenset()
+            self._paused = frozenset()

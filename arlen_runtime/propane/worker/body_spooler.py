@@ -10,15 +10,15 @@ from functools import partial
 
 from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.propane.worker.connection import Connection
-from arlen_runtime.propane.worker.loop_state import Ledger
+from arlen_runtime.propane.worker.loop_state import LoopState
 
 
-class Spooler:
+class BodySpooler:
     """Writes the pieces of bodies to their files."""
 
-    def __init__(self, ledger: Ledger, put: Callable[[Callable[[], object]], object]) -> None:
+    def __init__(self, state: LoopState, put: Callable[[Callable[[], object]], object]) -> None:
         """Take the worker's ledger, and what hands a job to another thread, or runs it where there is none."""
-        self._ledger = ledger
+        self._state = state
         self._put = put
 
     def write(self, connection: Connection) -> None:
@@ -35,4 +35,4 @@ class Spooler:
         except Exception as error:  # noqa: BLE001 - no room; told when the request would be complete
             body.failed = error
         connection.busy = False
-        self._ledger.give_back(connection)
+        self._state.resume_later(connection)

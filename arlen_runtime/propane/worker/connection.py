@@ -19,7 +19,7 @@ from contextvars import Context
 
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import BadRequest
-from arlen_runtime.http.application import Ticket
+from arlen_runtime.http.application import Admission
 from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.chunked import LAST_CHUNK, chunk
 from arlen_runtime.http.events import EventStream
@@ -41,10 +41,11 @@ class Connection:
     __slots__ = (
         "_admit",
         "_limits",
+        "acknowledged",
+        "admission",
         "body",
         "broken",
         "busy",
-        "claim",
         "closed",
         "context",
         "deadline",
@@ -63,14 +64,13 @@ class Connection:
         "receiving_since",
         "request",
         "response",
+        "response_claim",
         "rest",
         "sent",
         "served",
         "socket",
         "started",
-        "taken",
         "thread",
-        "ticket",
         "writing_since",
     )
 
@@ -78,7 +78,7 @@ class Connection:
         self,
         sock: socket.socket,
         parser: RequestParser,
-        admit: Callable[[Head], Ticket],
+        admit: Callable[[Head], Admission],
         limits: LimitsSection,
     ) -> None:
         """Take a non-blocking socket and the parser that knows where its requests come from."""
@@ -88,15 +88,15 @@ class Connection:
         self._admit = admit
         self._limits = limits
         self.head: Head | None = None
-        self.ticket: Ticket | None = None
+        self.admission: Admission | None = None
         self.body: IncomingBody | None = None
         self.request: Request | None = None
         self.response: Response | None = None
         self.context: Context | None = None
         self.busy = False  # a handler, or a step of a stream, owns the connection; or it has had its turn
         self.pending = False  # an edge came meanwhile
-        self.claim: list[str] = []  # who pops it answers: the handler's thread or the time-out
-        self.thread = self.served = self.sent = self.taken = 0
+        self.response_claim: list[str] = []  # who pops it answers: the handler's thread or the time-out
+        self.thread = self.served = self.sent = self.acknowledged = 0
         self.started = self.receiving_since = self.writing_since = 0.0
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
@@ -138,19 +138,21 @@ class Connection:
             if head is None:
                 return None
             self.head = head
-            self.ticket = self._admit(head)
-            if self.parser.body_done or not self._wants_body(head, self.ticket):
+            self.admission = self._admit(head)
+            if self.parser.body_done or not self._wants_body(head, self.admission):
                 return Request(head)
         return self._collect(self.head)
 
-    def _wants_body(self, head: Head, ticket: Ticket) -> bool:
+    def _wants_body(self, head: Head, admission: Admission) -> bool:
         """Prepare for the body; False when it is left to the handler, or unread, which costs the connection."""
-        if ticket.policy == "stream":
+        if admission.policy == "stream":
             return False
-        wanted = ticket.policy != "none"
+        wanted = admission.policy != "none"
         if not wanted and (head.expects_continue or not 0 < (head.content_length or 0) <= DRAIN_BYTES):
             return False
-        self.body = IncomingBody(ticket.limit if wanted else DRAIN_BYTES, self._limits.spool_bytes, head.content_length)
+        self.body = IncomingBody(
+            admission.limit if wanted else DRAIN_BYTES, self._limits.spool_bytes, head.content_length
+        )
         if head.expects_continue:
             self.ask_for_body()
         return True
@@ -169,7 +171,7 @@ class Connection:
             body.take(piece)
         if not self.parser.body_done or body.is_due(whole=True):
             return None
-        if self.ticket is not None and self.ticket.policy == "none":
+        if self.admission is not None and self.admission.policy == "none":
             return Request(head)  # the body was read only to find the next request behind it
         data, spool = body.whole()
         return Request(head, data, spool)
@@ -182,7 +184,7 @@ class Connection:
 
     def send(self, serialized: Serialized) -> bool:
         """Begin to send a response; True when all of it is with the kernel."""
-        self.sent = self.taken = 0
+        self.sent = self.acknowledged = 0
         self.ending = self.ending or serialized.close
         if serialized.rest is not None:
             self.rest = serialized
@@ -265,11 +267,11 @@ class Connection:
         """
         return self.busy or self.writing or self.response is not None
 
-    def can_be_passed(self) -> bool:
+    def can_be_handed_over(self) -> bool:
         """Say whether another process could go on here: no request under way, no end in sight."""
         return self.head is None and not (self.busy or self.writing or self.ending or self.eof or self.broken)
 
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Say, to any thread, whether nobody can take an answer any more: both ways are closed, or the client has reset it.
 
         A client that has closed its own end only may still read (RFC 9112 section 9.6), and counts as being there.
@@ -304,7 +306,7 @@ class Connection:
         if self.body is not None:
             self.body.close()
             self.body = None
-        self.head = self.ticket = self.request = self.response = self.context = None
+        self.head = self.admission = self.request = self.response = self.context = None
         self.started = 0.0
         self.served += 1
 

@@ -21,7 +21,7 @@ class Counters:
         """Handlers whose clients have been given up on and that have not come back."""
         self.responses = [0] * 10
         """Answers by the first digit of their status."""
-        self.lasted = [0] * (len(DURATIONS) + 1)
+        self.duration_buckets = [0] * (len(DURATIONS) + 1)
         """Answers by DURATIONS, those that took longer than all of them last."""
         self.seconds = 0.0
         """What all answers took together."""
@@ -29,5 +29,5 @@ class Counters:
     def count(self, status: int, seconds: float) -> None:
         """Count an answer that took `seconds`."""
         self.responses[status // 100 % 10] += 1
-        self.lasted[bisect_left(DURATIONS, seconds)] += 1
+        self.duration_buckets[bisect_left(DURATIONS, seconds)] += 1
         self.seconds += seconds

@@ -18,19 +18,19 @@ from functools import partial
 from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, HTTPError, RequestTimeout, ServiceUnavailable
-from arlen_runtime.http.application import Door, Ticket
+from arlen_runtime.http.application import Admission, Application
 from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import FileBody, Remade, Response
+from arlen_runtime.http.response import FileBody, Response, WrappedBody
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.worker.body_spooler import Spooler
+from arlen_runtime.propane.worker.body_spooler import BodySpooler
 from arlen_runtime.propane.worker.connection import Connection
-from arlen_runtime.propane.worker.leadership import Baton
-from arlen_runtime.propane.worker.loop_state import Ledger
-from arlen_runtime.propane.worker.response_writer import Sender
-from arlen_runtime.propane.worker.streaming_body import LiveBody
-from arlen_runtime.propane.worker.threads import Lane, Pool
-from arlen_runtime.propane.worker.timings import QUICK_SECONDS, WAIT_SECONDS, Estimate, Estimates, Way
+from arlen_runtime.propane.worker.leadership import Leadership
+from arlen_runtime.propane.worker.loop_state import LoopState
+from arlen_runtime.propane.worker.response_writer import ResponseWriter
+from arlen_runtime.propane.worker.streaming_body import StreamingBody
+from arlen_runtime.propane.worker.threads import CpuPool, ThreadPool
+from arlen_runtime.propane.worker.timings import QUICK_SECONDS, WAIT_SECONDS, EndpointTiming, EndpointTimings, Execution
 
 FILE_THREADS = 2
 """Threads that read and write files and do nothing else: no handler that waits holds a file up."""
@@ -42,43 +42,45 @@ READS_AT_ONCE = 16
 Job = Callable[[], object]
 
 
-class Service:
+class Dispatcher:
     """Everything between the reactor, which has the events, and the door, behind which is the application."""
 
-    def __init__(self, door: Door, config: Config, log: Log, ledger: Ledger, baton: Baton) -> None:
+    def __init__(
+        self, application: Application, config: Config, log: Log, loop_state: LoopState, leadership: Leadership
+    ) -> None:
         """Start the threads of the pool."""
-        self._door = door
+        self._application = application
         self._log = log
         self._limits = config.limits
         self._accessories = config.propane_accessories
-        self._ledger = ledger
-        self._baton = baton
-        self._standbys = baton.standbys
-        self.sender = Sender(door, config, log, ledger)
-        self._estimates = Estimates()
+        self._state = loop_state
+        self._leadership = leadership
+        self._followers = leadership.followers
+        self.response_writer = ResponseWriter(application, config, log, loop_state)
+        self._timings = EndpointTimings()
         threads = self._accessories.threads
         self._threaded = threads > 0
-        self.pool: Pool[Job] = Pool(threads, self._run_job)
-        self.lane: Lane[Job] = Lane(max(threads, 1), self._run_job, self._limits.request_timeout_seconds)
+        self.thread_pool: ThreadPool[Job] = ThreadPool(threads, self._run_job)
+        self.cpu_pool: CpuPool[Job] = CpuPool(max(threads, 1), self._run_job, self._limits.request_timeout_seconds)
         if threads:
-            self.sender.put_job = self.pool.put
-            self.sender.put_file_job = Pool(FILE_THREADS, self._run_job).put
-        self._spooler = Spooler(ledger, self.sender.put_file_job)
+            self.response_writer.put_job = self.thread_pool.put
+            self.response_writer.put_file_job = ThreadPool(FILE_THREADS, self._run_job).put
+        self._spooler = BodySpooler(loop_state, self.response_writer.put_file_job)
         self._base = Context()
-        self._base.run(scope.about_to_wait.set, baton.give_away)
+        self._base.run(scope.about_to_wait.set, leadership.hand_off)
 
     # --- the leading thread
 
-    def serve(self, connection: Connection) -> bool:
+    def on_readable(self, connection: Connection) -> bool:
         """Read and answer what is there, or a turn's share; True when the calling thread has lost the baton meanwhile."""
         reads = 0
         while True:
             connection.pending = False
             if not connection.receive():
                 if connection.eof and not connection.is_answering():  # a half-closed socket can still be written
-                    self._ledger.doomed.append(connection)
+                    self._state.to_close.append(connection)
                 return False
-            if not connection.lingering and self._converse(connection):
+            if not connection.lingering and self._process_requests(connection):
                 return True
             if not connection.more or connection.is_answering():
                 return False
@@ -87,40 +89,40 @@ class Service:
                 self._pause(connection)
                 return False
 
-    def resume(self, connection: Connection) -> bool:
+    def on_resumable(self, connection: Connection) -> bool:
         """Go on with a connection that a thread gave back or that can be written again; True when the baton is lost."""
         if connection.closed or connection.busy:
             return False
         if connection.lingering:
-            return self.serve(connection)
+            return self.on_readable(connection)
         if connection.writing and not connection.broken and self._still_answering(connection):
             return False
         if connection.response is not None and not connection.broken:
-            self.sender.completed(connection)
+            self.response_writer.finish(connection)
         if connection.ending or connection.broken:
-            self.sender.end(connection)
+            self.response_writer.end(connection)
             return False
         connection.more = True  # an edge that came while it was answered has not been read
-        if self._converse(connection):
+        if self._process_requests(connection):
             return True
-        return not (connection.is_answering() or connection.ending) and self.serve(connection)
+        return not (connection.is_answering() or connection.ending) and self.on_readable(connection)
 
     def _still_answering(self, connection: Connection) -> bool:
         """Send what can be sent; say whether more is to be waited for."""
-        self.sender.go_on(connection)
+        self.response_writer.write_more(connection)
         return connection.busy or (connection.writing and not connection.broken)
 
-    def _converse(self, connection: Connection) -> bool:
+    def _process_requests(self, connection: Connection) -> bool:
         """Answer each complete request that has been received, or a turn's share; True when the baton is lost."""
         share = connection.served + REQUESTS_AT_ONCE
         while connection.served < share:
             try:
                 request = connection.next_request()
             except HTTPError as error:
-                self.sender.refuse(connection, error)
+                self.response_writer.refuse(connection, error)
                 return False
             except Exception as error:  # noqa: BLE001 - a converter of the application's own, a full disk: one request's affair
-                self._give_up(connection, error)
+                self._refuse_after_error(connection, error)
                 return False
             if request is None:
                 self._await_bytes(connection)
@@ -130,7 +132,7 @@ class Service:
             if self._dispatch(connection, request):
                 return True
             if connection.ending and not (connection.lingering or connection.is_answering()):
-                self.sender.end(connection)
+                self.response_writer.end(connection)
             if connection.ending or connection.is_answering():
                 return False
         self._pause(connection)
@@ -139,125 +141,127 @@ class Service:
     def _pause(self, connection: Connection) -> None:
         """Let the others have their turn."""
         connection.busy = True  # what comes meanwhile is noted: an end must not overtake the requests that wait
-        self._ledger.paused.append(connection)
-        self._ledger.returned.append(connection)
+        self._state.yielded.append(connection)
+        self._state.resumable.append(connection)
 
-    def _give_up(self, connection: Connection, error: Exception) -> None:
+    def _refuse_after_error(self, connection: Connection, error: Exception) -> None:
         """Refuse a request that could not be received or admitted through no fault of the client's."""
         self._log.failure("request_failed", error, **(connection.head.ids if connection.head else {}))
         full = isinstance(error, OSError)
         reason = "There is no room for the body now." if full else "the request could not be admitted"
         refusal = ServiceUnavailable(reason, retry_after=1) if full else ArlenError(reason)
-        self.sender.refuse(connection, refusal)
+        self.response_writer.refuse(connection, refusal)
 
     def _await_bytes(self, connection: Connection) -> None:
         """Set the deadline for what must come next (the table of limits)."""
-        limits, ledger = self._limits, self._ledger
-        if ledger.passing and connection.head is None:
-            ledger.doomed.append(connection)
+        limits, loop_state = self._limits, self._state
+        if loop_state.handing_over and connection.head is None:
+            loop_state.to_close.append(connection)
         if connection.head is None and connection.parser.at_boundary:
             connection.receiving_since = 0.0
-            ledger.deadlines.set(connection, ledger.now + limits.keep_alive_seconds)
+            loop_state.deadlines.set(connection, loop_state.now + limits.keep_alive_seconds)
             return
         begins = not connection.receiving_since
         if begins:
-            connection.receiving_since = ledger.now
+            connection.receiving_since = loop_state.now
         if connection.head is not None:
             received = connection.body.received if connection.body is not None else 0
             allowed = limits.body_seconds + received / limits.body_bytes_per_second
-            ledger.deadlines.set(connection, connection.receiving_since + allowed)
+            loop_state.deadlines.set(connection, connection.receiving_since + allowed)
         elif begins:
-            ledger.deadlines.set(connection, ledger.now + limits.header_seconds)
+            loop_state.deadlines.set(connection, loop_state.now + limits.header_seconds)
 
     def _dispatch(self, connection: Connection, request: Request) -> bool:
         """Send a request its way; True when it ran here and the baton was lost."""
-        ticket = connection.ticket
-        assert ticket is not None  # noqa: S101 - a request has a ticket
+        admission = connection.admission
+        assert admission is not None  # noqa: S101 - a request has a ticket
         connection.receiving_since = 0.0
         connection.request = request
-        self._ledger.counters.requests += 1
-        estimate = self._estimates.of(ticket.key)
-        if ticket.policy == "stream" and not connection.parser.body_done:
-            return self._open_stream(connection, ticket, request.head, estimate)
-        unusual = estimate.wall > QUICK_SECONDS or estimate.waits or self._standbys.exhausted
-        if unusual and self._threaded and not ticket.immediate and self._gains_by_a_thread(estimate):
-            self._queue(connection, request, estimate)
+        self._state.counters.requests += 1
+        timing = self._timings.of(admission.key)
+        if admission.policy == "stream" and not connection.parser.body_done:
+            return self._open_stream(connection, admission, request.head, timing)
+        unusual = timing.wall > QUICK_SECONDS or timing.mostly_waits or self._followers.exhausted
+        if unusual and self._threaded and not admission.immediate and self._prefers_thread(timing):
+            self._queue(connection, request, timing)
             return False
-        return self._run_inline(connection, ticket, request, estimate)
+        return self._run_inline(connection, admission, request, timing)
 
-    def _gains_by_a_thread(self, estimate: Estimate) -> bool:
+    def _prefers_thread(self, timing: EndpointTiming) -> bool:
         """Say so of one that takes long, or waits while others could go on, or runs when nobody could take over."""
-        if estimate.wall > QUICK_SECONDS or self._standbys.exhausted:
+        if timing.wall > QUICK_SECONDS or self._followers.exhausted:
             return True
-        return bool(self._ledger.events) or self.pool.busy() > 0
+        return bool(self._state.events) or self.thread_pool.busy() > 0
 
-    def _open_stream(self, connection: Connection, ticket: Ticket, head: Head, estimate: Estimate) -> bool:
+    def _open_stream(self, connection: Connection, admission: Admission, head: Head, timing: EndpointTiming) -> bool:
         """Begin a request whose handler reads the body as it comes: on a pool thread, whatever its estimate says."""
         try:
-            live = LiveBody(connection, ticket.limit, self._limits)
+            live = StreamingBody(connection, admission.limit, self._limits)
         except HTTPError as error:
-            self.sender.refuse(connection, error)
+            self.response_writer.refuse(connection, error)
             return False
         request = connection.request = Request(head, live=live)
         if not self._threaded:
-            return self._run_inline(connection, ticket, request, estimate)
-        self._queue(connection, request, estimate)
+            return self._run_inline(connection, admission, request, timing)
+        self._queue(connection, request, timing)
         return False
 
-    def _run_inline(self, connection: Connection, ticket: Ticket, request: Request, estimate: Estimate) -> bool:
+    def _run_inline(
+        self, connection: Connection, admission: Admission, request: Request, timing: EndpointTiming
+    ) -> bool:
         """Run the handler here; its connection lies in the token meanwhile."""
-        baton = self._baton
-        token = baton.token
+        leadership = self._leadership
+        token = leadership.running
         connection.busy = True
         # A new one for each request: a job that comes late must not find this one.
-        claim = connection.claim = ["running"]
+        claim = connection.response_claim = ["running"]
         started = connection.started = time.monotonic()  # before the token: who takes it reckons the time-out from here
         # A system call: not for those that take no time.
-        cpu = time.thread_time() if estimate.wall > WAIT_SECONDS else 0.0
-        baton.runs += 1
+        cpu = time.thread_time() if timing.wall > WAIT_SECONDS else 0.0
+        leadership.runs += 1
         token.append(connection)
-        if not baton.watched:
-            baton.watch()
-        response = self._run(connection, ticket, request)
+        if not leadership.watched:
+            leadership.watch()
+        response = self._run(connection, admission, request)
         try:
             token.pop()
         except IndexError:
-            estimate.note_wall(time.monotonic() - started)
+            timing.note_wall(time.monotonic() - started)
             self._finish(connection, response, claim)
             return True
         claim.pop()
         ended = time.monotonic()
-        estimate.note_wall(ended - started)
+        timing.note_wall(ended - started)
         if cpu:
-            estimate.note_wait(ended - started - time.thread_time() + cpu)
-        self.sender.reply(connection, response, ended)
+            timing.note_wait(ended - started - time.thread_time() + cpu)
+        self.response_writer.start(connection, response, ended)
         connection.busy = False
         if connection.writing:
-            self.sender.go_on(connection)
+            self.response_writer.write_more(connection)
             if connection.broken and not connection.busy:
-                self.sender.end(connection)
+                self.response_writer.end(connection)
         return False
 
-    def _queue(self, connection: Connection, request: Request, estimate: Estimate) -> None:
+    def _queue(self, connection: Connection, request: Request, timing: EndpointTiming) -> None:
         """Give a request that will wait or burn to the threads, unless too many are before it."""
-        target = self.lane if estimate.way is Way.LANE else self.pool
+        target = self.cpu_pool if timing.execution is Execution.LANE else self.thread_pool
         if target.queued() - target.idle() >= self._accessories.queue_limit:
             self._shed(connection)
             return
-        now = self._ledger.now
+        now = self._state.now
         connection.busy = True
-        claim = connection.claim = ["queued"]
+        claim = connection.response_claim = ["queued"]
         connection.started = now
         # Looked at when the first of the two could pass: the thread that takes it cannot have it looked at earlier.
         soonest = min(self._accessories.queue_seconds, self._limits.request_timeout_seconds)
-        self._ledger.deadlines.set(connection, now + soonest)
-        target.put(partial(self._late, connection, request, estimate, claim))
+        self._state.deadlines.set(connection, now + soonest)
+        target.put(partial(self._run_queued, connection, request, timing, claim))
 
     def _shed(self, connection: Connection) -> None:
         """Turn a request away that has waited long enough; its connection is as good as before."""
-        self._ledger.counters.shed += 1
+        self._state.counters.shed += 1
         busy = ServiceUnavailable("The server is busy; try again in a moment.", retry_after=1)
-        self.sender.reply(connection, self._door.refuse(busy, connection.head), self._ledger.now)
+        self.response_writer.start(connection, self._application.refuse(busy, connection.head), self._state.now)
 
     # --- time
 
@@ -265,39 +269,41 @@ class Service:
         """Do what the table of limits says for a deadline that has passed."""
         if connection.busy:
             self._expire_handler(connection)
-        elif connection.deadline > self._ledger.now:  # a thread has let go of it since it was found to be due
-            self._ledger.deadlines.set(connection, connection.deadline)
+        elif connection.deadline > self._state.now:  # a thread has let go of it since it was found to be due
+            self._state.deadlines.set(connection, connection.deadline)
         elif connection.listening() is not None:
-            self.sender.heartbeat(connection)
+            self.response_writer.heartbeat(connection)
         elif connection.receiving_since and not connection.writing and not connection.lingering:
             part = "header block" if connection.head is None else "body"
-            self.sender.refuse(connection, RequestTimeout(f"The {part} of the request took too long to arrive."))
-        elif connection.broken or not (connection.writing and self.sender.grants_time(connection)):
+            self.response_writer.refuse(
+                connection, RequestTimeout(f"The {part} of the request took too long to arrive.")
+            )
+        elif connection.broken or not (connection.writing and self.response_writer.extend_write_deadline(connection)):
             # It is idle, lingers, or does not read.
             connection.broken = connection.broken or connection.writing
-            self._ledger.doomed.append(connection)
+            self._state.to_close.append(connection)
 
     def _expire_handler(self, connection: Connection) -> None:
-        ledger, claim = self._ledger, connection.claim
+        loop_state, claim = self._state, connection.response_claim
         state = next(iter(claim), "")
         allowed = self._accessories.queue_seconds if state == "queued" else self._limits.request_timeout_seconds
-        if state and ledger.now < connection.started + allowed:
-            ledger.deadlines.set(connection, connection.started + allowed)
+        if state and loop_state.now < connection.started + allowed:
+            loop_state.deadlines.set(connection, connection.started + allowed)
             return
         try:
             claim.remove(state)
         except ValueError:  # it is being answered this moment, has just begun to run, or has limits of its own
-            ledger.deadlines.set(connection, ledger.now + 1)
+            loop_state.deadlines.set(connection, loop_state.now + 1)
             return
         connection.busy = False
         if state == "queued":
             self._shed(connection)
-            ledger.returned.append(connection)
+            loop_state.resumable.append(connection)
             return
-        self._ledger.counters.stuck += 1
+        self._state.counters.stuck += 1
         self._report_stuck(connection)
         stuck = ServiceUnavailable("The request took too long and was given up.", retry_after=1)
-        self.sender.refuse(connection, stuck)
+        self.response_writer.refuse(connection, stuck)
 
     def _report_stuck(self, connection: Connection) -> None:
         """Say where a handler stands that has used up its time."""
@@ -305,21 +311,21 @@ class Service:
         self._log.error(
             "request_stuck",
             **(connection.head.ids if connection.head else {}),
-            seconds=round(self._ledger.now - connection.started, 3),
+            seconds=round(self._state.now - connection.started, 3),
             stack="".join(traceback.format_stack(frame)) if frame is not None else "",
         )
 
-    def watch_lost(self) -> None:
+    def arm_timeouts(self) -> None:
         """Put a deadline on handlers that have lost the baton since the last look."""
-        lost = self._baton.lost
+        lost = self._leadership.overtaken
         while lost:
             connection = lost.popleft()
-            ticket = connection.ticket
-            if connection.busy and connection.claim and ticket is not None:
+            admission = connection.admission
+            if connection.busy and connection.response_claim and admission is not None:
                 timeout = self._limits.request_timeout_seconds
-                self._ledger.deadlines.set(connection, connection.started + timeout)
+                self._state.deadlines.set(connection, connection.started + timeout)
                 # Not only when it comes back: those that come meanwhile would each cost another standby.
-                self._estimates.of(ticket.key).note_wall(time.monotonic() - connection.started)
+                self._timings.of(admission.key).note_wall(time.monotonic() - connection.started)
 
     # --- the thread that runs the handler
 
@@ -330,30 +336,30 @@ class Service:
         except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind; the time-out answers
             self._log.failure("job_failed", error)
 
-    def _run(self, connection: Connection, ticket: Ticket, request: Request) -> Response:
+    def _run(self, connection: Connection, admission: Admission, request: Request) -> Response:
         context = connection.context = self._base.copy()
         deadline = connection.started + self._limits.request_timeout_seconds
         try:
-            return context.run(_enter, self._door, ticket, request, deadline, connection.gone)
+            return context.run(_enter, self._application, admission, request, deadline, connection.is_gone)
         except BaseException as error:  # noqa: BLE001 - the door promises not to raise; a worker survives a broken promise
             self._log.failure("door_raised", error, **request.head.ids)
-            return self._door.refuse(ArlenError("the application raised past its own boundary"), request.head)
+            return self._application.refuse(ArlenError("the application raised past its own boundary"), request.head)
 
-    def _late(self, connection: Connection, request: Request, estimate: Estimate, claim: list[str]) -> None:
+    def _run_queued(self, connection: Connection, request: Request, timing: EndpointTiming, claim: list[str]) -> None:
         """Run a queued request on a pool thread, unless it has been given up meanwhile."""
         try:
             claim.pop()
         except IndexError:
             return
-        ticket = connection.ticket
-        assert ticket is not None  # noqa: S101 - it is not forgotten before it has been answered
+        admission = connection.admission
+        assert admission is not None  # noqa: S101 - it is not forgotten before it has been answered
         connection.thread = threading.get_ident()
         started = connection.started = time.monotonic()
         connection.deadline = started + self._limits.request_timeout_seconds
         claim.append("running")
         cpu = time.thread_time()
-        response = self._run(connection, ticket, request)
-        estimate.note(time.monotonic() - started, time.thread_time() - cpu)
+        response = self._run(connection, admission, request)
+        timing.note(time.monotonic() - started, time.thread_time() - cpu)
         self._finish(connection, response, claim)
 
     def _finish(self, connection: Connection, response: Response, claim: list[str]) -> None:
@@ -361,10 +367,10 @@ class Service:
         try:
             claim.pop()
         except IndexError:
-            self._ledger.counters.stuck -= 1
-            self.sender.release(response.body, None)
+            self._state.counters.stuck -= 1
+            self.response_writer.close_body(response.body, None)
             return
-        self.sender.reply(connection, response, time.monotonic())
+        self.response_writer.start(connection, response, time.monotonic())
         connection.busy = False
         if (
             connection.pending
@@ -372,18 +378,20 @@ class Service:
             or connection.ending
             or connection.writing
             or connection.broken
-            or self._ledger.passing
+            or self._state.handing_over
             or connection.deadline < connection.looked_at
             or not connection.parser.at_boundary
         ):
-            self._ledger.give_back(connection)
+            self._state.resume_later(connection)
 
 
-def _enter(door: Door, ticket: Ticket, request: Request, deadline: float, gone: Callable[[], bool]) -> Response:
+def _enter(
+    application: Application, admission: Admission, request: Request, deadline: float, gone: Callable[[], bool]
+) -> Response:
     """Run the chain inside the request's own Context."""
     scope.deadline.set(deadline)
-    scope.gone.set(gone)
-    response = door.run(ticket, request)
+    scope.client_is_gone.set(gone)
+    response = application.run(admission, request)
     if type(response.body) is not bytes:
         _begin(response)
     return response
@@ -396,4 +404,4 @@ def _begin(response: Response) -> None:
         with suppress(Exception):  # who serialises it meets that again, and answers it
             pieces = iter(body)
             if pieces is not body:
-                response.body = Remade(pieces, body)
+                response.body = WrappedBody(pieces, body)

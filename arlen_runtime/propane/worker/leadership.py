@@ -12,23 +12,23 @@ from collections import deque
 from collections.abc import Callable
 
 from arlen_runtime.propane.worker.connection import Connection
-from arlen_runtime.propane.worker.threads import Standbys
+from arlen_runtime.propane.worker.threads import Followers
 
-QUIET_PATROLS = 20
+QUIET_CHECKS = 20
 """After so many patrols without a handler the monitor sleeps until the next one runs: an idle worker is not woken."""
 
 
-class Baton:
+class Leadership:
     """The right to lead one reactor."""
 
     def __init__(self, lead: Callable[[], None], threads: int, wake_monitor: Callable[[], None]) -> None:
         """Prepare for `lead` to be run by one thread at a time; with no threads the baton is never taken away."""
         self._lead = lead
         self._wake_monitor = wake_monitor
-        self.standbys = Standbys(threads + 1 if threads else 0, lead)
-        self._patrolled = 0
+        self.followers = Followers(threads + 1 if threads else 0, lead)
+        self._checked_running = 0
         self._quiet = 0
-        self.token: list[Connection] = []
+        self.running: list[Connection] = []
         """The connection whose handler the leader is inside of; a new list for each leader, so no one pops another's."""
         self.runs = 0
         """Handlers run by leaders so far."""
@@ -36,46 +36,46 @@ class Baton:
         self.watched = not threads
         """Whether the monitor patrols; who runs a handler unwatched calls `watch`."""
         self.leader = 0
-        self.lost: deque[Connection] = deque()
+        self.overtaken: deque[Connection] = deque()
         """Connections whose handlers lost the baton and are not yet watched by a deadline."""
 
     def begin(self) -> list[Connection]:
         """Lead: called by the leading thread first of all. Returns its token."""
-        self.token = []
+        self.running = []
         self.leader = threading.get_ident()
-        return self.token
+        return self.running
 
     def first(self) -> None:
         """Lead, then, when the baton is lost, wait with the others: the whole life of the first leading thread."""
         self._lead()
-        self.standbys.join()
+        self.followers.wait_turn()
 
     def watch(self) -> None:
         """Have the monitor patrol from now on."""
         self.watched = True
         self._wake_monitor()
 
-    def patrol(self) -> None:
+    def check_slow_handler(self) -> None:
         """Take the baton from a handler that has had it since the last patrol; called every `handoff_ms`."""
-        token, runs = self.token, self.runs
-        if token and runs == self._patrolled:
-            self._take(token)
-        self._quiet = 0 if token or runs != self._patrolled else self._quiet + 1
-        self._patrolled = runs
-        if self._quiet > QUIET_PATROLS:
+        token, runs = self.running, self.runs
+        if token and runs == self._checked_running:
+            self._promote_follower(token)
+        self._quiet = 0 if token or runs != self._checked_running else self._quiet + 1
+        self._checked_running = runs
+        if self._quiet > QUIET_CHECKS:
             self.watched = False
-            if self.token:  # a handler has begun between the two lines above and saw itself watched
+            if self.running:  # a handler has begun between the two lines above and saw itself watched
                 self.watched = True
                 self._quiet = 0
 
-    def give_away(self) -> None:
+    def hand_off(self) -> None:
         """Give the baton away if the calling thread has it: it is about to wait."""
         if threading.get_ident() == self.leader:
-            self._take(self.token)
+            self._promote_follower(self.running)
 
-    def is_kept(self) -> bool:
+    def still_leads(self) -> bool:
         """Say, after an error, whether the calling thread still leads; it is inside of no handler any more."""
-        token = self.token  # looked up before the leader: if that is us, it is ours
+        token = self.running  # looked up before the leader: if that is us, it is ours
         if threading.get_ident() != self.leader:
             return False
         try:
@@ -84,16 +84,16 @@ class Baton:
             return threading.get_ident() == self.leader
         return True
 
-    def _take(self, token: list[Connection]) -> None:
-        standbys = self.standbys
-        if not standbys.reserve():
+    def _promote_follower(self, token: list[Connection]) -> None:
+        followers = self.followers
+        if not followers.reserve():
             return
         try:
             connection = token.pop()
         except IndexError:
-            standbys.release()
+            followers.release()
             return
         connection.thread, self.leader = self.leader, 0
         self.takeovers += 1
-        self.lost.append(connection)
-        standbys.go()
+        self.overtaken.append(connection)
+        followers.promote()

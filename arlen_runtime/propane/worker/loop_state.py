@@ -17,7 +17,7 @@ from arlen_runtime.propane.worker.counters import Counters
 from arlen_runtime.propane.worker.deadlines import Deadlines
 
 
-class Ledger:
+class LoopState:
     """The state of one worker's traffic."""
 
     def __init__(self, wake: Callable[[], None], server: bytes = b"") -> None:
@@ -30,20 +30,20 @@ class Ledger:
         """The monotonic clock at the last batch of events."""
         self.stopping = False
         """Each answer closes its connection."""
-        self.passing = False
+        self.handing_over = False
         """Each connection goes to the new generation at its next boundary."""
         self.counters = Counters()
         self.events: deque[Event] = deque()
         """What the poller has told and nobody has looked at yet."""
         self.deadlines: Deadlines[Connection] = Deadlines()
-        self.returned: deque[Connection] = deque()
+        self.resumable: deque[Connection] = deque()
         """Connections whose thread has let go of them and which need the leader."""
-        self.paused: list[Connection] = []
+        self.yielded: list[Connection] = []
         """Those of them that have had their turn: they are busy until the others have had theirs."""
-        self.doomed: list[Connection] = []
+        self.to_close: list[Connection] = []
         """Connections that leave at the end of the batch."""
 
-    def keep_time(self, now: float) -> None:
+    def set_now(self, now: float) -> None:
         """Note the time, `now` by the monotonic clock: the leading thread does once a batch."""
         self.now = now
         if now >= self._first_lines_until:
@@ -58,7 +58,7 @@ class Ledger:
     def _lines(self, clock: float) -> bytes:
         return b"Date: %b\r\n%b" % (dates.write(clock).encode(), self._server)
 
-    def give_back(self, connection: Connection) -> None:
+    def resume_later(self, connection: Connection) -> None:
         """Have the leading thread go on with a connection; from any thread."""
-        self.returned.append(connection)
+        self.resumable.append(connection)
         self._wake()

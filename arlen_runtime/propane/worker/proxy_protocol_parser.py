@@ -11,27 +11,27 @@ from arlen_runtime.http.origin import Origin
 from arlen_runtime.http.parser import RequestParser
 
 
-class IntroducedParser(RequestParser):
+class ProxyProtocolParser(RequestParser):
     """A RequestParser whose first bytes are the PROXY header's."""
 
-    __slots__ = ("_header", "introduced")
+    __slots__ = ("_header", "header_read")
 
     def __init__(self, limits: LimitsSection, origin: Origin) -> None:
         """Take the limits, and the origin of the balancer itself."""
         super().__init__(limits, origin)
         self._header = b""
-        self.introduced = False
+        self.header_read = False
 
     def feed(self, data: bytes) -> None:
         """Append bytes. Raises BadRequest for a connection that begins with anything else than the header."""
-        if self.introduced:
+        if self.header_read:
             super().feed(data)
             return
         self._header += data
         proxied = proxy_protocol.read(self._header)
         if proxied is None:
             return
-        self.introduced = True
+        self.header_read = True
         if proxied.client is not None:
             self.origin = self.origin.of(proxied.client, "https" if proxied.tls else "http")
         rest, self._header = self._header[proxied.used :], b""

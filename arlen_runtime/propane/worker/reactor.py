@@ -14,19 +14,19 @@ from collections import deque
 from collections.abc import Callable
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.http.application import Door
+from arlen_runtime.http.application import Application
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.ipc.messages import Arrival, PacketTooLargeError, pass_connection
-from arlen_runtime.propane.ipc.scoreboard import Cell, Row
+from arlen_runtime.propane.ipc.messages import ConnectionInfo, PacketTooLargeError, send_connection
+from arlen_runtime.propane.ipc.scoreboard import Cell, WorkerRow
 from arlen_runtime.propane.system.poller import HANGUP, Waker, open_poller
-from arlen_runtime.propane.worker.acceptor import Entrances
+from arlen_runtime.propane.worker.acceptor import Acceptor
 from arlen_runtime.propane.worker.connection import Connection
-from arlen_runtime.propane.worker.dispatcher import Service
-from arlen_runtime.propane.worker.leadership import Baton
-from arlen_runtime.propane.worker.loop_state import Ledger
-from arlen_runtime.propane.worker.proxy_protocol_parser import IntroducedParser
+from arlen_runtime.propane.worker.dispatcher import Dispatcher
+from arlen_runtime.propane.worker.leadership import Leadership
+from arlen_runtime.propane.worker.loop_state import LoopState
+from arlen_runtime.propane.worker.proxy_protocol_parser import ProxyProtocolParser
 
 SETTLE_SECONDS = 0.1
 """How long a stop waits for the last packet of handshakes that were under way when it began."""
@@ -40,36 +40,36 @@ class Reactor:
 
     def __init__(
         self,
-        door: Door,
+        application: Application,
         config: Config,
         log: Log,
-        row: Row,
+        row: WorkerRow,
         wake_monitor: Callable[[], None],
     ) -> None:
         """Prepare; `entrances` are opened by the caller, `lead` runs it."""
         self.log = log
         self._waker = Waker()
-        self.ledger = Ledger(self._waker.wake, SERVER_LINE if config.server.server_header else b"")
-        self.baton = Baton(self.lead, config.propane_accessories.threads, wake_monitor)
-        self.service = Service(door, config, log, self.ledger, self.baton)
+        self.state = LoopState(self._waker.wake, SERVER_LINE if config.server.server_header else b"")
+        self.leadership = Leadership(self.lead, config.propane_accessories.threads, wake_monitor)
+        self.dispatcher = Dispatcher(application, config, log, self.state, self.leadership)
         self.limits = config.limits
-        self._admit = door.admit
+        self._admit = application.admit
         self._ids = IdSource()
         self._trusted = TrustedProxies(config.server.trusted_proxies, names_host=config.server.forwarded_host)
-        self._first_parser = IntroducedParser if config.server.proxy_protocol else RequestParser
+        self._first_parser = ProxyProtocolParser if config.server.proxy_protocol else RequestParser
         self._cells = row.cells
         self._open_cell = int(Cell.CONNECTIONS)
         self._poller = open_poller()
         self._poller.listen(self._waker.fd)
-        self._events = self.ledger.events
+        self._events = self.state.events
         self._connections: dict[int, Connection] = {}
-        self.entrances = Entrances(self._poller, self.limits, log, self.count, self._let_in)
+        self.acceptor = Acceptor(self._poller, self.limits, log, self.count, self._add)
         self._commands: deque[Callable[[], None]] = deque()
         self._settled_at = 0.0
         self._paused = False
         self._handover: socket.socket | None = None
-        self._full = False  # the way to the other workers
-        self.at_rest = False
+        self._handover_full = False  # the way to the other workers
+        self.is_idle = False
         """Nobody is connected, waits to be let in, or has a body closed; looked at by `look_for_rest`."""
 
     # --- from other threads
@@ -88,38 +88,38 @@ class Reactor:
     def stop(self, *, empties_queue: bool) -> None:
         """Close each connection with its next answer; go on taking what the kernel has accepted if `empties_queue`."""
         if not empties_queue:
-            self.entrances.leave_listeners()
-        self.ledger.stopping = self.entrances.stopping = True
-        self.ledger.passing = False  # whoever would have taken them stops as well
+            self.acceptor.stop_listeners()
+        self.state.stopping = self.acceptor.stopping = True
+        self.state.handing_over = False  # whoever would have taken them stops as well
         self._handover = None
         # Those that were to be passed on get their one more answer here.
-        self.ledger.doomed = [each for each in self.ledger.doomed if each.eof or each.broken or each.ending]
+        self.state.to_close = [each for each in self.state.to_close if each.eof or each.broken or each.ending]
         self._settled_at = time.monotonic() + SETTLE_SECONDS
         self._end_event_streams()
 
-    def pass_on(self, handover: socket.socket) -> None:
+    def hand_over_all(self, handover: socket.socket) -> None:
         """Give each connection to the new generation, as soon as no request is under way on it."""
         if self._handover is not None:
             return
-        self.entrances.leave()
+        self.acceptor.stop()
         self._handover = handover
-        self.ledger.passing = True
+        self.state.handing_over = True
         for connection in self._connections.values():
-            if connection.can_be_passed():
-                self.ledger.doomed.append(connection)
+            if connection.can_be_handed_over():
+                self.state.to_close.append(connection)
             elif self._paused:
                 self._poller.watch(connection.fd)
         self._end_event_streams()
 
     def _end_event_streams(self) -> None:
         """Have each stream of events looked at, which ends it: its client comes again to whoever serves then."""
-        self.ledger.returned.extend(each for each in self._connections.values() if each.listening() is not None)
+        self.state.resumable.extend(each for each in self._connections.values() if each.listening() is not None)
 
     def pause(self) -> None:
         """Read and accept nothing more: what arrives from now on is for the next generation."""
         if self._paused:
             return
-        self.entrances.leave()
+        self.acceptor.stop()
         self._paused = True
         for connection in self._connections.values():
             self._poller.forget(connection.fd)
@@ -128,13 +128,13 @@ class Reactor:
         """Close the connections on which nothing is under way."""
         for connection in list(self._connections.values()):
             if not connection.is_answering():
-                self._bury(connection)
+                self._close(connection)
 
-    def look_for_rest(self) -> None:
+    def check_idle(self) -> None:
         """Note whether there is nothing left to do. It must be the leader who looks: he is not just letting somebody in."""
-        busy = self._connections or len(self._commands) > 1 or self.service.sender.is_closing()
+        busy = self._connections or len(self._commands) > 1 or self.dispatcher.response_writer.is_closing()
         settled = time.monotonic() >= self._settled_at
-        self.at_rest = settled and not busy and self.entrances.drained()
+        self.is_idle = settled and not busy and self.acceptor.backlog_is_empty()
 
     # --- the leading thread
 
@@ -149,11 +149,11 @@ class Reactor:
 
     def _lead(self) -> None:
         """Take events one by one. A batch of events ends with the closing of what has ended."""
-        self.baton.begin()
-        service, events, connections = self.service, self._events, self._connections
+        self.leadership.begin()
+        dispatcher, events, connections = self.dispatcher, self._events, self._connections
         while True:
             if not events:
-                if self._between():
+                if self._end_batch():
                     return
                 continue
             fd, mask = events.popleft()
@@ -162,10 +162,10 @@ class Reactor:
                 if fd == self._waker.fd:
                     self._waker.clear()
                 else:
-                    self.entrances.enter(fd)
+                    self.acceptor.accept(fd)
             else:
                 try:
-                    if self._ready(service, connection, mask):
+                    if self._ready(dispatcher, connection, mask):
                         return
                 except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
                     if self._fail(connection, error):
@@ -176,10 +176,10 @@ class Reactor:
         self.log.failure("connection_failed", error, **(connection.head.ids if connection.head else {}))
         connection.broken = True
         connection.busy = False
-        self.ledger.doomed.append(connection)
-        return not self.baton.is_kept()
+        self.state.to_close.append(connection)
+        return not self.leadership.still_leads()
 
-    def _ready(self, service: Service, connection: Connection, mask: int) -> bool:
+    def _ready(self, dispatcher: Dispatcher, connection: Connection, mask: int) -> bool:
         if mask & HANGUP:
             connection.hangup = True
         if connection.busy:
@@ -189,49 +189,49 @@ class Reactor:
         # One that ends has been answered, and what comes now is no request: its thread may have let go just before this event.
         ends = connection.ending and not connection.lingering
         if ends or connection.writing or connection.response is not None:
-            return service.resume(connection)
-        return service.serve(connection)
+            return dispatcher.on_resumable(connection)
+        return dispatcher.on_readable(connection)
 
-    def _between(self) -> bool:
+    def _end_batch(self) -> bool:
         """Do what is done once a batch, wait, and take the next batch; True when the baton is lost."""
-        ledger = self.ledger
-        if ledger.returned and self._resume_returned():
+        state = self.state
+        if state.resumable and self._resume_returned():
             return True
-        self._obey()
-        if self.baton.lost:
-            self.service.watch_lost()
-        for connection in ledger.deadlines.expired(ledger.now):
+        self._run_commands()
+        if self.leadership.overtaken:
+            self.dispatcher.arm_timeouts()
+        for connection in state.deadlines.expired(state.now):
             if not connection.closed:
                 self._expire(connection)
-        if ledger.doomed:
-            doomed, ledger.doomed, self._full = ledger.doomed, [], False
+        if state.to_close:
+            doomed, state.to_close, self._handover_full = state.to_close, [], False
             for connection in doomed:
-                self._leave(connection)
+                self._release(connection)
         self.log.flush()
-        self._events.extend(self._poller.wait(self._patience()))
+        self._events.extend(self._poller.wait(self._poll_timeout()))
         now = time.monotonic()
-        ledger.keep_time(now)
-        self.entrances.look_after(now)
+        state.set_now(now)
+        self.acceptor.run_due_tasks(now)
         return False
 
-    def _patience(self) -> float | None:
-        ledger = self.ledger
-        if ledger.returned or self._commands:
+    def _poll_timeout(self) -> float | None:
+        state = self.state
+        if state.resumable or self._commands:
             return 0.0
-        full = (FULL_SECONDS if self._full else 0.0) if ledger.doomed else None
-        due = (ledger.deadlines.wait(ledger.now), self.entrances.rest_left(ledger.now), full)
+        full = (FULL_SECONDS if self._handover_full else 0.0) if state.to_close else None
+        due = (state.deadlines.wait(state.now), self.acceptor.pause_left(state.now), full)
         waits = [each for each in due if each is not None]
         return min(waits, default=None)
 
     def _resume_returned(self) -> bool:
-        ledger, returned = self.ledger, self.ledger.returned
-        for connection in ledger.paused:
+        state, returned = self.state, self.state.resumable
+        for connection in state.yielded:
             connection.busy = False
-        ledger.paused.clear()
+        state.yielded.clear()
         for _ in range(len(returned)):  # those that come back meanwhile wait for the others' turn
             connection = returned.popleft()
             try:
-                if self.service.resume(connection):
+                if self.dispatcher.on_resumable(connection):
                     return True
             except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
                 if self._fail(connection, error):
@@ -240,61 +240,63 @@ class Reactor:
 
     def _expire(self, connection: Connection) -> None:
         try:
-            self.service.expire(connection)  # runs no handler, so the baton stays
+            self.dispatcher.expire(connection)  # runs no handler, so the baton stays
         except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
             self._fail(connection, error)
 
-    def _obey(self) -> None:
+    def _run_commands(self) -> None:
         while self._commands:
             self._commands[0]()
             self._commands.popleft()  # only now: who asks whether some wait would take it for obeyed
 
     # --- connections come and go
 
-    def _let_in(self, accepted: socket.socket, arrival: Arrival) -> None:
+    def _add(self, accepted: socket.socket, info: ConnectionInfo) -> None:
         accepted.setblocking(False)
-        origin = Origin(arrival.peer, arrival.scheme, self._trusted, self._ids)
-        parser = (RequestParser if arrival.introduced else self._first_parser)(self.limits, origin)
+        origin = Origin(info.peer, info.scheme, self._trusted, self._ids)
+        parser = (RequestParser if info.proxy_header_read else self._first_parser)(self.limits, origin)
         connection = Connection(accepted, parser, self._admit, self.limits)
         self._connections[connection.fd] = connection
         self._cells[self._open_cell] = len(self._connections)
-        self.ledger.deadlines.set(connection, time.monotonic() + self.limits.header_seconds)
+        self.state.deadlines.set(connection, time.monotonic() + self.limits.header_seconds)
         self._poller.watch(connection.fd)
-        if arrival.passed:
-            parser.feed(arrival.received)
-            self.ledger.returned.append(connection)
+        if info.handed_over:
+            parser.feed(info.received)
+            self.state.resumable.append(connection)
 
-    def _leave(self, connection: Connection) -> None:
+    def _release(self, connection: Connection) -> None:
         """Let go of a connection: pass it on where that is wanted, else close it."""
         if connection.closed:
             return
         if self._handover is not None and not (connection.eof or connection.broken or connection.ending):
-            self._pass(connection, self._handover)
+            self._hand_over(connection, self._handover)
         else:
-            self._bury(connection)
+            self._close(connection)
 
-    def _pass(self, connection: Connection, handover: socket.socket) -> None:
+    def _hand_over(self, connection: Connection, handover: socket.socket) -> None:
         """Pass a connection on. One that is not at a boundary yet comes here again when it has been answered."""
-        if not connection.can_be_passed():
+        if not connection.can_be_handed_over():
             return
         try:
-            self._full = self._full or not pass_connection(handover, connection.socket, _arrival(connection.parser))
+            self._handover_full = self._handover_full or not send_connection(
+                handover, connection.socket, _connection_info(connection.parser)
+            )
         except PacketTooLargeError:
             return  # as if it were not at a boundary: the rest of its head comes here
-        if self._full:
-            self.ledger.doomed.append(connection)
+        if self._handover_full:
+            self.state.to_close.append(connection)
         else:
             self._poller.forget(connection.fd)  # closing does not: who has been passed the connection keeps it open
-            self._bury(connection)
+            self._close(connection)
 
-    def _bury(self, connection: Connection) -> None:
-        self.service.sender.abandon(connection)
+    def _close(self, connection: Connection) -> None:
+        self.dispatcher.response_writer.abort(connection)
         del self._connections[connection.fd]
         self._cells[self._open_cell] = len(self._connections)
         connection.close()
 
 
-def _arrival(parser: RequestParser) -> Arrival:
+def _connection_info(parser: RequestParser) -> ConnectionInfo:
     """Return what another worker must know of a connection that it goes on with."""
-    introduced = not isinstance(parser, IntroducedParser) or parser.introduced
-    return Arrival(parser.origin.peer, parser.origin.scheme, introduced, parser.leftover())
+    introduced = not isinstance(parser, ProxyProtocolParser) or parser.header_read
+    return ConnectionInfo(parser.origin.peer, parser.origin.scheme, introduced, parser.leftover())

@@ -13,13 +13,13 @@ from contextvars import Context
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
-from arlen_runtime.http.application import Door
+from arlen_runtime.http.application import Application
 from arlen_runtime.http.events import HEARTBEAT, EventStream, retry
 from arlen_runtime.http.response import FileBody, Response, close_body
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.worker.connection import Connection
-from arlen_runtime.propane.worker.loop_state import Ledger
+from arlen_runtime.propane.worker.loop_state import LoopState
 
 LINGER_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15.0
@@ -29,32 +29,32 @@ STEPS_AT_ONCE = 8
 _OURS = frozenset({bytes, FileBody, EventStream})
 
 
-class Sender:
+class ResponseWriter:
     """Sends responses, and what is left of them later."""
 
-    def __init__(self, door: Door, config: Config, log: Log, ledger: Ledger) -> None:
+    def __init__(self, application: Application, config: Config, log: Log, state: LoopState) -> None:
         """Take the parts of the worker; `put_job` hands a job to the pool, and runs it at once where there is none."""
-        self._door = door
+        self._application = application
         self._log = log
         self._limits = config.limits
         self._accesses = config.log.access
         self._is_named = config.server.server_header
-        self._ledger = ledger
+        self._state = state
         self._closing: set[int] = set()
         self.put_job: Callable[[Callable[[], object]], object] = lambda job: job()
         self.put_file_job = self.put_job
 
     # --- the thread that owns the connection
 
-    def reply(self, connection: Connection, response: Response, now: float) -> None:
+    def start(self, connection: Connection, response: Response, now: float) -> None:
         """Serialise and begin to send, `now` by the monotonic clock; complete the exchange when all of it is out."""
-        ledger = self._ledger
-        first_lines = ledger.first_lines(now)
+        state = self._state
+        first_lines = state.first_lines(now)
         if self._is_named and response.get("Server") is not None:
             response.remove("Server")
         close = (
             connection.ending
-            or ledger.stopping
+            or state.stopping
             or connection.eof
             or connection.served + 1 >= self._limits.keep_alive_requests
             or not connection.parser.body_done
@@ -64,21 +64,21 @@ class Sender:
             serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
         except BaseException as error:  # noqa: BLE001 - the application built what cannot be sent, perhaps with code of its own
             self._log.failure("response_invalid", error, **(connection.head.ids if connection.head else {}))
-            self.release(response.body, connection.context)
-            response = self._door.refuse(ArlenError("the response could not be serialised"), connection.head)
+            self.close_body(response.body, connection.context)
+            response = self._application.refuse(ArlenError("the response could not be serialised"), connection.head)
             serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
         connection.response = response
         connection.writing_since = now
         if connection.send(serialized) and connection.rest is None:
-            self.completed(connection)
+            self.finish(connection)
 
-    def completed(self, connection: Connection) -> None:
+    def finish(self, connection: Connection) -> None:
         """Count it, write the access line, forget the request, and close a body that has a close."""
         head, response, context = connection.head, connection.response, connection.context
         now = time.monotonic()  # not the ledger's: on a thread that is late, the last batch of events is long past
         seconds = now - connection.started if connection.started else 0.0
         if response is not None:
-            self._ledger.counters.count(response.status, seconds)
+            self._state.counters.count(response.status, seconds)
         if response is not None and head is not None and self._accesses:
             self._log.access(
                 head.method,
@@ -93,9 +93,9 @@ class Sender:
         connection.complete()
         connection.deadline = now + self._limits.keep_alive_seconds
         if response is not None and type(response.body) is not bytes:
-            self.release(response.body, context)
+            self.close_body(response.body, context)
 
-    def release(self, body: object, context: Context | None) -> None:
+    def close_body(self, body: object, context: Context | None) -> None:
         """Close a body of any kind. One of the application's own is closed on the pool: nobody knows what it does there."""
         if type(body) in _OURS:
             self._close(body)
@@ -117,84 +117,84 @@ class Sender:
 
     # --- the leading thread
 
-    def abandon(self, connection: Connection) -> None:
+    def abort(self, connection: Connection) -> None:
         """Write the access line of an answer that was cut off."""
         if connection.response is not None:
             connection.reset_if_unframed()
             connection.response.log = {**(connection.response.log or {}), "aborted": True}
-            self.completed(connection)
+            self.finish(connection)
 
     def refuse(self, connection: Connection, error: ArlenError) -> None:
         """Answer for the server and close; the client may still be sending, so the close lingers."""
         connection.ending = True
-        self.reply(connection, self._door.refuse(error, connection.head), self._ledger.now)
+        self.start(connection, self._application.refuse(error, connection.head), self._state.now)
         if connection.writing:
-            self.go_on(connection)
+            self.write_more(connection)
         if connection.broken or not connection.writing:
             self.end(connection)
 
     def end(self, connection: Connection) -> None:
         """Close once the answer is out: at once if the client has nothing more to say, else after lingering."""
         if connection.eof or connection.broken or connection.lingering:
-            self._ledger.doomed.append(connection)
+            self._state.to_close.append(connection)
             return
         connection.linger()
-        self._ledger.deadlines.set(connection, self._ledger.now + LINGER_SECONDS)
+        self._state.deadlines.set(connection, self._state.now + LINGER_SECONDS)
 
-    def go_on(self, connection: Connection) -> None:
+    def write_more(self, connection: Connection) -> None:
         """Send more of a response that is under way."""
         listening = connection.listening()
         if listening is not None:
-            self._go_on_listening(connection, listening)
+            self._write_events(connection, listening)
             return
         full, connection.full = connection.full and not connection.pending, False
         if connection.pending:  # the edge may have brought bytes as well: they are read after the answer
             connection.pending, connection.more = False, True
         if full or not connection.flush():
-            self._ledger.deadlines.set(connection, connection.writing_since + self._limits.write_seconds)
+            self._state.deadlines.set(connection, connection.writing_since + self._limits.write_seconds)
         elif connection.broken:
             return
         elif (listening := connection.listening()) is not None:
-            self._go_on_listening(connection, listening)
+            self._write_events(connection, listening)
         elif connection.rest is not None:
             connection.busy = True
             put = self.put_file_job if isinstance(connection.rest.rest, FileBody) else self.put_job
             put(lambda: self._step(connection))
         elif connection.response is not None:
-            self.completed(connection)
+            self.finish(connection)
 
-    def _go_on_listening(self, connection: Connection, stream: EventStream) -> None:
+    def _write_events(self, connection: Connection, stream: EventStream) -> None:
         """Send what has been put into a stream of events; end it at an event's end when the worker goes."""
-        ledger = self._ledger
+        state = self._state
         if connection.hangup:
             connection.broken = True
             return
         data = stream.take()
-        if stream.closed or ledger.passing or ledger.stopping:
-            connection.ending = connection.ending or ledger.stopping
+        if stream.closed or state.handing_over or state.stopping:
+            connection.ending = connection.ending or state.stopping
             last = data + retry(random.randint(100, 1000))  # noqa: S311 - spread, no secret
             if connection.end_events(last):
-                self.completed(connection)
+                self.finish(connection)
             return
         if not data or connection.send_events(data):
-            ledger.deadlines.set(connection, ledger.now + HEARTBEAT_SECONDS)
-            stream.attach(lambda: ledger.give_back(connection))
+            state.deadlines.set(connection, state.now + HEARTBEAT_SECONDS)
+            stream.attach(lambda: state.resume_later(connection))
         else:
-            connection.writing_since = ledger.now
-            ledger.deadlines.set(connection, ledger.now + self._limits.write_seconds)
+            connection.writing_since = state.now
+            state.deadlines.set(connection, state.now + self._limits.write_seconds)
 
-    def grants_time(self, connection: Connection) -> bool:
+    def extend_write_deadline(self, connection: Connection) -> bool:
         """Say whether a client has read at the least rate since its time began; if so, it begins anew.
 
         Room in the socket does not tell: the kernel reports none before a good part of what it holds, megabytes, is gone.
         """
-        limits, now = self._limits, self._ledger.now
+        limits, now = self._limits, self._state.now
         if now >= connection.writing_since + limits.write_seconds:
             arrived = connection.arrived()
-            if arrived - connection.taken < limits.write_seconds * limits.write_bytes_per_second:
+            if arrived - connection.acknowledged < limits.write_seconds * limits.write_bytes_per_second:
                 return False
-            connection.taken, connection.writing_since = arrived, now
-        self._ledger.deadlines.set(connection, connection.writing_since + limits.write_seconds)
+            connection.acknowledged, connection.writing_since = arrived, now
+        self._state.deadlines.set(connection, connection.writing_since + limits.write_seconds)
         return True
 
     def heartbeat(self, connection: Connection) -> None:
@@ -202,7 +202,7 @@ class Sender:
         stream = connection.listening()
         if stream is not None:
             stream.put(HEARTBEAT)
-            self._ledger.give_back(connection)
+            self._state.resume_later(connection)
 
     # --- a pool thread
 
@@ -226,7 +226,7 @@ class Sender:
             connection.writing_since = time.monotonic()  # who has made room, or was not waited for, has all its time
         connection.deadline = connection.writing_since + self._limits.write_seconds
         connection.busy = False
-        self._ledger.give_back(connection)
+        self._state.resume_later(connection)
 
     def _end_body(self, connection: Connection, context: Context) -> None:
         """Close a body of the application's own here, where its pieces came from: another job would come later."""

@@ -16,7 +16,7 @@ from arlen_runtime.errors import BadRequest, PayloadTooLarge, RequestTimeout
 from arlen_runtime.propane.worker.connection import Connection
 
 
-class LiveBody:
+class StreamingBody:
     """What `request.stream` is: read it by size, or piece by piece."""
 
     def __init__(self, connection: Connection, limit: int, limits: LimitsSection) -> None:

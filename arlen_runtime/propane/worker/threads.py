@@ -13,10 +13,10 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
-from arlen_runtime.propane.system.linux import stand_back
+from arlen_runtime.propane.system.linux import use_batch_scheduling
 
-LANE_WIDTH = 2
-LANE_PATIENCE_SECONDS = 0.25
+CPU_POOL_WIDTH = 2
+CPU_POOL_PATIENCE_SECONDS = 0.25
 """When the oldest one in the lane has run for so long, one more may run beside it."""
 WAITING_SHARE = 1 / 50
 """Who has run for that long and computed for less than this part of it waits, and takes no place in the lane."""
@@ -24,7 +24,7 @@ WAITING_SHARE = 1 / 50
 Job = TypeVar("Job")
 
 
-class Pool(Generic[Job]):
+class ThreadPool(Generic[Job]):
     """`threads` threads that run jobs in the order they came."""
 
     def __init__(self, threads: int, run: Callable[[Job], None]) -> None:
@@ -53,7 +53,7 @@ class Pool(Generic[Job]):
         return self._threads - len(self._at_work)
 
     def _work(self) -> None:
-        stand_back()
+        use_batch_scheduling()
         me, at_work = threading.get_ident(), self._at_work
         while True:
             job = self._jobs.get()
@@ -62,7 +62,7 @@ class Pool(Generic[Job]):
             at_work.discard(me)
 
 
-class Run(NamedTuple):
+class CpuRun(NamedTuple):
     """A job of the lane that runs: since when, and what its thread's clock of processor time said then."""
 
     started: float
@@ -70,7 +70,7 @@ class Run(NamedTuple):
     cpu: float
 
     @classmethod
-    def begin(cls) -> Run:
+    def begin(cls) -> CpuRun:
         """Note the calling thread's."""
         if sys.platform != "linux":  # others cannot read a thread's clock from outside: all of its time counts
             return cls(time.monotonic(), None, 0.0)
@@ -79,7 +79,7 @@ class Run(NamedTuple):
     def waits(self, now: float) -> bool:
         """Say whether it has computed for a small part of its time only."""
         seconds = now - self.started
-        if self.clock is None or seconds <= LANE_PATIENCE_SECONDS:
+        if self.clock is None or seconds <= CPU_POOL_PATIENCE_SECONDS:
             return False
         try:
             return time.clock_gettime(self.clock) - self.cpu < seconds * WAITING_SHARE
@@ -87,7 +87,7 @@ class Run(NamedTuple):
             return False
 
 
-class Lane(Generic[Job]):
+class CpuPool(Generic[Job]):
     """Jobs that compute: a few at a time, one more when the oldest takes long.
 
     Those that wait do not count, nor those that have been given up: else a few endless ones would close the lane.
@@ -100,13 +100,13 @@ class Lane(Generic[Job]):
         self._run = run
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
-        self._running: dict[int, Run] = {}
+        self._running: dict[int, CpuRun] = {}
         self._threads = 0
 
     def put(self, job: Job) -> None:
         """Queue a job."""
         self._jobs.put(job)
-        if self._threads < LANE_WIDTH:
+        if self._threads < CPU_POOL_WIDTH:
             self._widen()
 
     def queued(self) -> int:
@@ -115,9 +115,9 @@ class Lane(Generic[Job]):
 
     def idle(self) -> int:
         """Count how many more could run at once."""
-        return max(LANE_WIDTH - len(self._running), 0)
+        return max(CPU_POOL_WIDTH - len(self._running), 0)
 
-    def look(self, now: float) -> None:
+    def widen_if_late(self, now: float) -> None:
         """Let one more run when fewer compute than may; called by the worker's monitor.
 
         More would not compute sooner: each takes the interpreter from the others, and all of them from quick requests.
@@ -127,10 +127,10 @@ class Lane(Generic[Job]):
         running = list(self._running.values())
         if not running or len(running) < self._threads:
             return
-        late = now - min(each.started for each in running) > LANE_PATIENCE_SECONDS
+        late = now - min(each.started for each in running) > CPU_POOL_PATIENCE_SECONDS
         alive = [each for each in running if now - each.started <= self._given_up_seconds]
         computing = sum(not each.waits(now) for each in alive)
-        if computing < LANE_WIDTH + late:
+        if computing < CPU_POOL_WIDTH + late:
             self._widen()
 
     def _widen(self) -> None:
@@ -145,20 +145,20 @@ class Lane(Generic[Job]):
                 self._threads -= 1
 
     def _work(self) -> None:
-        stand_back()
+        use_batch_scheduling()
         me = threading.get_ident()
         while True:
             job = self._jobs.get()
-            self._running[me] = Run.begin()
+            self._running[me] = CpuRun.begin()
             self._run(job)
             del self._running[me]
             with self._lock:
-                if self._threads > LANE_WIDTH:
+                if self._threads > CPU_POOL_WIDTH:
                     self._threads -= 1
                     return
 
 
-class Standbys:
+class Followers:
     """Threads that wait to lead the reactor. `lead` returns when its thread has lost the baton and is back."""
 
     def __init__(self, most: int, lead: Callable[[], None]) -> None:
@@ -195,11 +195,11 @@ class Standbys:
         with self._lock:
             self._count(waiting=1)
 
-    def go(self) -> None:
+    def promote(self) -> None:
         """Have the reserved one lead."""
         self._calls.put(None)
 
-    def join(self) -> None:
+    def wait_turn(self) -> None:
         """Spend the calling thread, which has lost the baton, as a standby; return when there are enough."""
         with self._lock:
             if self._waiting:

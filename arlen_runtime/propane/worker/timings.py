@@ -16,11 +16,11 @@ BURN_SECONDS = 0.005
 WAIT_SECONDS = 0.00003
 """Who waits for longer, however quick it is, is worth a handover while others are there: they use the time."""
 _WEIGHT = 0.125
-_MOST_VOTES = 8
+_MOST_SCORE = 8
 _MOST = 4096
 
 
-class Way(Enum):
+class Execution(Enum):
     """The three ways of a request through a worker."""
 
     INLINE = "inline"
@@ -28,37 +28,39 @@ class Way(Enum):
     LANE = "lane"
 
 
-class Estimate:
+class EndpointTiming:
     """The running averages of one endpoint, in seconds, and whether it has been used since the last clearing out."""
 
-    __slots__ = ("cpu", "used", "votes", "wall")
+    __slots__ = ("cpu", "used", "wait_score", "wall")
 
     def __init__(self) -> None:
         """Begin as quick: what is unknown runs inline."""
         self.wall = 0.0
         self.cpu = 0.0
-        self.votes = 0
+        self.wait_score = 0
         self.used = False
 
     @property
-    def way(self) -> Way:
+    def execution(self) -> Execution:
         """The way for the next request."""
         if self.cpu > BURN_SECONDS:
-            return Way.LANE
-        return Way.POOL if self.wall > QUICK_SECONDS else Way.INLINE
+            return Execution.LANE
+        return Execution.POOL if self.wall > QUICK_SECONDS else Execution.INLINE
 
     def note_wall(self, seconds: float) -> None:
         """Learn from a request that ran inline."""
         self.wall += (seconds - self.wall) * _WEIGHT
 
     @property
-    def waits(self) -> bool:
+    def mostly_waits(self) -> bool:
         """Say whether most of the last requests have waited for something."""
-        return self.votes > 0
+        return self.wait_score > 0
 
     def note_wait(self, seconds: float) -> None:
         """Learn how long a request waited. Each has one vote, so that a few that were displaced for long do not decide."""
-        self.votes = min(self.votes + 1, _MOST_VOTES) if seconds > WAIT_SECONDS else max(self.votes - 1, -_MOST_VOTES)
+        self.wait_score = (
+            min(self.wait_score + 1, _MOST_SCORE) if seconds > WAIT_SECONDS else max(self.wait_score - 1, -_MOST_SCORE)
+        )
 
     def note(self, wall: float, cpu: float) -> None:
         """Learn from a request that ran on a thread. One that burns counts by its CPU time: its wall time is the others'."""
@@ -67,31 +69,31 @@ class Estimate:
         self.note_wall(max(cpu, QUICK_SECONDS * 2) if self.cpu > BURN_SECONDS else wall)
 
 
-class Estimates:
+class EndpointTimings:
     """Estimates by key, bounded: those not used since the last clearing out go first."""
 
     def __init__(self, most: int = _MOST) -> None:
         """Keep at most `most` estimates."""
         self._most = most
-        self._known: dict[Hashable, Estimate] = {}
+        self._known: dict[Hashable, EndpointTiming] = {}
 
-    def of(self, key: Hashable) -> Estimate:
+    def of(self, key: Hashable) -> EndpointTiming:
         """Return the estimate of that key, a new one for a new key."""
-        estimate = self._known.get(key)
-        if estimate is None:
+        timing = self._known.get(key)
+        if timing is None:
             return self._begin(key)
-        estimate.used = True
-        return estimate
+        timing.used = True
+        return timing
 
     def __len__(self) -> int:
         """Count the estimates."""
         return len(self._known)
 
-    def _begin(self, key: Hashable) -> Estimate:
+    def _begin(self, key: Hashable) -> EndpointTiming:
         if len(self._known) >= self._most:
             self._clear_out()
-        estimate = self._known[key] = Estimate()
-        return estimate
+        timing = self._known[key] = EndpointTiming()
+        return timing
 
     def _clear_out(self) -> None:
         kept = {key: each for key, each in self._known.items() if each.used}

@@ -18,14 +18,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from arlen_runtime.errors import ArlenError
-from arlen_runtime.http.application import Door
+from arlen_runtime.http.application import Application
 from arlen_runtime.log.logger import reopen_all
-from arlen_runtime.propane.ipc.boot_args import Inheritance
-from arlen_runtime.propane.ipc.messages import say
+from arlen_runtime.propane.ipc.boot_args import WorkerContext
+from arlen_runtime.propane.ipc.messages import send
 from arlen_runtime.propane.ipc.metrics import render
-from arlen_runtime.propane.ipc.scoreboard import ANSWERED, LASTED, Cell, State
+from arlen_runtime.propane.ipc.scoreboard import ANSWERED, LASTED, Cell, WorkerState
 from arlen_runtime.propane.system import signals
-from arlen_runtime.propane.system.listeners import seal
+from arlen_runtime.propane.system.listeners import shut_down
 from arlen_runtime.propane.system.poller import Waker
 from arlen_runtime.propane.system.signals import SignalQueue
 from arlen_runtime.propane.worker.reactor import Reactor
@@ -44,13 +44,13 @@ _IGNORED = (signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU)  # a terminal sends t
 class Worker:
     """One worker; also what `Door.start` is given."""
 
-    def __init__(self, inheritance: Inheritance, number: int, row: int) -> None:
+    def __init__(self, context: WorkerContext, number: int, row: int) -> None:
         """Take the worker's number within its generation and its row on the scoreboard."""
         self.number = number
-        self._inherited = inheritance
-        self._row = inheritance.scoreboard.rows[row]
+        self._context = context
+        self._row = context.scoreboard.rows[row]
         self._row_number = row
-        self._log = inheritance.log
+        self._log = context.log
         self._hooks: list[Callable[[], None]] = []
         self._stop_at: float | None = None
         self._finished = False
@@ -65,11 +65,11 @@ class Worker:
     def metrics(self) -> str:
         """Return the counters of all workers in Prometheus' text format."""
         self._note()  # this worker's own part is exact, the others' a tick old at most
-        return render(self._inherited.scoreboard)
+        return render(self._context.scoreboard)
 
     def shared(self, name: str, size: int) -> memoryview:
         """Return memory that all workers of all generations share under that name."""
-        return self._inherited.scoreboard.block(name, size)
+        return self._context.scoreboard.shared_block(name, size)
 
     def on_stop(self, hook: Callable[[], None]) -> None:
         """Have `hook` called after the last request."""
@@ -77,21 +77,21 @@ class Worker:
 
     # --- the life of the process
 
-    def run(self, load: Callable[[], Door]) -> int:
+    def run(self, load: Callable[[], Application]) -> int:
         """Serve until told to stop; return the exit status."""
         self._prepare()
         try:
-            door = load()
-            door.start(self)
+            application = load()
+            application.start(self)
         except ArlenError as error:
-            say(self._inherited.control, "failed", number=self.number, pid=os.getpid(), reason=error.detail)
+            send(self._context.control, "failed", number=self.number, pid=os.getpid(), reason=error.detail)
             return 1
         except Exception as error:  # noqa: BLE001 - whatever the application raises ends this worker, with its reason
             self._log.failure("worker_failed", error, worker=self.number)
             self._log.flush()
-            say(self._inherited.control, "failed", number=self.number, pid=os.getpid(), reason=repr(error))
+            send(self._context.control, "failed", number=self.number, pid=os.getpid(), reason=repr(error))
             return 1
-        self._begin(door)
+        self._begin(application)
         while not self._finished:
             self._watch()
         return self._end()
@@ -105,100 +105,102 @@ class Worker:
         gc.enable()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._row[Cell.PID] = os.getpid()
-        self._row[Cell.GENERATION] = self._inherited.generation
+        self._row[Cell.GENERATION] = self._context.generation
         self._row[Cell.STARTED] = time.monotonic_ns()
         self._tick()
         self._waker = Waker()
         self._poll = select.poll()
         for fd in (self._signals.fd, self._waker.fd):
             self._poll.register(fd, select.POLLIN)
-        self._poll.register(self._inherited.control.fileno(), 0)  # nothing to hear, but its end is always told
+        self._poll.register(self._context.control.fileno(), 0)  # nothing to hear, but its end is always told
 
-    def _begin(self, door: Door) -> None:
+    def _begin(self, application: Application) -> None:
         """Open the doors and say so."""
-        inherited = self._inherited
+        inherited = self._context
         config = inherited.config
         limits = config.limits.within(config.propane_accessories.connection_timeout_seconds)
-        self._reactor = Reactor(door, replace(config, limits=limits), self._log, self._row, self._waker.wake)
-        entrances = self._reactor.entrances
-        entrances.others = self._connections_of_others
-        entrances.in_all = self._connections_in_all
+        self._reactor = Reactor(application, replace(config, limits=limits), self._log, self._row, self._waker.wake)
+        acceptor = self._reactor.acceptor
+        acceptor.others = self._connections_of_others
+        acceptor.in_all = self._connections_in_all
         for listener in inherited.listeners:
-            entrances.listen(listener)
-        entrances.take_over(inherited.handover[0])
-        threading.Thread(target=self._reactor.baton.first, name="reactor", daemon=True).start()
+            acceptor.listen(listener)
+        acceptor.take_over(inherited.handover[0])
+        threading.Thread(target=self._reactor.leadership.first, name="reactor", daemon=True).start()
         self._recycling = Recycling(inherited.config.propane_accessories, self._log, self.number, time.monotonic())
-        self._row[Cell.STATE] = State.READY
-        say(inherited.control, "ready", row=self._row_number, pid=os.getpid())
+        self._row[Cell.STATE] = WorkerState.READY
+        send(inherited.control, "ready", row=self._row_number, pid=os.getpid())
 
     def _connections_of_others(self) -> list[int]:
         """Return how many connections the other workers of this generation have, those left out that do not tick."""
-        mine, generation = self._row_number, self._inherited.generation
+        mine, generation = self._row_number, self._context.generation
         oldest = time.monotonic_ns() - QUIET_NANOSECONDS
         return [
             row[Cell.CONNECTIONS]
-            for number, row in self._inherited.scoreboard.living()
+            for number, row in self._context.scoreboard.active_rows()
             if number != mine
             and row[Cell.GENERATION] == generation
-            and row[Cell.STATE] == State.READY
+            and row[Cell.STATE] == WorkerState.READY
             and row[Cell.TICK] > oldest
         ]
 
     def _connections_in_all(self) -> int:
         """Count the connections of all workers of all generations."""
-        return sum(row[Cell.CONNECTIONS] for _number, row in self._inherited.scoreboard.living())
+        return sum(row[Cell.CONNECTIONS] for _number, row in self._context.scoreboard.active_rows())
 
     def _tick(self) -> None:
         self._row[Cell.TICK] = time.monotonic_ns()
 
     def _watch(self) -> None:
         """Wait for one round: a signal, the next patrol, the next tick."""
-        baton = self._reactor.baton
-        patrols = baton.watched and self._inherited.config.propane_accessories.threads > 0
-        patience = self._inherited.config.propane_accessories.handoff_ms if patrols else TICK_SECONDS * 1000
+        leadership = self._reactor.leadership
+        patrols = leadership.watched and self._context.config.propane_accessories.threads > 0
+        patience = self._context.config.propane_accessories.handoff_ms if patrols else TICK_SECONDS * 1000
         if self._stop_at is not None:
             patience = min(patience, 20)
         happened = dict(self._poll.poll(patience))
         if self._waker.fd in happened:
             self._waker.clear()
         elif patrols:
-            baton.patrol()
-        self._reactor.service.lane.look(time.monotonic())  # also at a tick: what computes need not be beside quick ones
+            leadership.check_slow_handler()
+        self._reactor.dispatcher.cpu_pool.widen_if_late(
+            time.monotonic()
+        )  # also at a tick: what computes need not be beside quick ones
         self._note()
         if self._stop_at is None and not self._retiring:
-            self._look_at_life()
+            self._check_recycling()
         for each in self._signals.take():
-            _HEED[each](self)
-        if self._inherited.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
-            self._poll.unregister(self._inherited.control.fileno())
-            if self._inherited.listeners_ours:
-                for listener in self._inherited.listeners:
-                    seal(listener)
+            _ON_SIGNAL[each](self)
+        if self._context.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
+            self._poll.unregister(self._context.control.fileno())
+            if self._context.owns_listeners:
+                for listener in self._context.listeners:
+                    shut_down(listener)
             self._stop()
         if self._stop_at is not None:
-            self._look_for_end(self._stop_at)
+            self._check_idle(self._stop_at)
 
     def _note(self) -> None:
         """Write the row."""
         row, reactor = self._row, self._reactor
         row[Cell.TICK] = time.monotonic_ns()
-        row[Cell.REQUESTS] = reactor.ledger.counters.requests
-        row[Cell.BUSY] = reactor.service.pool.busy()
-        row[Cell.QUEUED] = reactor.service.pool.queued() + reactor.service.lane.queued()
-        row[Cell.TAKEOVERS] = reactor.baton.takeovers
-        row[Cell.STUCK] = max(reactor.ledger.counters.stuck, 0)
-        row[Cell.SHED] = reactor.ledger.counters.shed
-        for cell, count in zip(ANSWERED, reactor.ledger.counters.responses[2:6], strict=True):
+        row[Cell.REQUESTS] = reactor.state.counters.requests
+        row[Cell.BUSY] = reactor.dispatcher.thread_pool.busy()
+        row[Cell.QUEUED] = reactor.dispatcher.thread_pool.queued() + reactor.dispatcher.cpu_pool.queued()
+        row[Cell.TAKEOVERS] = reactor.leadership.takeovers
+        row[Cell.STUCK] = max(reactor.state.counters.stuck, 0)
+        row[Cell.SHED] = reactor.state.counters.shed
+        for cell, count in zip(ANSWERED, reactor.state.counters.responses[2:6], strict=True):
             row[cell] = count
-        for place, count in zip(LASTED, reactor.ledger.counters.lasted, strict=True):
+        for place, count in zip(LASTED, reactor.state.counters.duration_buckets, strict=True):
             row[place] = count
-        row[Cell.MICROSECONDS] = int(reactor.ledger.counters.seconds * 1e6)
+        row[Cell.MICROSECONDS] = int(reactor.state.counters.seconds * 1e6)
 
-    def _look_at_life(self) -> None:
+    def _check_recycling(self) -> None:
         """Say when it is time to go; the supervisor has this worker replaced first, and then tells it to hand over."""
-        ledger = self._reactor.ledger
-        reason = self._recycling.reason(time.monotonic(), ledger.counters.requests, ledger.counters.stuck)
-        if reason and say(self._inherited.control, "retiring", pid=os.getpid()):
+        state = self._reactor.state
+        reason = self._recycling.reason(time.monotonic(), state.counters.requests, state.counters.stuck)
+        if reason and send(self._context.control, "retiring", pid=os.getpid()):
             self._retiring = True
             self._log.info("worker_retiring", worker=self.number, reason=reason)
 
@@ -208,7 +210,7 @@ class Worker:
         """Answer what is under way and what comes on open connections, closing each."""
         if self._stop_at is None:
             self._drain()
-        self._reactor.post(lambda: self._reactor.stop(empties_queue=self._inherited.listeners_ours))
+        self._reactor.post(lambda: self._reactor.stop(empties_queue=self._context.owns_listeners))
 
     def _quit(self) -> None:
         """Close everything now."""
@@ -218,25 +220,25 @@ class Worker:
     def _hand_over(self) -> None:
         """Pass every connection on to the new generation."""
         self._drain()
-        self._reactor.post(lambda: self._reactor.pass_on(self._inherited.handover[1]))
+        self._reactor.post(lambda: self._reactor.hand_over_all(self._context.handover[1]))
 
     def _reopen(self) -> None:
         reopen_all()  # the application may have opened logs of its own
 
     def _pause(self) -> None:
         """Leave whatever arrives from now on to the next generation: of `arlen serve`; else it is not meant for workers."""
-        if self._inherited.development:
+        if self._context.development:
             self._reactor.post(self._reactor.pause)
 
     def _drain(self) -> None:
-        self._row[Cell.STATE] = State.DRAINING
-        self._stop_at = time.monotonic() + self._inherited.config.propane_accessories.graceful_shutdown_seconds
+        self._row[Cell.STATE] = WorkerState.DRAINING
+        self._stop_at = time.monotonic() + self._context.config.propane_accessories.graceful_shutdown_seconds
 
-    def _look_for_end(self, stop_at: float) -> None:
-        if self._reactor.at_rest:
+    def _check_idle(self, stop_at: float) -> None:
+        if self._reactor.is_idle:
             self._finished = True
             return
-        self._reactor.post(self._reactor.look_for_rest)
+        self._reactor.post(self._reactor.check_idle)
         if time.monotonic() > stop_at:
             self._reactor.post(self._reactor.close_idle)
             if time.monotonic() > stop_at + TICK_SECONDS / 2:
@@ -256,7 +258,7 @@ class Worker:
         return 1 if exceeded else 0
 
 
-_HEED: dict[signal.Signals, Callable[[Worker], None]] = {
+_ON_SIGNAL: dict[signal.Signals, Callable[[Worker], None]] = {
     signal.SIGTERM: Worker._stop,  # noqa: SLF001 - the table of this class
     signal.SIGQUIT: Worker._quit,  # noqa: SLF001 - the table of this class
     signal.SIGHUP: Worker._hand_over,  # noqa: SLF001 - the table of this class

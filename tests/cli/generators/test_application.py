@@ -18,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from arlen_cli.errors import Conflicts, ToolError, WrongUse
+from arlen_cli.errors import Conflicts, ToolError, UsageError
 from arlen_cli.generators import application
 from arlen_cli.generators.application import TAKEN, new_application, refuse_name
 from arlen_runtime.propane.watcher import IGNORED
@@ -90,8 +90,8 @@ def test_the_journal_tells_how_it_was_made(pristine: Path) -> None:
 
 
 def test_lite_is_one_file(tmp_path: Path) -> None:
-    steps = new_application(str(tmp_path / "tiny"), lite=True)
-    assert [step.path for step in steps] == ["app.py"]
+    changes = new_application(str(tmp_path / "tiny"), lite=True)
+    assert [change.path for change in changes] == ["app.py"]
     assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["app.py"]
 
 
@@ -139,14 +139,14 @@ BAD_NAMES = {
 
 @pytest.mark.parametrize("name", sorted(BAD_NAMES))
 def test_a_bad_name_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match=BAD_NAMES[name]):
+    with pytest.raises(UsageError, match=BAD_NAMES[name]):
         new_application(str(tmp_path / name))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", sorted(IGNORED))
 def test_no_package_has_the_name_of_a_folder_that_the_watcher_passes_over(name: str) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         refuse_name(name)
 
 
@@ -160,7 +160,7 @@ def test_git_keeps_what_is_generated_under_any_name(page: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(sys.stdlib_module_names))
 def test_no_module_of_python_can_be_shadowed(name: str) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         refuse_name(name)
 
 

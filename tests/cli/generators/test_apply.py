@@ -11,19 +11,19 @@ import pytest
 
 from arlen_cli.errors import Conflicts, ToolError
 from arlen_cli.generators.apply import apply
-from arlen_cli.generators.plan import Step
+from arlen_cli.generators.plan import Change
 
 STEPS = [
-    Step("create", "new/deep/a.txt", None, b"a\n"),
-    Step("inject", "routes.py", b"old\n", b"new\n"),
-    Step("replace", "run.sh", b"#!/bin/sh\n", b"#!/bin/sh\nexit\n"),
-    Step("identical", "same.txt", b"same\n"),
-    Step("skip", "kept.txt", b"kept\n", b"other\n"),
-    Step("manual", "mine.py", b"mine\n", text="paste"),
-    Step("note", "", text="well done"),
-    Step("create", "z.txt", None, b"z\n"),
-    Step("remove", "old/deep/gone.txt", b"gone\n"),
-    Step("remove", "old/also.txt", b"also\n"),
+    Change("create", "new/deep/a.txt", None, b"a\n"),
+    Change("inject", "routes.py", b"old\n", b"new\n"),
+    Change("replace", "run.sh", b"#!/bin/sh\n", b"#!/bin/sh\nexit\n"),
+    Change("identical", "same.txt", b"same\n"),
+    Change("skip", "kept.txt", b"kept\n", b"other\n"),
+    Change("manual", "mine.py", b"mine\n", text="paste"),
+    Change("note", "", text="well done"),
+    Change("create", "z.txt", None, b"z\n"),
+    Change("remove", "old/deep/gone.txt", b"gone\n"),
+    Change("remove", "old/also.txt", b"also\n"),
 ]
 
 
@@ -72,7 +72,7 @@ def test_permissions_stay_and_new_files_follow_the_umask(root: Path) -> None:
 def test_a_conflict_stops_everything(root: Path, tree: Callable[[Path], object]) -> None:
     before = tree(root)
     with pytest.raises(Conflicts, match=r"other\.txt"):
-        apply([*STEPS, Step("conflict", "other.txt", b"x", b"y")], root)
+        apply([*STEPS, Change("conflict", "other.txt", b"x", b"y")], root)
     assert tree(root) == before
 
 
@@ -151,14 +151,14 @@ def test_a_file_that_changed_since_the_survey_is_left_alone(
     content: bytes | None, root: Path, tree: Callable[[Path], object]
 ) -> None:
     (root / "routes.py").unlink()
-    steps = STEPS
+    changes = STEPS
     if content is None:
-        steps = [Step("create", "run.sh", None, b"x")]
+        changes = [Change("create", "run.sh", None, b"x")]
     else:
         (root / "routes.py").write_bytes(content)
     before = tree(root)
     with pytest.raises(ToolError, match="changed while this ran"):
-        apply(steps, root)
+        apply(changes, root)
     assert tree(root) == before
 
 

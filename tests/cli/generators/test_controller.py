@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.controller import plan_controller
 from arlen_cli.generators.plan import Create, Import, Inject, Project
 
@@ -45,11 +45,11 @@ def test_without_actions_there_is_an_index(project: Project) -> None:
     ],
 )
 def test_actions_that_cannot_be_are_refused(actions: list[str], why: str, project: Project) -> None:
-    with pytest.raises(WrongUse, match=why):
+    with pytest.raises(UsageError, match=why):
         plan_controller(project, "users", actions)
 
 
 @pytest.mark.parametrize("name", ["routes", "layouts", "shared", "r"])
 def test_a_name_in_the_way_of_the_application_is_refused(name: str, project: Project) -> None:
-    with pytest.raises(WrongUse, match="is taken"):
+    with pytest.raises(UsageError, match="is taken"):
         plan_controller(project, name, [])

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import psycopg
 import pytest
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.fields import (
     KINDS,
     LONGEST,
@@ -134,27 +134,27 @@ def test_a_form_shows_what_was_sent_as_it_was_sent(modifier: str) -> None:
 
 @pytest.mark.parametrize("modifier", ["unique", "index", "optional:unique"])
 def test_an_index_on_a_text_of_any_length_is_refused_with_what_to_do(modifier: str) -> None:
-    with pytest.raises(WrongUse, match=r"body: .* make it a string, or .* md5\(body\)"):
+    with pytest.raises(UsageError, match=r"body: .* make it a string, or .* md5\(body\)"):
         refuse_indexed_text(parse_fields(["title:string:unique", f"body:text:{modifier}"]))
     refuse_indexed_text(parse_fields(["title:string:unique", "body:text:optional"]))
 
 
 @pytest.mark.parametrize("given", ["title", "", ":", "title:", ":string", "a:b:", "title string"])
 def test_what_is_no_field_is_refused_with_the_types_there_are(given: str) -> None:
-    with pytest.raises(WrongUse, match="string, text"):
+    with pytest.raises(UsageError, match="string, text"):
         parse_fields([given])
 
 
 def test_an_unknown_type_or_modifier_is_refused_with_those_there_are() -> None:
-    with pytest.raises(WrongUse, match="no type 'varchar'; the types are string, text"):
+    with pytest.raises(UsageError, match="no type 'varchar'; the types are string, text"):
         parse_fields(["title:varchar"])
-    with pytest.raises(WrongUse, match=f"no modifier 'big'; the modifiers are {', '.join(MODIFIERS)}"):
+    with pytest.raises(UsageError, match=f"no modifier 'big'; the modifiers are {', '.join(MODIFIERS)}"):
         parse_fields(["title:string:big"])
 
 
 @pytest.mark.parametrize("name", TAKEN)
 def test_a_column_that_is_there_already_is_refused(name: str) -> None:
-    with pytest.raises(WrongUse, match=TAKEN[name]):
+    with pytest.raises(UsageError, match=TAKEN[name]):
         parse_fields([f"{name}:string"])
 
 
@@ -167,17 +167,17 @@ def test_the_columns_that_every_table_has_are_those_of_the_server(database_url: 
 
 
 def test_a_field_given_twice_is_refused_also_as_a_reference() -> None:
-    with pytest.raises(WrongUse, match="'author_id' is given twice"):
+    with pytest.raises(UsageError, match="'author_id' is given twice"):
         parse_fields(["author:references", "author_id:integer"])
 
 
 def test_a_name_that_is_too_long_for_its_line_is_refused() -> None:
-    with pytest.raises(WrongUse, match="longer than"):
+    with pytest.raises(UsageError, match="longer than"):
         parse_fields([f"{'a' * (LONGEST + 1)}:string"])
 
 
 def test_words_of_sql_are_refused() -> None:
-    with pytest.raises(WrongUse, match="word of SQL"):
+    with pytest.raises(UsageError, match="word of SQL"):
         parse_fields(["order:integer"])
     refuse_sql_word("orders")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.generators.journal import FOLDER, Entry, Written, digest, entries, entry, resources
-from arlen_cli.generators.plan import Plan, Step
+from arlen_cli.generators.journal import FOLDER, JournalEntry, JournalFile, digest, entries, entry, resources
+from arlen_cli.generators.plan import Change, Plan
 
 NOW = datetime(2030, 1, 31, 12, 30, tzinfo=UTC)
 PLAN = Plan("resource", ("post", "title:string"), ())
 STEPS = [
-    Step("create", "a.txt", None, b"a"),
-    Step("identical", "b.txt", b"b"),
-    Step("inject", "c.py", b"c", b"cd", "from a import b\nb()"),
+    Change("create", "a.txt", None, b"a"),
+    Change("identical", "b.txt", b"b"),
+    Change("inject", "c.py", b"c", b"cd", "from a import b\nb()"),
 ]
 
 
@@ -28,10 +28,10 @@ def write(root: Path, name: str, content: object) -> None:
 
 
 def test_an_entry_says_what_was_run_and_what_it_wrote() -> None:
-    step = entry(PLAN, STEPS, NOW, "1.2.3")
-    assert step is not None
-    assert (step.status, step.path) == ("create", f"{FOLDER}/20300131123000000000-resource-post.json")
-    assert json.loads(step.after or b"") == {
+    change = entry(PLAN, STEPS, NOW, "1.2.3")
+    assert change is not None
+    assert (change.status, change.path) == ("create", f"{FOLDER}/20300131123000000000-resource-post.json")
+    assert json.loads(change.after or b"") == {
         "arlen": "1.2.3",
         "at": "2030-01-31T12:30:00+00:00",
         "generator": "resource",
@@ -44,34 +44,36 @@ def test_an_entry_says_what_was_run_and_what_it_wrote() -> None:
 
 
 def test_an_entry_is_read_as_it_was_written(tmp_path: Path) -> None:
-    step = entry(PLAN, STEPS, NOW, "1.2.3")
-    assert step is not None
-    assert step.after is not None
-    write(tmp_path, Path(step.path).name, step.after.decode())
+    change = entry(PLAN, STEPS, NOW, "1.2.3")
+    assert change is not None
+    assert change.after is not None
+    write(tmp_path, Path(change.path).name, change.after.decode())
     files = (
-        Written("a.txt", "create", digest(b"a")),
-        Written("c.py", "inject", digest(b"cd"), ("from a import b", "b()")),
+        JournalFile("a.txt", "create", digest(b"a")),
+        JournalFile("c.py", "inject", digest(b"cd"), ("from a import b", "b()")),
     )
-    assert entries(tmp_path) == [Entry(step.path, digest(step.after), "resource", ("post", "title:string"), files)]
+    assert entries(tmp_path) == [
+        JournalEntry(change.path, digest(change.after), "resource", ("post", "title:string"), files)
+    ]
 
 
 @pytest.mark.parametrize("generator", ["controller", "migration"])
 @pytest.mark.parametrize("name", ["BlogPosts", "blogPosts", "ABTest", "q2", "A1B2"])
 def test_a_run_is_known_by_whatever_spelling_it_was_given(name: str, generator: str, tmp_path: Path) -> None:
-    step = entry(Plan(generator, (name,), ()), STEPS, NOW, "1.2.3")
-    assert step is not None
-    write(tmp_path, Path(step.path).name, (step.after or b"").decode())
+    change = entry(Plan(generator, (name,), ()), STEPS, NOW, "1.2.3")
+    assert change is not None
+    write(tmp_path, Path(change.path).name, (change.after or b"").decode())
     assert [run.arguments for run in entries(tmp_path)] == [(name,)]
 
 
 @pytest.mark.parametrize("generator", ["resource", "undo"])
 def test_a_run_that_wrote_nothing_leaves_no_entry(generator: str) -> None:
-    nothing = [Step("identical", "a.txt", b"a"), Step("note", "", text="x")]
+    nothing = [Change("identical", "a.txt", b"a"), Change("note", "", text="x")]
     assert entry(Plan(generator, ("x",), ()), nothing, NOW, "1.2.3") is None
 
 
 def test_taking_back_leaves_no_entry() -> None:
-    assert entry(Plan("undo", ("x",), ()), [Step("remove", "a.txt", b"a")], NOW, "1.2.3") is None
+    assert entry(Plan("undo", ("x",), ()), [Change("remove", "a.txt", b"a")], NOW, "1.2.3") is None
 
 
 def run_of(**changed: object) -> dict[str, object]:
@@ -138,10 +140,10 @@ def test_an_application_without_a_journal_has_no_runs(tmp_path: Path) -> None:
 
 
 def test_lines_to_paste_are_written_down_with_a_run_that_wrote_something() -> None:
-    manual = Step("manual", "c.py", b"c", text="from a import b\nb()")
-    step = entry(PLAN, [STEPS[0], manual], NOW, "1.2.3")
-    assert step is not None
-    assert json.loads(step.after or b"")["files"][1] == {
+    manual = Change("manual", "c.py", b"c", text="from a import b\nb()")
+    change = entry(PLAN, [STEPS[0], manual], NOW, "1.2.3")
+    assert change is not None
+    assert json.loads(change.after or b"")["files"][1] == {
         "path": "c.py",
         "status": "manual",
         "sha256": digest(b"c"),

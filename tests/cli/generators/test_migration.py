@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from arlen_cli.errors import ToolError, WrongUse
+from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.generators.migration import IGNORE, LONGEST, plan_migration, stamp_for
 from arlen_cli.generators.plan import Create, Project
 
@@ -57,5 +57,5 @@ def test_other_files_are_no_migrations(project: Project) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * (LONGEST + 1), "../x"])
 def test_what_is_no_name_is_refused(name: str, project: Project) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         plan_migration(project, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.names import LONGEST, RESERVED, Names, plural_of, refuse_taken, singular_of, snake_of
 
 PLURALS = [
@@ -68,25 +68,25 @@ def test_the_article_fits(name: str, one: str) -> None:
     "given", ["", "2fast", "a b", "post!", "_post", "post_", "a__b", "../x", "größe", "a.b", "x\n"]
 )
 def test_what_is_no_name_is_refused(given: str) -> None:
-    with pytest.raises(WrongUse, match="is no name"):
+    with pytest.raises(UsageError, match="is no name"):
         Names.of(given)
 
 
 @pytest.mark.parametrize("given", ["class", "classes", "from", "import", "lambda"])
 def test_a_word_of_python_is_refused_in_every_number(given: str) -> None:
-    with pytest.raises(WrongUse, match="word of Python"):
+    with pytest.raises(UsageError, match="word of Python"):
         Names.of(given)
 
 
 def test_a_name_may_not_be_longer_than_its_table_and_indexes_allow() -> None:
     assert snake_of("a" * LONGEST, LONGEST) == "a" * LONGEST
-    with pytest.raises(WrongUse, match="longer than"):
+    with pytest.raises(UsageError, match="longer than"):
         snake_of("a" * (LONGEST + 1), LONGEST)
 
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_names_of_the_applications_own_parts_are_taken(name: str) -> None:
-    with pytest.raises(WrongUse, match="is taken"):
+    with pytest.raises(UsageError, match="is taken"):
         refuse_taken(name)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from arlen_cli.errors import WrongUse
-from arlen_cli.generators.plan import WRITES, Create, Import, Inject, Note, Plan, Project, Step
+from arlen_cli.errors import UsageError
+from arlen_cli.generators.plan import WRITES, Change, Create, Import, Inject, Note, Plan, Project
 from arlen_cli.generators.run import PLANNERS
 
 CALLS: list[tuple[str, str, Sequence[str]]] = [
@@ -59,15 +59,15 @@ def test_plans_are_values() -> None:
 
 def test_what_changes_files_is_known_by_its_status() -> None:
     assert {"create", "inject", "replace", "remove", "withdraw"} == WRITES
-    assert Step("identical", "x").after is None
+    assert Change("identical", "x").after is None
 
 
 def test_an_application_of_one_file_has_no_package(project: Project) -> None:
     assert project.package == "shop"
-    with pytest.raises(WrongUse, match="is one file"):
+    with pytest.raises(UsageError, match="is one file"):
         _ = Project("app:create", frozenset(), project.now).package
 
 
 def test_a_package_inside_of_another_is_refused_with_its_target(project: Project) -> None:
-    with pytest.raises(WrongUse, match=r"'shop\.web\.app:create': .* as shop is for shop\.app:create"):
+    with pytest.raises(UsageError, match=r"'shop\.web\.app:create': .* as shop is for shop\.app:create"):
         _ = Project("shop.web.app:create", frozenset(), project.now).package

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.fields import parse_fields
 from arlen_cli.generators.plan import Note, Project
 from arlen_cli.generators.referenced_rows import Parent, missing, notes, parents_of
@@ -44,6 +44,6 @@ def test_a_reference_that_may_be_missing_needs_no_row() -> None:
 
 
 def test_a_table_cannot_need_itself() -> None:
-    with pytest.raises(WrongUse, match="category_id must be optional"):
+    with pytest.raises(UsageError, match="category_id must be optional"):
         parents_of("categories", parse_fields(["category:references"]), {})
     assert parents_of("categories", parse_fields(["category:references:optional"]), {}) == []

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from arlen_cli.generators.inject import inject
-from arlen_cli.generators.plan import Import, Inject, Withdraw
-from arlen_cli.generators.remove_lines import uses, withdraw
+from arlen_cli.generators.plan import Import, Inject, RemoveLines
+from arlen_cli.generators.remove_lines import remove_lines, uses
 
 IMPORTS = (Import("shop.controllers", "posts"),)
 STATEMENTS = ('r.get("/posts", posts.index, name="posts.index")', 'r.post("/posts", posts.create, name="posts.create")')
-WANTED = Withdraw("routes.py", IMPORTS, STATEMENTS)
+WANTED = RemoveLines("routes.py", IMPORTS, STATEMENTS)
 SOURCE = '''"""Every address."""
 
 from shop.controllers import home
@@ -39,12 +39,12 @@ def injected(source: str = SOURCE) -> str:
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_what_was_put_in_is_taken_out_to_the_byte(ending: str) -> None:
     source = SOURCE.replace("\n", ending)
-    assert withdraw(injected(source), WANTED) == source
+    assert remove_lines(injected(source), WANTED) == source
 
 
 def test_lines_in_the_middle_go_too() -> None:
     source = injected().replace("\n\ndef after", '    r.get("/later", home.later)\n\n\ndef after')
-    assert withdraw(source, WANTED) == SOURCE.replace(
+    assert remove_lines(source, WANTED) == SOURCE.replace(
         "\n\n\ndef after", '\n\n    r.get("/later", home.later)\n\n\ndef after'
     )
 
@@ -54,12 +54,12 @@ def test_lines_are_known_however_they_are_written() -> None:
         'r.get("/posts", posts.index, name="posts.index")',
         "r.get('/posts', posts.index,\n        name = 'posts.index')",
     )
-    assert withdraw(source, WANTED) == SOURCE
+    assert remove_lines(source, WANTED) == SOURCE
 
 
 def test_what_a_person_changed_stays_with_the_import_it_needs() -> None:
     source = injected().replace("posts.create, name", "posts.make, name")
-    changed = withdraw(source, WANTED)
+    changed = remove_lines(source, WANTED)
     assert changed is not None
     assert "posts.index" not in changed
     assert 'r.post("/posts", posts.make, name="posts.create")' in changed
@@ -71,28 +71,28 @@ def test_a_comment_that_a_person_added_stays(ending: str) -> None:
     source = injected().replace('posts.index")\n', 'posts.index")  # "mine" # yes\n')
     source = source.replace("import posts\n", "import posts  # noqa: F401\n")
     kept = SOURCE.replace("\n\ndef after", '\n    # "mine" # yes\n\n\ndef after')
-    assert withdraw(source.replace("\n", ending), WANTED) == kept.replace("\n", ending)
+    assert remove_lines(source.replace("\n", ending), WANTED) == kept.replace("\n", ending)
 
 
 def test_comments_inside_of_a_statement_stay_too() -> None:
     source = injected().replace(
         STATEMENTS[0], 'r.get(  # first\n        "/posts",\n        posts.index,  # second\n        name="posts.index")'
     )
-    changed = withdraw(source, WANTED)
+    changed = remove_lines(source, WANTED)
     assert changed is not None
     assert "    # first\n        # second\n" in changed
     assert "posts" not in changed
 
 
 def test_where_nothing_was_put_in_nothing_changes() -> None:
-    assert withdraw(SOURCE, WANTED) == SOURCE
+    assert remove_lines(SOURCE, WANTED) == SOURCE
 
 
 def test_an_import_among_others_stays() -> None:
     source = (
         injected().replace("import home\n", "import home, posts\n").replace("from shop.controllers import posts\n", "")
     )
-    changed = withdraw(source, WANTED)
+    changed = remove_lines(source, WANTED)
     assert changed == SOURCE.replace("import home\n", "import home, posts\n")
 
 
@@ -105,7 +105,7 @@ LEFT_ALONE = {
 
 @pytest.mark.parametrize("why", LEFT_ALONE)
 def test_a_file_is_left_to_its_owner_because(why: str) -> None:
-    assert withdraw(LEFT_ALONE[why], WANTED) is None
+    assert remove_lines(LEFT_ALONE[why], WANTED) is None
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from arlen_cli.generators import report
-from arlen_cli.generators.plan import Step
+from arlen_cli.generators.plan import Change
 
 STEPS = [
-    Step("create", "new.txt", None, b"one\ntwo\n"),
-    Step("inject", "routes.py", b"a\nb\n", b"a\nnew\nb\n"),
-    Step("identical", "same.txt", b"same\n"),
-    Step("manual", "mine.py", b"x", text="from a import b\nb()"),
-    Step("note", "", text="do this next"),
+    Change("create", "new.txt", None, b"one\ntwo\n"),
+    Change("inject", "routes.py", b"a\nb\n", b"a\nnew\nb\n"),
+    Change("identical", "same.txt", b"same\n"),
+    Change("manual", "mine.py", b"x", text="from a import b\nb()"),
+    Change("note", "", text="do this next"),
 ]
 
 
@@ -32,7 +32,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(capsys.readouterr().out)
     assert said == {
         "written": False,
-        "files": [{"status": step.status, "path": step.path} for step in STEPS[:4]],
+        "files": [{"status": change.status, "path": change.path} for change in STEPS[:4]],
         "paste": {"mine.py": ["from a import b", "b()"]},
         "notes": ["do this next"],
     }
@@ -62,7 +62,7 @@ def test_patch_takes_a_file_with_any_end_and_any_characters(
     before: bytes, after: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "routes.py").write_bytes(before)
-    report.differences([Step("inject", "routes.py", before, after)])
+    report.differences([Change("inject", "routes.py", before, after)])
     told = capsys.readouterr().out.encode()
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     subprocess.run(["git", "apply", "-p1", "-"], cwd=tmp_path, input=told, check=True)

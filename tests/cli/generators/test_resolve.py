@@ -9,8 +9,8 @@ import pytest
 
 from arlen_cli.errors import ToolError
 from arlen_cli.generators.journal import digest
-from arlen_cli.generators.plan import Action, Create, Import, Inject, Note, Plan, Remove, Status, Withdraw
-from arlen_cli.generators.resolve import survey
+from arlen_cli.generators.plan import Action, Create, Import, Inject, Note, Plan, Remove, RemoveLines, Status
+from arlen_cli.generators.resolve import resolve
 
 ROUTES = "def routes(r):\n    r.get('/', home)\n"
 
@@ -24,7 +24,7 @@ def test_each_action_gets_its_status(tmp_path: Path) -> None:
     (tmp_path / "same.txt").write_text("same\n")
     (tmp_path / "other.txt").write_text("mine\n")
     (tmp_path / "routes.py").write_text(ROUTES)
-    steps = survey(
+    changes = resolve(
         plan(
             Create("new.txt", "new\n"),
             Create("same.txt", "same\n"),
@@ -34,11 +34,11 @@ def test_each_action_gets_its_status(tmp_path: Path) -> None:
         ),
         tmp_path,
     )
-    assert [step.status for step in steps] == ["create", "identical", "conflict", "inject", "note"]
-    assert steps[0].after == b"new\n"
-    assert steps[2].before == b"mine\n"
+    assert [change.status for change in changes] == ["create", "identical", "conflict", "inject", "note"]
+    assert changes[0].after == b"new\n"
+    assert changes[2].before == b"mine\n"
     assert (
-        steps[3].after
+        changes[3].after
         == b"from shop import posts\ndef routes(r):\n    r.get('/', home)\n    r.get('/posts', posts.index)\n"
     )
 
@@ -46,24 +46,24 @@ def test_each_action_gets_its_status(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("force", "status"), [(None, "conflict"), (True, "replace"), (False, "skip")])
 def test_who_wins_a_conflict_is_asked_for(force: bool | None, status: Status, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of the test
     (tmp_path / "a.txt").write_text("mine\n")
-    (step,) = survey(plan(Create("a.txt", "yours\n")), tmp_path, force=force)
-    assert step.status == status
+    (change,) = resolve(plan(Create("a.txt", "yours\n")), tmp_path, force=force)
+    assert change.status == status
 
 
 @pytest.mark.parametrize("source", [None, "def other(): ...\n", "def routes(:\n"])
 def test_what_cannot_be_injected_is_handed_over_to_paste(source: str | None, tmp_path: Path) -> None:
     if source is not None:
         (tmp_path / "routes.py").write_text(source)
-    (step,) = survey(plan(Inject("routes.py", (Import("shop", "posts"),), ("r.get('/x', posts.x)",))), tmp_path)
-    assert step.status == "manual"
-    assert step.text == "from shop import posts\nr.get('/x', posts.x)"
-    assert step.after is None
+    (change,) = resolve(plan(Inject("routes.py", (Import("shop", "posts"),), ("r.get('/x', posts.x)",))), tmp_path)
+    assert change.status == "manual"
+    assert change.text == "from shop import posts\nr.get('/x', posts.x)"
+    assert change.after is None
 
 
 @pytest.mark.parametrize("path", ["../escape.txt", "/etc/arlen", "a/../../b", ""])
 def test_a_path_that_leaves_the_project_is_refused(path: str, tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="lies outside"):
-        survey(plan(Create(path, "x")), tmp_path)
+        resolve(plan(Create(path, "x")), tmp_path)
 
 
 def test_a_symbolic_link_on_the_way_is_refused(tmp_path: Path) -> None:
@@ -73,28 +73,28 @@ def test_a_symbolic_link_on_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "root" / "file.txt").symlink_to(tmp_path / "elsewhere" / "file.txt")
     for path in ("link/a.txt", "file.txt"):
         with pytest.raises(ToolError, match="symbolic link"):
-            survey(plan(Create(path, "x")), tmp_path / "root")
+            resolve(plan(Create(path, "x")), tmp_path / "root")
 
 
 def test_a_folder_or_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").mkdir()
     (tmp_path / "b").write_text("a file")
     with pytest.raises(ToolError, match=r"a\.txt is a folder"):
-        survey(plan(Create("a.txt", "x")), tmp_path)
+        resolve(plan(Create("a.txt", "x")), tmp_path)
     with pytest.raises(ToolError, match=r"b/c\.txt cannot be written"):
-        survey(plan(Create("b/c.txt", "x")), tmp_path)
+        resolve(plan(Create("b/c.txt", "x")), tmp_path)
 
 
 def test_broken_content_is_found_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="nothing was written"):
-        survey(plan(Create("good.txt", "x"), Create("bad.py", "def (")), tmp_path)
+        resolve(plan(Create("good.txt", "x"), Create("bad.py", "def (")), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_survey_writes_nothing(tmp_path: Path, tree: Callable[[Path], object]) -> None:
     (tmp_path / "routes.py").write_text(ROUTES)
     before = tree(tmp_path)
-    survey(plan(Create("a/b.txt", "x"), Inject("routes.py", (), ("r.get('/x', x)",))), tmp_path)
+    resolve(plan(Create("a/b.txt", "x"), Inject("routes.py", (), ("r.get('/x', x)",))), tmp_path)
     assert tree(tmp_path) == before
 
 
@@ -102,24 +102,24 @@ def test_a_file_goes_only_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "same.txt").write_text("same\n")
     (tmp_path / "edited.txt").write_text("edited\n")
     wanted = plan(*(Remove(f"{name}.txt", digest(b"same\n")) for name in ("same", "edited", "missing")))
-    assert [step.status for step in survey(wanted, tmp_path)] == ["remove", "kept", "gone"]
-    assert [step.status for step in survey(wanted, tmp_path, force=True)] == ["remove", "remove", "gone"]
+    assert [change.status for change in resolve(wanted, tmp_path)] == ["remove", "kept", "gone"]
+    assert [change.status for change in resolve(wanted, tmp_path, force=True)] == ["remove", "remove", "gone"]
 
 
 def test_a_migration_that_is_replaced_is_warned_of(tmp_path: Path) -> None:
     path = "db/migrations/20300131123000_create_posts.sql"
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_text("old\n")
-    replaced, note = survey(plan(Create(path, "new\n")), tmp_path, force=True)
+    replaced, note = resolve(plan(Create(path, "new\n")), tmp_path, force=True)
     assert (replaced.status, note.status) == ("replace", "note")
     assert "arlen db reset" in note.text
-    assert len(survey(plan(Create(path, "new\n")), tmp_path, force=False)) == 1
+    assert len(resolve(plan(Create(path, "new\n")), tmp_path, force=False)) == 1
 
 
 def test_a_file_in_another_encoding_is_left_to_its_owner(tmp_path: Path) -> None:
     (tmp_path / "routes.py").write_bytes("# größe\ndef routes(r):\n    x = 1\n".encode("latin-1"))
-    wanted = plan(Inject("routes.py", (), ("r.get('/', x)",)), Withdraw("routes.py", (), ("x = 1",)))
-    assert [step.status for step in survey(wanted, tmp_path)] == ["manual", "manual"]
+    wanted = plan(Inject("routes.py", (), ("r.get('/', x)",)), RemoveLines("routes.py", (), ("x = 1",)))
+    assert [change.status for change in resolve(wanted, tmp_path)] == ["manual", "manual"]
 
 
 def test_lines_are_taken_out_where_that_is_safe(tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_lines_are_taken_out_where_that_is_safe(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def routes(:\n")
     (tmp_path / "other.py").write_text("x = 1\n")
     names = ("routes.py", "broken.py", "other.py", "missing.py")
-    wanted = plan(*(Withdraw(name, (Import("shop", "posts"),), ("r.get('/x', posts.x)",)) for name in names))
-    steps = survey(wanted, tmp_path)
-    assert [step.status for step in steps] == ["withdraw", "manual", "gone", "gone"]
-    assert steps[0].after == b"\n\ndef routes(r):\n    r.get('/', 1)\n"
-    assert "posts.x" in steps[1].text
+    wanted = plan(*(RemoveLines(name, (Import("shop", "posts"),), ("r.get('/x', posts.x)",)) for name in names))
+    changes = resolve(wanted, tmp_path)
+    assert [change.status for change in changes] == ["withdraw", "manual", "gone", "gone"]
+    assert changes[0].after == b"\n\ndef routes(r):\n    r.get('/', 1)\n"
+    assert "posts.x" in changes[1].text

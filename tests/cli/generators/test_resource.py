@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.errors import WrongUse
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.plan import Create, Inject, Note, Project
 from arlen_cli.generators.resource import ROUTES, TAKEN, plan_resource
 from arlen_runtime.web.views import Views
@@ -87,7 +87,7 @@ def test_the_table_has_what_the_fields_say(project: Project) -> None:
 
 
 def test_an_index_on_a_text_is_refused(project: Project) -> None:
-    with pytest.raises(WrongUse, match="too long for an index"):
+    with pytest.raises(UsageError, match="too long for an index"):
         plan_resource(project, "post", ["body:text:unique"])
 
 
@@ -120,18 +120,18 @@ def test_a_table_that_must_be_there_first_is_named(modifier: str, project: Proje
 
 @pytest.mark.parametrize("name", sorted(TAKEN))
 def test_a_name_that_the_controller_needs_itself_is_refused(name: str, project: Project) -> None:
-    with pytest.raises(WrongUse, match="needs for something else"):
+    with pytest.raises(UsageError, match="needs for something else"):
         plan_resource(project, name, ["title:string"])
 
 
 @pytest.mark.parametrize("name", ["None", "none", "true", "False"])
 def test_a_class_cannot_be_called_like_a_word_of_python(name: str, project: Project) -> None:
-    with pytest.raises(WrongUse, match="word of Python"):
+    with pytest.raises(UsageError, match="word of Python"):
         plan_resource(project, name, ["title:string"])
 
 
 def test_a_resource_without_fields_is_refused_with_an_example(project: Project) -> None:
-    with pytest.raises(WrongUse, match="title:string body:text"):
+    with pytest.raises(UsageError, match="title:string body:text"):
         plan_resource(project, "post", [])
 
 

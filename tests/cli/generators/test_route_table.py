@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.generators.route_table import Answer, Question
+from arlen_cli.generators.route_table import RouteQuery, RouteReport
 
 MODULE = "def index(ctx):\n    return None\n"
 ROUTES = (
@@ -27,16 +27,16 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ask(root: Path, files: dict[str, str | None], *names: str) -> Answer:
+def ask(root: Path, files: dict[str, str | None], *names: str) -> RouteReport:
     """Ask in a process of its own, as it is meant."""
-    question = json.dumps(Question(str(root), "den.routes", files, names)._asdict())
+    question = json.dumps(RouteQuery(str(root), "den.routes", files, names)._asdict())
     command = [sys.executable, "-B", "-m", "arlen_cli.generators.route_table"]
     done = subprocess.run(command, input=question, capture_output=True, text=True, check=True)
-    return Answer(**json.loads(done.stdout))
+    return RouteReport(**json.loads(done.stdout))
 
 
 def test_names_are_looked_for(package: Path) -> None:
-    assert ask(package, {}, "zoo", "lions") == Answer(lost=["lions"], taken=[])
+    assert ask(package, {}, "zoo", "lions") == RouteReport(lost=["lions"], taken=[])
     assert not list(package.rglob("__pycache__"))
 
 
@@ -45,12 +45,12 @@ def test_names_are_looked_for(package: Path) -> None:
 )
 def test_what_else_is_printed_is_no_part_of_the_answer(extra: str, package: Path) -> None:
     (package / "den" / "zoo.py").write_text(f"{extra}{MODULE}")
-    assert ask(package, {}, "zoo") == Answer(lost=[], taken=[])
+    assert ask(package, {}, "zoo") == RouteReport(lost=[], taken=[])
 
 
 def test_a_planned_file_stands_in_for_the_one_on_disk(package: Path) -> None:
     planned = ROUTES.replace("zoo", "ape").format("den")
-    assert ask(package, {"den/routes.py": planned, "den/ape.py": MODULE}, "ape") == Answer(lost=[], taken=[])
+    assert ask(package, {"den/routes.py": planned, "den/ape.py": MODULE}, "ape") == RouteReport(lost=[], taken=[])
     assert ask(package, {"den/zoo.py": "x = 1\n"}).error.endswith("has no attribute 'index'")
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.generators.plan import Choices, Plan
-from arlen_cli.generators.run import carry_out, plan
+from arlen_cli.generators.plan import Plan, WriteOptions
+from arlen_cli.generators.run import plan, run_plan
 from arlen_cli.project import find
 
-WRITE = Choices(pretend=False, diff=False, json=False, force=None)
+WRITE = WriteOptions(pretend=False, diff=False, json=False, force=None)
 RESOURCE = ("resource", "posts", ["title:string", "body:text"])
 
 
@@ -22,10 +22,10 @@ def planned(root: Path) -> Plan:
     return plan(generator, find(root).project(), name, words)
 
 
-def run(root: Path, choices: Choices = WRITE) -> int:
+def run(root: Path, options: WriteOptions = WRITE) -> int:
     """Plan and carry out."""
     project = find(root).project()
-    return carry_out(planned(root), root, project.now, choices)
+    return run_plan(planned(root), root, project.now, options)
 
 
 def test_what_is_pretended_is_what_is_done(
@@ -34,10 +34,10 @@ def test_what_is_pretended_is_what_is_done(
     before = tree(shop)
     project = find(shop).project()
     wanted = planned(shop)
-    assert carry_out(wanted, shop, project.now, WRITE._replace(pretend=True)) == 0
+    assert run_plan(wanted, shop, project.now, WRITE._replace(pretend=True)) == 0
     pretended = capsys.readouterr().out
     assert tree(shop) == before
-    assert carry_out(wanted, shop, project.now, WRITE) == 0
+    assert run_plan(wanted, shop, project.now, WRITE) == 0
     assert capsys.readouterr().out == pretended
     assert tree(shop) != before
 

@@ -7,51 +7,51 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.errors import WrongUse
-from arlen_cli.generators.journal import Entry, Written
-from arlen_cli.generators.plan import Choices, Import, Note, Remove, Withdraw
-from arlen_cli.generators.run import carry_out, destroy, plan, undo
+from arlen_cli.errors import UsageError
+from arlen_cli.generators.journal import JournalEntry, JournalFile
+from arlen_cli.generators.plan import Import, Note, Remove, RemoveLines, WriteOptions
+from arlen_cli.generators.run import destroy, plan, run_plan, undo
 from arlen_cli.generators.undo import plan_destroy, plan_undo
 from arlen_cli.project import find
 
-CHOICES = Choices(pretend=False, diff=False, json=False, force=None)
-CONTROLLER = Entry(
+CHOICES = WriteOptions(pretend=False, diff=False, json=False, force=None)
+CONTROLLER = JournalEntry(
     ".arlen/runs/1-controller-users.json",
     "own",
     "controller",
     ("users", "index"),
     (
-        Written("shop/controllers/users.py", "create", "abc"),
-        Written("old.txt", "replace", "def"),
-        Written(
+        JournalFile("shop/controllers/users.py", "create", "abc"),
+        JournalFile("old.txt", "replace", "def"),
+        JournalFile(
             "shop/routes.py", "inject", "ghi", ("from shop.controllers import users", 'r.get("/users", users.index)')
         ),
     ),
 )
-RESOURCE = Entry(
+RESOURCE = JournalEntry(
     ".arlen/runs/2-resource-post.json",
     "own",
     "resource",
     ("post", "title:string"),
     (
-        Written("db/migrations/1_create_posts.sql", "create", "abc"),
-        Written("shop/controllers/posts.py", "create", "abc"),
+        JournalFile("db/migrations/1_create_posts.sql", "create", "abc"),
+        JournalFile("shop/controllers/posts.py", "create", "abc"),
     ),
 )
-NEW = Entry(".arlen/runs/0-new-shop.json", "own", "new", ("shop",), (Written("README.md", "create", "abc"),))
+NEW = JournalEntry(".arlen/runs/0-new-shop.json", "own", "new", ("shop",), (JournalFile("README.md", "create", "abc"),))
 
 
 def generate(root: Path, generator: str, name: str, *words: str) -> None:
     """Run a generator."""
     project = find(root).project()
-    assert carry_out(plan(generator, project, name, words), root, project.now, CHOICES) == 0
+    assert run_plan(plan(generator, project, name, words), root, project.now, CHOICES) == 0
 
 
 def test_each_file_is_taken_back_in_its_way_and_then_the_record() -> None:
     assert plan_undo([NEW, CONTROLLER]).actions == (
         Remove("shop/controllers/users.py", "abc"),
         Note("old.txt is kept: it was there before, and was replaced"),
-        Withdraw("shop/routes.py", (Import("shop.controllers", "users"),), ('r.get("/users", users.index)',)),
+        RemoveLines("shop/routes.py", (Import("shop.controllers", "users"),), ('r.get("/users", users.index)',)),
         Remove(".arlen/runs/1-controller-users.json", "own"),
     )
 
@@ -68,8 +68,8 @@ def test_the_migration_of_a_resource_is_kept() -> None:
 
 
 @pytest.mark.parametrize("entries", [[], [NEW]])
-def test_without_a_run_there_is_nothing_to_undo(entries: list[Entry]) -> None:
-    with pytest.raises(WrongUse, match="nothing to undo"):
+def test_without_a_run_there_is_nothing_to_undo(entries: list[JournalEntry]) -> None:
+    with pytest.raises(UsageError, match="nothing to undo"):
         plan_undo(entries)
 
 
@@ -79,9 +79,11 @@ def test_a_name_is_found_in_any_spelling(name: str) -> None:
 
 
 def test_what_was_never_generated_is_refused_with_what_was() -> None:
-    with pytest.raises(WrongUse, match="no controller pages was generated; there is: controller users, resource post"):
+    with pytest.raises(
+        UsageError, match="no controller pages was generated; there is: controller users, resource post"
+    ):
         plan_destroy([NEW, CONTROLLER, RESOURCE], "controller", "pages")
-    with pytest.raises(WrongUse, match="nothing was generated yet"):
+    with pytest.raises(UsageError, match="nothing was generated yet"):
         plan_destroy([NEW], "controller", "pages")
 
 
@@ -92,7 +94,7 @@ def test_undoing_gives_the_very_same_tree_back(shop: Path, tree: Callable[[Path]
     generate(shop, "migration", "add_x")
     for expected in (middle, before):
         project = find(shop).project()
-        assert carry_out(undo(shop), shop, project.now, CHOICES) == 0
+        assert run_plan(undo(shop), shop, project.now, CHOICES) == 0
         assert tree(shop) == expected
 
 
@@ -102,7 +104,7 @@ def test_destroying_a_resource_leaves_only_its_migration(shop: Path, tree: Calla
     generate(shop, "controller", "users")
     users = tree(shop)
     wanted = destroy(shop, "resource", "posts")
-    assert carry_out(wanted, shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(wanted, shop, find(shop).project().now, CHOICES) == 0
     after = tree(shop)
     assert [path for path in after if "post" in path] == [path for path in users if path.endswith("_create_posts.sql")]
     assert "posts" not in (shop / "shop" / "routes.py").read_text()
@@ -114,7 +116,7 @@ def test_an_edited_file_is_kept(shop: Path) -> None:
     generate(shop, "controller", "users")
     controller = shop / "shop" / "controllers" / "users.py"
     controller.write_text(controller.read_text() + "# mine\n")
-    assert carry_out(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, find(shop).project().now, CHOICES) == 0
     assert controller.exists()
     assert not (shop / "shop" / "templates" / "users").exists()
 
@@ -125,7 +127,7 @@ def test_a_controller_that_the_routes_still_use_is_kept_with_its_pages(
     generate(shop, "controller", "zoo")
     routes = shop / "shop" / "routes.py"
     routes.write_text(f'{routes.read_text()}    r.get("/animals", zoo.index)\n')
-    assert carry_out(destroy(shop, "controller", "zoo"), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(destroy(shop, "controller", "zoo"), shop, find(shop).project().now, CHOICES) == 0
     assert "shop/routes.py still uses zoo" in capsys.readouterr().out
     assert (shop / "shop" / "controllers" / "zoo.py").exists()
     assert (shop / "shop" / "templates" / "zoo" / "index.html").exists()
@@ -142,7 +144,7 @@ def test_lines_that_were_pasted_by_hand_are_taken_back_too(shop: Path, tree: Cal
     assert routes.read_text() == source
     pasted = source.replace("import home\n", "import home\nfrom shop.controllers import zoo\n")
     routes.write_text(f'{pasted}    r.get("/zoo", zoo.index, name="zoo.index")\n')
-    assert carry_out(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, find(shop).project().now, CHOICES) == 0
     assert tree(shop) == before
 
 
@@ -152,7 +154,7 @@ def test_lines_that_were_pasted_in_another_form_keep_their_controller(shop: Path
     generate(shop, "controller", "zoo")
     source = routes.read_text().replace("import home\n", "import home\nfrom shop.controllers import zoo\n")
     routes.write_text(f'{source}    way.get("/zoo", zoo.index, name="zoo.index")\n')
-    assert carry_out(destroy(shop, "controller", "zoo"), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(destroy(shop, "controller", "zoo"), shop, find(shop).project().now, CHOICES) == 0
     assert (shop / "shop" / "controllers" / "zoo.py").exists()
     assert "import zoo" in routes.read_text()
 
@@ -162,11 +164,11 @@ def test_lines_that_an_earlier_run_wrote_stay(shop: Path) -> None:
     before = (shop / "shop" / "routes.py").read_text()
     project = find(shop).project()
     wanted = plan("controller", project, "users", ("index", "show"))
-    assert carry_out(wanted, shop, project.now, CHOICES._replace(force=False)) == 0
+    assert run_plan(wanted, shop, project.now, CHOICES._replace(force=False)) == 0
     assert (shop / "shop" / "routes.py").read_text() == before  # users.py was skipped, and has no show
-    assert carry_out(undo(shop), shop, project.now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, project.now, CHOICES) == 0
     assert (shop / "shop" / "routes.py").read_text() == before
-    assert carry_out(undo(shop), shop, project.now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, project.now, CHOICES) == 0
     assert "users" not in (shop / "shop" / "routes.py").read_text()
     assert not (shop / "shop" / "controllers" / "users.py").exists()
 
@@ -180,7 +182,7 @@ def test_a_route_that_was_there_before_stays_with_its_import_and_controller(
     source = f'{source}    r.get("/dogs", dogs.index, name="dogs.index")  # my own comment\n'
     routes.write_text(source)
     generate(shop, "controller", "dogs", *actions)
-    assert carry_out(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, find(shop).project().now, CHOICES) == 0
     assert routes.read_text() == source
     assert (shop / "shop" / "controllers" / "dogs.py").exists()
 
@@ -190,22 +192,22 @@ def test_what_the_runs_made_goes_though_a_later_one_replaced_it(shop: Path, tree
     generate(shop, "controller", "cats", "index")
     project = find(shop).project()
     wanted = plan("controller", project, "cats", ("index", "show"))
-    assert carry_out(wanted, shop, project.now, CHOICES._replace(force=True)) == 0
-    assert carry_out(destroy(shop, "controller", "cats"), shop, project.now, CHOICES) == 0
+    assert run_plan(wanted, shop, project.now, CHOICES._replace(force=True)) == 0
+    assert run_plan(destroy(shop, "controller", "cats"), shop, project.now, CHOICES) == 0
     assert tree(shop) == before
 
 
 def test_what_keeps_the_database_out_of_git_stays() -> None:
-    run = CONTROLLER._replace(files=(Written(".arlen/.gitignore", "create", "abc"),))
+    run = CONTROLLER._replace(files=(JournalFile(".arlen/.gitignore", "create", "abc"),))
     assert plan_undo([run]).actions == (Remove(run.path, "own"),)
 
 
 def test_lines_of_every_run_are_taken_back() -> None:
-    more = CONTROLLER._replace(files=(Written("shop/routes.py", "manual", "x", ("r.get('/more', users.more)",)),))
+    more = CONTROLLER._replace(files=(JournalFile("shop/routes.py", "manual", "x", ("r.get('/more', users.more)",)),))
     (withdraw,) = (
         action
         for action in plan_destroy([CONTROLLER, more], "controller", "users").actions
-        if isinstance(action, Withdraw)
+        if isinstance(action, RemoveLines)
     )
     assert withdraw.statements == ('r.get("/users", users.index)', "r.get('/more', users.more)")
 
@@ -221,5 +223,7 @@ def test_a_controller_in_the_other_number_is_another_controller() -> None:
 
 def test_a_migration_is_found_by_the_longest_name_it_may_have() -> None:
     name = "a" * 80
-    run = Entry("1.json", "own", "migration", (name,), (Written(f"db/migrations/1_{name}.sql", "create", "abc"),))
+    run = JournalEntry(
+        "1.json", "own", "migration", (name,), (JournalFile(f"db/migrations/1_{name}.sql", "create", "abc"),)
+    )
     assert plan_destroy([run], "migration", name).arguments == (name,)

@@ -13,22 +13,22 @@ from arlen_cli.errors import ToolError
 from arlen_cli.generators import verify_routes
 from arlen_cli.generators.apply import apply
 from arlen_cli.generators.journal import digest
-from arlen_cli.generators.plan import Plan, Remove, Step, Withdraw
-from arlen_cli.generators.resolve import survey
+from arlen_cli.generators.plan import Change, Plan, Remove, RemoveLines
+from arlen_cli.generators.resolve import resolve
 from arlen_cli.generators.run import plan
-from arlen_cli.generators.verify_routes import rebuilt
+from arlen_cli.generators.verify_routes import verify
 from arlen_cli.project import find
 
 
-def steps_of(shop: Path, wanted: Plan) -> list[Step]:
+def steps_of(shop: Path, wanted: Plan) -> list[Change]:
     """Survey the plan, and prove it."""
-    return rebuilt(wanted, survey(wanted, shop), shop)
+    return verify(wanted, resolve(wanted, shop), shop)
 
 
 def generated(shop: Path) -> dict[str, str]:
     """Prove a new controller; return the status of each file, and the notes under ""."""
     found = steps_of(shop, plan("controller", find(shop).project(), "zoo", []))
-    return {step.path: step.status if step.path else step.text for step in found}
+    return {change.path: change.status if change.path else change.text for change in found}
 
 
 def add(shop: Path, line: str) -> None:
@@ -70,8 +70,8 @@ def test_a_name_that_a_route_in_a_group_has_is_refused(shop: Path) -> None:
 def test_lines_that_are_there_already_are_no_other_routes(shop: Path) -> None:
     apply(steps_of(shop, plan("controller", find(shop).project(), "zoo", ["index"])), shop)
     more = plan("controller", find(shop).project(), "zoo", ["index", "show"])
-    steps = rebuilt(more, survey(more, shop, force=False), shop)  # zoo.py is skipped, so it has no show
-    assert {step.path: step.status for step in steps}["shop/routes.py"] == "manual"
+    changes = verify(more, resolve(more, shop, force=False), shop)  # zoo.py is skipped, so it has no show
+    assert {change.path: change.status for change in changes}["shop/routes.py"] == "manual"
 
 
 def test_lines_that_no_call_comes_to_are_left_to_their_owner(shop: Path) -> None:
@@ -161,6 +161,6 @@ def test_a_controller_that_another_one_imports_does_not_go(shop: Path) -> None:
     home = shop / "shop" / "controllers" / "home.py"
     home.write_text(f"from shop.controllers import zoo  # noqa: F401\n{home.read_text()}")
     gone = Remove("shop/controllers/zoo.py", digest((shop / "shop" / "controllers" / "zoo.py").read_bytes()))
-    lines = Withdraw("shop/routes.py", (), ('r.get("/zoo", zoo.index, name="zoo.index")',))
+    lines = RemoveLines("shop/routes.py", (), ('r.get("/zoo", zoo.index, name="zoo.index")',))
     with pytest.raises(ToolError, match=r"home\.py:1: ImportError"):
         steps_of(shop, Plan("undo", ("zoo",), (gone, lines)))

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from arlen_cli.sql_check.arguments import Given, Row, Values
+from arlen_cli.sql_check.arguments import Argument, ArgumentRow, Values
 from arlen_cli.sql_check.modules import Module
 
 FUNCTION = """
@@ -28,47 +28,47 @@ def parsed(expression: str) -> ast.expr:
 @pytest.mark.parametrize(
     ("expression", "given"),
     [
-        ("7", Given("int", "7")),
-        ("-1.5", Given("float", "-1.5")),
-        ("None", Given("NoneType", "None")),
-        ("[1, 'a']", Given("list", "[1, 'a']")),
-        ("[x]", Given("list")),
-        ("[x for x in y]", Given("list")),
-        ("f'{x}'", Given("str")),
-        ("str(x)", Given("str")),
-        ("uuid.UUID(x)", Given("UUID")),
-        ("{'a': x}", Given("dict")),
-        ("own(x)", Given()),
-        ("number", Given("int")),
-        ("maybe", Given("date")),
-        ("names", Given("list")),
-        ("again", Given()),
-        ("shadowed", Given()),
-        ("thing", Given()),
-        ("unknown.id", Given()),
-        ("{[1]}", Given()),
+        ("7", Argument("int", "7")),
+        ("-1.5", Argument("float", "-1.5")),
+        ("None", Argument("NoneType", "None")),
+        ("[1, 'a']", Argument("list", "[1, 'a']")),
+        ("[x]", Argument("list")),
+        ("[x for x in y]", Argument("list")),
+        ("f'{x}'", Argument("str")),
+        ("str(x)", Argument("str")),
+        ("uuid.UUID(x)", Argument("UUID")),
+        ("{'a': x}", Argument("dict")),
+        ("own(x)", Argument()),
+        ("number", Argument("int")),
+        ("maybe", Argument("date")),
+        ("names", Argument("list")),
+        ("again", Argument()),
+        ("shadowed", Argument()),
+        ("thing", Argument()),
+        ("unknown.id", Argument()),
+        ("{[1]}", Argument()),
     ],
 )
-def test_of_a_parameter_is_known_what_its_expression_says(expression: str, given: Given) -> None:
+def test_of_a_parameter_is_known_what_its_expression_says(expression: str, given: Argument) -> None:
     assert values(FUNCTION).one(parsed(expression)) == given
 
 
 def test_how_many_parameters_there_are_is_known_but_for_a_star() -> None:
-    assert values().all([parsed("1"), parsed("x")]) == (Given("int", "1"), Given())
+    assert values().all([parsed("1"), parsed("x")]) == (Argument("int", "1"), Argument())
     assert values().all([ast.Starred(parsed("x"))]) is None
 
 
 @pytest.mark.parametrize(
     ("expression", "names"),
     [
-        ("{'a': 1, 'b': x}", {"a": Given("int", "1"), "b": Given()}),
+        ("{'a': 1, 'b': x}", {"a": Argument("int", "1"), "b": Argument()}),
         ("{**rest}", None),
         ("{a: 1}", None),
         ("values", None),
     ],
 )
 def test_the_parameters_of_a_mapping_are_known_where_it_is_written_out(
-    expression: str, names: dict[str, Given] | None
+    expression: str, names: dict[str, Argument] | None
 ) -> None:
     assert values().names([parsed(expression)]) == names
 
@@ -76,18 +76,18 @@ def test_the_parameters_of_a_mapping_are_known_where_it_is_written_out(
 @pytest.mark.parametrize(
     ("expression", "rows"),
     [
-        ("[(1,), [x, y]]", [Row(1, 1, (Given("int", "1"),)), Row(1, 2, (Given(), Given()))]),
-        ("((),)", [Row(1, 1, ())]),
-        ("[*more, (x,)]", [Row(1, 0, (Given(),))]),
-        ("[(*more, x), row]", [Row(1, 1, None)]),
-        ("[{'a': x}, {**a}]", [Row(1, 1, None, {"a": Given()}), Row(1, 2, None)]),
-        ("[(x, 1) for x in y]", [Row(1, 0, (Given(), Given("int", "1")))]),
-        ("((x,) for x in y)", [Row(1, 0, (Given(),))]),
+        ("[(1,), [x, y]]", [ArgumentRow(1, 1, (Argument("int", "1"),)), ArgumentRow(1, 2, (Argument(), Argument()))]),
+        ("((),)", [ArgumentRow(1, 1, ())]),
+        ("[*more, (x,)]", [ArgumentRow(1, 0, (Argument(),))]),
+        ("[(*more, x), row]", [ArgumentRow(1, 1, None)]),
+        ("[{'a': x}, {**a}]", [ArgumentRow(1, 1, None, {"a": Argument()}), ArgumentRow(1, 2, None)]),
+        ("[(x, 1) for x in y]", [ArgumentRow(1, 0, (Argument(), Argument("int", "1")))]),
+        ("((x,) for x in y)", [ArgumentRow(1, 0, (Argument(),))]),
         ("(x for x in y)", []),
         ("rows", []),
     ],
 )
-def test_many_parameter_sets_are_known_where_they_are_written_out(expression: str, rows: list[Row]) -> None:
+def test_many_parameter_sets_are_known_where_they_are_written_out(expression: str, rows: list[ArgumentRow]) -> None:
     assert list(values().rows(parsed(expression))) == rows
 
 

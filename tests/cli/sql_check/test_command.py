@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from arlen_cli.sql_check.command import Options, run
+from arlen_cli.sql_check.command import CheckOptions, run
 from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.migrations import api as migrations
@@ -59,7 +59,7 @@ def in_process(app: Path, url: str, **options: Any) -> tuple[int, str]:  # noqa:
     """Run the command against the database at `url` as other code can; return its status and its lines."""
     told: list[str] = []
     config = Config("production", app, database=DatabaseSection(url=url))
-    return run(config, Options()._replace(**options), told.append, {}), "\n".join(told)
+    return run(config, CheckOptions()._replace(**options), told.append, {}), "\n".join(told)
 
 
 def test_what_is_right_is_status_0_and_what_is_wrong_is_told_and_1(app: Path, url: str) -> None:
@@ -115,7 +115,7 @@ def test_in_development_the_embedded_server_has_the_schema_though_nothing_was_mi
 def test_a_check_is_not_in_the_way_of_the_migration_that_it_tried(app: Path) -> None:
     migrate(app, "20260102000000_role.sql", "create role reporter;")
     assert sql(app, "check", "--env", "development")[0] == 0
-    server = embedded.ensure(app / EMBEDDED_DATA, "arlen_development")
+    server = embedded.ensure_running(app / EMBEDDED_DATA, "arlen_development")
     assert len(migrations.migrate(server, app / "db" / "migrations")) == 2
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.sql_check.modules import Modules, Unreadable, dotted_name
+from arlen_cli.sql_check.modules import Modules, UnreadableFile, dotted_name
 
 FILES = {
     "shop/__init__.py": "from shop.queries import USERS as ALL\n",
@@ -69,8 +69,8 @@ def test_what_is_no_python_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "nul.py").write_bytes(b"x = '\0'\n")
     found = Modules(tmp_path).unreadable
     assert found[:2] == [
-        Unreadable("broken.py", 2, "this is no Python: invalid syntax"),
-        Unreadable("latin.py", 1, "this is not UTF-8"),
+        UnreadableFile("broken.py", 2, "this is no Python: invalid syntax"),
+        UnreadableFile("latin.py", 1, "this is not UTF-8"),
     ]
     assert found[2].file == "nul.py"
 

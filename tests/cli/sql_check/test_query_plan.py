@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from arlen_cli.sql_check.query_plan import Plan
+from arlen_cli.sql_check.query_plan import QueryPlan
 
 
 def scan(name: str, side: str = "Outer") -> dict[str, Any]:
     return {"Node Type": "Seq Scan", "Schema": "s", "Relation Name": name, "Parent Relationship": side}
 
 
-def join(kind: str, *inputs: dict[str, Any]) -> Plan:
-    return Plan({"Node Type": "Hash Join", "Join Type": kind, "Plans": list(inputs)})
+def join(kind: str, *inputs: dict[str, Any]) -> QueryPlan:
+    return QueryPlan({"Node Type": "Hash Join", "Join Type": kind, "Plans": list(inputs)})
 
 
 def read(alias: str, side: str) -> dict[str, Any]:
@@ -57,30 +57,32 @@ def test_a_side_that_was_proved_empty_is_told() -> None:
 
 
 def test_grouping_sets_are_found_below() -> None:
-    assert Plan({"Plans": [{"Plans": [{"Grouping Sets": []}]}]}).has_grouping_sets()
-    assert not Plan({"Plans": [{}]}).has_grouping_sets()
+    assert QueryPlan({"Plans": [{"Plans": [{"Grouping Sets": []}]}]}).has_grouping_sets()
+    assert not QueryPlan({"Plans": [{}]}).has_grouping_sets()
 
 
 def test_a_row_for_all_rows_is_told_where_nothing_takes_it_out() -> None:
     total = {"Grouping Sets": [{"Hash Keys": [["t.a"]]}, {"Group Keys": [[]]}]}
-    assert Plan({"Node Type": "Sort", "Plans": [total]}).has_total()
-    assert not Plan({"Grouping Sets": [{"Group Keys": [["t.a", "t.b"], ["t.a"]]}]}).has_total()
-    assert not Plan({"Plans": [{**total, "Filter": "(t.a IS NOT NULL)"}]}).has_total()
+    assert QueryPlan({"Node Type": "Sort", "Plans": [total]}).has_total()
+    assert not QueryPlan({"Grouping Sets": [{"Group Keys": [["t.a", "t.b"], ["t.a"]]}]}).has_total()
+    assert not QueryPlan({"Plans": [{**total, "Filter": "(t.a IS NOT NULL)"}]}).has_total()
     assert not join("Inner", total, scan("u")).has_total()
-    assert not Plan(scan("t")).has_total()
+    assert not QueryPlan(scan("t")).has_total()
 
 
 def test_an_insert_tells_what_goes_into_each_column() -> None:
     insert = {"Operation": "Insert", "Schema": "s", "Relation Name": "t"}
     source = {"Parent Relationship": "Outer", "Output": ["$1", "NULL::text"]}
     below = {"Plans": [{**insert, "Plans": [{"Parent Relationship": "InitPlan", "Output": ["x"]}, source]}]}
-    assert list(Plan(below).inserts()) == [("s", "t", ["$1", "NULL::text"])]
-    assert list(Plan({**insert, "Operation": "Update", "Plans": [source]}).inserts()) == []
+    assert list(QueryPlan(below).inserts()) == [("s", "t", ["$1", "NULL::text"])]
+    assert list(QueryPlan({**insert, "Operation": "Update", "Plans": [source]}).inserts()) == []
 
 
 def test_what_returning_gives_can_be_of_a_row_that_is_not_there() -> None:
     outputs = {"Output": ["old.a", "new.a", "t.a", "(old.a + 1)"]}
-    found = {each: Plan({"Operation": each, **outputs}).returned() for each in ("Insert", "Update", "Delete", "Merge")}
+    found = {
+        each: QueryPlan({"Operation": each, **outputs}).returned() for each in ("Insert", "Update", "Delete", "Merge")
+    }
     assert found == {
         "Insert": [True, False, None, None],
         "Update": [False, False, None, None],
@@ -91,7 +93,7 @@ def test_what_returning_gives_can_be_of_a_row_that_is_not_there() -> None:
 
 def test_a_table_that_is_called_old_or_new_is_not_that_row() -> None:
     below = {"Plans": [{**scan("t"), "Alias": "new"}]}
-    assert Plan({"Operation": "Delete", "Output": ["new.a"], **below}).returned() == []
+    assert QueryPlan({"Operation": "Delete", "Output": ["new.a"], **below}).returned() == []
 
 
 def test_updated_are_the_tables_that_a_set_clause_may_be_about() -> None:
@@ -102,4 +104,4 @@ def test_updated_are_the_tables_that_a_set_clause_may_be_about() -> None:
         {"Operation": "Merge", "Schema": "s", "Relation Name": "d"},
         {"Operation": "Delete", "Schema": "s", "Relation Name": "e"},
     ]
-    assert Plan({"Plans": nodes}).updated() == {A, B, ("s", "d")}
+    assert QueryPlan({"Plans": nodes}).updated() == {A, B, ("s", "d")}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arlen_cli.sql_check.modules import Modules
-from arlen_cli.sql_check.row_classes import Field, RowClass, misfit, row_class
+from arlen_cli.sql_check.row_classes import RowClass, RowField, misfit, row_class
 
 CLASSES = """
 import dataclasses
@@ -58,19 +58,19 @@ def known(tmp_path: Path, name: str) -> RowClass | None:
 
 def test_the_fields_of_a_dataclass_are_known_with_those_that_it_inherits(tmp_path: Path) -> None:
     fields = (
-        Field("id", "int", required=True),
-        Field("name", "str | None", required=False),
-        Field("tags", "list[str]", required=False),
-        Field("email", "str", required=True),
+        RowField("id", "int", required=True),
+        RowField("name", "str | None", required=False),
+        RowField("tags", "list[str]", required=False),
+        RowField("email", "str", required=True),
     )
     assert known(tmp_path, "User") == RowClass("User", fields)
-    level = Field("level", "int", required=True)
-    assert known(tmp_path, "Admin") == RowClass("Admin", (Field("id", "str", required=True), *fields[1:], level))
+    level = RowField("level", "int", required=True)
+    assert known(tmp_path, "Admin") == RowClass("Admin", (RowField("id", "str", required=True), *fields[1:], level))
 
 
 def test_a_named_tuple_is_known(tmp_path: Path) -> None:
     assert known(tmp_path, "Pair") == RowClass(
-        "Pair", (Field("a", "int", required=True), Field("b", "int", required=False))
+        "Pair", (RowField("a", "int", required=True), RowField("b", "int", required=False))
     )
 
 

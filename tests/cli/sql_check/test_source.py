@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.sql_check.arguments import Given, Row
-from arlen_cli.sql_check.row_classes import Field, RowClass
-from arlen_cli.sql_check.source import GIVEN_AWAY, OF_PSYCOPG, Call, Source, Unread, read
-from arlen_cli.sql_check.sql_literals import Mark, Text
+from arlen_cli.sql_check.arguments import Argument, ArgumentRow
+from arlen_cli.sql_check.row_classes import RowClass, RowField
+from arlen_cli.sql_check.source import GIVEN_AWAY, OF_PSYCOPG, Call, CheckedSource, UncheckedCall, read
+from arlen_cli.sql_check.sql_literals import LiteralText, Mark
 
 
-def source(tmp_path: Path, text: str) -> Source:
+def source(tmp_path: Path, text: str) -> CheckedSource:
     (tmp_path / "users.py").write_text(text)
     return read(tmp_path)
 
@@ -23,8 +23,8 @@ def calls(tmp_path: Path, text: str) -> tuple[Call, ...]:
 
 def test_a_statement_is_found_with_its_line_and_parameters(tmp_path: Path) -> None:
     (call,) = calls(tmp_path, "def show(ctx):\n    return ctx.pg.query_one('select 1 where $1', ctx.id)\n")
-    text = Text("select 1 where $1", (Mark(0, "users.py", 2),))
-    assert call == Call("users.py", 2, "query_one", text, given=(Given(),), within="show")
+    text = LiteralText("select 1 where $1", (Mark(0, "users.py", 2),))
+    assert call == Call("users.py", 2, "query_one", text, given=(Argument(),), within="show")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_prepared_statement_is_known_where_it_is_used(tmp_path: Path) -> None:
     text = "by_id = pg.prepare('by id', 'select 1 where $1')\npg.query(by_id, 1)\n"
     assert [(each.method, each.sql, each.given) for each in calls(tmp_path, text)] == [
         ("prepare", "select 1 where $1", None),
-        ("query", "select 1 where $1", (Given("int", "1"),)),
+        ("query", "select 1 where $1", (Argument("int", "1"),)),
     ]
 
 
@@ -92,7 +92,7 @@ def test_a_prepared_statement_is_known_where_it_is_used(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_statement_or_meant_so_is_left_alone(tmp_path: Path, text: str) -> None:
-    assert source(tmp_path, text) == Source(())
+    assert source(tmp_path, text) == CheckedSource(())
 
 
 @pytest.mark.parametrize(
@@ -115,17 +115,19 @@ def test_what_is_no_statement_or_meant_so_is_left_alone(tmp_path: Path, text: st
     ],
 )
 def test_what_is_put_together_at_run_time_is_told(tmp_path: Path, text: str) -> None:
-    assert source(tmp_path, text) == Source((), (Unread("users.py", 1),))
+    assert source(tmp_path, text) == CheckedSource((), (UncheckedCall("users.py", 1),))
 
 
 def test_placeholders_of_psycopg_are_told(tmp_path: Path) -> None:
-    assert source(tmp_path, "pg.execute('select %s', [1])") == Source((), (Unread("users.py", 1, OF_PSYCOPG),))
+    assert source(tmp_path, "pg.execute('select %s', [1])") == CheckedSource(
+        (), (UncheckedCall("users.py", 1, OF_PSYCOPG),)
+    )
 
 
 def test_another_name_of_a_method_is_known_in_other_modules(tmp_path: Path) -> None:
     (tmp_path / "base.py").write_text("ask = pg.query_one\n")
     (call,) = calls(tmp_path, "from base import ask as asked\nasked('select 1 where $1', 7)\n")
-    assert (call.file, call.line, call.method, call.given) == ("users.py", 2, "query_one", (Given("int", "7"),))
+    assert (call.file, call.line, call.method, call.given) == ("users.py", 2, "query_one", (Argument("int", "7"),))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_another_name_of_a_method_is_known_in_other_modules(tmp_path: Path) -> N
     ],
 )
 def test_a_method_that_is_given_away_is_told(tmp_path: Path, text: str) -> None:
-    assert source(tmp_path, text) == Source((), (Unread("users.py", 1, GIVEN_AWAY),))
+    assert source(tmp_path, text) == CheckedSource((), (UncheckedCall("users.py", 1, GIVEN_AWAY),))
 
 
 def test_the_names_of_a_copy_know_their_lines(tmp_path: Path) -> None:
@@ -154,14 +156,17 @@ def test_many_parameter_sets_are_known_where_they_are_written_out(tmp_path: Path
     text = (
         "pg.execute_many('insert into t values ($1)', [\n (1,),\n x,\n])\npg.query_many('select 1', params_list=[()])\n"
     )
-    assert [each.rows for each in calls(tmp_path, text)] == [(Row(2, 1, (Given("int", "1"),)),), (Row(5, 1, ()),)]
+    assert [each.rows for each in calls(tmp_path, text)] == [
+        (ArgumentRow(2, 1, (Argument("int", "1"),)),),
+        (ArgumentRow(5, 1, ()),),
+    ]
 
 
 def test_parameters_are_counted_only_where_they_can_be(tmp_path: Path) -> None:
     text = (
         "pg.query('select $1', 'a')\npg.query('select $1', *rest)\npg.execute_many('insert into t values ($1)', rows)\n"
     )
-    assert [each.given for each in calls(tmp_path, text)] == [(Given("str", "'a'"),), None, None]
+    assert [each.given for each in calls(tmp_path, text)] == [(Argument("str", "'a'"),), None, None]
 
 
 def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: Path) -> None:
@@ -172,11 +177,11 @@ def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: 
         "pg.query('select 1', into=Person)\npg.query('select 1', into=models.User)\n"
         "pg.query('select 1', into=Own)\npg.query('select 1', into=tuple)\n"
     )
-    user = (Field("id", "int", required=True), Field("name", "str | None", required=False))
+    user = (RowField("id", "int", required=True), RowField("name", "str | None", required=False))
     assert [(each.into, each.named) for each in calls(tmp_path, text) if each.file == "users.py"] == [
         (RowClass("Person", user), "Person"),
         (RowClass("User", user), "User"),
-        (RowClass("Own", (Field("n", "int", required=True),)), "Own"),
+        (RowClass("Own", (RowField("n", "int", required=True),)), "Own"),
         (None, "tuple"),
     ]
 

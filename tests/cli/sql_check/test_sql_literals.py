@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from arlen_cli.sql_check.modules import Modules
-from arlen_cli.sql_check.sql_literals import Text, text_of
+from arlen_cli.sql_check.sql_literals import LiteralText, text_of
 
 
-def text(tmp_path: Path, source: str) -> Text | None:
+def text(tmp_path: Path, source: str) -> LiteralText | None:
     """Return the text of the last expression of a file."""
     (tmp_path / "app.py").write_text(source)
     modules = Modules(tmp_path)

@@ -24,9 +24,9 @@ def main() -> None:
     figures = {}
     for name, path in PATHS.items():
         head = Peer().parse(b"GET %b HTTP/1.1\r\n" % path.encode() + b"\r\n".join(FIELDS) % 1 + b"\r\n\r\n")
-        ticket, request = app.admit(head), Request(head)
+        admission, request = app.admit(head), Request(head)
         figures[f"admit, {name}"] = cpu_us(partial(app.admit, head))
-        figures[f"run, {name}"] = cpu_us(partial(app.run, ticket, request))
+        figures[f"run, {name}"] = cpu_us(partial(app.run, admission, request))
     json.dump(figures, sys.stdout)
 
 

@@ -16,7 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_cli.sql_check import check as sql_check
-from arlen_cli.sql_check.source import Source
+from arlen_cli.sql_check.source import CheckedSource
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.errors import DatabaseUnavailable, UniqueViolated
 from arlen_runtime.alnpg.migrations import api as migrations
@@ -94,7 +94,7 @@ def test_looking_at_migrations_and_statements_leaves_the_connection_as_it_was(bo
     (tmp_path / "20260101000000_a.sql").write_text("create table never ()")
     assert [each.state for each in migrations.status(bouncer_url, tmp_path)] == ["pending"]
     assert len(migrations.pending(bouncer_url, tmp_path)) == 1
-    assert sql_check.check(bouncer_url, Source(())).findings == ()
+    assert sql_check.check(bouncer_url, CheckedSource(())).findings == ()
     with psycopg.connect(bouncer_url, autocommit=True, prepare_threshold=None) as application:
         assert application.execute("show transaction_read_only").fetchone() == ("off",)
 

@@ -6,50 +6,50 @@ from time import monotonic
 
 import pytest
 
-from arlen_runtime.alnpg.circuit_breaker import Outage
+from arlen_runtime.alnpg.circuit_breaker import CircuitBreaker
 from arlen_runtime.alnpg.errors import DatabaseUnavailable
 
 
 def test_without_an_outage_everybody_may_connect() -> None:
-    outage = Outage(None)
+    breaker = CircuitBreaker(None)
     for _ in range(3):
-        outage.check()
-    assert not outage.waiting
+        breaker.check()
+    assert not breaker.waiting
 
 
 def test_after_a_failure_everybody_fails_until_the_attempt_is_due_and_then_one_tries() -> None:
-    outage = Outage(None)
-    outage.failed("refused")
+    breaker = CircuitBreaker(None)
+    breaker.open("refused")
     started = monotonic()
     failed = 0
     while monotonic() - started < 5:
         try:
-            outage.check()
+            breaker.check()
             break
         except DatabaseUnavailable:
             failed += 1
     assert failed
     assert monotonic() - started < 1
     with pytest.raises(DatabaseUnavailable, match="the database is unavailable: refused"):
-        outage.check()
+        breaker.check()
 
 
 def test_the_delays_grow_to_a_second_and_a_success_ends_them() -> None:
-    outage = Outage(None)
+    breaker = CircuitBreaker(None)
     for _ in range(20):
-        outage.failed("refused")
-    assert outage.waiting
-    assert outage._due - monotonic() <= 1
-    outage.ended()
-    outage.check()
-    assert outage.reason == ""
+        breaker.open("refused")
+    assert breaker.waiting
+    assert breaker._due - monotonic() <= 1
+    breaker.close()
+    breaker.check()
+    assert breaker.reason == ""
 
 
 def test_beginning_and_end_are_told_once() -> None:
     told: list[tuple[str, object]] = []
-    outage = Outage(lambda event, **fields: told.append((event, fields.get("reason"))))
-    outage.failed("refused")
-    outage.failed("refused")
-    outage.ended()
-    outage.ended()
+    breaker = CircuitBreaker(lambda event, **fields: told.append((event, fields.get("reason"))))
+    breaker.open("refused")
+    breaker.open("refused")
+    breaker.close()
+    breaker.close()
     assert told == [("database_unavailable", "refused"), ("database_available", None)]

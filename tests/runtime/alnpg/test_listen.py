@@ -17,7 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import Misuse
+from arlen_runtime.alnpg.errors import ProgrammingError
 
 WAIT = 10
 
@@ -159,7 +159,7 @@ def test_a_child_that_was_forked_hears_for_itself(pg: ALNPg) -> None:
 
 def test_too_long_a_payload_is_refused(pg: ALNPg) -> None:
     pg.notify("long", "x" * 7999)
-    with pytest.raises(Misuse, match="7999"):
+    with pytest.raises(ProgrammingError, match="7999"):
         pg.notify("long", "x" * 8000)
 
 
@@ -240,7 +240,7 @@ def test_it_listens_past_the_bouncer_where_a_direct_url_is_given(database_url: s
 
 @pytest.mark.parametrize("channel", ["", "c" * 64, "ü" * 32, "a\0b", "\ud800"])
 def test_a_channel_that_nobody_can_hear_is_refused_at_once(pg: ALNPg, channel: str) -> None:
-    with pytest.raises(Misuse, match="1 to 63 bytes"):
+    with pytest.raises(ProgrammingError, match="1 to 63 bytes"):
         pg.listen(channel, print)
 
 

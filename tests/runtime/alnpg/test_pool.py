@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import ConnectionLost, DatabaseUnavailable, Misuse, PoolExhausted
+from arlen_runtime.alnpg.errors import ConnectionLost, DatabaseUnavailable, PoolExhausted, ProgrammingError
 
 
 def _connections(pg: ALNPg) -> int:
@@ -195,7 +195,7 @@ def test_a_transaction_is_the_parents_alone(url: str) -> None:
 
     def child() -> bool:
         pg.execute("insert into forked values (2)")
-        with pytest.raises(Misuse, match="fork"):
+        with pytest.raises(ProgrammingError, match="fork"):
             transaction.__exit__(None, None, None)
         return pg.query("select n from forked", into=tuple) == [(2,)]
 
@@ -333,7 +333,7 @@ def test_an_idle_connection_is_asked_before_it_is_used_again(url: str, database_
     pid = pg.query_value("select pg_backend_pid()")
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("select pg_terminate_backend(%s)", [pid])
-    pg._pool._shelf[0].idle_since -= 5
+    pg._pool._free_list[0].idle_since -= 5
     assert pg.query_value("select pg_backend_pid()") != pid
     pg.close()
 
@@ -341,9 +341,9 @@ def test_an_idle_connection_is_asked_before_it_is_used_again(url: str, database_
 def test_a_connection_past_its_lifetime_is_replaced_when_it_passes_through_the_pool(url: str) -> None:
     pg = ALNPg(url, pool_size=1)
     pid = pg.query_value("select pg_backend_pid()")
-    pg._pool._shelf[0].connection._expire_at = 0
+    pg._pool._free_list[0].psycopg_connection._expire_at = 0
     assert pg.query_value("select pg_backend_pid()") == pid
-    pg._pool._shelf[0].shelf_until = 0
+    pg._pool._free_list[0].free_until = 0
     assert pg.query_value("select pg_backend_pid()") == pid
     assert pg.query_value("select pg_backend_pid()") != pid
     assert _connections(pg) <= 2
@@ -354,7 +354,7 @@ def test_lifetimes_differ_so_that_reconnects_spread(url: str) -> None:
     pools = [ALNPg(url, pool_size=1) for _ in range(4)]
     for pg in pools:
         pg.ping()
-    lifetimes = {round(pg._pool._shelf[0].connection._expire_at - monotonic()) for pg in pools}
+    lifetimes = {round(pg._pool._free_list[0].psycopg_connection._expire_at - monotonic()) for pg in pools}
     assert len(lifetimes) > 1
     assert max(lifetimes) <= 2700
     for pg in pools:

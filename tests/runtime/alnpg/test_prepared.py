@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import Misuse
+from arlen_runtime.alnpg.errors import ProgrammingError
 from arlen_runtime.alnpg.prepared import named
 
 
@@ -35,9 +35,9 @@ def test_its_place_is_never_given_away(database_url: str) -> None:
 def test_a_name_stands_for_one_text() -> None:
     known: dict[str, str] = {}
     assert named(known, "one", "select 1") == named(known, "one", "select 1")
-    with pytest.raises(Misuse, match="one text"):
+    with pytest.raises(ProgrammingError, match="one text"):
         named(known, "one", "select 2")
-    with pytest.raises(Misuse, match="two names"):
+    with pytest.raises(ProgrammingError, match="two names"):
         named(known, "other", "select 1")
 
 

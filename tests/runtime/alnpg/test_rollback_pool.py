@@ -14,8 +14,8 @@ from arlen_runtime.alnpg import ALNPg, ALNPgError
 from arlen_runtime.alnpg.errors import (
     ConnectionLost,
     ForeignKeyViolated,
-    Misuse,
     PoolExhausted,
+    ProgrammingError,
     ReadOnlyTransaction,
     StatementTimeout,
     UniqueViolated,
@@ -137,7 +137,7 @@ def test_within_a_transaction_they_wait_for_the_streams_end_as_they_do_elsewhere
     with pg.transaction():
         rows = pg.stream("select generate_series(1, 10000)")
         next(rows)
-        with pytest.raises(Misuse, match="busy"):
+        with pytest.raises(ProgrammingError, match="busy"):
             pg.query("select 1")
         rows.close()  # type: ignore[attr-defined]  # reason: a generator
     assert _branches(pg) == [1]

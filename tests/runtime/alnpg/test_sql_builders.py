@@ -6,7 +6,7 @@ import pytest
 from psycopg import sql
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import Misuse
+from arlen_runtime.alnpg.errors import ProgrammingError
 
 
 class Compiled:
@@ -40,5 +40,5 @@ def test_a_compiled_statement_brings_its_own_parameters(pg: ALNPg) -> None:
 
 
 def test_anything_else_is_refused(pg: ALNPg) -> None:
-    with pytest.raises(Misuse, match="Nothing"):
+    with pytest.raises(ProgrammingError, match="Nothing"):
         pg.query(Nothing())  # type: ignore[call-overload]  # reason: the refusal is what is tested

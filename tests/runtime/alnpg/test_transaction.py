@@ -14,7 +14,7 @@ import pytest
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg, ALNPgError
 from arlen_runtime.alnpg.errors import (
-    Misuse,
+    ProgrammingError,
     ReadOnlyTransaction,
     StatementTimeout,
     TransactionConflict,
@@ -59,9 +59,9 @@ def test_isolation_and_read_only_reach_the_server(table: ALNPg) -> None:
         assert table.query_value("show transaction_read_only") == "on"
     with pytest.raises(ReadOnlyTransaction), table.transaction(read_only=True):
         table.execute("insert into entry values (1)")
-    with pytest.raises(Misuse, match="isolation"):
+    with pytest.raises(ProgrammingError, match="isolation"):
         table.transaction("fast")  # type: ignore[arg-type]  # reason: the refusal is what is tested
-    with table.transaction(), pytest.raises(Misuse, match="savepoint"), table.transaction("serializable"):
+    with table.transaction(), pytest.raises(ProgrammingError, match="savepoint"), table.transaction("serializable"):
         pass
 
 
@@ -95,22 +95,22 @@ def test_a_nested_block_that_passed_a_failure_over_costs_only_itself(table: ALNP
 
 @pytest.mark.parametrize("by_hand", ["commit", "rollback"])
 def test_a_block_that_was_ended_by_hand_runs_nothing_more(table: ALNPg, by_hand: str) -> None:
-    with pytest.raises(Misuse, match="by hand"), table.transaction():  # noqa: PT012 - the block is what is tested
+    with pytest.raises(ProgrammingError, match="by hand"), table.transaction():  # noqa: PT012 - the block is what is tested
         table.execute("insert into entry values (1)")
         table.execute(by_hand)
         for call in (table.query, table.execute, lambda sql: list(table.stream(sql))):
-            with pytest.raises(Misuse, match="by hand"):
+            with pytest.raises(ProgrammingError, match="by hand"):
                 call("insert into entry values (2)")
-        with pytest.raises(Misuse, match="by hand"), table.transaction():
+        with pytest.raises(ProgrammingError, match="by hand"), table.transaction():
             pass
     assert _ids(table) == ([1] if by_hand == "commit" else [])
 
 
 def test_a_transaction_is_entered_once(table: ALNPg) -> None:
     transaction = table.transaction()
-    with transaction, pytest.raises(Misuse, match="entered before"), transaction:
+    with transaction, pytest.raises(ProgrammingError, match="entered before"), transaction:
         pass
-    with pytest.raises(Misuse, match="entered before"), transaction:
+    with pytest.raises(ProgrammingError, match="entered before"), transaction:
         pass
     left = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in%'"
     assert table.query_value(left) == 0
@@ -223,7 +223,7 @@ def test_a_nested_block_that_outlives_the_one_around_it_is_told_so(table: ALNPg,
         next(steps)
     with table.transaction():
         assert next(steps) == 2
-        with pytest.raises(Misuse, match="ended before"):
+        with pytest.raises(ProgrammingError, match="ended before"):
             next(steps)
         table.execute("insert into entry values (1)")
     assert _ids(table) == [1]
@@ -271,7 +271,7 @@ def test_retrying_gives_up_after_its_attempts_and_does_not_retry_inside_a_transa
     with pytest.raises(TransactionConflict), table.transaction():
         table.retrying(conflict)
     assert len(attempts) == 3
-    with pytest.raises(Misuse):
+    with pytest.raises(ProgrammingError):
         table.retrying(conflict, attempts=0)
 
 

@@ -17,7 +17,7 @@ import pytest
 from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.commands.db import Options, main, run
+from arlen_runtime.commands.db import DatabaseOptions, main, run
 from arlen_runtime.commands.migrate import NO_DATABASE
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.errors import ArlenError
@@ -76,7 +76,7 @@ def refused(app: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def in_process(app: Path, url: str, action: str, environment: str = "test", **options: Any) -> list[str]:  # noqa: ANN401 - whatever Options has
     """Do the same as other code can; return the lines for people."""
     config = Config(environment, app, database=DatabaseSection(url=url))
-    return run(config, Options(action)._replace(**options), {}).lines
+    return run(config, DatabaseOptions(action)._replace(**options), {}).lines
 
 
 def users(url: str) -> list[int]:
@@ -217,7 +217,7 @@ def test_without_psql_one_line_says_what_to_install(app: Path, migrated: str, tm
 
 
 def test_the_embedded_server_has_a_database_for_each_environment(app: Path) -> None:
-    embedded.ensure(app / ".arlen" / "pg")  # so that it stays up over all of this
+    embedded.ensure_running(app / ".arlen" / "pg")  # so that it stays up over all of this
     assert db(app, "create", "--env", "development")[:2] == (0, "Created database: arlen_development\n")
     assert db(app, "reset", "--env", "development")[1].splitlines() == [
         "Reset database: arlen_development",
@@ -225,7 +225,7 @@ def test_the_embedded_server_has_a_database_for_each_environment(app: Path) -> N
         "Seeded from db/seeds.sql, statements: 2",
     ]
     assert db(app, "psql", "--env", "development", "--", "-Atc", "select id from users")[1] == "1\n2\n"
-    assert users(embedded.ensure(app / ".arlen" / "pg", "arlen_development")) == [1, 2]
+    assert users(embedded.ensure_running(app / ".arlen" / "pg", "arlen_development")) == [1, 2]
     assert db(app, "drop", "--env", "development")[:2] == (0, "Dropped database: arlen_development\n")
 
 
@@ -274,7 +274,7 @@ def test_a_wrong_password_is_one_line_without_it(
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give the URL of a server of its own that asks for a password, with a wrong one."""
     data = tmp_path_factory.mktemp("guarded")
-    url = embedded.ensure(data, durable=False)
+    url = embedded.ensure_running(data, durable=False)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create role guarded login createdb password 'right'")
         connection.execute("create database guarded owner guarded")

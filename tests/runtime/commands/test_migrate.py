@@ -15,7 +15,7 @@ import pytest
 from arlen_runtime.alnpg.embedded import binaries
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.migrations import effects as migrations_effects
-from arlen_runtime.commands.migrate import NO_DATABASE, Options, database_url, run
+from arlen_runtime.commands.migrate import NO_DATABASE, MigrateOptions, database_url, run
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.testing.database import Databases
 
@@ -89,7 +89,7 @@ def test_a_dry_run_shows_effects_seen_on_a_scratch_server(app: Path, url: str, d
 def test_a_dry_run_leaves_the_database_byte_for_byte_as_it_was(app: Path) -> None:
     migrate(app, "--env", "development")
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text("insert into b default values; drop table a;")
-    url = embedded.ensure(app / ".arlen" / "pg", "arlen_development")
+    url = embedded.ensure_running(app / ".arlen" / "pg", "arlen_development")
     before = dump(url)
     status, out, _ = migrate(app, "--dry-run", "--env", "development")
     assert (status, out.splitlines()[-1]) == (
@@ -122,7 +122,7 @@ def test_a_dry_run_says_when_the_copy_is_on_another_version(
     monkeypatch.setattr(migrations_effects, "major", {database_server.url: 18, url: 15}.__getitem__)
     told: list[str] = []
     config = Config("production", app, database=DatabaseSection(url=url))
-    assert run(config, Options(dry_run=True, scratch_dsn=database_server.url), told.append, {}) == 0
+    assert run(config, MigrateOptions(dry_run=True, scratch_dsn=database_server.url), told.append, {}) == 0
     assert "  the copy is on PostgreSQL 18, the database on 15" in told
 
 
@@ -308,8 +308,8 @@ def test_which_database_is_meant(tmp_path: Path) -> None:
 def test_other_commands_can_call_it_with_a_configuration(app: Path, url: str) -> None:
     told: list[str] = []
     config = Config("production", app, database=DatabaseSection(url=url))
-    assert run(config, Options(), told.append, {}) == 0
-    assert run(config, Options(dry_run=True), told.append, {}) == 0
+    assert run(config, MigrateOptions(), told.append, {}) == 0
+    assert run(config, MigrateOptions(dry_run=True), told.append, {}) == 0
     assert told == [
         "Applied migrations: 2",
         "  20260101000000_a.sql",

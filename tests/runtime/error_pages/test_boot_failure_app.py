@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.error_pages.boot_failure_app import BrokenApp
+from arlen_runtime.error_pages.boot_failure_app import BootFailureApp
 from arlen_runtime.errors import BootError, HeadersTooLarge
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request import Head
@@ -15,14 +15,14 @@ from arlen_runtime.testing.client import TestClient
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> BrokenApp:
+def app(tmp_path: Path) -> BootFailureApp:
     """Break."""
-    return BrokenApp(BootError("shop/routes.py:3: no such converter"), Config("development", tmp_path))
+    return BootFailureApp(BootError("shop/routes.py:3: no such converter"), Config("development", tmp_path))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("path", ["/", "/livez", "/any/thing?x=1"])
-def test_every_request_is_500_with_the_reason(app: BrokenApp, method: str, path: str) -> None:
+def test_every_request_is_500_with_the_reason(app: BootFailureApp, method: str, path: str) -> None:
     answer = TestClient(app).request(method, path)
     assert answer.status == 500
     assert "shop/routes.py:3: no such converter" in answer.json()["detail"]
@@ -30,7 +30,7 @@ def test_every_request_is_500_with_the_reason(app: BrokenApp, method: str, path:
 
 @pytest.mark.parametrize("environment", ["development", "test"])
 def test_a_page_from_elsewhere_learns_nothing(tmp_path: Path, environment: str) -> None:
-    broken = BrokenApp(BootError("shop/routes.py:3: no such converter"), Config(environment, tmp_path))
+    broken = BootFailureApp(BootError("shop/routes.py:3: no such converter"), Config(environment, tmp_path))
     for accept in ("text/html", "application/json", "text/plain"):
         answer = TestClient(broken, host="evil.example").get("/", headers={"Accept": accept})
         assert answer.status == 400
@@ -38,7 +38,7 @@ def test_a_page_from_elsewhere_learns_nothing(tmp_path: Path, environment: str) 
         assert "<details" not in answer.text
 
 
-def test_what_the_server_refuses_is_told_the_same_where_it_is_known_who_asks(app: BrokenApp) -> None:
+def test_what_the_server_refuses_is_told_the_same_where_it_is_known_who_asks(app: BootFailureApp) -> None:
     for host, status in (("localhost:3000", 500), ("evil.example", 400)):
         response = app.refuse(HeadersTooLarge(), _head(host))
         assert response.status == status
@@ -46,7 +46,7 @@ def test_what_the_server_refuses_is_told_the_same_where_it_is_known_who_asks(app
         assert (b"routes.py" in response.body) is (status == 500)
 
 
-def test_a_request_that_could_not_be_read_is_told_what_was_wrong_with_it_alone(app: BrokenApp) -> None:
+def test_a_request_that_could_not_be_read_is_told_what_was_wrong_with_it_alone(app: BootFailureApp) -> None:
     response = app.refuse(HeadersTooLarge(), None)
     assert response.status == 431
     assert isinstance(response.body, bytes)

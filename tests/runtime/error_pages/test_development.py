@@ -25,9 +25,9 @@ def failing(ctx: Context) -> None:
     arrived = dict(ctx.request.head.headers)  # noqa: F841 - it is looked at as a local
     statements = scope.statements.get()
     assert statements is not None
-    statements.append(scope.Statement("select 1 as one", 0.0012, 1, "shop.py:3"))
-    statements += [scope.Statement("select for_each", 0.0025, 1, "shop.py:4")] * 4
-    statements.append(scope.Statement("select nothing", 0.0003, 0, "shop.py:5", "statement_invalid"))
+    statements.append(scope.StatementRecord("select 1 as one", 0.0012, 1, "shop.py:3"))
+    statements += [scope.StatementRecord("select for_each", 0.0025, 1, "shop.py:4")] * 4
+    statements.append(scope.StatementRecord("select nothing", 0.0003, 0, "shop.py:5", "statement_invalid"))
     raise RuntimeError(f"it broke {ctx.request.head.method} {local} {URL}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arlen_runtime.error_pages.error_value import describe
+from arlen_runtime.error_pages.error_value import document_for
 from arlen_runtime.errors import ArlenError, FieldError, MethodNotAllowed, NotFound, ValidationFailed
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request import Head
@@ -21,7 +21,7 @@ class Taken(ArlenError):
 
 def test_the_members_are_the_same_for_every_error() -> None:
     for error in (NotFound("Gone."), ValueError("x"), Taken("x")):
-        assert list(describe(error, HEAD, internal=False).members()) == [
+        assert list(document_for(error, HEAD, internal=False).members()) == [
             "type",
             "title",
             "status",
@@ -34,7 +34,7 @@ def test_the_members_are_the_same_for_every_error() -> None:
 
 
 def test_fields_are_there_only_where_there_are_any() -> None:
-    value = describe(
+    value = document_for(
         ValidationFailed([FieldError("age", "invalid_integer", "must be an integer")]), HEAD, internal=False
     )
     assert value.members()["detail"] == "1 field is invalid"
@@ -44,32 +44,32 @@ def test_fields_are_there_only_where_there_are_any() -> None:
 
 
 def test_what_was_written_for_the_client_is_shown() -> None:
-    value = describe(NotFound("There is no such page."), HEAD, internal=False)
+    value = document_for(NotFound("There is no such page."), HEAD, internal=False)
     assert (value.status, value.code, value.detail) == (404, "not_found", "There is no such page.")
     assert (value.instance, value.request_id) == ("/users", "id-1")
-    assert describe(NotFound(), HEAD, internal=False).detail == "Not found"
+    assert document_for(NotFound(), HEAD, internal=False).detail == "Not found"
 
 
 def test_production_shows_nothing_from_inside() -> None:
     for error, status, code in ((RuntimeError(SECRET), 500, "internal_error"), (Taken(SECRET), 409, "taken")):
-        value = describe(error, HEAD, internal=False)
+        value = document_for(error, HEAD, internal=False)
         assert (value.status, value.code) == (status, code)
         assert "hunter2" not in str(value)
         assert "correlation id" in value.detail
 
 
 def test_development_shows_the_message() -> None:
-    assert describe(RuntimeError("why"), HEAD, internal=True).detail == "RuntimeError: why"
+    assert document_for(RuntimeError("why"), HEAD, internal=True).detail == "RuntimeError: why"
 
 
 def test_headers_of_the_error_come_along_and_a_missing_head_is_no_error() -> None:
-    value = describe(MethodNotAllowed(["GET"]), None, internal=False)
+    value = document_for(MethodNotAllowed(["GET"]), None, internal=False)
     assert value.headers == (("Allow", "GET"),)
     assert (value.instance, value.request_id, value.correlation_id) == ("", "", "")
 
 
 def test_the_correlation_id_is_the_one_that_was_passed_on_else_the_requests_own() -> None:
-    alone = describe(NotFound(), HEAD, internal=False)
-    together = describe(NotFound(), HEAD._replace(correlated="order-4711"), internal=False)
+    alone = document_for(NotFound(), HEAD, internal=False)
+    together = document_for(NotFound(), HEAD._replace(correlated="order-4711"), internal=False)
     assert (alone.request_id, alone.correlation_id) == ("id-1", "id-1")
     assert (together.request_id, together.correlation_id) == ("id-1", "order-4711")

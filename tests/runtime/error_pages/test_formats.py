@@ -9,11 +9,11 @@ import re
 
 import pytest
 
-from arlen_runtime.error_pages.error_value import ErrorValue
-from arlen_runtime.error_pages.formats import FACES
+from arlen_runtime.error_pages.error_value import ErrorDocument
+from arlen_runtime.error_pages.formats import FORMATS
 from arlen_runtime.errors import FieldError
 
-VALUE = ErrorValue(
+VALUE = ErrorDocument(
     status=422,
     code="validation_failed",
     title="Validation failed",
@@ -26,9 +26,9 @@ VALUE = ErrorValue(
 )
 
 
-@pytest.mark.parametrize("media_type", FACES)
+@pytest.mark.parametrize("media_type", FORMATS)
 def test_each_face_tells_status_code_detail_ids_and_fields(media_type: str) -> None:
-    text = FACES[media_type].write(VALUE)
+    text = FORMATS[media_type].write(VALUE)
     for fact in (
         "422",
         "validation_failed",
@@ -42,20 +42,20 @@ def test_each_face_tells_status_code_detail_ids_and_fields(media_type: str) -> N
 
 
 def test_the_problem_document_is_json() -> None:
-    assert json.loads(FACES["application/problem+json"].write(VALUE)) == VALUE.members()
-    assert FACES["application/json"].content_type == "application/problem+json"
+    assert json.loads(FORMATS["application/problem+json"].write(VALUE)) == VALUE.members()
+    assert FORMATS["application/json"].content_type == "application/problem+json"
 
 
 def test_the_page_escapes_what_it_shows() -> None:
-    page = FACES["text/html"].write(VALUE)
+    page = FORMATS["text/html"].write(VALUE)
     assert "<script>" not in page
     assert "&lt;age&gt;" in page
 
 
 def test_the_page_works_under_its_own_policy() -> None:
     """The one style element has the hash that the policy allows; there is no script and no style attribute."""
-    page = FACES["text/html"].write(VALUE)
-    policy = dict(FACES["text/html"].headers)["Content-Security-Policy"]
+    page = FORMATS["text/html"].write(VALUE)
+    policy = dict(FORMATS["text/html"].headers)["Content-Security-Policy"]
     styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(styles[0].encode()).digest()).decode()
     assert len(styles) == 1

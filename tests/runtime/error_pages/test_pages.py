@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.error_pages.development import Occasion
+from arlen_runtime.error_pages.development import ErrorContext
 from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request import Head
@@ -128,7 +128,7 @@ def test_a_page_from_elsewhere_learns_what_production_tells(serve: Serve, accept
         head = Head(
             "GET", "/a", "", 1, Headers([(b"accept", accept.encode())]), host, True, None, False, False, "i", "", "", ""
         )
-        body = pages.respond(RuntimeError("inside"), Occasion(head)).body
+        body = pages.respond(RuntimeError("inside"), ErrorContext(head)).body
         assert isinstance(body, bytes)
         assert (b"inside" in body) is shown
     refused = client.get("/a", headers={"Accept": accept})

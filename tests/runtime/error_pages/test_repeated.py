@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from arlen_runtime.error_pages.repeated import Repeated, repeated
-from arlen_runtime.scope import Statement
+from arlen_runtime.error_pages.repeated import RepeatedStatement, repeated
+from arlen_runtime.scope import StatementRecord
 
 
-def ran(sql: str, times: int, seconds: float = 0.5, call_site: str = "shop.py:3") -> list[Statement]:
-    return [Statement(sql, seconds, 1, call_site)] * times
+def ran(sql: str, times: int, seconds: float = 0.5, call_site: str = "shop.py:3") -> list[StatementRecord]:
+    return [StatementRecord(sql, seconds, 1, call_site)] * times
 
 
 def test_what_ran_three_times_is_told_with_its_whole_time_the_longest_first() -> None:
     statements = [*ran("select 1", 3), *ran("select 2", 2, 9), *ran("select 3", 8, 1)]
     assert repeated(statements) == [
-        Repeated("select 3", 8, 8.0, ("shop.py:3",)),
-        Repeated("select 1", 3, 1.5, ("shop.py:3",)),
+        RepeatedStatement("select 3", 8, 8.0, ("shop.py:3",)),
+        RepeatedStatement("select 1", 3, 1.5, ("shop.py:3",)),
     ]
 
 

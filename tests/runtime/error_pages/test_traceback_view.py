@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from arlen_runtime.config.masks import MASK
-from arlen_runtime.error_pages.traceback_view import Cause, Masks, causes
+from arlen_runtime.error_pages.traceback_view import Cause, Redactor, causes
 from arlen_runtime.http.cookies import SetCookie
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ def caught(secrets: frozenset[str] = frozenset({"secret-value-by-value"})) -> li
         except ValueError as error:
             raise KeyError("outer") from error
     except KeyError as error:
-        return causes(error, HERE, Masks(secrets))
+        return causes(error, HERE, Redactor(secrets))
     raise AssertionError
 
 
@@ -64,7 +64,7 @@ def test_what_was_being_handled_is_told_unless_it_was_suppressed() -> None:
         raise AssertionError
 
     relations = [
-        [cause.relation for cause in causes(raised(suppress=s), HERE, Masks(frozenset()))] for s in (False, True)
+        [cause.relation for cause in causes(raised(suppress=s), HERE, Redactor(frozenset()))] for s in (False, True)
     ]
     assert relations == [["", "while handling"], [""]]
 
@@ -103,20 +103,20 @@ class Shown:
 
 @pytest.mark.parametrize("before", range(90, 270, 9))
 def test_no_part_of_a_secret_is_shown_where_a_long_value_is_cut(before: int) -> None:
-    masks = Masks(frozenset({"0123456789abcdef" * 2}))
+    redactor = Redactor(frozenset({"0123456789abcdef" * 2}))
     for secret in ("0123456789abcdef" * 2, "postgresql://me:0123456789abcdef0123456789abcdef@db/x"):
         text = f"{'x' * before} {secret} {'y' * 270}"
         for value in (text, [text], {"note": text}, Shown(text), [Shown(text)], text.encode()):
-            shown = masks.value("note", value)
+            shown = redactor.value("note", value)
             assert not re.search("[0-9]", shown), shown
             assert len(shown) < 300
 
 
 def test_a_secret_member_of_a_dictionary_is_masked_whatever_its_value_is() -> None:
-    masks = Masks(frozenset())
+    redactor = Redactor(frozenset())
     for secret in ("hunter2'" * 100, ["hunter2"], {"deep": "hunter2"}, b"hunter2"):
         for value in ({"password": secret, "n": 1}, [{"password": secret, "n": 1}]):
-            shown = masks.value("form", value)
+            shown = redactor.value("form", value)
             assert "hunter2" not in shown
             assert "'n': 1" in shown
 
@@ -143,7 +143,7 @@ class Plain(NamedTuple):
     ],
 )
 def test_cookies_are_masked_wherever_they_stand(name: str, value: object) -> None:
-    assert "hunter2" not in Masks(frozenset()).value(name, value)
+    assert "hunter2" not in Redactor(frozenset()).value(name, value)
 
 
 def test_a_secret_is_masked_in_messages_and_in_source_too() -> None:
@@ -155,13 +155,13 @@ def test_a_secret_is_masked_in_messages_and_in_source_too() -> None:
 def test_a_circle_of_causes_ends() -> None:
     one, two = ValueError("one"), ValueError("two")
     one.__cause__, two.__cause__ = two, one
-    assert len(causes(one, HERE, Masks(frozenset()))) == 2
+    assert len(causes(one, HERE, Redactor(frozenset()))) == 2
 
 
 def test_libraries_are_not_the_applications_own() -> None:
     found = caught()
     assert all(frame.own for frame in found[0].frames)
-    elsewhere = causes(found_error(), Path("/nowhere"), Masks(frozenset()))
+    elsewhere = causes(found_error(), Path("/nowhere"), Redactor(frozenset()))
     assert not any(frame.own for frame in elsewhere[0].frames)
 
 
@@ -180,6 +180,6 @@ def test_a_syntax_error_names_its_place(tmp_path: Path) -> None:
     try:
         compile(path.read_text(), str(path), "exec")
     except SyntaxError as error:
-        first = causes(error, tmp_path, Masks(frozenset()))[0].frames[0]
+        first = causes(error, tmp_path, Redactor(frozenset()))[0].frames[0]
     assert (first.file, first.line, first.own) == (str(path), 2, True)
     assert [line.text for line in first.source if line.here] == ["two = ("]

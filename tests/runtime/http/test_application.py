@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from arlen_runtime.errors import ArlenError, NotFound
-from arlen_runtime.http.application import Door, Ticket, Worker
+from arlen_runtime.http.application import Admission, Application, WorkerHandle
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 
@@ -13,30 +13,35 @@ from arlen_runtime.http.response import Response
 class Echo:
     """The smallest thing that can stand behind the door."""
 
-    def start(self, worker: Worker) -> None:
+    def start(self, worker: WorkerHandle) -> None:
         self.number = worker.number
 
-    def admit(self, head: Head) -> Ticket:
-        return Ticket(
+    def admit(self, head: Head) -> Admission:
+        return Admission(
             (head.method, head.path), "buffer", 1024, params={"path": head.path}, immediate=head.path == "/livez"
         )
 
-    def run(self, ticket: Ticket, request: Request) -> Response:
-        return Response(f"{ticket.params} {request.body!r}".encode())
+    def run(self, admission: Admission, request: Request) -> Response:
+        return Response(f"{admission.params} {request.body!r}".encode())
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
         return Response(f"{error.code} {head is None}".encode(), error.status)
 
 
 def test_a_ticket_carries_what_admit_found_to_run(head_of: Callable[..., Head]) -> None:
-    door: Door = Echo()
-    ticket = door.admit(head_of("POST", "/a"))
-    assert (ticket.key, ticket.policy, ticket.limit, ticket.immediate) == (("POST", "/a"), "buffer", 1024, False)
-    assert door.run(ticket, Request(head_of(), b"x")).body == b"{'path': '/a'} b'x'"
-    assert door.admit(head_of(target="/livez")).immediate
+    application: Application = Echo()
+    admission = application.admit(head_of("POST", "/a"))
+    assert (admission.key, admission.policy, admission.limit, admission.immediate) == (
+        ("POST", "/a"),
+        "buffer",
+        1024,
+        False,
+    )
+    assert application.run(admission, Request(head_of(), b"x")).body == b"{'path': '/a'} b'x'"
+    assert application.admit(head_of(target="/livez")).immediate
 
 
 def test_a_refusal_needs_no_request() -> None:
-    door: Door = Echo()
-    response = door.refuse(NotFound("no"), None)
+    application: Application = Echo()
+    response = application.refuse(NotFound("no"), None)
     assert (response.status, response.body) == (404, b"not_found True")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arlen_runtime.errors import BadRequest
-from arlen_runtime.http.proxy_protocol import Proxied, read
+from arlen_runtime.http.proxy_protocol import ProxyHeader, read
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 REQUEST = b"GET / HTTP/1.1\r\n"
@@ -50,7 +50,7 @@ def test_a_header_says_who_the_client_is_however_it_is_cut(header: bytes, client
     for end in range(len(header)):
         assert read(header[:end]) is None
     for more in (b"", REQUEST):
-        assert read(header + more) == Proxied(client, tls, len(header))
+        assert read(header + more) == ProxyHeader(client, tls, len(header))
 
 
 @pytest.mark.parametrize(

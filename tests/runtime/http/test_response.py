@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from arlen_runtime.http.response import Remade, Response
+from arlen_runtime.http.response import Response, WrappedBody
 
 
 def test_the_content_type_comes_first_and_the_rest_in_order() -> None:
@@ -70,7 +70,7 @@ def test_a_body_made_of_another_closes_it_once_wherever_it_is_left(read: int) ->
         yield b"one"
         closed.append("pieces")
 
-    body = Remade(pieces(), Source())
+    body = WrappedBody(pieces(), Source())
     assert [piece for piece, _ in zip(body, range(read), strict=False)] == [b"one"][:read]
     body.close()
     body.close()

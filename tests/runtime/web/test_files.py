@@ -13,7 +13,7 @@ import pytest
 
 from arlen_runtime.errors import ServiceUnavailable
 from arlen_runtime.http import dates
-from arlen_runtime.web.files import Opened, open_below, open_plain
+from arlen_runtime.web.files import OpenedFile, open_below, open_plain
 
 Leave = Callable[[int], AbstractContextManager[None]]
 
@@ -38,7 +38,7 @@ def descriptors() -> int:
     return len(list(Path("/dev/fd").iterdir()))
 
 
-def content(opened: Opened | None) -> str:
+def content(opened: OpenedFile | None) -> str:
     """Read and close."""
     assert opened is not None
     with opened.file:

@@ -9,7 +9,7 @@ import pytest
 
 from arlen_runtime.config.sections import Config, LimitsSection, LogSection
 from arlen_runtime.testing.client import TestClient
-from arlen_runtime.wsgi import WSGIDoor
+from arlen_runtime.wsgi import WSGIAdapter
 from arlen_runtime.wsgi.cgi_names import WSGICallable
 
 
@@ -22,4 +22,4 @@ def config(tmp_path: Path) -> Config:
 @pytest.fixture
 def serve(config: Config) -> Callable[[WSGICallable], TestClient]:
     """Return a function that serves a WSGI application."""
-    return lambda application: TestClient(WSGIDoor(application, config))
+    return lambda application: TestClient(WSGIAdapter(application, config))

@@ -21,7 +21,7 @@ from arlen_runtime.http.request import Head, Request
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-from arlen_runtime.wsgi import WSGIDoor
+from arlen_runtime.wsgi import WSGIAdapter
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable
 from arlen_runtime.wsgi.closing import Once
 
@@ -73,7 +73,7 @@ def seen(config: Config) -> Callable[[bytes], Environ]:
             start("204 No Content", [])
             return []
 
-        response = WSGIDoor(validator(application), config)(Request(head, parser.read_body()))
+        response = WSGIAdapter(validator(application), config)(Request(head, parser.read_body()))
         Once(response.body).close()
         assert response.status == 204
         return environs[0]
@@ -232,7 +232,7 @@ def test_a_faulty_application_is_answered_and_logged(config: Config, tmp_path: P
             start("100 Continue", [])
         return [b""]
 
-    answer = TestClient(WSGIDoor(application, config)).get("/")
+    answer = TestClient(WSGIAdapter(application, config)).get("/")
     assert (answer.status, answer.json()["code"]) == (500, "internal_error")
     assert "secret" not in answer.text
     assert answer.headers["x-request-id"] in (tmp_path / "log.txt").read_text()
@@ -349,22 +349,22 @@ def test_what_an_application_logs_finds_the_requests_id(serve: Callable[[WSGICal
     ],
 )
 def test_the_key_collapses_what_is_no_plain_word(config: Config, path: str, key: str) -> None:
-    assert WSGIDoor(plain, config).admit(_head("GET", path)).key == key
+    assert WSGIAdapter(plain, config).admit(_head("GET", path)).key == key
 
 
 def test_the_limit_is_the_global_one(config: Config) -> None:
-    door = WSGIDoor(plain, config)
-    ticket = door.admit(_head("GET", "/"))
-    assert (ticket.policy, ticket.limit) == ("buffer", 100)
-    assert TestClient(door).post("/", body=b"x" * 101).status == 413
-    assert door.refuse(RequestTimeout("Slow."), None).status == 408
+    application = WSGIAdapter(plain, config)
+    admission = application.admit(_head("GET", "/"))
+    assert (admission.policy, admission.limit) == ("buffer", 100)
+    assert TestClient(application).post("/", body=b"x" * 101).status == 413
+    assert application.refuse(RequestTimeout("Slow."), None).status == 408
 
 
 def test_a_spooled_body_is_read_from_its_start(config: Config) -> None:
     head = _head("POST", "/")._replace(content_length=4)
     spool = io.BytesIO(b"body")
     spool.read()
-    body = WSGIDoor(plain, config)(Request(head, b"", spool)).body
+    body = WSGIAdapter(plain, config)(Request(head, b"", spool)).body
     assert isinstance(body, bytes)
     assert body.endswith(b"CONTENT_LENGTH=4;HTTP_X_A=None;SERVER_PORT=80;body")
 
@@ -471,5 +471,5 @@ def test_a_request_is_correlated_by_what_a_trusted_server_in_front_passes_on(con
         start("200 OK", [])
         return [f"{environ['arlen.correlation_id']} {scope.correlation_id.get()}".encode()]
 
-    response = WSGIDoor(application, config)(Request(_head("GET", "/")._replace(correlated="order-4711")))
+    response = WSGIAdapter(application, config)(Request(_head("GET", "/")._replace(correlated="order-4711")))
     assert (response.body, response.log) == (b"order-4711 order-4711", {"correlation_id": "order-4711"})

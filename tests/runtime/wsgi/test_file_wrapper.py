@@ -16,7 +16,7 @@ from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Body, FileBody
 from arlen_runtime.testing.client import TestClient
-from arlen_runtime.wsgi import WSGIDoor
+from arlen_runtime.wsgi import WSGIAdapter
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable
 from arlen_runtime.wsgi.file_wrapper import FileWrapper
 
@@ -45,7 +45,7 @@ def wrapping(file: object, length: str = "") -> WSGICallable:
 
 def body_of(config: Config, file: object, length: str = "") -> Body:
     """Return the body that the server is given."""
-    return WSGIDoor(wrapping(file, length), config)(Request(HEAD)).body
+    return WSGIAdapter(wrapping(file, length), config)(Request(HEAD)).body
 
 
 @pytest.mark.parametrize(("length", "sent"), [("", b"3456789"), ("7", b"3456789"), ("4", b"3456")])
@@ -58,7 +58,7 @@ def test_a_file_is_left_to_the_kernel_from_its_place_to_its_length(
     body = body_of(config, opened, length)
     assert isinstance(body, FileBody)
     assert (body.file.fileno(), body.offset, body.length) == (opened.fileno(), 3, len(sent))
-    assert TestClient(WSGIDoor(wrapping(opened, length), config)).get("/").body == sent
+    assert TestClient(WSGIAdapter(wrapping(opened, length), config)).get("/").body == sent
     assert opened.closed
 
 
@@ -89,26 +89,26 @@ def test_what_reads_in_a_way_of_its_own_is_read(config: Config, tmp_path: Path, 
     unpacked = gzip.GzipFile(packed)
     files = {b"plain text": unpacked, b"9876543210": Reversed(path), b"memory": io.BytesIO(b"memory")}
     for content, source in files.items():
-        assert TestClient(WSGIDoor(wrapping(source), config)).get("/").body == content
+        assert TestClient(WSGIAdapter(wrapping(source), config)).get("/").body == content
         assert source.closed
-        assert TestClient(WSGIDoor(wrapping(io.BytesIO(content), "3"), config)).get("/").body == content[:3]
+        assert TestClient(WSGIAdapter(wrapping(io.BytesIO(content), "3"), config)).get("/").body == content[:3]
 
 
 def test_a_file_without_a_size_is_read(config: Config) -> None:
     path = Path("/proc/self/cmdline")
-    assert TestClient(WSGIDoor(wrapping(io.FileIO(path)), config)).get("/").body == path.read_bytes()
+    assert TestClient(WSGIAdapter(wrapping(io.FileIO(path)), config)).get("/").body == path.read_bytes()
 
 
 def test_beyond_the_end_of_a_file_there_is_nothing(config: Config, path: Path) -> None:
     opened = path.open("rb")
     opened.seek(50)
-    assert TestClient(WSGIDoor(wrapping(opened), config)).get("/").body == b""
+    assert TestClient(WSGIAdapter(wrapping(opened), config)).get("/").body == b""
 
 
 def test_a_closed_file_is_a_500(config: Config, path: Path) -> None:
     opened = path.open("rb")
     opened.close()
-    assert TestClient(WSGIDoor(wrapping(opened), config)).get("/").status == 500
+    assert TestClient(WSGIAdapter(wrapping(opened), config)).get("/").status == 500
 
 
 def test_what_is_written_comes_before_the_file(config: Config, path: Path) -> None:
@@ -117,7 +117,7 @@ def test_what_is_written_comes_before_the_file(config: Config, path: Path) -> No
         wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](path.open("rb"))
         return wrapped
 
-    assert TestClient(WSGIDoor(application, config)).get("/").body == b"written 0123456789"
+    assert TestClient(WSGIAdapter(application, config)).get("/").body == b"written 0123456789"
 
 
 def test_the_file_is_closed_once(config: Config, path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_database_that_is_in_use_stays_and_who_uses_it_is_named(url: str) -> N
 
 def test_a_replaced_database_has_what_the_new_one_got(url: str, database_server: Databases) -> None:
     for table in ("a", "b"):
-        with databases.replacing(url, disconnect=False) as fresh:
+        with databases.replace(url, disconnect=False) as fresh:
             assert tables(fresh) == []
             execute(fresh, f"create table {table} ()")
         assert tables(url) == [table]
@@ -82,7 +82,7 @@ def test_what_a_killed_process_left_is_dropped_and_what_is_in_use_is_not(databas
 def test_a_replacement_that_fails_leaves_the_old_one(url: str, database_server: Databases) -> None:
     databases.create(url)
     execute(url, "create table a ()")
-    with pytest.raises(DatabaseCommandError, match="missing"), databases.replacing(url, disconnect=True) as fresh:
+    with pytest.raises(DatabaseCommandError, match="missing"), databases.replace(url, disconnect=True) as fresh:
         execute(fresh, "create table b (); insert into missing values (1)")
     assert tables(url) == ["a"]
     assert strays(database_server) == []
@@ -94,8 +94,8 @@ def test_a_replacement_is_refused_before_and_at_its_end_while_the_old_one_is_in_
     databases.create(url)
     execute(url, "create table a ()")
     with psycopg.connect(url), pytest.raises(DatabaseCommandError, match="is in use"):
-        databases.replacing(url, disconnect=False).__enter__()
-    late = databases.replacing(url, disconnect=False)
+        databases.replace(url, disconnect=False).__enter__()
+    late = databases.replace(url, disconnect=False)
     late.__enter__()
     with psycopg.connect(url) as other, pytest.raises(DatabaseCommandError, match="is in use"):
         late.__exit__(None, None, None)
@@ -107,7 +107,7 @@ def test_a_replacement_is_refused_before_and_at_its_end_while_the_old_one_is_in_
 def test_who_uses_a_database_is_disconnected_where_that_is_meant(url: str) -> None:
     databases.create(url)
     with psycopg.connect(url, autocommit=True) as other:
-        with databases.replacing(url, disconnect=True) as fresh:
+        with databases.replace(url, disconnect=True) as fresh:
             execute(fresh, "create table b ()")
         assert tables(url) == ["b"]
         with pytest.raises(psycopg.OperationalError):

@@ -79,7 +79,7 @@ def test_a_replaced_database_keeps_what_it_had_besides_its_contents(
     for statement in statements:
         execute(database_server.url, statement.format(f"{role}_own", role))
     before = properties(url)
-    with databases.replacing(url, disconnect=False) as fresh:
+    with databases.replace(url, disconnect=False) as fresh:
         execute(fresh, "create table filled ()")
     execute(url, "select from filled")
     assert properties(url) == before
@@ -99,7 +99,7 @@ def test_a_limit_of_connections_does_not_keep_the_new_database_from_being_filled
 ) -> None:
     execute(url, f"alter database {role}_own connection limit 1")
     (tmp_path / "20260101000000_a.sql").write_text("create table filled ();")
-    with databases.replacing(owner, disconnect=False) as fresh:
+    with databases.replace(owner, disconnect=False) as fresh:
         migrations.migrate(fresh, tmp_path)
     execute(owner, "select from filled")
     limit = properties(url)
@@ -114,7 +114,7 @@ def test_a_setting_that_its_owner_may_not_make_is_told_and_the_others_stay(
     execute(url, f"alter database {name} set log_min_duration_statement = 7")
     execute(url, f"alter database {name} set work_mem = '9MB'")
     execute(url, f"alter role current_user in database {name} set work_mem = '8MB'")
-    with databases.replacing(owner, disconnect=False):
+    with databases.replace(owner, disconnect=False):
         pass
     told = "".join(sorted(capsys.readouterr().err.splitlines(keepends=True)))
     assert re.fullmatch(

@@ -27,7 +27,7 @@ from pathlib import Path
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.errors import ArlenError
 try:
-    print(embedded.ensure(Path(sys.argv[1]), "app", durable=False), flush=True)
+    print(embedded.ensure_running(Path(sys.argv[1]), "app", durable=False), flush=True)
 except ArlenError as error:
     print(type(error).__name__, error, flush=True)
 """
@@ -49,7 +49,7 @@ EXECS = """
 import os, sys
 from pathlib import Path
 from arlen_runtime.alnpg.embedded import server as embedded
-print(embedded.ensure(Path(sys.argv[1]), "app", durable=False, inheritable=True), flush=True)
+print(embedded.ensure_running(Path(sys.argv[1]), "app", durable=False, inheritable=True), flush=True)
 os.execv(sys.executable, [sys.executable, "-c", "import sys; print('executed', flush=True); sys.stdin.read()"])
 """
 
@@ -241,9 +241,9 @@ def test_a_killed_postgres_ends_its_keeper_and_the_next_command_starts_it_for_al
 
 def test_a_process_that_finds_its_server_dead_starts_it_again(tmp_path: Path) -> None:
     data = tmp_path / "pg"
-    embedded.ensure(data, durable=False)
+    embedded.ensure_running(data, durable=False)
     os.kill(postmaster(data), signal.SIGKILL)
-    assert value(embedded.ensure(data, durable=False), "select 1") == 1
+    assert value(embedded.ensure_running(data, durable=False), "select 1") == 1
 
 
 def test_a_user_killed_while_the_server_starts_leaves_nothing_in_the_way(
@@ -308,7 +308,8 @@ def test_two_applications_have_two_servers(tmp_path: Path, user: Callable[..., U
 
 def test_one_server_has_a_database_for_each_environment(tmp_path: Path) -> None:
     urls = [
-        embedded.ensure(tmp_path / "pg", name, durable=False) for name in ("app_test", 'a "strange" näme', "app_test")
+        embedded.ensure_running(tmp_path / "pg", name, durable=False)
+        for name in ("app_test", 'a "strange" näme', "app_test")
     ]
     assert urls[0] == urls[2]
     assert [value(url, "select current_database()") for url in urls[:2]] == ["app_test", 'a "strange" näme']
@@ -317,17 +318,17 @@ def test_one_server_has_a_database_for_each_environment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("durable", [True, False])
 def test_only_a_throwaway_server_spares_the_disk(tmp_path: Path, durable: bool) -> None:  # noqa: FBT001 - a row of the table
-    url = embedded.ensure(tmp_path / "pg", durable=durable)
+    url = embedded.ensure_running(tmp_path / "pg", durable=durable)
     settings = [value(url, f"show {name}") for name in ("fsync", "full_page_writes")]
     assert settings == ["on" if durable else "off"] * 2
 
 
 def test_a_folder_removed_under_a_running_server_gives_a_new_one(tmp_path: Path) -> None:
     data = tmp_path / "pg"
-    embedded.ensure(data, durable=False)
+    embedded.ensure_running(data, durable=False)
     stop(data)
     subprocess.run(["rm", "-rf", data], check=True)
-    assert value(embedded.ensure(data, durable=False), "select 1") == 1
+    assert value(embedded.ensure_running(data, durable=False), "select 1") == 1
     with pytest.raises(TimeoutError):
         await_end(data, 1.5)
 
@@ -361,7 +362,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) ->
     with pytest.raises(
         EmbeddedServerError, match=r"^the embedded server cannot use \S+/file/pg: .*Not a directory"
     ) as told:
-        embedded.ensure(tmp_path / "file" / "pg")
+        embedded.ensure_running(tmp_path / "file" / "pg")
     assert "\n" not in str(told.value)
 
 
@@ -370,17 +371,17 @@ def test_data_of_another_version_are_an_error_that_names_both(tmp_path: Path) ->
     cluster.mkdir(parents=True)
     (cluster / "PG_VERSION").write_text("9\n")
     with pytest.raises(EmbeddedServerError, match=r"data are of PostgreSQL 9 and the programs at hand are of \d+"):
-        embedded.ensure(tmp_path / "pg")
+        embedded.ensure_running(tmp_path / "pg")
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     data = tmp_path / "pg"
-    embedded.ensure(data, durable=False)
+    embedded.ensure_running(data, durable=False)
     stop(data)
     with (data / "cluster" / "postgresql.conf").open("a") as settings:
         settings.write("no_such_setting = 1\n")
     with pytest.raises(EmbeddedServerError, match="no_such_setting"):
-        embedded.ensure(data, durable=False)
+        embedded.ensure_running(data, durable=False)
 
 
 @pytest.fixture(autouse=True)

@@ -17,18 +17,18 @@ import pytest
 
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.embedded import supervisor
-from arlen_runtime.alnpg.embedded.supervisor import Orders, lock
+from arlen_runtime.alnpg.embedded.supervisor import StartOptions, lock
 
 
 @pytest.fixture
-def orders(tmp_path: Path) -> Orders:
+def orders(tmp_path: Path) -> StartOptions:
     data = tmp_path / "pg"
     data.mkdir()
-    return embedded._orders(data, durable=False)
+    return embedded._start_options(data, durable=False)
 
 
 @pytest.fixture
-def _user(orders: Orders) -> Iterator[None]:
+def _user(orders: StartOptions) -> Iterator[None]:
     """Hold the lock of a user for the length of a test."""
     held = lock(Path(orders.data) / "users.lock", fcntl.LOCK_SH)
     assert held is not None
@@ -36,7 +36,7 @@ def _user(orders: Orders) -> Iterator[None]:
     os.close(held)
 
 
-def keep(orders: Orders) -> str:
+def keep(orders: StartOptions) -> str:
     """Run a keeper and return what it reports; nothing where it dies without a word."""
     reading, writing = os.pipe()
     with (Path(orders.data) / "log").open("ab") as log:
@@ -57,14 +57,14 @@ def postmaster(data: str) -> int:
     return int((Path(data) / "cluster" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_a_keeper_without_users_starts_and_stops(orders: Orders) -> None:
+def test_a_keeper_without_users_starts_and_stops(orders: StartOptions) -> None:
     assert keep(orders) == "ready"
     await_end(orders.data)
     assert not (Path(orders.data) / "socket").exists()
 
 
 @pytest.mark.usefixtures("_user")
-def test_a_second_keeper_leaves_the_place_to_the_first(orders: Orders) -> None:
+def test_a_second_keeper_leaves_the_place_to_the_first(orders: StartOptions) -> None:
     assert keep(orders) == "ready"
     first = postmaster(orders.data)
     assert keep(orders) == "taken"
@@ -72,7 +72,7 @@ def test_a_second_keeper_leaves_the_place_to_the_first(orders: Orders) -> None:
 
 
 @pytest.mark.usefixtures("_user")
-def test_a_postgres_left_by_a_keeper_that_the_kernel_did_not_avenge_is_ended_by_the_next(orders: Orders) -> None:
+def test_a_postgres_left_by_a_keeper_that_the_kernel_did_not_avenge_is_ended_by_the_next(orders: StartOptions) -> None:
     """Where no parent death signal exists, as on macOS, a keeper's SIGKILL leaves postgres; `env` stands for that."""
     deaf = [word for word in orders.postgres if not word.startswith("--pdeathsig")] or ["env"]
     assert keep(orders._replace(postgres=deaf)) == "ready"
@@ -87,7 +87,9 @@ def test_a_postgres_left_by_a_keeper_that_the_kernel_did_not_avenge_is_ended_by_
 
 @pytest.mark.usefixtures("_user")
 @pytest.mark.parametrize("change", ["open", "link", "filled", "elsewhere"])
-def test_a_recorded_folder_is_used_again_only_while_it_is_ours(orders: Orders, tmp_path: Path, change: str) -> None:
+def test_a_recorded_folder_is_used_again_only_while_it_is_ours(
+    orders: StartOptions, tmp_path: Path, change: str
+) -> None:
     """Whoever could write there could pose as the server."""
     target = tmp_path / "arlen-pg-target"
     target.mkdir(mode=0o700)
@@ -108,12 +110,12 @@ def test_a_recorded_folder_is_used_again_only_while_it_is_ours(orders: Orders, t
     folder.unlink() if change == "link" else shutil.rmtree(folder)
 
 
-def test_what_initdb_complains_of_is_reported_in_one_line(orders: Orders) -> None:
+def test_what_initdb_complains_of_is_reported_in_one_line(orders: StartOptions) -> None:
     told = keep(orders._replace(initdb=["sh", "-c", "echo 'initdb: error: no space left' >&2; exit 1"]))
     assert told == "failed initdb failed: initdb: error: no space left"
 
 
-def test_what_an_interrupted_initdb_left_is_no_obstacle(orders: Orders) -> None:
+def test_what_an_interrupted_initdb_left_is_no_obstacle(orders: StartOptions) -> None:
     (Path(orders.data) / "cluster.new").mkdir()
     (Path(orders.data) / "cluster.new" / "PG_VERSION").write_text("18\n")
     assert keep(orders) == "ready"
@@ -121,8 +123,8 @@ def test_what_an_interrupted_initdb_left_is_no_obstacle(orders: Orders) -> None:
 
 
 def test_a_machine_without_a_place_for_the_socket_is_an_error(
-    orders: Orders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    orders: StartOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(supervisor, "SOCKET_HOMES", (str(tmp_path / "none"),))
-    with pytest.raises(supervisor.KeeperError, match="no folder for the socket"):
-        supervisor.Keeper(orders)._socket_folder()
+    with pytest.raises(supervisor.SupervisorError, match="no folder for the socket"):
+        supervisor.PostgresSupervisor(orders)._socket_folder()

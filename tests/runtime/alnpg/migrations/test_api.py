@@ -13,9 +13,9 @@ import pytest
 
 from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.lock_retry import Patience
+from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
 
-HASTY = Patience(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
+HASTY = LockRetry(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
 
 Write = Callable[..., Path]
 
@@ -186,7 +186,7 @@ def test_who_waits_for_its_turn_says_for_whom_and_not_for_ever(url: str, folder:
         holder.execute("select pg_advisory_xact_lock(4702394921427289928)")
         process = holder.info.backend_pid
         with pytest.raises(MigrationError, match=rf"for too long \(process {process} of "):
-            migrations.migrate(url, folder, tell=told.append, patience=HASTY._replace(turn=0.1))
+            migrations.migrate(url, folder, tell=told.append, retry=HASTY._replace(turn=0.1))
     assert told[0].startswith(f"waiting for another migration to end (process {process} of ")
 
 
@@ -202,7 +202,7 @@ def test_a_table_that_is_locked_is_tried_again(url: str, folder: Path, write: Wr
             told.append(line)
             reader.rollback()
 
-        assert migrations.migrate(url, folder, tell=let_go, patience=HASTY) == ["20260102000000_b.sql"]
+        assert migrations.migrate(url, folder, tell=let_go, retry=HASTY) == ["20260102000000_b.sql"]
     assert told == ["  20260102000000_b.sql:2 did not get its lock (try 1 of 3)"]
 
 
@@ -213,7 +213,7 @@ def test_a_table_that_stays_locked_is_an_error_and_applies_nothing(url: str, fol
     with psycopg.connect(url) as reader:
         reader.execute("select from a")
         with pytest.raises(MigrationError, match=r"20260102000000_b.sql:2: canceling statement .* \[55P03\]"):
-            migrations.migrate(url, folder, patience=HASTY)
+            migrations.migrate(url, folder, retry=HASTY)
     assert relations(url) == {"a"}
 
 

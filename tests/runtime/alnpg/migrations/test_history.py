@@ -13,14 +13,14 @@ from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.files import parse
 from arlen_runtime.alnpg.migrations.history import accept, history, prepare
-from arlen_runtime.alnpg.migrations.lock_retry import Patience
+from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
 from arlen_runtime.alnpg.migrations.plan import History
 from arlen_runtime.testing.database import Databases
 
 Write = Callable[..., Path]
 Execute = Callable[[str], list[tuple[object, ...]]]
 
-HASTY = Patience(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
+HASTY = LockRetry(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
 
 AN_OLD_TABLE = """
 create table arlen_schema_migrations (version text primary key, applied_at timestamptz not null default now());
@@ -80,7 +80,7 @@ def test_a_backup_holds_up_no_migration(url: str, write_one: Write, execute: Exe
         backup.execute(
             "lock table arlen_schema_migrations in access share mode"
         )  # pg_dump has it on every table, for long
-        assert migrations.migrate(url, write_one("create table a ();"), patience=HASTY) == ["20260102000000_b.sql"]
+        assert migrations.migrate(url, write_one("create table a ();"), retry=HASTY) == ["20260102000000_b.sql"]
     assert execute("select to_regclass('b') is null") == [(False,)]
 
 
@@ -95,7 +95,7 @@ def test_a_table_of_an_older_tool_is_completed_with_patience(url: str, write_one
             backup.rollback()
 
         folder = write_one("create table a ();")
-        assert migrations.migrate(url, folder, allow_missing=True, tell=let_go, patience=HASTY)
+        assert migrations.migrate(url, folder, allow_missing=True, tell=let_go, retry=HASTY)
     assert told == ["  arlen_schema_migrations did not get its lock (try 1 of 3)"]
     assert [each.checksum is None for each in _history(url).applied] == [True, False]
 
@@ -105,7 +105,7 @@ def test_a_table_of_an_older_tool_that_stays_locked_is_an_error(url: str, write_
     with psycopg.connect(url) as backup:
         backup.execute("lock table arlen_schema_migrations in access share mode")
         with pytest.raises(MigrationError, match=r"^arlen_schema_migrations: canceling statement due to lock timeout"):
-            migrations.migrate(url, write_one("create table a ();"), allow_missing=True, patience=HASTY)
+            migrations.migrate(url, write_one("create table a ();"), allow_missing=True, retry=HASTY)
 
 
 def _history(url: str) -> History:
@@ -124,8 +124,8 @@ def test_a_migration_may_become_another_role(
             f"{head}{become} arlen_test_owner;\ncreate table s.t (n int);\n",
             f"-- migrate:down\n{head}{become} arlen_test_owner;\ndrop table s.t;\n",
         )
-        assert migrations.migrate(url, folder, patience=HASTY) == ["20260101000000_a.sql"]
+        assert migrations.migrate(url, folder, retry=HASTY) == ["20260101000000_a.sql"]
         assert execute("select tableowner from pg_tables where tablename = 't'") == [("arlen_test_owner",)]
-        assert migrations.down(url, folder, patience=HASTY) == ["20260101000000_a.sql"]
+        assert migrations.down(url, folder, retry=HASTY) == ["20260101000000_a.sql"]
     finally:
         execute("drop schema s cascade; drop role arlen_test_owner")

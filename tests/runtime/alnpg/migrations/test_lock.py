@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 
 from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations.lock import alone
-from arlen_runtime.alnpg.migrations.lock_retry import PATIENT
+from arlen_runtime.alnpg.migrations.lock import exclusive
+from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY
 
 LOSE_THE_LOCK = """select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory'
     and database = (select oid from pg_database where datname = current_database())"""
@@ -37,12 +37,12 @@ def rows(url: str, statement: str) -> list[tuple[object, ...]]:
 
 def test_the_lock_is_free_again_afterwards_also_after_an_error(url: str) -> None:
     for _ in range(2):
-        with pytest.raises(KeyError), alone(url, PATIENT._replace(turn=0), print):
+        with pytest.raises(KeyError), exclusive(url, DEFAULT_RETRY._replace(turn=0), print):
             raise KeyError
 
 
 def test_who_holds_the_lock_has_no_snapshot_that_others_would_wait_for(url: str) -> None:
-    with alone(url, PATIENT, print) as check:
+    with exclusive(url, DEFAULT_RETRY, print) as check:
         check()
         states = rows(
             url,
@@ -53,7 +53,7 @@ def test_who_holds_the_lock_has_no_snapshot_that_others_would_wait_for(url: str)
 
 
 def test_a_lock_that_is_lost_is_an_error_when_asked_for_and_none_at_the_end(url: str) -> None:
-    with alone(url, PATIENT, print) as check:
+    with exclusive(url, DEFAULT_RETRY, print) as check:
         check()
         rows(url, LOSE_THE_LOCK)
         with pytest.raises(MigrationError, match="the lock against other migrations is lost, so this one stops: term"):
@@ -93,9 +93,9 @@ def test_a_concurrent_statement_is_not_begun_without_the_lock(url: str, tmp_path
 def test_who_waits_for_another_role_is_told_what_the_server_tells(url: str, role: str) -> None:
     other = make_conninfo(url, options=f"-c role={role}")
     with (
-        alone(url, PATIENT, print),
+        exclusive(url, DEFAULT_RETRY, print),
         pytest.raises(MigrationError, match=r"running for too long \(process \d+ of \w+\)$"),
-        alone(other, PATIENT._replace(turn=0), print),
+        exclusive(other, DEFAULT_RETRY._replace(turn=0), print),
     ):
         pass
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from arlen_runtime.alnpg.errors import MigrationError
-from arlen_runtime.alnpg.migrations.lock_retry import LOCK_NOT_AVAILABLE, Patience, patiently
+from arlen_runtime.alnpg.migrations.lock_retry import LOCK_NOT_AVAILABLE, LockRetry, retry_lock
 
-HASTY = Patience(attempts=3, pause=0)
+HASTY = LockRetry(attempts=3, pause=0)
 
 
 def runs(sqlstate: str, failures: int) -> tuple[int, list[str]]:
@@ -21,7 +21,7 @@ def runs(sqlstate: str, failures: int) -> tuple[int, list[str]]:
             raise MigrationError("no", file="a.sql", line=len(tried), sqlstate=sqlstate)
 
     try:
-        patiently(HASTY, told.append, run)
+        retry_lock(HASTY, told.append, run)
     except MigrationError:
         told.append("gave up")
     return len(tried), told
@@ -54,4 +54,4 @@ def test_what_failed_otherwise_is_not_tried_again() -> None:
 
 
 def test_the_setting_is_in_milliseconds() -> None:
-    assert Patience(lock=0.05).lock_timeout == "50"
+    assert LockRetry(lock=0.05).lock_timeout == "50"

@@ -13,7 +13,7 @@ from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.files import parse
 from arlen_runtime.alnpg.migrations.history import prepare
-from arlen_runtime.alnpg.migrations.lock_retry import PATIENT
+from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY
 from arlen_runtime.alnpg.migrations.runner import Runner, failed
 
 Write = Callable[..., Path]
@@ -72,7 +72,7 @@ def test_a_migration_that_fails_leaves_no_limits_behind(url: str) -> None:
         before = opened.execute(limits).fetchone()
         prepare(opened)
         with pytest.raises(MigrationError):
-            Runner(opened, PATIENT, print).up(parse("20260101000000_a.sql", f"{HEAD}select 1;\nselect 1/0;"))
+            Runner(opened, DEFAULT_RETRY, print).up(parse("20260101000000_a.sql", f"{HEAD}select 1;\nselect 1/0;"))
         assert opened.execute(limits).fetchone() == before
 
 
@@ -127,7 +127,7 @@ def test_what_a_file_sets_as_its_limits_holds_until_it_is_reset(url: str, write_
             )
         ),
     )
-    migrations.migrate(url, folder, patience=PATIENT._replace(lock=3.0))
+    migrations.migrate(url, folder, retry=DEFAULT_RETRY._replace(lock=3.0))
     assert execute("select lock, statement from seen order by n") == [
         ("3s", "0"),
         ("30s", "90s"),

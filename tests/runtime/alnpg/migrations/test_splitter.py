@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arlen_runtime.alnpg.migrations.splitter import Directive, Statement, UnreadableError, scan, tokens
+from arlen_runtime.alnpg.migrations.splitter import Directive, MigrationStatement, UnreadableError, scan, tokens
 
 WHOLE = [
     "select ';'",
@@ -42,9 +42,9 @@ def test_a_semicolon_inside_is_no_end(text: str) -> None:
 def test_statements_know_their_lines_and_first_words() -> None:
     text = "-- first\n\nCREATE TABLE a (n int);;\n  /* two\nlines */ Insert into a values\n (1); select 1"
     assert list(scan(text)) == [
-        Statement("CREATE TABLE a (n int)", 3, ("create", "table", "a", "n", "int")),
-        Statement("Insert into a values\n (1)", 5, ("insert", "into", "a", "values")),
-        Statement("select 1", 6, ("select",)),
+        MigrationStatement("CREATE TABLE a (n int)", 3, ("create", "table", "a", "n", "int")),
+        MigrationStatement("Insert into a values\n (1)", 5, ("insert", "into", "a", "values")),
+        MigrationStatement("select 1", 6, ("select",)),
     ]
 
 
@@ -52,9 +52,9 @@ def test_a_directive_stands_on_its_own_line_and_ends_a_statement() -> None:
     text = "-- migrate:up\nselect 1\n  --migrate:down  \nselect '\n-- migrate:up\n'; -- migrate:up\n"
     assert list(scan(text)) == [
         Directive("up", 1),
-        Statement("select 1", 2, ("select",)),
+        MigrationStatement("select 1", 2, ("select",)),
         Directive("down", 3),
-        Statement("select '\n-- migrate:up\n'", 4, ("select",)),
+        MigrationStatement("select '\n-- migrate:up\n'", 4, ("select",)),
     ]
 
 
@@ -95,7 +95,7 @@ def test_tokens_are_all_but_the_comments() -> None:
 def test_concurrently_is_among_the_words_of_what_can_be_done_so() -> None:
     text = "alter table if exists only app.parent detach partition app.child concurrently"
     (statement,) = scan(text)
-    assert isinstance(statement, Statement)
+    assert isinstance(statement, MigrationStatement)
     assert "concurrently" in statement.words
 
 
@@ -120,7 +120,7 @@ def test_any_text_is_split_or_refused_and_none_is_lost(text: str) -> None:
     at = 0
     with suppress(UnreadableError):
         for piece in scan(text):
-            assert isinstance(piece, Statement)
+            assert isinstance(piece, MigrationStatement)
             assert text.count("\n", 0, text.index(piece.text, at)) + 1 == piece.line
             at = text.index(piece.text, at) + len(piece.text)
 

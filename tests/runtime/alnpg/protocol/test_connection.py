@@ -13,8 +13,8 @@ import pytest
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg, ALNPgError
 from arlen_runtime.alnpg.errors import (
-    Misuse,
     OutOfRange,
+    ProgrammingError,
     StatementInvalid,
     StatementOutdated,
     ValueRejected,
@@ -104,8 +104,8 @@ def test_an_added_column_heals_select_star(one: ALNPg, migrate: Migrate) -> None
 def test_an_id_that_became_bigint_takes_big_numbers_on_a_warm_statement(one: ALNPg, migrate: Migrate, by: str) -> None:
     sql = "select id from thing where id = $1"
     READERS[by](one, sql, 1)
-    session = one._pool._shelf[0]
-    session._statements[sql].described_at -= 10
+    connection = one._pool._free_list[0]
+    connection._statements[sql].described_at -= 10
     migrate("alter table thing alter column id type bigint")
     migrate("insert into thing values (1099511627776, 'big')")
     assert READERS[by](one, sql, 2**40) == [{"id": 2**40}]
@@ -115,11 +115,11 @@ def test_an_id_that_became_bigint_takes_big_numbers_on_a_warm_statement(one: ALN
 def test_a_value_that_stays_out_of_range_costs_no_new_prepare_each_time(one: ALNPg, by: str) -> None:
     sql = "select id from thing where id = $1"
     READERS[by](one, sql, 1)
-    described = one._pool._shelf[0]._statements[sql].described_at
+    described = one._pool._free_list[0]._statements[sql].described_at
     for _ in range(3):
         with pytest.raises(OutOfRange):
             READERS[by](one, sql, 2**40)
-    assert one._pool._shelf[0]._statements[sql].described_at == described
+    assert one._pool._free_list[0]._statements[sql].described_at == described
 
 
 def test_an_enum_that_was_made_anew_is_read_again(one: ALNPg, migrate: Migrate) -> None:
@@ -298,15 +298,15 @@ def test_times_are_utc_whatever_the_server_thinks(one: ALNPg) -> None:
 
 @pytest.mark.parametrize("given", [(), (1, 2), ({"id": 1},)])
 def test_the_wrong_number_of_parameters_is_told(one: ALNPg, given: tuple[object, ...]) -> None:
-    with pytest.raises(Misuse):
+    with pytest.raises(ProgrammingError):
         one.query("select $1::int", *given)
 
 
 def test_named_parameters_come_from_one_mapping(one: ALNPg) -> None:
     assert one.query_value("select :a::int + :b::int + :a::int", {"a": 1, "b": 2, "unused": 3}) == 4
-    with pytest.raises(Misuse, match="no value for b"):
+    with pytest.raises(ProgrammingError, match="no value for b"):
         one.query("select :a::int, :b::int", {"a": 1})
-    with pytest.raises(Misuse, match="one mapping with the keys a"):
+    with pytest.raises(ProgrammingError, match="one mapping with the keys a"):
         one.query("select :a::int", 1)
 
 
@@ -338,7 +338,7 @@ def test_copy_in_a_stream_or_a_pipeline_is_refused_too(one: ALNPg, by: str, sql:
     told: list[str] = []
 
     def copy() -> None:
-        with pytest.raises(Misuse) as caught:
+        with pytest.raises(ProgrammingError) as caught:
             COPIES[by](one, sql)
         told.append(caught.value.detail)
 
@@ -356,7 +356,7 @@ def test_more_rows_than_linger_can_be_read_again_and_again(one: ALNPg) -> None:
 
 
 def test_the_statements_of_a_request_are_listed_when_somebody_wants_them(one: ALNPg) -> None:
-    wanted: list[scope.Statement] = []
+    wanted: list[scope.StatementRecord] = []
     token = scope.statements.set(wanted)
     try:
         one.query("select * from thing where id = $1", 1)
@@ -382,11 +382,11 @@ def test_a_slow_statement_is_logged_without_its_values(database_url: str) -> Non
 
 def test_two_threads_in_one_transaction_do_not_mix_their_answers(one: ALNPg) -> None:
     with one.transaction() as transaction:
-        session = transaction.session
-        session.busy = True
-        with pytest.raises(Misuse, match="busy"):
+        connection = transaction.connection
+        connection.busy = True
+        with pytest.raises(ProgrammingError, match="busy"):
             one.query("select 1")
-        session.busy = False
+        connection.busy = False
         assert one.query_value("select 1") == 1
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import Misuse, OutOfRange, StatementInvalid, UniqueViolated
+from arlen_runtime.alnpg.errors import OutOfRange, ProgrammingError, StatementInvalid, UniqueViolated
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def test_a_refused_value_names_its_row_and_nothing_is_kept(table: ALNPg) -> None
     with pytest.raises(OutOfRange) as caught:
         table.copy_rows(TABLE, ["id", "name"], [(1, "x"), (2**40, "y")])
     assert caught.value.hint.startswith("row 2")
-    with pytest.raises(Misuse, match="row 1 has 1 values"):
+    with pytest.raises(ProgrammingError, match="row 1 has 1 values"):
         table.copy_rows(TABLE, ["id", "name"], [(1,)])
     with pytest.raises(UniqueViolated):
         table.copy_rows(TABLE, ["id"], [(1,), (1,)])
@@ -87,6 +87,6 @@ def test_values_are_sent_as_what_the_columns_are_now(table: ALNPg, database_url:
 
 @pytest.mark.parametrize("row", [{"id": 1}, {1}, "1", b"1", 1, (value for value in [1])], ids=type)
 def test_what_is_no_row_of_positional_values_is_refused(table: ALNPg, row: Any) -> None:  # noqa: ANN401 - any value
-    with pytest.raises(Misuse, match="a row is a sequence of values"):
+    with pytest.raises(ProgrammingError, match="a row is a sequence of values"):
         table.copy_rows(TABLE, ["id"], [row])
     assert table.query_value('select count(*) from "odd ""table"') == 0

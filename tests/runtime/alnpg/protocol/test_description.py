@@ -8,38 +8,38 @@ import pytest
 from psycopg.pq.abc import PGresult
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.protocol.description import Shape, Shapes
-from arlen_runtime.alnpg.protocol.libpq import Wire
+from arlen_runtime.alnpg.protocol.description import Description, Descriptions
+from arlen_runtime.alnpg.protocol.libpq import Libpq
 
 
 def test_the_newest_are_kept() -> None:
-    shapes = Shapes()
-    shape = Shape([23], [25], ("a",), 0.0)
+    descriptions = Descriptions()
+    description = Description([23], [25], ("a",), 0.0)
     for number in range(1500):
-        shapes.keep(str(number), shape)
-    assert shapes.get("0") is None
-    assert shapes.get("1499") is shape
-    shapes.forget("1499")
-    shapes.forget("1499")
-    assert shapes.get("1499") is None
+        descriptions.keep(str(number), description)
+    assert descriptions.get("0") is None
+    assert descriptions.get("1499") is description
+    descriptions.forget("1499")
+    descriptions.forget("1499")
+    assert descriptions.get("1499") is None
 
 
 def test_an_unnamed_statement_is_described_once_for_all_connections(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bytes] = []
-    prepare = Wire.prepare
+    prepare = Libpq.prepare
 
-    def counted(wire: Wire, name: bytes, sql: bytes, limit: float) -> PGresult:
+    def counted(libpq: Libpq, name: bytes, sql: bytes, limit: float) -> PGresult:
         asked.append(sql)
-        return prepare(wire, name, sql, limit)
+        return prepare(libpq, name, sql, limit)
 
-    monkeypatch.setattr(Wire, "prepare", counted)
+    monkeypatch.setattr(Libpq, "prepare", counted)
     pg = ALNPg(database_url, pool_size=2, statement_cache="unnamed")
     with pg.transaction() as transaction:
         assert pg.query_value("select $1::int as a", 1) == 1
         elsewhere = contextvars.Context()
         assert elsewhere.run(pg.query_value, "select $1::int as a", 2) == 2
-        assert transaction.session is not pg._pool._shelf[0]
+        assert transaction.connection is not pg._pool._free_list[0]
     assert asked == [b"select $1::int as a"]
     pg.close()

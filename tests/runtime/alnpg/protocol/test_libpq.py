@@ -20,7 +20,7 @@ import pytest
 from arlen_runtime import scope
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.errors import ClientGone, ConnectionLost, StatementTimeout
-from arlen_runtime.alnpg.protocol.libpq import Wire
+from arlen_runtime.alnpg.protocol.libpq import Libpq
 
 TICKER = """
 import sys, threading, time
@@ -177,7 +177,7 @@ def test_a_client_that_has_gone_cancels_its_statement(pg: ALNPg, database_url: s
         return len(asked) > 1
 
     def request() -> None:
-        scope.gone.set(gone)
+        scope.client_is_gone.set(gone)
         pg.query("select 1")
         assert asked == []
         with pytest.raises(ClientGone):
@@ -198,7 +198,7 @@ def test_a_client_that_goes_within_a_transaction_loses_all_of_it(pg: ALNPg) -> N
     pg.execute("create table if not exists half (n int)")
 
     def request() -> None:
-        scope.gone.set(lambda: True)
+        scope.client_is_gone.set(lambda: True)
         with pytest.raises(ClientGone), pg.transaction():  # noqa: PT012 - the block is what is tested
             pg.execute("insert into half values (1)")
             pg.query("select pg_sleep(30)")
@@ -212,27 +212,27 @@ def test_a_deadline_that_is_past_sends_nothing(pg: ALNPg) -> None:
 
 
 @pytest.fixture
-def cancels(monkeypatch: pytest.MonkeyPatch) -> list[Wire]:
+def cancels(monkeypatch: pytest.MonkeyPatch) -> list[Libpq]:
     """Count what is asked to be cancelled; it is cancelled all the same."""
-    asked: list[Wire] = []
-    cancel = Wire.cancel
+    asked: list[Libpq] = []
+    cancel = Libpq.cancel
 
-    def count(wire: Wire) -> None:
-        asked.append(wire)
-        cancel(wire)
+    def count(libpq: Libpq) -> None:
+        asked.append(libpq)
+        cancel(libpq)
 
-    monkeypatch.setattr(Wire, "cancel", count)
+    monkeypatch.setattr(Libpq, "cancel", count)
     return asked
 
 
-def test_what_was_never_sent_is_never_cancelled(pg: ALNPg, cancels: list[Wire]) -> None:
+def test_what_was_never_sent_is_never_cancelled(pg: ALNPg, cancels: list[Libpq]) -> None:
     """A cancel that comes late hits the connection's next statement."""
     with pg.transaction() as transaction:
         pid = pg.query_value("select pg_backend_pid()")
-        transaction.session.limit = monotonic()
+        transaction.connection.limit = monotonic()
         with pytest.raises(StatementTimeout, match="no time is left"):
             pg.query("select 2")
-        transaction.session.limit = math.inf
+        transaction.connection.limit = math.inf
         assert pg.query_value("select pg_backend_pid()") == pid
     _within(-1, lambda: pg.query("select 1"))
     assert cancels == []

@@ -9,7 +9,13 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import ConnectionLost, Misuse, ParameterMismatch, StatementOutdated, UniqueViolated
+from arlen_runtime.alnpg.errors import (
+    ConnectionLost,
+    ParameterMismatch,
+    ProgrammingError,
+    StatementOutdated,
+    UniqueViolated,
+)
 
 
 @pytest.fixture
@@ -120,14 +126,14 @@ def test_a_hundred_megabytes_of_parameters_go_out_in_batches(database_url: str) 
 
 @pytest.mark.parametrize("row", [{"id": 1, "name": "x"}, {1, 2}, "12", 12], ids=type)
 def test_what_is_no_row_of_positional_values_is_refused(table: ALNPg, row: object) -> None:
-    with pytest.raises(Misuse, match="a row is a sequence of values"):
+    with pytest.raises(ProgrammingError, match="a row is a sequence of values"):
         table.execute_many("insert into entry values ($1, $2)", [row])
     assert _count(table) == 0
 
 
 def test_rows_that_were_queried_are_no_rows_of_positional_values_but_their_values_are(table: ALNPg) -> None:
     rows = table.query("select 1 as id, 'x' as name")
-    with pytest.raises(Misuse, match="not a Row"):
+    with pytest.raises(ProgrammingError, match="not a Row"):
         table.execute_many("insert into entry values ($1, $2)", rows)
     assert table.execute_many("insert into entry values ($1, $2)", (row.values() for row in rows)) == 1
 

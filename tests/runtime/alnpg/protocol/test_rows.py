@@ -10,7 +10,7 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import Misuse
+from arlen_runtime.alnpg.errors import ProgrammingError
 
 PAIR = "select 1 as id, 'x' as name"
 
@@ -80,13 +80,13 @@ def test_into_takes_tuples_dicts_dataclasses_named_tuples_and_callables(pg: ALNP
 
 
 def test_columns_that_do_not_fit_the_class_are_named(pg: ALNPg) -> None:
-    with pytest.raises(Misuse, match="no field for nme; no column for id"):
+    with pytest.raises(ProgrammingError, match="no field for nme; no column for id"):
         pg.query("select 'x' as nme", into=Item)
-    with pytest.raises(Misuse, match="no column for id"):
+    with pytest.raises(ProgrammingError, match="no column for id"):
         pg.query("select 'x' as name", into=Pair)
 
 
 def test_two_columns_of_one_name_are_refused_except_as_tuple(pg: ALNPg) -> None:
-    with pytest.raises(Misuse, match="two columns are named 'id'"):
+    with pytest.raises(ProgrammingError, match="two columns are named 'id'"):
         pg.query_one("select 1 as id, 2 as id")
     assert pg.query_one("select 1 as id, 2 as id", into=tuple) == (1, 2)

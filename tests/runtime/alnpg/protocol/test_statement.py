@@ -18,7 +18,7 @@ def test_a_name_is_a_hash_of_the_text() -> None:
 def test_a_statement_is_fetched_in_binary_only_if_every_column_can_be(pg: ALNPg) -> None:
     pg.query("select 1 as a, now() as b")
     pg.query("select 1 as a, '(1,2)'::point as b")
-    statements = pg._pool._shelf[0]._statements
+    statements = pg._pool._free_list[0]._statements
     assert [int(statement.result_format) for statement in statements.values()] == [1, 0]
 
 
@@ -54,5 +54,5 @@ def test_a_result_is_not_kept_when_it_has_been_read(database_url: str) -> None:
 def test_what_makes_the_rows_is_kept_for_a_few_shapes_only(pg: ALNPg) -> None:
     for number in range(100):
         assert pg.query("select 1 as a", into=lambda a, number=number: a + number) == [1 + number]
-    (statement,) = pg._pool._shelf[0]._statements.values()
-    assert len(statement._makers) <= 16
+    (statement,) = pg._pool._free_list[0]._statements.values()
+    assert len(statement._row_factories) <= 16

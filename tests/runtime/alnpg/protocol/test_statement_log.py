@@ -40,15 +40,15 @@ def pg(database_url: str, lines: Lines) -> Iterator[ALNPg]:
 
 
 @pytest.fixture
-def listed() -> Iterator[list[scope.Statement]]:
+def listed() -> Iterator[list[scope.StatementRecord]]:
     """Return the statement list of a request."""
-    wanted: list[scope.Statement] = []
+    wanted: list[scope.StatementRecord] = []
     token = scope.statements.set(wanted)
     yield wanted
     scope.statements.reset(token)
 
 
-def test_every_kind_of_statement_is_in_the_requests_list(pg: ALNPg, listed: list[scope.Statement]) -> None:
+def test_every_kind_of_statement_is_in_the_requests_list(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
     pg.query_many("select i from generate_series(1, $1::int) i", [(2,), (3,)])
     assert len(list(pg.stream("select i from generate_series(1, 1200) i"))) == 1200
     pg.copy_rows("thing", ["id"], [(1,), (2,)])
@@ -69,7 +69,7 @@ def test_every_kind_of_statement_is_in_the_requests_list(pg: ALNPg, listed: list
     assert all(each.failed == "" and each.seconds > 0 and each.call_site.startswith(__file__) for each in listed)
 
 
-def test_what_failed_is_in_the_list_with_the_code_of_its_error(pg: ALNPg, listed: list[scope.Statement]) -> None:
+def test_what_failed_is_in_the_list_with_the_code_of_its_error(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
     def refuse(**_columns: object) -> None:
         raise LookupError("mine")
 
@@ -121,7 +121,7 @@ def test_many_at_once_and_a_stream_are_logged_as_slow(pg: ALNPg, lines: Lines) -
 
 
 def test_what_the_application_does_between_rows_makes_no_stream_slow(
-    pg: ALNPg, lines: Lines, listed: list[scope.Statement]
+    pg: ALNPg, lines: Lines, listed: list[scope.StatementRecord]
 ) -> None:
     for _ in pg.stream("select 1"):
         time.sleep(0.3)
@@ -129,16 +129,16 @@ def test_what_the_application_does_between_rows_makes_no_stream_slow(
     assert listed[0].seconds < 0.3
 
 
-def test_a_stream_that_is_closed_early_has_not_failed(pg: ALNPg, listed: list[scope.Statement]) -> None:
+def test_a_stream_that_is_closed_early_has_not_failed(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
     rows = pg.stream("select i from generate_series(1, 5000) i")
     next(rows)
     rows.close()  # type: ignore[attr-defined]  # reason: it is a generator
     assert [(each.failed, each.rows) for each in listed] == [("", 500)]
 
 
-def test_a_sign_of_life_is_no_statement(pg: ALNPg, listed: list[scope.Statement]) -> None:
+def test_a_sign_of_life_is_no_statement(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
     with pg.transaction() as transaction:
-        transaction.session.ping(monotonic() + 5)
+        transaction.connection.ping(monotonic() + 5)
     assert [each.sql for each in listed] == ["begin", "commit"]
 
 

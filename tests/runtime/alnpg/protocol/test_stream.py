@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import Misuse, ValueRejected
+from arlen_runtime.alnpg.errors import ProgrammingError, ValueRejected
 
 MANY = "select i, repeat('x', 100) as filler from generate_series(1, $1) i"
 
@@ -35,7 +35,7 @@ def test_a_failure_in_the_middle_is_raised_where_it_happens(pg: ALNPg) -> None:
 def test_inside_a_transaction_other_statements_wait_for_its_end(pg: ALNPg) -> None:
     with pg.transaction():
         for row in pg.stream(MANY, 5000):
-            with pytest.raises(Misuse, match="busy"):
+            with pytest.raises(ProgrammingError, match="busy"):
                 pg.query("select 1")
             assert row["i"] == 1
             break

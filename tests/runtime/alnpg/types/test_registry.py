@@ -39,11 +39,11 @@ def test_a_type_made_a_moment_ago_is_learned(typed: ALNPg) -> None:
 
 def test_types_that_every_postgresql_shares_need_no_query() -> None:
     registry = Registry()
-    assert registry.knows(20)
-    assert registry.knows(1016)
-    assert not registry.knows(99_999)
+    assert registry.is_known(20)
+    assert registry.is_known(1016)
+    assert not registry.is_known(99_999)
     assert registry.name(1016) == "bigint[]"
-    assert all(registry.packer(oid).takes for oid in SHARED)
+    assert all(registry.encoder(oid).accepts for oid in SHARED)
 
 
 def test_a_type_is_known_while_all_that_it_is_made_of_is(typed_url: str) -> None:
@@ -114,8 +114,8 @@ def test_a_pipeline_reads_it_anew_and_writes_once(point: ALNPg, count: int) -> N
 
 
 def test_a_composite_that_grew_takes_its_new_value(point: ALNPg) -> None:
-    session = point._pool._shelf[0]
-    session._statements["select $1::spot"].described_at -= 10
+    connection = point._pool._free_list[0]
+    connection._statements["select $1::spot"].described_at -= 10
     assert point.query_value("select $1::spot", (5, "x")) == (5, "x")
 
 

@@ -130,9 +130,9 @@ def test_a_str_for_jsonb_is_a_json_string(pg: ALNPg) -> None:
 
 
 def test_no_packer_raises_anything_but_a_refusal(any_values: list[Any]) -> None:
-    for packer in SCALARS.values():
+    for encoder in SCALARS.values():
         for value in any_values:
             try:
-                assert isinstance(packer.pack(value), bytes)
+                assert isinstance(encoder.pack(value), bytes)
             except REFUSALS:
                 continue

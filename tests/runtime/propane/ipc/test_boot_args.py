@@ -1,4 +1,4 @@
-"""Orders survive the trip through a command line."""
+"""BootArgs survive the trip through a command line."""
 
 from __future__ import annotations
 
@@ -8,18 +8,26 @@ import sys
 import pytest
 
 from arlen_runtime.propane.ipc import boot_args as module
-from arlen_runtime.propane.ipc.boot_args import Invocation, Orders
+from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
 
 
 def test_orders_are_read_as_they_were_written() -> None:
-    invocation = Invocation("/srv/it's here", "production", {"server.port": "80"}, development=True)
-    orders = Orders(
-        invocation, 7, 3, 4, (5, 6), (8, 9), listeners_ours=False, preload=False, broken='File "x"\nSyntaxError: Ü'
+    command_line = CommandLine("/srv/it's here", "production", {"server.port": "80"}, development=True)
+    boot_args = BootArgs(
+        command_line,
+        7,
+        3,
+        4,
+        (5, 6),
+        (8, 9),
+        owns_listeners=False,
+        preload=False,
+        boot_error='File "x"\nSyntaxError: Ü',
     )
 
-    read = Orders.from_argument(orders.as_argument())
+    read = BootArgs.from_argument(boot_args.as_argument())
 
-    assert read == orders
+    assert read == boot_args
     assert read.descriptors == (3, 4, 5, 6, 8, 9)
 
 
@@ -35,4 +43,4 @@ def test_on_macos_each_worker_imports_for_itself(
     monkeypatch.setattr(sys, "platform", platform)
     spec.loader.exec_module(again)
 
-    assert again.Orders(again.Invocation("/", None, {}), 1, 0, 0, (0, 0), (), listeners_ours=True).preload is preload
+    assert again.BootArgs(again.CommandLine("/", None, {}), 1, 0, 0, (0, 0), (), owns_listeners=True).preload is preload

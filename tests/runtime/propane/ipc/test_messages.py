@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from arlen_runtime.propane.ipc.messages import (
-    Arrival,
+    ConnectionInfo,
     PacketTooLargeError,
-    hear,
     open_pair,
-    pass_connection,
-    say,
-    take_connection,
+    receive,
+    receive_connection,
+    send,
+    send_connection,
 )
 
 Pair = tuple[socket.socket, socket.socket]
@@ -36,46 +36,48 @@ def connection() -> Iterator[Pair]:
 
 def test_a_message_is_heard_as_it_was_said_and_none_is_none(pair: Pair) -> None:
     here, there = pair
-    assert hear(there) is None
+    assert receive(there) is None
 
-    assert say(here, "ready", row=3, pid=7)
+    assert send(here, "ready", row=3, pid=7)
 
-    assert hear(there) == {"kind": "ready", "row": 3, "pid": 7}
+    assert receive(there) == {"kind": "ready", "row": 3, "pid": 7}
 
 
 def test_the_end_of_the_other_side_is_told_to_both(pair: Pair) -> None:
     here, there = pair
     there.close()
 
-    assert not say(here, "ready")
+    assert not send(here, "ready")
     with pytest.raises(EOFError):
-        hear(here)
+        receive(here)
 
 
 def test_a_passed_connection_is_open_on_the_other_side_with_its_facts(pair: Pair, connection: Pair) -> None:
     (here, there), (client, server) = pair, connection
-    assert pass_connection(here, server, Arrival("192.0.2.1", "https", introduced=True, received=b"GET \xe9\n"))
+    assert send_connection(
+        here, server, ConnectionInfo("192.0.2.1", "https", proxy_header_read=True, received=b"GET \xe9\n")
+    )
     server.close()
 
-    taken = take_connection(there)
+    taken = receive_connection(there)
 
     assert taken is not None
-    passed, arrival = taken
-    assert arrival == ("192.0.2.1", "https", True, b"GET \xe9\n", True)
+    passed, info = taken
+    assert info == ("192.0.2.1", "https", True, b"GET \xe9\n", True)
     with passed:
         passed.send(b"still here")
     assert client.recv(100) == b"still here"
-    assert take_connection(there) is None
+    assert receive_connection(there) is None
 
 
 def test_a_full_pair_is_told_and_loses_nothing(pair: Pair, connection: Pair) -> None:
     (here, there), (_client, server) = pair, connection
     sent = 0
-    while pass_connection(here, server, Arrival("x")):
+    while send_connection(here, server, ConnectionInfo("x")):
         sent += 1
 
     taken = 0
-    while (got := take_connection(there)) is not None:
+    while (got := receive_connection(there)) is not None:
         got[0].close()
         taken += 1
     assert taken == sent > 0
@@ -86,22 +88,22 @@ def test_a_connection_travels_with_all_that_a_head_may_hold_and_no_more_than_a_p
 ) -> None:
     (here, there), (_client, server) = pair, connection
     most = b"\xff" * 120_000
-    assert pass_connection(here, server, Arrival("x", received=most))
-    taken = take_connection(there)
+    assert send_connection(here, server, ConnectionInfo("x", received=most))
+    taken = receive_connection(there)
     assert taken is not None
     taken[0].close()
     assert taken[1].received == most
 
     with pytest.raises(PacketTooLargeError):
-        pass_connection(here, server, Arrival("x", received=b"\xff" * 140_000))
+        send_connection(here, server, ConnectionInfo("x", received=b"\xff" * 140_000))
 
 
 @pytest.mark.parametrize("character", ["x", "\0", "\U0001f600", "\udcff"])
 def test_a_long_text_is_cut_so_that_its_message_arrives(pair: Pair, character: str) -> None:
     here, there = pair
-    assert say(here, "failed", number=None, pid=7, reason=character * 300_000)
+    assert send(here, "failed", number=None, pid=7, reason=character * 300_000)
 
-    message = hear(there)
+    message = receive(there)
     assert message is not None
     assert message["number"] is None
     assert set(message["reason"]) == {character}
@@ -124,7 +126,7 @@ def test_a_long_text_is_cut_so_that_its_message_arrives(pair: Pair, character: s
 def test_what_is_no_message_is_passed_over(pair: Pair, stray: bytes) -> None:
     here, there = pair
     here.send(stray)
-    say(here, "end")
+    send(here, "end")
 
-    assert hear(there) == {"kind": "end"}
-    assert hear(there) is None
+    assert receive(there) == {"kind": "end"}
+    assert receive(there) is None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from arlen_runtime.propane.ipc.metrics import render
-from arlen_runtime.propane.ipc.scoreboard import LASTED, Cell, Scoreboard, State
+from arlen_runtime.propane.ipc.scoreboard import LASTED, Cell, Scoreboard, WorkerState
 
 
 def test_counters_of_all_workers_are_one_line_each() -> None:
     board = Scoreboard()
-    for number, state in ((0, State.READY), (1, State.DRAINING), (5, State.READY)):
+    for number, state in ((0, WorkerState.READY), (1, WorkerState.DRAINING), (5, WorkerState.READY)):
         board.rows[number][Cell.STATE] = state
         board.rows[number][Cell.REQUESTS] = 10 + number
 
@@ -22,9 +22,9 @@ def test_counters_of_all_workers_are_one_line_each() -> None:
 
 def test_durations_are_a_histogram_with_its_sum() -> None:
     board = Scoreboard()
-    board.dead[LASTED[0]] = 5
+    board.retired[LASTED[0]] = 5
     row = board.rows[0]
-    row[Cell.STATE] = State.READY
+    row[Cell.STATE] = WorkerState.READY
     row[LASTED[1]], row[LASTED[-1]], row[Cell.MICROSECONDS] = 2, 1, 1_500_000
 
     lines = render(board).splitlines()

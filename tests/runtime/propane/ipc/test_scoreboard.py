@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from arlen_runtime.errors import BootError
-from arlen_runtime.propane.ipc.scoreboard import ROWS, Cell, ManagerCell, Scoreboard, State
+from arlen_runtime.propane.ipc.scoreboard import ROWS, Cell, ManagerCell, Scoreboard, WorkerState
 
 
 def test_another_process_sees_what_is_written() -> None:
@@ -24,9 +24,9 @@ def test_another_process_sees_what_is_written() -> None:
 
 def test_a_row_is_free_until_it_has_a_state_and_again_when_it_is_cleared() -> None:
     board = Scoreboard()
-    board.rows[0][Cell.STATE] = State.READY
+    board.rows[0][Cell.STATE] = WorkerState.READY
     assert board.free_row() == 1
-    assert [number for number, _row in board.living()] == [0]
+    assert [number for number, _row in board.active_rows()] == [0]
 
     board.rows[0].clear()
     assert board.free_row() == 0
@@ -35,7 +35,7 @@ def test_a_row_is_free_until_it_has_a_state_and_again_when_it_is_cleared() -> No
 def test_a_full_table_is_told() -> None:
     board = Scoreboard()
     for row in board.rows:
-        row[Cell.STATE] = State.READY
+        row[Cell.STATE] = WorkerState.READY
 
     with pytest.raises(BootError, match=f"all {ROWS} rows"):
         board.free_row()
@@ -43,12 +43,12 @@ def test_a_full_table_is_told() -> None:
 
 def test_a_block_is_the_same_memory_under_its_name_and_apart_from_others() -> None:
     board = Scoreboard()
-    first, other = board.block("limits", 100), board.block("counters", 100)
+    first, other = board.shared_block("limits", 100), board.shared_block("counters", 100)
     first[:3] = b"abc"
     other[:3] = b"xyz"
 
-    assert bytes(Scoreboard(board.fd).block("limits", 100)[:3]) == b"abc"
-    assert bytes(Scoreboard(board.fd).block("counters", 100)[:3]) == b"xyz"
+    assert bytes(Scoreboard(board.fd).shared_block("limits", 100)[:3]) == b"abc"
+    assert bytes(Scoreboard(board.fd).shared_block("counters", 100)[:3]) == b"xyz"
 
 
 @pytest.mark.parametrize(
@@ -56,38 +56,38 @@ def test_a_block_is_the_same_memory_under_its_name_and_apart_from_others() -> No
 )
 def test_a_block_that_cannot_be_had_is_refused_with_the_reason(name: str, size: int, why: str) -> None:
     board = Scoreboard()
-    board.block("a", 100)
+    board.shared_block("a", 100)
 
     with pytest.raises(ValueError, match=why):
-        board.block(name, size)
+        board.shared_block(name, size)
 
 
 def test_what_a_dead_worker_has_counted_is_kept_and_its_row_is_free() -> None:
     board = Scoreboard()
     row = board.rows[2]
     for count in (5, 7):
-        row[Cell.STATE], row[Cell.REQUESTS], row[Cell.CONNECTIONS] = State.READY, count, 3
-        board.bury(row)
+        row[Cell.STATE], row[Cell.REQUESTS], row[Cell.CONNECTIONS] = WorkerState.READY, count, 3
+        board.retire_row(row)
 
-    assert board.dead[Cell.REQUESTS] == 12
-    assert board.dead[Cell.CONNECTIONS] == 0
-    assert row[Cell.STATE] == State.FREE
+    assert board.retired[Cell.REQUESTS] == 12
+    assert board.retired[Cell.CONNECTIONS] == 0
+    assert row[Cell.STATE] == WorkerState.FREE
 
 
 def test_counters_are_read_again_when_a_dead_workers_are_just_moved() -> None:
     board = Scoreboard()
     row = board.rows[0]
-    row[Cell.STATE], row[Cell.REQUESTS] = State.READY, 5
+    row[Cell.STATE], row[Cell.REQUESTS] = WorkerState.READY, 5
     reads: list[int] = []
 
     def read() -> int:
         found = row[Cell.REQUESTS]
         if not reads:
-            board.bury(row)  # between two looks at the rows
+            board.retire_row(row)  # between two looks at the rows
         reads.append(found)
-        return found + board.dead[Cell.REQUESTS]
+        return found + board.retired[Cell.REQUESTS]
 
-    assert board.settled(read) == 5
+    assert board.read_consistent(read) == 5
     assert len(reads) == 2
 
 
@@ -95,7 +95,7 @@ def test_a_supervisor_that_died_while_moving_does_not_stop_the_readers() -> None
     board = Scoreboard()
     board.manager[ManagerCell.MOVING] = 1
 
-    assert board.settled(lambda: 3) == 3
+    assert board.read_consistent(lambda: 3) == 3
 
 
 def test_threads_and_processes_that_want_blocks_at_once_get_each_its_own() -> None:
@@ -104,7 +104,7 @@ def test_threads_and_processes_that_want_blocks_at_once_get_each_its_own() -> No
 
     def claim(first: int) -> None:
         for number in range(first, first + 10):
-            board.block(f"block {number}", 64)[:1] = bytes([number + 1])
+            board.shared_block(f"block {number}", 64)[:1] = bytes([number + 1])
 
     children = []
     for process in range(2):
@@ -120,4 +120,4 @@ def test_threads_and_processes_that_want_blocks_at_once_get_each_its_own() -> No
     for child in children:
         os.waitpid(child, 0)
 
-    assert [board.block(f"block {number}", 64)[0] for number in range(40)] == list(range(1, 41))
+    assert [board.shared_block(f"block {number}", 64)[0] for number in range(40)] == list(range(1, 41))

@@ -168,18 +168,18 @@ import os, sys
 from pathlib import Path
 
 from arlen_runtime.propane.__main__ import main
-from arlen_runtime.propane.manager.manager import Supervisor
+from arlen_runtime.propane.manager.manager import Manager
 
-heed = Supervisor._heed
+handle = Manager._handle_signals
 
 def late(self):
     \"\"\"Let a second generation end between hearing and reaping.\"\"\"
-    heed(self)
-    while (coming := self._reign.coming) is not None and coming.number == 2 and coming.booted:
-        if Path(f"/proc/{coming.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+    handle(self)
+    while (candidate := self._generations.candidate) is not None and candidate.number == 2 and candidate.booted:
+        if Path(f"/proc/{candidate.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
             break
 
-Supervisor._heed = late
+Manager._handle_signals = late
 sys.exit(main())
 """
 
@@ -190,15 +190,15 @@ def test_a_generation_that_dies_right_behind_its_last_word_harms_nobody(site: Pa
             more="""
 from arlen_runtime.propane import generation
 
-say = generation.say
+send = generation.send
 
 def say_last(end, kind, **fields):
-    said = say(end, kind, **fields)
+    said = send(end, kind, **fields)
     if kind == "exited":
         os.kill(os.getpid(), 9)
     return said
 
-generation.say = say_last
+generation.send = say_last
 
 def fail() -> None:
     os._exit(1)
@@ -279,14 +279,14 @@ os.register_at_fork(after_in_parent=die_once)
 DIES_AT_A_REAPING = """
 from arlen_runtime.propane import generation
 
-say = generation.say
+send = generation.send
 
 def say_nothing(end, kind, **fields):
     if kind == "exited":
         os.kill(os.getpid(), 9)
-    return say(end, kind, **fields)
+    return send(end, kind, **fields)
 
-generation.say = say_nothing
+generation.send = say_nothing
 """
 
 
@@ -305,7 +305,7 @@ def test_a_generation_that_dies_without_its_word_about_a_worker_leaves_nothing_b
     table = next(each for each in Path(f"/proc/{server.pid}/fd").iterdir() if "scoreboard" in str(each.readlink()))
     fd = os.open(table, os.O_RDWR)
 
-    assert len(Scoreboard(fd).living()) == wanted
+    assert len(Scoreboard(fd).active_rows()) == wanted
     os.close(fd)
     assert server.stop() == 0
 

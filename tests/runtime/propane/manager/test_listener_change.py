@@ -12,8 +12,8 @@ import pytest
 
 from arlen_runtime.config.sections import Config, ServerSection
 from arlen_runtime.errors import BootError
-from arlen_runtime.propane.ipc.messages import open_pair, take_connection
-from arlen_runtime.propane.manager.listener_change import Rearrangement
+from arlen_runtime.propane.ipc.messages import open_pair, receive_connection
+from arlen_runtime.propane.manager.listener_change import ListenerChange
 from arlen_runtime.propane.system.listeners import Listeners
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
@@ -104,32 +104,32 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def parts(config: Config) -> Iterator[tuple[Listeners, Rearrangement, socket.socket]]:
+def parts(config: Config) -> Iterator[tuple[Listeners, ListenerChange, socket.socket]]:
     """Return open listeners, what rearranges them, and the end at which connections are taken."""
     here, there = open_pair()
     with here, there, Listeners.open(config.server, 8, config.root, {}) as listeners:
-        yield listeners, Rearrangement(listeners, there), here
+        yield listeners, ListenerChange(listeners, there), here
 
 
 def test_who_waits_at_a_listener_that_goes_is_passed_on(
-    config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]
+    config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]
 ) -> None:
     listeners, change, handover = parts
     address = listeners.sockets[0].getsockname()
     with socket.create_connection(address, 5) as waiting, socket.create_connection(address, 5):
-        change.begin(replace(config, server=ServerSection(bind=("unix:a.sock",))))
+        change.apply(replace(config, server=ServerSection(bind=("unix:a.sock",))))
         assert change.under_way
-        change.look_after(1.0, overlap=True)
-        assert take_connection(handover) is None, "the old generation still accepts there"
-        change.look_after(2.0, overlap=False)
-        change.look_after(3.0, overlap=False)
+        change.run_due_tasks(1.0, overlap=True)
+        assert receive_connection(handover) is None, "the old generation still accepts there"
+        change.run_due_tasks(2.0, overlap=False)
+        change.run_due_tasks(3.0, overlap=False)
         assert not change.under_way
 
         for _ in range(2):
-            taken = take_connection(handover)
+            taken = receive_connection(handover)
             assert taken is not None
-            passed, arrival = taken
-            assert arrival[:4] == ("127.0.0.1", "http", False, b"")
+            passed, info = taken
+            assert info[:4] == ("127.0.0.1", "http", False, b"")
             with passed:
                 passed.sendall(b"x")
         assert waiting.recv(1) == b"x"
@@ -138,15 +138,15 @@ def test_who_waits_at_a_listener_that_goes_is_passed_on(
 
 
 def test_a_place_that_cannot_be_had_leaves_all_as_it_was(
-    config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]
+    config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]
 ) -> None:
     listeners, change, _handover = parts
     before = list(listeners.sockets)
     with pytest.raises(BootError, match="write host:port"):
-        change.begin(replace(config, server=ServerSection(bind=("unix:b.sock", "nonsense"))))
+        change.apply(replace(config, server=ServerSection(bind=("unix:b.sock", "nonsense"))))
     (config.root / "c.sock").write_text("")
     with pytest.raises(BootError, match="something else"):
-        change.begin(replace(config, server=ServerSection(bind=("unix:b.sock", "unix:c.sock"))))
+        change.apply(replace(config, server=ServerSection(bind=("unix:b.sock", "unix:c.sock"))))
 
     assert listeners.sockets == before
     assert not change.under_way
@@ -154,25 +154,25 @@ def test_a_place_that_cannot_be_had_leaves_all_as_it_was(
 
 
 def test_what_is_undone_twice_is_undone_once(
-    config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]
+    config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]
 ) -> None:
     listeners, change, _handover = parts
     before = list(listeners.sockets)
-    change.begin(replace(config, server=ServerSection(bind=("127.0.0.1:0", "unix:b.sock"))))
-    change.undo()
-    change.undo()
+    change.apply(replace(config, server=ServerSection(bind=("127.0.0.1:0", "unix:b.sock"))))
+    change.roll_back()
+    change.roll_back()
 
     assert set(listeners.sockets) == set(before)
-    change.look_after(1.0, overlap=False)
-    change.look_after(2.0, overlap=False)
+    change.run_due_tasks(1.0, overlap=False)
+    change.run_due_tasks(2.0, overlap=False)
     assert not change.under_way
     assert [(config.root / name).exists() for name in ("a.sock", "b.sock")] == [True, False]
 
 
-def test_what_systemd_has_opened_stays(config: Config, parts: tuple[Listeners, Rearrangement, socket.socket]) -> None:
+def test_what_systemd_has_opened_stays(config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]) -> None:
     listeners, change, _handover = parts
-    listeners.places = []
-    change.begin(replace(config, server=ServerSection(bind=("unix:b.sock",))))
+    listeners.addresses = []
+    change.apply(replace(config, server=ServerSection(bind=("unix:b.sock",))))
 
     assert not change.under_way
     assert len(listeners.sockets) == 2

@@ -28,7 +28,7 @@ def _accessories(site: Path, *lines: str) -> None:
 
 
 def test_a_will_is_read_once_and_only_by_whom_it_is_meant_for() -> None:
-    environ = {"PROPANE_ESTATE_FD": str(write({"count": 3})), "OTHER": "x"}
+    environ = {"PROPANE_STATE_FD": str(write({"count": 3})), "OTHER": "x"}
 
     assert read(environ) == {"count": 3}
     assert environ == {"OTHER": "x"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, State
-from arlen_runtime.propane.manager.resource_usage import Census, Vitals, vitals
+from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, WorkerState
+from arlen_runtime.propane.manager.resource_usage import ResourceMonitor, ResourceUsage, resource_usage
 
 
 def test_a_process_uses_memory_and_descriptors_and_one_that_is_gone_nothing() -> None:
@@ -13,24 +13,24 @@ def test_a_process_uses_memory_and_descriptors_and_one_that_is_gone_nothing() ->
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    here = vitals(os.getpid())
+    here = resource_usage(os.getpid())
 
     assert 0 < here.pss <= here.rss
     assert here.descriptors > 2
-    assert vitals(child) == Vitals(0, 0, 0)
+    assert resource_usage(child) == ResourceUsage(0, 0, 0)
 
 
 def test_the_figures_are_written_when_they_are_due_and_not_before() -> None:
     board = Scoreboard()
     row = board.rows[3]
-    row[Cell.STATE], row[Cell.PID] = State.READY, os.getpid()
-    census = Census(board)
-    census.look(100.0, 15.0, [])
+    row[Cell.STATE], row[Cell.PID] = WorkerState.READY, os.getpid()
+    resources = ResourceMonitor(board)
+    resources.sample_if_due(100.0, 15.0, [])
     assert row[Cell.PSS] > 0
     assert board.manager[ManagerCell.DESCRIPTORS] > 2
 
     row[Cell.PSS] = 0
-    census.look(114.0, 15.0, [])
+    resources.sample_if_due(114.0, 15.0, [])
     assert row[Cell.PSS] == 0
-    census.look(116.0, 15.0, [])
+    resources.sample_if_due(116.0, 15.0, [])
     assert row[Cell.PSS] > 0

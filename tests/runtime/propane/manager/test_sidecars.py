@@ -13,7 +13,7 @@ import pytest
 
 from arlen_runtime.config.sections import Commands, Config, PropaneSection
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.manager.sidecars import Programs, SideProcesses
+from arlen_runtime.propane.manager.sidecars import Sidecars, SidecarState
 from arlen_runtime.testing.server import RunningServer
 
 Serve = Callable[..., RunningServer]
@@ -148,9 +148,9 @@ def test_one_that_has_only_been_forked_is_told_to_end_too(tmp_path: Path, monkey
     config = Config(
         "production", tmp_path, propane_accessories=PropaneSection(processes=Commands({"sleeper": "sleep 600"}))
     )
-    processes = SideProcesses(str(tmp_path), config, Log(config.log, "production", tmp_path), Programs())
-    processes.arrange("start")
-    processes.look_after(time.monotonic())
+    processes = Sidecars(str(tmp_path), config, Log(config.log, "production", tmp_path), SidecarState())
+    processes.sync("start")
+    processes.run_due_tasks(time.monotonic())
     (sleeper,) = processes.running
     with os.fdopen(os.pidfd_open(sleeper.pid)) as ended:
         processes.stop()

@@ -6,67 +6,69 @@ import json
 import os
 import socket
 
-from arlen_runtime.propane.ipc.boot_args import Invocation
-from arlen_runtime.propane.ipc.messages import hear, open_pair, say
+from arlen_runtime.propane.ipc.boot_args import CommandLine
+from arlen_runtime.propane.ipc.messages import open_pair, receive, send
 from arlen_runtime.propane.ipc.scoreboard import Cell
-from arlen_runtime.propane.manager.generation_record import Lineage
-from arlen_runtime.propane.manager.sidecars import SideProcess
-from arlen_runtime.propane.manager.state import Estate
+from arlen_runtime.propane.manager.generation_record import GenerationRecord
+from arlen_runtime.propane.manager.sidecars import Sidecar
+from arlen_runtime.propane.manager.state import ManagerState
 from arlen_runtime.propane.system.listeners import Listeners, bind
-from arlen_runtime.propane.system.systemd import Notifier
+from arlen_runtime.propane.system.systemd import SystemdNotifier
 
 
-def _inherited(estate: Estate) -> Estate:
+def _inherited(state: ManagerState) -> ManagerState:
     """Read the will as a successor does, on copies of the descriptors: here both are in one process."""
-    copies = {fd: os.dup(fd) for fd in estate.descriptors()}
+    copies = {fd: os.dup(fd) for fd in state.descriptors()}
     for fd in copies.values():
         os.set_inheritable(fd, True)
-    will = json.loads(json.dumps(estate.will()))
+    will = json.loads(json.dumps(state.to_dict()))
     will["listeners"] = [copies[fd] for fd in will["listeners"]]
     will["handover"] = [copies[fd] for fd in will["handover"]]
     will["scoreboard"] = copies[will["scoreboard"]]
-    for each in will["lineages"]:
+    for each in will["generations"]:
         each["control"] = copies[each["control"]]
-    return Estate.inherit(will)
+    return ManagerState.from_dict(will)
 
 
 def test_a_successor_has_sockets_memory_records_and_processes() -> None:
     listeners = Listeners(bind("127.0.0.1", 0, 8), {"/run/x.sock": 7})
-    estate = Estate(listeners, wanted=3, configured=2, notifier=Notifier({"NOTIFY_SOCKET": "@x"}))
+    state = ManagerState(listeners, worker_count=3, configured=2, notifier=SystemdNotifier({"NOTIFY_SOCKET": "@x"}))
     here, there = open_pair()
-    orders = estate.orders(Invocation("/srv", None, {"server.port": "0"}), there, "")
-    each = Lineage(orders, here, 77, 5.0, 3, booted=True, ready_at=6.0, crashes={1: 2}, due={1: (9.5, "why")})
-    each.ask(0, 4, "start")
+    boot_args = state.next_boot_args(CommandLine("/srv", None, {"server.port": "0"}), there, "")
+    each = GenerationRecord(
+        boot_args, here, 77, 5.0, 3, booted=True, ready_at=6.0, crashes={1: 2}, due={1: (9.5, "why")}
+    )
+    each.request_fork(0, 4, "start")
     each.workers[4].pid = 99
-    estate.lineages.append(each)
-    estate.programs.running.append(SideProcess("jobs", 55, 1.0))
-    estate.programs.commands["jobs"] = "jobs --all"
-    estate.programs.crashes["jobs"] = 3
-    estate.programs.due["mail"] = (7.5, "why")
-    estate.scoreboard.rows[4][Cell.REQUESTS] = 8
+    state.generations.append(each)
+    state.sidecars.running.append(Sidecar("jobs", 55, 1.0))
+    state.sidecars.commands["jobs"] = "jobs --all"
+    state.sidecars.crashes["jobs"] = 3
+    state.sidecars.due["mail"] = (7.5, "why")
+    state.scoreboard.rows[4][Cell.REQUESTS] = 8
 
-    successor = _inherited(estate)
+    successor = _inherited(state)
 
-    (again,) = successor.lineages
-    assert (again.orders, again.pid, again.workers, again.crashes, again.due) == (
-        orders,
+    (again,) = successor.generations
+    assert (again.boot_args, again.pid, again.workers, again.crashes, again.due) == (
+        boot_args,
         77,
         each.workers,
         {1: 2},
         {1: (9.5, "why")},
     )
-    assert (successor.wanted, successor.configured, successor.count) == (3, 2, 1)
-    assert successor.programs == estate.programs
+    assert (successor.worker_count, successor.configured, successor.count) == (3, 2, 1)
+    assert successor.sidecars == state.sidecars
     assert not any(map(os.get_inheritable, successor.descriptors()))
     assert successor.scoreboard.rows[4][Cell.REQUESTS] == 8
-    assert successor.notifier.told == {"NOTIFY_SOCKET": "@x"}
+    assert successor.notifier.last_state == {"NOTIFY_SOCKET": "@x"}
     assert successor.listeners.paths == {"/run/x.sock": 7}
-    hear(there)  # the wish for a worker
-    say(again.control, "end")
-    assert hear(there) == {"kind": "end"}
+    receive(there)  # the wish for a worker
+    send(again.control, "end")
+    assert receive(there) == {"kind": "end"}
     with socket.create_connection(successor.listeners.sockets[0].getsockname(), 5):
-        assert successor.addresses() == estate.addresses()
-    for end in (here, there, again.control, *estate.handover, *successor.handover):
+        assert successor.addresses() == state.addresses()
+    for end in (here, there, again.control, *state.handover, *successor.handover):
         end.close()
-    for every in (*estate.listeners.sockets, *successor.listeners.sockets):
+    for every in (*state.listeners.sockets, *successor.listeners.sockets):
         every.close()

@@ -14,7 +14,7 @@ import pytest
 
 from arlen_runtime.config.sections import LogSection
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.manager.watcher_process import Lookout
+from arlen_runtime.propane.manager.watcher_process import WatcherProcess
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -49,8 +49,8 @@ def _watchers(pid: int) -> list[int]:
 
 def test_each_change_is_told(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("one")
-    with Lookout(tmp_path, Log(LogSection(), "development", tmp_path)) as lookout, _writing(tmp_path / "app.py"):
-        assert lookout.changed()
+    with WatcherProcess(tmp_path, Log(LogSection(), "development", tmp_path)) as watcher, _writing(tmp_path / "app.py"):
+        assert watcher.read_change()
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are read from /proc")

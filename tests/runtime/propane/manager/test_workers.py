@@ -13,11 +13,11 @@ import pytest
 
 from arlen_runtime.config.sections import LogSection, PropaneSection
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.ipc.boot_args import Invocation, Orders
+from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
-from arlen_runtime.propane.manager.generation_record import Lineage, WorkerRecord
-from arlen_runtime.propane.manager.workers import Workforce
+from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord
+from arlen_runtime.propane.manager.workers import Workers
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -98,18 +98,20 @@ def test_a_worker_that_hangs_is_found_out_and_replaced(serve: Serve) -> None:
 def test_a_pause_of_all_processes_is_no_silence_of_a_worker(tmp_path: Path, *, ready: bool) -> None:
     accessories = PropaneSection(worker_timeout_seconds=3, boot_timeout_seconds=3)
     board, log = Scoreboard(), Log(LogSection(file="log"), "production", tmp_path)
-    workforce = Workforce(accessories, board, log)
-    orders = Orders(Invocation(str(tmp_path), "production", {}), 1, -1, -1, (-1, -1), (), listeners_ours=True)
+    workers = Workers(accessories, board, log)
+    boot_args = BootArgs(CommandLine(str(tmp_path), "production", {}), 1, -1, -1, (-1, -1), (), owns_listeners=True)
     began = time.monotonic()
     here, there = open_pair()
     with here, there, subprocess.Popen(["sleep", "600"]) as process:
         worker = WorkerRecord(0, 0, "start", began - 100, process.pid, ready_at=began - 90 if ready else 0.0)
-        generation = Lineage(orders, here, process.pid, 0.0, 1, booted=True, ready_at=began - 90, workers={0: worker})
+        generation = GenerationRecord(
+            boot_args, here, process.pid, 0.0, 1, booted=True, ready_at=began - 90, workers={0: worker}
+        )
         for seconds in (0, 1, 2, 100, 101, 102):  # it has never ticked, and for a long time nobody has looked
-            workforce.look_after(generation, began + seconds)
+            workers.run_due_tasks(generation, began + seconds)
         assert not worker.aborted_at
 
-        workforce.look_after(generation, began + 103.5)
+        workers.run_due_tasks(generation, began + 103.5)
         assert process.wait(30) == -signal.SIGABRT
 
 
@@ -190,14 +192,14 @@ from arlen_runtime.propane.ipc import scoreboard
 from arlen_runtime.propane.manager import manager, state
 
 manager.MOST_WORKERS = {most}
-take = state.Estate.__post_init__
+take = state.ManagerState.__post_init__
 
 def narrow(self):
     take(self)
     for row in self.scoreboard.rows[{rows}:]:
-        row[scoreboard.Cell.STATE] = scoreboard.State.READY
+        row[scoreboard.Cell.STATE] = scoreboard.WorkerState.READY
 
-state.Estate.__post_init__ = narrow
+state.ManagerState.__post_init__ = narrow
 sys.exit(main())
 """
 """A manager whose table has room for so few."""

@@ -29,14 +29,14 @@ def test_an_orphan_is_reaped_by_its_grandparent() -> None:
 
 LEFT = """
 import os, signal
-from arlen_runtime.propane.system.linux import end_with_parent
+from arlen_runtime.propane.system.linux import die_with_parent
 signal.signal(signal.SIGTERM, lambda *_: (print("told", flush=True), os._exit(0)))
 parent = os.fork()
 if parent == 0:
     here = os.getpid()
     ready, said = os.pipe()
     if os.fork() == 0:
-        end_with_parent(here)
+        die_with_parent(here)
         os.write(said, b"x")
         signal.pause()
     os.read(ready, 1)

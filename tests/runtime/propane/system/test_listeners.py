@@ -17,16 +17,16 @@ import pytest
 from arlen_runtime.config.sections import ServerSection
 from arlen_runtime.errors import BootError
 from arlen_runtime.propane.system.listeners import (
+    BindAddress,
     Listeners,
-    Place,
     address_of,
+    addresses_of,
     bind,
     bind_unix,
-    check_places,
+    check_addresses,
     from_systemd,
     mode_of,
-    places_of,
-    seal,
+    shut_down,
 )
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
@@ -79,32 +79,32 @@ def test_a_path_that_is_none_is_one_clear_line(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize(
     ("server", "places"),
     [
-        (ServerSection(), [Place("127.0.0.1", 3000)]),
-        (ServerSection(host="::1", port=80), [Place("::1", 80)]),
-        (ServerSection(host="unix:/run/x.sock"), [Place("", 0, "/run/x.sock")]),
+        (ServerSection(), [BindAddress("127.0.0.1", 3000)]),
+        (ServerSection(host="::1", port=80), [BindAddress("::1", 80)]),
+        (ServerSection(host="unix:/run/x.sock"), [BindAddress("", 0, "/run/x.sock")]),
         (
             ServerSection(bind=("localhost:1", "[::1]:2", "unix:x.sock")),
-            [Place("localhost", 1), Place("::1", 2), Place("", 0, "x.sock")],
+            [BindAddress("localhost", 1), BindAddress("::1", 2), BindAddress("", 0, "x.sock")],
         ),
     ],
 )
-def test_the_settings_say_where_to_listen(server: ServerSection, places: list[Place]) -> None:
-    assert places_of(server) == places
+def test_the_settings_say_where_to_listen(server: ServerSection, places: list[BindAddress]) -> None:
+    assert addresses_of(server) == places
 
 
 @pytest.mark.parametrize("text", ["3000", ":3000", "::1:3000", "x:", "x:70000", "x:http", "x:" + "9" * 5000, "unix:"])
 def test_a_place_that_is_none_says_how_to_write_one(text: str) -> None:
     with pytest.raises(BootError, match="write host:port"):
-        places_of(ServerSection(bind=(text,)))
+        addresses_of(ServerSection(bind=(text,)))
 
 
 def test_places_are_checked_without_taking_them(tmp_path: Path) -> None:
     with bind("127.0.0.1", 0, 16)[0] as taken:
-        check_places(ServerSection(bind=(f"127.0.0.1:{taken.getsockname()[1]}", f"unix:{tmp_path}/x.sock")))
+        check_addresses(ServerSection(bind=(f"127.0.0.1:{taken.getsockname()[1]}", f"unix:{tmp_path}/x.sock")))
     assert not (tmp_path / "x.sock").exists()
     for wrong in (ServerSection(bind=("unix:",)), ServerSection(host="www..example"), ServerSection(socket_mode="rw")):
         with pytest.raises(BootError):
-            check_places(wrong)
+            check_addresses(wrong)
 
 
 def test_a_mode_that_is_none_is_refused() -> None:
@@ -243,7 +243,7 @@ def test_a_sealed_listener_lets_nobody_in_and_keeps_its_queue(tmp_path: Path, ki
     early, late = (socket.socket(listener.family) for _ in range(2))
     with listener, early, late:
         early.connect(listener.getsockname())
-        seal(listener)
+        shut_down(listener)
         with pytest.raises(ConnectionRefusedError):
             late.connect(listener.getsockname())
         accepted, _address = listener.accept()

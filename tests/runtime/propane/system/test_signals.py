@@ -30,7 +30,7 @@ import os, signal
 from arlen_runtime.propane.system import signals
 queue = signals.SignalQueue({signal.SIGHUP, signal.SIGTERM})
 os.kill(os.getpid(), signal.SIGHUP)
-queue.hold()
+queue.block_signals()
 os.kill(os.getpid(), signal.SIGTERM)
 print(len(queue.take()), *sorted(each.name for each in signal.sigpending()))
 signals.unblock()

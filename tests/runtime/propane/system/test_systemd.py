@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.propane.system.systemd import Notifier
+from arlen_runtime.propane.system.systemd import SystemdNotifier
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -92,7 +92,7 @@ def test_the_application_cannot_speak_for_the_service(serve: Serve, rewrite: Rew
 
 
 def test_a_watchdog_of_another_process_is_not_fed() -> None:
-    told = Notifier({"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"})
+    told = SystemdNotifier({"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"})
 
     assert told.feed(0.0) == float("inf")
 
@@ -105,7 +105,7 @@ def test_what_finds_the_queue_full_is_said_again_in_its_order(tmp_path: Path) ->
         with suppress(BlockingIOError):
             while other.sendto(b"STATUS=of another", listening.address):
                 filled += 1
-        told = Notifier({"NOTIFY_SOCKET": listening.address})
+        told = SystemdNotifier({"NOTIFY_SOCKET": listening.address})
         told.ready("it serves")
         told.stopping()
         assert told.feed(0.0) < 1, "there is something left to say"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from arlen_runtime.config.sections import LimitsSection
-from arlen_runtime.http.application import Ticket
+from arlen_runtime.http.application import Admission
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.serializer import CONTINUE, Serialized
@@ -115,7 +115,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     client, accepted = socket.socketpair() if request.param == socket.AF_UNIX else _over_tcp()
     accepted.setblocking(False)
     parser = RequestParser(LimitsSection(), Origin("127.0.0.1", "http", TrustedProxies(), IdSource()))
-    connection = Connection(accepted, parser, lambda _head: Ticket("upload", "buffer", 1000), LimitsSection())
+    connection = Connection(accepted, parser, lambda _head: Admission("upload", "buffer", 1000), LimitsSection())
     yield client, connection
     client.close()
     connection.close()
@@ -128,25 +128,25 @@ def _over_tcp() -> tuple[socket.socket, socket.socket]:
 
 def test_a_client_that_has_ended_its_own_side_is_not_gone(pair: Pair) -> None:
     client, connection = pair
-    assert not connection.gone()
+    assert not connection.is_gone()
     client.shutdown(socket.SHUT_WR)
-    assert not connection.gone()
+    assert not connection.is_gone()
 
 
 def test_a_client_that_resets_is_gone(pair: Pair) -> None:
     client, connection = pair
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
-    assert connection.gone()
+    assert connection.is_gone()
 
 
 def test_a_connection_that_is_closed_or_broken_has_nobody(pair: Pair) -> None:
     _client, connection = pair
     connection.broken = True
-    assert connection.gone()
+    assert connection.is_gone()
     connection.broken = False
     connection.close()
-    assert connection.gone()
+    assert connection.is_gone()
 
 
 def test_a_100_that_finds_no_room_goes_out_before_the_answer(pair: Pair) -> None:

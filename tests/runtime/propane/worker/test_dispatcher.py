@@ -153,15 +153,15 @@ def routes(r):
     r.get("/quick", quick)
 
 def take():
-    reactor.baton.patrol()
-    reactor.baton.patrol()
+    reactor.leadership.check_slow_handler()
+    reactor.leadership.check_slow_handler()
     taken()
 
 config = Config("test", Path())
 reactor = Reactor(App(config, routes), config, Log(config.log, "test", Path()), Scoreboard().rows[0], take)
 (listener,) = bind("127.0.0.1", 0, 16)
-reactor.entrances.listen(listener)
-threading.Thread(target=reactor.baton.first, daemon=True).start()
+reactor.acceptor.listen(listener)
+threading.Thread(target=reactor.leadership.first, daemon=True).start()
 first, second = (Wire(listener.getsockname()[1]) for _ in range(2))
 """
 """A reactor whose leader loses it as soon as it is about to run its first handler."""
@@ -186,7 +186,7 @@ def taken():
 first.send(b"GET /late HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
 first_step.wait(20)
 (connection,) = [each for each in reactor._connections.values() if each.busy]
-reactor.post(lambda: reactor.service.expire(connection))
+reactor.post(lambda: reactor.dispatcher.expire(connection))
 second.get("/quick")
 """
 

@@ -7,31 +7,31 @@ import socket
 import time
 
 from arlen_runtime.config.sections import LimitsSection
-from arlen_runtime.http.application import Ticket
+from arlen_runtime.http.application import Admission
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.propane.worker.connection import Connection
-from arlen_runtime.propane.worker.loop_state import Ledger
+from arlen_runtime.propane.worker.loop_state import LoopState
 
 
 def test_the_date_is_the_moments_even_where_the_leader_has_not_looked_at_the_clock() -> None:
-    ledger = Ledger(lambda: None, b"Server: propane\r\n")
-    ledger.keep_time(time.monotonic() - 3600)
+    state = LoopState(lambda: None, b"Server: propane\r\n")
+    state.set_now(time.monotonic() - 3600)
     form = rb"Date: \w{3}, \d\d \w{3} \d{4} (\d\d:\d\d:\d\d) GMT\r\nServer: propane\r\n"
-    kept, fresh = (re.fullmatch(form, ledger.first_lines(now)) for now in (ledger.now, time.monotonic()))
+    kept, fresh = (re.fullmatch(form, state.first_lines(now)) for now in (state.now, time.monotonic()))
     assert kept
     assert fresh
-    assert ledger.first_lines(ledger.now) is ledger.first_lines(ledger.now), "made once a second"
-    assert ledger.first_lines(time.monotonic()) is not ledger.first_lines(ledger.now)
+    assert state.first_lines(state.now) is state.first_lines(state.now), "made once a second"
+    assert state.first_lines(time.monotonic()) is not state.first_lines(state.now)
 
 
 def test_a_connection_that_is_given_back_is_there_before_the_leader_is_woken() -> None:
     seen: list[list[Connection]] = []
-    ledger = Ledger(lambda: seen.append(list(ledger.returned)))
+    state = LoopState(lambda: seen.append(list(state.resumable)))
     limits = LimitsSection()
     parser = RequestParser(limits, Origin("192.0.2.1", "http", TrustedProxies(), IdSource()))
     with socket.socket() as unconnected:
-        connection = Connection(unconnected, parser, lambda _head: Ticket("k", "none", 0), limits)
-        ledger.give_back(connection)
+        connection = Connection(unconnected, parser, lambda _head: Admission("k", "none", 0), limits)
+        state.resume_later(connection)
 
     assert seen == [[connection]]

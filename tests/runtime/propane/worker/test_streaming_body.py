@@ -10,11 +10,11 @@ from contextlib import ExitStack
 import pytest
 
 from arlen_runtime.config.sections import LimitsSection
-from arlen_runtime.http.application import Ticket
+from arlen_runtime.http.application import Admission
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.propane.worker.connection import Connection
-from arlen_runtime.propane.worker.streaming_body import LiveBody
+from arlen_runtime.propane.worker.streaming_body import StreamingBody
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -87,25 +87,25 @@ def test_a_form_that_is_malformed_or_too_large_is_refused_as_it_comes(serve: Ser
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[[int], LiveBody]]:
+def opened() -> Iterator[Callable[[int], StreamingBody]]:
     """Return a function that begins to read a body of so many bytes, all of which are there at once."""
     with ExitStack() as stack:
 
-        def build(size: int) -> LiveBody:
+        def build(size: int) -> StreamingBody:
             client, ours = socket.socketpair()
             stack.enter_context(client)
             stack.enter_context(ours)
             limits = LimitsSection()
             parser = RequestParser(limits, Origin("unix", "http", TrustedProxies(), IdSource()))
-            connection = Connection(ours, parser, lambda _head: Ticket("key", "stream", size), limits)
+            connection = Connection(ours, parser, lambda _head: Admission("key", "stream", size), limits)
             parser.feed(_post("/", f"Content-Length: {size}") + bytes(range(256)) * (size // 256))
             connection.next_request()
-            return LiveBody(connection, size, limits)
+            return StreamingBody(connection, size, limits)
 
         yield build
 
 
-def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(opened: Callable[[int], LiveBody]) -> None:
+def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(opened: Callable[[int], StreamingBody]) -> None:
     def seconds(size: int) -> float:
         body = opened(size)
         body.read(1)
@@ -117,7 +117,7 @@ def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(opened: Callable
     assert seconds(1 << 24) < 20 * seconds(1 << 14)
 
 
-def test_reads_of_all_sizes_and_pieces_go_on_where_the_last_one_ended(opened: Callable[[int], LiveBody]) -> None:
+def test_reads_of_all_sizes_and_pieces_go_on_where_the_last_one_ended(opened: Callable[[int], StreamingBody]) -> None:
     body = opened(1024)
     whole = bytes(range(256)) * 4
     assert [body.read(0), body.read(1), body.read(300)] == [b"", whole[:1], whole[1:301]]

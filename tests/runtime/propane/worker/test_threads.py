@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from arlen_runtime.propane.worker.threads import LANE_PATIENCE_SECONDS, Lane, Pool, Standbys
+from arlen_runtime.propane.worker.threads import CPU_POOL_PATIENCE_SECONDS, CpuPool, Followers, ThreadPool
 
 Job = Callable[[], None]
 
@@ -20,7 +20,7 @@ def _run(job: Job) -> None:
 def test_the_pool_runs_jobs_in_the_order_they_came() -> None:
     done: list[int] = []
     finished = threading.Event()
-    pool: Pool[Job] = Pool(1, _run)
+    pool: ThreadPool[Job] = ThreadPool(1, _run)
     for number in range(5):
         pool.put(lambda number=number: done.append(number))  # type: ignore[misc] # the default binds the loop's value
     pool.put(finished.set)
@@ -35,7 +35,7 @@ def test_threads_that_wait_or_compute_stand_back() -> None:
     def job() -> None:
         told.put(os.sched_getscheduler(0))
 
-    for threads in (Pool[Job](1, _run), Lane[Job](1, _run)):
+    for threads in (ThreadPool[Job](1, _run), CpuPool[Job](1, _run)):
         threads.put(job)
         assert told.get(timeout=10) == os.SCHED_BATCH
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
@@ -43,7 +43,7 @@ def test_threads_that_wait_or_compute_stand_back() -> None:
 
 def test_the_pool_counts_who_works_and_what_waits() -> None:
     go, started = threading.Event(), threading.Event()
-    pool: Pool[Job] = Pool(1, _run)
+    pool: ThreadPool[Job] = ThreadPool(1, _run)
 
     def first() -> None:
         started.set()
@@ -60,30 +60,30 @@ def test_the_pool_counts_who_works_and_what_waits() -> None:
 def test_the_lane_runs_two_and_one_more_when_the_oldest_takes_long() -> None:
     go = threading.Event()
     running = threading.Semaphore(0)
-    lane: Lane[Job] = Lane(8, _run)
+    cpu_pool: CpuPool[Job] = CpuPool(8, _run)
 
     def burn() -> None:
         running.release()
         go.wait(10)
 
     for _ in range(4):
-        lane.put(burn)
+        cpu_pool.put(burn)
     assert running.acquire(timeout=5)
     assert running.acquire(timeout=5)
     assert not running.acquire(timeout=0.1)
 
-    lane.look(time.monotonic())
+    cpu_pool.widen_if_late(time.monotonic())
     assert not running.acquire(timeout=0.1)
-    lane.look(time.monotonic() + LANE_PATIENCE_SECONDS)
+    cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_PATIENCE_SECONDS)
     assert running.acquire(timeout=5)
-    assert lane.queued() == 1
+    assert cpu_pool.queued() == 1
     go.set()
 
 
 def test_those_that_compute_are_three_at_most_however_long_they_take() -> None:
     stop = threading.Event()
     running = threading.Semaphore(0)
-    lane: Lane[Job] = Lane(8, _run, 50.0)
+    cpu_pool: CpuPool[Job] = CpuPool(8, _run, 50.0)
 
     def compute() -> None:
         end = time.thread_time() + 0.1
@@ -95,17 +95,17 @@ def test_those_that_compute_are_three_at_most_however_long_they_take() -> None:
 
     try:
         for _ in range(6):
-            lane.put(compute)
+            cpu_pool.put(compute)
         assert running.acquire(timeout=20)
         assert running.acquire(timeout=20)
-        lane.look(time.monotonic() + LANE_PATIENCE_SECONDS)
+        cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_PATIENCE_SECONDS)
         assert running.acquire(timeout=20)
         for _ in range(10):
-            lane.look(time.monotonic() + LANE_PATIENCE_SECONDS)
+            cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_PATIENCE_SECONDS)
 
-        assert lane.queued() == 3
+        assert cpu_pool.queued() == 3
         for count in range(3):
-            lane.look(time.monotonic() + 60)
+            cpu_pool.widen_if_late(time.monotonic() + 60)
             assert running.acquire(timeout=20), f"those that were given up leave their places; {count} have come"
     finally:
         stop.set()
@@ -114,17 +114,17 @@ def test_those_that_compute_are_three_at_most_however_long_they_take() -> None:
 def test_those_that_wait_leave_their_places_to_others() -> None:
     go = threading.Event()
     running = threading.Semaphore(0)
-    lane: Lane[Job] = Lane(6, _run)
+    cpu_pool: CpuPool[Job] = CpuPool(6, _run)
 
     def wait() -> None:
         running.release()
         go.wait(20)
 
     for _ in range(8):
-        lane.put(wait)
+        cpu_pool.put(wait)
     for count in range(6):
         assert running.acquire(timeout=20), count
-        lane.look(time.monotonic() + 10)
+        cpu_pool.widen_if_late(time.monotonic() + 10)
     assert not running.acquire(timeout=0.1), "six is the most"
     go.set()
 
@@ -137,21 +137,21 @@ def test_a_standby_leads_when_it_is_told_and_another_takes_its_place() -> None:
         led.release()
         go.wait(10)
 
-    standbys = Standbys(3, lead)
+    followers = Followers(3, lead)
     for _ in range(3):
-        assert standbys.reserve()
-        standbys.go()
+        assert followers.reserve()
+        followers.promote()
         assert led.acquire(timeout=5)
 
-    assert not standbys.reserve(), "all three are inside handlers that do not come back"
+    assert not followers.reserve(), "all three are inside handlers that do not come back"
     go.set()
 
 
 def test_a_reserved_standby_can_be_given_back() -> None:
-    standbys = Standbys(1, lambda: None)
-    assert standbys.reserve()
-    assert not standbys.reserve()
+    followers = Followers(1, lambda: None)
+    assert followers.reserve()
+    assert not followers.reserve()
 
-    standbys.release()
+    followers.release()
 
-    assert standbys.reserve()
+    assert followers.reserve()
