@@ -287,4 +287,4 @@ def patterns(tree: ast.AST) -> Iterator[str]:
 
 @each_source
 def test_no_pattern_has_what_an_older_python_matches_wrongly(source: Source) -> None:
-    assert [each for each in patterns(source.tree) if POSSESSIVE_GROUP.search(each)] == []
+    assert [pattern for pattern in patterns(source.tree) if POSSESSIVE_GROUP.search(pattern)] == []

@@ -42,7 +42,7 @@ class Values:
 
     def all(self, params: Sequence[ast.expr]) -> tuple[Argument, ...] | None:
         """Return what is known of each parameter; None where it is not known how many there are."""
-        if any(isinstance(each, ast.Starred) for each in params):
+        if any(isinstance(param, ast.Starred) for param in params):
             return None
         return tuple(map(self.one, params))
 
@@ -60,7 +60,7 @@ class Values:
         if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
             yield from self._row(node.elt, 0)
         elif isinstance(node, ast.List | ast.Tuple | ast.Set):
-            counted = not any(isinstance(each, ast.Starred) for each in node.elts)
+            counted = not any(isinstance(elt, ast.Starred) for elt in node.elts)
             for number, each in enumerate(node.elts, start=1):
                 yield from self._row(each, number if counted else 0)
 

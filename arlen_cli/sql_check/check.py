@@ -244,14 +244,14 @@ def _check_columns(call: Call, columns: tuple[Column, ...]) -> Iterator[Finding]
     elif call.method == "query_value" and len(columns) > 1:
         yield _finding(call, "column_count", f"query_value reads one column and the statement gives {len(columns)}")
     elif call.method not in {"execute", "execute_many", "prepare"} and not call.as_tuple:
-        twice = [name for name, count in Counter(each.name for each in columns).items() if count > 1]
+        twice = [name for name, count in Counter(column.name for column in columns).items() if count > 1]
         if twice:
             told = f"several columns are called {', '.join(twice)}, so that a row cannot tell them apart"
             yield _finding(call, "ambiguous_column", told, "name them by AS, or ask for into=tuple")
 
 
 def _check_class(call: Call, into: RowClass, columns: tuple[Column, ...]) -> Iterator[Finding]:
-    given: Mapping[str, Column] = {each.name: each for each in columns}
+    given: Mapping[str, Column] = {column.name: column for column in columns}
     fields = {each.name: each for each in into.fields}
     for name in given:
         if name not in fields:

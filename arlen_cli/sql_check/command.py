@@ -175,7 +175,7 @@ def _write(path: Path, text: str) -> None:
 def _rows(job: CheckJob) -> int:
     source = sql_check_source.read(job.root)
     report = sql_check.check(job.url, source)
-    wanted = [_place(job, each) for each in job.options.places]
+    wanted = [_place(job, place) for place in job.options.places]
     chosen = [
         call
         for call in source.calls

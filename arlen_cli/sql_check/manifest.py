@@ -91,11 +91,11 @@ def check_release(url: str, release: Release) -> CheckReport:
 
 def _changes(call: Call, was: ReleasedStatement, now: Described) -> Iterator[Finding]:
     """Tell what the old code would not expect."""
-    types = (each.type for each in now.params)
+    types = (param.type for param in now.params)
     for number, (before, after) in enumerate(zip(was.params, types, strict=False), start=1):
         if not _still_takes(before, after):
             yield _change(call, "parameter_changed", f"${number} was {before} and is {after} now")
-    columns = {each.name: each.type for each in now.columns}
+    columns = {column.name: column.type for column in now.columns}
     if call.as_tuple and len(was.columns) != len(now.columns):
         yield _change(call, "columns_changed", f"a row had {len(was.columns)} columns and has {len(now.columns)} now")
     for name, before in was.columns:
@@ -137,8 +137,8 @@ def _entry(call: Call, says: Described) -> dict[str, Any]:
         "names": call.names,
         "into": call.into,
         "named": call.named,
-        "params": [each.type for each in says.params],
-        "columns": [[each.name, each.type] for each in says.columns],
+        "params": [param.type for param in says.params],
+        "columns": [[column.name, column.type] for column in says.columns],
     }
 
 

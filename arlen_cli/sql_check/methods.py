@@ -42,13 +42,15 @@ _NAMED = re.compile(rf"\b(?:{'|'.join(sorted(DATABASES))})\s*{CALLS}(?!\s*\()")
 def bound(call: ast.Call, names: Sequence[str]) -> dict[str, ast.expr]:
     """Return the arguments of a call by their names, as far as it says which is which."""
     placed = takewhile(lambda each: not isinstance(each, ast.Starred), call.args)
-    named = {each.arg: each.value for each in call.keywords if each.arg}
+    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
     return dict(zip(names, placed, strict=False)) | named
 
 
 def is_spread(call: ast.Call) -> bool:
     """Say whether some arguments come out of a sequence or a mapping."""
-    return any(isinstance(each, ast.Starred) for each in call.args) or any(each.arg is None for each in call.keywords)
+    return any(isinstance(arg, ast.Starred) for arg in call.args) or any(
+        keyword.arg is None for keyword in call.keywords
+    )
 
 
 def of_database(method: ast.Attribute) -> bool:

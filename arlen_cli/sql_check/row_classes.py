@@ -136,7 +136,7 @@ def _options(value: ast.expr | None) -> dict[str, object] | None:
     """Return what `field(...)` says; None where there is none."""
     if not isinstance(value, ast.Call) or dotted_name(value.func).rpartition(".")[2] != "field":
         return None
-    return {each.arg: getattr(each.value, "value", each.value) for each in value.keywords if each.arg}
+    return {keyword.arg: getattr(keyword.value, "value", keyword.value) for keyword in value.keywords if keyword.arg}
 
 
 def _is_dataclass(decorator: ast.expr) -> bool:

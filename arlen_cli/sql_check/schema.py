@@ -166,7 +166,7 @@ class Schema:
             if facts.required:
                 self._required.setdefault(table, set()).add(facts.name)
         self._relations = {(row[0], row[1]): _Relation(*row[2:]) for row in connection.execute(_RELATIONS)}
-        self._roots = {each.oid: each.root for each in self._relations.values()}
+        self._roots = {relation.oid: relation.root for relation in self._relations.values()}
         self._registry = Registry()
         self._registry.learn(connection.pgconn.exec_(LEARN).get_value(0, 0) or b"[]")
 

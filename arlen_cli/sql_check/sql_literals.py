@@ -70,7 +70,7 @@ def copied_into(modules: Modules, module: Module, table: ast.expr, columns: ast.
     if not isinstance(columns, ast.List | ast.Tuple):
         return None
     into = text_of(modules, module, table)
-    names = [text_of(modules, module, each) for each in columns.elts]
+    names = [text_of(modules, module, elt) for elt in columns.elts]
     places = ", ".join(f"${number}" for number in range(1, len(names) + 1))
     commas = ["", *[", "] * (len(names) - 1)]
     return _joined(

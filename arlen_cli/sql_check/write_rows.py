@@ -46,10 +46,12 @@ def module(calls: Iterable[Call], described: dict[str, Described]) -> str:
 def row_class(name: str, columns: Iterable[Column], place: str) -> str:
     """Return the dataclass of these columns. What cannot be the name of a field becomes a remark."""
     lines = ["@dataclass(frozen=True, slots=True)", f"class {name}:", f'    """A row of {place}."""', ""]
-    for each in columns:
-        kind = each.type if each.nullable is False or each.type == ANY else f"{each.type} | None"
-        named = each.name.isidentifier() and not keyword.iskeyword(each.name)
-        lines.append(f"    {each.name}: {kind}" if named else f"    # {each.name!r} cannot be a field: name it by AS")
+    for column in columns:
+        kind = column.type if column.nullable is False or column.type == ANY else f"{column.type} | None"
+        named = column.name.isidentifier() and not keyword.iskeyword(column.name)
+        lines.append(
+            f"    {column.name}: {kind}" if named else f"    # {column.name!r} cannot be a field: name it by AS"
+        )
     return "\n".join(lines) + "\n"
 
 

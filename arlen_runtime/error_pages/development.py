@@ -93,13 +93,13 @@ def secret_values(config: Config) -> frozenset[str]:
 
     Values that are too short to be told from other text are left out.
     """
-    sections = [getattr(config, each.name) for each in fields(config)]
+    sections = [getattr(config, field.name) for field in fields(config)]
     declared = [
-        getattr(section, each.name)
+        getattr(section, field.name)
         for section in sections
         if is_dataclass(section)
-        for each in fields(section)
-        if each.metadata.get("secret")
+        for field in fields(section)
+        if field.metadata.get("secret")
     ]
     values = (*declared, *_sounding_secret(config.settings))
     return frozenset(value for value in values if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)

@@ -25,8 +25,8 @@ class RepeatedStatement(NamedTuple):
 def repeated(statements: Iterable[StatementRecord]) -> list[RepeatedStatement]:
     """Return what ran three times or more, the longest first."""
     by_text: dict[str, list[StatementRecord]] = {}
-    for each in statements:
-        by_text.setdefault(each.sql, []).append(each)
+    for statement in statements:
+        by_text.setdefault(statement.sql, []).append(statement)
     found = [
         RepeatedStatement(
             sql, len(runs), sum(run.seconds for run in runs), tuple(dict.fromkeys(run.call_site for run in runs))

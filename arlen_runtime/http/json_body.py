@@ -53,7 +53,7 @@ def _check_depth(value: object) -> None:
                 children.extend(each.values())
             elif isinstance(each, list):
                 children.extend(each)
-        level = [each for each in children if isinstance(each, (dict, list))]
+        level = [child for child in children if isinstance(child, (dict, list))]
         if not level:
             return
     raise _too_deep()

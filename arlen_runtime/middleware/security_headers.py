@@ -31,7 +31,7 @@ class SecurityHeaders:
 
     def __init__(self, section: SecurityHeadersSection) -> None:
         """Build the blocks. Raises ValueError for a setting that cannot be sent."""
-        values = {_NAMES[each.name]: getattr(section, each.name) for each in fields(section)}
+        values = {_NAMES[field.name]: getattr(section, field.name) for field in fields(section)}
         self._values = {"X-Content-Type-Options": "nosniff"} | {name: value for name, value in values.items() if value}
         for name, value in self._values.items():
             check_field(name, value)

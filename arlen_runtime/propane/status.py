@@ -41,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     answers = managers(found.app_root, found.env)
     if not answers and not found.json:
         raise BootError(f"no manager of the application in {found.app_root.absolute()} answers")
-    text = json.dumps(answers, indent=2) if found.json else "\n\n".join("\n".join(lines(each)) for each in answers)
+    text = json.dumps(answers, indent=2) if found.json else "\n\n".join("\n".join(lines(answer)) for answer in answers)
     sys.stdout.write(f"{text}\n")
     return 0 if answers else 1
 

@@ -208,7 +208,9 @@ class TestClient:
         """Keep the cookie that a Set-Cookie sets, drop the one that it takes back (RFC 6265 section 5.3)."""
         pair, *attributes = line.split(";")
         name, _, value = (part.strip() for part in pair.partition("="))
-        told = {key.strip().lower(): text.strip() for key, _, text in (each.partition("=") for each in attributes)}
+        told = {
+            key.strip().lower(): text.strip() for key, _, text in (attribute.partition("=") for attribute in attributes)
+        }
         if _is_gone(told):
             self.cookies.pop(name, None)
         else:

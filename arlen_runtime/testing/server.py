@@ -150,9 +150,9 @@ class RunningServer:
     def workers(self) -> dict[int, int]:
         """Return number to process id of the workers that have started and not ended, by the log."""
         alive: dict[int, int] = {}
-        for each in list(self.events):
-            if each["event"] == "worker_started":
-                alive[each["pid"]] = each["worker"]
-            elif each["event"] == "worker_exited":
-                alive.pop(each["pid"], None)
+        for event in list(self.events):
+            if event["event"] == "worker_started":
+                alive[event["pid"]] = event["worker"]
+            elif event["event"] == "worker_exited":
+                alive.pop(event["pid"], None)
         return {number: pid for pid, number in alive.items()}

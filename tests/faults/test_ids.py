@@ -81,10 +81,10 @@ def test_ids_of_a_million_requests_are_unique_over_workers_threads_reloads_and_r
     seen: set[bytes] = set()
     count = rounds = reloads = kills = 0
     while count < WANTED:
-        for each in clients:
-            each.ask()
-        for each in clients:
-            ids = each.ids()
+        for client in clients:
+            client.ask()
+        for client in clients:
+            ids = client.ids()
             count += len(ids)
             seen.update(ids)
         rounds += 1
@@ -94,8 +94,8 @@ def test_ids_of_a_million_requests_are_unique_over_workers_threads_reloads_and_r
         elif rounds % 200 == 100:
             os.kill(max(server.workers().values()), signal.SIGKILL)
             kills += 1
-    for each in clients:
-        each.close()
+    for client in clients:
+        client.close()
 
     print(f"ids: {count} of {len({each[:16] for each in seen})} sources, {reloads} reloads, {kills} kills")  # noqa: T201 - the figures
     assert len(seen) == count >= WANTED

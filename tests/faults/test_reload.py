@@ -40,7 +40,7 @@ def test_every_answer_has_its_line_in_the_log_over_reloads(serve: Serve, load: D
         counted = drive.report()
 
     assert server.stop() == 0
-    assert sum(each["event"] == "request" for each in server.events) == counted["answered"]
+    assert sum(event["event"] == "request" for event in server.events) == counted["answered"]
     assert counted["failed"] == 0, counted
 
 

@@ -90,7 +90,7 @@ def test_twenty_reloads_lose_nothing_close_nothing_and_leave_no_memory_behind(se
     assert after <= before * 1.10, (before, after)
     assert most <= 7, "the manager, two generations and their two workers each"
     server.stop()
-    assert sum(each["event"] == "generation_starting" for each in server.events[at:]) <= 2
+    assert sum(event["event"] == "generation_starting" for event in server.events[at:]) <= 2
     print(f"reloads: {counted}, memory {before} -> {after} kB, at most {most} processes")  # noqa: T201 - the figures
 
 
@@ -103,7 +103,7 @@ def test_a_worker_killed_each_second_costs_only_what_it_held(serve: Serve, load:
         clock.get("/")
         for _ in range(20):
             at = len(server.events)
-            started = [each for each in server.events if each["event"] == "worker_started"]
+            started = [event for event in server.events if event["event"] == "worker_started"]
             alive = server.workers()
             oldest = next(each["pid"] for each in started if each["pid"] in alive.values())
             held.append(_connections(oldest))

@@ -155,9 +155,10 @@ def _heard_on_a_socket(case: str, corpus: set[str]) -> list[str]:
 def test_every_must_of_the_rfcs_has_a_case_on_a_real_port(capsys: pytest.CaptureFixture[str]) -> None:
     corpus = {f"{path.parent.name}/{path.stem}" for path in CORPUS.glob("*/*.http")}
     text = (CORPUS / "requirements.toml").read_text()
-    demands = [each for each in tomllib.loads(text)["requirement"] if each["level"] in {"must", "stricter"}]
+    demands = [load for load in tomllib.loads(text)["requirement"] if load["level"] in {"must", "stricter"}]
     cases = {
-        each["rule"]: [name for case in each["cases"] for name in _heard_on_a_socket(case, corpus)] for each in demands
+        demand["rule"]: [name for case in demand["cases"] for name in _heard_on_a_socket(case, corpus)]
+        for demand in demands
     }
     assert [rule for rule, names in cases.items() if not names] == []
     heard = {name for names in cases.values() for name in names}

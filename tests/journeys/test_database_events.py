@@ -73,7 +73,7 @@ def test_a_server_that_is_away_is_told_once_and_keeps_nobody_from_starting(site:
             assert wire.get("/slow").status == 503
         assert wire.get("/livez").status == 200
         server.wait_for("database_unavailable")
-        assert len([each for each in server.events if each["event"] == "database_unavailable"]) == 1
+        assert len([event for event in server.events if event["event"] == "database_unavailable"]) == 1
         assert "secret" not in str(server.events)
 
 

@@ -130,4 +130,4 @@ def test_a_browser_shows_pages_sends_forms_and_keeps_its_copies(site: RunningSer
         assert re.search(r"Grüße & .*upload\.txt 12", page.inner_text("body"))
         browser.close()
     assert set(statuses) <= {200, 404}, "404 is the icon that nobody has drawn"
-    assert [each for each in complaints if "favicon" not in each and "404" not in each] == []
+    assert [complaint for complaint in complaints if "favicon" not in complaint and "404" not in complaint] == []

@@ -150,7 +150,7 @@ def test_serving_another_environment_than_development_shows_nothing_and_ends(
         server.wait_for("manager_stopped", status=1)
         assert server.process.wait(30) == 1
 
-    told = {each["event"]: each for each in server.events}
+    told = {event["event"]: event for event in server.events}
     assert reason in str(told["boot_failed"]["reason"])
     assert "worker_started" not in told
 

@@ -85,7 +85,7 @@ def carry_over(opened: psycopg.Connection, old: str, new: str, tell: ReportLine)
     with opened.transaction():
         for statement in statements:
             opened.execute(statement)
-        _set(opened, [each for each in _settings(opened, old, new) if each.name not in LATE], tell)
+        _set(opened, [setting for setting in _settings(opened, old, new) if setting.name not in LATE], tell)
 
 
 def close(opened: psycopg.Connection, old: str, new: str, tell: ReportLine) -> None:
@@ -97,7 +97,7 @@ def close(opened: psycopg.Connection, old: str, new: str, tell: ReportLine) -> N
         opened.execute(
             sql.SQL("alter database {} connection limit {}").format(sql.Identifier(new), sql.Literal(row[0]))
         )
-        _set(opened, [each for each in _settings(opened, old, new) if each.name in LATE], tell)
+        _set(opened, [setting for setting in _settings(opened, old, new) if setting.name in LATE], tell)
 
 
 def _set(opened: psycopg.Connection, settings: list[_Setting], tell: ReportLine) -> None:

@@ -72,7 +72,7 @@ def effects(url: str, folder: Path, server: str, *, allow_missing: bool = False)
     waiting = plan.pending(files, remembered, allow_missing=allow_missing)
     rows = {each.version for each in remembered.applied}
     with databases.scratch(server) as copy:
-        return migrations_effects.observe(copy, [each for each in files if each.version in rows], waiting)
+        return migrations_effects.observe(copy, [file for file in files if file.version in rows], waiting)
 
 
 def status(url: str, folder: Path) -> list[MigrationState]:

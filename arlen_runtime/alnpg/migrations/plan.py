@@ -48,7 +48,7 @@ class MigrationState(NamedTuple):
 
 def states(migrations: Sequence[Migration], history: History) -> list[MigrationState]:
     """Return the state of every version that the folder or the database knows, in their order."""
-    files = {each.version: each for each in migrations}
+    files = {migration.version: migration for migration in migrations}
     rows = {each.version: each for each in history.applied}
     halves = {each.version for each in history.progress}
     last = max(rows, default="")
@@ -102,7 +102,7 @@ def pending(migrations: Sequence[Migration], history: History, *, allow_missing:
         for each in verify(migrations, history, allow_missing=allow_missing)
         if each.state in {"pending", "partial"}
     }
-    return [each for each in migrations if each.version in waiting]
+    return [migration for migration in migrations if migration.version in waiting]
 
 
 def to_undo(migrations: Sequence[Migration], history: History, steps: int) -> list[Migration]:
@@ -111,7 +111,7 @@ def to_undo(migrations: Sequence[Migration], history: History, steps: int) -> li
     Raises MigrationError where one of them has no file or no `-- migrate:down`. An edited one is fine: that is how one
     works on a migration before it is shipped.
     """
-    files = {each.version: each for each in migrations}
+    files = {migration.version: migration for migration in migrations}
     found = []
     for version in sorted((each.version for each in history.applied), reverse=True)[:steps]:
         if version not in files:

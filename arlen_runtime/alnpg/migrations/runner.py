@@ -242,4 +242,4 @@ def _around(marked: str) -> str:
 
 
 def _checksum(statements: Sequence[MigrationStatement]) -> str:
-    return hashlib.sha256("\0".join(each.text for each in statements).encode()).hexdigest()
+    return hashlib.sha256("\0".join(statement.text for statement in statements).encode()).hexdigest()

@@ -22,7 +22,7 @@ def waiting(url: str, folder: Path) -> int:
     """Return how many migrations the database at `url` has not had, or not the whole of. Raises MigrationError."""
     if not folder.is_dir():
         return 0
-    return sum(each.state in _NOT_WHOLE for each in migrations.status(url, folder))
+    return sum(state.state in _NOT_WHOLE for state in migrations.status(url, folder))
 
 
 @contextmanager

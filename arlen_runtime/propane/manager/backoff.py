@@ -20,13 +20,13 @@ SETTLED_SECONDS = 1.0
 _OTHERS_WISH = {-signal.SIGKILL, -signal.SIGTERM}
 
 
-def respawn_delay(each: GenerationRecord, worker: WorkerRecord, status: int, first: float) -> float:
+def respawn_delay(generation: GenerationRecord, worker: WorkerRecord, status: int, first: float) -> float:
     """Return after how many seconds a worker is to be started again; `first` is the delay after its second crash."""
     served = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
     if served > SETTLED_SECONDS or (worker.ready_at and status in _OTHERS_WISH):
-        each.crashes.pop(worker.number, None)
+        generation.crashes.pop(worker.number, None)
         return 0.0
-    times = each.crashes[worker.number] = each.crashes.get(worker.number, 0) + 1
+    times = generation.crashes[worker.number] = generation.crashes.get(worker.number, 0) + 1
     return backoff(times, first)
 
 

@@ -89,13 +89,15 @@ class GenerationRecord:
     @property
     def all_ready(self) -> bool:
         """Say whether every wanted worker serves."""
-        ready = {each.number for each in self.workers.values() if each.ready_at and each.number < self.worker_count}
+        ready = {
+            worker.number for worker in self.workers.values() if worker.ready_at and worker.number < self.worker_count
+        }
         return self.booted and len(ready) == self.worker_count
 
     @property
     def covered_slots(self) -> set[int]:
         """Return the numbers for which nobody need be started: someone stays there, or is due."""
-        return {each.number for each in self.workers.values() if each.stays} | set(self.due)
+        return {worker.number for worker in self.workers.values() if worker.stays} | set(self.due)
 
     @property
     def is_quick_stop(self) -> bool:
@@ -126,12 +128,12 @@ class GenerationRecord:
 
     def worker_of(self, pid: int) -> WorkerRecord | None:
         """Return the worker with that process id."""
-        return next((each for each in self.workers.values() if each.pid == pid), None)
+        return next((worker for worker in self.workers.values() if worker.pid == pid), None)
 
     def unresponsive(self, rows: list[WorkerRow], tick: int, seconds: float) -> list[WorkerRecord]:
         """Return the workers that have not ticked for so long; `tick` is the number of the cell."""
         oldest = time.monotonic_ns() - int(seconds * 1e9)
-        return [each for each in self.workers.values() if each.ready_at and rows[each.row].cells[tick] < oldest]
+        return [worker for worker in self.workers.values() if worker.ready_at and rows[worker.row].cells[tick] < oldest]
 
 
 def signal_worker(worker: WorkerRecord, each: signal.Signals) -> None:

@@ -95,29 +95,29 @@ class Generations:
         self.all.append(self.candidate)
         self.heard.register(ours.fileno(), select.POLLIN)
 
-    def promote(self, each: GenerationRecord) -> None:
+    def promote(self, generation: GenerationRecord) -> None:
         """Let a generation that can serve take the place of the old one."""
-        each.ready_at = time.monotonic()
-        old, self.active, self.candidate = self.active, each, None
-        self._log.info("generation_ready", generation=each.number, workers=len(each.workers))
-        self._manager[ManagerCell.GENERATION] = each.number
-        self._state.notifier.ready(f"generation {each.number} serves with {len(each.workers)} workers")
+        generation.ready_at = time.monotonic()
+        old, self.active, self.candidate = self.active, generation, None
+        self._log.info("generation_ready", generation=generation.number, workers=len(generation.workers))
+        self._manager[ManagerCell.GENERATION] = generation.number
+        self._state.notifier.ready(f"generation {generation.number} serves with {len(generation.workers)} workers")
         if old is None:
             for address in self._state.addresses():
-                self._log.info("listening", address=address, workers=each.worker_count)
+                self._log.info("listening", address=address, workers=generation.worker_count)
         else:
             self._manager[ManagerCell.RELOADS_DONE] += 1
             overlap = 0.0 if self.command_line.development else self.config.propane_accessories.reload_overlap_seconds
-            old.leaves_at = each.ready_at + overlap
+            old.leaves_at = generation.ready_at + overlap
         self.sidecars.sync("start" if old is None else "reload")
 
-    def drain(self, each: GenerationRecord, how: signal.Signals) -> None:
+    def drain(self, generation: GenerationRecord, how: signal.Signals) -> None:
         """Have a generation's workers finish; it ends when the last of them has."""
-        each.leaving_at, each.stop_signal = time.monotonic(), how
-        each.due.clear()
-        each.signal_workers(how)
-        if not each.workers:
-            each.end(each.leaving_at)
+        generation.leaving_at, generation.stop_signal = time.monotonic(), how
+        generation.due.clear()
+        generation.signal_workers(how)
+        if not generation.workers:
+            generation.end(generation.leaving_at)
 
     def stop(self, how: signal.Signals) -> None:
         """Dismiss all of them."""
@@ -146,22 +146,22 @@ class Generations:
             self.active.signal_workers(signal.SIGUSR2)  # no request may meet old code
         self.start(reason)
 
-    def on_exited(self, each: GenerationRecord, status: int) -> None:
+    def on_exited(self, generation: GenerationRecord, status: int) -> None:
         """Deal with the end of a generation's process: wanted, failed at boot, or crashed."""
-        if each is self.candidate:
+        if generation is self.candidate:
             self.discard_candidate(
-                each, each.failure or f"the generation ended with status {status} before it was ready"
+                generation, generation.failure or f"the generation ended with status {status} before it was ready"
             )
-        elif each is self.active and not each.leaving_at and not self.stopping:
-            self._log.error("generation_exited", generation=each.number, status=status, action="start_another")
-            self.workers.plan_successor(each)
+        elif generation is self.active and not generation.leaving_at and not self.stopping:
+            self._log.error("generation_exited", generation=generation.number, status=status, action="start_another")
+            self.workers.plan_successor(generation)
 
-    def discard_candidate(self, each: GenerationRecord, reason: str) -> None:
+    def discard_candidate(self, generation: GenerationRecord, reason: str) -> None:
         """Throw a generation away that cannot serve; the old one goes on."""
         self.candidate = None
-        each.signal_process(signal.SIGKILL)
-        self.drain(each, signal.SIGKILL)
-        self._fall_back(each.boot_args, reason)
+        generation.signal_process(signal.SIGKILL)
+        self.drain(generation, signal.SIGKILL)
+        self._fall_back(generation.boot_args, reason)
 
     def _fall_back(self, boot_args: BootArgs, reason: str) -> None:
         """Go on without a generation that should have served: with the one before it, or with a page that says so."""

@@ -124,68 +124,72 @@ class Manager:
                 self._special[fd]()
 
     def _read_messages(self) -> None:
-        for each in list(self._records):
+        for record in list(self._records):
             try:
-                while each in self._records and (message := receive(each.control)) is not None:
+                while record in self._records and (message := receive(record.control)) is not None:
                     if heed := self._ON_MESSAGE.get(message["kind"]):
-                        heed(self, each, message)
+                        heed(self, record, message)
             except EOFError:  # all its processes have ended; those that have told of themselves are reaped next
-                self._workers.drop_missing(each)
+                self._workers.drop_missing(record)
 
-    def _on_booted(self, each: GenerationRecord, _message: Message) -> None:
-        each.booted = True
+    def _on_booted(self, generation: GenerationRecord, _message: Message) -> None:
+        generation.booted = True
         if self.check:
-            self._log.info("check_passed", generation=each.number)
+            self._log.info("check_passed", generation=generation.number)
             self._finish(0)
             return
-        if each.ended or each.leaving_at:
+        if generation.ended or generation.leaving_at:
             return  # nobody is there to be asked
-        if each.reopens:
-            each.signal_process(signal.SIGUSR1)
+        if generation.reopens:
+            generation.signal_process(signal.SIGUSR1)
         try:
-            for number in range(each.worker_count):
-                self._workers.request_forks(each, number, "start" if each.number == 1 else "reload")
+            for number in range(generation.worker_count):
+                self._workers.request_forks(generation, number, "start" if generation.number == 1 else "reload")
         except BootError as error:
-            self._generations.discard_candidate(each, error.detail)
+            self._generations.discard_candidate(generation, error.detail)
 
-    def _on_failed(self, each: GenerationRecord, message: Message) -> None:
-        if message["number"] is None or not each.ready_at:
-            each.failure = str(message["reason"])
+    def _on_failed(self, generation: GenerationRecord, message: Message) -> None:
+        if message["number"] is None or not generation.ready_at:
+            generation.failure = str(message["reason"])
 
-    def _on_not_forked(self, each: GenerationRecord, message: Message) -> None:
-        self._workers.on_fork_failed(each, message)
-        if each is self._generations.candidate:
-            self._generations.discard_candidate(each, str(message["reason"]))
-        elif each.leaving_at and not each.workers:
-            each.end(time.monotonic())
+    def _on_not_forked(self, generation: GenerationRecord, message: Message) -> None:
+        self._workers.on_fork_failed(generation, message)
+        if generation is self._generations.candidate:
+            self._generations.discard_candidate(generation, str(message["reason"]))
+        elif generation.leaving_at and not generation.workers:
+            generation.end(time.monotonic())
 
-    def _on_ready(self, each: GenerationRecord, message: Message) -> None:
-        self._workers.on_ready(each, message)
-        if each.all_ready and not (each.ready_at or each.leaving_at):
-            self._generations.promote(each)
+    def _on_ready(self, generation: GenerationRecord, message: Message) -> None:
+        self._workers.on_ready(generation, message)
+        if generation.all_ready and not (generation.ready_at or generation.leaving_at):
+            self._generations.promote(generation)
 
-    def _on_exited(self, each: GenerationRecord, message: Message) -> None:
-        worker = each.worker_of(int(message["pid"]))
+    def _on_exited(self, generation: GenerationRecord, message: Message) -> None:
+        worker = generation.worker_of(int(message["pid"]))
         if worker is not None:
-            self._worker_ended(each, worker, int(message["status"]))
+            self._worker_ended(generation, worker, int(message["status"]))
 
     # --- workers
 
-    def _worker_ended(self, each: GenerationRecord, worker: WorkerRecord, status: int) -> None:
+    def _worker_ended(self, generation: GenerationRecord, worker: WorkerRecord, status: int) -> None:
         """Deal with a worker's end: part of a boot, of a leave-taking, or a crash."""
-        leaving = bool(each.leaving_at or self._generations.stopping)
-        failed = each is self._generations.candidate and not worker.ready_at and worker.number < each.worker_count
-        wanted = self.respawn and not leaving and not failed and worker.number < each.worker_count
-        self._workers.on_exited(each, worker, status, wanted=wanted)
+        leaving = bool(generation.leaving_at or self._generations.stopping)
+        failed = (
+            generation is self._generations.candidate
+            and not worker.ready_at
+            and worker.number < generation.worker_count
+        )
+        wanted = self.respawn and not leaving and not failed and worker.number < generation.worker_count
+        self._workers.on_exited(generation, worker, status, wanted=wanted)
         if failed:
             self._generations.discard_candidate(
-                each, each.failure or f"worker {worker.number} ended before it was ready"
+                generation, generation.failure or f"worker {worker.number} ended before it was ready"
             )
-        elif not leaving and not self.respawn and worker.number < each.worker_count:
+        elif not leaving and not self.respawn and worker.number < generation.worker_count:
             self._exit_status = 1 if status else 0
             self._stop(signal.SIGTERM)
-        elif each.leaving_at and not each.workers:
-            each.end(time.monotonic())
+        elif generation.leaving_at and not generation.workers:
+            generation.end(time.monotonic())
 
     # --- heed
 
@@ -217,12 +221,12 @@ class Manager:
 
     def _reopen(self) -> None:
         reopen_all()
-        for each in self._records:
-            if each.booted:
-                each.signal_process(signal.SIGUSR1)
+        for record in self._records:
+            if record.booted:
+                record.signal_process(signal.SIGUSR1)
             else:
-                each.reopens = True  # it heeds no signal yet
-            each.signal_workers(signal.SIGUSR1)
+                record.reopens = True  # it heeds no signal yet
+            record.signal_workers(signal.SIGUSR1)
 
     def _stop(self, how: signal.Signals) -> None:
         """Stop: gracefully by SIGTERM, at once by SIGQUIT."""
@@ -248,13 +252,13 @@ class Manager:
 
     def _on_child_exit(self, pid: int, status: int) -> None:
         """File the end of a child: a generation, or a worker whose generation is gone; others are nobody's."""
-        for each in list(self._records):
-            if each.pid == pid:
-                each.ended = True  # first of all: the number may be another process's from now on
+        for record in list(self._records):
+            if record.pid == pid:
+                record.ended = True  # first of all: the number may be another process's from now on
                 self._read_messages()  # its last words come before its end
-                self._generations.on_exited(each, status)
-            elif (worker := each.worker_of(pid)) is not None:
-                self._worker_ended(each, worker, status)
+                self._generations.on_exited(record, status)
+            elif (worker := record.worker_of(pid)) is not None:
+                self._worker_ended(record, worker, status)
 
     # --- look after
 
@@ -289,9 +293,9 @@ class Manager:
         """End the command; nothing that was started outlives it."""
         self._sidecars.kill()
         self._reexec.cancel()
-        for each in self._records:
-            each.signal_workers(signal.SIGKILL)
-            each.signal_process(signal.SIGKILL)
+        for record in self._records:
+            record.signal_workers(signal.SIGKILL)
+            record.signal_process(signal.SIGKILL)
         self._records.clear()  # we have ended them, and their ends say nothing about the status
         self._status = status
 

@@ -50,7 +50,10 @@ class ResourceMonitor:
         for _number, row in self._scoreboard.active_rows():
             if row[Cell.PID]:
                 row[Cell.PSS], row[Cell.RSS], row[Cell.DESCRIPTORS] = resource_usage(row[Cell.PID])
-        upper = [resource_usage(pid) for pid in (os.getpid(), *(each.pid for each in generations if not each.ended))]
+        upper = [
+            resource_usage(pid)
+            for pid in (os.getpid(), *(generation.pid for generation in generations if not generation.ended))
+        ]
         manager = self._scoreboard.manager
         manager[ManagerCell.PSS] = sum(each.pss for each in upper)
         manager[ManagerCell.RSS] = sum(each.rss for each in upper)

@@ -116,11 +116,11 @@ class Sidecars:
         self._log.info("process_exited", process=each.name, pid=pid, reason=reason, action=action)
         return True
 
-    def _delay(self, each: Sidecar) -> float:
-        if time.monotonic() - each.started_at > SETTLED_SECONDS:
-            self._state.crashes.pop(each.name, None)
+    def _delay(self, sidecar: Sidecar) -> float:
+        if time.monotonic() - sidecar.started_at > SETTLED_SECONDS:
+            self._state.crashes.pop(sidecar.name, None)
             return 0.0
-        times = self._state.crashes[each.name] = self._state.crashes.get(each.name, 0) + 1
+        times = self._state.crashes[sidecar.name] = self._state.crashes.get(sidecar.name, 0) + 1
         return backoff(times, self.accessories.respawn_delay_ms / 1000)
 
     def run_due_tasks(self, now: float) -> None:
@@ -147,9 +147,9 @@ class Sidecars:
         self.running.append(Sidecar(name, pid, time.monotonic()))
         self._log.info("process_started", process=name, pid=pid, reason=reason)
 
-    def _request_stop(self, each: Sidecar, what: signal.Signals) -> None:
-        each.stop_requested_at = time.monotonic()
-        signal_group(each.pid, what)
+    def _request_stop(self, sidecar: Sidecar, what: signal.Signals) -> None:
+        sidecar.stop_requested_at = time.monotonic()
+        signal_group(sidecar.pid, what)
 
 
 def _prepare(parent: int) -> None:

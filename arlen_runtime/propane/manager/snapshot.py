@@ -51,18 +51,18 @@ def _snapshot(scoreboard: Scoreboard, generations: Sequence[GenerationRecord], f
         "responses": {word: scoreboard.total(cell) for word, cell in RESPONSES.items()},
         "reloads": {word: manager[cell] for word, cell in RELOADS.items()},
         "restarts": {word: manager[cell] for word, cell in RESTARTS.items()},
-        "generations": [_generation(each, scoreboard, now) for each in generations],
+        "generations": [_generation(generation, scoreboard, now) for generation in generations],
     }
 
 
-def _generation(each: GenerationRecord, scoreboard: Scoreboard, now: float) -> Snapshot:
-    state = "draining" if each.leaving_at else "serving" if each.ready_at else "starting"
+def _generation(generation: GenerationRecord, scoreboard: Scoreboard, now: float) -> Snapshot:
+    state = "draining" if generation.leaving_at else "serving" if generation.ready_at else "starting"
     return {
-        "number": each.number,
-        "pid": 0 if each.ended else each.pid,
+        "number": generation.number,
+        "pid": 0 if generation.ended else generation.pid,
         "state": state,
-        "age_seconds": round(now - each.started_at, 1),
-        "workers": [_worker(worker, scoreboard, now) for worker in sorted(each.workers.values(), key=_place)],
+        "age_seconds": round(now - generation.started_at, 1),
+        "workers": [_worker(worker, scoreboard, now) for worker in sorted(generation.workers.values(), key=_place)],
     }
 
 

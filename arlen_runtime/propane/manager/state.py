@@ -74,7 +74,7 @@ class ManagerState:
         """Yield every descriptor that a successor needs."""
         yield from (each.fileno() for each in (*self.listeners.sockets, *self.handover))
         yield self.scoreboard.fd
-        yield from (each.control.fileno() for each in self.generations)
+        yield from (generation.control.fileno() for generation in self.generations)
         if self.pid_file >= 0:
             yield self.pid_file
 
@@ -89,7 +89,7 @@ class ManagerState:
             "notifier": self.notifier.last_state,
             "scoreboard": self.scoreboard.fd,
             "handover": [each.fileno() for each in self.handover],
-            "generations": [_record(each) for each in self.generations],
+            "generations": [_record(generation) for generation in self.generations],
             "sidecars": asdict(self.sidecars),
             "count": self.count,
             "reload_due": self.reload_due,
@@ -135,20 +135,20 @@ def _sidecars(told: dict[str, Any]) -> SidecarState:
     return SidecarState(running=running, due=due, **told)
 
 
-def _record(each: GenerationRecord) -> dict[str, Any]:
+def _record(generation: GenerationRecord) -> dict[str, Any]:
     """Write a generation down."""
     return {
-        "boot_args": each.boot_args.as_argument(),
-        "control": each.control.fileno(),
-        "pid": each.pid,
-        "started_at": each.started_at,
-        "worker_count": each.worker_count,
-        "booted": each.booted,
-        "ready_at": each.ready_at,
-        "ended": each.ended,
-        "workers": [asdict(worker) for worker in each.workers.values()],
-        "crashes": list(each.crashes.items()),
-        "due": list(each.due.items()),
+        "boot_args": generation.boot_args.as_argument(),
+        "control": generation.control.fileno(),
+        "pid": generation.pid,
+        "started_at": generation.started_at,
+        "worker_count": generation.worker_count,
+        "booted": generation.booted,
+        "ready_at": generation.ready_at,
+        "ended": generation.ended,
+        "workers": [asdict(worker) for worker in generation.workers.values()],
+        "crashes": list(generation.crashes.items()),
+        "due": list(generation.due.items()),
     }
 
 
@@ -158,7 +158,7 @@ def _generation(told: dict[str, Any]) -> GenerationRecord:
     return GenerationRecord(
         boot_args=BootArgs.from_argument(told.pop("boot_args")),
         control=_packets(told.pop("control")),
-        workers={each.row: each for each in workers},
+        workers={worker.row: worker for worker in workers},
         crashes=dict(told.pop("crashes")),
         due={number: (when, reason) for number, (when, reason) in told.pop("due")},
         **told,

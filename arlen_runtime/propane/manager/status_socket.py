@@ -44,9 +44,9 @@ class StatusSocket:
         self._tell = tell
         self._path = folder / f"{os.getpid()}.sock"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for each in folder.glob("*.sock"):
-            if each.stem.isdecimal() and _is_left(each):
-                each.unlink(missing_ok=True)
+        for path in folder.glob("*.sock"):
+            if path.stem.isdecimal() and _is_left(path):
+                path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         mask = os.umask(0o177)  # the folder may let others in
         try:

@@ -93,8 +93,8 @@ class Listeners:
         """Listen at these places. Raises BootError; nothing is left open then."""
         opened = cls([])
         try:
-            for each in places:
-                opened._bind(each, mode, backlog, root)
+            for place in places:
+                opened._bind(place, mode, backlog, root)
         except BootError:
             opened.close()
             raise

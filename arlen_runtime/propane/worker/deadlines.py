@@ -51,7 +51,7 @@ class Deadlines(Generic[W]):
         if now < self._next:
             return []
         gone: list[W] = []
-        for second in sorted(each for each in self._buckets if each <= now):
+        for second in sorted(bucket for bucket in self._buckets if bucket <= now):
             for one in self._buckets.pop(second):
                 if one.looked_at != second:
                     continue  # it lies in an earlier bucket too, or has been looked at since

@@ -113,7 +113,9 @@ class Reactor:
 
     def _end_event_streams(self) -> None:
         """Have each stream of events looked at, which ends it: its client comes again to whoever serves then."""
-        self.state.resumable.extend(each for each in self._connections.values() if each.listening() is not None)
+        self.state.resumable.extend(
+            connection for connection in self._connections.values() if connection.listening() is not None
+        )
 
     def pause(self) -> None:
         """Read and accept nothing more: what arrives from now on is for the next generation."""

@@ -9,7 +9,10 @@ from arlen_cli.sql_check.assignments import Assignment, assignments
 
 def told(sql: str) -> list[tuple[str, str]]:
     """Return the columns that are set outright, each with its table, and to what."""
-    return [(f"{each.schema}.{each.table}.{each.column}".lstrip("."), each.parameter) for each in assignments(sql)]
+    return [
+        (f"{assignment.schema}.{assignment.table}.{assignment.column}".lstrip("."), assignment.parameter)
+        for assignment in assignments(sql)
+    ]
 
 
 @pytest.mark.parametrize(

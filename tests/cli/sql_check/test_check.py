@@ -82,7 +82,7 @@ def url(database_server: Databases) -> Iterator[str]:
 
 def findings(url: str, folder: Path, text: str) -> list[str]:
     (folder / "app.py").write_text(CLASSES + text)
-    return [str(each) for each in check(url, read(folder)).findings]
+    return [str(finding) for finding in check(url, read(folder)).findings]
 
 
 @pytest.mark.parametrize(

@@ -57,14 +57,14 @@ def text(url: str, tmp_path: Path) -> str:
 def after(url: str, text: str, change: str) -> list[str]:
     with psycopg.connect(url) as connection:
         connection.execute(change.encode())
-    return [str(each).splitlines()[0] for each in check_release(url, from_manifest(text)).findings]
+    return [str(finding).splitlines()[0] for finding in check_release(url, from_manifest(text)).findings]
 
 
 def test_a_manifest_says_of_the_statements_what_the_source_does(url: str, text: str, tmp_path: Path) -> None:
     source = read(tmp_path)
     kept = from_manifest(text).source
-    assert [each._replace(text=each.text._replace(marks=()), within="") for each in source.calls] == [
-        each._replace(text=each.text._replace(marks=())) for each in kept.calls
+    assert [call._replace(text=call.text._replace(marks=()), within="") for call in source.calls] == [
+        call._replace(text=call.text._replace(marks=())) for call in kept.calls
     ]
     assert check_release(url, from_manifest(text)).findings == ()
 

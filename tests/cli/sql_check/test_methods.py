@@ -22,8 +22,8 @@ def call(text: str) -> ast.Call:
 def test_the_arguments_are_called_as_the_methods_call_them(method: str) -> None:
     parameters = list(inspect.signature(getattr(ALNPg, method)).parameters.values())[1:]
     kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    assert tuple(each.name for each in parameters if each.kind in kinds) == METHODS[method]
-    assert (method in ONE_BY_ONE) == any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
+    assert tuple(parameter.name for parameter in parameters if parameter.kind in kinds) == METHODS[method]
+    assert (method in ONE_BY_ONE) == any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,11 @@ def test_parameters_and_columns_are_described(schema: Schema) -> None:
     told = schema.describe(
         "select id, name, note, tags, state, s, count(*) as n from a where id = $1 and state = $2 group by id"
     )
-    assert [(each.type, each.packer.type_name, each.labels) for each in told.params] == [
+    assert [(param.type, param.packer.type_name, param.labels) for param in told.params] == [
         ("int", "bigint", ()),
         ("Literal['new', 'paid']", "state", ("new", "paid")),
     ]
-    assert [tuple(each) for each in told.columns] == [
+    assert [tuple(column) for column in told.columns] == [
         ("id", "int", False),
         ("name", "str", False),
         ("note", "str", True),

@@ -55,7 +55,7 @@ def test_a_statement_is_found_with_its_line_and_parameters(tmp_path: Path) -> No
     ],
 )
 def test_a_statement_may_be_written_in_parts_or_named(tmp_path: Path, text: str, sql: str) -> None:
-    assert [each.sql for each in calls(tmp_path, text)] == [sql]
+    assert [call.sql for call in calls(tmp_path, text)] == [sql]
 
 
 def test_a_statement_may_stand_in_another_module(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_statement_may_stand_in_another_module(tmp_path: Path) -> None:
 
 def test_a_prepared_statement_is_known_where_it_is_used(tmp_path: Path) -> None:
     text = "by_id = pg.prepare('by id', 'select 1 where $1')\npg.query(by_id, 1)\n"
-    assert [(each.method, each.sql, each.given) for each in calls(tmp_path, text)] == [
+    assert [(call.method, call.sql, call.given) for call in calls(tmp_path, text)] == [
         ("prepare", "select 1 where $1", None),
         ("query", "select 1 where $1", (Argument("int", "1"),)),
     ]
@@ -156,7 +156,7 @@ def test_many_parameter_sets_are_known_where_they_are_written_out(tmp_path: Path
     text = (
         "pg.execute_many('insert into t values ($1)', [\n (1,),\n x,\n])\npg.query_many('select 1', params_list=[()])\n"
     )
-    assert [each.rows for each in calls(tmp_path, text)] == [
+    assert [call.rows for call in calls(tmp_path, text)] == [
         (ArgumentRow(2, 1, (Argument("int", "1"),)),),
         (ArgumentRow(5, 1, ()),),
     ]
@@ -166,7 +166,7 @@ def test_parameters_are_counted_only_where_they_can_be(tmp_path: Path) -> None:
     text = (
         "pg.query('select $1', 'a')\npg.query('select $1', *rest)\npg.execute_many('insert into t values ($1)', rows)\n"
     )
-    assert [each.given for each in calls(tmp_path, text)] == [(Argument("str", "'a'"),), None, None]
+    assert [call.given for call in calls(tmp_path, text)] == [(Argument("str", "'a'"),), None, None]
 
 
 def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: 
         "pg.query('select 1', into=Own)\npg.query('select 1', into=tuple)\n"
     )
     user = (RowField("id", "int", required=True), RowField("name", "str | None", required=False))
-    assert [(each.into, each.named) for each in calls(tmp_path, text) if each.file == "users.py"] == [
+    assert [(call.into, call.named) for call in calls(tmp_path, text) if call.file == "users.py"] == [
         (RowClass("Person", user), "Person"),
         (RowClass("User", user), "User"),
         (RowClass("Own", (RowField("n", "int", required=True),)), "Own"),
@@ -189,5 +189,5 @@ def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: 
 def test_a_file_that_is_no_python_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def (")
     found = source(tmp_path, "pg.query('select 2')")
-    assert [each.sql for each in found.calls] == ["select 2"]
+    assert [call.sql for call in found.calls] == ["select 2"]
     assert [(each.file, each.line) for each in found.unreadable] == [("broken.py", 1)]

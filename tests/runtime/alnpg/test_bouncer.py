@@ -92,7 +92,7 @@ def test_transactions_pipelines_and_copy_work(bouncer_url: str) -> None:
 
 def test_looking_at_migrations_and_statements_leaves_the_connection_as_it_was(bouncer_url: str, tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_text("create table never ()")
-    assert [each.state for each in migrations.status(bouncer_url, tmp_path)] == ["pending"]
+    assert [statu.state for statu in migrations.status(bouncer_url, tmp_path)] == ["pending"]
     assert len(migrations.pending(bouncer_url, tmp_path)) == 1
     assert sql_check.check(bouncer_url, CheckedSource(())).findings == ()
     with psycopg.connect(bouncer_url, autocommit=True, prepare_threshold=None) as application:

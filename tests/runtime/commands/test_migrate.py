@@ -55,7 +55,7 @@ def test_the_answer_can_be_json_and_says_how_far_it_came(app: Path, url: str) ->
     status, out, err = migrate(app, "--dsn", url, "--json")
     assert (status, json.loads(out), err) == (0, {"applied": ["20260101000000_a.sql", "20260102000000_b.sql"]}, "")
     _status, out, _err = migrate(app, "status", "--dsn", url, "--json")
-    assert [(each["version"], each["state"]) for each in json.loads(out)["migrations"]] == [
+    assert [(load["version"], load["state"]) for load in json.loads(out)["migrations"]] == [
         ("20260101000000_a", "applied"),
         ("20260102000000_b", "applied"),
     ]

@@ -58,8 +58,8 @@ def test_a_reload_ends_streams_at_an_events_end_and_keeps_their_connections(serv
 
 def test_a_listener_that_goes_is_forgotten(serve: Serve) -> None:
     server = serve()
-    for each in _listeners(server.port, 10):
-        each.socket.close()
+    for listener in _listeners(server.port, 10):
+        listener.socket.close()
 
     with Wire(server.port) as wire:
         while int(wire.get("/listeners").body):

@@ -64,11 +64,11 @@ def test_an_application_that_cannot_start_ends_the_command_once_with_its_reason(
     try:
         assert server.process.wait(20) == 1
         assert reason in str(server.wait_for("boot_failed", level="error", after=0)) or any(
-            reason in str(each) for each in server.events
+            reason in str(event) for event in server.events
         )
     finally:
         server.__exit__(None, None, None)
-    assert sum(each["event"] == "generation_starting" for each in server.events) == 1
+    assert sum(event["event"] == "generation_starting" for event in server.events) == 1
 
 
 def test_check_builds_the_application_and_ends(site: Path) -> None:
@@ -82,9 +82,9 @@ def test_check_builds_the_application_and_ends(site: Path) -> None:
 def _logs(pid: int) -> set[str]:
     """Return the names of the log files that a process has open."""
     names = set()
-    for each in Path(f"/proc/{pid}/fd").iterdir():
+    for path in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed since the folder was read
-            names.add(each.readlink().name)
+            names.add(path.readlink().name)
     return {name for name in names if name.endswith(".log")}
 
 
@@ -133,7 +133,7 @@ def test_no_signal_that_all_processes_get_ends_a_generation_that_starts_or_impor
 
     with Wire(server.port) as wire:
         assert wire.get("/").body == b"one"
-    assert not any("Traceback" in str(each) for each in server.events)
+    assert not any("Traceback" in str(event) for event in server.events)
 
 
 def test_usr1_while_an_application_is_imported_is_heeded_when_that_is_done(site: Path, rewrite: Rewrite) -> None:
@@ -151,7 +151,7 @@ while not os.path.exists("imported"):
         server.send(signal.SIGUSR1)
         _until(lambda: {"app.log"} == _logs(server.pid))
         (site / "imported").write_text("")
-        _until(lambda: [each["number"] for each in managers(site)[0]["generations"]] == [2])
+        _until(lambda: [manager["number"] for manager in managers(site)[0]["generations"]] == [2])
         worker, generation = _youngest(site)
 
         assert {"app.log"} == _logs(generation) == _logs(worker)

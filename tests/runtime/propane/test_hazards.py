@@ -192,7 +192,7 @@ def test_a_stream_may_take_longer_than_a_handler(serve: Serve) -> None:
         assert wire.get("/slow-stream").body == b"012345"
         assert wire.get("/").body == b"one"
 
-    assert not any(each["event"] == "request_stuck" for each in server.events)
+    assert not any(event["event"] == "request_stuck" for event in server.events)
 
 
 def _signals_of_a_program() -> list[int]:
@@ -204,7 +204,7 @@ def _signals_of_a_program() -> list[int]:
 
 def test_a_program_that_a_handler_starts_heeds_its_signals(serve: Serve) -> None:
     with Wire(serve().port) as wire:
-        blocked, ignored = (int(each, 16) for each in wire.get("/signals").body.split())
+        blocked, ignored = (int(word, 16) for word in wire.get("/signals").body.split())
 
     blocked_here, ignored_here = _signals_of_a_program()
     assert blocked == blocked_here
@@ -220,7 +220,7 @@ def test_an_orphan_that_nobody_knows_is_reaped_silently(serve: Serve) -> None:
     _until(lambda: _gone(orphan))
 
     assert server.stop() == 0
-    assert not any(orphan in each.values() for each in server.events)
+    assert not any(orphan in event.values() for event in server.events)
 
 
 def test_c_code_that_keeps_the_interpreter_lock_is_found_out_by_the_manager(serve: Serve) -> None:
@@ -231,7 +231,7 @@ def test_c_code_that_keeps_the_interpreter_lock_is_found_out_by_the_manager(serv
         server.wait_for("worker_silent", pid=victim)
         server.wait_for("worker_started", reason="respawn_after_signal_6")
 
-    assert any("in hold" in each.get("line", "") for each in server.events), "its stacks are printed"
+    assert any("in hold" in event.get("line", "") for event in server.events), "its stacks are printed"
     with Wire(server.port) as wire:
         assert wire.get("/").body == b"one"
 
@@ -270,13 +270,13 @@ def test_without_descriptors_nobody_is_accepted_who_is_there_is_served_and_who_w
         used = len(list(Path(f"/proc/{worker}/fd").iterdir()))
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 5, used + 5))
         wires = [Wire(server.port) for _ in range(20)]
-        for each in wires:
-            each.send(GET % b"/")
+        for wire in wires:
+            wire.send(GET % b"/")
         assert server.wait_for("accept_paused")["reason"] == "Too many open files"
         assert first.get("/").body == b"one"
-        for each in wires:  # in their order: each one that goes makes room for another
-            assert each.answer().body == b"one"
-            each.socket.close()
+        for wire in wires:  # in their order: each one that goes makes room for another
+            assert wire.answer().body == b"one"
+            wire.socket.close()
 
 
 @pytest.mark.parametrize(
@@ -285,12 +285,12 @@ def test_without_descriptors_nobody_is_accepted_who_is_there_is_served_and_who_w
 def test_above_the_limit_of_connections_further_ones_wait_in_the_queue(serve: Serve, limit: str, workers: int) -> None:
     server = serve(workers=workers, **{limit: "5"})
     wires = [Wire(server.port) for _ in range(12)]
-    for each in wires:
-        each.send(GET % b"/")
+    for wire in wires:
+        wire.send(GET % b"/")
     assert "limit" in str(server.wait_for("accept_paused")["reason"])
-    for each in wires:
-        assert each.answer().body == b"one"
-        each.socket.close()
+    for wire in wires:
+        assert wire.answer().body == b"one"
+        wire.socket.close()
 
 
 def test_the_limit_of_connections_in_all_counts_those_of_every_worker(serve: Serve, site: Path) -> None:
@@ -300,8 +300,8 @@ def test_the_limit_of_connections_in_all_counts_those_of_every_worker(serve: Ser
     _until(lambda: _connections(site) >= 6)
 
     assert _connections(site) <= 6 + 2, "each of the others may have let one in at the same moment"
-    for each in wires:
-        each.socket.close()
+    for wire in wires:
+        wire.socket.close()
 
 
 def _connections(site: Path) -> int:
@@ -348,13 +348,13 @@ def test_with_a_stopped_worker_new_connections_are_answered_by_the_other(serve: 
     stopped = _seconds_for_thirty(server.port)
 
     assert stopped <= max(1.0, 6 * before), "busy as the machine is"
-    assert not any(each["event"] == "worker_silent" for each in server.events)
+    assert not any(event["event"] == "worker_silent" for event in server.events)
 
 
 def _seconds_for_thirty(port: int) -> float:
     began = time.monotonic()
     wires = [Wire(port) for _ in range(30)]
-    for each in wires:
-        assert each.get("/").body == b"one"
-        each.socket.close()
+    for wire in wires:
+        assert wire.get("/").body == b"one"
+        wire.socket.close()
     return time.monotonic() - began

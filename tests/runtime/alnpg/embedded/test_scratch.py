@@ -33,7 +33,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 def folders(home: Path) -> set[str]:
-    return {each.name for each in home.iterdir() if each.is_dir()} if home.is_dir() else set()
+    return {path.name for path in home.iterdir() if path.is_dir()} if home.is_dir() else set()
 
 
 def execute(url: str, statement: str) -> None:

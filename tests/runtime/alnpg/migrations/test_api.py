@@ -62,7 +62,7 @@ def test_files_run_once_in_order_with_several_statements_each(url: str, folder: 
 def test_pending_and_status_write_nothing_not_even_their_table(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a (n int);")
     assert [each.file for each in migrations.pending(url, folder)] == ["20260101000000_a.sql"]
-    assert [each.state for each in migrations.status(url, folder)] == ["pending"]
+    assert [statu.state for statu in migrations.status(url, folder)] == ["pending"]
     assert rows(url, "select to_regclass('arlen_schema_migrations')") == [(None,)]
 
 
@@ -76,7 +76,7 @@ def test_a_failure_names_file_line_and_sqlstate_and_applies_nothing(url: str, fo
     assert lines[-2:] == ["  n itn", "    ^"]
     assert (told.value.file, told.value.line, told.value.sqlstate) == ("20260102000000_b.sql", 5, "42704")
     assert relations(url) == {"a"}
-    assert [each.state for each in migrations.status(url, folder)] == ["applied", "pending"]
+    assert [statu.state for statu in migrations.status(url, folder)] == ["applied", "pending"]
 
 
 def test_a_failure_without_a_position_names_the_line_of_its_statement(url: str, folder: Path, write: Write) -> None:
@@ -146,7 +146,7 @@ def test_the_table_of_an_older_tool_is_taken_over(url: str, folder: Path, write:
         connection.execute("insert into arlen_schema_migrations (version) values ('20260101000000_a')")
     write(1, "a", "this is not even SQL")
     write(2, "b", "create table b ();")
-    assert [each.state for each in migrations.status(url, folder)] == ["applied", "pending"]
+    assert [statu.state for statu in migrations.status(url, folder)] == ["applied", "pending"]
     assert migrations.migrate(url, folder) == ["20260102000000_b.sql"]
 
 
@@ -235,7 +235,7 @@ def test_a_file_without_a_transaction_goes_on_where_it_failed(url: str, folder: 
         MigrationError, match=r"a.sql:4: .*\n(.*\n)?2 of 4 statements are done; the next run goes on at line 4"
     ):
         migrations.migrate(url, folder)
-    assert [each.state for each in migrations.status(url, folder)] == ["partial"]
+    assert [statu.state for statu in migrations.status(url, folder)] == ["partial"]
     write(1, "a", head + "create table b (n int);\ncreate table c ();")
     told: list[str] = []
     assert migrations.migrate(url, folder, tell=told.append) == ["20260101000000_a.sql"]

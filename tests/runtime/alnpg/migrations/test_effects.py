@@ -69,7 +69,7 @@ def effects(url: str, text: str) -> list[Effect]:
     ],
 )
 def test_a_statement_shows_its_locks_rewrites_and_scans(url: str, statement: str, told: list[str]) -> None:
-    assert [str(each) for each in effects(url, statement)] == told
+    assert [str(effect) for effect in effects(url, statement)] == told
 
 
 def test_a_lock_is_told_where_it_is_taken_and_with_its_line(url: str) -> None:
@@ -98,7 +98,7 @@ def test_a_concurrent_index_in_a_transaction_is_an_error_with_the_remedy(url: st
 
 def test_a_concurrent_index_outside_of_one_is_not(url: str) -> None:
     text = "-- migrate:no-transaction\ncreate index concurrently i on cust (email);\nalter table cust add column x int;"
-    assert [(each.line, each.table) for each in effects(url, text)] == [(2, ""), (3, "cust")]
+    assert [(effect.line, effect.table) for effect in effects(url, text)] == [(2, ""), (3, "cust")]
 
 
 def test_the_major_version_is_that_of_the_server(database_server: Databases) -> None:
@@ -115,7 +115,7 @@ def test_a_statement_that_commits_by_itself_is_tried_as_it_would_run(url: str) -
 
 
 def test_a_rewrite_outside_of_a_transaction_is_seen_and_the_rest_said_not_to_be(url: str) -> None:
-    assert [str(each) for each in effects(url, f"{HEAD}vacuum full cust;")] == [UNSEEN, "cust: rewritten"]
+    assert [str(effect) for effect in effects(url, f"{HEAD}vacuum full cust;")] == [UNSEEN, "cust: rewritten"]
 
 
 def test_a_statement_that_fails_outside_of_a_transaction_names_its_line(url: str) -> None:

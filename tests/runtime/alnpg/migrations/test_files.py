@@ -15,10 +15,10 @@ BOTH = "-- migrate:up\ncreate table a ();\ncreate table b ();\n\n-- migrate:down
 def test_a_file_has_an_up_and_a_down() -> None:
     migration = parse("20260101000000_a.sql", BOTH)
     assert migration.version == "20260101000000_a"
-    assert [each.text for each in migration.up.statements] == ["create table a ()", "create table b ()"]
+    assert [statement.text for statement in migration.up.statements] == ["create table a ()", "create table b ()"]
     assert migration.up.whole
     assert migration.down is not None
-    assert [each.line for each in migration.down.statements] == [6, 7]
+    assert [statement.line for statement in migration.down.statements] == [6, 7]
 
 
 def test_a_file_without_directives_is_all_up() -> None:
@@ -86,7 +86,7 @@ def test_a_bad_file_is_refused_with_its_line(text: str, place: str, reason: str)
     ],
 )
 def test_a_copy_by_the_server_is_taken(text: str) -> None:
-    assert [each.text for each in parse("20260101000000_a.sql", text).up.statements] == [text]
+    assert [statement.text for statement in parse("20260101000000_a.sql", text).up.statements] == [text]
 
 
 def test_a_checksum_is_of_what_one_sees() -> None:

@@ -50,7 +50,7 @@ def test_a_migration_is_not_recorded_while_its_index_is_invalid(url: str, write_
     folder = write_one(f"{HEAD}create index concurrently if not exists p_a on t (a);")
     with pytest.raises(MigrationError, match=r"a\.sql:2: the index p_a is invalid\n0 of 1 statements are done"):
         migrations.migrate(url, folder)
-    assert [each.state for each in migrations.status(url, folder)] == ["pending"]
+    assert [statu.state for statu in migrations.status(url, folder)] == ["pending"]
 
 
 def test_an_index_without_a_name_that_failed_is_dropped_at_once_and_no_other(

@@ -18,7 +18,7 @@ A, B, C = (
 
 
 def ran(*migrations: Migration) -> History:
-    return History([Applied(each.version, THEN, each.checksum) for each in migrations])
+    return History([Applied(migration.version, THEN, migration.checksum) for migration in migrations])
 
 
 def test_what_has_no_row_is_pending_in_order() -> None:
@@ -31,7 +31,7 @@ def test_nothing_is_pending_when_all_is_applied() -> None:
 
 def test_a_file_that_comes_late_is_pending_and_marked() -> None:
     assert pending([A, B, C], ran(A, C)) == [B]
-    assert [(each.version, each.state, each.late) for each in states([A, B, C], ran(A, C))] == [
+    assert [(state.version, state.state, state.late) for state in states([A, B, C], ran(A, C))] == [
         (A.version, "applied", False),
         (B.version, "pending", True),
         (C.version, "applied", False),
@@ -68,7 +68,7 @@ def test_what_stopped_half_way_is_pending_and_called_partial() -> None:
 
 def test_what_was_undone_in_part_stops_the_plan_until_it_is_undone() -> None:
     history = ran(A)._replace(progress=[Progress(A.version, 1, "sum")])
-    assert [each.state for each in states([A], history)] == ["half-undone"]
+    assert [state.state for state in states([A], history)] == ["half-undone"]
     with pytest.raises(MigrationError, match=f"^{A.version}.sql: was undone in part.*`migrate down`"):
         pending([A, B], history)
     assert to_undo([A], history, 1) == [A]
@@ -94,7 +94,7 @@ def test_a_file_without_a_down_or_without_itself_cannot_be_undone() -> None:
 
 def test_what_stopped_half_way_and_lost_its_file_stops_the_plan_unless_it_may_be_missing() -> None:
     history = History([], [Progress(A.version, 1, "sum")])
-    assert [(each.version, each.state) for each in states([B], history)] == [
+    assert [(state.version, state.state) for state in states([B], history)] == [
         (A.version, "abandoned"),
         (B.version, "pending"),
     ]

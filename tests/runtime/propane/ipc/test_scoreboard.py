@@ -111,10 +111,10 @@ def test_threads_and_processes_that_want_blocks_at_once_get_each_its_own() -> No
         child = os.fork()
         if child == 0:
             threads = [threading.Thread(target=claim, args=(20 * process + 10 * at,)) for at in range(2)]
-            for each in threads:
-                each.start()
-            for each in threads:
-                each.join()
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
             os._exit(0)
         children.append(child)
     for child in children:

@@ -158,7 +158,7 @@ def test_a_stop_while_workers_start_starts_nothing_more(
         (site / "go").write_text("")
 
         assert server.process.wait(30) == 0
-    events = [each["event"] for each in server.events]
+    events = [event["event"] for event in server.events]
     assert events.count("process_started") == int(reloads)
     assert "generation_ready" not in events[events.index("manager_stopping") :]
 
@@ -302,7 +302,7 @@ def test_a_generation_that_dies_without_its_word_about_a_worker_leaves_nothing_b
     os.kill(victim, signal.SIGKILL) if more == DIES_AT_A_REAPING else server.send(signal.SIGTTIN)
     server.wait_for("generation_ended", generation=1)
     wanted = server.wait_for("generation_ready", generation=2)["workers"]
-    table = next(each for each in Path(f"/proc/{server.pid}/fd").iterdir() if "scoreboard" in str(each.readlink()))
+    table = next(path for path in Path(f"/proc/{server.pid}/fd").iterdir() if "scoreboard" in str(path.readlink()))
     fd = os.open(table, os.O_RDWR)
 
     assert len(Scoreboard(fd).active_rows()) == wanted

@@ -29,7 +29,7 @@ def write(site: Path) -> Write:
     (site / "config").mkdir()
 
     def written(*places: str) -> None:
-        listed = ", ".join(f'"{each}"' for each in places)
+        listed = ", ".join(f'"{place}"' for place in places)
         (site / "config" / "app.toml").write_text(f"[server]\nbind = [{listed}]\n")
 
     return written

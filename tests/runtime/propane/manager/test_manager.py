@@ -90,7 +90,7 @@ def test_many_reloads_at_once_become_two(serve: Serve) -> None:
     server.send(signal.SIGTERM)
     server.process.wait(20)
 
-    assert sum(each["event"] == "generation_starting" for each in server.events) <= 3
+    assert sum(event["event"] == "generation_starting" for event in server.events) <= 3
 
 
 def test_a_release_behind_a_moved_link_is_what_a_reload_serves(serve: Serve, tmp_path: Path, rewrite: Rewrite) -> None:

@@ -48,7 +48,7 @@ def test_a_program_starts_when_the_first_generation_is_ready_and_ends_with_the_c
     server = serve()
     started = server.wait_for("process_started", process="worker", reason="start")
     runs = server.wait_for("job_runs")
-    names = [each["event"] for each in server.events]
+    names = [event["event"] for event in server.events]
 
     assert runs == {"event": "job_runs", "environment": "production", "pid": started["pid"]}
     assert names.index("generation_ready") < names.index("process_started")
@@ -84,7 +84,7 @@ def test_a_program_that_ends_as_soon_as_it_starts_backs_off_and_is_reported(serv
     looped = server.wait_for("process_crash_loop", process="crashing")
     assert looped["reason"] == "exit_3"
     assert looped["delay_seconds"] > 0
-    assert sum(each["event"] == "process_started" for each in server.events) >= 2
+    assert sum(event["event"] == "process_started" for event in server.events) >= 2
 
 
 def test_a_reload_starts_programs_anew_with_the_settings_of_now(serve: Serve, site: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_reload_starts_programs_anew_with_the_settings_of_now(serve: Serve, si
     server.wait_for("process_started", process="other", reason="reload")
     server.wait_for("process_exited", process="worker", pid=before)
     server.wait_for("process_started", process="worker", reason="reload")
-    names = [(each["event"], each.get("generation")) for each in server.events]
+    names = [(event["event"], event.get("generation")) for event in server.events]
     assert names.index(("generation_ready", 2)) < names.index(("process_exited", None))
 
 
@@ -178,7 +178,7 @@ def test_programs_are_looked_after_by_a_successor_whose_reload_fails(serve: Serv
 
 
 def _descriptors(pid: int) -> set[str]:
-    return {each.name for each in Path(f"/proc/{pid}/fd").iterdir()}
+    return {path.name for path in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="descriptors are read from /proc")

@@ -39,7 +39,7 @@ def test_what_a_killed_manager_has_left_is_taken_away_and_another_one_is_left_al
         living.listen()
         told = StatusSocket(tmp_path, dict)
 
-        assert {each.name for each in tmp_path.iterdir()} == {"2.sock", f"{os.getpid()}.sock"}
+        assert {path.name for path in tmp_path.iterdir()} == {"2.sock", f"{os.getpid()}.sock"}
         told.close()
 
 
@@ -53,7 +53,7 @@ def test_a_folder_of_others_stays_as_it_is_and_so_does_what_is_not_ours_in_it(tm
         told = StatusSocket(tmp_path, dict)
 
     assert tmp_path.stat().st_mode & 0o777 == 0o755
-    assert {each.name for each in tmp_path.iterdir()} == {"7.sock", *names, f"{os.getpid()}.sock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"7.sock", *names, f"{os.getpid()}.sock"}
     assert (tmp_path / f"{os.getpid()}.sock").stat().st_mode & 0o777 == 0o600
     told.close()
 

@@ -44,7 +44,7 @@ def _writing(path: Path) -> Iterator[None]:
 def _watchers(pid: int) -> list[int]:
     """Return the watchers among the children of a process."""
     children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    return [each for each in children if b".watcher" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    return [child for child in children if b".watcher" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def test_each_change_is_told(tmp_path: Path) -> None:
@@ -106,4 +106,4 @@ def test_a_manager_that_is_process_1_of_a_container_reloads_too(site: Path) -> N
     with RunningServer(site, environment="development", command=("-c", AS_FIRST % (_as_first(), SERVE))) as server:
         with _writing(site / "words.txt"):
             server.wait_for("generation_ready", generation=2)
-        assert not any(each["event"] == "watcher_exited" for each in server.events)
+        assert not any(event["event"] == "watcher_exited" for event in server.events)

@@ -143,7 +143,7 @@ def create(config: Config) -> App:
     (site / "linger").unlink()
 
     server.wait_for("worker_ready", after=len(server.events), worker=1)
-    assert any("in linger" in each.get("line", "") for each in server.events)
+    assert any("in linger" in event.get("line", "") for event in server.events)
     with Wire(server.port) as wire:
         assert wire.get("/").status == 200
 

@@ -72,5 +72,5 @@ def test_a_deadline_that_moves_within_its_second_is_filed_once() -> None:
     for step in range(9):
         deadlines.set(one, 10.1 + step / 10)
 
-    assert [len(each) for each in deadlines._buckets.values()] == [1]
+    assert [len(bucket) for bucket in deadlines._buckets.values()] == [1]
     assert deadlines.expired(11.0) == [one]

@@ -97,8 +97,8 @@ def test_a_full_queue_sheds_with_retry_after_while_quick_endpoints_are_answered(
         for wire in wires:
             wire.socket.close()
 
-    shed = [each for each in answers if each.status == 503]
-    assert {each.status for each in answers} == {200, 503}
+    shed = [answer for answer in answers if answer.status == 503]
+    assert {answer.status for answer in answers} == {200, 503}
     assert all(each.headers["retry-after"] == "1" and "connection" not in each.headers for each in shed)
     assert len(shed) >= 3
 

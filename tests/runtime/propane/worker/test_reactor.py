@@ -26,8 +26,8 @@ def test_a_connection_serves_one_request_after_the_other(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         answers = [wire.get("/") for _ in range(20)]
 
-    assert {(each.status, each.body) for each in answers} == {(200, b"one")}
-    assert len({each.headers["x-request-id"] for each in answers}) == 20
+    assert {(answer.status, answer.body) for answer in answers} == {(200, b"one")}
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 20
 
 
 def test_two_pipelined_requests_the_first_one_slow_run_once_each_and_answer_in_order(serve: Serve) -> None:
@@ -141,9 +141,9 @@ def test_a_connection_that_is_passed_on_is_watched_no_more(serve: Serve) -> None
 
     def watched() -> int:
         count = 0
-        for each in Path(f"/proc/{old}/fdinfo").iterdir():
+        for path in Path(f"/proc/{old}/fdinfo").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
-                count += each.read_text().count("tfd:")
+                count += path.read_text().count("tfd:")
         return count
 
     with Wire(server.port) as busy:
@@ -205,4 +205,4 @@ def test_a_client_that_resets_before_its_body_is_asked_for_ends_no_worker(serve:
             assert other.get("/").status == 200
 
     assert server.stop() == 0
-    assert not [each for each in server.events if each["event"] in {"reactor_failed", "connection_failed"}]
+    assert not [event for event in server.events if event["event"] in {"reactor_failed", "connection_failed"}]

@@ -30,7 +30,7 @@ def test_a_worker_that_has_had_its_time_is_replaced_and_its_connections_live_on(
     server = serve(*flags)
     first = server.workers()[0]
     with Wire(server.port) as wire:
-        while not any(each["event"] == "worker_exited" and each["pid"] == first for each in server.events):
+        while not any(event["event"] == "worker_exited" and event["pid"] == first for event in server.events):
             assert wire.get("/").status == 200
         server.wait_for("worker_started", reason="respawn_after_retirement")
         assert wire.get("/").status == 200
@@ -75,15 +75,15 @@ def test_more_connections_than_wait_at_once_outlive_their_worker(serve: Serve) -
     server = serve("--max-requests", "420")
     first = server.workers()[0]
     wires = [Wire(server.port) for _ in range(400)]
-    for each in wires:
-        assert each.get("/").body == b"one"
+    for wire in wires:
+        assert wire.get("/").body == b"one"
     with Wire(server.port) as more:
-        while not any(each["event"] == "worker_retiring" for each in server.events):
+        while not any(event["event"] == "worker_retiring" for event in server.events):
             more.get("/")
         server.wait_for("worker_exited", pid=first, reason="exit_0")
-        for each in wires:
-            assert int(each.get("/pid").body) != first
-            each.socket.close()
+        for wire in wires:
+            assert int(wire.get("/pid").body) != first
+            wire.socket.close()
 
 
 def test_a_worker_goes_in_the_end_without_a_replacement_that_can_serve(
@@ -103,7 +103,7 @@ def create(config: Config) -> App:
     (site / "linger").write_text("")
     first = server.workers()[0]
     with Wire(server.port) as wire:
-        while not any(each.get("reason") == "respawn_after_retirement" for each in server.events):
+        while not any(event.get("reason") == "respawn_after_retirement" for event in server.events):
             assert wire.get("/").body == b"one"
         assert int(wire.get("/pid").body) == first, "it serves as long as nobody takes its place"
         server.wait_for("worker_exited", pid=first)
@@ -114,7 +114,7 @@ def create(config: Config) -> App:
 
 def test_workers_that_have_had_their_time_as_soon_as_they_start_back_off(serve: Serve) -> None:
     server = serve("--max-requests", "1")
-    while not any(each["event"] == "worker_crash_loop" for each in server.events):
+    while not any(event["event"] == "worker_crash_loop" for event in server.events):
         with Wire(server.port) as wire:
             assert wire.get("/").body == b"one"
 

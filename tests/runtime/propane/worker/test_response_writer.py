@@ -113,7 +113,7 @@ def test_who_reads_slowly_but_above_the_least_rate_is_not_cut_off(serve: Serve, 
         while time.monotonic() < end:
             assert wire.socket.recv(10_000)
             time.sleep(0.05)  # the pace of the client
-        assert not [each for each in server.events if each.get("aborted")]
+        assert not [event for event in server.events if event.get("aborted")]
 
 
 @pytest.mark.parametrize("path", ["/sparse", "/big/50000000"])

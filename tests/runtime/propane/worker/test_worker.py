@@ -112,4 +112,4 @@ def test_a_worker_that_is_told_to_pause_twice_pauses(serve: Serve) -> None:
         server.wait_for("generation_ended", generation=1)
         assert wire.get("/").status == 200
 
-    assert not [each for each in server.events if each["event"] == "reactor_failed"]
+    assert not [event for event in server.events if event["event"] == "reactor_failed"]
