@@ -44,18 +44,20 @@ PROGRAM = ("-m", "arlen_runtime.boot")
 def main(arguments: Sequence[str] | None = None, *, development: bool = False) -> int:
     """Run the command; return its exit status: 0 stopped, 1 failed, 2 wrong use (by SystemExit)."""
     words = sys.argv[1:] if arguments is None else arguments
-    called = "arlen serve" if development else "propane"
+    program_name = "arlen serve" if development else "propane"
     try:
         if words and words[0] == "status":
             return status.main(words[1:])
-        launch = read_flags(words, called)
+        launch = read_flags(words, program_name)
         return _run(launch, words, os.environ, development=development)
     except ArlenError as error:
-        sys.stderr.writelines(f"{called}: {line}\n" for line in error.detail.splitlines())
+        sys.stderr.writelines(f"{program_name}: {line}\n" for line in error.detail.splitlines())
         return 1
 
 
-def _run(launch: LaunchOptions, words: Sequence[str], environ: MutableMapping[str, str], *, development: bool) -> int:
+def _run(
+    launch: LaunchOptions, arguments: Sequence[str], environ: MutableMapping[str, str], *, development: bool
+) -> int:
     launch = launch._replace(root=Path(_configured_folder(launch.root)))
     config = _load(launch, environ, development=development)
     if launch.print_config:
@@ -64,33 +66,36 @@ def _run(launch: LaunchOptions, words: Sequence[str], environ: MutableMapping[st
     target_of(config)  # where there is none, nothing is bound
     raise_descriptor_limit()
     log = Log(config.log, config.environment, config.root)
-    accessories = config.propane_accessories
-    pid_file = config.root / accessories.pid_file if accessories.pid_file and not launch.check else None
-    reread: Callable[[], Config] = partial(_load, launch, environ, development=development)
-    explains = development and not config.production
-    if explains:
-        reread = _LastGood(reread, config)
-    will = reexec.read(environ)
-    held = will["pid_file"] if will else -1
-    with PidFile(pid_file, held, succeeds=will is not None) as file, _estate(launch, config, environ, will) as state:
-        state.pid_file = file.fd
-        if file.missing:
-            log.error("pid_file_missing", reason=file.missing)
-        command_line = CommandLine(str(launch.root), config.environment, launch.flags, explains)
-        generations = Generations(command_line, config, log, state, PROGRAM, reread)
-        supervisor = Manager(generations, state, log, ReExec(str(launch.root), words, log, reread))
-        supervisor.check = launch.check
-        supervisor.respawn = launch.respawn
-        with ExitStack() as beside:
+    section = config.propane_accessories
+    pid_file = config.root / section.pid_file if section.pid_file and not launch.check else None
+    read_config: Callable[[], Config] = partial(_load, launch, environ, development=development)
+    shows_failures = development and not config.production
+    if shows_failures:
+        read_config = _LastValidConfig(read_config, config)
+    inherited = reexec.read_state(environ)
+    inherited_fd = inherited["pid_file_fd"] if inherited else -1
+    with (
+        PidFile(pid_file, inherited_fd, is_successor=inherited is not None) as held_file,
+        _open_state(launch, config, environ, inherited) as state,
+    ):
+        state.pid_file_fd = held_file.fd
+        if held_file.failure:
+            log.error("pid_file_missing", reason=held_file.failure)
+        command_line = CommandLine(str(launch.root), config.environment, launch.flags, shows_failures)
+        generations = Generations(command_line, config, log, state, PROGRAM, read_config)
+        manager = Manager(generations, state, log, ReExec(str(launch.root), arguments, log, read_config))
+        manager.check = launch.check
+        manager.respawn = launch.respawn
+        with ExitStack() as stack:
             if not launch.check:
-                _tell_status(supervisor, config, log, beside)
+                _serve_status(manager, config, log, stack)
             if development:
-                watcher = beside.enter_context(WatcherProcess(config.root, log))
-                supervisor.add_reader(watcher.fd, partial(_reload_if_told, state, watcher))
-            return supervisor.run()
+                watcher = stack.enter_context(WatcherProcess(config.root, log))
+                manager.add_reader(watcher.fd, partial(_request_reload_on_change, state, watcher))
+            return manager.run()
 
 
-class _LastGood:
+class _LastValidConfig:
     """The settings as they could be read last: what is wrong with them now is for the next generation to find and show."""
 
     def __init__(self, read: Callable[[], Config], config: Config) -> None:
@@ -105,36 +110,38 @@ class _LastGood:
         return self._config
 
 
-def _reload_if_told(state: ManagerState, watcher: WatcherProcess) -> None:
+def _request_reload_on_change(state: ManagerState, watcher: WatcherProcess) -> None:
     """Have the manager reload when files have changed."""
     if watcher.read_change():
-        state.reload_due = "files_changed"
+        state.reload_reason = "files_changed"
 
 
-def _tell_status(supervisor: Manager, config: Config, log: Log, beside: ExitStack) -> None:
+def _serve_status(manager: Manager, config: Config, log: Log, stack: ExitStack) -> None:
     """Have the manager answer `propane status`."""
-    asked = StatusSocket.open(config, supervisor.snapshot, log)
-    if asked is not None:
-        beside.callback(asked.close)
-        supervisor.add_reader(asked.fd, asked.answer)
+    status_socket = StatusSocket.open(config, manager.snapshot, log)
+    if status_socket is not None:
+        stack.callback(status_socket.close)
+        manager.add_reader(status_socket.fd, status_socket.answer)
 
 
 @contextmanager
-def _estate(
-    launch: LaunchOptions, config: Config, environ: MutableMapping[str, str], will: dict[str, Any] | None
+def _open_state(
+    launch: LaunchOptions, config: Config, environ: MutableMapping[str, str], inherited: dict[str, Any] | None
 ) -> Iterator[ManagerState]:
     """Yield what the manager owns: a predecessor's, or new; its listeners are closed at the end."""
-    accessories = config.propane_accessories
-    if will is not None:
-        state = ManagerState.from_dict(will)
+    section = config.propane_accessories
+    if inherited is not None:
+        state = ManagerState.from_dict(inherited)
     else:
-        opened = Listeners([])
+        listeners = Listeners([])
         if launch.check:
             check_addresses(config.server)
         else:
-            opened = Listeners.open(config.server, accessories.listen_backlog, config.root, environ)
-        count = accessories.worker_count
-        state = ManagerState(opened, worker_count=count, configured=count, notifier=SystemdNotifier.start(environ))
+            listeners = Listeners.open(config.server, section.listen_backlog, config.root, environ)
+        worker_count = section.worker_count
+        state = ManagerState(
+            listeners, worker_count=worker_count, configured=worker_count, notifier=SystemdNotifier.start(environ)
+        )
         state.preload = state.preload or launch.check  # a check never forks, and the import is what it checks
     with state.listeners, closing(state.listener_change):
         yield state
@@ -160,8 +167,8 @@ def _configured_folder(root: Path) -> str:
     except FileNotFoundError:
         raise BootError("the working folder has been removed: change to another, or name one with --app-root") from None
     logical = os.environ.get("PWD", "")
-    here = logical if logical and os.path.realpath(logical) == resolved else resolved
-    return os.path.normpath(os.path.join(here, root))  # noqa: PTH118 - Path would follow the link that must stay
+    working_folder = logical if logical and os.path.realpath(logical) == resolved else resolved
+    return os.path.normpath(os.path.join(working_folder, root))  # noqa: PTH118 - Path would follow the link that must stay
 
 
 if __name__ == "__main__":

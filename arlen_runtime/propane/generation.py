@@ -29,7 +29,7 @@ from arlen_runtime.propane.system.children import fork
 from arlen_runtime.propane.system.listeners import adopt
 from arlen_runtime.propane.worker.worker import Worker
 
-_IGNORED = (
+_IGNORED_SIGNALS = (
     signal.SIGTERM,
     signal.SIGINT,
     signal.SIGHUP,
@@ -45,7 +45,7 @@ def _started_threads() -> list[str]:
     tasks = Path("/proc/self/task")
     if tasks.exists() and len(list(tasks.iterdir())) == 1:
         return []
-    return [each.name for each in threading.enumerate() if each is not threading.main_thread()]
+    return [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
 
 
 class Generation:
@@ -60,8 +60,8 @@ class Generation:
             config=config,
             log=log,
             scoreboard=Scoreboard(boot_args.scoreboard_fd),
-            control=self._packets(boot_args.control_fd),
-            handover=(self._packets(boot_args.handover_fds[0]), self._packets(boot_args.handover_fds[1])),
+            control=self._open_socket(boot_args.control_fd),
+            handover=(self._open_socket(boot_args.handover_fds[0]), self._open_socket(boot_args.handover_fds[1])),
             listeners=tuple(adopt(fd) for fd in boot_args.listener_fds),
             owns_listeners=boot_args.owns_listeners,
             generation=boot_args.generation,
@@ -69,23 +69,23 @@ class Generation:
         )
         self._control = self._worker_context.control
 
-    def _packets(self, fd: int) -> socket.socket:
-        end = socket.socket(fileno=fd)
-        end.setblocking(False)
+    def _open_socket(self, fd: int) -> socket.socket:
+        packet_socket = socket.socket(fileno=fd)
+        packet_socket.setblocking(False)
         os.set_inheritable(fd, False)  # for what the application starts; `_import_per_worker` lifts it again
-        return end
+        return packet_socket
 
     def run(self) -> int:
         """Import, then fork as told, until told to end; return the exit status."""
         try:
             self._import()
         except ArlenError as error:
-            return self._failed(error.detail)
+            return self._report_failure(error.detail)
         except BaseException as error:  # noqa: BLE001 - whatever importing the application raises is the reason to report
             self._log.failure("boot_failed", error, generation=self._boot_args.generation)
             self._log.flush()
-            return self._failed(f"{type(error).__name__}: {error}")
-        self._signals = signals.SignalQueue({signal.SIGCHLD, signal.SIGUSR1}, _IGNORED)
+            return self._report_failure(f"{type(error).__name__}: {error}")
+        self._signals = signals.SignalQueue({signal.SIGCHLD, signal.SIGUSR1}, _IGNORED_SIGNALS)
         send(self._control, "booted", pid=os.getpid())
         poll = select.poll()
         poll.register(self._signals.fd, select.POLLIN)
@@ -101,7 +101,7 @@ class Generation:
             except EOFError:
                 return 0  # the supervisor is gone; the workers see it too, finish and end
 
-    def _failed(self, reason: str) -> int:
+    def _report_failure(self, reason: str) -> int:
         send(self._control, "failed", number=None, pid=os.getpid(), reason=reason)
         return 1
 
@@ -128,8 +128,8 @@ class Generation:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], boot_args.as_argument()])  # noqa: S606 - ourselves again
 
     def _handle_signals(self) -> None:
-        for each in self._signals.take():
-            if each is signal.SIGUSR1:
+        for sig in self._signals.take():
+            if sig is signal.SIGUSR1:
                 reopen_all()  # else a worker forked later would inherit the old file
         while True:
             try:

@@ -12,14 +12,14 @@ from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.errors import BootError
 from arlen_runtime.propane.manager.snapshot import Snapshot
-from arlen_runtime.propane.manager.status_socket import ask
+from arlen_runtime.propane.manager.status_socket import query_managers
 
 MEGABYTE = 1 << 20
 COLUMNS: dict[str, Callable[[Snapshot], str]] = {
     "WORKER": lambda worker: str(worker["number"]),
     "PID": lambda worker: str(worker["pid"]),
     "STATE": lambda worker: str(worker["state"]),
-    "AGE": lambda worker: span(worker["age_seconds"]),
+    "AGE": lambda worker: format_duration(worker["age_seconds"]),
     "CONNECTIONS": lambda worker: str(worker["connections"]),
     "REQUESTS": lambda worker: str(worker["requests"]),
     "BUSY": lambda worker: str(worker["busy"]),
@@ -31,55 +31,63 @@ COLUMNS: dict[str, Callable[[Snapshot], str]] = {
 """A worker's line: heading to what stands below it."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print the status of every manager of the application. Raises ArlenError."""
     parser = Parser("propane status", "Show what the manager of an application and its workers are doing.")
     add_root_flag(parser)
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV, else production)")
     parser.add_argument("--json", action="store_true", help="print JSON: an array with an object for each manager")
-    found = parser.parse_args(words)
-    answers = managers(found.app_root, found.env)
-    if not answers and not found.json:
-        raise BootError(f"no manager of the application in {found.app_root.absolute()} answers")
-    text = json.dumps(answers, indent=2) if found.json else "\n\n".join("\n".join(lines(answer)) for answer in answers)
+    options = parser.parse_args(arguments)
+    snapshots = managers(options.app_root, options.env)
+    if not snapshots and not options.json:
+        raise BootError(f"no manager of the application in {options.app_root.absolute()} answers")
+    text = (
+        json.dumps(snapshots, indent=2)
+        if options.json
+        else "\n\n".join("\n".join(lines(snapshot)) for snapshot in snapshots)
+    )
     sys.stdout.write(f"{text}\n")
-    return 0 if answers else 1
+    return 0 if snapshots else 1
 
 
 def managers(root: Path, environment: str | None = None) -> list[Snapshot]:
     """Return what the running managers of the application in `root` tell. Raises ConfigError."""
     folder = load(root, environment, os.environ).propane_accessories.status_folder
-    return ask(root / folder) if folder else []
+    return query_managers(root / folder) if folder else []
 
 
-def lines(told: Snapshot) -> Iterator[str]:
+def lines(snapshot: Snapshot) -> Iterator[str]:
     """Yield a snapshot as lines for people."""
-    totals = told["totals"]
-    yield f"propane {told['pid']} {told['state']} for {span(told['uptime_seconds'])}, {told['environment']}"
-    yield f"listening  {', '.join(told['listening'])}"
+    totals = snapshot["totals"]
+    uptime = format_duration(snapshot["uptime_seconds"])
+    yield f"propane {snapshot['pid']} {snapshot['state']} for {uptime}, {snapshot['environment']}"
+    yield f"listening  {', '.join(snapshot['listening'])}"
     yield f"requests   {totals['requests']} ({totals['requests_shed']} shed, {totals['takeovers']} lost the reactor)"
-    yield f"responses  {_counts(told['responses'])}"
-    yield f"reloads    {_counts(told['reloads'])}"
-    yield f"restarts   {_counts(told['restarts'])}"
-    for generation in told["generations"]:
+    yield f"responses  {_format_counts(snapshot['responses'])}"
+    yield f"reloads    {_format_counts(snapshot['reloads'])}"
+    yield f"restarts   {_format_counts(snapshot['restarts'])}"
+    for generation in snapshot["generations"]:
         yield ""
-        yield f"generation {generation['number']} {generation['state']} for {span(generation['age_seconds'])}"
-        rows = [list(COLUMNS), *([show(each) for show in COLUMNS.values()] for each in generation["workers"])]
+        yield f"generation {generation['number']} {generation['state']} for {format_duration(generation['age_seconds'])}"
+        rows = [
+            list(COLUMNS),
+            *([format_cell(worker) for format_cell in COLUMNS.values()] for worker in generation["workers"]),
+        ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         yield from ("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
 
 
-def _counts(table: dict[str, int]) -> str:
-    return ", ".join(f"{count} {word}" for word, count in table.items())
+def _format_counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {label}" for label, count in counts.items())
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write a time as people say it: the two largest units."""
     units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-    left = int(seconds)
+    remaining = int(seconds)
     parts: list[str] = []
     for name, size in units:
-        count, left = divmod(left, size)
+        count, remaining = divmod(remaining, size)
         if count or parts or name == "s":
             parts.append(f"{count}{name}")
     return "".join(parts[:2])

@@ -27,7 +27,7 @@ SETTLE_SECONDS = 0.05
 def watched_files(root: Path) -> Iterator[Path]:
     """Yield the files whose content matters, hidden and generated folders left out."""
     for folder, names, files in os.walk(root):
-        names[:] = [each for each in names if each not in IGNORED and not each.startswith(".")]
+        names[:] = [name for name in names if name not in IGNORED and not name.startswith(".")]
         for name in files:
             if Path(name).suffix in SUFFIXES and not name.startswith("."):
                 yield Path(folder, name)
@@ -39,23 +39,23 @@ class Fingerprints:
     def __init__(self, root: Path) -> None:
         """Take the first look."""
         self._root = root
-        self._known: dict[Path, tuple[int, int, bytes]] = {}
-        self.changed()
+        self._files: dict[Path, tuple[int, int, bytes]] = {}
+        self.refresh()
 
-    def changed(self) -> bool:
+    def refresh(self) -> bool:
         """Look again; say whether any content has changed since the last look."""
-        before = {path: each[2] for path, each in self._known.items()}
-        self._known = dict(self._look())
-        return before != {path: each[2] for path, each in self._known.items()}
+        old_digests = {path: entry[2] for path, entry in self._files.items()}
+        self._files = dict(self._scan())
+        return old_digests != {path: entry[2] for path, entry in self._files.items()}
 
-    def _look(self) -> Iterator[tuple[Path, tuple[int, int, bytes]]]:
+    def _scan(self) -> Iterator[tuple[Path, tuple[int, int, bytes]]]:
         for path in watched_files(self._root):
             try:
                 stat = path.stat()
-                known = self._known.get(path)
-                recent = time.time_ns() - stat.st_mtime_ns < RECENT_NS
-                if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns) and not recent:
-                    yield path, known
+                entry = self._files.get(path)
+                is_recent = time.time_ns() - stat.st_mtime_ns < RECENT_NS
+                if entry is not None and entry[:2] == (stat.st_size, stat.st_mtime_ns) and not is_recent:
+                    yield path, entry
                 else:
                     digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
                     yield path, (stat.st_size, stat.st_mtime_ns, digest)
@@ -63,7 +63,7 @@ class Fingerprints:
                 continue  # gone between the listing and the look
 
 
-def _wakes(root: Path) -> Iterator[None]:
+def _wait_for_changes(root: Path) -> Iterator[None]:
     """Yield whenever something may have changed."""
     if importlib.util.find_spec("watchfiles") is not None:
         watchfiles = __import__("watchfiles")  # optional: it comes with the `dev` extra
@@ -81,16 +81,16 @@ def main(root: Path, parent: int, delay: float | None = None) -> int:
     With a delay in seconds another watcher has been here: what has changed since it ended nobody knows, so a change is told.
     """
     time.sleep(delay or 0.0)
-    seen = Fingerprints(root)
+    fingerprints = Fingerprints(root)
     try:
         if delay is not None:
             os.write(1, b"changed\n")
-        for _ in _wakes(root):
+        for _ in _wait_for_changes(root):
             if os.getppid() != parent:
                 return 0
-            if seen.changed():
+            if fingerprints.refresh():
                 time.sleep(SETTLE_SECONDS)
-                seen.changed()
+                fingerprints.refresh()
                 os.write(1, b"changed\n")
     except (BrokenPipeError, KeyboardInterrupt):
         return 0

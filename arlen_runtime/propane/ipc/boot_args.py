@@ -55,11 +55,11 @@ class BootArgs:
     @classmethod
     def from_argument(cls, argument: str) -> BootArgs:
         """Read what `as_argument` wrote."""
-        told: dict[str, Any] = json.loads(argument)
-        told["command_line"] = CommandLine(**told["command_line"])
-        told["handover_fds"] = tuple(told["handover_fds"])
-        told["listener_fds"] = tuple(told["listener_fds"])
-        return cls(**told)
+        fields: dict[str, Any] = json.loads(argument)
+        fields["command_line"] = CommandLine(**fields["command_line"])
+        fields["handover_fds"] = tuple(fields["handover_fds"])
+        fields["listener_fds"] = tuple(fields["listener_fds"])
+        return cls(**fields)
 
     @property
     def descriptors(self) -> tuple[int, ...]:

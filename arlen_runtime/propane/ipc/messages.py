@@ -11,10 +11,10 @@ import json
 import socket
 from typing import Any, NamedTuple
 
-PACKET = 65536
-MOST_CHARACTERS = 4000
+PACKET_BYTES = 65536
+MAX_TEXT_CHARACTERS = 4000
 """How much of a text is said, so that a packet is never too long: in JSON a character takes twelve bytes at most."""
-CONNECTION_PACKET = 131072
+CONNECTION_PACKET_BYTES = 131072
 """A connection that is passed on travels with what has been received of a request: the kernel takes twice this (socket(7))."""
 FIELDS: dict[str, dict[str, type]] = {
     "fork": {"number": int, "row": int},
@@ -28,7 +28,7 @@ FIELDS: dict[str, dict[str, type]] = {
     "exited": {"pid": int, "status": int},
 }
 """The kinds of messages and what each tells; `failed` has a number too, or None for the generation as a whole."""
-_FULL = {errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM}
+_FULL_ERRNOS = {errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM}
 Message = dict[str, Any]
 
 
@@ -43,9 +43,11 @@ def open_pair() -> tuple[socket.socket, socket.socket]:
 
 def send(end: socket.socket, kind: str, **fields: Any) -> bool:  # noqa: ANN401 - JSON values
     """Send a message, long texts cut; False when the other side is gone or takes no more just now."""
-    cut = {name: value[:MOST_CHARACTERS] if isinstance(value, str) else value for name, value in fields.items()}
+    shortened = {
+        name: value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value for name, value in fields.items()
+    }
     try:
-        end.send(json.dumps({"kind": kind, **cut}).encode())
+        end.send(json.dumps({"kind": kind, **shortened}).encode())
     except OSError:
         return False
     return True
@@ -55,19 +57,19 @@ def receive(end: socket.socket) -> Message | None:
     """Return the next message, None when none is waiting; EOFError when the other side is gone."""
     while True:
         try:
-            packet = end.recv(PACKET)
+            packet = end.recv(PACKET_BYTES)
         except BlockingIOError:
             return None
         except ConnectionError as error:
             raise EOFError from error
         if not packet:
             raise EOFError
-        message = _message(packet)
+        message = _parse(packet)
         if message is not None:
             return message
 
 
-def _message(packet: bytes) -> Message | None:
+def _parse(packet: bytes) -> Message | None:
     """Read a packet; None for what is nothing of ours: an application may write to any descriptor that it has."""
     try:
         message = json.loads(packet)
@@ -102,12 +104,12 @@ class PacketTooLargeError(Exception):
 def send_connection(end: socket.socket, connection: socket.socket, info: ConnectionInfo) -> bool:
     """Send a connection and what is known of it; False when the pair is full just now. PacketTooLargeError."""
     facts = json.dumps(info[:3]).encode()
-    if len(facts) + len(info.received) >= CONNECTION_PACKET:
+    if len(facts) + len(info.received) >= CONNECTION_PACKET_BYTES:
         raise PacketTooLargeError
     try:
         socket.send_fds(end, [facts, b"\n", info.received], [connection.fileno()])
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in _FULL_ERRNOS:
             return False
         raise
     return True
@@ -116,11 +118,11 @@ def send_connection(end: socket.socket, connection: socket.socket, info: Connect
 def receive_connection(end: socket.socket) -> tuple[socket.socket, ConnectionInfo] | None:
     """Return the next connection that was passed on, and what is known of it; None when none is waiting."""
     try:
-        packet, fds, _flags, _address = socket.recv_fds(end, CONNECTION_PACKET, 1)
+        packet, fds, _flags, _address = socket.recv_fds(end, CONNECTION_PACKET_BYTES, 1)
     except BlockingIOError:
         return None
     if not fds:
         return None
     facts, _, received = packet.partition(b"\n")
-    peer, scheme, introduced = json.loads(facts)
-    return socket.socket(fileno=fds[0]), ConnectionInfo(peer, scheme, introduced, received, handed_over=True)
+    peer, scheme, proxy_header_read = json.loads(facts)
+    return socket.socket(fileno=fds[0]), ConnectionInfo(peer, scheme, proxy_header_read, received, handed_over=True)

@@ -27,7 +27,7 @@ COUNTERS = {
     "arlen_requests_shed_total": (Cell.SHED, "requests turned away with 503"),
 }
 RESPONSES = dict(zip(("2xx", "3xx", "4xx", "5xx"), ANSWERED, strict=True))
-USED = {
+RESOURCES = {
     "arlen_memory_pss_bytes": (Cell.PSS, ManagerCell.PSS, "memory, what is shared counted once"),
     "arlen_memory_rss_bytes": (Cell.RSS, ManagerCell.RSS, "memory, what is shared counted for each process"),
     "arlen_open_descriptors": (Cell.DESCRIPTORS, ManagerCell.DESCRIPTORS, "open descriptors"),
@@ -57,16 +57,16 @@ def _render(scoreboard: Scoreboard) -> str:
     lines += _metric("arlen_generation", "gauge", "number of the generation", [("", manager[ManagerCell.GENERATION])])
     for name, (cell, text) in GAUGES.items():
         lines += _metric(name, "gauge", text, [("", sum(row[cell] for row in rows))])
-    for name, (cell, own, text) in USED.items():
-        used = [('{of="workers"}', sum(row[cell] for row in rows)), ('{of="manager"}', manager[own])]
+    for name, (cell, manager_cell, text) in RESOURCES.items():
+        used = [('{of="workers"}', sum(row[cell] for row in rows)), ('{of="manager"}', manager[manager_cell])]
         lines += _metric(name, "gauge", text, used)
     for name, (cell, text) in COUNTERS.items():
         lines += _metric(name, "counter", text, [("", scoreboard.total(cell))])
-    answered = [(f'{{class="{word}"}}', scoreboard.total(cell)) for word, cell in RESPONSES.items()]
+    answered = [(f'{{class="{label}"}}', scoreboard.total(cell)) for label, cell in RESPONSES.items()]
     lines += _metric("arlen_responses_total", "counter", "answers by their status", answered)
     lines += _durations(scoreboard)
-    lines += _counted("arlen_reloads_total", "reloads", "result", RELOADS, scoreboard)
-    lines += _counted("arlen_worker_restarts_total", "workers replaced", "reason", RESTARTS, scoreboard)
+    lines += _manager_counters("arlen_reloads_total", "reloads", "result", RELOADS, scoreboard)
+    lines += _manager_counters("arlen_worker_restarts_total", "workers replaced", "reason", RESTARTS, scoreboard)
     return "\n".join(lines) + "\n"
 
 
@@ -74,10 +74,8 @@ def _durations(scoreboard: Scoreboard) -> list[str]:
     """Return how long answers took, from the beginning of their handlers to their last byte, as a histogram."""
     name = "arlen_request_duration_seconds"
     counts = list(accumulate(scoreboard.total(cell) for cell in LASTED))
-    borders = (*(f"{border:g}" for border in DURATIONS), "+Inf")
-    samples: list[Sample] = [
-        (f'_bucket{{le="{border}"}}', count) for border, count in zip(borders, counts, strict=True)
-    ]
+    bounds = (*(f"{bound:g}" for bound in DURATIONS), "+Inf")
+    samples: list[Sample] = [(f'_bucket{{le="{bound}"}}', count) for bound, count in zip(bounds, counts, strict=True)]
     samples += [("_sum", scoreboard.total(Cell.MICROSECONDS) / 1e6), ("_count", counts[-1])]
     return _metric(name, "histogram", "how long answers took, from the handler's start to the last byte", samples)
 
@@ -86,6 +84,8 @@ def _metric(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[
     return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *(f"{name}{labels} {value}" for labels, value in samples)]
 
 
-def _counted(name: str, text: str, label: str, table: dict[str, ManagerCell], scoreboard: Scoreboard) -> list[str]:
-    samples = [(f'{{{label}="{word}"}}', scoreboard.manager[cell]) for word, cell in table.items()]
+def _manager_counters(
+    name: str, text: str, label: str, table: dict[str, ManagerCell], scoreboard: Scoreboard
+) -> list[str]:
+    samples = [(f'{{{label}="{value}"}}', scoreboard.manager[cell]) for value, cell in table.items()]
     return _metric(name, "counter", text, samples)

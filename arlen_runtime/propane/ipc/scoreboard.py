@@ -27,14 +27,14 @@ CELLS = 32
 DURATIONS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
 """Upper borders, in seconds, of the classes into which answered requests are counted by what they took."""
 _ROW_BYTES = CELLS * 8
-_DEAD, _MANAGER = ROWS, ROWS + 1
+_RETIRED, _MANAGER = ROWS, ROWS + 1
 _BLOCKS_AT = (ROWS + 2) * _ROW_BYTES
 _BLOCK_HEADER = struct.Struct("<48sQQ")  # name, offset, size
 _BLOCK_COUNT = 64
 _DATA_AT = _BLOCKS_AT + _BLOCK_COUNT * _BLOCK_HEADER.size
 _BYTES = 4 << 20
-_MOST_LOOKS = 1000
-_ONE_THREAD = threading.Lock()
+_MAX_READS = 1000
+_BLOCKS_LOCK = threading.Lock()
 """lockf excludes processes, not threads."""
 
 Result = TypeVar("Result")
@@ -141,7 +141,7 @@ class Scoreboard:
         self._map = mmap.mmap(self.fd, _BYTES)
         numbers = memoryview(self._map)[:_BLOCKS_AT].cast("Q")
         rows = [WorkerRow(numbers[at * CELLS : (at + 1) * CELLS]) for at in range(ROWS + 2)]
-        self.rows, self.retired, self.manager = rows[:ROWS], rows[_DEAD], rows[_MANAGER]
+        self.rows, self.retired, self.manager = rows[:ROWS], rows[_RETIRED], rows[_MANAGER]
 
     def free_row(self) -> int:
         """Return the number of the first row that nobody has. Raises BootError when there is none."""
@@ -168,11 +168,11 @@ class Scoreboard:
 
     def read_consistent(self, read: Callable[[], Result]) -> Result:
         """Return what `read` finds while no counters are between two rows: a counter must never be seen to fall."""
-        for _ in range(_MOST_LOOKS):
+        for _ in range(_MAX_READS):
             before = self.manager[ManagerCell.MOVING]
-            found = read()
+            result = read()
             if before % 2 == 0 and before == self.manager[ManagerCell.MOVING]:
-                return found
+                return result
         return read()  # the supervisor died in between: a figure that is a little off is better than none
 
     def shared_block(self, name: str, size: int) -> memoryview:
@@ -180,28 +180,28 @@ class Scoreboard:
 
         ValueError when the name is longer than 48 bytes, the size differs from the first caller's, or memory is used up.
         """
-        wanted = name.encode()
-        if len(wanted) > 48:  # noqa: PLR2004 - the field's width in _BLOCK_HEADER
+        encoded_name = name.encode()
+        if len(encoded_name) > 48:  # noqa: PLR2004 - the field's width in _BLOCK_HEADER
             raise ValueError(f"the name of a shared block has at most 48 bytes: {name!r}")
-        with _ONE_THREAD:
+        with _BLOCKS_LOCK:
             fcntl.lockf(self.fd, fcntl.LOCK_EX, 1, 0)  # the kernel frees it if we die here
             try:
-                return self._find_block(wanted, size)
+                return self._find_block(encoded_name, size)
             finally:
                 fcntl.lockf(self.fd, fcntl.LOCK_UN, 1, 0)
 
-    def _find_block(self, wanted: bytes, size: int) -> memoryview:
+    def _find_block(self, encoded_name: bytes, size: int) -> memoryview:
         free = _DATA_AT
         for at in range(_BLOCKS_AT, _DATA_AT, _BLOCK_HEADER.size):
             name, offset, length = _BLOCK_HEADER.unpack_from(self._map, at)
             if not length:
                 if free + size > _BYTES:
                     break
-                _BLOCK_HEADER.pack_into(self._map, at, wanted, free, size)
+                _BLOCK_HEADER.pack_into(self._map, at, encoded_name, free, size)
                 return memoryview(self._map)[free : free + size]
-            if name.rstrip(b"\0") == wanted:
+            if name.rstrip(b"\0") == encoded_name:
                 if length != size:
-                    raise ValueError(f"the shared block {wanted.decode()!r} has {length} bytes, not {size}")
+                    raise ValueError(f"the shared block {encoded_name.decode()!r} has {length} bytes, not {size}")
                 return memoryview(self._map)[offset : offset + length]
             free = offset + (length + 63) // 64 * 64
-        raise ValueError(f"no shared memory is left for {wanted.decode()!r} ({size} bytes)")
+        raise ValueError(f"no shared memory is left for {encoded_name.decode()!r} ({size} bytes)")

@@ -12,27 +12,27 @@ import time
 
 from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord
 
-CEILING_SECONDS = 30.0
-AGAIN_SECONDS = 1.0
+MAX_DELAY_SECONDS = 30.0
+RETRY_SECONDS = 1.0
 """How soon something is tried again that could not even be started."""
-SETTLED_SECONDS = 1.0
+STABLE_SECONDS = 1.0
 """A worker that has served this long has started well."""
-_OTHERS_WISH = {-signal.SIGKILL, -signal.SIGTERM}
+_EXTERNAL_KILLS = {-signal.SIGKILL, -signal.SIGTERM}
 
 
-def respawn_delay(generation: GenerationRecord, worker: WorkerRecord, status: int, first: float) -> float:
+def respawn_delay(generation: GenerationRecord, worker: WorkerRecord, status: int, first_delay: float) -> float:
     """Return after how many seconds a worker is to be started again; `first` is the delay after its second crash."""
-    served = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
-    if served > SETTLED_SECONDS or (worker.ready_at and status in _OTHERS_WISH):
+    served_seconds = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
+    if served_seconds > STABLE_SECONDS or (worker.ready_at and status in _EXTERNAL_KILLS):
         generation.crashes.pop(worker.number, None)
         return 0.0
-    times = generation.crashes[worker.number] = generation.crashes.get(worker.number, 0) + 1
-    return backoff(times, first)
+    crash_count = generation.crashes[worker.number] = generation.crashes.get(worker.number, 0) + 1
+    return backoff(crash_count, first_delay)
 
 
-def backoff(times: int, first: float) -> float:
+def backoff(crash_count: int, first_delay: float) -> float:
     """Return the delay after so many crashes in a row: none, `first`, then twice as long each time up to the ceiling."""
-    if times <= 1:
+    if crash_count <= 1:
         return 0.0
-    delay: float = min(first * 2.0 ** min(times - 2, 30), CEILING_SECONDS)
+    delay: float = min(first_delay * 2.0 ** min(crash_count - 2, 30), MAX_DELAY_SECONDS)
     return delay * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret

@@ -25,21 +25,21 @@ class WorkerRecord:
     number: int
     row: int
     reason: str
-    asked_at: float
+    requested_at: float
     pid: int = 0
     ready_at: float = 0.0
     aborted_at: float = 0.0
-    retiring_at: float = 0.0
+    retiring_since: float = 0.0
     """When it said that it has had its time; it serves until its replacement does."""
-    leaving_at: float = 0.0
+    draining_since: float = 0.0
     """When it was told, alone, to pass its connections on and go."""
     stop_signal: str = ""
     """The last signal that the supervisor sent it, or nothing."""
 
     @property
-    def stays(self) -> bool:
+    def is_staying(self) -> bool:
         """Say whether nobody has to take its place."""
-        return not (self.retiring_at or self.leaving_at)
+        return not (self.retiring_since or self.draining_since)
 
 
 @dataclass(slots=True)
@@ -52,19 +52,19 @@ class GenerationRecord:
     started_at: float
     worker_count: int
     booted: bool = False
-    reopens: bool = False
+    reopens_logs_once_booted: bool = False
     """The logs were to be opened again while it was not there yet to heed that."""
     ready_at: float = 0.0
-    leaves_at: float = 0.0
+    drain_at: float = 0.0
     """When it is to be dismissed, once another one has taken its place."""
-    leaving_at: float = 0.0
+    draining_since: float = 0.0
     stop_signal: signal.Signals | None = None
     """The signal by which its workers have been told to go."""
-    dismissed_at: float = 0.0
+    exit_requested_at: float = 0.0
     """When its own process was told to end, which it does without workers only."""
-    ended: bool = False
+    has_exited: bool = False
     """Its own process has ended; it may have workers yet."""
-    attempts: int = 0
+    replacement_attempts: int = 0
     """How many times another one was started because this one has ended while it was to serve."""
     replace_at: float = 0.0
     """When that is to be done again, or 0."""
@@ -73,7 +73,7 @@ class GenerationRecord:
     """By their rows: one that goes and the one that replaces it have the same number."""
     crashes: dict[int, int] = field(default_factory=dict)
     """How many times in a row the worker of that number has crashed at once."""
-    due: dict[int, tuple[float, str]] = field(default_factory=dict)
+    pending_starts: dict[int, tuple[float, str]] = field(default_factory=dict)
     """Numbers whose respawn waits, until when, and why."""
 
     @property
@@ -83,8 +83,12 @@ class GenerationRecord:
 
     def due_times(self) -> list[float]:
         """Return when something of it is due; an ended one starts no worker any more."""
-        leaves = [self.leaves_at] if self.leaves_at and not self.leaving_at else []
-        return leaves if self.ended else [when for when, _reason in self.due.values()] + leaves
+        drain_times = [self.drain_at] if self.drain_at and not self.draining_since else []
+        return (
+            drain_times
+            if self.has_exited
+            else [due_at for due_at, _reason in self.pending_starts.values()] + drain_times
+        )
 
     @property
     def all_ready(self) -> bool:
@@ -97,7 +101,7 @@ class GenerationRecord:
     @property
     def covered_slots(self) -> set[int]:
         """Return the numbers for which nobody need be started: someone stays there, or is due."""
-        return {worker.number for worker in self.workers.values() if worker.stays} | set(self.due)
+        return {worker.number for worker in self.workers.values() if worker.is_staying} | set(self.pending_starts)
 
     @property
     def is_quick_stop(self) -> bool:
@@ -111,43 +115,47 @@ class GenerationRecord:
         self.workers[row] = WorkerRecord(number, row, reason, time.monotonic())
         return True
 
-    def end(self, now: float) -> None:
+    def request_exit(self, now: float) -> None:
         """Have its own process end: the last worker has."""
-        self.dismissed_at = now
+        self.exit_requested_at = now
         send(self.control, "end")
 
-    def signal_workers(self, each: signal.Signals) -> None:
+    def signal_workers(self, sig: signal.Signals) -> None:
         """Send a signal to every worker."""
         for worker in self.workers.values():
-            signal_worker(worker, each)
+            signal_worker(worker, sig)
 
-    def signal_process(self, each: signal.Signals) -> None:
+    def signal_process(self, sig: signal.Signals) -> None:
         """Send a signal to the generation's own process, if it is still there."""
-        if not self.ended:
-            os.kill(self.pid, each)  # a child of ours that has not been reaped: the number is its own
+        if not self.has_exited:
+            os.kill(self.pid, sig)  # a child of ours that has not been reaped: the number is its own
 
-    def worker_of(self, pid: int) -> WorkerRecord | None:
+    def find_worker(self, pid: int) -> WorkerRecord | None:
         """Return the worker with that process id."""
         return next((worker for worker in self.workers.values() if worker.pid == pid), None)
 
     def unresponsive(self, rows: list[WorkerRow], tick: int, seconds: float) -> list[WorkerRecord]:
         """Return the workers that have not ticked for so long; `tick` is the number of the cell."""
-        oldest = time.monotonic_ns() - int(seconds * 1e9)
-        return [worker for worker in self.workers.values() if worker.ready_at and rows[worker.row].cells[tick] < oldest]
+        earliest_tick = time.monotonic_ns() - int(seconds * 1e9)
+        return [
+            worker
+            for worker in self.workers.values()
+            if worker.ready_at and rows[worker.row].cells[tick] < earliest_tick
+        ]
 
 
-def signal_worker(worker: WorkerRecord, each: signal.Signals) -> None:
+def signal_worker(worker: WorkerRecord, sig: signal.Signals) -> None:
     """Send a signal to a worker that may just have ended."""
-    worker.stop_signal = each.name
+    worker.stop_signal = sig.name
     if worker.pid:
         try:
-            os.kill(worker.pid, each)
+            os.kill(worker.pid, sig)
         except ProcessLookupError:
             return
 
 
-def start(boot_args: BootArgs, control: socket.socket, program: tuple[str, ...], wanted: int) -> GenerationRecord:
+def start(boot_args: BootArgs, control: socket.socket, program: tuple[str, ...], worker_count: int) -> GenerationRecord:
     """Start a generation's process: a fresh exec in the configured folder, so that a moved symbolic link is followed."""
     command = [sys.executable, *program, boot_args.as_argument()]
-    pid = spawn(command, boot_args.command_line.root, descriptors=boot_args.descriptors, held=True)
-    return GenerationRecord(boot_args, control, pid, time.monotonic(), wanted)
+    pid = spawn(command, boot_args.command_line.root, descriptors=boot_args.descriptors, keep_signals_blocked=True)
+    return GenerationRecord(boot_args, control, pid, time.monotonic(), worker_count)

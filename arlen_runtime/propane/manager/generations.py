@@ -34,7 +34,7 @@ class Generations:
         log: Log,
         state: ManagerState,
         program: tuple[str, ...],
-        reread: Callable[[], Config],
+        read_config: Callable[[], Config],
     ) -> None:
         """Take the arguments of the interpreter that run a generation; `reread` loads the settings."""
         self.config = config
@@ -42,11 +42,11 @@ class Generations:
         self._log = log
         self._state = state
         self._program = program
-        self._reread = reread
-        self._manager = state.scoreboard.manager
+        self._read_config = read_config
+        self._manager_row = state.scoreboard.manager
         self.workers = Workers(config.propane_accessories, state.scoreboard, log)
         self.sidecars = Sidecars(command_line.root, config, log, state.sidecars)
-        self.heard = select.poll()
+        self.poll = select.poll()
         """What the generations say wakes whoever waits here."""
         self.all = state.generations
         self.active: GenerationRecord | None = None
@@ -59,15 +59,15 @@ class Generations:
     @property
     def is_stable(self) -> bool:
         """Say whether nothing is under way that would not bear a change beside it."""
-        under_way = self.candidate is not None or self.stopping or self._state.listener_change.under_way
-        return len(self.all) <= 1 and not under_way
+        change_in_progress = self.candidate is not None or self.stopping or self._state.listener_change.is_pending
+        return len(self.all) <= 1 and not change_in_progress
 
     def due_times(self) -> list[float]:
         """Return when something is due: only what will be done then, else whoever waits for it would never wait."""
-        moments = [when for each in self.all for when in each.due_times()]
+        due_times = [due_at for generation in self.all for due_at in generation.due_times()]
         if self.active is not None and self.active.replace_at and self.is_stable:
-            moments.append(self.active.replace_at)
-        return moments
+            due_times.append(self.active.replace_at)
+        return due_times
 
     def start_or_resume(self) -> None:
         """Start the first generation, or go on with those of a predecessor."""
@@ -75,13 +75,13 @@ class Generations:
             self.start("start")
             return
         self.active = self.all[0]
-        for each in self.all:
-            self.heard.register(each.control.fileno(), select.POLLIN)
+        for generation in self.all:
+            self.poll.register(generation.control.fileno(), select.POLLIN)
 
-    def start(self, reason: str, broken: str = "") -> None:
+    def start(self, reason: str, boot_error: str = "") -> None:
         """Start a generation; with `broken` it serves that as a page."""
         ours, theirs = open_pair()
-        boot_args = self._state.next_boot_args(self.command_line, theirs, broken)
+        boot_args = self._state.next_boot_args(self.command_line, theirs, boot_error)
         self._log.info("generation_starting", generation=boot_args.generation, reason=reason)
         self._log.flush()
         try:
@@ -93,49 +93,49 @@ class Generations:
         finally:
             theirs.close()
         self.all.append(self.candidate)
-        self.heard.register(ours.fileno(), select.POLLIN)
+        self.poll.register(ours.fileno(), select.POLLIN)
 
     def promote(self, generation: GenerationRecord) -> None:
         """Let a generation that can serve take the place of the old one."""
         generation.ready_at = time.monotonic()
-        old, self.active, self.candidate = self.active, generation, None
+        previous, self.active, self.candidate = self.active, generation, None
         self._log.info("generation_ready", generation=generation.number, workers=len(generation.workers))
-        self._manager[ManagerCell.GENERATION] = generation.number
+        self._manager_row[ManagerCell.GENERATION] = generation.number
         self._state.notifier.ready(f"generation {generation.number} serves with {len(generation.workers)} workers")
-        if old is None:
+        if previous is None:
             for address in self._state.addresses():
                 self._log.info("listening", address=address, workers=generation.worker_count)
         else:
-            self._manager[ManagerCell.RELOADS_DONE] += 1
+            self._manager_row[ManagerCell.RELOADS_DONE] += 1
             overlap = 0.0 if self.command_line.development else self.config.propane_accessories.reload_overlap_seconds
-            old.leaves_at = generation.ready_at + overlap
-        self.sidecars.sync("start" if old is None else "reload")
+            previous.drain_at = generation.ready_at + overlap
+        self.sidecars.sync("start" if previous is None else "reload")
 
-    def drain(self, generation: GenerationRecord, how: signal.Signals) -> None:
+    def drain(self, generation: GenerationRecord, stop_signal: signal.Signals) -> None:
         """Have a generation's workers finish; it ends when the last of them has."""
-        generation.leaving_at, generation.stop_signal = time.monotonic(), how
-        generation.due.clear()
-        generation.signal_workers(how)
+        generation.draining_since, generation.stop_signal = time.monotonic(), stop_signal
+        generation.pending_starts.clear()
+        generation.signal_workers(stop_signal)
         if not generation.workers:
-            generation.end(generation.leaving_at)
+            generation.request_exit(generation.draining_since)
 
-    def stop(self, how: signal.Signals) -> None:
+    def stop(self, stop_signal: signal.Signals) -> None:
         """Dismiss all of them."""
         self.stopping = True
         self.candidate = None
-        for each in self.all:
-            if not each.booted:
-                each.signal_process(signal.SIGKILL)
-            self.drain(each, how)
+        for generation in self.all:
+            if not generation.booted:
+                generation.signal_process(signal.SIGKILL)
+            self.drain(generation, stop_signal)
 
     def reload(self, reason: str) -> None:
         """Start a new generation beside the old one."""
         self._state.notifier.reloading()
         try:
-            config = self._reread()
+            config = self._read_config()
             self._state.listener_change.apply(config)
         except ArlenError as error:
-            self._reload_failed(error.detail)
+            self._report_reload_failure(error.detail)
             return
         count = config.propane_accessories.worker_count
         if count != self._state.configured:  # else what signals have made of it stays
@@ -152,9 +152,9 @@ class Generations:
             self.discard_candidate(
                 generation, generation.failure or f"the generation ended with status {status} before it was ready"
             )
-        elif generation is self.active and not generation.leaving_at and not self.stopping:
+        elif generation is self.active and not generation.draining_since and not self.stopping:
             self._log.error("generation_exited", generation=generation.number, status=status, action="start_another")
-            self.workers.plan_successor(generation)
+            self.workers.schedule_replacement(generation)
 
     def discard_candidate(self, generation: GenerationRecord, reason: str) -> None:
         """Throw a generation away that cannot serve; the old one goes on."""
@@ -170,35 +170,35 @@ class Generations:
             self._log.error("boot_failed", reason=reason)
             self.failed = True
         elif self.command_line.development and not boot_args.boot_error and not self.stopping:
-            self.start("show_failure", broken=reason)
+            self.start("show_failure", boot_error=reason)
         else:
-            self._reload_failed(reason, generation=boot_args.generation)
+            self._report_reload_failure(reason, generation=boot_args.generation)
 
-    def _reload_failed(self, reason: str, **fields: object) -> None:
-        self._manager[ManagerCell.RELOADS_FAILED] += 1
+    def _report_reload_failure(self, reason: str, **fields: object) -> None:
+        self._manager_row[ManagerCell.RELOADS_FAILED] += 1
         self._log.error("reload_failed", **fields, reason=reason, action="old_generation_serves_on")
         self._state.notifier.ready("the last reload has failed; the generation before it serves on")
-        if self.active is not None and self.active.ended:  # its workers serve, but nobody could replace them
-            self.workers.plan_successor(self.active)
+        if self.active is not None and self.active.has_exited:  # its workers serve, but nobody could replace them
+            self.workers.schedule_replacement(self.active)
 
     def _drop_exited(self) -> None:
         """Drop the records of generations of which no process is left."""
-        for each in [each for each in self.all if each.ended and not each.workers]:
-            self.heard.unregister(each.control.fileno())
-            each.control.close()
-            self.all.remove(each)
-            self._log.info("generation_ended", generation=each.number)
+        for generation in [generation for generation in self.all if generation.has_exited and not generation.workers]:
+            self.poll.unregister(generation.control.fileno())
+            generation.control.close()
+            self.all.remove(generation)
+            self._log.info("generation_ended", generation=generation.number)
 
     def run_due_tasks(self, now: float) -> None:
         """Dismiss whose time has come, and throw away what does not become ready in its time."""
-        for each in list(self.all):
-            self.workers.run_due_tasks(each, now)
-            if each.leaves_at and not each.leaving_at and now >= each.leaves_at:
-                self.drain(each, signal.SIGHUP)
+        for generation in list(self.all):
+            self.workers.run_due_tasks(generation, now)
+            if generation.drain_at and not generation.draining_since and now >= generation.drain_at:
+                self.drain(generation, signal.SIGHUP)
         self._drop_exited()
-        overlap = any(each is not self.active and not each.leaving_at for each in self.all)
-        coming = self.candidate
-        self._state.listener_change.run_due_tasks(now, overlap=overlap or coming is not None)
+        overlap = any(generation is not self.active and not generation.draining_since for generation in self.all)
+        candidate = self.candidate
+        self._state.listener_change.run_due_tasks(now, overlap=overlap or candidate is not None)
         seconds = self.config.propane_accessories.boot_timeout_seconds
-        if coming is not None and now > max(coming.started_at, self.workers.running_since) + seconds:
-            self.discard_candidate(coming, "it was not ready within boot_timeout_seconds")
+        if candidate is not None and now > max(candidate.started_at, self.workers.running_since) + seconds:
+            self.discard_candidate(candidate, "it was not ready within boot_timeout_seconds")

@@ -25,13 +25,13 @@ class ListenerChange:
         """Take the listeners of the manager, and where connections are passed on."""
         self._listeners = listeners
         self._handover = handover
-        self._added: list[BindAddress] = []
+        self._added_addresses: list[BindAddress] = []
         self._applied = False
         self._closing = Listeners([])
-        self._closes_at = 0.0
+        self._close_at = 0.0
 
     @property
-    def under_way(self) -> bool:
+    def is_pending(self) -> bool:
         """Say whether a listener has still to go."""
         return bool(self._closing.sockets)
 
@@ -40,17 +40,17 @@ class ListenerChange:
 
         What came from elsewhere, as by systemd, stays as it is.
         """
-        present = set(self._listeners.addresses)
+        current = set(self._listeners.addresses)
         self._applied = False
-        if not present:
+        if not current:
             return
-        wanted = addresses_of(config.server)
-        new = list(dict.fromkeys(each for each in wanted if each not in present))
+        configured = addresses_of(config.server)
+        new = list(dict.fromkeys(address for address in configured if address not in current))
         backlog = config.propane_accessories.listen_backlog
-        opened = Listeners.at(new, mode_of(config.server), backlog, config.root)
-        self._closing = self._listeners.inherit(present - set(wanted))
-        self._listeners.add(opened)
-        self._added = new
+        added = Listeners.bind_all(new, mode_of(config.server), backlog, config.root)
+        self._closing = self._listeners.remove(current - set(configured))
+        self._listeners.add(added)
+        self._added_addresses = new
         self._applied = True
 
     def roll_back(self) -> None:
@@ -61,21 +61,21 @@ class ListenerChange:
         if not self._applied:
             return
         self._applied = False
-        new = self._listeners.inherit(self._added)
+        added = self._listeners.remove(self._added_addresses)
         self._listeners.add(self._closing)
-        self._closing = new
+        self._closing = added
 
     def run_due_tasks(self, now: float, *, overlap: bool) -> None:
         """Seal what goes once no generation accepts there any more (`overlap`); pass on who waits, then close it."""
-        if not self.under_way or overlap:
+        if not self.is_pending or overlap:
             return
-        if not self._closes_at:
+        if not self._close_at:
             self._closing.shut_down()
-            self._closes_at = now + SETTLE_SECONDS
-        if now >= self._closes_at and all(map(self._hand_over_backlog, self._closing.sockets)):
+            self._close_at = now + SETTLE_SECONDS
+        if now >= self._close_at and all(map(self._hand_over_backlog, self._closing.sockets)):
             self._closing.close()
             self._closing = Listeners([])
-            self._closes_at = 0.0
+            self._close_at = 0.0
 
     def close(self) -> None:
         """Close what was to go: the manager ends before it has gone."""

@@ -24,16 +24,16 @@ from arlen_runtime.propane.manager.reexec import ReExec
 from arlen_runtime.propane.manager.resource_usage import ResourceMonitor
 from arlen_runtime.propane.manager.snapshot import Snapshot, snapshot
 from arlen_runtime.propane.manager.state import ManagerState
-from arlen_runtime.propane.system.children import reaped
+from arlen_runtime.propane.system.children import reap
 from arlen_runtime.propane.system.linux import become_subreaper
 from arlen_runtime.propane.system.signals import SignalQueue
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """How often workers are looked after when nothing else happens."""
 
-_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-_SIZES = {signal.SIGTTIN: 1, signal.SIGTTOU: -1}
-_WANTED = (*_STOPS, *_SIZES, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_RESIZE_STEPS = {signal.SIGTTIN: 1, signal.SIGTTOU: -1}
+_HANDLED_SIGNALS = (*_STOP_SIGNALS, *_RESIZE_STEPS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
 
 
 class Manager:
@@ -49,37 +49,37 @@ class Manager:
         self._records = state.generations
         self._workers = generations.workers
         self._sidecars = generations.sidecars
-        self._status: int | None = None
+        self._final_status: int | None = None
         self._exit_status = 0
-        self._poll = generations.heard
-        self._special: dict[int, Callable[[], None]] = {}
+        self._poll = generations.poll
+        self._readers: dict[int, Callable[[], None]] = {}
         self._resources = ResourceMonitor(self._scoreboard)
         self.check = False
         self.respawn = True
 
-    def add_reader(self, fd: int, what: Callable[[], None]) -> None:
+    def add_reader(self, fd: int, callback: Callable[[], None]) -> None:
         """Call `what` whenever there is something to read."""
-        self._special[fd] = what
+        self._readers[fd] = callback
         self._poll.register(fd, select.POLLIN)
 
     def run(self) -> int:
         """Manage until told to stop; return the exit status."""
-        self._signals = SignalQueue(_WANTED)
+        self._signals = SignalQueue(_HANDLED_SIGNALS)
         self._poll.register(self._signals.fd, select.POLLIN)
         become_subreaper()
-        self._begin()
-        while self._status is None:
+        self._start()
+        while self._final_status is None:
             self._poll_once()
             self._read_messages()
             self._handle_signals()
             self._reap()
             self._run_due_tasks(time.monotonic())
             self._log.flush()
-        self._log.info("manager_stopped", status=self._status)
+        self._log.info("manager_stopped", status=self._final_status)
         self._log.flush()
-        return self._status
+        return self._final_status
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         """Start the first generation, or go on where a predecessor has stopped."""
         if self._records:
             self._log.info("manager_replaced", pid=os.getpid())
@@ -98,37 +98,37 @@ class Manager:
         return snapshot(
             self._scoreboard,
             self._records,
-            state=next((word for word, so in states.items() if so), "serving"),
+            state=next((state for state, applies in states.items() if applies), "serving"),
             environment=generations.config.environment,
             root=self._generations.command_line.root,
             listening=self._state.addresses(),
             workers_wanted=self._state.worker_count,
-            processes=[{"name": each.name, "pid": each.pid} for each in self._sidecars.running],
+            processes=[{"name": sidecar.name, "pid": sidecar.pid} for sidecar in self._sidecars.running],
         )
 
     # --- hear
 
     def _poll_once(self) -> None:
         now = time.monotonic()
-        moments = self._generations.due_times()
-        moments += [when for when, _reason in self._sidecars.due.values()]
-        patience = min([LOOK_SECONDS, *(when - now for when in moments), self._state.notifier.feed(now)])
+        due_times = self._generations.due_times()
+        due_times += [due_at for due_at, _reason in self._sidecars.pending_starts.values()]
+        timeout = min([POLL_SECONDS, *(due_at - now for due_at in due_times), self._state.notifier.send_due(now)])
         if (
             self._generations.stopping
             or self._generations.candidate is not None
-            or self._state.listener_change.under_way
+            or self._state.listener_change.is_pending
         ):
-            patience = min(patience, LOOK_SECONDS / 10)
-        for fd, _mask in self._poll.poll(max(patience, 0) * 1000):
-            if fd in self._special:
-                self._special[fd]()
+            timeout = min(timeout, POLL_SECONDS / 10)
+        for fd, _mask in self._poll.poll(max(timeout, 0) * 1000):
+            if fd in self._readers:
+                self._readers[fd]()
 
     def _read_messages(self) -> None:
         for record in list(self._records):
             try:
                 while record in self._records and (message := receive(record.control)) is not None:
-                    if heed := self._ON_MESSAGE.get(message["kind"]):
-                        heed(self, record, message)
+                    if handler := self._ON_MESSAGE.get(message["kind"]):
+                        handler(self, record, message)
             except EOFError:  # all its processes have ended; those that have told of themselves are reaped next
                 self._workers.drop_missing(record)
 
@@ -138,9 +138,9 @@ class Manager:
             self._log.info("check_passed", generation=generation.number)
             self._finish(0)
             return
-        if generation.ended or generation.leaving_at:
+        if generation.has_exited or generation.draining_since:
             return  # nobody is there to be asked
-        if generation.reopens:
+        if generation.reopens_logs_once_booted:
             generation.signal_process(signal.SIGUSR1)
         try:
             for number in range(generation.worker_count):
@@ -152,101 +152,101 @@ class Manager:
         if message["number"] is None or not generation.ready_at:
             generation.failure = str(message["reason"])
 
-    def _on_not_forked(self, generation: GenerationRecord, message: Message) -> None:
+    def _on_fork_failed(self, generation: GenerationRecord, message: Message) -> None:
         self._workers.on_fork_failed(generation, message)
         if generation is self._generations.candidate:
             self._generations.discard_candidate(generation, str(message["reason"]))
-        elif generation.leaving_at and not generation.workers:
-            generation.end(time.monotonic())
+        elif generation.draining_since and not generation.workers:
+            generation.request_exit(time.monotonic())
 
     def _on_ready(self, generation: GenerationRecord, message: Message) -> None:
         self._workers.on_ready(generation, message)
-        if generation.all_ready and not (generation.ready_at or generation.leaving_at):
+        if generation.all_ready and not (generation.ready_at or generation.draining_since):
             self._generations.promote(generation)
 
     def _on_exited(self, generation: GenerationRecord, message: Message) -> None:
-        worker = generation.worker_of(int(message["pid"]))
+        worker = generation.find_worker(int(message["pid"]))
         if worker is not None:
-            self._worker_ended(generation, worker, int(message["status"]))
+            self._on_worker_exit(generation, worker, int(message["status"]))
 
     # --- workers
 
-    def _worker_ended(self, generation: GenerationRecord, worker: WorkerRecord, status: int) -> None:
+    def _on_worker_exit(self, generation: GenerationRecord, worker: WorkerRecord, status: int) -> None:
         """Deal with a worker's end: part of a boot, of a leave-taking, or a crash."""
-        leaving = bool(generation.leaving_at or self._generations.stopping)
-        failed = (
+        is_draining = bool(generation.draining_since or self._generations.stopping)
+        failed_to_boot = (
             generation is self._generations.candidate
             and not worker.ready_at
             and worker.number < generation.worker_count
         )
-        wanted = self.respawn and not leaving and not failed and worker.number < generation.worker_count
-        self._workers.on_exited(generation, worker, status, wanted=wanted)
-        if failed:
+        is_needed = self.respawn and not is_draining and not failed_to_boot and worker.number < generation.worker_count
+        self._workers.on_exited(generation, worker, status, is_needed=is_needed)
+        if failed_to_boot:
             self._generations.discard_candidate(
                 generation, generation.failure or f"worker {worker.number} ended before it was ready"
             )
-        elif not leaving and not self.respawn and worker.number < generation.worker_count:
+        elif not is_draining and not self.respawn and worker.number < generation.worker_count:
             self._exit_status = 1 if status else 0
             self._stop(signal.SIGTERM)
-        elif generation.leaving_at and not generation.workers:
-            generation.end(time.monotonic())
+        elif generation.draining_since and not generation.workers:
+            generation.request_exit(time.monotonic())
 
     # --- heed
 
     def _handle_signals(self) -> None:
-        for each in self._signals.take():
-            if each in _STOPS:
-                again = self._generations.stopping and each is not signal.SIGTERM
-                quick = (
-                    each is signal.SIGQUIT
-                    or again
-                    or (self._generations.command_line.development and each is signal.SIGINT)
+        for sig in self._signals.take():
+            if sig in _STOP_SIGNALS:
+                is_repeated = self._generations.stopping and sig is not signal.SIGTERM
+                is_quick = (
+                    sig is signal.SIGQUIT
+                    or is_repeated
+                    or (self._generations.command_line.development and sig is signal.SIGINT)
                 )
-                self._stop(signal.SIGQUIT if quick else signal.SIGTERM)
-            elif each is signal.SIGHUP:
-                self._state.reload_due = "signal_hup"
-            elif each is signal.SIGUSR1:
-                self._reopen()
-            elif each is signal.SIGUSR2 and not self._generations.command_line.development:
+                self._stop(signal.SIGQUIT if is_quick else signal.SIGTERM)
+            elif sig is signal.SIGHUP:
+                self._state.reload_reason = "signal_hup"
+            elif sig is signal.SIGUSR1:
+                self._reopen_logs()
+            elif sig is signal.SIGUSR2 and not self._generations.command_line.development:
                 self._reexec.requested = True
-            elif each in _SIZES:
-                self._resize(min(max(self._state.worker_count + _SIZES[each], 1), MOST_WORKERS))
+            elif sig in _RESIZE_STEPS:
+                self._resize(min(max(self._state.worker_count + _RESIZE_STEPS[sig], 1), MOST_WORKERS))
 
-    def _resize(self, wanted: int) -> None:
-        self._state.worker_count = wanted
-        self._log.info("workers_wanted", count=wanted)
-        for each in (self._generations.active, self._generations.candidate):
-            if each is not None and not self._generations.stopping:
-                self._workers.resize(each, wanted)
+    def _resize(self, count: int) -> None:
+        self._state.worker_count = count
+        self._log.info("workers_wanted", count=count)
+        for generation in (self._generations.active, self._generations.candidate):
+            if generation is not None and not self._generations.stopping:
+                self._workers.resize(generation, count)
 
-    def _reopen(self) -> None:
+    def _reopen_logs(self) -> None:
         reopen_all()
         for record in self._records:
             if record.booted:
                 record.signal_process(signal.SIGUSR1)
             else:
-                record.reopens = True  # it heeds no signal yet
+                record.reopens_logs_once_booted = True  # it heeds no signal yet
             record.signal_workers(signal.SIGUSR1)
 
-    def _stop(self, how: signal.Signals) -> None:
+    def _stop(self, stop_signal: signal.Signals) -> None:
         """Stop: gracefully by SIGTERM, at once by SIGQUIT."""
         if not self._generations.stopping:
-            self._log.info("manager_stopping", signal=how.name)
+            self._log.info("manager_stopping", signal=stop_signal.name)
             self._state.notifier.stopping()
             if self.check:
                 self._exit_status = 1  # nobody knows whether it would have passed
             self._reexec.cancel()
             self._sidecars.stop()
-        if how is signal.SIGQUIT:
+        if stop_signal is signal.SIGQUIT:
             self._sidecars.kill()
         else:
             self._state.listeners.shut_down()
-        self._generations.stop(how)
+        self._generations.stop(stop_signal)
 
     # --- reap
 
     def _reap(self) -> None:
-        for pid, status in reaped():
+        for pid, status in reap():
             if not self._sidecars.on_exited(pid, status) and not self._reexec.on_exited(pid, status):
                 self._on_child_exit(pid, status)
 
@@ -254,11 +254,11 @@ class Manager:
         """File the end of a child: a generation, or a worker whose generation is gone; others are nobody's."""
         for record in list(self._records):
             if record.pid == pid:
-                record.ended = True  # first of all: the number may be another process's from now on
+                record.has_exited = True  # first of all: the number may be another process's from now on
                 self._read_messages()  # its last words come before its end
                 self._generations.on_exited(record, status)
-            elif (worker := record.worker_of(pid)) is not None:
-                self._worker_ended(record, worker, status)
+            elif (worker := record.find_worker(pid)) is not None:
+                self._on_worker_exit(record, worker, status)
 
     # --- look after
 
@@ -275,16 +275,18 @@ class Manager:
         elif generations.is_stable:
             self._start_pending_change(self._state, generations.active, now)
 
-    def _start_pending_change(self, state: ManagerState, current: GenerationRecord | None, now: float) -> None:
+    def _start_pending_change(self, state: ManagerState, active: GenerationRecord | None, now: float) -> None:
         """Begin what is due and would not bear another change beside it: one thing at a time."""
-        if current is not None and 0 < current.replace_at <= now:
-            current.replace_at = 0.0
-            state.reload_due = state.reload_due or "generation_exited"
+        if active is not None and 0 < active.replace_at <= now:
+            active.replace_at = 0.0
+            state.reload_reason = state.reload_reason or "generation_exited"
         if self._reexec.passed:
-            will = state.to_dict() | {"reload_due": "manager_replaced"}  # a reload that is due stays due if this fails
-            self._reexec.exec(will, state.descriptors(), self._signals.block_signals)
-        elif state.reload_due and not self._reexec.checking:
-            reason, state.reload_due = state.reload_due, ""
+            state_dict = state.to_dict() | {
+                "reload_reason": "manager_replaced"
+            }  # a reload that is due stays due if this fails
+            self._reexec.exec(state_dict, state.descriptors(), self._signals.block_signals)
+        elif state.reload_reason and not self._reexec.is_checking:
+            reason, state.reload_reason = state.reload_reason, ""
             self._generations.reload(reason)
         elif self._reexec.requested:
             self._reexec.start_preflight()
@@ -297,14 +299,14 @@ class Manager:
             record.signal_workers(signal.SIGKILL)
             record.signal_process(signal.SIGKILL)
         self._records.clear()  # we have ended them, and their ends say nothing about the status
-        self._status = status
+        self._final_status = status
 
     _ON_MESSAGE: ClassVar[dict[str, Callable[[Manager, GenerationRecord, Message], None]]] = {
         "booted": _on_booted,
         "failed": _on_failed,
-        "forked": lambda self, each, message: self._workers.on_forked(each, message),
-        "not_forked": _on_not_forked,
+        "forked": lambda self, generation, message: self._workers.on_forked(generation, message),
+        "not_forked": _on_fork_failed,
         "ready": _on_ready,
-        "retiring": lambda self, each, message: self._workers.retire(each, message, replaced=self.respawn),
+        "retiring": lambda self, generation, message: self._workers.retire(generation, message, replaced=self.respawn),
         "exited": _on_exited,
     }

@@ -28,8 +28,8 @@ def resource_usage(pid: int) -> ResourceUsage:
     process = Path(f"/proc/{pid}")
     try:
         rollup = (process / "smaps_rollup").read_text(encoding="ascii")
-        told = {name: size.split()[0] for name, _, size in (line.partition(":") for line in rollup.splitlines()[1:])}
-        return ResourceUsage(int(told["Pss"]) * 1024, int(told["Rss"]) * 1024, len(os.listdir(process / "fd")))  # noqa: PTH208 - a count
+        sizes = {name: size.split()[0] for name, _, size in (line.partition(":") for line in rollup.splitlines()[1:])}
+        return ResourceUsage(int(sizes["Pss"]) * 1024, int(sizes["Rss"]) * 1024, len(os.listdir(process / "fd")))  # noqa: PTH208 - a count
     except (OSError, KeyError):
         return ResourceUsage(0, 0, 0)
 
@@ -40,21 +40,21 @@ class ResourceMonitor:
     def __init__(self, scoreboard: Scoreboard) -> None:
         """Take where to write them."""
         self._scoreboard = scoreboard
-        self._due = 0.0
+        self._due_at = 0.0
 
     def sample_if_due(self, now: float, seconds: float, generations: Iterable[GenerationRecord]) -> None:
         """Write what the workers use, and manager and generations together, unless that was done `seconds` ago."""
-        if now < self._due:
+        if now < self._due_at:
             return
-        self._due = now + seconds
+        self._due_at = now + seconds
         for _number, row in self._scoreboard.active_rows():
             if row[Cell.PID]:
                 row[Cell.PSS], row[Cell.RSS], row[Cell.DESCRIPTORS] = resource_usage(row[Cell.PID])
-        upper = [
+        own_usage = [
             resource_usage(pid)
-            for pid in (os.getpid(), *(generation.pid for generation in generations if not generation.ended))
+            for pid in (os.getpid(), *(generation.pid for generation in generations if not generation.has_exited))
         ]
         manager = self._scoreboard.manager
-        manager[ManagerCell.PSS] = sum(each.pss for each in upper)
-        manager[ManagerCell.RSS] = sum(each.rss for each in upper)
-        manager[ManagerCell.DESCRIPTORS] = sum(each.descriptors for each in upper)
+        manager[ManagerCell.PSS] = sum(usage.pss for usage in own_usage)
+        manager[ManagerCell.RSS] = sum(usage.rss for usage in own_usage)
+        manager[ManagerCell.DESCRIPTORS] = sum(usage.descriptors for usage in own_usage)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.manager.backoff import AGAIN_SECONDS, SETTLED_SECONDS, backoff
+from arlen_runtime.propane.manager.backoff import RETRY_SECONDS, STABLE_SECONDS, backoff
 from arlen_runtime.propane.system.children import kill_group, signal_group, spawn
 from arlen_runtime.propane.system.linux import die_with_parent
 
@@ -42,21 +42,21 @@ class SidecarState:
     """What is to run, by name: the settings of the generation that serves."""
     crashes: dict[str, int] = field(default_factory=dict)
     """How many times in a row the program of that name has ended as soon as it had started."""
-    due: dict[str, tuple[float, str]] = field(default_factory=dict)
+    pending_starts: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Names of programs that are to be started, when, and why."""
 
 
 class Sidecars:
     """All programs of one manager."""
 
-    def __init__(self, folder: str, config: Config, log: Log, known: SidecarState) -> None:
+    def __init__(self, folder: str, config: Config, log: Log, state: SidecarState) -> None:
         """Take where programs run, and what is known of them already: that is kept up to date."""
         self.accessories = config.propane_accessories
         self._folder = folder
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # noqa: PTH120 - text
         self._environ = {**os.environ, "ARLEN_ENV": config.environment, "PATH": path}
         self._log = log
-        self._state = known
+        self._state = state
         self.unclean = False
         """Whether one was cut off by the end of the grace."""
 
@@ -66,74 +66,79 @@ class Sidecars:
         return self._state.running
 
     @property
-    def due(self) -> dict[str, tuple[float, str]]:
+    def pending_starts(self) -> dict[str, tuple[float, str]]:
         """Names of programs that are to be started, when, and why."""
-        return self._state.due
+        return self._state.pending_starts
 
     def sync(self, reason: str) -> None:
         """Have the programs of the settings run from now on; what runs ends first and starts anew."""
-        self._forget()
+        self._clear_state()
         self._state.commands |= self.accessories.processes
-        present = {each.name for each in self.running}
-        self.due.update({name: (0.0, reason) for name in self._state.commands if name not in present})
-        for each in self.running:
-            self._request_stop(each, signal.SIGTERM)
+        running_names = {sidecar.name for sidecar in self.running}
+        self.pending_starts.update({name: (0.0, reason) for name in self._state.commands if name not in running_names})
+        for sidecar in self.running:
+            self._request_stop(sidecar, signal.SIGTERM)
 
     def stop(self) -> None:
         """Have none run."""
-        self._forget()
-        for each in self.running:
-            self._request_stop(each, signal.SIGTERM)
+        self._clear_state()
+        for sidecar in self.running:
+            self._request_stop(sidecar, signal.SIGTERM)
 
     def kill(self) -> None:
         """End all at once."""
-        self._forget()
-        for each in self.running:
-            signal_group(each.pid, signal.SIGKILL)
+        self._clear_state()
+        for sidecar in self.running:
+            signal_group(sidecar.pid, signal.SIGKILL)
 
-    def _forget(self) -> None:
-        for each in (self._state.commands, self._state.crashes, self._state.due):
-            each.clear()
+    def _clear_state(self) -> None:
+        for table in (self._state.commands, self._state.crashes, self._state.pending_starts):
+            table.clear()
 
     def on_exited(self, pid: int, status: int) -> bool:
         """File the end of a child, if it is one of these."""
-        each = next((each for each in self.running if each.pid == pid), None)
-        if each is None:
+        sidecar = next((sidecar for sidecar in self.running if sidecar.pid == pid), None)
+        if sidecar is None:
             return False
-        self.running.remove(each)
+        self.running.remove(sidecar)
         kill_group(pid)  # what it has started and left behind
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
-        wanted = each.name in self._state.commands
-        if wanted:
-            delay = 0.0 if each.stop_requested_at else self._delay(each)
-            self.due[each.name] = (
+        is_needed = sidecar.name in self._state.commands
+        if is_needed:
+            delay = 0.0 if sidecar.stop_requested_at else self._respawn_delay(sidecar)
+            self.pending_starts[sidecar.name] = (
                 time.monotonic() + delay,
-                "reload" if each.stop_requested_at else f"respawn_after_{reason}",
+                "reload" if sidecar.stop_requested_at else f"respawn_after_{reason}",
             )
             if delay:
-                self._log.warning("process_crash_loop", process=each.name, reason=reason, delay_seconds=round(delay, 3))
-        action = "respawn" if wanted else "none"
-        self._log.info("process_exited", process=each.name, pid=pid, reason=reason, action=action)
+                self._log.warning(
+                    "process_crash_loop", process=sidecar.name, reason=reason, delay_seconds=round(delay, 3)
+                )
+        action = "respawn" if is_needed else "none"
+        self._log.info("process_exited", process=sidecar.name, pid=pid, reason=reason, action=action)
         return True
 
-    def _delay(self, sidecar: Sidecar) -> float:
-        if time.monotonic() - sidecar.started_at > SETTLED_SECONDS:
+    def _respawn_delay(self, sidecar: Sidecar) -> float:
+        if time.monotonic() - sidecar.started_at > STABLE_SECONDS:
             self._state.crashes.pop(sidecar.name, None)
             return 0.0
-        times = self._state.crashes[sidecar.name] = self._state.crashes.get(sidecar.name, 0) + 1
-        return backoff(times, self.accessories.respawn_delay_ms / 1000)
+        crash_count = self._state.crashes[sidecar.name] = self._state.crashes.get(sidecar.name, 0) + 1
+        return backoff(crash_count, self.accessories.respawn_delay_ms / 1000)
 
     def run_due_tasks(self, now: float) -> None:
         """Start what is due, and end what exceeds the grace."""
-        for name, (when, reason) in list(self.due.items()):
-            if when <= now:
-                del self.due[name]
+        for name, (due_at, reason) in list(self.pending_starts.items()):
+            if due_at <= now:
+                del self.pending_starts[name]
                 self._start(name, reason)
-        for each in self.running:
-            if each.stop_requested_at and now > each.stop_requested_at + self.accessories.graceful_shutdown_seconds:
-                self._log.error("grace_exceeded", process=each.name, pid=each.pid, action="kill")
-                each.stop_requested_at, self.unclean = now, True
-                signal_group(each.pid, signal.SIGKILL)
+        for sidecar in self.running:
+            if (
+                sidecar.stop_requested_at
+                and now > sidecar.stop_requested_at + self.accessories.graceful_shutdown_seconds
+            ):
+                self._log.error("grace_exceeded", process=sidecar.name, pid=sidecar.pid, action="kill")
+                sidecar.stop_requested_at, self.unclean = now, True
+                signal_group(sidecar.pid, signal.SIGKILL)
 
     def _start(self, name: str, reason: str) -> None:
         command = shlex.split(self._state.commands[name])
@@ -142,14 +147,14 @@ class Sidecars:
             pid = spawn(command, self._folder, environ=self._environ, prepare=lambda: _prepare(parent))
         except BootError as error:
             self._log.error("process_not_started", process=name, reason=error.detail)
-            self.due[name] = (time.monotonic() + AGAIN_SECONDS, reason)
+            self.pending_starts[name] = (time.monotonic() + RETRY_SECONDS, reason)
             return
         self.running.append(Sidecar(name, pid, time.monotonic()))
         self._log.info("process_started", process=name, pid=pid, reason=reason)
 
-    def _request_stop(self, sidecar: Sidecar, what: signal.Signals) -> None:
+    def _request_stop(self, sidecar: Sidecar, stop_signal: signal.Signals) -> None:
         sidecar.stop_requested_at = time.monotonic()
-        signal_group(sidecar.pid, what)
+        signal_group(sidecar.pid, stop_signal)
 
 
 def _prepare(parent: int) -> None:

@@ -16,7 +16,7 @@ from arlen_runtime.propane.manager.generation_record import GenerationRecord, Wo
 
 Snapshot = dict[str, Any]
 
-SHOWN = (
+SHOWN_CELLS = (
     Cell.CONNECTIONS,
     Cell.REQUESTS,
     Cell.BUSY,
@@ -42,31 +42,31 @@ def _snapshot(scoreboard: Scoreboard, generations: Sequence[GenerationRecord], f
     return {
         "pid": os.getpid(),
         **facts,
-        "uptime_seconds": _since(manager[ManagerCell.STARTED], now),
+        "uptime_seconds": _seconds_since(manager[ManagerCell.STARTED], now),
         "generation": manager[ManagerCell.GENERATION],
         "totals": {
             name.removeprefix("arlen_").removesuffix("_total"): scoreboard.total(cell)
             for name, (cell, _text) in COUNTERS.items()
         },
-        "responses": {word: scoreboard.total(cell) for word, cell in RESPONSES.items()},
-        "reloads": {word: manager[cell] for word, cell in RELOADS.items()},
-        "restarts": {word: manager[cell] for word, cell in RESTARTS.items()},
+        "responses": {label: scoreboard.total(cell) for label, cell in RESPONSES.items()},
+        "reloads": {label: manager[cell] for label, cell in RELOADS.items()},
+        "restarts": {label: manager[cell] for label, cell in RESTARTS.items()},
         "generations": [_generation(generation, scoreboard, now) for generation in generations],
     }
 
 
 def _generation(generation: GenerationRecord, scoreboard: Scoreboard, now: float) -> Snapshot:
-    state = "draining" if generation.leaving_at else "serving" if generation.ready_at else "starting"
+    state = "draining" if generation.draining_since else "serving" if generation.ready_at else "starting"
     return {
         "number": generation.number,
-        "pid": 0 if generation.ended else generation.pid,
+        "pid": 0 if generation.has_exited else generation.pid,
         "state": state,
         "age_seconds": round(now - generation.started_at, 1),
-        "workers": [_worker(worker, scoreboard, now) for worker in sorted(generation.workers.values(), key=_place)],
+        "workers": [_worker(worker, scoreboard, now) for worker in sorted(generation.workers.values(), key=_sort_key)],
     }
 
 
-def _place(worker: WorkerRecord) -> tuple[int, int]:
+def _sort_key(worker: WorkerRecord) -> tuple[int, int]:
     return worker.number, worker.row
 
 
@@ -76,12 +76,12 @@ def _worker(worker: WorkerRecord, scoreboard: Scoreboard, now: float) -> Snapsho
         "number": worker.number,
         "pid": worker.pid,
         "state": WorkerState(row[Cell.STATE]).name.lower(),
-        "age_seconds": _since(row[Cell.STARTED], now),
-        "silent_seconds": _since(row[Cell.TICK], now),
-        **{cell.name.lower(): row[cell] for cell in SHOWN},
+        "age_seconds": _seconds_since(row[Cell.STARTED], now),
+        "silent_seconds": _seconds_since(row[Cell.TICK], now),
+        **{cell.name.lower(): row[cell] for cell in SHOWN_CELLS},
     }
 
 
-def _since(then: int, now: float) -> float:
+def _seconds_since(moment_ns: int, now: float) -> float:
     """Return the seconds since a moment in nanoseconds; 0 where it has not come yet."""
-    return round(max(now - then / 1e9, 0.0), 1) if then else 0.0
+    return round(max(now - moment_ns / 1e9, 0.0), 1) if moment_ns else 0.0

@@ -35,11 +35,11 @@ class ManagerState:
     handover: tuple[socket.socket, socket.socket] = field(default_factory=open_pair)
     generations: list[GenerationRecord] = field(default_factory=list)
     sidecars: SidecarState = field(default_factory=SidecarState)
-    count: int = 0
+    generation_count: int = 0
     """How many generations there have been."""
-    reload_due: str = ""
+    reload_reason: str = ""
     """Why a reload is to come, or nothing."""
-    pid_file: int = -1
+    pid_file_fd: int = -1
     """The locked descriptor of the pid file, or -1."""
     preload: bool = PRELOAD
     """Whether generations import once and fork."""
@@ -51,91 +51,91 @@ class ManagerState:
         """Put together what needs two of the parts."""
         self.listener_change = ListenerChange(self.listeners, self.handover[1])
 
-    def next_boot_args(self, command_line: CommandLine, control: socket.socket, broken: str) -> BootArgs:
+    def next_boot_args(self, command_line: CommandLine, control: socket.socket, boot_error: str) -> BootArgs:
         """Write the orders of the next generation."""
-        self.count += 1
+        self.generation_count += 1
         return BootArgs(
             command_line=command_line,
-            generation=self.count,
+            generation=self.generation_count,
             control_fd=control.fileno(),
             scoreboard_fd=self.scoreboard.fd,
             handover_fds=(self.handover[0].fileno(), self.handover[1].fileno()),
-            listener_fds=tuple(each.fileno() for each in self.listeners.sockets),
+            listener_fds=tuple(listener.fileno() for listener in self.listeners.sockets),
             owns_listeners=self.listeners.owned,
             preload=self.preload,
-            boot_error=broken,
+            boot_error=boot_error,
         )
 
     def addresses(self) -> list[str]:
         """Return where it listens, for people."""
-        return [address_of(each) for each in self.listeners.sockets]
+        return [address_of(listener) for listener in self.listeners.sockets]
 
     def descriptors(self) -> Iterator[int]:
         """Yield every descriptor that a successor needs."""
-        yield from (each.fileno() for each in (*self.listeners.sockets, *self.handover))
+        yield from (sock.fileno() for sock in (*self.listeners.sockets, *self.handover))
         yield self.scoreboard.fd
         yield from (generation.control.fileno() for generation in self.generations)
-        if self.pid_file >= 0:
-            yield self.pid_file
+        if self.pid_file_fd >= 0:
+            yield self.pid_file_fd
 
     def to_dict(self) -> dict[str, Any]:
         """Write everything down."""
         return {
-            "listeners": [each.fileno() for each in self.listeners.sockets],
+            "listeners": [sock.fileno() for sock in self.listeners.sockets],
             "paths": self.listeners.paths,
             "addresses": self.listeners.addresses,
             "worker_count": self.worker_count,
             "configured": self.configured,
-            "notifier": self.notifier.last_state,
+            "notifier": self.notifier.variables,
             "scoreboard": self.scoreboard.fd,
-            "handover": [each.fileno() for each in self.handover],
-            "generations": [_record(generation) for generation in self.generations],
+            "handover": [sock.fileno() for sock in self.handover],
+            "generations": [_generation_to_dict(generation) for generation in self.generations],
             "sidecars": asdict(self.sidecars),
-            "count": self.count,
-            "reload_due": self.reload_due,
-            "pid_file": self.pid_file,
+            "generation_count": self.generation_count,
+            "reload_reason": self.reload_reason,
+            "pid_file_fd": self.pid_file_fd,
         }
 
     @classmethod
-    def from_dict(cls, will: dict[str, Any]) -> ManagerState:
+    def from_dict(cls, state_dict: dict[str, Any]) -> ManagerState:
         """Take over what a predecessor has written down."""
-        first, second = (_packets(fd) for fd in will["handover"])
+        first, second = (_open_socket(fd) for fd in state_dict["handover"])
         state = cls(
             listeners=Listeners(
-                [adopt(fd) for fd in will["listeners"]],
-                will["paths"],
-                [BindAddress(*each) for each in will["addresses"]],
+                [adopt(fd) for fd in state_dict["listeners"]],
+                state_dict["paths"],
+                [BindAddress(*values) for values in state_dict["addresses"]],
             ),
-            worker_count=will["worker_count"],
-            configured=will["configured"],
-            notifier=SystemdNotifier(will["notifier"]),
-            scoreboard=Scoreboard(will["scoreboard"]),
+            worker_count=state_dict["worker_count"],
+            configured=state_dict["configured"],
+            notifier=SystemdNotifier(state_dict["notifier"]),
+            scoreboard=Scoreboard(state_dict["scoreboard"]),
             handover=(first, second),
-            generations=[_generation(each) for each in will["generations"]],
-            sidecars=_sidecars(will["sidecars"]),
-            count=will["count"],
-            reload_due=will["reload_due"],
-            pid_file=will["pid_file"],
+            generations=[_generation_from_dict(values) for values in state_dict["generations"]],
+            sidecars=_sidecars_from_dict(state_dict["sidecars"]),
+            generation_count=state_dict["generation_count"],
+            reload_reason=state_dict["reload_reason"],
+            pid_file_fd=state_dict["pid_file_fd"],
         )
         for fd in state.descriptors():
             os.set_inheritable(fd, False)  # that was for the exec: a program beside the workers is to hold none
         return state
 
 
-def _packets(fd: int) -> socket.socket:
-    end = socket.socket(fileno=fd)
-    end.setblocking(False)
-    return end
+def _open_socket(fd: int) -> socket.socket:
+    packet_socket = socket.socket(fileno=fd)
+    packet_socket.setblocking(False)
+    return packet_socket
 
 
-def _sidecars(told: dict[str, Any]) -> SidecarState:
+def _sidecars_from_dict(values: dict[str, Any]) -> SidecarState:
     """Read back what is known of the programs."""
-    running = [Sidecar(**each) for each in told.pop("running")]
-    due = {name: (when, reason) for name, (when, reason) in told.pop("due").items()}
-    return SidecarState(running=running, due=due, **told)
+    running = [Sidecar(**fields) for fields in values.pop("running")]
+    pending_starts = {name: (due_at, reason) for name, (due_at, reason) in values.pop("pending_starts").items()}
+    return SidecarState(running=running, pending_starts=pending_starts, **values)
 
 
-def _record(generation: GenerationRecord) -> dict[str, Any]:
+def _generation_to_dict(generation: GenerationRecord) -> dict[str, Any]:
     """Write a generation down."""
     return {
         "boot_args": generation.boot_args.as_argument(),
@@ -145,21 +145,21 @@ def _record(generation: GenerationRecord) -> dict[str, Any]:
         "worker_count": generation.worker_count,
         "booted": generation.booted,
         "ready_at": generation.ready_at,
-        "ended": generation.ended,
+        "has_exited": generation.has_exited,
         "workers": [asdict(worker) for worker in generation.workers.values()],
         "crashes": list(generation.crashes.items()),
-        "due": list(generation.due.items()),
+        "pending_starts": list(generation.pending_starts.items()),
     }
 
 
-def _generation(told: dict[str, Any]) -> GenerationRecord:
+def _generation_from_dict(values: dict[str, Any]) -> GenerationRecord:
     """Read a generation back."""
-    workers = [WorkerRecord(**each) for each in told.pop("workers")]
+    workers = [WorkerRecord(**fields) for fields in values.pop("workers")]
     return GenerationRecord(
-        boot_args=BootArgs.from_argument(told.pop("boot_args")),
-        control=_packets(told.pop("control")),
+        boot_args=BootArgs.from_argument(values.pop("boot_args")),
+        control=_open_socket(values.pop("control")),
         workers={worker.row: worker for worker in workers},
-        crashes=dict(told.pop("crashes")),
-        due={number: (when, reason) for number, (when, reason) in told.pop("due")},
-        **told,
+        crashes=dict(values.pop("crashes")),
+        pending_starts={number: (due_at, reason) for number, (due_at, reason) in values.pop("pending_starts")},
+        **values,
     )

@@ -16,7 +16,7 @@ from typing import Self
 
 from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
-from arlen_runtime.propane.manager.backoff import AGAIN_SECONDS, SETTLED_SECONDS, backoff
+from arlen_runtime.propane.manager.backoff import RETRY_SECONDS, STABLE_SECONDS, backoff
 from arlen_runtime.propane.system.children import spawn
 
 FIRST_DELAY_SECONDS = 0.25
@@ -29,43 +29,43 @@ class WatcherProcess:
         """Start the first watcher of an application's folder."""
         self._root = str(root)
         self._log = log
-        self._ends = 0
-        self.fd, writing = os.pipe()
-        self._start(writing)
+        self._exits_in_a_row = 0
+        self.fd, write_fd = os.pipe()
+        self._start(write_fd)
 
     def read_change(self) -> bool:
         """Read the news; say whether files have changed. Where the watcher has ended, start another."""
         if os.read(self.fd, 4096):
             return True
-        self._ends = 1 if time.monotonic() - self._started_at > SETTLED_SECONDS else self._ends + 1
-        delay = backoff(self._ends, FIRST_DELAY_SECONDS)
+        self._exits_in_a_row = 1 if time.monotonic() - self._started_at > STABLE_SECONDS else self._exits_in_a_row + 1
+        delay = backoff(self._exits_in_a_row, FIRST_DELAY_SECONDS)
         self._log.warning("watcher_exited", pid=self._pid, action="respawn", delay_seconds=round(delay, 3))
         self._log.flush()
-        reading, writing = os.pipe()
-        os.dup2(reading, self.fd, inheritable=False)
-        os.close(reading)
-        self._start(writing, str(delay))
+        read_fd, write_fd = os.pipe()
+        os.dup2(read_fd, self.fd, inheritable=False)
+        os.close(read_fd)
+        self._start(write_fd, str(delay))
         return False
 
-    def _start(self, writing: int, *delay: str) -> None:
+    def _start(self, write_fd: int, *delay: str) -> None:
         """Start a watcher, which waits by itself; closes `writing` here."""
         command = [sys.executable, "-m", "arlen_runtime.propane.watcher", self._root, str(os.getpid()), *delay]
         self._started_at = time.monotonic() + sum(map(float, delay))
         try:
-            self._pid = spawn(command, self._root, prepare=lambda: _prepare(writing))
+            self._pid = spawn(command, self._root, prepare=lambda: _prepare(write_fd))
         except BootError as error:
             self._log.error("watcher_not_started", reason=error.detail)
             self._log.flush()
             # The next try comes as after any end; without a process nobody could reload anyway.
-            time.sleep(AGAIN_SECONDS)
-        os.close(writing)
+            time.sleep(RETRY_SECONDS)
+        os.close(write_fd)
 
     def __enter__(self) -> Self:
         """Return the lookout."""
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End the watcher. One that has closed its end may have been reaped: its number may be another's by now."""
         poll = select.poll()
@@ -76,7 +76,7 @@ class WatcherProcess:
         os.close(self.fd)
 
 
-def _prepare(writing: int) -> None:
+def _prepare(write_fd: int) -> None:
     """Let the news go into the pipe. A Ctrl-C of the terminal is the manager's, which ends the watcher."""
-    os.dup2(writing, 1)
+    os.dup2(write_fd, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

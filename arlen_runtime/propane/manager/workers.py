@@ -15,12 +15,12 @@ from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.ipc.messages import Message
 from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, WorkerState
-from arlen_runtime.propane.manager.backoff import AGAIN_SECONDS, backoff, respawn_delay
+from arlen_runtime.propane.manager.backoff import RETRY_SECONDS, backoff, respawn_delay
 from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord, signal_worker
 
 KILL_SECONDS = 1.0
 """How long after the end of the grace, after SIGQUIT or SIGABRT, a worker is killed."""
-HELD_SECONDS = 2.0
+PAUSE_SECONDS = 2.0
 """Whoever looks every second and has not for so long was held up: a paused container, SIGSTOP to all."""
 
 
@@ -32,7 +32,7 @@ class Workers:
         self.accessories = accessories
         self._scoreboard = scoreboard
         self._log = log
-        self._looked_at = 0.0
+        self._checked_at = 0.0
         self.running_since = 0.0
         """Since when this process looks without a pause. What held it up held the others up too: no silence before counts."""
         self.unclean = False
@@ -49,7 +49,7 @@ class Workers:
         self._scoreboard.rows[row][Cell.STATE] = WorkerState.STARTING
         if not generation.request_fork(number, row, reason):
             self._scoreboard.rows[row].clear()
-            generation.due[number] = (time.monotonic() + AGAIN_SECONDS, reason)
+            generation.pending_starts[number] = (time.monotonic() + RETRY_SECONDS, reason)
 
     def _request_when_due(self, generation: GenerationRecord, number: int, reason: str) -> None:
         try:
@@ -57,9 +57,9 @@ class Workers:
         except BootError as error:
             self._postpone(generation, number, reason, error.detail)
 
-    def _postpone(self, generation: GenerationRecord, number: int, reason: str, why_not: str) -> None:
-        self._log.error("worker_not_started", worker=number, generation=generation.number, reason=why_not)
-        generation.due[number] = (time.monotonic() + AGAIN_SECONDS, reason)
+    def _postpone(self, generation: GenerationRecord, number: int, reason: str, error: str) -> None:
+        self._log.error("worker_not_started", worker=number, generation=generation.number, reason=error)
+        generation.pending_starts[number] = (time.monotonic() + RETRY_SECONDS, reason)
 
     def on_fork_failed(self, generation: GenerationRecord, message: Message) -> None:
         """File that there was no process for a worker: where it is still wanted, it is asked for again."""
@@ -68,7 +68,7 @@ class Workers:
             return
         self._scoreboard.rows[worker.row].clear()
         if (
-            not generation.leaving_at
+            not generation.draining_since
             and worker.number < generation.worker_count
             and worker.number not in generation.covered_slots
         ):
@@ -93,10 +93,10 @@ class Workers:
             _terminate_unknown(pid)
         elif not worker.pid:
             worker.pid = pid
-            if told := generation.stop_signal or (
-                worker.leaving_at and signal.SIGHUP
+            if pending_signal := generation.stop_signal or (
+                worker.draining_since and signal.SIGHUP
             ):  # before anybody knew whom to tell
-                signal_worker(worker, told)
+                signal_worker(worker, pending_signal)
         return worker
 
     def on_ready(self, generation: GenerationRecord, message: Message) -> None:
@@ -105,42 +105,42 @@ class Workers:
         if worker is None:
             return
         worker.ready_at = time.monotonic()
-        took = round((worker.ready_at - worker.asked_at) * 1000, 1)
-        self._log.info("worker_ready", worker=worker.number, pid=worker.pid, generation=generation.number, ms=took)
+        boot_ms = round((worker.ready_at - worker.requested_at) * 1000, 1)
+        self._log.info("worker_ready", worker=worker.number, pid=worker.pid, generation=generation.number, ms=boot_ms)
         for other in generation.workers.values():
-            if other.retiring_at and other.number == worker.number:
+            if other.retiring_since and other.number == worker.number:
                 _drain(generation, other)
 
     def retire(self, generation: GenerationRecord, message: Message, *, replaced: bool) -> None:
         """Have a worker go that has had its time: as soon as another serves in its place, if it is to be `replaced`."""
-        worker = generation.worker_of(int(message["pid"]))
-        if worker is None or not worker.stays or generation.leaving_at:
+        worker = generation.find_worker(int(message["pid"]))
+        if worker is None or not worker.is_staying or generation.draining_since:
             return
-        worker.retiring_at = time.monotonic()
+        worker.retiring_since = time.monotonic()
         if replaced:
             self._scoreboard.manager[ManagerCell.RETIRED] += 1
-            self._plan_respawn(generation, worker, 0, "retirement")
+            self._schedule_respawn(generation, worker, 0, "retirement")
         else:
             _drain(generation, worker)
 
-    def on_exited(self, generation: GenerationRecord, worker: WorkerRecord, status: int, *, wanted: bool) -> None:
+    def on_exited(self, generation: GenerationRecord, worker: WorkerRecord, status: int, *, is_needed: bool) -> None:
         """File a worker's end, and have it replaced where it is still wanted."""
         del generation.workers[worker.row]
         self._scoreboard.retire_row(self._scoreboard.rows[worker.row])
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
-        if generation.leaving_at and status and worker.stop_signal not in {"SIGKILL", "SIGQUIT"}:
+        if generation.draining_since and status and worker.stop_signal not in {"SIGKILL", "SIGQUIT"}:
             self.unclean = True
-        wanted = wanted and worker.number not in generation.covered_slots
-        if wanted:
-            self._scoreboard.manager[_restart_kind(worker, status)] += 1
-            self._plan_respawn(generation, worker, status, reason)
+        is_needed = is_needed and worker.number not in generation.covered_slots
+        if is_needed:
+            self._scoreboard.manager[_restart_counter(worker, status)] += 1
+            self._schedule_respawn(generation, worker, status, reason)
         self._log.info(
             "worker_exited",
             worker=worker.number,
             pid=worker.pid,
             generation=generation.number,
             reason=reason,
-            action="respawn" if wanted else "none",
+            action="respawn" if is_needed else "none",
         )
 
     def drop_missing(self, generation: GenerationRecord) -> None:
@@ -153,9 +153,9 @@ class Workers:
                 del generation.workers[worker.row]
                 self._scoreboard.retire_row(self._scoreboard.rows[worker.row])
 
-    def _plan_respawn(self, generation: GenerationRecord, worker: WorkerRecord, status: int, reason: str) -> None:
+    def _schedule_respawn(self, generation: GenerationRecord, worker: WorkerRecord, status: int, reason: str) -> None:
         delay = respawn_delay(generation, worker, status, self.accessories.respawn_delay_ms / 1000)
-        generation.due[worker.number] = (time.monotonic() + delay, f"respawn_after_{reason}")
+        generation.pending_starts[worker.number] = (time.monotonic() + delay, f"respawn_after_{reason}")
         if delay:
             self._log.warning("worker_crash_loop", worker=worker.number, reason=reason, delay_seconds=round(delay, 3))
 
@@ -163,29 +163,33 @@ class Workers:
 
     def run_due_tasks(self, generation: GenerationRecord, now: float) -> None:
         """Start who is due, replace who hangs, cut off who exceeds the grace."""
-        self._check_worker(now)
-        for number, (when, reason) in list(generation.due.items()):
-            if when <= now and not generation.ended:
-                del generation.due[number]
+        self._detect_pause(now)
+        for number, (due_at, reason) in list(generation.pending_starts.items()):
+            if due_at <= now and not generation.has_exited:
+                del generation.pending_starts[number]
                 self._request_when_due(generation, number, reason)
         self._check_heartbeats(generation, self.accessories.worker_timeout_seconds, now)
         for worker in generation.workers.values():
-            if worker.retiring_at and now > worker.retiring_at + self.accessories.boot_timeout_seconds:
+            if worker.retiring_since and now > worker.retiring_since + self.accessories.boot_timeout_seconds:
                 _drain(generation, worker)  # whoever was to replace it is not ready even now
-        if generation.ready_at or generation.ended:  # a boot has its own time
+        if generation.ready_at or generation.has_exited:  # a boot has its own time
             self._check_boot_timeouts(generation, self.accessories.boot_timeout_seconds, now)
         grace = 0.0 if generation.is_quick_stop else self.accessories.graceful_shutdown_seconds
-        if generation.leaving_at and now > generation.leaving_at + grace + KILL_SECONDS:
+        if generation.draining_since and now > generation.draining_since + grace + KILL_SECONDS:
             self._kill_overdue(generation)
-        if generation.leaving_at and generation.workers and now > generation.leaving_at + grace + 3 * KILL_SECONDS:
+        if (
+            generation.draining_since
+            and generation.workers
+            and now > generation.draining_since + grace + 3 * KILL_SECONDS
+        ):
             self._end_generation(generation, "it neither forks nor reaps")
-        if generation.dismissed_at and now > generation.dismissed_at + KILL_SECONDS:
+        if generation.exit_requested_at and now > generation.exit_requested_at + KILL_SECONDS:
             self._end_generation(generation, "it does not end")  # the application's own exit handlers may hang
 
-    def _check_worker(self, now: float) -> None:
-        if now > self._looked_at + HELD_SECONDS:
+    def _detect_pause(self, now: float) -> None:
+        if now > self._checked_at + PAUSE_SECONDS:
             self.running_since = now
-        self._looked_at = now
+        self._checked_at = now
 
     def _check_heartbeats(self, generation: GenerationRecord, seconds: float, now: float) -> None:
         """End who hangs."""
@@ -196,18 +200,18 @@ class Workers:
     def _check_boot_timeouts(self, generation: GenerationRecord, seconds: float, now: float) -> None:
         """End who should be ready by now; where there is no process at all, it is the generation that does not fork."""
         for worker in list(generation.workers.values()):
-            if worker.ready_at or now < max(worker.asked_at, self.running_since) + seconds:
+            if worker.ready_at or now < max(worker.requested_at, self.running_since) + seconds:
                 continue
             if worker.pid:
                 self._end_unresponsive(generation, worker, seconds, now)
-            elif generation.ended:
+            elif generation.has_exited:
                 self.drop_missing(generation)
             else:
                 self._end_generation(generation, "it neither forks nor reaps")
 
     def _end_generation(self, generation: GenerationRecord, reason: str) -> None:
         """End a generation that does not do what it is told; the supervisor starts another where one is needed."""
-        if not (generation.ended or generation.failure):
+        if not (generation.has_exited or generation.failure):
             generation.failure = reason
             self._log.error("generation_silent", generation=generation.number, reason=generation.failure, action="kill")
             generation.signal_process(signal.SIGKILL)
@@ -233,33 +237,35 @@ class Workers:
                 self.unclean = self.unclean or not generation.is_quick_stop  # a quick stop is to cut off
                 signal_worker(worker, signal.SIGKILL)
 
-    def plan_successor(self, generation: GenerationRecord) -> None:
+    def schedule_replacement(self, generation: GenerationRecord) -> None:
         """Have another generation started for one that has ended: at once, and later and later while that fails."""
-        generation.attempts += 1
+        generation.replacement_attempts += 1
         generation.replace_at = time.monotonic() + backoff(
-            generation.attempts, self.accessories.respawn_delay_ms / 1000
+            generation.replacement_attempts, self.accessories.respawn_delay_ms / 1000
         )
 
     # --- how many
 
-    def resize(self, generation: GenerationRecord, wanted: int) -> None:
+    def resize(self, generation: GenerationRecord, worker_count: int) -> None:
         """Have more or fewer workers."""
-        generation.worker_count = wanted
+        generation.worker_count = worker_count
         if not generation.booted:
             return
-        generation.due = {number: due for number, due in generation.due.items() if number < wanted}
-        if not generation.ended:  # else its successor starts as many
-            for number in sorted(set(range(wanted)) - generation.covered_slots):
+        generation.pending_starts = {
+            number: due for number, due in generation.pending_starts.items() if number < worker_count
+        }
+        if not generation.has_exited:  # else its successor starts as many
+            for number in sorted(set(range(worker_count)) - generation.covered_slots):
                 self._request_when_due(generation, number, "resize")
         for worker in generation.workers.values():
-            if worker.number >= wanted:
+            if worker.number >= worker_count:
                 _drain(generation, worker)
 
 
 def _drain(generation: GenerationRecord, worker: WorkerRecord) -> None:
     """Have one worker go; the others take its connections over."""
-    if not (worker.leaving_at or generation.leaving_at):
-        worker.leaving_at = time.monotonic()
+    if not (worker.draining_since or generation.draining_since):
+        worker.draining_since = time.monotonic()
         signal_worker(worker, signal.SIGHUP)
 
 
@@ -277,9 +283,9 @@ def _terminate_unknown(pid: int) -> None:
         os.kill(pid, signal.SIGTERM)
 
 
-def _restart_kind(worker: WorkerRecord, status: int) -> ManagerCell:
+def _restart_counter(worker: WorkerRecord, status: int) -> ManagerCell:
     """Say under which reason a replacement is counted."""
     if worker.aborted_at:
         return ManagerCell.SILENT
-    kinds = {0: ManagerCell.RETIRED, -signal.SIGKILL: ManagerCell.KILLED, -signal.SIGTERM: ManagerCell.KILLED}
-    return kinds.get(status, ManagerCell.CRASHED)
+    counters = {0: ManagerCell.RETIRED, -signal.SIGKILL: ManagerCell.KILLED, -signal.SIGTERM: ManagerCell.KILLED}
+    return counters.get(status, ManagerCell.CRASHED)

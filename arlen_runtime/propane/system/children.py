@@ -21,7 +21,7 @@ def spawn(
     environ: Mapping[str, str] = os.environ,
     descriptors: Iterable[int] = (),
     prepare: Callable[[], None] | None = None,
-    held: bool = False,
+    keep_signals_blocked: bool = False,
 ) -> int:
     """Run a program in a folder as a child that inherits these descriptors; return its process id. BootError without one.
 
@@ -32,14 +32,14 @@ def spawn(
     pid = fork(command[0])
     if pid == 0:
         try:
-            for each in signals.HANDLED:  # one that comes before the exec would be enqueued, and lost with the queue
-                signal.signal(each, signal.SIG_DFL)
+            for sig in signals.HANDLED:  # one that comes before the exec would be enqueued, and lost with the queue
+                signal.signal(sig, signal.SIG_DFL)
             os.chdir(folder)
             for fd in descriptors:
                 os.set_inheritable(fd, True)
             if prepare is not None:
                 prepare()
-            if not held:
+            if not keep_signals_blocked:
                 signals.unblock()
             os.execvpe(command[0], list(command), dict(environ))  # noqa: S606 - no shell is wanted
         except OSError as error:
@@ -50,26 +50,26 @@ def spawn(
     return pid
 
 
-def fork(what: str) -> int:
+def fork(purpose: str) -> int:
     """Fork with signals held in both, for `what`; return the process id, 0 in the child. BootError when there is none left."""
     signals.block()
     try:
         return os.fork()
     except OSError as error:  # the limit of processes, or no memory: that may pass
         signals.unblock()
-        raise BootError(f"no process for {what}: {error.strerror}") from error
+        raise BootError(f"no process for {purpose}: {error.strerror}") from error
 
 
-def signal_group(pid: int, what: signal.Signals) -> None:
+def signal_group(pid: int, sig: signal.Signals) -> None:
     """Send a signal to a child that has not been reaped, and to all of the group that it leads.
 
     A child that has only just been forked leads none yet: it gets the signal alone, and it has started nothing.
     """
     with suppress(PermissionError):  # a program may have become another user's
         try:
-            os.killpg(pid, what)
+            os.killpg(pid, sig)
         except ProcessLookupError:
-            os.kill(pid, what)
+            os.kill(pid, sig)
 
 
 def kill_group(pid: int) -> None:
@@ -78,7 +78,7 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def reaped() -> Iterator[tuple[int, int]]:
+def reap() -> Iterator[tuple[int, int]]:
     """Yield process id and exit code of each child that has ended; a negative code is the signal that has ended it."""
     while True:
         try:

@@ -8,8 +8,8 @@ import resource
 def raise_descriptor_limit() -> int:
     """Raise the soft limit of open descriptors as far as this user may; return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = 1 << 20 if hard == resource.RLIM_INFINITY else min(hard, 1 << 20)
-    if soft == resource.RLIM_INFINITY or soft >= most:
+    limit = 1 << 20 if hard == resource.RLIM_INFINITY else min(hard, 1 << 20)
+    if soft == resource.RLIM_INFINITY or soft >= limit:
         return soft
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit

@@ -45,9 +45,9 @@ def addresses_of(server: ServerSection) -> list[BindAddress]:
 def check_addresses(server: ServerSection) -> None:
     """Raise BootError where the settings name a place that no server could have; nothing is bound, it may be in use."""
     mode_of(server)
-    for each in addresses_of(server):
-        if not each.path:
-            _addresses(each.host, each.port)
+    for address in addresses_of(server):
+        if not address.path:
+            _resolve(address.host, address.port)
 
 
 def _bind_address(text: str) -> BindAddress:
@@ -55,12 +55,12 @@ def _bind_address(text: str) -> BindAddress:
     if path and path != text:
         return BindAddress("", 0, path)
     host, _, port = text.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    most = 65535
-    number = int(port) if port.isdecimal() and len(port) <= len(str(most)) else most + 1
-    if not bare or (":" in bare and bare == host) or number > most:
+    name = host.removeprefix("[").removesuffix("]")
+    max_port = 65535
+    number = int(port) if port.isdecimal() and len(port) <= len(str(max_port)) else max_port + 1
+    if not name or (":" in name and name == host) or number > max_port:
         raise BootError(f"cannot listen on {text!r}: write host:port, [IPv6]:port or unix:/path")
-    return BindAddress(bare, number)
+    return BindAddress(name, number)
 
 
 class Listeners:
@@ -70,7 +70,7 @@ class Listeners:
         self,
         sockets: Iterable[socket.socket],
         paths: Mapping[str, int] | None = None,
-        places: Iterable[BindAddress] = (),
+        addresses: Iterable[BindAddress] = (),
     ) -> None:
         """Take open sockets, the paths of unix sockets of our own with their inodes, and each socket's place.
 
@@ -78,7 +78,7 @@ class Listeners:
         """
         self.sockets = list(sockets)
         self.paths = dict(paths or {})
-        self.addresses = list(places)
+        self.addresses = list(addresses)
 
     @classmethod
     def open(cls, server: ServerSection, backlog: int, root: Path, environ: MutableMapping[str, str]) -> Listeners:
@@ -86,29 +86,29 @@ class Listeners:
         inherited = from_systemd(environ)
         if inherited:
             return cls(inherited)
-        return cls.at(addresses_of(server), mode_of(server), backlog, root)
+        return cls.bind_all(addresses_of(server), mode_of(server), backlog, root)
 
     @classmethod
-    def at(cls, places: Iterable[BindAddress], mode: int, backlog: int, root: Path) -> Listeners:
+    def bind_all(cls, addresses: Iterable[BindAddress], mode: int, backlog: int, root: Path) -> Listeners:
         """Listen at these places. Raises BootError; nothing is left open then."""
-        opened = cls([])
+        listeners = cls([])
         try:
-            for place in places:
-                opened._bind(place, mode, backlog, root)
+            for address in addresses:
+                listeners._bind(address, mode, backlog, root)
         except BootError:
-            opened.close()
+            listeners.close()
             raise
-        return opened
+        return listeners
 
-    def _bind(self, place: BindAddress, mode: int, backlog: int, root: Path) -> None:
-        if place.path:
-            path = root / place.path
+    def _bind(self, address: BindAddress, mode: int, backlog: int, root: Path) -> None:
+        if address.path:
+            path = root / address.path
             bound = [bind_unix(path, mode, backlog)]
             self.paths[str(path)] = path.stat().st_ino
         else:
-            bound = bind(place.host, place.port, backlog)
+            bound = bind(address.host, address.port, backlog)
         self.sockets += bound
-        self.addresses += [place] * len(bound)
+        self.addresses += [address] * len(bound)
 
     def add(self, others: Listeners) -> None:
         """Take over all that others have."""
@@ -116,20 +116,20 @@ class Listeners:
         self.addresses += others.addresses
         self.paths |= others.paths
 
-    def inherit(self, places: Iterable[BindAddress]) -> Listeners:
+    def remove(self, addresses: Iterable[BindAddress]) -> Listeners:
         """Take the listeners at these places out."""
-        gone = set(places)
-        taken, kept = Listeners([]), Listeners([])
-        for each, place in zip(self.sockets, self.addresses, strict=True):
-            side = taken if place in gone else kept
-            side.sockets.append(each)
-            side.addresses.append(place)
-        names = {address_of(each).removeprefix(UNIX) for each in taken.sockets}
-        taken.paths = {path: inode for path, inode in self.paths.items() if path in names}
-        for path in taken.paths:
+        removed_addresses = set(addresses)
+        removed, kept = Listeners([]), Listeners([])
+        for listener, address in zip(self.sockets, self.addresses, strict=True):
+            side = removed if address in removed_addresses else kept
+            side.sockets.append(listener)
+            side.addresses.append(address)
+        removed_paths = {address_of(listener).removeprefix(UNIX) for listener in removed.sockets}
+        removed.paths = {path: inode for path, inode in self.paths.items() if path in removed_paths}
+        for path in removed.paths:
             del self.paths[path]
         self.sockets, self.addresses = kept.sockets, kept.addresses
-        return taken
+        return removed
 
     @property
     def owned(self) -> bool:
@@ -139,13 +139,13 @@ class Listeners:
     def shut_down(self) -> None:
         """Let no new connection in, while those that the kernel has accepted can still be taken out of the queue."""
         if self.owned:
-            for each in self.sockets:
-                shut_down(each)
+            for listener in self.sockets:
+                shut_down(listener)
 
     def close(self) -> None:
         """Close all, and remove our own unix sockets, unless another process has taken their place."""
-        for each in self.sockets:
-            each.close()
+        for listener in self.sockets:
+            listener.close()
         for path, inode in self.paths.items():
             with suppress(OSError):
                 if os.stat(path).st_ino == inode:  # noqa: PTH116 - a number is all that is wanted
@@ -156,7 +156,7 @@ class Listeners:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close them."""
         self.close()
@@ -171,37 +171,39 @@ def from_systemd(environ: MutableMapping[str, str]) -> list[socket.socket]:
     inherited = []
     for fd in range(FIRST_FD, FIRST_FD + int(count)):
         try:
-            each = adopt(fd)
-            listens = each.type == socket.SOCK_STREAM and each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            listener = adopt(fd)
+            is_listening = listener.type == socket.SOCK_STREAM and listener.getsockopt(
+                socket.SOL_SOCKET, socket.SO_ACCEPTCONN
+            )
         except OSError as error:
             raise BootError(f"descriptor {fd}, which LISTEN_FDS names, is no socket: {error.strerror}") from error
-        if not listens:
+        if not is_listening:
             raise BootError(f"descriptor {fd}, which LISTEN_FDS names, is no listening stream socket")
-        inherited.append(each)
+        inherited.append(listener)
     return inherited
 
 
 def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
     """Bind every address of `host` (a name, IPv4 or IPv6) and listen; port 0 takes a free one. Raise BootError."""
-    opened: list[socket.socket] = []
-    for family, address in _addresses(host, port):
-        chosen = opened[0].getsockname()[1] if opened else port
+    listeners: list[socket.socket] = []
+    for family, address in _resolve(host, port):
+        bound_port = listeners[0].getsockname()[1] if listeners else port
         try:
-            opened.append(_listen(family, (address[0], chosen, *address[2:]), backlog))
+            listeners.append(_listen(family, (address[0], bound_port, *address[2:]), backlog))
         except OSError as error:
-            for each in opened:
-                each.close()
-            raise BootError(_reason(host, port, error)) from error
-    return opened
+            for listener in listeners:
+                listener.close()
+            raise BootError(_bind_error(host, port, error)) from error
+    return listeners
 
 
-def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
+def _resolve(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
     """Return family and address of every address of a name. Raise BootError."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, ValueError) as error:  # UnicodeError is a ValueError: a name with a label that no resolver takes
         raise BootError(f"cannot listen on {host!r}: {getattr(error, 'strerror', None) or error}") from error
-    return list(dict.fromkeys((family, address) for family, _kind, _protocol, _name, address in found))
+    return list(dict.fromkeys((family, address) for family, _kind, _protocol, _name, address in results))
 
 
 def _listen(family: int, address: tuple[object, ...], backlog: int) -> socket.socket:
@@ -219,7 +221,7 @@ def _listen(family: int, address: tuple[object, ...], backlog: int) -> socket.so
     return listener
 
 
-def _reason(host: str, port: int, error: OSError) -> str:
+def _bind_error(host: str, port: int, error: OSError) -> str:
     reasons = {
         errno.EADDRINUSE: f"port {port} on {host} is in use; choose another with --port",
         errno.EACCES: f"port {port} on {host} may not be bound by this user; choose one above 1023 with --port",
@@ -239,9 +241,9 @@ def mode_of(server: ServerSection) -> int:
 def bind_unix(path: Path, mode: int, backlog: int) -> socket.socket:
     """Listen at a path, with these permissions from its first moment on; a dead server's socket is replaced. BootError."""
     listener = socket.socket(socket.AF_UNIX)
-    mask = os.umask(0o777 & ~mode)
+    old_umask = os.umask(0o777 & ~mode)
     try:
-        _make_way(path)
+        _remove_stale_socket(path)
         listener.bind(str(path))
         path.chmod(mode)
         listener.listen(backlog)
@@ -253,11 +255,11 @@ def bind_unix(path: Path, mode: int, backlog: int) -> socket.socket:
         listener.close()
         raise BootError(f"cannot listen on {UNIX}{path}: {getattr(error, 'strerror', None) or error}") from error
     finally:
-        os.umask(mask)
+        os.umask(old_umask)
     return listener
 
 
-def _make_way(path: Path) -> None:
+def _remove_stale_socket(path: Path) -> None:
     """Remove the socket of a server that is gone; BootError when one listens there, or when it is no socket."""
     if not path.exists() and not path.is_symlink():
         return

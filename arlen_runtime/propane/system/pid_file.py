@@ -19,16 +19,16 @@ from arlen_runtime.errors import BootError
 class PidFile:
     """Holds the file for as long as the command runs; without a path it does nothing."""
 
-    def __init__(self, path: Path | None, held: int = -1, *, succeeds: bool = False) -> None:
+    def __init__(self, path: Path | None, locked_fd: int = -1, *, is_successor: bool = False) -> None:
         """Take where to write the process id, and the locked descriptor that a predecessor has left, or -1.
 
         Who `succeeds` a manager has workers already: it serves on where there can be no file.
         """
         self._path = path
-        self._succeeds = succeeds
-        self.fd = held
+        self._is_successor = is_successor
+        self.fd = locked_fd
         """The locked descriptor, or -1."""
-        self.missing = ""
+        self.failure = ""
         """Why there is no file though one is wanted, or nothing."""
 
     def __enter__(self) -> Self:
@@ -40,23 +40,23 @@ class PidFile:
             if self._path is not None:
                 self._write(self._path)
         except BootError as error:
-            if not self._succeeds:
+            if not self._is_successor:
                 raise
-            self.missing = error.detail
+            self.failure = error.detail
         return self
 
     def _write(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if self.fd < 0:
-                self.fd = _locked(path)
+                self.fd = _open_locked(path)
             os.ftruncate(self.fd, 0)
             os.pwrite(self.fd, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             raise BootError(f"cannot write the pid file {path}: {error.strerror}") from error
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Remove the file, unless another is in its place by now."""
         if self._path is None or self.fd < 0:
@@ -66,7 +66,7 @@ class PidFile:
         os.close(self.fd)
 
 
-def _locked(path: Path) -> int:
+def _open_locked(path: Path) -> int:
     """Open the file and lock it. Raise BootError when a manager holds the lock, OSError when there can be no file."""
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

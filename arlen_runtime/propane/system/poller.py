@@ -79,7 +79,7 @@ if sys.platform != "linux":  # the twin: macOS and the BSDs
             self._kqueue = select.kqueue()
 
         def _change(self, fd: int, filters: tuple[int, ...], flags: int) -> None:
-            self._kqueue.control([select.kevent(fd, each, flags) for each in filters], 0)
+            self._kqueue.control([select.kevent(fd, event_filter, flags) for event_filter in filters], 0)
 
         def watch(self, fd: int) -> None:
             """Report edges of `fd` in both directions, until it is closed."""
@@ -92,16 +92,16 @@ if sys.platform != "linux":  # the twin: macOS and the BSDs
 
         def forget(self, fd: int) -> None:
             """Stop reporting `fd`."""
-            for each in (select.KQ_FILTER_READ, select.KQ_FILTER_WRITE):
+            for event_filter in (select.KQ_FILTER_READ, select.KQ_FILTER_WRITE):
                 try:
-                    self._change(fd, (each,), select.KQ_EV_DELETE)
+                    self._change(fd, (event_filter,), select.KQ_EV_DELETE)
                 except FileNotFoundError:
                     continue
 
         def wait(self, seconds: float | None) -> list[Event]:
             """Return what has happened; block up to `seconds`, None for ever."""
-            happened = self._kqueue.control(None, 512, seconds)
-            return [(each.ident, self._mask(each)) for each in happened]
+            events = self._kqueue.control(None, 512, seconds)
+            return [(event.ident, self._mask(event)) for event in events]
 
         def _mask(self, event: select.kevent) -> int:
             mask = READ if event.filter == select.KQ_FILTER_READ else WRITE

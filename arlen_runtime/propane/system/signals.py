@@ -17,37 +17,37 @@ from types import FrameType
 class SignalQueue:
     """The signals that have come to this process and have not been heeded."""
 
-    def __init__(self, wanted: Iterable[signal.Signals], ignored: Iterable[signal.Signals] = ()) -> None:
+    def __init__(self, handled: Iterable[signal.Signals], ignored: Iterable[signal.Signals] = ()) -> None:
         """Enqueue the wanted signals from now on and unblock them; ignore the ignored ones. Main thread only."""
         self.fd, self._end = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._end, False)
-        self._come: deque[signal.Signals] = deque()
-        wanted, ignored = set(wanted), set(ignored)
-        for each in ignored:
-            signal.signal(each, _ignore)
-        for each in wanted:
-            signal.signal(each, self._enqueue)
+        self._pending: deque[signal.Signals] = deque()
+        handled, ignored = set(handled), set(ignored)
+        for sig in ignored:
+            signal.signal(sig, _ignore)
+        for sig in handled:
+            signal.signal(sig, self._enqueue)
         signal.set_wakeup_fd(self._end, warn_on_full_buffer=False)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted | ignored)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, handled | ignored)
 
     def _enqueue(self, number: int, _frame: FrameType | None) -> None:
-        self._come.append(signal.Signals(number))
+        self._pending.append(signal.Signals(number))
 
     def take(self) -> list[signal.Signals]:
         """Return what has come since the last call."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.fd, 4096)
-        taken = []
-        while self._come:  # one by one: a signal may come between any two lines, and clearing would lose it
-            taken.append(self._come.popleft())
-        return taken
+        received = []
+        while self._pending:  # one by one: a signal may come between any two lines, and clearing would lose it
+            received.append(self._pending.popleft())
+        return received
 
     def block_signals(self) -> None:
         """Let signals wait from now on, also those that have come and were not heeded: they outlive an exec."""
         block()
-        for each in self.take():
-            os.kill(os.getpid(), each)
+        for sig in self.take():
+            os.kill(os.getpid(), sig)
 
     def close(self) -> None:
         """Give the descriptors back: after a fork the child's own queue takes over."""
@@ -91,6 +91,6 @@ def begin() -> None:
     A terminal sends Ctrl-C to all processes, and so may who means the service. For whoever was started with them held,
     before it runs anything of others.
     """
-    for each in HANDLED - {signal.SIGCHLD}:
-        signal.signal(each, _ignore)
+    for sig in HANDLED - {signal.SIGCHLD}:
+        signal.signal(sig, _ignore)
     unblock()

@@ -11,29 +11,29 @@ import time
 from collections import deque
 from collections.abc import Mapping, MutableMapping
 
-AGAIN_SECONDS = 0.1
+RETRY_SECONDS = 0.1
 """How soon what did not fit into the service manager's queue is said again."""
-_WORDS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class SystemdNotifier:
     """Speaks to the service manager. A watchdog is fed twice in its time, by the loop of the supervisor itself."""
 
-    def __init__(self, told: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
         """Take the words of the environment."""
-        self.last_state = {name: told[name] for name in _WORDS if name in told}
-        place = self.last_state.get("NOTIFY_SOCKET", "")
-        self._address = f"\0{place[1:]}" if place.startswith("@") else place
-        period = self.last_state.get("WATCHDOG_USEC", "")
-        ours = self.last_state.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._feed_seconds = int(period) / 2e6 if self._address and ours and period.isdecimal() else 0.0
+        self.variables = {name: environ[name] for name in _VARIABLES if name in environ}
+        path = self.variables.get("NOTIFY_SOCKET", "")
+        self._address = f"\0{path[1:]}" if path.startswith("@") else path
+        period = self.variables.get("WATCHDOG_USEC", "")
+        is_for_us = self.variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._feed_seconds = int(period) / 2e6 if self._address and is_for_us and period.isdecimal() else 0.0
         self._feed_at = 0.0
         self._pending: deque[bytes] = deque()
 
     @classmethod
     def start(cls, environ: MutableMapping[str, str]) -> SystemdNotifier:
         """Build it from the environment, which loses these words."""
-        return cls({name: environ.pop(name) for name in _WORDS if name in environ})
+        return cls({name: environ.pop(name) for name in _VARIABLES if name in environ})
 
     def ready(self, status: str) -> None:
         """Say that the service serves: after the start, and after each reload, whatever came of it."""
@@ -47,13 +47,13 @@ class SystemdNotifier:
         """Say that the stop has begun."""
         self._send("STOPPING=1")
 
-    def feed(self, now: float) -> float:
+    def send_due(self, now: float) -> float:
         """Say what is still to be said, and tell the watchdog that the loop runs, if it is time.
 
         Returns the seconds until the next time, infinity where there is none.
         """
         if self._pending and not self._send_pending():
-            return AGAIN_SECONDS
+            return RETRY_SECONDS
         if not self._feed_seconds:
             return float("inf")
         if now >= self._feed_at:

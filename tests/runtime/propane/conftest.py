@@ -179,8 +179,8 @@ import errno, os, sys
 fork = os.fork
 
 def limited() -> int:
-    wanted = "worker" if "arlen_runtime.boot" in sys.orig_argv else "program"
-    if os.path.exists("no-process") and open("no-process").read() == wanted:
+    program = "worker" if "arlen_runtime.boot" in sys.orig_argv else "program"
+    if os.path.exists("no-process") and open("no-process").read() == program:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     return fork()
 
@@ -216,8 +216,8 @@ def exhaust(site: Path, monkeypatch: pytest.MonkeyPatch) -> Exhaust:
     (site / "sitecustomize.py").write_text(NO_PROCESS)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")])))
 
-    def forbid(what: str) -> None:
-        (site / "next").write_text(what)
+    def forbid(program: str) -> None:
+        (site / "next").write_text(program)
         (site / "next").rename(site / "no-process")
 
     return forbid

@@ -30,8 +30,8 @@ def _propane(root: Path, *arguments: str, **environ: str) -> subprocess.Complete
 
 
 def test_a_port_in_use_is_one_line_and_exit_1(site: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        ran = _propane(site, "--port", str(taken.getsockname()[1]))
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        ran = _propane(site, "--port", str(occupied.getsockname()[1]))
 
     assert ran.returncode == 1
     assert ran.stderr.count("\n") == 1
@@ -148,8 +148,8 @@ def test_a_working_folder_that_is_gone_is_one_line_and_exit_1(tmp_path: Path) ->
     assert ran.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_check_that_is_told_to_end_has_not_passed(site: Path, rewrite: Rewrite, how: signal.Signals) -> None:
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_a_check_that_is_told_to_end_has_not_passed(site: Path, rewrite: Rewrite, sig: signal.Signals) -> None:
     rewrite(more='\nprint("imports", flush=True)\ntime.sleep(600)\n')
     server = RunningServer(site, "--check")
     with ExitStack() as stack:
@@ -157,7 +157,7 @@ def test_a_check_that_is_told_to_end_has_not_passed(site: Path, rewrite: Rewrite
         stack.push(server)
         server.wait_for("", line="imports")
 
-        assert server.stop(how) == 1
+        assert server.stop(sig) == 1
 
 
 def test_a_check_imports_also_where_workers_import_for_themselves(site: Path, rewrite: Rewrite) -> None:

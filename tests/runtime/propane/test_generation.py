@@ -118,8 +118,8 @@ import os, signal, sys
 if "arlen_runtime.boot" in sys.orig_argv:
     # A worker that imports for itself has a generation for its parent. It may be stopped by whoever wants that.
     worker = "arlen_runtime.boot" in open(f"/proc/{os.getppid()}/cmdline").read()
-    for each in ["INT"] if worker else "TERM INT QUIT HUP USR1 USR2 TTIN TTOU".split():
-        os.kill(os.getpid(), signal.Signals[f"SIG{each}"])
+    for name in ["INT"] if worker else "TERM INT QUIT HUP USR1 USR2 TTIN TTOU".split():
+        os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
 """
 
 
@@ -171,15 +171,15 @@ def _logging(site: Path, log: str) -> Iterator[RunningServer]:
 
 def _youngest(site: Path) -> tuple[int, int]:
     """Return the process ids of the worker, 0 while it is not ready, and of its generation."""
-    (told,) = managers(site)
-    (generation,) = told["generations"]
-    ready = [each["pid"] for each in generation["workers"] if each["state"] == "ready"]
+    (snapshot,) = managers(site)
+    (generation,) = snapshot["generations"]
+    ready = [worker["pid"] for worker in generation["workers"] if worker["state"] == "ready"]
     return (ready or [0])[0], generation["pid"]
 
 
-def _until(true: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool]) -> None:
     """Look until it is true, for as long as a test may take."""
     deadline = time.monotonic() + 30
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, "it has not become true"
         time.sleep(0.01)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.propane.status import span
+from arlen_runtime.propane.status import format_duration
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -33,13 +33,13 @@ def test_the_status_of_a_running_manager_is_told_as_json(serve: Serve, site: Pat
     server = serve(workers=2)
     with Wire(server.port) as wire:
         wire.get("/")
-        (told,) = json.loads(_status(site, "--json").stdout)
+        (snapshot,) = json.loads(_status(site, "--json").stdout)
 
-    assert told["pid"] == server.pid
-    assert told["state"] == "serving"
-    assert told["listening"] == [server.url]
-    (generation,) = told["generations"]
-    assert {each["number"]: each["pid"] for each in generation["workers"]} == server.workers()
+    assert snapshot["pid"] == server.pid
+    assert snapshot["state"] == "serving"
+    assert snapshot["listening"] == [server.url]
+    (generation,) = snapshot["generations"]
+    assert {worker["number"]: worker["pid"] for worker in generation["workers"]} == server.workers()
 
 
 def test_the_status_is_a_table_for_people(serve: Serve, site: Path) -> None:
@@ -94,13 +94,16 @@ def test_answers_are_counted_by_status_and_duration_over_the_death_of_their_work
         assert _metric(wire, 'arlen_responses_total{class="2xx"}') == 2
         server.send(signal.SIGHUP)
         server.wait_for("generation_ended", generation=1)
-        found = {each: _metric(wire, f'arlen_responses_total{{class="{each}"}}') for each in ("4xx", "5xx")}
+        failures = {
+            status_class: _metric(wire, f'arlen_responses_total{{class="{status_class}"}}')
+            for status_class in ("4xx", "5xx")
+        }
         slow = _metric(wire, 'arlen_request_duration_seconds_bucket{le="0.025"}')
-        (told,) = json.loads(_status(site, "--json").stdout)
+        (snapshot,) = json.loads(_status(site, "--json").stdout)
 
-        assert found == {"4xx": 1, "5xx": 1}
+        assert failures == {"4xx": 1, "5xx": 1}
         assert _metric(wire, "arlen_request_duration_seconds_count") > slow
-    assert told["responses"]["5xx"] == 1
+    assert snapshot["responses"]["5xx"] == 1
 
 
 def test_a_respawned_worker_is_counted_by_its_reason(serve: Serve) -> None:
@@ -117,4 +120,4 @@ def test_a_respawned_worker_is_counted_by_its_reason(serve: Serve) -> None:
     ("seconds", "text"), [(0, "0s"), (61, "1m1s"), (3600, "1h0m"), (90_000, "1d1h"), (59.9, "59s")]
 )
 def test_a_time_is_written_as_its_two_largest_units(seconds: float, text: str) -> None:
-    assert span(seconds) == text
+    assert format_duration(seconds) == text

@@ -13,21 +13,21 @@ from arlen_runtime.propane.watcher import Fingerprints, watched_files
 def test_only_content_counts(tmp_path: Path) -> None:
     file = tmp_path / "app.py"
     file.write_text("one")
-    seen = Fingerprints(tmp_path)
+    fingerprints = Fingerprints(tmp_path)
 
     os.utime(file)
-    assert not seen.changed()
+    assert not fingerprints.refresh()
     file.write_text("two")  # the same size, perhaps the same second
-    assert seen.changed()
-    assert not seen.changed()
+    assert fingerprints.refresh()
+    assert not fingerprints.refresh()
 
 
 def test_a_new_and_a_removed_file_are_changes(tmp_path: Path) -> None:
-    seen = Fingerprints(tmp_path)
+    fingerprints = Fingerprints(tmp_path)
     (tmp_path / "new.html").write_text("x")
-    assert seen.changed()
+    assert fingerprints.refresh()
     (tmp_path / "new.html").unlink()
-    assert seen.changed()
+    assert fingerprints.refresh()
 
 
 def test_hidden_generated_and_foreign_files_are_not_watched(tmp_path: Path) -> None:
@@ -42,6 +42,6 @@ def test_hidden_generated_and_foreign_files_are_not_watched(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["app.toml", "001.sql", "site.css"])
 def test_configuration_statements_and_styles_count(tmp_path: Path, name: str) -> None:
-    seen = Fingerprints(tmp_path)
+    fingerprints = Fingerprints(tmp_path)
     (tmp_path / name).write_text("x")
-    assert seen.changed()
+    assert fingerprints.refresh()

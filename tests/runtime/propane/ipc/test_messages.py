@@ -59,13 +59,13 @@ def test_a_passed_connection_is_open_on_the_other_side_with_its_facts(pair: Pair
     )
     server.close()
 
-    taken = receive_connection(there)
+    received = receive_connection(there)
 
-    assert taken is not None
-    passed, info = taken
+    assert received is not None
+    received_connection, info = received
     assert info == ("192.0.2.1", "https", True, b"GET \xe9\n", True)
-    with passed:
-        passed.send(b"still here")
+    with received_connection:
+        received_connection.send(b"still here")
     assert client.recv(100) == b"still here"
     assert receive_connection(there) is None
 
@@ -76,11 +76,11 @@ def test_a_full_pair_is_told_and_loses_nothing(pair: Pair, connection: Pair) -> 
     while send_connection(here, server, ConnectionInfo("x")):
         sent += 1
 
-    taken = 0
-    while (got := receive_connection(there)) is not None:
-        got[0].close()
-        taken += 1
-    assert taken == sent > 0
+    received_count = 0
+    while (received := receive_connection(there)) is not None:
+        received[0].close()
+        received_count += 1
+    assert received_count == sent > 0
 
 
 def test_a_connection_travels_with_all_that_a_head_may_hold_and_no_more_than_a_packet_takes(
@@ -89,10 +89,10 @@ def test_a_connection_travels_with_all_that_a_head_may_hold_and_no_more_than_a_p
     (here, there), (_client, server) = pair, connection
     most = b"\xff" * 120_000
     assert send_connection(here, server, ConnectionInfo("x", received=most))
-    taken = receive_connection(there)
-    assert taken is not None
-    taken[0].close()
-    assert taken[1].received == most
+    received = receive_connection(there)
+    assert received is not None
+    received[0].close()
+    assert received[1].received == most
 
     with pytest.raises(PacketTooLargeError):
         send_connection(here, server, ConnectionInfo("x", received=b"\xff" * 140_000))

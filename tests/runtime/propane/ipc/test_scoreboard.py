@@ -81,11 +81,11 @@ def test_counters_are_read_again_when_a_dead_workers_are_just_moved() -> None:
     reads: list[int] = []
 
     def read() -> int:
-        found = row[Cell.REQUESTS]
+        count = row[Cell.REQUESTS]
         if not reads:
             board.retire_row(row)  # between two looks at the rows
-        reads.append(found)
-        return found + board.retired[Cell.REQUESTS]
+        reads.append(count)
+        return count + board.retired[Cell.REQUESTS]
 
     assert board.read_consistent(read) == 5
     assert len(reads) == 2

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
-from arlen_runtime.propane.manager.backoff import CEILING_SECONDS, respawn_delay
+from arlen_runtime.propane.manager.backoff import MAX_DELAY_SECONDS, respawn_delay
 from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord
 
 
@@ -41,8 +41,8 @@ def test_one_that_ends_before_it_is_ready_backs_off_doubling_with_jitter_to_a_ce
     assert delays[0] == 0.0
     assert 0.18 <= delays[1] <= 0.32
     assert 0.37 <= delays[2] <= 0.63
-    assert all(delay <= CEILING_SECONDS * 1.25 for delay in delays)
-    assert delays[-1] >= CEILING_SECONDS * 0.75
+    assert all(delay <= MAX_DELAY_SECONDS * 1.25 for delay in delays)
+    assert delays[-1] >= MAX_DELAY_SECONDS * 0.75
 
 
 def test_a_worker_that_has_served_ends_the_back_off(generation: GenerationRecord) -> None:

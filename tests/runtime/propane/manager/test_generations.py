@@ -96,13 +96,13 @@ def test_a_configuration_that_cannot_be_entered_is_told_and_the_old_code_serves_
         assert wire.get("/").body == b"one"
 
 
-@pytest.mark.parametrize("what", ["program", "worker"])
+@pytest.mark.parametrize("program", ["program", "worker"])
 def test_a_reload_for_which_there_is_no_process_fails_and_the_next_one_serves(
-    serve: Serve, exhaust: Exhaust, rewrite: Rewrite, what: str
+    serve: Serve, exhaust: Exhaust, rewrite: Rewrite, program: str
 ) -> None:
     server = serve(workers=2)
     rewrite("two")
-    exhaust(what)
+    exhaust(program)
     server.send(signal.SIGHUP)
     failed = server.wait_for("reload_failed", generation=2)
     with Wire(server.port) as wire:
@@ -192,13 +192,13 @@ from arlen_runtime.propane import generation
 
 send = generation.send
 
-def say_last(end, kind, **fields):
-    said = send(end, kind, **fields)
+def die_after_exited(end, kind, **fields):
+    sent = send(end, kind, **fields)
     if kind == "exited":
         os.kill(os.getpid(), 9)
-    return said
+    return sent
 
-generation.send = say_last
+generation.send = die_after_exited
 
 def fail() -> None:
     os._exit(1)
@@ -281,12 +281,12 @@ from arlen_runtime.propane import generation
 
 send = generation.send
 
-def say_nothing(end, kind, **fields):
+def die_before_exited(end, kind, **fields):
     if kind == "exited":
         os.kill(os.getpid(), 9)
     return send(end, kind, **fields)
 
-generation.send = say_nothing
+generation.send = die_before_exited
 """
 
 
@@ -301,11 +301,11 @@ def test_a_generation_that_dies_without_its_word_about_a_worker_leaves_nothing_b
     (site / "die").write_text("")
     os.kill(victim, signal.SIGKILL) if more == DIES_AT_A_REAPING else server.send(signal.SIGTTIN)
     server.wait_for("generation_ended", generation=1)
-    wanted = server.wait_for("generation_ready", generation=2)["workers"]
+    worker_count = server.wait_for("generation_ready", generation=2)["workers"]
     table = next(path for path in Path(f"/proc/{server.pid}/fd").iterdir() if "scoreboard" in str(path.readlink()))
     fd = os.open(table, os.O_RDWR)
 
-    assert len(Scoreboard(fd).active_rows()) == wanted
+    assert len(Scoreboard(fd).active_rows()) == worker_count
     os.close(fd)
     assert server.stop() == 0
 
@@ -334,10 +334,10 @@ def test_in_development_a_reload_is_tried_even_when_nothing_could_ever_be_served
             assert wire.get("/").body == b"one"
 
 
-def _until(true: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool]) -> None:
     """Look until it is true, for as long as a test may take."""
     deadline = time.monotonic() + 30
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, "it has not become true"
         time.sleep(0.01)
 

@@ -59,8 +59,8 @@ def test_a_reload_listens_where_the_settings_say_now(serve: Serve, site: Path, w
 def test_a_place_that_cannot_be_had_fails_the_reload_and_nothing_changes(serve: Serve, write: Write) -> None:
     write("127.0.0.1:0")
     server = serve()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        write(f"127.0.0.1:{taken.getsockname()[1]}")
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        write(f"127.0.0.1:{occupied.getsockname()[1]}")
         server.send(signal.SIGHUP)
         assert "in use" in str(server.wait_for("reload_failed")["reason"])
     with Wire(server.port) as wire:
@@ -118,20 +118,20 @@ def test_who_waits_at_a_listener_that_goes_is_passed_on(
     address = listeners.sockets[0].getsockname()
     with socket.create_connection(address, 5) as waiting, socket.create_connection(address, 5):
         change.apply(replace(config, server=ServerSection(bind=("unix:a.sock",))))
-        assert change.under_way
+        assert change.is_pending
         change.run_due_tasks(1.0, overlap=True)
         assert receive_connection(handover) is None, "the old generation still accepts there"
         change.run_due_tasks(2.0, overlap=False)
         change.run_due_tasks(3.0, overlap=False)
-        assert not change.under_way
+        assert not change.is_pending
 
         for _ in range(2):
-            taken = receive_connection(handover)
-            assert taken is not None
-            passed, info = taken
+            received = receive_connection(handover)
+            assert received is not None
+            connection, info = received
             assert info[:4] == ("127.0.0.1", "http", False, b"")
-            with passed:
-                passed.sendall(b"x")
+            with connection:
+                connection.sendall(b"x")
         assert waiting.recv(1) == b"x"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, 5)
@@ -149,7 +149,7 @@ def test_a_place_that_cannot_be_had_leaves_all_as_it_was(
         change.apply(replace(config, server=ServerSection(bind=("unix:b.sock", "unix:c.sock"))))
 
     assert listeners.sockets == before
-    assert not change.under_way
+    assert not change.is_pending
     assert not (config.root / "b.sock").exists()
 
 
@@ -165,7 +165,7 @@ def test_what_is_undone_twice_is_undone_once(
     assert set(listeners.sockets) == set(before)
     change.run_due_tasks(1.0, overlap=False)
     change.run_due_tasks(2.0, overlap=False)
-    assert not change.under_way
+    assert not change.is_pending
     assert [(config.root / name).exists() for name in ("a.sock", "b.sock")] == [True, False]
 
 
@@ -174,5 +174,5 @@ def test_what_systemd_has_opened_stays(config: Config, parts: tuple[Listeners, L
     listeners.addresses = []
     change.apply(replace(config, server=ServerSection(bind=("unix:b.sock",))))
 
-    assert not change.under_way
+    assert not change.is_pending
     assert len(listeners.sockets) == 2

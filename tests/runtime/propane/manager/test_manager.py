@@ -172,9 +172,9 @@ def test_usr2_to_all_processes_of_a_service_is_for_its_manager_alone(serve: Serv
             assert wire.get("/").body == b"one"
 
 
-@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("sig", [signal.SIGHUP, signal.SIGUSR1])
 def test_what_all_processes_of_a_service_get_during_a_reload_does_not_fail_it(
-    serve: Serve, site: Path, rewrite: Rewrite, how: signal.Signals
+    serve: Serve, site: Path, rewrite: Rewrite, sig: signal.Signals
 ) -> None:
     rewrite(more='\nopen("importing", "w").close()\nwhile os.path.exists("hold"):\n    time.sleep(0.01)\n')
     server = serve()
@@ -182,7 +182,7 @@ def test_what_all_processes_of_a_service_get_during_a_reload_does_not_fail_it(
     (site / "hold").write_text("")
     server.send(signal.SIGHUP)
     _until((site / "importing").exists)
-    os.killpg(server.pid, how)
+    os.killpg(server.pid, sig)
     (site / "hold").unlink()
 
     server.wait_for("generation_ready", generation=2)
@@ -246,10 +246,10 @@ def test_a_worker_more_while_a_reload_is_under_way_is_one_of_the_new_generation(
     server.wait_for("worker_ready", generation=2, worker=1)
 
 
-def _until(true: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool]) -> None:
     """Look until it is true, for as long as a test may take."""
     deadline = time.monotonic() + 30
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, "it has not become true"
         time.sleep(0.01)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.propane.manager.reexec import read, write
+from arlen_runtime.propane.manager.reexec import read_state, write_state
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 
@@ -28,11 +28,11 @@ def _accessories(site: Path, *lines: str) -> None:
 
 
 def test_a_will_is_read_once_and_only_by_whom_it_is_meant_for() -> None:
-    environ = {"PROPANE_STATE_FD": str(write({"count": 3})), "OTHER": "x"}
+    environ = {"PROPANE_STATE_FD": str(write_state({"count": 3})), "OTHER": "x"}
 
-    assert read(environ) == {"count": 3}
+    assert read_state(environ) == {"count": 3}
     assert environ == {"OTHER": "x"}
-    assert read(environ) is None
+    assert read_state(environ) is None
 
 
 def test_the_manager_is_replaced_and_connections_workers_and_pid_stay(serve: Serve, rewrite: Rewrite) -> None:
@@ -61,8 +61,8 @@ def test_a_successor_manages_what_it_has_inherited(serve: Serve, site: Path) -> 
     assert server.wait_for("generation_ready", generation=2)["workers"] == 2  # what signals have made of it
     server.wait_for("process_exited", pid=sleeper)
     status = [sys.executable, "-m", "arlen_runtime.propane", "status", "--json", "--app-root", str(site)]
-    (told,) = json.loads(subprocess.run(status, capture_output=True, check=True).stdout)
-    assert (told["pid"], told["generation"]) == (server.pid, 2)
+    (snapshot,) = json.loads(subprocess.run(status, capture_output=True, check=True).stdout)
+    assert (snapshot["pid"], snapshot["generation"]) == (server.pid, 2)
     assert (site / "propane.pid").read_text() == f"{server.pid}\n"
     assert server.stop() == 0
     assert not (site / "propane.pid").exists()
@@ -157,12 +157,12 @@ def test_without_a_process_for_the_check_nothing_changes(serve: Serve, exhaust: 
 
 def test_a_check_that_is_given_up_leaves_nothing_behind(serve: Serve, rewrite: Rewrite) -> None:
     server = serve()
-    with socket.create_server(("127.0.0.1", 0)) as asked:
-        asked.settimeout(30)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
         hangs = "import socket\nheld = socket.create_connection(('127.0.0.1', %d))\ntime.sleep(600)"
-        rewrite("two", more="\n" + hangs % asked.getsockname()[1])
+        rewrite("two", more="\n" + hangs % listener.getsockname()[1])
         server.send(signal.SIGUSR2)
-        held, _address = asked.accept()
+        held, _address = listener.accept()
     with held:
         held.settimeout(30)
         assert server.stop() == 0

@@ -148,17 +148,17 @@ def test_one_that_has_only_been_forked_is_told_to_end_too(tmp_path: Path, monkey
     config = Config(
         "production", tmp_path, propane_accessories=PropaneSection(processes=Commands({"sleeper": "sleep 600"}))
     )
-    processes = Sidecars(str(tmp_path), config, Log(config.log, "production", tmp_path), SidecarState())
-    processes.sync("start")
-    processes.run_due_tasks(time.monotonic())
-    (sleeper,) = processes.running
-    with os.fdopen(os.pidfd_open(sleeper.pid)) as ended:
-        processes.stop()
+    sidecars = Sidecars(str(tmp_path), config, Log(config.log, "production", tmp_path), SidecarState())
+    sidecars.sync("start")
+    sidecars.run_due_tasks(time.monotonic())
+    (sleeper,) = sidecars.running
+    with os.fdopen(os.pidfd_open(sleeper.pid)) as process_fd:
+        sidecars.stop()
         os.write(writing, b"x")
-        told = select.select([ended], [], [], 30)[0]
+        is_ended = select.select([process_fd], [], [], 30)[0]
     os.kill(sleeper.pid, signal.SIGKILL)
 
-    assert told
+    assert is_ended
     assert os.waitstatus_to_exitcode(os.waitpid(sleeper.pid, 0)[1]) == -signal.SIGTERM
     os.close(reading)
     os.close(writing)

@@ -18,16 +18,16 @@ def test_it_has_every_generation_with_its_workers_and_the_sums_with_the_dead() -
     boot_args = BootArgs(CommandLine("/", None, {}), 4, 0, 0, (0, 0), (), owns_listeners=True)
     here, there = open_pair()
     with here, there:
-        each = GenerationRecord(boot_args, here, 77, 0.0, 1, ready_at=1.0)
-        each.request_fork(0, 5, "start")
+        record = GenerationRecord(boot_args, here, 77, 0.0, 1, ready_at=1.0)
+        record.request_fork(0, 5, "start")
         row = board.rows[5]
         row[Cell.STATE], row[Cell.REQUESTS], row[Cell.STARTED] = WorkerState.READY, 11, time.monotonic_ns() - 3 * 10**9
-        told = snapshot(board, [each], environment="production")
+        result = snapshot(board, [record], environment="production")
 
-    assert told["totals"]["requests"] == 1011
-    assert told["restarts"] == {"crashed": 0, "killed": 2, "silent": 0, "retired": 0}
-    assert told["environment"] == "production"
-    (generation,) = told["generations"]
+    assert result["totals"]["requests"] == 1011
+    assert result["restarts"] == {"crashed": 0, "killed": 2, "silent": 0, "retired": 0}
+    assert result["environment"] == "production"
+    (generation,) = result["generations"]
     assert (generation["number"], generation["state"]) == (4, "serving")
     (worker,) = generation["workers"]
     assert (worker["state"], worker["requests"]) == ("ready", 11)

@@ -21,13 +21,13 @@ def _inherited(state: ManagerState) -> ManagerState:
     copies = {fd: os.dup(fd) for fd in state.descriptors()}
     for fd in copies.values():
         os.set_inheritable(fd, True)
-    will = json.loads(json.dumps(state.to_dict()))
-    will["listeners"] = [copies[fd] for fd in will["listeners"]]
-    will["handover"] = [copies[fd] for fd in will["handover"]]
-    will["scoreboard"] = copies[will["scoreboard"]]
-    for each in will["generations"]:
-        each["control"] = copies[each["control"]]
-    return ManagerState.from_dict(will)
+    state_dict = json.loads(json.dumps(state.to_dict()))
+    state_dict["listeners"] = [copies[fd] for fd in state_dict["listeners"]]
+    state_dict["handover"] = [copies[fd] for fd in state_dict["handover"]]
+    state_dict["scoreboard"] = copies[state_dict["scoreboard"]]
+    for generation in state_dict["generations"]:
+        generation["control"] = copies[generation["control"]]
+    return ManagerState.from_dict(state_dict)
 
 
 def test_a_successor_has_sockets_memory_records_and_processes() -> None:
@@ -35,40 +35,46 @@ def test_a_successor_has_sockets_memory_records_and_processes() -> None:
     state = ManagerState(listeners, worker_count=3, configured=2, notifier=SystemdNotifier({"NOTIFY_SOCKET": "@x"}))
     here, there = open_pair()
     boot_args = state.next_boot_args(CommandLine("/srv", None, {"server.port": "0"}), there, "")
-    each = GenerationRecord(
-        boot_args, here, 77, 5.0, 3, booted=True, ready_at=6.0, crashes={1: 2}, due={1: (9.5, "why")}
+    generation = GenerationRecord(
+        boot_args, here, 77, 5.0, 3, booted=True, ready_at=6.0, crashes={1: 2}, pending_starts={1: (9.5, "why")}
     )
-    each.request_fork(0, 4, "start")
-    each.workers[4].pid = 99
-    state.generations.append(each)
+    generation.request_fork(0, 4, "start")
+    generation.workers[4].pid = 99
+    state.generations.append(generation)
     state.sidecars.running.append(Sidecar("jobs", 55, 1.0))
     state.sidecars.commands["jobs"] = "jobs --all"
     state.sidecars.crashes["jobs"] = 3
-    state.sidecars.due["mail"] = (7.5, "why")
+    state.sidecars.pending_starts["mail"] = (7.5, "why")
     state.scoreboard.rows[4][Cell.REQUESTS] = 8
 
     successor = _inherited(state)
 
-    (again,) = successor.generations
-    assert (again.boot_args, again.pid, again.workers, again.crashes, again.due) == (
+    (inherited_generation,) = successor.generations
+    assert (
+        inherited_generation.boot_args,
+        inherited_generation.pid,
+        inherited_generation.workers,
+        inherited_generation.crashes,
+        inherited_generation.pending_starts,
+    ) == (
         boot_args,
         77,
-        each.workers,
+        generation.workers,
         {1: 2},
         {1: (9.5, "why")},
     )
-    assert (successor.worker_count, successor.configured, successor.count) == (3, 2, 1)
+    assert (successor.worker_count, successor.configured, successor.generation_count) == (3, 2, 1)
     assert successor.sidecars == state.sidecars
     assert not any(map(os.get_inheritable, successor.descriptors()))
     assert successor.scoreboard.rows[4][Cell.REQUESTS] == 8
-    assert successor.notifier.last_state == {"NOTIFY_SOCKET": "@x"}
+    assert successor.notifier.variables == {"NOTIFY_SOCKET": "@x"}
     assert successor.listeners.paths == {"/run/x.sock": 7}
     receive(there)  # the wish for a worker
-    send(again.control, "end")
+    send(inherited_generation.control, "end")
     assert receive(there) == {"kind": "end"}
     with socket.create_connection(successor.listeners.sockets[0].getsockname(), 5):
         assert successor.addresses() == state.addresses()
-    for end in (here, there, again.control, *state.handover, *successor.handover):
+    for end in (here, there, inherited_generation.control, *state.handover, *successor.handover):
         end.close()
-    for every in (*state.listeners.sockets, *successor.listeners.sockets):
-        every.close()
+    for listener in (*state.listeners.sockets, *successor.listeners.sockets):
+        listener.close()

@@ -9,55 +9,55 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.propane.manager.status_socket import StatusSocket, ask
+from arlen_runtime.propane.manager.status_socket import StatusSocket, query_managers
 
 
 @pytest.mark.parametrize("name", ["short", "deep/" + "folder" * 30])
 def test_an_answer_comes_through_a_folder_of_any_depth_that_is_closed_to_others(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
-    told = StatusSocket(folder, lambda: {"pid": 1, "text": "x" * 50_000})
-    answering = threading.Thread(target=_answer, args=(told,))
+    status_socket = StatusSocket(folder, lambda: {"pid": 1, "text": "x" * 50_000})
+    answering = threading.Thread(target=_answer, args=(status_socket,))
     answering.start()
 
-    assert ask(folder) == [{"pid": 1, "text": "x" * 50_000}]
+    assert query_managers(folder) == [{"pid": 1, "text": "x" * 50_000}]
     answering.join()
     assert folder.stat().st_mode & 0o777 == 0o700
-    told.close()
+    status_socket.close()
     assert list(folder.iterdir()) == []
 
 
-def _answer(told: StatusSocket) -> None:
-    told._listener.setblocking(True)
-    told.answer()
+def _answer(status_socket: StatusSocket) -> None:
+    status_socket._listener.setblocking(True)
+    status_socket.answer()
 
 
 def test_what_a_killed_manager_has_left_is_taken_away_and_another_one_is_left_alone(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "1.sock"))
-    with socket.socket(socket.AF_UNIX) as living:
-        living.bind(str(tmp_path / "2.sock"))
-        living.listen()
-        told = StatusSocket(tmp_path, dict)
+    with socket.socket(socket.AF_UNIX) as live:
+        live.bind(str(tmp_path / "2.sock"))
+        live.listen()
+        status_socket = StatusSocket(tmp_path, dict)
 
         assert {path.name for path in tmp_path.iterdir()} == {"2.sock", f"{os.getpid()}.sock"}
-        told.close()
+        status_socket.close()
 
 
 def test_a_folder_of_others_stays_as_it_is_and_so_does_what_is_not_ours_in_it(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "7.sock").write_text("no socket at all")
     names = ("database.sock", "8.sock")
-    with socket.socket(socket.AF_UNIX) as stale, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as of_packets:
-        for each, name in zip((stale, of_packets), names, strict=True):
-            each.bind(str(tmp_path / name))
-        told = StatusSocket(tmp_path, dict)
+    with socket.socket(socket.AF_UNIX) as stale, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
+        for sock, name in zip((stale, datagram), names, strict=True):
+            sock.bind(str(tmp_path / name))
+        status_socket = StatusSocket(tmp_path, dict)
 
     assert tmp_path.stat().st_mode & 0o777 == 0o755
     assert {path.name for path in tmp_path.iterdir()} == {"7.sock", *names, f"{os.getpid()}.sock"}
     assert (tmp_path / f"{os.getpid()}.sock").stat().st_mode & 0o777 == 0o600
-    told.close()
+    status_socket.close()
 
 
 def test_nobody_answers_where_nobody_is(tmp_path: Path) -> None:
-    assert ask(tmp_path) == []
-    assert ask(tmp_path / "nowhere") == []
+    assert query_managers(tmp_path) == []
+    assert query_managers(tmp_path / "nowhere") == []

@@ -148,13 +148,13 @@ def create(config: Config) -> App:
         assert wire.get("/").status == 200
 
 
-@pytest.mark.parametrize("how", [signal.SIGTTIN, signal.SIGKILL])
-def test_a_generation_that_neither_forks_nor_reaps_is_replaced(serve: Serve, how: signal.Signals) -> None:
+@pytest.mark.parametrize("sig", [signal.SIGTTIN, signal.SIGKILL])
+def test_a_generation_that_neither_forks_nor_reaps_is_replaced(serve: Serve, sig: signal.Signals) -> None:
     server = serve("--boot-timeout-seconds", "10", "--worker-timeout-seconds", "3", workers=2)
     worker = server.workers()[1]
     generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(generation, signal.SIGSTOP)
-    os.kill(worker if how is signal.SIGKILL else server.pid, how)
+    os.kill(worker if sig is signal.SIGKILL else server.pid, sig)
 
     server.wait_for("generation_silent", generation=1)
     server.wait_for("generation_ended", generation=1)

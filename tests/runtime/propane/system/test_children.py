@@ -13,13 +13,13 @@ import pytest
 
 from arlen_runtime.errors import BootError
 from arlen_runtime.propane.system import signals
-from arlen_runtime.propane.system.children import reaped, spawn
+from arlen_runtime.propane.system.children import reap, spawn
 
 
 def _end_of(pid: int) -> int:
     while True:
-        for each, status in reaped():
-            if each == pid:
+        for child, status in reap():
+            if child == pid:
                 return status
         time.sleep(0.01)
 
@@ -29,8 +29,8 @@ def test_a_program_runs_in_its_folder_with_its_descriptors_and_no_signal_blocked
     code = "import os, signal; os.write(%d, repr((os.getcwd(), signal.pthread_sigmask(signal.SIG_BLOCK, []))).encode())"
     pid = spawn([sys.executable, "-c", code % writing], str(tmp_path), descriptors=[writing])
     os.close(writing)
-    with os.fdopen(reading) as told:
-        assert told.read() == repr((str(tmp_path), set()))
+    with os.fdopen(reading) as output:
+        assert output.read() == repr((str(tmp_path), set()))
     assert _end_of(pid) == 0
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) & signals.HANDLED == set()
 

@@ -34,12 +34,12 @@ signal.signal(signal.SIGTERM, lambda *_: (print("told", flush=True), os._exit(0)
 parent = os.fork()
 if parent == 0:
     here = os.getpid()
-    ready, said = os.pipe()
+    read_fd, write_fd = os.pipe()
     if os.fork() == 0:
         die_with_parent(here)
-        os.write(said, b"x")
+        os.write(write_fd, b"x")
         signal.pause()
-    os.read(ready, 1)
+    os.read(read_fd, 1)
     os.kill(here, signal.SIGKILL)
 os.waitpid(parent, 0)
 """

@@ -51,12 +51,12 @@ def test_ipv6_is_bound_and_shown_in_brackets() -> None:
 
 
 def test_a_port_in_use_is_one_clear_line() -> None:
-    (taken,) = bind("127.0.0.1", 0, 16)
-    port = taken.getsockname()[1]
+    (occupied,) = bind("127.0.0.1", 0, 16)
+    port = occupied.getsockname()[1]
 
     with pytest.raises(BootError, match=f"port {port} on 127.0.0.1 is in use; choose another with --port"):
         bind("127.0.0.1", port, 16)
-    taken.close()
+    occupied.close()
 
 
 def test_an_address_of_another_machine_is_one_clear_line() -> None:
@@ -99,8 +99,8 @@ def test_a_place_that_is_none_says_how_to_write_one(text: str) -> None:
 
 
 def test_places_are_checked_without_taking_them(tmp_path: Path) -> None:
-    with bind("127.0.0.1", 0, 16)[0] as taken:
-        check_addresses(ServerSection(bind=(f"127.0.0.1:{taken.getsockname()[1]}", f"unix:{tmp_path}/x.sock")))
+    with bind("127.0.0.1", 0, 16)[0] as occupied:
+        check_addresses(ServerSection(bind=(f"127.0.0.1:{occupied.getsockname()[1]}", f"unix:{tmp_path}/x.sock")))
     assert not (tmp_path / "x.sock").exists()
     for wrong in (ServerSection(bind=("unix:",)), ServerSection(host="www..example"), ServerSection(socket_mode="rw")):
         with pytest.raises(BootError):
@@ -144,8 +144,8 @@ def test_closing_removes_our_own_socket_and_leaves_the_one_that_took_its_place(t
 
 def test_when_one_of_several_places_cannot_be_had_none_stays_open(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
-    with bind("127.0.0.1", 0, 16)[0] as taken:
-        server = ServerSection(bind=(f"unix:{path}", f"127.0.0.1:{taken.getsockname()[1]}"))
+    with bind("127.0.0.1", 0, 16)[0] as occupied:
+        server = ServerSection(bind=(f"unix:{path}", f"127.0.0.1:{occupied.getsockname()[1]}"))
         with pytest.raises(BootError, match="in use"):
             Listeners.open(server, 16, tmp_path, {})
     assert not path.exists()
@@ -160,13 +160,13 @@ def test_sockets_that_are_meant_for_another_process_are_not_taken() -> None:
 
 def test_a_server_listens_at_several_places_at_once(serve: Serve, tmp_path: Path) -> None:
     server = serve("--bind", f"127.0.0.1:0,unix:{tmp_path}/x.sock")
-    told = server.wait_for("listening", address=f"unix:{tmp_path}/x.sock")
+    listening = server.wait_for("listening", address=f"unix:{tmp_path}/x.sock")
     with Wire(server.port) as wire, Wire(0, path=f"{tmp_path}/x.sock") as local:
         assert wire.get("/").body == local.get("/").body == b"one"
     assert (tmp_path / "x.sock").is_socket()
     access = server.wait_for("request", client="unix")
 
-    assert told["workers"] == 1
+    assert listening["workers"] == 1
     assert access["status"] == 200
     server.stop()
     assert not (tmp_path / "x.sock").exists()
@@ -204,10 +204,10 @@ def test_sockets_of_systemd_are_taken_instead_of_the_settings(site: Path) -> Non
             assert wire.get("/").body == b"one"
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_who_comes_to_a_socket_of_systemd_while_no_server_runs_is_answered_by_the_next(
-    site: Path, kind: str, how: signal.Signals
+    site: Path, kind: str, sig: signal.Signals
 ) -> None:
     path = site / "x.sock"
     listener = bind_unix(path, 0o600, 16) if kind == "unix" else socket.create_server(("127.0.0.1", 0))
@@ -216,7 +216,7 @@ def test_who_comes_to_a_socket_of_systemd_while_no_server_runs_is_answered_by_th
         with _activated(site, listener) as first:
             with Wire(0, path=str(path)) if kind == "unix" else Wire(first.port) as wire:
                 assert wire.get("/").status == 200
-            first.stop(how)
+            first.stop(sig)
         late.connect(listener.getsockname())
         late.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with _activated(site, listener):

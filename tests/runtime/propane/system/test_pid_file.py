@@ -70,11 +70,14 @@ def test_without_a_path_nothing_is_written() -> None:
 def test_a_successor_does_without_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     before = tmp_path / "before.pid"
-    with PidFile(before) as first, PidFile(tmp_path / "file" / "x.pid", os.dup(first.fd), succeeds=True) as successor:
-        assert "cannot write the pid file" in successor.missing
+    with (
+        PidFile(before) as first,
+        PidFile(tmp_path / "file" / "x.pid", os.dup(first.fd), is_successor=True) as successor,
+    ):
+        assert "cannot write the pid file" in successor.failure
         assert successor.fd == -1
-    with PidFile(before), PidFile(before, succeeds=True) as second:
-        assert "already running" in second.missing
+    with PidFile(before), PidFile(before, is_successor=True) as second:
+        assert "already running" in second.failure
         assert before.read_text() == f"{os.getpid()}\n"
     assert not before.exists()
 

@@ -38,8 +38,8 @@ class Kqueue:
     def __init__(self) -> None:
         self._filters = {FILTER_READ: select.epoll(), FILTER_WRITE: select.epoll()}
         self._both = select.epoll()
-        for each in self._filters.values():
-            self._both.register(each.fileno(), select.EPOLLIN)
+        for epoll in self._filters.values():
+            self._both.register(epoll.fileno(), select.EPOLLIN)
 
     def control(self, changes: Iterable[Kevent] | None, most: int, seconds: float | None = None) -> list[Kevent]:
         for fd, kind, flags in changes or ():
@@ -49,8 +49,8 @@ class Kqueue:
         self._both.poll(seconds)
         return [
             Kevent(fd, kind, EOF if mask & (select.EPOLLHUP | select.EPOLLRDHUP) else 0)
-            for kind, each in self._filters.items()
-            for fd, mask in each.poll(0)
+            for kind, epoll in self._filters.items()
+            for fd, mask in epoll.poll(0)
         ]
 
     def _change(self, fd: int, kind: int, flags: int) -> None:
@@ -86,10 +86,10 @@ def _gathered(poller: Poller, enough: Callable[[int], bool]) -> int:
     """Wait until the masks of one descriptor say enough; kqueue tells of each direction by itself."""
     mask = 0
     while not enough(mask):
-        happened = poller.wait(5)
-        assert happened, "nothing more has happened"
-        for _fd, each in happened:
-            mask |= each
+        events = poller.wait(5)
+        assert events, "nothing more has happened"
+        for _fd, event_mask in events:
+            mask |= event_mask
     return mask
 
 

@@ -14,7 +14,7 @@ queue = signals.SignalQueue({signal.SIGHUP, signal.SIGTERM}, {signal.SIGUSR2})
 os.kill(os.getpid(), signal.SIGUSR2)
 os.kill(os.getpid(), signal.SIGTERM)
 assert select.select([queue.fd], [], [], 5)[0]
-print(*[each.name for each in queue.take()])
+print(*[sig.name for sig in queue.take()])
 print(*queue.take())
 """
 
@@ -32,9 +32,9 @@ queue = signals.SignalQueue({signal.SIGHUP, signal.SIGTERM})
 os.kill(os.getpid(), signal.SIGHUP)
 queue.block_signals()
 os.kill(os.getpid(), signal.SIGTERM)
-print(len(queue.take()), *sorted(each.name for each in signal.sigpending()))
+print(len(queue.take()), *sorted(sig.name for sig in signal.sigpending()))
 signals.unblock()
-print(*sorted(each.name for each in queue.take()))
+print(*sorted(sig.name for sig in queue.take()))
 """
 
 
@@ -48,22 +48,22 @@ RACE = """
 import os, signal, sys, time
 from arlen_runtime.propane.system.signals import SignalQueue
 queue = SignalQueue({signal.SIGHUP, signal.SIGTERM})
-heard, said = os.pipe()
+read_fd, write_fd = os.pipe()
 here = os.getpid()
 if os.fork() == 0:
     for _ in range(5000):
         os.kill(here, signal.SIGHUP)
-        os.read(heard, 1)  # so that no two of them become one in the kernel
+        os.read(read_fd, 1)  # so that no two of them become one in the kernel
     os.kill(here, signal.SIGTERM)
     os._exit(0)
 count, last = 0, time.monotonic()
 while True:
-    for each in queue.take():
-        if each is signal.SIGTERM:
+    for sig in queue.take():
+        if sig is signal.SIGTERM:
             print(count)
             sys.exit()
         count, last = count + 1, time.monotonic()
-        os.write(said, b"x")
+        os.write(write_fd, b"x")
     if time.monotonic() > last + 20:
         sys.exit(f"the one after {count} was lost")
 """

@@ -29,7 +29,7 @@ class Systemd:
         self.socket.settimeout(30)
         self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
 
-    def hear(self, word: str) -> list[str]:
+    def receive(self, word: str) -> list[str]:
         """Return the lines of the next message that has this one."""
         while True:
             lines = self.socket.recv(4096).decode().split("\n")
@@ -48,38 +48,38 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
 
 def test_it_hears_of_start_reload_and_stop(serve: Serve, systemd: Systemd) -> None:
     server = serve(NOTIFY_SOCKET=systemd.address)
-    assert f"MAINPID={server.pid}" in systemd.hear("READY=1")
+    assert f"MAINPID={server.pid}" in systemd.receive("READY=1")
 
     before = time.monotonic_ns() // 1000
     server.send(signal.SIGHUP)
-    (moment,) = [each for each in systemd.hear("RELOADING=1") if each.startswith("MONOTONIC_USEC=")]
-    assert before <= int(moment.partition("=")[2]) <= time.monotonic_ns() // 1000
-    assert any("generation 2" in each for each in systemd.hear("READY=1"))
+    (usec_line,) = [line for line in systemd.receive("RELOADING=1") if line.startswith("MONOTONIC_USEC=")]
+    assert before <= int(usec_line.partition("=")[2]) <= time.monotonic_ns() // 1000
+    assert any("generation 2" in line for line in systemd.receive("READY=1"))
 
     server.send(signal.SIGTERM)
-    systemd.hear("STOPPING=1")
+    systemd.receive("STOPPING=1")
 
 
 def test_a_reload_that_fails_ends_for_systemd_too(serve: Serve, rewrite: Rewrite, tmp_path: Path) -> None:
     listening = Systemd(f"{tmp_path}/notify")
     with listening.socket:
         server = serve(NOTIFY_SOCKET=listening.address)
-        listening.hear("READY=1")
+        listening.receive("READY=1")
         rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
         server.send(signal.SIGHUP)
-        listening.hear("RELOADING=1")
+        listening.receive("RELOADING=1")
 
-        assert any("failed" in each for each in listening.hear("READY=1"))
+        assert any("failed" in line for line in listening.receive("READY=1"))
 
 
 def test_the_watchdog_is_fed_twice_in_its_time(serve: Serve, tmp_path: Path) -> None:
     listening = Systemd(f"{tmp_path}/notify")
     with listening.socket:
         serve(NOTIFY_SOCKET=listening.address, WATCHDOG_USEC="400000")
-        listening.hear("READY=1")
+        listening.receive("READY=1")
         began = time.monotonic()
         for _ in range(6):
-            listening.hear("WATCHDOG=1")
+            listening.receive("WATCHDOG=1")
 
         assert time.monotonic() - began > 0.4  # not at every turn of the loop
 
@@ -92,9 +92,9 @@ def test_the_application_cannot_speak_for_the_service(serve: Serve, rewrite: Rew
 
 
 def test_a_watchdog_of_another_process_is_not_fed() -> None:
-    told = SystemdNotifier({"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"})
+    notifier = SystemdNotifier({"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"})
 
-    assert told.feed(0.0) == float("inf")
+    assert notifier.send_due(0.0) == float("inf")
 
 
 def test_what_finds_the_queue_full_is_said_again_in_its_order(tmp_path: Path) -> None:
@@ -105,13 +105,13 @@ def test_what_finds_the_queue_full_is_said_again_in_its_order(tmp_path: Path) ->
         with suppress(BlockingIOError):
             while other.sendto(b"STATUS=of another", listening.address):
                 filled += 1
-        told = SystemdNotifier({"NOTIFY_SOCKET": listening.address})
-        told.ready("it serves")
-        told.stopping()
-        assert told.feed(0.0) < 1, "there is something left to say"
+        notifier = SystemdNotifier({"NOTIFY_SOCKET": listening.address})
+        notifier.ready("it serves")
+        notifier.stopping()
+        assert notifier.send_due(0.0) < 1, "there is something left to say"
         for _ in range(filled):
             listening.socket.recv(4096)
 
-        assert told.feed(0.0) == float("inf")
+        assert notifier.send_due(0.0) == float("inf")
         assert "READY=1" in listening.socket.recv(4096).decode()
         assert listening.socket.recv(4096) == b"STOPPING=1"
