@@ -23,19 +23,19 @@ class CircuitBreaker:
         self.reason = ""
         self._log = log
         self._delay = 0.0
-        self._due = self._claimed_until = 0.0
+        self._next_attempt_at = self._claimed_until = 0.0
 
     @property
-    def waiting(self) -> bool:
+    def is_open(self) -> bool:
         """Say whether the next attempt is not due yet."""
-        return bool(self.reason) and monotonic() < self._due
+        return bool(self.reason) and monotonic() < self._next_attempt_at
 
     def check(self) -> None:
         """Let a caller through who may connect. Raises DatabaseUnavailable for the others: one tries, they go on failing."""
         if not self.reason:
             return
         now = monotonic()
-        if now < self._due or now < self._claimed_until:
+        if now < self._next_attempt_at or now < self._claimed_until:
             raise DatabaseUnavailable(f"the database is unavailable: {self.reason}")
         self._claimed_until = now + _LONGEST_DELAY
 
@@ -45,7 +45,7 @@ class CircuitBreaker:
             self._log("database_unavailable", reason=reason)
         self.reason = reason
         self._delay = min(_LONGEST_DELAY, self._delay * 2 or _FIRST_DELAY)
-        self._due = monotonic() + self._delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
+        self._next_attempt_at = monotonic() + self._delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
         self._claimed_until = 0.0
 
     def close(self) -> None:
@@ -53,4 +53,4 @@ class CircuitBreaker:
         if self.reason and self._log is not None:
             self._log("database_available")
         self.reason = ""
-        self._delay = self._due = self._claimed_until = 0.0
+        self._delay = self._next_attempt_at = self._claimed_until = 0.0

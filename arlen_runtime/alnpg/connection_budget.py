@@ -24,20 +24,20 @@ class Limits(NamedTuple):
     database: int | None
 
 
-def shortage(limits: Limits, workers: int, pool_size: int) -> str:
+def shortage_warning(limits: Limits, workers: int, pool_size: int) -> str:
     """Return the sentence that warns where the workers could ask for more connections than there are; "" where not."""
-    wanted = workers * pool_size
-    owner, most = min(
+    needed = workers * pool_size
+    limit_name, allowed = min(
         ((name, value) for name, value in limits._asdict().items() if value is not None), key=lambda pair: pair[1]
     )
-    if wanted > most:
+    if needed > allowed:
         return (
-            f"{workers} workers with a pool of {pool_size} can open {wanted} connections, the {owner} allows {most}: "
-            f"lower [database] pool_size to {max(1, most // workers)}, or put a bouncer between"
+            f"{workers} workers with a pool of {pool_size} can open {needed} connections, the {limit_name} allows {allowed}: "
+            f"lower [database] pool_size to {max(1, allowed // workers)}, or put a bouncer between"
         )
-    if wanted * 2 > most:
+    if needed * 2 > allowed:
         return (
-            f"{workers} workers with a pool of {pool_size} can open {wanted} connections, twice as many during a reload, "
-            f"and the {owner} allows {most}"
+            f"{workers} workers with a pool of {pool_size} can open {needed} connections, twice as many during a reload, "
+            f"and the {limit_name} allows {allowed}"
         )
     return ""

@@ -18,11 +18,11 @@ import psycopg
 from psycopg.pq.abc import PGresult
 
 from arlen_runtime import scope
-from arlen_runtime.alnpg.connection_budget import LIMITS, Limits, shortage
+from arlen_runtime.alnpg.connection_budget import LIMITS, Limits, shortage_warning
 from arlen_runtime.alnpg.errors import DatabaseUnavailable, ProgrammingError, TransactionConflict
-from arlen_runtime.alnpg.listen import Gap, Listener, Subscription
+from arlen_runtime.alnpg.listen import GapHandler, Listener, Subscription
 from arlen_runtime.alnpg.pool import Pool
-from arlen_runtime.alnpg.prepared import Prepared, named
+from arlen_runtime.alnpg.prepared import Prepared, register_name
 from arlen_runtime.alnpg.protocol.connection import PgConnection, Reader
 from arlen_runtime.alnpg.protocol.copy import copy_rows
 from arlen_runtime.alnpg.protocol.pipeline import run_batch
@@ -31,15 +31,15 @@ from arlen_runtime.alnpg.protocol.statement import Statement
 from arlen_runtime.alnpg.protocol.stream import stream_rows
 from arlen_runtime.alnpg.replica import CAUGHT_UP, POSITION, only_reads
 from arlen_runtime.alnpg.rollback_pool import RollbackPool
-from arlen_runtime.alnpg.settings import Log, checked
+from arlen_runtime.alnpg.settings import Log, check_settings
 from arlen_runtime.alnpg.sql_builders import SQL, to_sql
-from arlen_runtime.alnpg.transaction import Isolation, Transaction, current
+from arlen_runtime.alnpg.transaction import Isolation, Transaction, current_transaction
 from arlen_runtime.alnpg.types.json_values import encode_json
 from arlen_runtime.config.sections import DatabaseSection
 
-_LONGEST_PAYLOAD = 7999
-_MOST_DOUBLINGS = 6
-_PSYCOPGS_ATTRIBUTES = (
+_MAX_PAYLOAD_BYTES = 7999
+_MAX_DOUBLINGS = 6
+_PSYCOPG_ATTRIBUTES = (
     "row_factory", "cursor_factory", "server_cursor_factory", "prepare_threshold", "prepared_max",
     "autocommit", "isolation_level", "read_only", "deferrable",
 )  # fmt: skip
@@ -48,14 +48,14 @@ T = TypeVar("T")
 Into = Callable[..., Any] | None
 
 
-def _affected(_statement: Statement, result: PGresult, _into: Into) -> int:
+def _row_count(_statement: Statement, result: PGresult, _into: Into) -> int:
     """Return how many rows the command touched."""
     return result.command_tuples or 0
 
 
-def _jitter(attempt: int) -> float:
+def _retry_delay(attempt: int) -> float:
     """Return how long to wait after so many attempts, so that two that collided do not collide again: 10-20 ms, then twice."""
-    return random.uniform(0.01, 0.02) * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS)  # noqa: S311 - no secret
+    return random.uniform(0.01, 0.02) * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS)  # noqa: S311 - no secret
 
 
 _any_transaction = scope.transaction.get
@@ -95,7 +95,7 @@ class ALNPg:
             "statement_cache": statement_cache,
             "log": log,
         }
-        settings = checked(url, direct_url=direct_url, read_only=read_only, **limits)
+        settings = check_settings(url, direct_url=direct_url, read_only=read_only, **limits)
         self._pool = Pool(settings)
         self._listener = Listener(settings)
         # Without names there is nothing to refuse writes by but the replica itself.
@@ -122,7 +122,7 @@ class ALNPg:
     def query(self, sql: SQL, *params: object, into: Callable[..., T]) -> list[T]: ...
     def query(self, sql: SQL, *params: object, into: Into = None) -> list[Any]:
         """Return all rows: each a Row, or what `into` makes of it (tuple, dict, a dataclass, a NamedTuple, any callable)."""
-        return self._perform(sql, params, _all_rows, into)
+        return self._run(sql, params, _all_rows, into)
 
     @overload
     def query_one(self, sql: SQL, *params: object, into: None = None) -> Row | None: ...
@@ -130,27 +130,27 @@ class ALNPg:
     def query_one(self, sql: SQL, *params: object, into: Callable[..., T]) -> T | None: ...
     def query_one(self, sql: SQL, *params: object, into: Into = None) -> Any:
         """Return the first row, or None where there is none."""
-        return self._perform(sql, params, _first_row, into)
+        return self._run(sql, params, _first_row, into)
 
     def query_value(self, sql: SQL, *params: object) -> Any:  # noqa: ANN401 - a column holds any type
         """Return the first column of the first row, or None where there is no row."""
-        row: tuple[Any, ...] | None = self._perform(sql, params, _first_row, tuple)
+        row: tuple[Any, ...] | None = self._run(sql, params, _first_row, tuple)
         return row[0] if row else None
 
     def execute(self, sql: SQL, *params: object) -> int:
         """Run a statement and return how many rows it inserted, updated, deleted or selected."""
-        return self._perform(sql, params, _affected, None)
+        return self._run(sql, params, _row_count, None)
 
-    def _perform(self, sql: SQL, params: tuple[object, ...], read: Reader[T], into: Into) -> T:
+    def _run(self, sql: SQL, params: tuple[object, ...], read: Reader[T], into: Into) -> T:
         """Run one statement on the transaction's connection or on one of the pool's."""
         if type(sql) is not str:
             sql, params = to_sql(sql, params)
         if self._replica is not None and not only_reads(sql):
             scope.wrote.set(True)
         if _any_transaction() is not None:
-            transaction = current(self._pool)
+            transaction = current_transaction(self._pool)
             if transaction is not None:
-                return transaction.lent.run(monotonic(), sql, params, read, into)
+                return transaction.checked_connection.run(monotonic(), sql, params, read, into)
         pool = self._pool
         connection = pool.acquire()
         try:
@@ -163,9 +163,9 @@ class ALNPg:
         """Lend the transaction's session, or one of the pool's, for this statement."""
         if self._replica is not None and not only_reads(sql):
             scope.wrote.set(True)
-        transaction = current(self._pool)
+        transaction = current_transaction(self._pool)
         if transaction is not None:
-            yield transaction.lent
+            yield transaction.checked_connection
             return
         connection = self._pool.acquire()
         try:
@@ -183,16 +183,16 @@ class ALNPg:
         Return the rows of each. All run or none: outside a transaction it is one.
         """
         text, _ = to_sql(sql, ())
-        given = list(params_list)  # before a connection is ours: they may come from a statement that needs one
+        values = list(params_list)  # before a connection is ours: they may come from a statement that needs one
         with self._connection(text) as connection:
-            return run_batch(connection, text, given, _all_rows, into)
+            return run_batch(connection, text, values, _all_rows, into)
 
     def execute_many(self, sql: SQL, rows: Iterable[Any]) -> int:
         """Run a statement once for each of `rows`, as `query_many` does; return how many rows that affected. All or none."""
         text, _ = to_sql(sql, ())
-        given = list(rows)
+        values = list(rows)
         with self._connection(text) as connection:
-            return sum(run_batch(connection, text, given, _affected, None))
+            return sum(run_batch(connection, text, values, _row_count, None))
 
     @overload
     def stream(self, sql: SQL, *params: object, into: None = None) -> Iterator[Row]: ...
@@ -200,14 +200,14 @@ class ALNPg:
     def stream(self, sql: SQL, *params: object, into: Callable[..., T]) -> Iterator[T]: ...
     def stream(self, sql: SQL, *params: object, into: Into = None) -> Iterator[Any]:
         """Yield the rows as they come, with no more than 500 in memory. Holds a connection until the end or the close."""
-        text, given = to_sql(sql, params)
+        text, values = to_sql(sql, params)
         with self._connection(text) as connection:
-            rows = stream_rows(connection, text, given, into)
-            if not self._pool.alone or current(self._pool) is not None:
+            rows = stream_rows(connection, text, values, into)
+            if not self._pool.is_single or current_transaction(self._pool) is not None:
                 yield from rows
                 return
-            kept = list(rows)
-        yield from kept
+            all_rows = list(rows)
+        yield from all_rows
 
     def copy_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """Write rows by COPY, the fastest way in; return how many. All or none. `table` may be `schema.table`."""
@@ -222,7 +222,7 @@ class ALNPg:
         """
         if self._replica is not None:
             self._replica.prepare(name, sql)
-        return named(self._pool.settings.prepared, name, sql)
+        return register_name(self._pool.settings.prepared, name, sql)
 
     @property
     def replica(self) -> ALNPg:
@@ -231,7 +231,7 @@ class ALNPg:
         It is this database itself in a transaction, and once this request has written: what was written can be read.
         """
         replica = self._replica
-        if replica is None or scope.wrote.get() or current(self._pool) is not None:
+        if replica is None or scope.wrote.get() or current_transaction(self._pool) is not None:
             return self
         return replica if replica.reachable else self
 
@@ -266,7 +266,7 @@ class ALNPg:
         settings = self._pool.settings
         if not settings.named:
             return ""
-        return shortage(self.query(LIMITS, into=Limits)[0], workers, settings.pool_size)
+        return shortage_warning(self.query(LIMITS, into=Limits)[0], workers, settings.pool_size)
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
@@ -276,19 +276,21 @@ class ALNPg:
         connection.
         """
         with self._connection("whatever") as connection:
-            lent = connection.psycopg_connection
-            before = {name: getattr(lent, name) for name in _PSYCOPGS_ATTRIBUTES}
+            psycopg_connection = connection.psycopg_connection
+            before = {name: getattr(psycopg_connection, name) for name in _PSYCOPG_ATTRIBUTES}
             try:
-                yield lent
+                yield psycopg_connection
             finally:
                 # A transaction that was left open holds some of them fast: such a connection is closed anyway.
                 with contextlib.suppress(psycopg.ProgrammingError):
                     for name, value in before.items():
-                        if getattr(lent, name) != value:
-                            setattr(lent, name, value)
-                connection.broken = connection.broken or lent.closed
+                        if getattr(psycopg_connection, name) != value:
+                            setattr(psycopg_connection, name, value)
+                connection.broken = connection.broken or psycopg_connection.closed
 
-    def listen(self, channel: str, handler: Callable[[str], object], *, on_gap: Gap | None = None) -> Subscription:
+    def listen(
+        self, channel: str, handler: Callable[[str], object], *, on_gap: GapHandler | None = None
+    ) -> Subscription:
         """Call `handler(payload)` for each notification, on a thread of ALNPg's; return what ends it.
 
         `on_gap()` is called after each (re)connect: what was sent before may have been missed. Call it in each process,
@@ -302,8 +304,8 @@ class ALNPg:
         Raises Misuse above 7999 bytes, PostgreSQL's limit: send an id, not the thing.
         """
         payload = value if isinstance(value, str) else encode_json(value).decode()
-        if len(payload.encode()) > _LONGEST_PAYLOAD:
-            raise ProgrammingError(f"a notification holds {_LONGEST_PAYLOAD} bytes at most")
+        if len(payload.encode()) > _MAX_PAYLOAD_BYTES:
+            raise ProgrammingError(f"a notification holds {_MAX_PAYLOAD_BYTES} bytes at most")
         self.execute("select pg_notify($1, $2)", channel, payload)
 
     def transaction(
@@ -340,13 +342,13 @@ class ALNPg:
         """
         if attempts < 1:
             raise ProgrammingError("attempts is 1 at least")
-        if current(self._pool) is not None:
+        if current_transaction(self._pool) is not None:
             return function()
         for attempt in range(1, attempts):
             try:
                 return function()
             except TransactionConflict:
-                pause = _jitter(attempt)
+                pause = _retry_delay(attempt)
                 deadline = scope.deadline.get()
                 if deadline is not None and monotonic() + pause >= deadline:
                     raise
@@ -359,8 +361,8 @@ class ALNPg:
 
     def report_to(self, log: Log) -> None:
         """Tell `log(event, **fields)` of slow statements and outages, unless a log was given at the start. App does this."""
-        report = self._pool.settings.log
-        report.to = report.to or log
+        hook = self._pool.settings.log
+        hook.target = hook.target or log
         if self._replica is not None:
             self._replica.report_to(log)
 

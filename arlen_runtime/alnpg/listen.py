@@ -28,18 +28,18 @@ from arlen_runtime.alnpg.types.registry import Registry
 _PING_SECONDS = 30.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
 # A connection that lasted so long was sound: what ended it is not what ended the one before.
-_SOUND_SECONDS = 5.0
+_STABLE_SECONDS = 5.0
 # PostgreSQL cuts a longer identifier off, so LISTEN would hear another channel than NOTIFY names.
 _LONGEST_CHANNEL = 63
 
 Handler = Callable[[str], object]
-Gap = Callable[[], object]
+GapHandler = Callable[[], object]
 
 
 class Subscription:
     """One `pg.listen`; `close()` ends it."""
 
-    def __init__(self, listener: Listener, channel: str, handler: Handler, on_gap: Gap | None) -> None:
+    def __init__(self, listener: Listener, channel: str, handler: Handler, on_gap: GapHandler | None) -> None:
         self.channel = channel
         self.handler = handler
         self.on_gap = on_gap
@@ -50,17 +50,17 @@ class Subscription:
         self._listener.remove(self)
 
 
-class _Life:
+class _ThreadControl:
     """One life of the listening thread: whether it is to end, and what wakes it. The thread alone gives up what it waits on.
 
     Whoever closed it on another thread's behalf would have that one read from the next file of the same number.
     """
 
-    __slots__ = ("_reader", "_writer", "ending")
+    __slots__ = ("_reader", "_writer", "stopping")
 
     def __init__(self) -> None:
         """Begin."""
-        self.ending = False
+        self.stopping = False
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
@@ -74,7 +74,7 @@ class _Life:
         with contextlib.suppress(OSError):
             self._writer.send(b"w")
 
-    def swallow(self) -> None:
+    def clear_wakes(self) -> None:
         """Forget the wakes so far."""
         with contextlib.suppress(BlockingIOError):
             self._reader.recv(4096)
@@ -82,7 +82,7 @@ class _Life:
     def pause(self, seconds: float) -> None:
         """Wait, but not past a wake."""
         select.select([self], [], [], seconds)
-        self.swallow()
+        self.clear_wakes()
 
     def close(self) -> None:
         """End."""
@@ -97,33 +97,33 @@ class Listener:
         """Connect to nothing yet."""
         self._settings = settings
         # Past a bouncer, which would give the connection away after each transaction.
-        self._direct = settings._replace(conninfo=settings.direct)
+        self._direct_settings = settings._replace(conninfo=settings.direct)
         self._warned = settings.named or settings.direct != settings.conninfo
         self._subscriptions: list[Subscription] = []
-        self._fresh: list[Subscription] = []
+        self._new_subscriptions: list[Subscription] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._life: _Life | None = None
+        self._control: _ThreadControl | None = None
 
-    def add(self, channel: str, handler: Handler, on_gap: Gap | None) -> Subscription:
+    def add(self, channel: str, handler: Handler, on_gap: GapHandler | None) -> Subscription:
         """Hear `channel` from now on. Raises Misuse where there can be no such channel."""
-        _check(channel)
-        self._warn_of_a_bouncer()
+        _check_channel(channel)
+        self._warn_about_bouncer()
         subscription = Subscription(self, channel, handler, on_gap)
         with self._lock:
             self._subscriptions.append(subscription)
-            self._fresh.append(subscription)
-            self._living().wake()
+            self._new_subscriptions.append(subscription)
+            self._running_control().wake()
         return subscription
 
-    def _living(self) -> _Life:
+    def _running_control(self) -> _ThreadControl:
         """Return the life of a thread that hears; begin one where there is none, or it is about to end."""
         # After a fork the thread is the parent's only, though this object still names it.
-        if self._life is None or self._life.ending or self._thread is None or not self._thread.is_alive():
-            self._life = _Life()
-            self._thread = threading.Thread(target=self._run, args=(self._life,), name="alnpg-listen", daemon=True)
+        if self._control is None or self._control.stopping or self._thread is None or not self._thread.is_alive():
+            self._control = _ThreadControl()
+            self._thread = threading.Thread(target=self._run, args=(self._control,), name="alnpg-listen", daemon=True)
             self._thread.start()
-        return self._life
+        return self._control
 
     def remove(self, subscription: Subscription) -> None:
         """Forget a subscription; the channel is unlistened at the next connect."""
@@ -137,15 +137,15 @@ class Listener:
         Called on that thread, by a handler, it returns at once; no handler is called after that one.
         """
         with self._lock:
-            life, thread = self._life, self._thread
-            if life is None or thread is None:
+            control, thread = self._control, self._thread
+            if control is None or thread is None:
                 return
-            life.ending = True
-            life.wake()
+            control.stopping = True
+            control.wake()
         if thread is not threading.current_thread():
             thread.join()
 
-    def _warn_of_a_bouncer(self) -> None:
+    def _warn_about_bouncer(self) -> None:
         """Say once that a bouncer, which unnamed statements hint at, delivers nothing: it gives the connection away."""
         if not self._warned:
             self._warned = True
@@ -155,74 +155,76 @@ class Listener:
                 hint="set [database] direct_url to the server itself",
             )
 
-    def _run(self, life: _Life) -> None:
+    def _run(self, control: _ThreadControl) -> None:
         """Hear until that is to end."""
         try:
-            self._hear(life)
+            self._listen_until_stopped(control)
         finally:
             with self._lock:
-                life.ending = True
-                life.close()
+                control.stopping = True
+                control.close()
 
-    def _hear(self, life: _Life) -> None:
+    def _listen_until_stopped(self, control: _ThreadControl) -> None:
         """Connect, listen, deliver; again after a pause where that breaks."""
         delay = _FIRST_DELAY
-        while not life.ending:
-            began = monotonic()
+        while not control.stopping:
+            started = monotonic()
             try:
-                self._connected(life)
+                self._listen_on_new_connection(control)
             except (ALNPgError, psycopg.Error) as error:
-                if monotonic() - began > _SOUND_SECONDS:
+                if monotonic() - started > _STABLE_SECONDS:
                     delay = _FIRST_DELAY
                 self._settings.log("listen_failed", reason=_reason(error), retry_seconds=round(delay, 1))
-                life.pause(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the reconnects
+                control.pause(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the reconnects
                 delay = min(_LONGEST_DELAY, delay * 2)
 
-    def _connected(self, life: _Life) -> None:
+    def _listen_on_new_connection(self, control: _ThreadControl) -> None:
         """Listen on a connection of its own until it breaks or the listener closes. Raises what broke it."""
-        connection, _ = open_connection(self._direct, Registry(), Descriptions(), psycopg.Connection[Any])
+        connection, _ = open_connection(self._direct_settings, Registry(), Descriptions(), psycopg.Connection[Any])
         try:
             with self._lock:
-                self._fresh = list(self._subscriptions)
-            self._serve(connection, life)
+                self._new_subscriptions = list(self._subscriptions)
+            self._poll_notifications(connection, control)
         finally:
             connection.close()
 
-    def _serve(self, connection: PgConnection, life: _Life) -> None:
+    def _poll_notifications(self, connection: PgConnection, control: _ThreadControl) -> None:
         """Deliver until the listener closes. Raises ALNPgError or psycopg's error where the connection breaks."""
         poller = select.poll()
         poller.register(connection.pgconn.socket, select.POLLIN)
-        poller.register(life, select.POLLIN)
-        asked = monotonic()
-        while not life.ending:
-            self._listen_to_fresh(connection, life)
-            self._deliver(connection, life)
-            if not poller.poll(_PING_SECONDS * 1000) or monotonic() - asked > _PING_SECONDS:
+        poller.register(control, select.POLLIN)
+        pinged_at = monotonic()
+        while not control.stopping:
+            self._listen_to_new(connection, control)
+            self._deliver(connection, control)
+            if not poller.poll(_PING_SECONDS * 1000) or monotonic() - pinged_at > _PING_SECONDS:
                 connection.command("")
-                asked = monotonic()
-            life.swallow()
+                pinged_at = monotonic()
+            control.clear_wakes()
             connection.pgconn.consume_input()
 
-    def _listen_to_fresh(self, connection: PgConnection, life: _Life) -> None:
+    def _listen_to_new(self, connection: PgConnection, control: _ThreadControl) -> None:
         with self._lock:
-            fresh, self._fresh = self._fresh, []
-        for subscription in fresh:
+            new, self._new_subscriptions = self._new_subscriptions, []
+        for subscription in new:
             connection.command(f"listen {quoted_channel(subscription.channel)}")
-        for subscription in fresh:
+        for subscription in new:
             if subscription.on_gap is not None:
-                self._call(life, subscription.on_gap)
+                self._call_application(control, subscription.on_gap)
 
-    def _deliver(self, connection: PgConnection, life: _Life) -> None:
+    def _deliver(self, connection: PgConnection, control: _ThreadControl) -> None:
         while (notification := connection.pgconn.notifies()) is not None:
             channel, payload = notification.relname.decode(), notification.extra.decode()
             with self._lock:
-                hearing = [subscription for subscription in self._subscriptions if subscription.channel == channel]
-            for subscription in hearing:
-                self._call(life, subscription.handler, payload)
+                subscriptions = [
+                    subscription for subscription in self._subscriptions if subscription.channel == channel
+                ]
+            for subscription in subscriptions:
+                self._call_application(control, subscription.handler, payload)
 
-    def _call(self, life: _Life, function: Callable[..., object], *arguments: str) -> None:
+    def _call_application(self, control: _ThreadControl, function: Callable[..., object], *arguments: str) -> None:
         """Call the application, unless it has closed the listener; what it raises is told to the log and ends nothing."""
-        if life.ending:
+        if control.stopping:
             return
         try:
             function(*arguments)
@@ -230,7 +232,7 @@ class Listener:
             self._settings.log("listen_handler_failed", error=repr(error))
 
 
-def _check(channel: str) -> None:
+def _check_channel(channel: str) -> None:
     """Raise Misuse where LISTEN would refuse the name, or hear another."""
     name = channel.encode("utf-8", "replace")
     if not 0 < len(name) <= _LONGEST_CHANNEL or "\0" in channel or name.decode() != channel:

@@ -26,7 +26,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from arlen_runtime import scope
 from arlen_runtime.alnpg.circuit_breaker import CircuitBreaker
 from arlen_runtime.alnpg.errors import ALNPgError, DatabaseUnavailable, PoolExhausted, StatementTimeout
-from arlen_runtime.alnpg.protocol.call_site import application_frame
+from arlen_runtime.alnpg.protocol.call_site import frame_location
 from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connection
 from arlen_runtime.alnpg.protocol.description import Descriptions
 from arlen_runtime.alnpg.protocol.libpq import first_line
@@ -37,7 +37,7 @@ _IDLE_SECONDS = 1.0
 # After so long on the shelf and in use a connection passes through the pool, which then looks at its age.
 _FREE_LIST_SECONDS = 30.0
 # Who will not wait for others still waits for the opening of a connection.
-_LEAST_SECONDS = 0.1
+_MIN_WAIT_SECONDS = 0.1
 _LIFETIME_SECONDS = 2700.0
 # A connect that is refused while others are open is tried once more after so long, then when somebody waits again.
 _RECONNECT_SECONDS = 1.0
@@ -81,12 +81,12 @@ class PooledConnection(psycopg.Connection[Any]):
         return closed
 
 
-class _Connections(ConnectionPool[PooledConnection]):
+class _PsycopgPool(ConnectionPool[PooledConnection]):
     """psycopg_pool's pool, which is left alone by a process that has only inherited it."""
 
     def __init__(self, size: int, opener: Callable[[type[PooledConnection]], PooledConnection]) -> None:
         """Begin with no connection and two threads: one that connects, one that keeps the times."""
-        self._process = os.getpid()
+        self._pid = os.getpid()
         super().__init__(
             connection_class=PooledConnection,
             kwargs={"opener": opener},
@@ -101,43 +101,43 @@ class _Connections(ConnectionPool[PooledConnection]):
 
     def __del__(self) -> None:
         """End the threads, unless they are another process's: their locks may be held for ever here."""
-        if self._process == os.getpid():
+        if self._pid == os.getpid():
             super().__del__()
 
 
 class Pool:
     """Sessions to take and to give back."""
 
-    alone = False
+    is_single = False
     """Whether there is one session for all: outside of a transaction nobody keeps it, not even for a stream."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         """Open nothing yet."""
         self.settings = settings
-        self._begin()
+        self._reset()
         _pools.add(self)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         """Begin with nothing: at the start, and in a child after fork, where every session belongs to the parent."""
         self.registry = Registry()
         self.descriptions = Descriptions()
         self.breaker = CircuitBreaker(self.settings.log)
         self._free_list: deque[PgConnection] = deque()
         self._pg_connections: tuple[PgConnection, ...] = ()
-        self._connections: _Connections | None = None
+        self._psycopg_pool: _PsycopgPool | None = None
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._waiters = 0
         self._closed = False
-        self._suspect_until = 0.0
-        self._refusal = ""
+        self._suspect_before = 0.0
+        self._connect_error = ""
 
     def after_fork(self) -> None:
         """Let go of the parent's connections without a word to the server, which would hear it as the parent's."""
-        sessions, closed = self._pg_connections, self._closed
-        _inherited.append((self._connections, sessions))
-        self._begin()
+        pg_connections, closed = self._pg_connections, self._closed
+        _inherited.append((self._psycopg_pool, pg_connections))
+        self._reset()
         self._closed = closed
-        for pg_connection in sessions:
+        for pg_connection in pg_connections:
             pg_connection.broken = True
             pg_connection.libpq.abandon_after_fork()
 
@@ -150,12 +150,12 @@ class Pool:
             pg_connection = self._acquire_from_pool()
             now = monotonic()
         else:
-            if now - pg_connection.idle_since > _IDLE_SECONDS or pg_connection.idle_since < self._suspect_until:
-                self._put_back(pg_connection)
+            if now - pg_connection.idle_since > _IDLE_SECONDS or pg_connection.idle_since < self._suspect_before:
+                self._return_to_pool(pg_connection)
                 pg_connection = self._acquire_from_pool()
                 now = monotonic()
         pg_connection.acquired_at = now
-        pg_connection.thread = get_ident()
+        pg_connection.thread_id = get_ident()
         return pg_connection
 
     def release(self, pg_connection: PgConnection) -> None:
@@ -164,17 +164,17 @@ class Pool:
         if pg_connection.broken or pg_connection.pgconn.transaction_status:
             self._discard(pg_connection)
         elif pg_connection.idle_since > pg_connection.free_until:
-            self._put_back(pg_connection)
+            self._return_to_pool(pg_connection)
             self._clear_free_list()
         else:
             self._free_list.append(pg_connection)
             # Asked after the append: who began to wait before it finds the shelf full, or is counted here.
-            if self._waiting or self._closed:
+            if self._waiters or self._closed:
                 self._clear_free_list()
 
-    def begin(self, pg_connection: PgConnection, how: str) -> None:
+    def begin(self, pg_connection: PgConnection, command: str) -> None:
         """Begin a transaction on a session that was taken; `how` is the whole of the command."""
-        pg_connection.command(how)
+        pg_connection.command(command)
 
     def commit(self, pg_connection: PgConnection) -> bool:
         """Commit it; say whether it was: PostgreSQL answers COMMIT in a failed transaction with ROLLBACK and no error."""
@@ -186,21 +186,21 @@ class Pool:
 
     def _discard(self, pg_connection: PgConnection) -> None:
         """Close what must not be used again; the pool replaces it. What a fork brought along is not this pool's."""
-        if pg_connection.libpq.foreign:
+        if pg_connection.libpq.is_inherited:
             return
         if pg_connection.broken:
             # What broke one connection has probably broken the idle ones too: look at each before it is used.
-            self._suspect_until = monotonic()
+            self._suspect_before = monotonic()
         else:
             self.settings.log("open_transaction_closed", hint="use pg.transaction() instead of BEGIN")
         pg_connection.close()
-        self._put_back(pg_connection)
+        self._return_to_pool(pg_connection)
 
-    def _put_back(self, pg_connection: PgConnection) -> None:
+    def _return_to_pool(self, pg_connection: PgConnection) -> None:
         """Give a session to the pool, which hands it on, keeps it, or closes it for its age."""
         pg_connection.free_until = pg_connection.idle_since + _FREE_LIST_SECONDS
-        if self._connections is not None:
-            self._connections.putconn(cast("PooledConnection", pg_connection.psycopg_connection))
+        if self._psycopg_pool is not None:
+            self._psycopg_pool.putconn(cast("PooledConnection", pg_connection.psycopg_connection))
 
     def _clear_free_list(self) -> None:
         """Give the pool all that lies on the shelf."""
@@ -209,7 +209,7 @@ class Pool:
                 pg_connection = self._free_list.pop()
             except IndexError:
                 return
-            self._put_back(pg_connection)
+            self._return_to_pool(pg_connection)
 
     def _acquire_from_pool(self) -> PgConnection:
         """Get a session from the pool, which opens one where there is a free place, or wait for one."""
@@ -217,25 +217,25 @@ class Pool:
         if self._closed:
             raise DatabaseUnavailable("this ALNPg is closed")
         self.breaker.check()
-        seconds = self._patience()
+        wait_seconds = self._wait_seconds()
         with self._lock:
-            self._waiting += 1
-            if self._connections is None:
-                self._connections = _Connections(self.settings.pool_size, self._connect)
+            self._waiters += 1
+            if self._psycopg_pool is None:
+                self._psycopg_pool = _PsycopgPool(self.settings.pool_size, self._connect)
         try:
             self._clear_free_list()
-            return self._first_usable(self._connections, monotonic() + seconds)
+            return self._first_usable(self._psycopg_pool, monotonic() + wait_seconds)
         except PoolTimeout:
-            raise PoolExhausted(self._describe_holders(seconds)) from None
+            raise PoolExhausted(self._describe_holders(wait_seconds)) from None
         except PoolClosed:
             raise DatabaseUnavailable("this ALNPg is closed") from None
         finally:
             with self._lock:
-                self._waiting -= 1
+                self._waiters -= 1
 
-    def _patience(self) -> float:
+    def _wait_seconds(self) -> float:
         """Return how long this call may wait. Raises StatementTimeout where its request has no time left."""
-        seconds = max(_LEAST_SECONDS, self.settings.acquire_seconds)
+        seconds = max(_MIN_WAIT_SECONDS, self.settings.acquire_seconds)
         deadline = scope.deadline.get()
         if deadline is not None:
             seconds = min(seconds, deadline - monotonic())
@@ -243,48 +243,50 @@ class Pool:
             raise StatementTimeout("no time is left for this statement")
         return seconds
 
-    def _first_usable(self, connections: _Connections, limit: float) -> PgConnection:
+    def _first_usable(self, psycopg_pool: _PsycopgPool, deadline: float) -> PgConnection:
         """Return the first session out of the pool that works; those that do not are replaced by the pool."""
         started = monotonic()
         while True:
-            connection = connections.getconn(limit - monotonic())
+            connection = psycopg_pool.getconn(deadline - monotonic())
             pg_connection = connection.pg_connection
-            if pg_connection is not None and self._is_usable(pg_connection, limit):
+            if pg_connection is not None and self._is_usable(pg_connection, deadline):
                 return pg_connection
-            connections.putconn(connection)
+            psycopg_pool.putconn(connection)
             # A failure from before this call is no news: the attempt that replaces it is.
             if pg_connection is None and connection.opened_at >= started:
                 raise DatabaseUnavailable(f"no connection: {connection.reason}")
 
-    def _is_usable(self, pg_connection: PgConnection, limit: float) -> bool:
+    def _is_usable(self, pg_connection: PgConnection, deadline: float) -> bool:
         """Say whether a session can be used; one that lay idle for long, or is suspect, is asked. Closed if it cannot."""
-        if monotonic() - pg_connection.idle_since <= _IDLE_SECONDS and pg_connection.idle_since >= self._suspect_until:
+        if monotonic() - pg_connection.idle_since <= _IDLE_SECONDS and pg_connection.idle_since >= self._suspect_before:
             return True
         try:
-            pg_connection.ping(limit)
+            pg_connection.ping(deadline)
         except ALNPgError:
             pg_connection.close()
             return False
         return True
 
-    def _connect(self, kind: type[PooledConnection]) -> PooledConnection:
+    def _connect(self, connection_class: type[PooledConnection]) -> PooledConnection:
         """Open a connection, on the pool's thread."""
-        if self.breaker.waiting:
-            return kind.failed(self.breaker.reason)
+        if self.breaker.is_open:
+            return connection_class.failed(self.breaker.reason)
         try:
-            pg_connection, connection = open_connection(self.settings, self.registry, self.descriptions, kind)
+            pg_connection, connection = open_connection(
+                self.settings, self.registry, self.descriptions, connection_class
+            )
         except (psycopg.Error, ALNPgError) as error:
-            self._refusal = first_line(error)
-            if any(known.libpq.open for known in self._pg_connections):
+            self._connect_error = first_line(error)
+            if any(other.libpq.is_open for other in self._pg_connections):
                 raise  # no outage: the server has no place for one more
-            self.breaker.open(self._refusal)
-            return kind.failed(self._refusal)
-        self._refusal = ""
+            self.breaker.open(self._connect_error)
+            return connection_class.failed(self._connect_error)
+        self._connect_error = ""
         self.breaker.close()
         pg_connection.free_until = pg_connection.idle_since + _FREE_LIST_SECONDS
         connection.pg_connection = pg_connection
         self._pg_connections = (
-            *(known for known in self._pg_connections if not known.psycopg_connection.closed),
+            *(other for other in self._pg_connections if not other.psycopg_connection.closed),
             pg_connection,
         )
         return connection
@@ -293,29 +295,29 @@ class Pool:
         """Say who has the connections, the longest first, and where each stands now."""
         now = monotonic()
         frames = sys._current_frames()  # noqa: SLF001 - the one way to see where another thread stands
-        held = sorted(
+        in_use = sorted(
             (pg_connection for pg_connection in self._pg_connections if pg_connection.acquired_at),
             key=lambda pg_connection: pg_connection.acquired_at,
         )
         lines = [
-            f"{pg_connection.holder or application_frame(frames.get(pg_connection.thread)) or 'unknown'}"
+            f"{pg_connection.holder or frame_location(frames.get(pg_connection.thread_id)) or 'unknown'}"
             f" for {now - pg_connection.acquired_at:.1f} s"
-            for pg_connection in held[:_HOLDERS_SHOWN]
+            for pg_connection in in_use[:_HOLDERS_SHOWN]
         ]
         size = self.settings.pool_size
-        refusal = f" ({self._refusal})" if self._refusal else ""
-        others = f"{len(held)} of {size} are in use, others do not open{refusal}"
-        used = f"all {size} are in use" if len(held) >= size else others
-        return f"no connection became free within {seconds:.1f} s; {used}: {'; '.join(lines)}"
+        connect_error = f" ({self._connect_error})" if self._connect_error else ""
+        not_opening = f"{len(in_use)} of {size} are in use, others do not open{connect_error}"
+        usage = f"all {size} are in use" if len(in_use) >= size else not_opening
+        return f"no connection became free within {seconds:.1f} s; {usage}: {'; '.join(lines)}"
 
     def close(self) -> None:
         """Close what is idle now and the rest when it comes back; end the pool's threads."""
         self._closed = True
         self._clear_free_list()
         with self._lock:
-            connections = self._connections
-        if connections is not None:
-            connections.close()
+            psycopg_pool = self._psycopg_pool
+        if psycopg_pool is not None:
+            psycopg_pool.close()
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()

@@ -17,14 +17,14 @@ class Prepared(str):
     name: str
 
 
-def named(known: dict[str, str], name: str, sql: str) -> Prepared:
+def register_name(names: dict[str, str], name: str, sql: str) -> Prepared:
     """Return `sql` under that name, noted in `known` (SQL to name). Raises Misuse where the name, or the SQL, has another."""
-    for text, given in known.items():
-        if (text == sql) != (given == name):
+    for text, other in names.items():
+        if (text == sql) != (other == name):
             raise ProgrammingError(
-                f"{name!r} and {given!r} are two names, or two texts of one: a name stands for one text", sql=sql
+                f"{name!r} and {other!r} are two names, or two texts of one: a name stands for one text", sql=sql
             )
-    known[sql] = name
+    names[sql] = name
     prepared = Prepared(sql)
     prepared.name = name
     return prepared

@@ -19,36 +19,39 @@ from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connectio
 from arlen_runtime.alnpg.protocol.libpq import first_line
 
 # What a COMMIT would find wrong is found here; going back leaves the constraints as deferred as they were.
-_CHECK = "savepoint sandbox_check; set constraints all immediate; rollback to sandbox_check; release sandbox_check"
+_CHECK_CONSTRAINTS = (
+    "savepoint rollback_pool_check; set constraints all immediate; "
+    "rollback to rollback_pool_check; release rollback_pool_check"
+)
 _READ_ONLY = "read only"
 
 
 class RollbackPool(Pool):
     """A pool with one connection, in a transaction that is never committed."""
 
-    alone = True
+    is_single = True
 
     def __init__(self, pool: Pool) -> None:
         """Stand in for `pool`; nothing is opened yet."""
         super().__init__(pool.settings)
         self.registry = pool.registry
         self.descriptions = pool.descriptions
-        self._turn = threading.RLock()
+        self._turn_lock = threading.RLock()
         self._depth = 0
 
     def acquire(self) -> PgConnection:
         """Return the session, at a savepoint. Raises PoolExhausted while another thread has it."""
-        seconds = self._patience()
-        if not self._turn.acquire(timeout=seconds):
+        seconds = self._wait_seconds()
+        if not self._turn_lock.acquire(timeout=seconds):
             raise PoolExhausted(f"rolled_back() has one connection, and another thread had it for {seconds:.1f} s")
         try:
             connection = self._pg_connections[0] if self._pg_connections else self._open()
-            connection.command(f"savepoint sandbox_{self._depth + 1}")
+            connection.command(f"savepoint rollback_pool_{self._depth + 1}")
         except BaseException:
-            self._turn.release()
+            self._turn_lock.release()
             raise
         self._depth += 1
-        connection.owned = True
+        connection.in_managed_transaction = True
         connection.acquired_at = monotonic()
         return connection
 
@@ -61,17 +64,17 @@ class RollbackPool(Pool):
             if connection.pgconn.transaction_status == TransactionStatus.INERROR:
                 self.roll_back(connection)
             try:
-                connection.command(f"{_CHECK}; release sandbox_{self._depth}")
+                connection.command(f"{_CHECK_CONSTRAINTS}; release rollback_pool_{self._depth}")
             except ALNPgError:
-                connection.command(f"{self._back}; release sandbox_{self._depth}")
+                connection.command(f"{self._rollback_command}; release rollback_pool_{self._depth}")
                 raise
         finally:
             self._depth -= 1
-            self._turn.release()
+            self._turn_lock.release()
 
-    def begin(self, connection: PgConnection, how: str) -> None:
+    def begin(self, connection: PgConnection, command: str) -> None:
         """Begin what is a savepoint already; a savepoint has no isolation of its own."""
-        if _READ_ONLY in how:
+        if _READ_ONLY in command:
             connection.command("set transaction read only")
 
     def commit(self, connection: PgConnection) -> bool:
@@ -83,7 +86,7 @@ class RollbackPool(Pool):
 
     def roll_back(self, connection: PgConnection) -> None:
         """Undo what was done since the session was taken."""
-        connection.command(self._back)
+        connection.command(self._rollback_command)
 
     def close(self) -> None:
         """Close the connection, and with it undo everything."""
@@ -92,8 +95,8 @@ class RollbackPool(Pool):
         super().close()
 
     @property
-    def _back(self) -> str:
-        return f"rollback to sandbox_{self._depth}"
+    def _rollback_command(self) -> str:
+        return f"rollback to rollback_pool_{self._depth}"
 
     def _open(self) -> PgConnection:
         if self._closed:

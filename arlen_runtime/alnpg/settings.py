@@ -17,16 +17,16 @@ Log = Callable[..., None]
 class ReportHook:
     """Where events go, for all connections of one ALNPg: nowhere until somebody has said where."""
 
-    __slots__ = ("to",)
+    __slots__ = ("target",)
 
-    def __init__(self, to: Log | None) -> None:
+    def __init__(self, target: Log | None) -> None:
         """Take the log, if there is one already."""
-        self.to = to
+        self.target = target
 
     def __call__(self, event: str, **fields: object) -> None:
         """Tell an event."""
-        if self.to is not None:
-            self.to(event, **fields)
+        if self.target is not None:
+            self.target(event, **fields)
 
 
 _CACHES = ("named", "unnamed")
@@ -52,20 +52,20 @@ def connection_string(url: str, *, named: bool, read_only: bool = False) -> str:
 
     A bouncer refuses `options`: there the same is SET after the connect. Raises ConfigError, without the url.
     """
-    reason = database_url.wrong(url)
+    reason = database_url.invalid_reason(url)
     if reason:
         raise ConfigError(reason)
-    given = conninfo_to_dict(url)
+    parts = conninfo_to_dict(url)
     defaults: dict[str, Any] = {"application_name": "arlen", "connect_timeout": 5}
     if named:
-        options = given.pop("options", None) or ""
-        own = "-c default_transaction_read_only=on " if read_only else ""
-        own += "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=1"
-        defaults["options"] = f"{own} {options}".strip()
-    return make_conninfo("", **{**defaults, **given, "client_encoding": "UTF8"})
+        options = parts.pop("options", None) or ""
+        flags = "-c default_transaction_read_only=on " if read_only else ""
+        flags += "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=1"
+        defaults["options"] = f"{flags} {options}".strip()
+    return make_conninfo("", **{**defaults, **parts, "client_encoding": "UTF8"})
 
 
-def checked(  # noqa: PLR0913 - one for each setting
+def check_settings(  # noqa: PLR0913 - one for each setting
     url: str,
     *,
     direct_url: str,

@@ -21,25 +21,35 @@ from arlen_runtime.alnpg.protocol.connection import PgConnection
 
 Isolation = Literal["read committed", "repeatable read", "serializable"]
 # What a bouncer neither takes at the connect nor keeps when it is set: here it lasts as long as the transaction.
-_REFUSED_SETTINGS = "; set local intervalstyle = postgres; set local extra_float_digits = 1"
+_LOCAL_SETTINGS = "; set local intervalstyle = postgres; set local extra_float_digits = 1"
 _ISOLATIONS = frozenset({"read committed", "repeatable read", "serializable"})
 
 
 class Transaction:
     """`with pg.transaction():`. Made by ALNPg; used once."""
 
-    __slots__ = ("_around", "_begin", "_entered", "_outer", "_savepoint", "_timeout", "_used", "connection", "pool")
+    __slots__ = (
+        "_begin_command",
+        "_enclosing",
+        "_entered",
+        "_previous",
+        "_savepoint",
+        "_timeout",
+        "_used",
+        "connection",
+        "pool",
+    )
 
     def __init__(self, pool: Pool, isolation: Isolation | None, timeout: float | None, *, read_only: bool) -> None:
         """Take how it is to be: `timeout` in seconds for all of it. Raises Misuse on an unknown isolation."""
         if isolation is not None and isolation not in _ISOLATIONS:
             raise ProgrammingError(f"isolation is one of {', '.join(sorted(_ISOLATIONS))}, not {isolation!r}")
         self.pool = pool
-        self._begin = "begin" + (f" isolation level {isolation}" if isolation else "")
-        self._begin += " read only" if read_only else ""
+        self._begin_command = "begin" + (f" isolation level {isolation}" if isolation else "")
+        self._begin_command += " read only" if read_only else ""
         self._timeout = timeout
-        self._outer: scope.OpenTransaction | None = None
-        self._around: Transaction | None = None
+        self._previous: scope.OpenTransaction | None = None
+        self._enclosing: Transaction | None = None
         self._savepoint = 0
         self._entered = self._used = False
 
@@ -50,44 +60,46 @@ class Transaction:
         if self._used:
             raise ProgrammingError("this transaction was entered before: call pg.transaction() for each block")
         self._used = True
-        self._outer = scope.transaction.get()
-        self._around = around = current(self.pool)
-        if around is not None:
-            if self._begin != "begin" or self._timeout is not None:
+        self._previous = scope.transaction.get()
+        self._enclosing = enclosing = current_transaction(self.pool)
+        if enclosing is not None:
+            if self._begin_command != "begin" or self._timeout is not None:
                 raise ProgrammingError(
                     "a nested transaction is a savepoint: isolation, read_only and timeout are the outer one's"
                 )
-            self.connection = around.lent
-            self._savepoint = around.depth + 1
+            self.connection = enclosing.checked_connection
+            self._savepoint = enclosing.depth + 1
             self.connection.command(f"savepoint alnpg_{self._savepoint}")
         else:
             self.connection = self.pool.acquire()
-            self._start()
+            self._begin_outermost()
         self._entered = True
         scope.transaction.set(self)
         return self
 
-    def _start(self) -> None:
+    def _begin_outermost(self) -> None:
         """Begin on a session of our own."""
         self.connection.holder = call_site()
         try:
             if self._timeout is not None:
-                self.connection.limit = monotonic() + self._timeout
-            self.pool.begin(self.connection, self._begin + ("" if self.pool.settings.named else _REFUSED_SETTINGS))
-            self.connection.owned = True
+                self.connection.transaction_deadline = monotonic() + self._timeout
+            self.pool.begin(
+                self.connection, self._begin_command + ("" if self.pool.settings.named else _LOCAL_SETTINGS)
+            )
+            self.connection.in_managed_transaction = True
         except BaseException:
             self._release()
             raise
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Say whether it can be used: entered here, not before a fork, and neither it nor one around it has ended."""
-        if self._around is not None:
-            return self._entered and self._around.open
-        return self._entered and not self.connection.libpq.foreign
+        if self._enclosing is not None:
+            return self._entered and self._enclosing.is_open
+        return self._entered and not self.connection.libpq.is_inherited
 
     @property
-    def lent(self) -> PgConnection:
+    def checked_connection(self) -> PgConnection:
         """Return its session, for a statement. Raises Misuse where it was ended by hand: each statement would commit itself."""
         if not self.connection.in_transaction:
             raise ProgrammingError("a COMMIT or ROLLBACK by hand has ended this transaction: leave the block instead")
@@ -99,9 +111,9 @@ class Transaction:
         return self._savepoint
 
     @property
-    def outer(self) -> scope.OpenTransaction | None:
+    def previous(self) -> scope.OpenTransaction | None:
         """Return what was current when this began."""
-        return self._outer
+        return self._previous
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -111,10 +123,10 @@ class Transaction:
         A generator may be left in a nested one when what is around it ends: the session is another request's by then, and
         nothing is sent. So it is in a child after fork. Raises Misuse where such a block goes on to its end.
         """
-        usable, self._entered = self.open, False
+        usable, self._entered = self.is_open, False
         # In another Context than the one it began in (a stream that was finished elsewhere) there is nothing to put back.
         if scope.transaction.get() is self:
-            scope.transaction.set(self._outer)
+            scope.transaction.set(self._previous)
         if not usable:
             if kind is None:
                 raise ProgrammingError(
@@ -132,16 +144,16 @@ class Transaction:
                 self._release()
 
     def _commit(self) -> None:
-        connection = self.lent
+        connection = self.checked_connection
         if not self._savepoint:
-            kept = self.pool.commit(connection)
+            committed = self.pool.commit(connection)
         elif connection.pgconn.transaction_status == TransactionStatus.INERROR:
-            kept = False
+            committed = False
             self._roll_back()
         else:
-            kept = True
+            committed = True
             connection.command(f"release alnpg_{self._savepoint}")
-        if not kept:
+        if not committed:
             raise ALNPgError(
                 "the transaction was rolled back: a statement in it had failed, and the error was passed over"
             )
@@ -151,7 +163,7 @@ class Transaction:
         if self.connection.broken:
             return
         level = self._savepoint
-        self.connection.limit = self.connection.limit if level else math.inf
+        self.connection.transaction_deadline = self.connection.transaction_deadline if level else math.inf
         try:
             if level:
                 self.connection.command(f"rollback to alnpg_{level}; release alnpg_{level}")
@@ -161,17 +173,17 @@ class Transaction:
             self.connection.broken = True
 
     def _release(self) -> None:
-        self.connection.limit = math.inf
+        self.connection.transaction_deadline = math.inf
         self.connection.holder = ""
-        self.connection.owned = False
+        self.connection.in_managed_transaction = False
         self.pool.release(self.connection)
 
 
-def current(pool: Pool) -> Transaction | None:
+def current_transaction(pool: Pool) -> Transaction | None:
     """Return the innermost open transaction of this database in this Context."""
-    found: scope.OpenTransaction | None = scope.transaction.get()
-    while isinstance(found, Transaction):
-        if found.pool is pool and found.open:
-            return found
-        found = found.outer
+    transaction: scope.OpenTransaction | None = scope.transaction.get()
+    while isinstance(transaction, Transaction):
+        if transaction.pool is pool and transaction.is_open:
+            return transaction
+        transaction = transaction.previous
     return None

@@ -24,7 +24,7 @@ def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connect
     With `read_only` each transaction on it is. That is no setting of the session: behind a pooling PgBouncer the session is
     the application's a moment later.
     """
-    wrong = database_url.wrong(url)
+    wrong = database_url.invalid_reason(url)
     if wrong:
         raise DatabaseCommandError(wrong)
     try:

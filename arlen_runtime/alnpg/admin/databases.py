@@ -64,7 +64,7 @@ def name_of(url: str) -> str:
 
 def parts(url: str) -> dict[str, str]:
     """Return the parts of a connection string. Raises DatabaseCommandError, without its secrets, where it cannot be read."""
-    reason = database_url.wrong(url)
+    reason = database_url.invalid_reason(url)
     if reason:
         raise DatabaseCommandError(reason)
     return {key: str(value) for key, value in conninfo_to_dict(url).items()}

@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-_OURS = (str(Path(__file__).parent.parent), contextlib.__file__)
+_OWN_PATHS = (str(Path(__file__).parent.parent), contextlib.__file__)
 
 
-def application_frame(frame: FrameType | None) -> str:
+def frame_location(frame: FrameType | None) -> str:
     """Return `file:line` of the innermost frame outside this room; "" when there is none."""
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and frame.f_code.co_filename.startswith(_OWN_PATHS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
 
 def call_site() -> str:
     """Return `file:line` of the nearest caller outside this room."""
-    return application_frame(sys._getframe(1))  # noqa: SLF001 - inspect.stack() reads source files: milliseconds
+    return frame_location(sys._getframe(1))  # noqa: SLF001 - inspect.stack() reads source files: milliseconds

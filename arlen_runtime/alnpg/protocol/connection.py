@@ -30,13 +30,13 @@ from arlen_runtime.alnpg.protocol.libpq import Libpq, to_alnpg_error
 from arlen_runtime.alnpg.protocol.placeholders import number_placeholders
 from arlen_runtime.alnpg.protocol.server_errors import OUTDATED, error_from_result
 from arlen_runtime.alnpg.protocol.statement import NO_COPY, Statement, may_commit, statement_name
-from arlen_runtime.alnpg.protocol.statement_log import counted, record
+from arlen_runtime.alnpg.protocol.statement_log import record, row_count
 from arlen_runtime.alnpg.settings import DatabaseSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 Answer = TypeVar("Answer")
 Packed = TypeVar("Packed")
-Kind = TypeVar("Kind", bound=Connection[Any])
+ConnectionClass = TypeVar("ConnectionClass", bound=Connection[Any])
 Reader = Callable[[Statement, PGresult, Callable[..., Any] | None], Answer]
 """Turns a result into what the caller wants, while the connection is still ours."""
 
@@ -49,7 +49,7 @@ _CACHE_SIZE = 256
 # poll() takes an int of milliseconds: without a limit a statement ends after twenty days.
 _NO_LIMIT_SECONDS = 20 * 86_400.0
 
-_deadline, _wanted_statements = scope.deadline.get, scope.statements.get
+_request_deadline, _request_statements = scope.deadline.get, scope.statements.get
 _SETTLED_SECONDS = 1.0
 
 
@@ -63,19 +63,19 @@ class PgConnection:
         "_statement_seconds",
         "_statements",
         "acquired_at",
-        "began",
         "broken",
         "busy",
         "free_until",
         "holder",
         "idle_since",
+        "in_managed_transaction",
         "libpq",
-        "limit",
-        "owned",
         "pgconn",
         "psycopg_connection",
-        "rows",
-        "thread",
+        "row_count",
+        "started_at",
+        "thread_id",
+        "transaction_deadline",
     )
 
     def __init__(
@@ -88,15 +88,15 @@ class PgConnection:
         self.idle_since = monotonic()
         # The pool's: until when it need not see this session, and since when the session is in use (0.0: it is not).
         self.free_until = self.acquired_at = 0.0
-        self.thread = 0
+        self.thread_id = 0
         # Of the exchange that goes on: since when it takes time of the database's, and how many rows it has had.
-        self.began = 0.0
-        self.rows = 0
+        self.started_at = 0.0
+        self.row_count = 0
         self.holder = ""
-        self.limit = math.inf
+        self.transaction_deadline = math.inf
         self.broken = self.busy = False
         # Within a transaction of ours, which a failure ends: while a statement runs the server's own status does not tell.
-        self.owned = False
+        self.in_managed_transaction = False
         self._describer = Describer(self.libpq, registry, descriptions)
         self._settings = settings
         self._slow_seconds = settings.slow_seconds
@@ -121,33 +121,33 @@ class PgConnection:
         Raises ALNPgError. After StatementTimeout, ConnectionLost or a foreign exception the session may be `broken`.
         """
         if self.busy or self.broken:
-            raise self.unusable()
+            raise self.unusable_error()
         self.busy = True
         try:
             try:
-                limit = self.deadline(started)
+                deadline = self.deadline(started)
                 statement = self._statements.get(sql)
-                wait = (limit - started) * 1000 if statement else None
-                statement = statement or self._prepare(sql, limit)
+                first_wait = (deadline - started) * 1000 if statement else None
+                statement = statement or self._prepare(sql, deadline)
                 statement.used_at = started
-                result = self._execute(statement, params, limit, wait)
+                result = self._execute(statement, params, deadline, first_wait)
             except ALNPgError as error:
                 statement, result = self._retry_reprepared(error, sql, params, started)
             try:
                 answer = read(statement, result, into)
             except psycopg.ProgrammingError as error:
-                answer = self._read_anew(error, statement, result, read, into, started)
+                answer = self._read_again(error, statement, result, read, into, started)
         except BaseException as error:
-            self._fail(error, sql, started, 0)
+            self._handle_failure(error, sql, started, 0)
             raise
         finally:
             self.busy = False
         self.idle_since = now = monotonic()
-        if now - started >= self._slow_seconds or _wanted_statements() is not None:
-            record(self._settings, sql, now - started, counted(result))
+        if now - started >= self._slow_seconds or _request_statements() is not None:
+            record(self._settings, sql, now - started, row_count(result))
         return answer
 
-    def unusable(self) -> ALNPgError:
+    def unusable_error(self) -> ALNPgError:
         """Return the error for a call on a connection that is gone, or in the middle of another exchange."""
         if self.broken:
             return ConnectionLost("the transaction is lost: its connection broke, or was closed after a timeout")
@@ -158,25 +158,27 @@ class PgConnection:
 
         Raises StatementTimeout where that is past: nothing is sent any more.
         """
-        limit = now + self._statement_seconds
-        deadline = _deadline()
-        if deadline is not None and deadline < limit:
-            limit = deadline
-        if self.limit < limit:  # noqa: PLR1730 - min() costs four times as much, in each statement
-            limit = self.limit
-        if limit <= now:
+        deadline = now + self._statement_seconds
+        request_deadline = _request_deadline()
+        if request_deadline is not None and request_deadline < deadline:
+            deadline = request_deadline
+        if self.transaction_deadline < deadline:  # noqa: PLR1730 - min() costs four times as much, in each statement
+            deadline = self.transaction_deadline
+        if deadline <= now:
             raise StatementTimeout("no time is left for this statement")
-        return limit
+        return deadline
 
-    def _execute(self, statement: Statement, params: Sequence[Any], limit: float, wait: float | None) -> PGresult:
+    def _execute(
+        self, statement: Statement, params: Sequence[Any], deadline: float, first_wait: float | None
+    ) -> PGresult:
         """Send the statement and return its result; `wait`: what is left until `limit`, in milliseconds, if known."""
         values = statement.pack(params)
         if statement.name:  # as `send` does it, with a call less in each statement
             self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
         else:
             self.send(statement, values)
-        result = self.libpq.read_result(limit, wait)
-        return result if result.status == _TUPLES_OK else self.checked(result, statement.text)
+        result = self.libpq.read_result(deadline, first_wait)
+        return result if result.status == _TUPLES_OK else self.check_result(result, statement.text)
 
     def read(
         self,
@@ -184,7 +186,7 @@ class PgConnection:
         result: PGresult,
         read: Reader[Answer],
         into: Callable[..., Any] | None,
-        began: float | None = None,
+        started_at: float | None = None,
     ) -> Answer:
         """Return what `read` makes of a result, of which columns or types may have changed since they were described.
 
@@ -193,19 +195,21 @@ class PgConnection:
         try:
             return read(statement, result, into)
         except psycopg.ProgrammingError as error:
-            return self._read_anew(error, statement, result, read, into, began)
+            return self._read_again(error, statement, result, read, into, started_at)
 
-    def _read_anew(
+    def _read_again(
         self,
         error: psycopg.ProgrammingError,
         statement: Statement,
         result: PGresult,
         read: Reader[Answer],
         into: Callable[..., Any] | None,
-        began: float | None,
+        started_at: float | None,
     ) -> Answer:
         """Read a result once more, as it is and not as it was described. Raises `error` where that is no help."""
-        if not self._describer.update_from(statement, result, None if began is None else self.deadline(began)):
+        if not self._describer.update_from(
+            statement, result, None if started_at is None else self.deadline(started_at)
+        ):
             raise error
         return read(statement, result, into)
 
@@ -218,57 +222,59 @@ class PgConnection:
                 statement.text.encode(), values, statement.types, statement.formats, statement.result_format
             )
 
-    def holds(self, sql: str) -> bool:
+    def is_prepared(self, sql: str) -> bool:
         """Say whether a statement is prepared, and was not dropped."""
         return sql in self._statements
 
-    def ready(self, sql: str, limit: float) -> Statement:
+    def get_prepared(self, sql: str, deadline: float) -> Statement:
         """Return the statement, prepared."""
-        statement = self._statements.get(sql) or self._prepare(sql, limit)
-        statement.used_at = self.began
+        statement = self._statements.get(sql) or self._prepare(sql, deadline)
+        statement.used_at = self.started_at
         return statement
 
-    def prepare_and_pack(self, sql: str, limit: float, pack: Callable[[Statement], Packed]) -> tuple[Statement, Packed]:
+    def prepare_and_pack(
+        self, sql: str, deadline: float, pack: Callable[[Statement], Packed]
+    ) -> tuple[Statement, Packed]:
         """Return the statement, prepared, and what `pack` makes of it; anew where its types do not fit and may have changed."""
-        statement = self.ready(sql, limit)
+        statement = self.get_prepared(sql, deadline)
         try:
             return statement, pack(statement)
         except ParameterMismatch as error:
-            fresh = self._reprepare(error, sql, self.began, limit)
+            fresh = self._reprepare(error, sql, self.started_at, deadline)
             return fresh, pack(fresh)
 
-    def described_now(self, sql: str, limit: float) -> Statement:
+    def describe_uncached(self, sql: str, deadline: float) -> Statement:
         """Return what the server says of a statement at this moment. It is not kept, and never run."""
         statement = Statement(sql, *number_placeholders(sql), b"")
         self._describer.forget(sql)
-        self._describer.describe(statement, limit)
+        self._describer.describe(statement, deadline)
         return statement
 
     @contextmanager
     def exchange(self, sql: str) -> Iterator[float]:
         """Claim the connection for an exchange of several steps; yield its time limit. Settles what goes wrong in it."""
         if self.busy or self.broken:
-            raise self.unusable()
+            raise self.unusable_error()
         self.busy = True
-        self.began, self.rows = monotonic(), 0
+        self.started_at, self.row_count = monotonic(), 0
         try:
-            yield self.deadline(self.began)
+            yield self.deadline(self.started_at)
         except BaseException as error:
-            self._fail(error, sql, self.began, self.rows)
+            self._handle_failure(error, sql, self.started_at, self.row_count)
             raise
         else:
-            self._note(sql, self.began, self.rows)
+            self._record_statement(sql, self.started_at, self.row_count)
         finally:
             self.busy = False
             self.idle_since = monotonic()
 
-    def drop_if_outdated(self, error: ALNPgError, sql: str, limit: float) -> None:
+    def drop_if_outdated(self, error: ALNPgError, sql: str, deadline: float) -> None:
         """Drop a statement whose failure may come from a changed schema, so that it is prepared anew next time."""
         statement = self._statements.get(sql)
         if statement is not None and error.sqlstate in OUTDATED:
-            self._outgrown(statement, limit)
+            self._drop_outdated(statement, deadline)
 
-    def checked(self, result: PGresult, sql: str) -> PGresult:
+    def check_result(self, result: PGresult, sql: str) -> PGresult:
         """Return a result that is good. Raises what the server answered; Misuse on a COPY that nobody feeds."""
         status = result.status
         if status in _GOOD:
@@ -282,73 +288,73 @@ class PgConnection:
         self, error: ALNPgError, sql: str, params: Sequence[Any], started: float
     ) -> tuple[Statement, PGresult]:
         """Run a warm statement again, once, prepared anew."""
-        limit = self.deadline(started)
-        fresh = self._reprepare(error, sql, started, limit)
-        return fresh, self._execute(fresh, params, limit, None)
+        deadline = self.deadline(started)
+        fresh = self._reprepare(error, sql, started, deadline)
+        return fresh, self._execute(fresh, params, deadline, None)
 
-    def _reprepare(self, error: ALNPgError, sql: str, started: float, limit: float) -> Statement:
+    def _reprepare(self, error: ALNPgError, sql: str, started: float, deadline: float) -> Statement:
         """Prepare a warm statement anew if its failure may come from a changed schema. Raises it where it does not."""
         statement = self._statements.get(sql)
-        ours = isinstance(error, ParameterMismatch)
-        if statement is None or not (ours or error.sqlstate in OUTDATED):
+        is_mismatch = isinstance(error, ParameterMismatch)
+        if statement is None or not (is_mismatch or error.sqlstate in OUTDATED):
             raise error
         # A value out of range is mostly the client's: it must not cost two round trips each time.
-        if statement.described_at > started - (_SETTLED_SECONDS if ours else 0.0):
+        if statement.described_at > started - (_SETTLED_SECONDS if is_mismatch else 0.0):
             raise error
         in_transaction = self.in_transaction
-        self._outgrown(statement, limit)
+        self._drop_outdated(statement, deadline)
         if in_transaction:
             if error.sqlstate in ("0A000", "26000"):
                 raise StatementOutdated(error.detail, sql=sql, sqlstate=error.sqlstate) from error
             raise error
-        if may_commit(sql) and not ours:
+        if may_commit(sql) and not is_mismatch:
             raise error
-        return self._prepare(sql, limit)
+        return self._prepare(sql, deadline)
 
-    def _prepare(self, sql: str, limit: float) -> Statement:
+    def _prepare(self, sql: str, deadline: float) -> Statement:
         """Prepare and describe; remember the statement, at the price of another one."""
         text, names = number_placeholders(sql)
         name = statement_name(text) if self._settings.named else b""
         statement = Statement(sql, text, names, name)
-        self._describer.describe(statement, limit)
-        self._make_room(limit)
+        self._describer.describe(statement, deadline)
+        self._evict(deadline)
         self._statements[sql] = statement
         return statement
 
-    def _make_room(self, limit: float) -> None:
+    def _evict(self, deadline: float) -> None:
         """Forget what was not used for longest and nobody asked to keep, so that there is a place for one more."""
         surplus = len(self._statements) + 1 - _CACHE_SIZE
         if surplus > 0:
-            loose = (known for sql, known in self._statements.items() if sql not in self._settings.prepared)
-            for statement in sorted(loose, key=attrgetter("used_at"))[:surplus]:
-                self._drop(statement, limit)
+            evictable = (statement for sql, statement in self._statements.items() if sql not in self._settings.prepared)
+            for statement in sorted(evictable, key=attrgetter("used_at"))[:surplus]:
+                self._drop(statement, deadline)
 
-    def _drop(self, statement: Statement, limit: float) -> None:
+    def _drop(self, statement: Statement, deadline: float) -> None:
         """Forget a statement, here and at the server."""
         del self._statements[statement.sql]
         self._describer.forget(statement.sql)
         if statement.name:
-            self.libpq.close_prepared(statement.name, limit)
+            self.libpq.close_prepared(statement.name, deadline)
 
-    def _outgrown(self, statement: Statement, limit: float) -> None:
+    def _drop_outdated(self, statement: Statement, deadline: float) -> None:
         """Forget a statement that the schema may have outgrown, and what was known of its types."""
-        self._drop(statement, limit)
+        self._drop(statement, deadline)
         self._describer.invalidate(statement.types)
 
     def command(self, sql: str) -> str:
         """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
-        with self.exchange(sql) as limit:
+        with self.exchange(sql) as deadline:
             self.libpq.send(sql.encode())
-            result = self.checked(self.libpq.read_result(limit), sql)
+            result = self.check_result(self.libpq.read_result(deadline), sql)
             return (result.command_status or b"").decode()
 
-    def ping(self, limit: float) -> None:
+    def ping(self, deadline: float) -> None:
         """Ask the server for a sign of life before `limit`. Raises ALNPgError."""
-        self.limit = limit
+        self.transaction_deadline = deadline
         try:
             self.command("")
         finally:
-            self.limit = math.inf
+            self.transaction_deadline = math.inf
 
     def translate_failure(self, error: BaseException, sql: str) -> None:
         """After a failure: tell the error its statement and call site, and whether this session can be used again.
@@ -365,26 +371,28 @@ class PgConnection:
             self._statements.pop(sql, None)
             self._describer.forget(sql)
             self._describer.invalidate()
-        told = to_alnpg_error(error, undone=self.owned or status in _OPEN)
-        if told is not None:
-            told.sql = told.sql or sql
-            told.call_site = told.call_site or call_site()
-            self.broken = self.broken or isinstance(told, ConnectionLost)
-        if told is not None and told is not error:
-            raise told from None
+        translated = to_alnpg_error(error, rolled_back=self.in_managed_transaction or status in _OPEN)
+        if translated is not None:
+            translated.sql = translated.sql or sql
+            translated.call_site = translated.call_site or call_site()
+            self.broken = self.broken or isinstance(translated, ConnectionLost)
+        if translated is not None and translated is not error:
+            raise translated from None
 
-    def _fail(self, error: BaseException, sql: str, began: float, rows: int) -> None:
+    def _handle_failure(self, error: BaseException, sql: str, started_at: float, row_count: int) -> None:
         """Settle a failure, which may raise it in our words, and record it."""
         try:
             self.translate_failure(error, sql)
         finally:
-            self._note(sql, began, rows, error)
+            self._record_statement(sql, started_at, row_count, error)
 
-    def _note(self, sql: str, began: float, rows: int, error: BaseException | None = None) -> None:
+    def _record_statement(
+        self, sql: str, started_at: float, row_count: int, error: BaseException | None = None
+    ) -> None:
         """Record what ended now, where somebody wants to know of it. A sign of life is no statement."""
-        seconds = monotonic() - began
-        if sql and (seconds >= self._slow_seconds or _wanted_statements() is not None):
-            record(self._settings, sql, seconds, rows, None if error is None else to_alnpg_error(error) or error)
+        seconds = monotonic() - started_at
+        if sql and (seconds >= self._slow_seconds or _request_statements() is not None):
+            record(self._settings, sql, seconds, row_count, None if error is None else to_alnpg_error(error) or error)
 
     def close(self) -> None:
         """Close the connection; never raises."""
@@ -393,10 +401,10 @@ class PgConnection:
 
 
 def open_connection(
-    settings: DatabaseSettings, registry: Registry, descriptions: Descriptions, kind: type[Kind]
-) -> tuple[PgConnection, Kind]:
+    settings: DatabaseSettings, registry: Registry, descriptions: Descriptions, connection_class: type[ConnectionClass]
+) -> tuple[PgConnection, ConnectionClass]:
     """Open a connection of that class in autocommit; return its session and itself. Raises psycopg.Error."""
-    connection = kind.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
+    connection = connection_class.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
     pg_connection = PgConnection(connection, registry, descriptions, settings)
     if not settings.named:
         # A bouncer, which refuses them at the connect, keeps these for each of its clients once they are set.

@@ -13,11 +13,11 @@ from typing import Any
 
 from arlen_runtime.alnpg.errors import ALNPgError, ProgrammingError
 from arlen_runtime.alnpg.protocol.connection import PgConnection
-from arlen_runtime.alnpg.protocol.statement import Statement, in_order
+from arlen_runtime.alnpg.protocol.statement import Statement, require_positional
 from arlen_runtime.alnpg.types.containers import literal_of
 from arlen_runtime.alnpg.types.scalars import BINARY, REFUSALS
 
-_PIECE_BYTES = 65_536
+_CHUNK_BYTES = 65_536
 # PostgreSQL manual, COPY, binary format: signature, flags, extension; fields counted in 16 bits; -1 ends.
 _HEAD = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
 _END = struct.pack("!h", -1)
@@ -27,7 +27,7 @@ _NULL = _length(-1)
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t"}
 _TO_ESCAPE = re.compile(rb"[\\\n\r\t]")
 
-Form = Callable[[Sequence[Any]], bytes]
+RowFormat = Callable[[Sequence[Any]], bytes]
 
 
 def quoted(name: str) -> str:
@@ -38,24 +38,24 @@ def quoted(name: str) -> str:
 def copy_rows(connection: PgConnection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Write `rows` into `columns` of `table`; return how many. All or none; a refused value names its row and column."""
     names = ", ".join(map(quoted, columns))
-    places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-    description = f"insert into {quoted(table)} ({names}) values ({places})"  # noqa: S608 - quoted names, numbered places
+    placeholders = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    insert = f"insert into {quoted(table)} ({names}) values ({placeholders})"  # noqa: S608 - quoted names, numbered places
     target = f"copy {quoted(table)} ({names}) from stdin"
-    with connection.exchange(target) as limit:
-        statement = connection.described_now(description, limit)
-        binary = all(form == BINARY for form in statement.formats)
+    with connection.exchange(target) as deadline:
+        statement = connection.describe_uncached(insert, deadline)
+        binary = all(wire_format == BINARY for wire_format in statement.formats)
         sql = target + (" (format binary)" if binary else "")
         connection.libpq.send(sql.encode())
-        connection.libpq.await_copy(limit, lambda result: connection.checked(result, sql))
+        connection.libpq.await_copy(deadline, lambda result: connection.check_result(result, sql))
         try:
             _feed(connection, statement, columns, rows, binary=binary)
         except BaseException as error:
             _abort(connection, error)
             raise
         connection.pgconn.put_copy_end()
-        result = connection.checked(connection.libpq.read_result(connection.deadline(monotonic())), sql)
-        connection.rows = result.command_tuples or 0
-        return connection.rows
+        result = connection.check_result(connection.libpq.read_result(connection.deadline(monotonic())), sql)
+        connection.row_count = result.command_tuples or 0
+        return connection.row_count
 
 
 def _feed(
@@ -66,30 +66,30 @@ def _feed(
     *,
     binary: bool,
 ) -> None:
-    form = _binary_form(statement) if binary else _text_form(statement)
+    pack_row = _binary_row_format(statement) if binary else _text_row_format(statement)
     buffer = bytearray(_HEAD if binary else b"")
     for number, row in enumerate(rows, 1):
-        if len(in_order(row)) != len(columns):
+        if len(require_positional(row)) != len(columns):
             raise ProgrammingError(f"row {number} has {len(row)} values for {len(columns)} columns")
         try:
-            buffer += form(row)
+            buffer += pack_row(row)
         except REFUSALS:
-            raise _named(statement, row, number) from None
-        if len(buffer) >= _PIECE_BYTES:
-            connection.libpq.put(buffer, connection.deadline(monotonic()))
+            raise _refusal_in_row(statement, row, number) from None
+        if len(buffer) >= _CHUNK_BYTES:
+            connection.libpq.send_copy_data(buffer, connection.deadline(monotonic()))
             buffer.clear()
     if binary:
         buffer += _END
-    connection.libpq.put(buffer, connection.deadline(monotonic()))
+    connection.libpq.send_copy_data(buffer, connection.deadline(monotonic()))
 
 
-def _binary_form(statement: Statement) -> Form:
-    encoders = [encoder.pack for encoder in statement.parameters]
-    head = _count(len(encoders))
+def _binary_row_format(statement: Statement) -> RowFormat:
+    packs = [encoder.pack for encoder in statement.parameters]
+    head = _count(len(packs))
 
-    def form(row: Sequence[Any]) -> bytes:
+    def pack_row(row: Sequence[Any]) -> bytes:
         pieces = [head]
-        for pack, value in zip(encoders, row, strict=True):
+        for pack, value in zip(packs, row, strict=True):
             if value is None:
                 pieces.append(_NULL)
             else:
@@ -97,22 +97,22 @@ def _binary_form(statement: Statement) -> Form:
                 pieces += _length(len(data)), data
         return b"".join(pieces)
 
-    return form
+    return pack_row
 
 
-def _text_form(statement: Statement) -> Form:
+def _text_row_format(statement: Statement) -> RowFormat:
     literals = [literal_of(encoder) for encoder in statement.parameters]
 
     def field(literal: Callable[[Any], bytes], value: object) -> bytes:
-        return b"\\N" if value is None else _TO_ESCAPE.sub(lambda found: _ESCAPES[found.group()], literal(value))
+        return b"\\N" if value is None else _TO_ESCAPE.sub(lambda match: _ESCAPES[match.group()], literal(value))
 
-    def form(row: Sequence[Any]) -> bytes:
+    def pack_row(row: Sequence[Any]) -> bytes:
         return b"\t".join(map(field, literals, row)) + b"\n"
 
-    return form
+    return pack_row
 
 
-def _named(statement: Statement, row: Sequence[Any], number: int) -> ALNPgError:
+def _refusal_in_row(statement: Statement, row: Sequence[Any], number: int) -> ALNPgError:
     """Return the refusal of a row's first bad value, with the row's number."""
     error = statement.refusal(row)
     error.hint = f"row {number}; {error.hint}".rstrip("; ")

@@ -31,26 +31,26 @@ class Describer:
         self._registry = registry
         self._descriptions = descriptions
 
-    def describe(self, statement: Statement, limit: float) -> None:
+    def describe(self, statement: Statement, deadline: float) -> None:
         """Prepare and describe a statement in one round trip; in none where it has no name and is known. Raises ALNPgError."""
         description = None if statement.name else self._descriptions.get(statement.sql)
         if description is None:
-            description = self._described(statement.name, statement.text, limit)
+            description = self._describe_at_server(statement.name, statement.text, deadline)
             if not statement.name:
                 self._descriptions.keep(statement.sql, description)
         if not all(map(self._registry.is_known, (*description.types, *description.oids))):
-            self._learn(limit)
+            self._learn_types(deadline)
         statement.describe(description, self._registry)
 
-    def _described(self, name: bytes, text: str, limit: float) -> Description:
+    def _describe_at_server(self, name: bytes, text: str, deadline: float) -> Description:
         """Have the server parse a statement, and return what it says of it."""
-        at = monotonic()
-        described = self._libpq.prepare(name, text.encode(), limit)
-        if described.status != _COMMAND_OK:
-            raise error_from_result(described, text)
-        return Description.of(described, at)
+        started_at = monotonic()
+        result = self._libpq.prepare(name, text.encode(), deadline)
+        if result.status != _COMMAND_OK:
+            raise error_from_result(result, text)
+        return Description.of(result, started_at)
 
-    def update_from(self, statement: Statement, result: PGresult, limit: float | None) -> bool:
+    def update_from(self, statement: Statement, result: PGresult, deadline: float | None) -> bool:
         """Have a statement read this result, whose columns or types are not what they were. Raises ALNPgError.
 
         `limit` is None where answers are still due, so that the server cannot be asked. Return False where it cannot be read:
@@ -58,10 +58,10 @@ class Describer:
         """
         description = Description.of(result, statement.described_at)
         # The same columns: then it is what one of their types is made of that has changed.
-        if statement.reads(result) or not all(map(self._registry.is_known, description.oids)):
-            if limit is None:
+        if statement.matches(result) or not all(map(self._registry.is_known, description.oids)):
+            if deadline is None:
                 return False
-            self._learn(limit)
+            self._learn_types(deadline)
         return statement.update_from(description, self._registry)
 
     def forget(self, sql: str) -> None:
@@ -73,10 +73,10 @@ class Describer:
         if types is None or not all(oid in SHARED for oid in types):
             self._registry.invalidate()
 
-    def _learn(self, limit: float) -> None:
+    def _learn_types(self, deadline: float) -> None:
         """Read pg_type."""
         self._libpq.send(LEARN)
-        answer = self._libpq.read_result(limit)
-        if answer.status != _TUPLES_OK:
-            raise error_from_result(answer, LEARN.decode())
-        self._registry.learn(answer.get_value(0, 0) or b"[]")
+        result = self._libpq.read_result(deadline)
+        if result.status != _TUPLES_OK:
+            raise error_from_result(result, LEARN.decode())
+        self._registry.learn(result.get_value(0, 0) or b"[]")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from psycopg.pq.abc import PGresult
 
-_MOST_SHAPES = 1024
+_MAX_DESCRIPTIONS = 1024
 
 
 class Description(NamedTuple):
@@ -19,17 +19,17 @@ class Description(NamedTuple):
     types: list[int]
     oids: list[int]
     columns: tuple[str, ...]
-    at: float
+    described_at: float
 
     @classmethod
-    def of(cls, described: PGresult, at: float) -> Description:
+    def of(cls, result: PGresult, described_at: float) -> Description:
         """Read it from a description, or from a result, which has no parameters."""
-        columns = range(described.nfields)
+        columns = range(result.nfields)
         return cls(
-            [described.param_type(index) for index in range(described.nparams)],
-            [described.ftype(index) for index in columns],
-            tuple((described.fname(index) or b"").decode() for index in columns),
-            at,
+            [result.param_type(index) for index in range(result.nparams)],
+            [result.ftype(index) for index in columns],
+            tuple((result.fname(index) or b"").decode() for index in columns),
+            described_at,
         )
 
 
@@ -38,15 +38,15 @@ class Descriptions:
 
     def __init__(self) -> None:
         """Know none."""
-        self._known: dict[str, Description] = {}
-        self.get = self._known.get
+        self._descriptions: dict[str, Description] = {}
+        self.get = self._descriptions.get
 
     def keep(self, sql: str, description: Description) -> None:
         """Remember one."""
-        self._known[sql] = description
-        for oldest in list(self._known)[:-_MOST_SHAPES]:
+        self._descriptions[sql] = description
+        for oldest in list(self._descriptions)[:-_MAX_DESCRIPTIONS]:
             self.forget(oldest)
 
     def forget(self, sql: str) -> None:
         """Drop one that may be outdated."""
-        self._known.pop(sql, None)
+        self._descriptions.pop(sql, None)

@@ -17,8 +17,8 @@ from psycopg.pq.abc import PGresult
 from arlen_runtime.alnpg.errors import ALNPgError, ConnectionLost, StatementOutdated
 from arlen_runtime.alnpg.protocol.connection import Answer, PgConnection, Reader
 from arlen_runtime.alnpg.protocol.server_errors import OUTDATED
-from arlen_runtime.alnpg.protocol.statement import Statement, in_order, may_commit, refuse_copy
-from arlen_runtime.alnpg.protocol.statement_log import counted
+from arlen_runtime.alnpg.protocol.statement import Statement, may_commit, refuse_copy, require_positional
+from arlen_runtime.alnpg.protocol.statement_log import row_count
 
 _BATCH = 500
 _TUPLES_OK = int(ExecStatus.TUPLES_OK)
@@ -44,7 +44,13 @@ def run_batch(
         # Outside a transaction only what was rolled back is told as outdated, and makes the session forget the statement:
         # an error that `into` raised, maybe after the commit, does not.
         outdated = error.sqlstate in OUTDATED or isinstance(error, StatementOutdated)
-        if not outdated or connection.holds(sql) or connection.in_transaction or connection.broken or may_commit(sql):
+        if (
+            not outdated
+            or connection.is_prepared(sql)
+            or connection.in_transaction
+            or connection.broken
+            or may_commit(sql)
+        ):
             raise
     return _run(connection, sql, rows, read, into)
 
@@ -58,14 +64,14 @@ def _run(
 ) -> list[Answer]:
     """Run it in a transaction of its own where it takes more than a batch and none is open."""
     wrapped = len(rows) > _BATCH and not connection.in_transaction
-    connection.owned = connection.owned or wrapped
+    connection.in_managed_transaction = connection.in_managed_transaction or wrapped
     try:
-        return _piped(connection, sql, rows, read, into, wrapped=wrapped)
+        return _run_pipelined(connection, sql, rows, read, into, wrapped=wrapped)
     finally:
-        connection.owned = connection.owned and not wrapped
+        connection.in_managed_transaction = connection.in_managed_transaction and not wrapped
 
 
-def _piped(
+def _run_pipelined(
     connection: PgConnection,
     sql: str,
     rows: Sequence[Sequence[Any]],
@@ -76,40 +82,40 @@ def _piped(
 ) -> list[Answer]:
     """Send batch after batch, and read each; the last after the pipeline, when the server can be asked for types."""
     answers: list[Answer] = []
-    ended = False
-    with connection.exchange(sql) as limit:
-        statement, batch = connection.prepare_and_pack(sql, limit, lambda known: _pack(known, rows, 0))
-        pipeline = _Pipeline(connection, limit)
+    committed = False
+    with connection.exchange(sql) as deadline:
+        statement, batch = connection.prepare_and_pack(sql, deadline, lambda statement: _pack_batch(statement, rows, 0))
+        pipeline = _Pipeline(connection, deadline)
         try:
             if wrapped:
                 pipeline.command(b"begin")
             while batch:
                 last = not wrapped and len(answers) + len(batch) == len(rows)
                 results = pipeline.round_trip(statement, batch, len(answers), last=last)
-                connection.rows += sum(map(counted, results))
+                connection.row_count += sum(map(row_count, results))
                 if last:
-                    pipeline.end()
-                    ended = True
-                began = monotonic() if last else None
-                answers += [connection.read(statement, result, read, into, began) for result in results]
-                batch = _pack(statement, rows, len(answers))
+                    pipeline.sync_and_leave()
+                    committed = True
+                started_at = monotonic() if last else None
+                answers += [connection.read(statement, result, read, into, started_at) for result in results]
+                batch = _pack_batch(statement, rows, len(answers))
             if wrapped:
                 pipeline.command(b"commit")
-                pipeline.end()
+                pipeline.sync_and_leave()
         except BaseException as error:
             pipeline.abort(error, wrapped=wrapped)
-            if isinstance(error, ALNPgError) and not (connection.broken or ended):
-                connection.drop_if_outdated(error, sql, limit)
+            if isinstance(error, ALNPgError) and not (connection.broken or committed):
+                connection.drop_if_outdated(error, sql, deadline)
             raise
     return answers
 
 
-def _pack(statement: Statement, rows: Sequence[Any], done: int) -> list[list[bytes | None]]:
+def _pack_batch(statement: Statement, rows: Sequence[Any], done: int) -> list[list[bytes | None]]:
     """Return the next batch in wire form."""
     packed: list[list[bytes | None]] = []
     for row in rows[done : done + _BATCH]:
         try:
-            packed.append(statement.pack((row,) if statement.names else in_order(row)))
+            packed.append(statement.pack((row,) if statement.names else require_positional(row)))
         except ALNPgError as error:
             error.hint = f"row {done + len(packed) + 1}; {error.hint}".rstrip("; ")
             raise
@@ -131,37 +137,37 @@ def _send_all(connection: PgConnection, statement: Statement, batch: Sequence[Se
 class _Pipeline:
     """A session in libpq's pipeline mode. Each step has a statement's time."""
 
-    def __init__(self, connection: PgConnection, limit: float) -> None:
+    def __init__(self, connection: PgConnection, deadline: float) -> None:
         self._connection = connection
-        self._wire = connection.libpq
+        self._libpq = connection.libpq
         self._pgconn = connection.pgconn
-        self._limit = limit
-        self._synced = self._left = False
+        self._deadline = deadline
+        self._synced = self._has_left = False
         self._pgconn.enter_pipeline_mode()
 
     def command(self, sql: bytes) -> None:
         """Run BEGIN or COMMIT."""
         self._pgconn.send_query_params(sql, None)
         self._pgconn.send_flush_request()
-        self._wire.flush(self._limit)
-        self._connection.checked(self._wire.pipelined(self._limit), sql.decode())
+        self._libpq.flush(self._deadline)
+        self._connection.check_result(self._libpq.receive_pipelined(self._deadline), sql.decode())
 
     def round_trip(
         self, statement: Statement, batch: Sequence[Sequence[bytes | None]], done: int, *, last: bool
     ) -> list[PGresult]:
         """Send a batch and return its results; with the last one goes the Sync. Raises the first failure."""
-        connection, libpq = self._connection, self._wire
-        self._limit = limit = connection.deadline(monotonic())
+        connection, libpq = self._connection, self._libpq
+        self._deadline = deadline = connection.deadline(monotonic())
         _send_all(connection, statement, batch)
         if last:
             self._sync()
         else:
             self._pgconn.send_flush_request()
-        libpq.flush(limit)
+        libpq.flush(deadline)
         results: list[PGresult] = []
         try:
-            for result in libpq.pipeline(len(batch), limit):
-                good = result if result.status == _TUPLES_OK else connection.checked(result, statement.text)
+            for result in libpq.iterate_pipeline(len(batch), deadline):
+                good = result if result.status == _TUPLES_OK else connection.check_result(result, statement.text)
                 results.append(good)
         except ALNPgError as error:
             error.hint = f"row {done + len(results) + 1}; {error.hint}".rstrip("; ")
@@ -172,25 +178,25 @@ class _Pipeline:
         self._pgconn.pipeline_sync()
         self._synced = True
 
-    def end(self) -> None:
+    def sync_and_leave(self) -> None:
         """Come in step again: PostgreSQL commits what was implicit, which a deferred constraint may refuse; leave."""
         failed = self._leave()
         if failed is not None:
-            self._connection.checked(failed, "")
+            self._connection.check_result(failed, "")
 
     def _leave(self) -> PGresult | None:
         """Read up to the Sync's answer and leave the pipeline; return the failure met on the way, if any."""
         if not self._synced:
             self._sync()
-        self._wire.flush(self._limit)
+        self._libpq.flush(self._deadline)
         failed: PGresult | None = None
-        while (result := self._wire.receive(self._limit)) is None or result.status != ExecStatus.PIPELINE_SYNC:
+        while (result := self._libpq.receive(self._deadline)) is None or result.status != ExecStatus.PIPELINE_SYNC:
             if self._pgconn.status != ConnStatus.OK:
                 raise ConnectionLost("the server closed the connection")
             if result is not None and result.status == ExecStatus.FATAL_ERROR:
                 failed = result
         self._pgconn.exit_pipeline_mode()
-        self._left = True
+        self._has_left = True
         return failed
 
     def abort(self, error: BaseException, *, wrapped: bool) -> None:
@@ -203,10 +209,10 @@ class _Pipeline:
             self._connection.broken = True
             return
         try:
-            if not self._left:
+            if not self._has_left:
                 self._leave()
             if wrapped:
-                self._wire.send(b"rollback")
-                self._wire.read_result(self._limit)
+                self._libpq.send(b"rollback")
+                self._libpq.read_result(self._deadline)
         except (ALNPgError, psycopg.Error):
             self._connection.broken = True

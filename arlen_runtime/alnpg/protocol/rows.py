@@ -45,10 +45,10 @@ def _row_class(columns: tuple[str, ...]) -> type[Row]:
     return type("Row", (Row,), {"__slots__": (), "__module__": __name__, **properties})
 
 
-def _mappings(kind: Callable[..., Any], columns: tuple[str, ...]) -> RowFactory:
+def _mappings(mapping_class: Callable[..., Any], columns: tuple[str, ...]) -> RowFactory:
     return RowFactory(
-        lambda values: kind(zip(columns, values)),  # noqa: B905 - libpq gives as many values as columns
-        lambda tuples: list(map(kind, map(zip, repeat(columns), tuples))),
+        lambda values: mapping_class(zip(columns, values)),  # noqa: B905 - libpq gives as many values as columns
+        lambda tuples: list(map(mapping_class, map(zip, repeat(columns), tuples))),
     )
 
 
@@ -59,10 +59,10 @@ def _by_field(
     unknown = [column for column in columns if column not in fields]
     missing = [name for name, required in fields.items() if required and name not in columns]
     if unknown or missing:
-        wrong = [f"no field for {', '.join(unknown)}"] if unknown else []
-        wrong += [f"no column for {', '.join(missing)}"] if missing else []
+        problems = [f"no field for {', '.join(unknown)}"] if unknown else []
+        problems += [f"no column for {', '.join(missing)}"] if missing else []
         name = getattr(into, "__name__", "the class")
-        raise ProgrammingError(f"the statement's columns do not fit {name}: {'; '.join(wrong)}")
+        raise ProgrammingError(f"the statement's columns do not fit {name}: {'; '.join(problems)}")
     if ordered and columns == tuple(fields)[: len(columns)]:
         return RowFactory(lambda values: into(*values), lambda tuples: list(starmap(into, tuples)))
     return _keywords(into, columns)
@@ -90,8 +90,10 @@ def _keywords(into: Callable[..., Any], columns: tuple[str, ...]) -> RowFactory:
 def _check_names(columns: tuple[str, ...]) -> None:
     """Refuse two columns of one name: a mapping would keep only the last."""
     if len(set(columns)) != len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise ProgrammingError(f"two columns are named {twice!r}: give one another name with AS, or ask for into=tuple")
+        duplicate = next(name for name in columns if columns.count(name) > 1)
+        raise ProgrammingError(
+            f"two columns are named {duplicate!r}: give one another name with AS, or ask for into=tuple"
+        )
 
 
 def row_factory(into: Callable[..., Any] | None, columns: tuple[str, ...]) -> RowFactory:

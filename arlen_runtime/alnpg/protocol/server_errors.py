@@ -82,11 +82,18 @@ _VALUES = frozenset({"22", "54"})
 """Classes whose messages are about a value: what they quote is one, and so are their numbers."""
 
 
-_WRITES_OUT = frozenset({"42", "0A"})
+_UNQUOTED_NAMES = frozenset({"42", "0A"})
 """Classes whose messages write a name out after a colon, without quotes: one in a value has too many dots."""
 
 
-_WRITTEN = (" at SQL statement", " at PERFORM", " at assignment", " at IF", " at RETURN", " at FOR over SELECT rows")
+_STATIC_CONTEXTS = (
+    " at SQL statement",
+    " at PERFORM",
+    " at assignment",
+    " at IF",
+    " at RETURN",
+    " at FOR over SELECT rows",
+)
 """How the context of a PL/pgSQL statement ends that is never built from values. RETURN QUERY and OPEN may have EXECUTE."""
 
 
@@ -116,10 +123,10 @@ _NUMBER = re.compile(r"(?<![\w(,.])[-+]?\d[\w.:+/-]*")
 _PARAMETER = re.compile(r"\$\d+")
 
 
-def _explain(error: ALNPgError, message: str) -> None:
+def _explain_untyped(error: ALNPgError, message: str) -> None:
     """Say of which parameter the type is unknown, where it stands, and what to write."""
-    named = _PARAMETER.search(message) or _PARAMETER.search(error.sql, max(0, error.position - 1))
-    parameter = named.group() if named else "$1"
+    match = _PARAMETER.search(message) or _PARAMETER.search(error.sql, max(0, error.position - 1))
+    parameter = match.group() if match else "$1"
     error.position = error.position or position_of(error.sql, parameter)
     error.hint = (
         f"PostgreSQL cannot tell the type of {parameter} here: "
@@ -132,34 +139,39 @@ def _field(result: PGresult, field: DiagnosticField) -> str:
     return (result.error_field(field) or b"").decode("utf-8", "replace")
 
 
-def _program(result: PGresult, sql: str) -> str:
+def _program_text(result: PGresult, sql: str) -> str:
     """Return all that is code and no value: the statement, names, and the statement of a function that did not build it."""
     context = _field(result, DiagnosticField.CONTEXT).partition("\n")[0]
-    written = "PL/pgSQL" in context and context.endswith(_WRITTEN)
-    inner = _field(result, DiagnosticField.INTERNAL_QUERY) if written else ""
+    is_static = "PL/pgSQL" in context and context.endswith(_STATIC_CONTEXTS)
+    inner = _field(result, DiagnosticField.INTERNAL_QUERY) if is_static else ""
     return "\n".join([sql, inner, *(_field(result, name) for name in _NAMES)]).replace('"', "")
 
 
-def _without_values(result: PGresult, state: str, message: str, sql: str) -> str:
+def _mask_values(result: PGresult, state: str, message: str, sql: str) -> str:
     """Return the server's sentence with a … for each value in it."""
-    kind = state[:2]
-    if kind in _NAMES_ONLY:
+    state_class = state[:2]
+    if state_class in _NAMES_ONLY:
         return message
-    if kind in _VALUES:
+    if state_class in _VALUES:
         return _NUMBER.sub("…", _QUOTED.sub(_MASK, message))
     # What has a place in the statement speaks of that and of the schema; a syntax error may be that of a type's name.
     if state != "42601" and _field(result, DiagnosticField.STATEMENT_POSITION):
         return message
     pieces = _QUOTE.split(message)
-    program = _program(result, sql)
-    known = len(pieces) % 2 and all(_stands_in(program, piece) for piece in pieces[1::2])
-    told = message if known else _QUOTED.sub(_MASK, message)
-    head, colon, tail = told.partition(": ")
-    unknown = kind in _WRITES_OUT and colon and tail != _MASK and not _stands_in(program, _QUOTE.sub("", tail))
-    return f"{head}: …" if unknown else told
+    program = _program_text(result, sql)
+    only_names = len(pieces) % 2 and all(_contains_words(program, piece) for piece in pieces[1::2])
+    masked = message if only_names else _QUOTED.sub(_MASK, message)
+    head, colon, tail = masked.partition(": ")
+    holds_value = (
+        state_class in _UNQUOTED_NAMES
+        and colon
+        and tail != _MASK
+        and not _contains_words(program, _QUOTE.sub("", tail))
+    )
+    return f"{head}: …" if holds_value else masked
 
 
-def _stands_in(program: str, piece: str) -> bool:
+def _contains_words(program: str, piece: str) -> bool:
     """Say whether it is whole words of the program: its first and last character stand at a word's edge, or are none of one."""
     return re.search(rf"(?!\B\w){re.escape(piece.strip())}(?<!\w\B)", program, re.IGNORECASE) is not None
 
@@ -170,15 +182,15 @@ def error_from_result(result: PGresult, sql: str) -> ALNPgError:
     message = _field(result, DiagnosticField.MESSAGE_PRIMARY)
     if not message:
         message = result.get_error_message() or "PostgreSQL answered nothing"
-    kind = BY_STATE.get(state) or BY_CLASS.get(state[:2], ALNPgError)
+    error_class = BY_STATE.get(state) or BY_CLASS.get(state[:2], ALNPgError)
     if state == "42601" and _field(result, DiagnosticField.SOURCE_FILE).startswith(_VALUE_PARSERS):
-        kind = ValueRejected
-    error = kind(_without_values(result, state, message, sql), sql=sql, sqlstate=state)
+        error_class = ValueRejected
+    error = error_class(_mask_values(result, state, message, sql), sql=sql, sqlstate=state)
     error.constraint = _field(result, DiagnosticField.CONSTRAINT_NAME)
     error.table = _field(result, DiagnosticField.TABLE_NAME)
     error.column = _field(result, DiagnosticField.COLUMN_NAME)
     error.hint = _field(result, DiagnosticField.MESSAGE_HINT)
     error.position = int(_field(result, DiagnosticField.STATEMENT_POSITION) or 0)
     if state in UNTYPED or (state == POLYMORPHIC and "unknown" in message):
-        _explain(error, message)
+        _explain_untyped(error, message)
     return error

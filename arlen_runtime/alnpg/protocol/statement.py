@@ -26,14 +26,14 @@ from arlen_runtime.alnpg.types.json_values import DoesNotFitError
 from arlen_runtime.alnpg.types.registry import Registry
 from arlen_runtime.alnpg.types.scalars import REFUSALS, Encoder
 
-_MOST_ROW_FACTORIES = 16
+_MAX_ROW_FACTORIES = 16
 _LEAD = r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
 _COMMITTING = re.compile(rf"{_LEAD}(?:call|do)\b", re.IGNORECASE)
 _COPY = re.compile(rf"{_LEAD}copy\b", re.IGNORECASE)
 
 _ROWS = frozenset({tuple, list})
 _NO_ROWS = (Mapping, AbstractSet, str, bytes, bytearray)
-_CHANGED = "the columns changed"
+_COLUMNS_CHANGED = "the columns changed"
 NO_COPY = "COPY goes through copy_rows or connection()"
 _MISREAD = (ValueError, TypeError, ArithmeticError, LookupError, struct.error)
 """What loaders raise over a value of another type; its text is that value."""
@@ -55,7 +55,7 @@ def refuse_copy(sql: str) -> None:
         raise ProgrammingError(NO_COPY, sql=sql)
 
 
-def in_order(row: Any) -> Any:  # noqa: ANN401 - what the application gives for a row
+def require_positional(row: Any) -> Any:  # noqa: ANN401 - what the application gives for a row
     """Return a row of positional values. Raises Misuse on what has no order or is one value: of a mapping the keys would go."""
     if type(row) in _ROWS or (isinstance(row, Collection) and not isinstance(row, _NO_ROWS)):
         return row
@@ -95,7 +95,7 @@ class Statement:
 
     def describe(self, description: Description, registry: Registry) -> None:
         """Decide packers, formats and loaders by the server's description."""
-        self.described_at = min(description.at, registry.known_since(description.types))
+        self.described_at = min(description.described_at, registry.known_since(description.types))
         self.types = description.types
         self.parameters = [registry.encoder(oid) for oid in self.types]
         self._encoders: list[Callable[[Any], bytes]] = [encoder.pack for encoder in self.parameters]
@@ -109,25 +109,25 @@ class Statement:
         self._names = [name.encode() for name in self.columns]
         self._row_factories.clear()
         self._loaders = Transformer(registry)
-        self._read_in(Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT)
+        self._set_format(Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT)
 
-    def _read_in(self, libpq: Format) -> None:
+    def _set_format(self, wire_format: Format) -> None:
         """Have results fetched, and read, in that format."""
-        self.result_format = libpq
-        self._loaders.set_loader_types(self._oids, libpq)
+        self.result_format = wire_format
+        self._loaders.set_loader_types(self._oids, wire_format)
 
-    def reads(self, result: PGresult) -> bool:
+    def matches(self, result: PGresult) -> bool:
         """Say whether a result has the columns that were described (unnamed statements are planned anew each time)."""
         columns = range(result.nfields)
         return self._oids == list(map(result.ftype, columns)) and self._names == list(map(result.fname, columns))
 
     def update_from(self, description: Description, registry: Registry) -> bool:
         """Take the columns of a result for described; return False where it did not come in the format to read them in."""
-        asked = self.result_format
+        received = self.result_format
         self._describe_columns(description, registry)
-        if asked == Format.TEXT:  # as which everything can be read
-            self._read_in(asked)
-        return asked == self.result_format
+        if received == Format.TEXT:  # as which everything can be read
+            self._set_format(received)
+        return received == self.result_format
 
     def pack(self, params: Sequence[Any]) -> list[bytes | None]:
         """Return the wire form of the parameters. Raises Misuse, ParameterMismatch or OutOfRange, which name `$n`."""
@@ -172,43 +172,44 @@ class Statement:
     def mismatch(self, index: int, encoder: Encoder, value: object, error: Exception) -> ParameterMismatch:
         """Return the error that tells `$n`, both types and the remedy; never the value. `error` is what the packer raised."""
         number = f"${index + 1}"
-        written = f":{self.names[index]}" if self.names else number
-        place = f"{number} ({written})" if self.names else number
-        given = type(value).__name__
-        why = f" ({error})" if _speaks(error) else ""
-        if _fits_not(error):
-            detail = f"{place} is {encoder.type_name}: the {given} that was given does not fit{why}"
+        placeholder = f":{self.names[index]}" if self.names else number
+        place = f"{number} ({placeholder})" if self.names else number
+        value_type = type(value).__name__
+        reason = f" ({error})" if _has_own_text(error) else ""
+        if _is_out_of_range(error):
+            detail = f"{place} is {encoder.type_name}: the {value_type} that was given does not fit{reason}"
             return OutOfRange(detail, sql=self.sql, sqlstate="22003")
         mismatch = ParameterMismatch(
-            f"{place} is {encoder.type_name} and takes {encoder.accepts}, but a {given} was given{why}", sql=self.sql
+            f"{place} is {encoder.type_name} and takes {encoder.accepts}, but a {value_type} was given{reason}",
+            sql=self.sql,
         )
-        mismatch.position = position_of(self.sql, written)
-        mismatch.hint = f"convert the value, or write {written}::type with the type that you mean"
+        mismatch.position = position_of(self.sql, placeholder)
+        mismatch.hint = f"convert the value, or write {placeholder}::type with the type that you mean"
         if isinstance(value, (list, tuple)) and isinstance(value, encoder.array_types):
-            mismatch.hint = f"a list is one value, an array: compare with = any({written})"
+            mismatch.hint = f"a list is one value, an array: compare with = any({placeholder})"
         return mismatch
 
     def load(self, result: PGresult, into: Callable[..., Any] | None) -> list[Any]:
         """Return all rows of a result as `into` asks. Raises psycopg's ProgrammingError where they are not as described."""
         if not self.name:
-            self._check(result)
-        make = self._row_factories.get(into) or self._row_factory(into)
+            self._check_columns(result)
+        factory = self._row_factories.get(into) or self._row_factory(into)
         count = result.ntuples
         loaders = self._loaders
         loaders.set_pgresult(result, set_loaders=False)
         try:
             rows = [loaders.load_row(0, tuple)] if count == 1 else loaders.load_rows(0, count, tuple)
         except _MISREAD:
-            raise psycopg.ProgrammingError(_CHANGED) from None
+            raise psycopg.ProgrammingError(_COLUMNS_CHANGED) from None
         finally:
             loaders.set_pgresult(None, set_loaders=False)
-        return [make.one(rows[0])] if count == 1 else make.all(rows)
+        return [factory.one(rows[0])] if count == 1 else factory.all(rows)
 
     def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
         """Return the first row of a result as `into` asks, None when it is empty. Raises as `load`."""
         if not self.name:
-            self._check(result)
-        make = self._row_factories.get(into) or self._row_factory(into)
+            self._check_columns(result)
+        factory = self._row_factories.get(into) or self._row_factory(into)
         if not result.ntuples:
             return None
         loaders = self._loaders
@@ -216,30 +217,30 @@ class Statement:
         try:
             values = loaders.load_row(0, tuple)
         except _MISREAD:
-            raise psycopg.ProgrammingError(_CHANGED) from None
+            raise psycopg.ProgrammingError(_COLUMNS_CHANGED) from None
         finally:
             loaders.set_pgresult(None, set_loaders=False)
-        return make.one(values)
+        return factory.one(values)
 
-    def _check(self, result: PGresult) -> None:
+    def _check_columns(self, result: PGresult) -> None:
         """Refuse a result with other columns. One with a name at the server never has any: PostgreSQL answers 0A000."""
-        if not self.reads(result):
-            raise psycopg.ProgrammingError(_CHANGED)
+        if not self.matches(result):
+            raise psycopg.ProgrammingError(_COLUMNS_CHANGED)
 
     def _row_factory(self, into: Callable[..., Any] | None) -> RowFactory:
         """Make what `into` asks for, and keep it for the next time; a lambda is another one each time."""
-        if len(self._row_factories) >= _MOST_ROW_FACTORIES:
+        if len(self._row_factories) >= _MAX_ROW_FACTORIES:
             self._row_factories.clear()
-        made = self._row_factories[into] = row_factory(into, self.columns)
-        return made
+        factory = self._row_factories[into] = row_factory(into, self.columns)
+        return factory
 
 
-def _speaks(error: Exception) -> bool:
+def _has_own_text(error: Exception) -> bool:
     """Say whether the refusal's text is ours: texts of struct, UUID or ipaddress repeat the value."""
     return bool(str(error)) and isinstance(error, (TypeError, DoesNotFitError))
 
 
-def _fits_not(error: Exception) -> bool:
+def _is_out_of_range(error: Exception) -> bool:
     """Say whether the type was right and only the value did not fit: struct tells both by one class."""
     if isinstance(error, struct.error):
         return not str(error).startswith("required argument is not")

@@ -13,17 +13,17 @@ from arlen_runtime.alnpg.protocol.call_site import call_site
 from arlen_runtime.alnpg.settings import DatabaseSettings
 
 
-def counted(result: PGresult) -> int:
+def row_count(result: PGresult) -> int:
     """Return how many rows a result has, or how many its command touched."""
     return result.ntuples or result.command_tuples or 0
 
 
 def record(settings: DatabaseSettings, sql: str, seconds: float, rows: int, error: BaseException | None = None) -> None:
     """Add a statement to the request's list, and to the log when it was slow; `error` is what it ended with."""
-    place, failed = call_site(), _kind(error)
-    wanted = scope.statements.get()
-    if wanted is not None:
-        wanted.append(scope.StatementRecord(sql, seconds, rows, place, failed))
+    place, failure = call_site(), _failure_code(error)
+    statements = scope.statements.get()
+    if statements is not None:
+        statements.append(scope.StatementRecord(sql, seconds, rows, place, failure))
     if seconds < settings.slow_seconds:
         return
     fields: dict[str, object] = {
@@ -32,14 +32,14 @@ def record(settings: DatabaseSettings, sql: str, seconds: float, rows: int, erro
         "rows": rows,
         "call_site": place,
     }
-    if failed:
-        fields["error"] = failed
+    if failure:
+        fields["error"] = failure
     if name := settings.prepared.get(sql):
         fields["name"] = name
     settings.log("slow_statement", **fields, request_id=scope.request_id.get())
 
 
-def _kind(error: BaseException | None) -> str:
+def _failure_code(error: BaseException | None) -> str:
     """Name a failure: an error's code, a foreign one's class; a stream that was closed has not failed."""
     if error is None or isinstance(error, GeneratorExit):
         return ""

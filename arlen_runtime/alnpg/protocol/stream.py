@@ -25,44 +25,44 @@ def stream_rows(
     connection: PgConnection, sql: str, params: Sequence[Any], into: Callable[..., Any] | None
 ) -> Iterator[Any]:
     """Yield the rows of a statement. Each chunk has the time of a statement. Raises ALNPgError."""
-    with connection.exchange(sql) as limit:
-        statement, values = connection.prepare_and_pack(sql, limit, lambda known: known.pack(params))
+    with connection.exchange(sql) as deadline:
+        statement, values = connection.prepare_and_pack(sql, deadline, lambda statement: statement.pack(params))
         connection.send(statement, values)
         connection.pgconn.set_chunked_rows_mode(_CHUNK)
-        connection.libpq.flush(limit)
+        connection.libpq.flush(deadline)
         finished = False
         try:
             while (result := connection.libpq.receive(connection.deadline(monotonic()))) is not None:
                 if result.status not in _CHUNKS:
                     finished = True
-                    connection.libpq.drain(limit)
-                    connection.checked(result, statement.text)
-                yield from _handed_out(connection, connection.read(statement, result, Statement.load, into))
+                    connection.libpq.drain(deadline)
+                    connection.check_result(result, statement.text)
+                yield from _yield_rows(connection, connection.read(statement, result, Statement.load, into))
             finished = True
         except BaseException as error:
             if not finished:
-                _leave(connection, error)
+                _stop_early(connection, error)
             if isinstance(error, ALNPgError) and not connection.broken:
-                connection.drop_if_outdated(error, sql, limit)
+                connection.drop_if_outdated(error, sql, deadline)
             raise
 
 
-def _handed_out(connection: PgConnection, rows: list[Any]) -> Iterator[Any]:
+def _yield_rows(connection: PgConnection, rows: list[Any]) -> Iterator[Any]:
     """Yield the rows of a chunk. What the application does meanwhile is no time of the statement's."""
-    connection.rows += len(rows)
-    paused = monotonic()
+    connection.row_count += len(rows)
+    paused_at = monotonic()
     try:
         yield from rows
     finally:
-        connection.began += monotonic() - paused
+        connection.started_at += monotonic() - paused_at
 
 
-def _leave(connection: PgConnection, error: BaseException) -> None:
+def _stop_early(connection: PgConnection, error: BaseException) -> None:
     """Stop in the middle: read the rest where a transaction depends on the connection, else give the connection up.
 
     What interrupts the program (a KeyboardInterrupt) does not wait for the rest either.
     """
-    if connection.owned and isinstance(error, (Exception, GeneratorExit)):
+    if connection.in_managed_transaction and isinstance(error, (Exception, GeneratorExit)):
         try:
             connection.libpq.drain(connection.deadline(monotonic()))
         except (ALNPgError, psycopg.Error):

@@ -23,7 +23,7 @@ _int4 = struct.Struct("!i").pack
 _array_head = struct.Struct("!iiI").pack
 _dimension = struct.Struct("!ii").pack
 _NULL = _int4(-1)
-_MOST_DIMENSIONS = 6
+_MAX_DIMENSIONS = 6
 _SPECIAL = re.compile(rb'(["\\])')
 
 Literal = Callable[[Any], bytes]
@@ -33,11 +33,11 @@ def _quoted(data: bytes) -> bytes:
     return b'"' + _SPECIAL.sub(rb"\\\1", data) + b'"'
 
 
-def _spelled(span: timedelta) -> str:
+def _interval_text(span: timedelta) -> str:
     return f"{span.days} days {span.seconds} seconds {span.microseconds} microseconds"
 
 
-_SPELLINGS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]], ...] = (
+_TEXT_FORMS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]], ...] = (
     (bool, "ft".__getitem__),
     (str, str.__str__),
     (int, int.__repr__),
@@ -46,7 +46,7 @@ _SPELLINGS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]]
     (datetime, datetime.isoformat),
     (date, date.isoformat),
     (time, time.isoformat),
-    (timedelta, _spelled),
+    (timedelta, _interval_text),
     ((bytes, bytearray, memoryview), lambda value: "\\x" + bytes(value).hex()),
 )
 """How what a Python type holds is written: not by its str(), which a subclass (an Enum of strings) has changed."""
@@ -54,8 +54,8 @@ _SPELLINGS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]]
 
 def plain_literal(value: object) -> bytes:
     """Return the text form of a value that its packer has accepted."""
-    spell = next((spell for kind, spell in _SPELLINGS if isinstance(value, kind)), str)
-    return spell(value).encode()
+    to_text = next((to_text for python_type, to_text in _TEXT_FORMS if isinstance(value, python_type)), str)
+    return to_text(value).encode()
 
 
 def literal_of(encoder: Encoder) -> Literal:
@@ -78,8 +78,8 @@ def _dimensions(value: object) -> list[int]:
     lengths: list[int] = []
     while isinstance(value, (list, tuple)):
         lengths.append(len(value))
-        if len(lengths) > _MOST_DIMENSIONS:
-            raise DoesNotFitError(f"an array has {_MOST_DIMENSIONS} dimensions at most")
+        if len(lengths) > _MAX_DIMENSIONS:
+            raise DoesNotFitError(f"an array has {_MAX_DIMENSIONS} dimensions at most")
         value = value[0] if value else None
     return lengths
 
@@ -125,12 +125,12 @@ def _binary_array(element: Encoder, oid: int) -> Callable[[Any], bytes]:
 
 
 def _literal_array(element: Encoder, delimiter: bytes) -> Literal:
-    literal, nests = literal_of(element), element.array_types
+    literal, array_types = literal_of(element), element.array_types
 
     def braces(value: object) -> bytes:
         if value is None:
             return b"NULL"
-        if isinstance(value, nests):
+        if isinstance(value, array_types):
             return b"{" + delimiter.join(map(braces, value)) + b"}"
         return _quoted(literal(value))
 
@@ -144,11 +144,11 @@ def _literal_array(element: Encoder, delimiter: bytes) -> Literal:
 
 def array_encoder(name: str, element: Encoder, oid: int, delimiter: str) -> Encoder:
     """Return the packer of an array whose elements are of type `oid`."""
-    takes = f"list of {element.accepts}"
+    accepts = f"list of {element.accepts}"
     literal = _literal_array(element, delimiter.encode())
     if element.format == BINARY and element.array_types:
-        return Encoder(name, takes, _binary_array(element, oid), BINARY, literal, array_types=())
-    return Encoder(name, takes, literal, TEXT, array_types=())
+        return Encoder(name, accepts, _binary_array(element, oid), BINARY, literal, array_types=())
+    return Encoder(name, accepts, literal, TEXT, array_types=())
 
 
 # The wire form of a range: one byte of flags (rangetypes.h), then each finite bound with its length.
@@ -164,9 +164,9 @@ def _binary_range(bound: Encoder) -> Callable[[Any], bytes]:
         flags = _LOWER_INFINITE if value.lower is None else _LOWER_INCLUDED * value.lower_inc
         flags |= _UPPER_INFINITE if value.upper is None else _UPPER_INCLUDED * value.upper_inc
         body = b""
-        for edge in (value.lower, value.upper):
-            if edge is not None:
-                data = bound.pack(edge)
+        for bound_value in (value.lower, value.upper):
+            if bound_value is not None:
+                data = bound.pack(bound_value)
                 body += _int4(len(data)) + data
         return bytes((flags,)) + body
 
@@ -176,7 +176,7 @@ def _binary_range(bound: Encoder) -> Callable[[Any], bytes]:
 def _literal_range(bound: Encoder) -> Literal:
     literal = literal_of(bound)
 
-    def edge(value: object) -> bytes:
+    def bound_text(value: object) -> bytes:
         return b"" if value is None else _quoted(literal(value))
 
     def pack(value: object) -> bytes:
@@ -185,17 +185,17 @@ def _literal_range(bound: Encoder) -> Literal:
         if value.isempty:
             return b"empty"
         bounds = (value.bounds or "[)").encode()
-        return bounds[:1] + edge(value.lower) + b"," + edge(value.upper) + bounds[1:]
+        return bounds[:1] + bound_text(value.lower) + b"," + bound_text(value.upper) + bounds[1:]
 
     return pack
 
 
 def range_encoder(name: str, bound: Encoder) -> Encoder:
     """Return the packer of a range over the type of `bound`."""
-    takes = f"Range of {bound.accepts}"
+    accepts = f"Range of {bound.accepts}"
     if bound.format == BINARY:
-        return Encoder(name, takes, _binary_range(bound), BINARY, _literal_range(bound))
-    return Encoder(name, takes, _literal_range(bound), TEXT)
+        return Encoder(name, accepts, _binary_range(bound), BINARY, _literal_range(bound))
+    return Encoder(name, accepts, _literal_range(bound), TEXT)
 
 
 def multirange_encoder(name: str, bound: Encoder) -> Encoder:
@@ -214,10 +214,10 @@ def multirange_encoder(name: str, bound: Encoder) -> Encoder:
     def literal(value: object) -> bytes:
         return b"{" + b",".join(one_literal(item) for item in ranges(value)) + b"}"
 
-    takes = f"Multirange of {bound.accepts}"
+    accepts = f"Multirange of {bound.accepts}"
     if bound.format == BINARY:
-        return Encoder(name, takes, binary, BINARY, literal)
-    return Encoder(name, takes, literal, TEXT)
+        return Encoder(name, accepts, binary, BINARY, literal)
+    return Encoder(name, accepts, literal, TEXT)
 
 
 def composite_encoder(name: str, fields: Sequence[tuple[str, Encoder]]) -> Encoder:

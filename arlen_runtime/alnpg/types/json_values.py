@@ -18,7 +18,7 @@ class DoesNotFitError(ValueError):
 
 
 _KEYS = (str, int, float, bool, type(None))
-_DEPTH_TOLD = 100
+_MAX_SEARCH_DEPTH = 100
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -30,8 +30,8 @@ def encode_json(value: object) -> bytes:
     try:
         return _encode(value).encode()
     except (ValueError, TypeError, RecursionError):
-        path, what = next(_offenders(value, "$", 0), ("$", "what contains itself or is nested too deeply"))
-        raise DoesNotFitError(f"{what} at {path} is not JSON") from None
+        path, fault = next(_invalid_parts(value, "$", 0), ("$", "what contains itself or is nested too deeply"))
+        raise DoesNotFitError(f"{fault} at {path} is not JSON") from None
 
 
 def decode_json(text: bytes | str) -> Any:  # noqa: ANN401 - what JSON can say
@@ -42,23 +42,23 @@ def decode_json(text: bytes | str) -> Any:  # noqa: ANN401 - what JSON can say
         raise psycopg.DataError("a number that is too long, or too deep a nesting") from None
 
 
-def _offenders(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _invalid_parts(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
     """Yield path and description of each thing in `value` that JSON cannot say."""
-    if depth > _DEPTH_TOLD:
+    if depth > _MAX_SEARCH_DEPTH:
         return
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, _KEYS):
                 yield path, f"a key of type {type(key).__name__}"
-            yield from _offenders(item, f"{path}.{key}", depth + 1)
+            yield from _invalid_parts(item, f"{path}.{key}", depth + 1)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            yield from _offenders(item, f"{path}[{index}]", depth + 1)
-    elif fault := _fault(value):
+            yield from _invalid_parts(item, f"{path}[{index}]", depth + 1)
+    elif fault := _scalar_fault(value):
         yield path, fault
 
 
-def _fault(value: object) -> str:
+def _scalar_fault(value: object) -> str:
     """Say what is wrong with a value that has no parts; "" where nothing is."""
     if isinstance(value, float):
         return "" if math.isfinite(value) else "a number that is not finite"

@@ -77,9 +77,9 @@ def _shared_types() -> dict[int, TypeFacts]:
     """Return the facts of the types that every PostgreSQL has, as psycopg lists them."""
     facts: dict[int, TypeFacts] = {oid: TypeFacts(oid, encoder.type_name) for oid, encoder in SCALARS.items()}
     for info in psycopg.adapters.types:
-        kind = "r" if isinstance(info, RangeInfo) else "m" if isinstance(info, MultirangeInfo) else "b"
+        type_kind = "r" if isinstance(info, RangeInfo) else "m" if isinstance(info, MultirangeInfo) else "b"
         bound = info.subtype_oid if isinstance(info, (RangeInfo, MultirangeInfo)) else 0
-        facts.setdefault(info.oid, TypeFacts(info.oid, info.name, info.name, kind, bound=bound))
+        facts.setdefault(info.oid, TypeFacts(info.oid, info.name, info.name, type_kind, bound=bound))
         name = f"{facts[info.oid].name}[]"
         facts[info.array_oid] = TypeFacts(info.array_oid, name, delimiter=info.delimiter, element=info.oid)
     facts[VOID] = TypeFacts(VOID, "void", "void")
@@ -137,15 +137,15 @@ def _composite_loader(types: tuple[int, ...], make: Callable[..., Any]) -> type[
             self._fields.set_loader_types(types, Format.BINARY)
 
         def load(self, data: Buffer) -> Any:  # noqa: ANN401 - psycopg's own
-            found, pieces = [], []
+            oids, pieces = [], []
             at = _FIELD_COUNT.size
             for _ in range(_FIELD_COUNT.unpack_from(data)[0]):
                 oid, length = _FIELD_HEAD.unpack_from(data, at)
                 at += _FIELD_HEAD.size
-                found.append(oid)
+                oids.append(oid)
                 pieces.append(None if length < 0 else data[at : at + length])
                 at += max(0, length)
-            if tuple(found) != types:
+            if tuple(oids) != types:
                 raise psycopg.ProgrammingError("the fields of a composite changed")
             return make(*self._fields.load_sequence(pieces))
 
@@ -165,7 +165,7 @@ class Registry:
         set_json_loads(decode_json, self)
         self._facts = dict(SHARED)
         self._encoders: dict[int, Encoder] = dict(SCALARS)
-        self._with_loaders = set(SHARED)
+        self._oids_with_loaders = set(SHARED)
         self._learned_at = math.inf
         self._outdated = False
         self._lock = threading.Lock()
@@ -185,7 +185,7 @@ class Registry:
             fresh = [TypeFacts(**_complete(row)) for row in json.loads(answer)]
             self._facts = {facts.oid: facts for facts in fresh} | SHARED
             self._encoders = dict(SCALARS)
-            self._with_loaders = set(SHARED)
+            self._oids_with_loaders = set(SHARED)
 
     def invalidate(self) -> None:
         """Know none of the database's own types, since one of them turned out to be gone or changed.
@@ -198,7 +198,7 @@ class Registry:
         """Return when the youngest knowledge of these types was gained; infinity for what every PostgreSQL shares."""
         return math.inf if all(oid in SHARED for oid in oids) else self._learned_at
 
-    def name(self, oid: int) -> str:
+    def type_name(self, oid: int) -> str:
         """Return the type's name as SQL writes it."""
         facts = self._facts.get(oid)
         return facts.name if facts else f"type {oid}"
@@ -237,10 +237,10 @@ class Registry:
             return False
         # Every part is asked, since the asking gives it its loaders.
         loadable = [self.loads_binary(part) for part in facts.parts]
-        if oid not in self._with_loaders:
+        if oid not in self._oids_with_loaders:
             with self._lock:
                 self._register_loaders(facts)
-                self._with_loaders.add(oid)
+                self._oids_with_loaders.add(oid)
         return all(loadable) and self.adapters.get_loader(oid, Format.BINARY) is not None
 
     def _register_loaders(self, facts: TypeFacts) -> None:
@@ -264,8 +264,8 @@ class Registry:
     def _register_plain(self, facts: TypeFacts, info: TypeInfo) -> None:
         """Register enum, domain or base type: by the type it stands for, or as text."""
         model = facts.base if facts.kind == "d" else 25 if facts.kind == "e" or facts.send in _SENT_AS_TEXT else 0
-        for libpq in (Format.TEXT, Format.BINARY):
-            loader = self.adapters.get_loader(model, libpq)
+        for wire_format in (Format.TEXT, Format.BINARY):
+            loader = self.adapters.get_loader(model, wire_format)
             if loader is not None and model:
                 self.adapters.register_loader(facts.oid, loader)
         if facts.array:

@@ -59,22 +59,22 @@ def any_values() -> list[Any]:
 @pytest.fixture(scope="session")
 def same() -> Callable[[Any, Any], bool]:
     """Return the judge of what came back."""
-    return _same
+    return _is_same
 
 
-def _same(given: Any, read: Any) -> bool:  # noqa: ANN401 - any value
+def _is_same(sent: Any, read: Any) -> bool:  # noqa: ANN401 - any value
     """Say whether what was read is what was given, allowing each type its one spelling."""
-    if isinstance(given, float) and math.isnan(given):
+    if isinstance(sent, float) and math.isnan(sent):
         return isinstance(read, (float, Decimal)) and math.isnan(read)
-    if isinstance(given, float) and isinstance(read, int):
-        return bool(float(read) == given)  # jsonb writes 1e300 with all its zeros
-    if isinstance(given, (bytearray, memoryview)):
-        return bytes(given) == bytes(read)
-    if isinstance(given, (list, tuple)):
-        return bool(given == read or (isinstance(read, (list, Multirange)) and list(given) == list(read)))
-    if isinstance(given, Enum) and not isinstance(given, str):
-        return bool(given.value == read)
-    return bool(given == read) or str(given) == str(read)
+    if isinstance(sent, float) and isinstance(read, int):
+        return bool(float(read) == sent)  # jsonb writes 1e300 with all its zeros
+    if isinstance(sent, (bytearray, memoryview)):
+        return bytes(sent) == bytes(read)
+    if isinstance(sent, (list, tuple)):
+        return bool(sent == read or (isinstance(read, (list, Multirange)) and list(sent) == list(read)))
+    if isinstance(sent, Enum) and not isinstance(sent, str):
+        return bool(sent.value == read)
+    return bool(sent == read) or str(sent) == str(read)
 
 
 EXTENSIONS = ("citext", "hstore", "ltree", "vector", "cube", "seg", "isn", "intarray", "pg_trgm", "btree_gist", "lo")
@@ -125,18 +125,18 @@ def cursor(typed_url: str, column_types: set[str]) -> Iterator[psycopg.Cursor[An
     with psycopg.connect(typed_url, autocommit=True, options="-c timezone=UTC") as connection:
         for domains in (False, True):  # their bases come first
             for name in sorted(column_types):
-                _tell(connection, name, domains=domains)
+                _register_type(connection, name, domains=domains)
         yield connection.cursor()
 
 
-def _tell(connection: psycopg.Connection[Any], name: str, *, domains: bool) -> None:
+def _register_type(connection: psycopg.Connection[Any], name: str, *, domains: bool) -> None:
     """Have psycopg know a type that it does not know by itself, so that it can read arrays of it."""
     info = TypeInfo.fetch(connection, Identifier(name))
     if info is None or connection.adapters.types.get(info.oid):
         return
-    found = connection.execute("select typtype, typbasetype from pg_type where oid = %s", [info.oid]).fetchone()
-    assert found
-    kind, base = found
+    row = connection.execute("select typtype, typbasetype from pg_type where oid = %s", [info.oid]).fetchone()
+    assert row
+    kind, base = row
     if (kind == "d") != domains:
         return
     if kind == "c" and (composite := CompositeInfo.fetch(connection, Identifier(name))):

@@ -27,13 +27,13 @@ pytestmark = pytest.mark.bouncer
 @pytest.fixture(scope="module")
 def bouncer_url(database_url: str) -> Iterator[str]:
     """Start PgBouncer with one server connection, which its clients must share."""
-    given = conninfo_to_dict(database_url)
+    parts = conninfo_to_dict(database_url)
     folder = Path(tempfile.mkdtemp(prefix="bouncer-"))
-    owner = Path(str(given["host"])).stat().st_uid
+    owner = Path(str(parts["host"])).stat().st_uid
     os.chown(folder, owner, -1)
-    port = given.get("port") or 5432
-    target = f"host={given['host']} port={port} dbname={given['dbname']} user={given['user']}"
-    (folder / "users").write_text(f'"{given["user"]}" ""\n')
+    port = parts.get("port") or 5432
+    target = f"host={parts['host']} port={port} dbname={parts['dbname']} user={parts['user']}"
+    (folder / "users").write_text(f'"{parts["user"]}" ""\n')
     (folder / "ini").write_text(
         f"[databases]\napp = {target}\n[pgbouncer]\npool_mode = transaction\ndefault_pool_size = 1\n"
         f"auth_type = any\nunix_socket_dir = {folder}\nlisten_port = 6432\nlisten_addr =\n"
@@ -44,14 +44,14 @@ def bouncer_url(database_url: str) -> Iterator[str]:
     process = subprocess.Popen(
         [*as_owner, program, folder / "ini"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    url = make_conninfo("", host=str(folder), port=6432, dbname="app", user=str(given["user"]))
-    limit = monotonic() + 10
+    url = make_conninfo("", host=str(folder), port=6432, dbname="app", user=str(parts["user"]))
+    deadline = monotonic() + 10
     while True:
         try:
             psycopg.connect(url, autocommit=True).close()
             break
         except psycopg.OperationalError:
-            assert monotonic() < limit, "pgbouncer did not start"
+            assert monotonic() < deadline, "pgbouncer did not start"
     yield url
     process.terminate()
     process.wait(10)
@@ -92,7 +92,7 @@ def test_transactions_pipelines_and_copy_work(bouncer_url: str) -> None:
 
 def test_looking_at_migrations_and_statements_leaves_the_connection_as_it_was(bouncer_url: str, tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_text("create table never ()")
-    assert [statu.state for statu in migrations.status(bouncer_url, tmp_path)] == ["pending"]
+    assert [migration.state for migration in migrations.status(bouncer_url, tmp_path)] == ["pending"]
     assert len(migrations.pending(bouncer_url, tmp_path)) == 1
     assert sql_check.check(bouncer_url, CheckedSource(())).findings == ()
     with psycopg.connect(bouncer_url, autocommit=True, prepare_threshold=None) as application:

@@ -14,7 +14,7 @@ def test_without_an_outage_everybody_may_connect() -> None:
     breaker = CircuitBreaker(None)
     for _ in range(3):
         breaker.check()
-    assert not breaker.waiting
+    assert not breaker.is_open
 
 
 def test_after_a_failure_everybody_fails_until_the_attempt_is_due_and_then_one_tries() -> None:
@@ -38,18 +38,18 @@ def test_the_delays_grow_to_a_second_and_a_success_ends_them() -> None:
     breaker = CircuitBreaker(None)
     for _ in range(20):
         breaker.open("refused")
-    assert breaker.waiting
-    assert breaker._due - monotonic() <= 1
+    assert breaker.is_open
+    assert breaker._next_attempt_at - monotonic() <= 1
     breaker.close()
     breaker.check()
     assert breaker.reason == ""
 
 
 def test_beginning_and_end_are_told_once() -> None:
-    told: list[tuple[str, object]] = []
-    breaker = CircuitBreaker(lambda event, **fields: told.append((event, fields.get("reason"))))
+    events: list[tuple[str, object]] = []
+    breaker = CircuitBreaker(lambda event, **fields: events.append((event, fields.get("reason"))))
     breaker.open("refused")
     breaker.open("refused")
     breaker.close()
     breaker.close()
-    assert told == [("database_unavailable", "refused"), ("database_available", None)]
+    assert events == [("database_unavailable", "refused"), ("database_available", None)]

@@ -7,7 +7,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.connection_budget import Limits, shortage
+from arlen_runtime.alnpg.connection_budget import Limits, shortage_warning
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,9 @@ from arlen_runtime.alnpg.connection_budget import Limits, shortage
     ],
 )
 def test_a_shortage_is_told_with_what_is_short(limits: Limits, workers: int, pool: int, words: str) -> None:
-    told = shortage(limits, workers, pool)
-    assert words in told
-    assert bool(told) == bool(words)
+    warning = shortage_warning(limits, workers, pool)
+    assert words in warning
+    assert bool(warning) == bool(words)
 
 
 def test_the_limits_are_those_of_the_server_the_role_and_the_database(database_url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.admin import databases
-from arlen_runtime.alnpg.database_url import wrong
+from arlen_runtime.alnpg.database_url import invalid_reason
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations import schema_dump
 from arlen_runtime.errors import ArlenError
@@ -31,10 +31,10 @@ def test_a_raw_sign_in_a_password_is_told_and_the_password_is_not(url: str, tmp_
         lambda: databases.create(url),
         lambda: ALNPg(url),
     ):
-        with pytest.raises(ArlenError, match=r"percent-encode .* \(%40, %2F\)$") as told:
+        with pytest.raises(ArlenError, match=r"percent-encode .* \(%40, %2F\)$") as caught:
             use()
-        assert not {"first", "hidden", "127"} & set(str(told.value).replace("@", " ").split())
-        assert "hidden" not in str(told.value)
+        assert not {"first", "hidden", "127"} & set(str(caught.value).replace("@", " ").split())
+        assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_a_raw_sign_in_a_password_is_told_and_the_password_is_not(url: str, tmp_
     ],
 )
 def test_a_right_one_has_nothing_wrong(url: str) -> None:
-    assert wrong(url) == ""
+    assert invalid_reason(url) == ""
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:hidden@[", "postgres:hidden", "postgresql://me:hid%den@there/shop"])
 def test_one_that_cannot_be_read_is_not_shown(url: str) -> None:
-    assert wrong(url) == "the database URL cannot be read"
+    assert invalid_reason(url) == "the database URL cannot be read"

@@ -27,30 +27,30 @@ Relay = Callable[[bytes, int], str]
 @pytest.fixture
 def relay(database_url: str) -> Iterator[Relay]:
     """Return what stands before the server and ends the first connections that ask for something; it returns its url."""
-    given = conninfo_to_dict(database_url)
-    server = f"{given['host']}/.s.PGSQL.{given.get('port') or 5432}"
-    with tempfile.TemporaryDirectory(prefix="relay-") as folder, socket.socket(socket.AF_UNIX) as door:
-        door.bind(f"{folder}/.s.PGSQL.5432")
-        door.listen()
+    parts = conninfo_to_dict(database_url)
+    server = f"{parts['host']}/.s.PGSQL.{parts.get('port') or 5432}"
+    with tempfile.TemporaryDirectory(prefix="relay-") as folder, socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{folder}/.s.PGSQL.5432")
+        listening.listen()
 
-        def start(ended_by: bytes, times: int) -> str:
-            threading.Thread(target=_relay, args=(door, server, ended_by, times), daemon=True).start()
-            return make_conninfo("", **{**given, "host": folder, "port": 5432})
+        def start(ended_by: bytes, endings: int) -> str:
+            threading.Thread(target=_relay, args=(listening, server, ended_by, endings), daemon=True).start()
+            return make_conninfo("", **{**parts, "host": folder, "port": 5432})
 
         yield start
-        door.shutdown(socket.SHUT_RDWR)
+        listening.shutdown(socket.SHUT_RDWR)
 
 
-def _relay(door: socket.socket, server: str, ended_by: bytes, times: int) -> None:
+def _relay(listening: socket.socket, server: str, ended_by: bytes, endings: int) -> None:
     """Carry one connection after the other, each to its end."""
     while True:
         try:
-            client, _ = door.accept()
+            client, _ = listening.accept()
         except OSError:
             return
         with client, socket.socket(socket.AF_UNIX) as behind:
             behind.connect(server)
-            times -= _carry(client, behind, ended_by if times else b"never asked for")
+            endings -= _carry(client, behind, ended_by if endings else b"never asked for")
 
 
 def _carry(client: socket.socket, behind: socket.socket, ended_by: bytes) -> bool:
@@ -66,58 +66,58 @@ def _carry(client: socket.socket, behind: socket.socket, ended_by: bytes) -> boo
 
 
 def test_a_notification_arrives_with_its_payload(pg: ALNPg) -> None:
-    heard: Queue[str] = Queue()
+    payloads: Queue[str] = Queue()
     ready = threading.Event()
-    subscription = pg.listen("Orders.new", heard.put, on_gap=ready.set)
+    subscription = pg.listen("Orders.new", payloads.put, on_gap=ready.set)
     assert ready.wait(WAIT)
     pg.notify("Orders.new", "plain")
     pg.notify("Orders.new", {"id": 5})
-    assert [heard.get(timeout=WAIT), heard.get(timeout=WAIT)] == ["plain", '{"id":5}']
+    assert [payloads.get(timeout=WAIT), payloads.get(timeout=WAIT)] == ["plain", '{"id":5}']
     subscription.close()
 
 
 def test_a_notification_in_a_transaction_goes_out_with_the_commit(pg: ALNPg) -> None:
-    heard: Queue[str] = Queue()
+    payloads: Queue[str] = Queue()
     ready = threading.Event()
-    pg.listen("tx", heard.put, on_gap=ready.set)
+    pg.listen("tx", payloads.put, on_gap=ready.set)
     assert ready.wait(WAIT)
     with pytest.raises(ZeroDivisionError), pg.transaction():  # noqa: PT012 - the block is what is tested
         pg.notify("tx", "lost")
         raise ZeroDivisionError
     with pg.transaction():
         pg.notify("tx", "kept")
-    assert heard.get(timeout=WAIT) == "kept"
+    assert payloads.get(timeout=WAIT) == "kept"
 
 
 def test_a_lost_connection_comes_back_and_tells_the_gap(pg: ALNPg, database_url: str) -> None:
-    heard: Queue[str] = Queue()
+    payloads: Queue[str] = Queue()
     gaps: Queue[int] = Queue()
-    pg.listen("again", heard.put, on_gap=lambda: gaps.put(1))
+    pg.listen("again", payloads.put, on_gap=lambda: gaps.put(1))
     gaps.get(timeout=WAIT)
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("""select pg_terminate_backend(pid) from pg_stat_activity
             where datname = current_database() and query like 'listen%'""")
     gaps.get(timeout=WAIT)
     pg.notify("again", "after")
-    assert heard.get(timeout=WAIT) == "after"
+    assert payloads.get(timeout=WAIT) == "after"
 
 
 def test_what_a_handler_raises_is_logged_and_the_next_notification_arrives(database_url: str) -> None:
     events: list[str] = []
     pg = ALNPg(database_url, log=lambda event, **_fields: events.append(event))
-    heard: Queue[str] = Queue()
+    payloads: Queue[str] = Queue()
     ready = threading.Event()
 
     def handle(payload: str) -> None:
         if payload == "bad":
             raise ValueError(payload)
-        heard.put(payload)
+        payloads.put(payload)
 
     pg.listen("bad", handle, on_gap=ready.set)
     assert ready.wait(WAIT)
     pg.notify("bad", "bad")
     pg.notify("bad", "good")
-    assert heard.get(timeout=WAIT) == "good"
+    assert payloads.get(timeout=WAIT) == "good"
     pg.close()
     assert events == ["listen_handler_failed"]
 
@@ -181,10 +181,10 @@ def test_a_handler_that_closes_ends_the_thread_which_reads_nothing_of_others(dat
     pg = ALNPg(database_url)
     ready = threading.Event()
     pipes: Queue[tuple[int, int]] = Queue()
-    heard: list[str] = []
+    payloads: list[str] = []
 
     def close(payload: str) -> None:
-        heard.append(payload)
+        payloads.append(payload)
         pg.close()
         reader, writer = os.pipe()
         os.write(writer, b"the application's")
@@ -199,7 +199,7 @@ def test_a_handler_that_closes_ends_the_thread_which_reads_nothing_of_others(dat
     reader, writer = pipes.get(timeout=WAIT)
     thread.join(WAIT)
     assert not thread.is_alive()
-    assert heard == ["first"]
+    assert payloads == ["first"]
     assert os.read(reader, 100) == b"the application's"
     os.close(reader)
     os.close(writer)
@@ -228,13 +228,13 @@ def test_who_listens_after_a_close_is_heard_by_another_thread(database_url: str)
 
 def test_it_listens_past_the_bouncer_where_a_direct_url_is_given(database_url: str) -> None:
     pg = ALNPg("host=/nonexistent", direct_url=database_url, statement_cache="unnamed")
-    heard: Queue[str] = Queue()
+    payloads: Queue[str] = Queue()
     ready = threading.Event()
-    pg.listen("direct", heard.put, on_gap=ready.set)
+    pg.listen("direct", payloads.put, on_gap=ready.set)
     assert ready.wait(WAIT)
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("notify direct, 'past'")
-    assert heard.get(timeout=WAIT) == "past"
+    assert payloads.get(timeout=WAIT) == "past"
     pg.close()
 
 
@@ -245,12 +245,12 @@ def test_a_channel_that_nobody_can_hear_is_refused_at_once(pg: ALNPg, channel: s
 
 
 def test_a_channel_of_63_bytes_is_heard(pg: ALNPg) -> None:
-    heard: Queue[str] = Queue()
+    payloads: Queue[str] = Queue()
     ready = threading.Event()
-    pg.listen("c" * 63, heard.put, on_gap=ready.set)
+    pg.listen("c" * 63, payloads.put, on_gap=ready.set)
     assert ready.wait(WAIT)
     pg.notify("c" * 63, "x")
-    assert heard.get(timeout=WAIT) == "x"
+    assert payloads.get(timeout=WAIT) == "x"
 
 
 def test_a_listen_that_fails_is_told_and_tried_again_after_longer_and_longer_pauses(
@@ -258,20 +258,20 @@ def test_a_listen_that_fails_is_told_and_tried_again_after_longer_and_longer_pau
 ) -> None:
     events: Queue[dict[str, Any]] = Queue()
     pg = ALNPg(relay(b"listen", 3), log=lambda event, **fields: events.put({"event": event, **fields}))
-    heard: Queue[str] = Queue()
+    payloads: Queue[str] = Queue()
     ready = threading.Event()
-    pg.listen("late", heard.put, on_gap=ready.set)
-    told = [events.get(timeout=WAIT) for _ in range(3)]
-    assert [(each["event"], each["retry_seconds"]) for each in told] == [
+    pg.listen("late", payloads.put, on_gap=ready.set)
+    failures = [events.get(timeout=WAIT) for _ in range(3)]
+    assert [(failure["event"], failure["retry_seconds"]) for failure in failures] == [
         ("listen_failed", 0.1),
         ("listen_failed", 0.2),
         ("listen_failed", 0.4),
     ]
-    assert all("closed the connection" in each["reason"] for each in told)
+    assert all("closed the connection" in failure["reason"] for failure in failures)
     assert ready.wait(WAIT)
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("notify late, 'x'")
-    assert heard.get(timeout=WAIT) == "x"
+    assert payloads.get(timeout=WAIT) == "x"
     pg.close()
 
 
@@ -284,13 +284,13 @@ def test_a_connection_that_breaks_while_it_is_set_up_is_followed_by_another(rela
         statement_cache="unnamed",
         log=lambda event, **_fields: events.put(event),
     )
-    heard: Queue[str] = Queue()
+    payloads: Queue[str] = Queue()
     ready = threading.Event()
-    pg.listen("again", heard.put, on_gap=ready.set)
+    pg.listen("again", payloads.put, on_gap=ready.set)
     assert ready.wait(WAIT)
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("notify again, 'x'")
-    assert heard.get(timeout=WAIT) == "x"
+    assert payloads.get(timeout=WAIT) == "x"
     pg.close()
     assert events.get_nowait() == "listen_failed"
 
@@ -311,6 +311,6 @@ def test_unnamed_statements_without_a_direct_url_warn_once_that_nothing_will_be_
     pg.listen("one", print)
     pg.listen("two", print)
     pg.close()
-    told = [(event, fields) for event, fields in events if event != "listen_failed"]
-    assert [event for event, _ in told] == warnings
-    assert all("direct_url" in fields["hint"] for _, fields in told)
+    logged = [(event, fields) for event, fields in events if event != "listen_failed"]
+    assert [event for event, _ in logged] == warnings
+    assert all("direct_url" in fields["hint"] for _, fields in logged)

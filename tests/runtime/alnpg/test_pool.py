@@ -50,35 +50,35 @@ def test_an_unknown_database_is_told_without_the_password(database_url: str) -> 
 
 def test_never_more_connections_than_the_pool_has_places(url: str) -> None:
     pg = ALNPg(url, pool_size=3, acquire_seconds=20)
-    most: list[int] = []
+    counts: list[int] = []
     threads = [
-        threading.Thread(target=lambda: most.append((pg.query("select pg_sleep(0.02)"), _connections(pg))[1]))
+        threading.Thread(target=lambda: counts.append((pg.query("select pg_sleep(0.02)"), _connections(pg))[1]))
         for _ in range(20)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(most) == 20
-    assert max(most) <= 3
+    assert len(counts) == 20
+    assert max(counts) <= 3
     pg.close()
 
 
 def test_an_exhausted_pool_names_its_holders_and_for_how_long(url: str) -> None:
     pg = ALNPg(url, pool_size=1, acquire_seconds=0.2)
-    told: list[str] = []
+    messages: list[str] = []
 
     def wait() -> None:
         with pytest.raises(PoolExhausted) as caught:
             pg.query("select 1")
-        told.append(str(caught.value))
+        messages.append(str(caught.value))
 
     with pg.transaction():
         thread = threading.Thread(target=wait)
         thread.start()
         thread.join()
-    assert f"{__file__}:" in told[0]
-    assert " for 0." in told[0]
+    assert f"{__file__}:" in messages[0]
+    assert " for 0." in messages[0]
     assert pg.query_value("select 1") == 1
     pg.close()
 
@@ -141,11 +141,11 @@ def test_four_forks_of_an_open_pool_get_each_their_own_rows(url: str) -> None:
         pid = os.fork()
         if not pid:
             try:
-                right = all(
+                correct = all(
                     pg.query_value("select $1::int", number * 1000 + i) == number * 1000 + i for i in range(300)
                 )
                 own = pg.query_value("select pg_backend_pid()") != parent
-                os.write(writer, b"right" if right and own else b"wrong")
+                os.write(writer, b"right" if correct and own else b"wrong")
             finally:
                 os._exit(0)
         os.close(writer)
@@ -174,8 +174,8 @@ def _in_a_child(function: Callable[[], bool]) -> bool:
 
 def test_a_child_that_closes_its_copy_of_a_stream_leaves_the_parents_alone(url: str) -> None:
     pg = ALNPg(url, pool_size=2)
-    for around in (nullcontext(), pg.transaction()):
-        with around:
+    for block in (nullcontext(), pg.transaction()):
+        with block:
             rows = pg.stream("select n, repeat('x', 1000) from generate_series(1, 50000) n")
             next(rows)
 
@@ -225,7 +225,7 @@ def test_nothing_that_a_child_does_reaches_a_descriptor_of_its_own_in_place_of_t
 
 
 def test_a_database_that_is_down_fails_fast_and_is_found_again_within_two_seconds(database_url: str) -> None:
-    given = conninfo_to_dict(database_url)
+    parts = conninfo_to_dict(database_url)
     link = Path("/tmp") / f"alnpg-{os.getpid()}"  # noqa: S108 - a socket's path has 107 bytes at most: tmp_path is too long
     pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=4)
     started = monotonic()
@@ -236,7 +236,7 @@ def test_a_database_that_is_down_fails_fast_and_is_found_again_within_two_second
         failed += 1
     assert failed > 1000
     assert ("Retry-After", "1") in caught.value.headers
-    link.symlink_to(str(given["host"]))
+    link.symlink_to(str(parts["host"]))
     try:
         started = monotonic()
         while True:
@@ -269,9 +269,9 @@ def test_a_connect_that_is_refused_costs_nobody_anything_while_another_connectio
         link.unlink()
         for thread in threads:
             thread.start()
-        limit = monotonic() + 10
-        while not pg._pool._refusal:
-            assert monotonic() < limit
+        deadline = monotonic() + 10
+        while not pg._pool._connect_error:
+            assert monotonic() < deadline
     for thread in threads:
         thread.join()
     assert answers == [1, 1, 1]
@@ -423,8 +423,8 @@ def test_close_closes_what_is_idle_and_then_what_comes_back(url: str, database_u
         pg.close()
         pg.query("select 1")
     other = ALNPg(database_url)
-    limit = monotonic() + 5
-    while _connections(other) and monotonic() < limit:
+    deadline = monotonic() + 5
+    while _connections(other) and monotonic() < deadline:
         pass
     assert _connections(other) == 0
     with pytest.raises(DatabaseUnavailable, match="closed"):

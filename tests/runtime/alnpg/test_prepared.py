@@ -6,7 +6,7 @@ import pytest
 
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.errors import ProgrammingError
-from arlen_runtime.alnpg.prepared import named
+from arlen_runtime.alnpg.prepared import register_name
 
 
 def test_a_prepared_statement_is_taken_wherever_sql_is(pg: ALNPg) -> None:
@@ -33,12 +33,12 @@ def test_its_place_is_never_given_away(database_url: str) -> None:
 
 
 def test_a_name_stands_for_one_text() -> None:
-    known: dict[str, str] = {}
-    assert named(known, "one", "select 1") == named(known, "one", "select 1")
+    names: dict[str, str] = {}
+    assert register_name(names, "one", "select 1") == register_name(names, "one", "select 1")
     with pytest.raises(ProgrammingError, match="one text"):
-        named(known, "one", "select 2")
+        register_name(names, "one", "select 2")
     with pytest.raises(ProgrammingError, match="two names"):
-        named(known, "other", "select 1")
+        register_name(names, "other", "select 1")
 
 
 def test_the_slow_log_tells_the_name(database_url: str) -> None:

@@ -34,14 +34,14 @@ def primary_url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def replica_url(primary_url: str) -> Iterator[str]:
     """Copy the server and start the copy as its standby."""
-    given = conninfo_to_dict(primary_url)
-    owner = Path(str(given["host"])).stat().st_uid
+    parts = conninfo_to_dict(primary_url)
+    owner = Path(str(parts["host"])).stat().st_uid
     folder = Path(tempfile.mkdtemp(prefix="standby-"))
     os.chown(folder, owner, -1)
     programs = find(os.environ)
     prefix = list(runnable(programs, os.getuid()).postgres)
     data = folder / "data"
-    primary = ["-h", str(given["host"]), "-p", str(given.get("port") or 5432), "-U", str(given["user"])]
+    primary = ["-h", str(parts["host"]), "-p", str(parts.get("port") or 5432), "-U", str(parts["user"])]
     copy: list[str | Path] = [
         *prefix,
         programs / "pg_basebackup",
@@ -67,9 +67,9 @@ def replica_url(primary_url: str) -> Iterator[str]:
         [*prefix, programs / "postgres", "-D", data, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     url = make_conninfo(primary_url, host=str(folder), port=5432)
-    limit = monotonic() + 60
+    deadline = monotonic() + 60
     while not _answers(url):
-        assert monotonic() < limit, "the standby did not start"
+        assert monotonic() < deadline, "the standby did not start"
     yield url
     server.terminate()
     server.wait(30)
@@ -150,9 +150,9 @@ def test_a_later_request_finds_what_was_written_before_its_position(both: ALNPg,
             assert _in_a_request(lambda: both.replica_after(position)) is both
         finally:
             standby.execute("select pg_wal_replay_resume()")
-    limit = monotonic() + 30
+    deadline = monotonic() + 30
     while (reader := _in_a_request(lambda: both.replica_after(position))) is both:
-        assert monotonic() < limit
+        assert monotonic() < deadline
         # A log that ends where a page of it does is behind every position asked for then, until something else is written.
         _in_a_request(lambda: both.execute("insert into later values (6)"))
     assert isinstance(reader, ALNPg)

@@ -34,13 +34,13 @@ def pg(database_url: str) -> Iterator[ALNPg]:
     """Give a database in its test's transaction, and see that the test leaves nothing."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(SCHEMA)
-        opened = ALNPg(database_url, acquire_seconds=0.2)
-        with opened.rolled_back() as pg:
+        database = ALNPg(database_url, acquire_seconds=0.2)
+        with database.rolled_back() as pg:
             yield pg
         assert connection.execute("select array_agg(id) from branch").fetchone() == ([1],)
         assert connection.execute("select count(*) from leaf").fetchone() == (0,)
-        assert opened.query("select id from branch", into=tuple) == [(1,)], "afterwards it is as it was"
-        opened.close()
+        assert database.query("select id from branch", into=tuple) == [(1,)], "afterwards it is as it was"
+        database.close()
 
 
 def _branches(pg: ALNPg) -> list[int]:
@@ -155,18 +155,18 @@ def test_threads_take_turns(pg: ALNPg) -> None:
 
 
 def test_who_waits_in_vain_is_told_why(pg: ALNPg) -> None:
-    told: list[str] = []
+    messages: list[str] = []
 
     def wait() -> None:
         with pytest.raises(PoolExhausted) as caught:
             pg.query("select 1")
-        told.append(caught.value.detail)
+        messages.append(caught.value.detail)
 
     with pg.transaction():
         thread = threading.Thread(target=contextvars.Context().run, args=(wait,))
         thread.start()
         thread.join()
-    assert told == ["rolled_back() has one connection, and another thread had it for 0.2 s"]
+    assert messages == ["rolled_back() has one connection, and another thread had it for 0.2 s"]
 
 
 def test_after_a_timeout_the_transaction_is_lost_and_says_so(pg: ALNPg) -> None:

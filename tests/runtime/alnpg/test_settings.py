@@ -33,9 +33,9 @@ def test_bad_settings_are_refused_by_name() -> None:
 
 
 def test_the_url_keeps_its_own_options_after_ours_so_that_they_win() -> None:
-    given = conninfo_to_dict(connection_string("dbname=x options='-c timezone=Asia/Tokyo'", named=True))
-    assert str(given["options"]).index("UTC") < str(given["options"]).index("Tokyo")
-    assert given["client_encoding"] == "UTF8"
+    parts = conninfo_to_dict(connection_string("dbname=x options='-c timezone=Asia/Tokyo'", named=True))
+    assert str(parts["options"]).index("UTC") < str(parts["options"]).index("Tokyo")
+    assert parts["client_encoding"] == "UTF8"
 
 
 @pytest.fixture

@@ -137,17 +137,17 @@ def test_a_text_that_became_an_enum_or_a_uuid_is_compared_again(
 ) -> None:
     """A parameter that is still a text has no = with either: 42883."""
     pg = ALNPg(database_url, pool_size=1, statement_cache=cache)
-    migrate("drop table if exists told; drop type if exists tone; create type tone as enum ('low')")
+    migrate("drop table if exists notes; drop type if exists tone; create type tone as enum ('low')")
     migrate(
-        "create table told (tone text, id text); insert into told values ('low', $$12345678-1234-5678-1234-567812345678$$)"
+        "create table notes (tone text, id text); insert into notes values ('low', $$12345678-1234-5678-1234-567812345678$$)"
     )
-    by_tone, by_id = "select count(*) from told where tone = $1", "select count(*) from told where id = $1"
+    by_tone, by_id = "select count(*) from notes where tone = $1", "select count(*) from notes where id = $1"
 
     def counts() -> list[Any]:
         return [READERS[read](pg, by_tone, "low"), READERS[read](pg, by_id, "12345678-1234-5678-1234-567812345678")]
 
     before = counts()
-    migrate("alter table told alter tone type tone using tone::tone, alter id type uuid using id::uuid")
+    migrate("alter table notes alter tone type tone using tone::tone, alter id type uuid using id::uuid")
     assert counts() == before
     pg.close()
 
@@ -296,10 +296,10 @@ def test_times_are_utc_whatever_the_server_thinks(one: ALNPg) -> None:
     assert one.query_value("show timezone") == "UTC"
 
 
-@pytest.mark.parametrize("given", [(), (1, 2), ({"id": 1},)])
-def test_the_wrong_number_of_parameters_is_told(one: ALNPg, given: tuple[object, ...]) -> None:
+@pytest.mark.parametrize("params", [(), (1, 2), ({"id": 1},)])
+def test_the_wrong_number_of_parameters_is_told(one: ALNPg, params: tuple[object, ...]) -> None:
     with pytest.raises(ProgrammingError):
-        one.query("select $1::int", *given)
+        one.query("select $1::int", *params)
 
 
 def test_named_parameters_come_from_one_mapping(one: ALNPg) -> None:
@@ -335,17 +335,17 @@ COPIES: dict[str, Callable[[ALNPg, str], object]] = {
 @pytest.mark.parametrize("by", COPIES)
 def test_copy_in_a_stream_or_a_pipeline_is_refused_too(one: ALNPg, by: str, sql: str) -> None:
     """On a thread, since a COPY whose end is waited for never ends."""
-    told: list[str] = []
+    messages: list[str] = []
 
     def copy() -> None:
         with pytest.raises(ProgrammingError) as caught:
             COPIES[by](one, sql)
-        told.append(caught.value.detail)
+        messages.append(caught.value.detail)
 
     thread = threading.Thread(target=copy, daemon=True)
     thread.start()
     thread.join(10)
-    assert told == ["COPY goes through copy_rows or connection()"]
+    assert messages == ["COPY goes through copy_rows or connection()"]
     assert one.query_value("select 1") == 1
 
 
@@ -356,16 +356,16 @@ def test_more_rows_than_linger_can_be_read_again_and_again(one: ALNPg) -> None:
 
 
 def test_the_statements_of_a_request_are_listed_when_somebody_wants_them(one: ALNPg) -> None:
-    wanted: list[scope.StatementRecord] = []
-    token = scope.statements.set(wanted)
+    listed: list[scope.StatementRecord] = []
+    token = scope.statements.set(listed)
     try:
         one.query("select * from thing where id = $1", 1)
     finally:
         scope.statements.reset(token)
     one.query("select 2")
-    assert [(entry.sql, entry.rows) for entry in wanted] == [("select * from thing where id = $1", 1)]
-    assert wanted[0].seconds > 0
-    assert wanted[0].call_site.startswith(__file__)
+    assert [(entry.sql, entry.rows) for entry in listed] == [("select * from thing where id = $1", 1)]
+    assert listed[0].seconds > 0
+    assert listed[0].call_site.startswith(__file__)
 
 
 def test_a_slow_statement_is_logged_without_its_values(database_url: str) -> None:

@@ -30,7 +30,7 @@ def migrate(database_url: str) -> Iterator[Migrate]:
 
 
 @pytest.fixture
-def grown(database_url: str, migrate: Migrate) -> Iterator[ALNPg]:
+def changed(database_url: str, migrate: Migrate) -> Iterator[ALNPg]:
     """Open unnamed, with a warm statement whose table has got a column of a type made since."""
     pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
     migrate("drop table if exists shape; create table shape (id int); drop type if exists letter")
@@ -41,37 +41,37 @@ def grown(database_url: str, migrate: Migrate) -> Iterator[ALNPg]:
 
 
 @pytest.mark.parametrize("by", WRITERS)
-def test_unnamed_statements_write_once_and_read_a_type_made_since(grown: ALNPg, by: str) -> None:
-    assert grown.retrying(lambda: WRITERS[by](grown)) == "x"
-    assert grown.query_value("select count(*) from shape where id = 1") == 1
+def test_unnamed_statements_write_once_and_read_a_type_made_since(changed: ALNPg, by: str) -> None:
+    assert changed.retrying(lambda: WRITERS[by](changed)) == "x"
+    assert changed.query_value("select count(*) from shape where id = 1") == 1
 
 
-def test_a_type_made_since_is_read_within_a_transaction(grown: ALNPg) -> None:
-    with grown.transaction():
-        assert grown.query(INSERT, 1) == [{"id": 1, "a": ["x"]}]
-        assert grown.query_many(INSERT, [(2,)]) == [[{"id": 2, "a": ["x"]}]]
+def test_a_type_made_since_is_read_within_a_transaction(changed: ALNPg) -> None:
+    with changed.transaction():
+        assert changed.query(INSERT, 1) == [{"id": 1, "a": ["x"]}]
+        assert changed.query_many(INSERT, [(2,)]) == [[{"id": 2, "a": ["x"]}]]
 
 
 @pytest.mark.parametrize("by", ["query", "query_many"])
-def test_what_cannot_be_read_outside_a_transaction_is_not_run_again(grown: ALNPg, migrate: Migrate, by: str) -> None:
+def test_what_cannot_be_read_outside_a_transaction_is_not_run_again(changed: ALNPg, migrate: Migrate, by: str) -> None:
     migrate("alter table shape drop column a, add column a point default '(1,2)'")
     with pytest.raises(ValueUnreadable):
-        grown.retrying(lambda: WRITERS[by](grown))
-    assert grown.query_value("select count(*) from shape where id = 1") == 1
+        changed.retrying(lambda: WRITERS[by](changed))
+    assert changed.query_value("select count(*) from shape where id = 1") == 1
 
 
-def test_what_cannot_be_read_in_a_transaction_is_run_again(grown: ALNPg, migrate: Migrate) -> None:
+def test_what_cannot_be_read_in_a_transaction_is_run_again(changed: ALNPg, migrate: Migrate) -> None:
     migrate("alter table shape drop column a, add column a point default '(1,2)'")
 
     def write() -> object:
-        with grown.transaction():
-            return grown.query(INSERT, 1)[0]["a"]
+        with changed.transaction():
+            return changed.query(INSERT, 1)[0]["a"]
 
-    assert grown.retrying(write) == "(1,2)"
-    assert grown.query_value("select count(*) from shape where id = 1") == 1
+    assert changed.retrying(write) == "(1,2)"
+    assert changed.query_value("select count(*) from shape where id = 1") == 1
 
 
-def test_what_cannot_be_read_in_batches_is_rolled_back_and_run_again(grown: ALNPg, migrate: Migrate) -> None:
+def test_what_cannot_be_read_in_batches_is_rolled_back_and_run_again(changed: ALNPg, migrate: Migrate) -> None:
     migrate("alter table shape drop column a, add column a point default '(1,2)'")
-    assert grown.query_many(INSERT, [(1,)] * 1000)[999][0]["a"] == "(1,2)"
-    assert grown.query_value("select count(*) from shape where id = 1") == 1000
+    assert changed.query_many(INSERT, [(1,)] * 1000)[999][0]["a"] == "(1,2)"
+    assert changed.query_value("select count(*) from shape where id = 1") == 1000

@@ -27,19 +27,19 @@ def test_the_newest_are_kept() -> None:
 def test_an_unnamed_statement_is_described_once_for_all_connections(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[bytes] = []
+    described: list[bytes] = []
     prepare = Libpq.prepare
 
-    def counted(libpq: Libpq, name: bytes, sql: bytes, limit: float) -> PGresult:
-        asked.append(sql)
-        return prepare(libpq, name, sql, limit)
+    def recording_prepare(libpq: Libpq, name: bytes, sql: bytes, deadline: float) -> PGresult:
+        described.append(sql)
+        return prepare(libpq, name, sql, deadline)
 
-    monkeypatch.setattr(Libpq, "prepare", counted)
+    monkeypatch.setattr(Libpq, "prepare", recording_prepare)
     pg = ALNPg(database_url, pool_size=2, statement_cache="unnamed")
     with pg.transaction() as transaction:
         assert pg.query_value("select $1::int as a", 1) == 1
         elsewhere = contextvars.Context()
         assert elsewhere.run(pg.query_value, "select $1::int as a", 2) == 2
         assert transaction.connection is not pg._pool._free_list[0]
-    assert asked == [b"select $1::int as a"]
+    assert described == [b"select $1::int as a"]
     pg.close()

@@ -162,11 +162,11 @@ def test_twenty_megabytes_go_in_and_out_of_a_server_that_reads(pg: ALNPg) -> Non
 
 def test_a_timeout_cancels_the_statement_at_the_server(pg: ALNPg) -> None:
     assert _within(0.2, lambda: pg.query("select pg_sleep(30), 'to be cancelled'")) < 2
-    limit = monotonic() + 5
+    deadline = monotonic() + 5
     sql = "select count(*) from pg_stat_activity where query like '%to be cancelled%' and pid <> pg_backend_pid()"
-    while pg.query_value(sql + " and state = 'active'") and monotonic() < limit:
+    while pg.query_value(sql + " and state = 'active'") and monotonic() < deadline:
         pass
-    assert monotonic() < limit
+    assert monotonic() < deadline
 
 
 def test_a_client_that_has_gone_cancels_its_statement(pg: ALNPg, database_url: str) -> None:
@@ -189,9 +189,9 @@ def test_a_client_that_has_gone_cancels_its_statement(pg: ALNPg, database_url: s
     assert pg.query_value("select 1") == 1
     still = "select count(*) from pg_stat_activity where query like '%for nobody%' and state = 'active'"
     with psycopg.connect(database_url, autocommit=True) as other:
-        limit = monotonic() + 5
+        deadline = monotonic() + 5
         while other.execute(f"{still} and pid <> pg_backend_pid()".encode()).fetchone() != (0,):
-            assert monotonic() < limit
+            assert monotonic() < deadline
 
 
 def test_a_client_that_goes_within_a_transaction_loses_all_of_it(pg: ALNPg) -> None:
@@ -214,25 +214,25 @@ def test_a_deadline_that_is_past_sends_nothing(pg: ALNPg) -> None:
 @pytest.fixture
 def cancels(monkeypatch: pytest.MonkeyPatch) -> list[Libpq]:
     """Count what is asked to be cancelled; it is cancelled all the same."""
-    asked: list[Libpq] = []
+    cancelled: list[Libpq] = []
     cancel = Libpq.cancel
 
     def count(libpq: Libpq) -> None:
-        asked.append(libpq)
+        cancelled.append(libpq)
         cancel(libpq)
 
     monkeypatch.setattr(Libpq, "cancel", count)
-    return asked
+    return cancelled
 
 
 def test_what_was_never_sent_is_never_cancelled(pg: ALNPg, cancels: list[Libpq]) -> None:
     """A cancel that comes late hits the connection's next statement."""
     with pg.transaction() as transaction:
         pid = pg.query_value("select pg_backend_pid()")
-        transaction.connection.limit = monotonic()
+        transaction.connection.transaction_deadline = monotonic()
         with pytest.raises(StatementTimeout, match="no time is left"):
             pg.query("select 2")
-        transaction.connection.limit = math.inf
+        transaction.connection.transaction_deadline = math.inf
         assert pg.query_value("select pg_backend_pid()") == pid
     _within(-1, lambda: pg.query("select 1"))
     assert cancels == []
@@ -252,9 +252,9 @@ INTERRUPTED: dict[str, Callable[[ALNPg], object]] = {
 
 
 @pytest.mark.parametrize("call", INTERRUPTED.values(), ids=INTERRUPTED.keys())
-@pytest.mark.parametrize("around", [False, True], ids=["alone", "in a transaction"])
+@pytest.mark.parametrize("in_transaction", [False, True], ids=["alone", "in a transaction"])
 def test_an_interrupt_cancels_the_statement_at_the_server(
-    database_url: str, call: Callable[[ALNPg], object], *, around: bool
+    database_url: str, call: Callable[[ALNPg], object], *, in_transaction: bool
 ) -> None:
     pg = ALNPg(database_url, statement_seconds=0)
     with psycopg.connect(database_url) as other:
@@ -274,7 +274,7 @@ def test_an_interrupt_cancels_the_statement_at_the_server(
         thread = threading.Thread(target=interrupt)
         thread.start()
         started = monotonic()
-        with pytest.raises(KeyboardInterrupt), pg.transaction() if around else nullcontext():
+        with pytest.raises(KeyboardInterrupt), pg.transaction() if in_transaction else nullcontext():
             call(pg)
         thread.join()
         while count():

@@ -157,7 +157,7 @@ def test_rows_may_come_from_a_statement_on_the_only_connection(database_url: str
     pg = ALNPg(database_url, pool_size=1, acquire_seconds=0.5)
     rows = ((row.n, None) for row in pg.stream("select n from generate_series(1, 3) n"))
     assert pg.execute_many("insert into entry values ($1, $2)", rows) == 3
-    found = pg.query_many("select $1::int", ((row.id,) for row in pg.stream("select id from entry")))
-    assert len(found) == 3
+    results = pg.query_many("select $1::int", ((row.id,) for row in pg.stream("select id from entry")))
+    assert len(results) == 3
     pg.close()
     assert _count(table) == 3

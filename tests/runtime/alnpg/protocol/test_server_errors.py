@@ -41,11 +41,11 @@ def schema(pg: ALNPg, database_url: str) -> ALNPg:
     return pg
 
 
-@pytest.mark.parametrize(("sql", "kind", "status", "state"), CASES)
+@pytest.mark.parametrize(("sql", "error_class", "status", "state"), CASES)
 def test_each_class_of_failure_has_its_error_and_status(
-    schema: ALNPg, sql: str, kind: type[ALNPgError], status: int, state: str
+    schema: ALNPg, sql: str, error_class: type[ALNPgError], status: int, state: str
 ) -> None:
-    with pytest.raises(kind) as caught:
+    with pytest.raises(error_class) as caught:
         schema.execute(sql)
     assert (caught.value.status, caught.value.sqlstate) == (status, state)
 
@@ -71,7 +71,7 @@ def test_no_error_shows_a_value(schema: ALNPg) -> None:
     assert "bob" not in str(email.value)
 
 
-TOLD = [
+WITH_VALUES = [
     ("select to_tsquery($1)", "my secret words", errors.ValueRejected, 'syntax error in tsquery: "…"'),
     ("select $1::tsvector", "my 'secret", errors.ValueRejected, 'syntax error in tsvector: "…"'),
     ("select $1::text::jsonpath", "$.secret[", errors.ValueRejected, "syntax error at end of jsonpath input"),
@@ -111,7 +111,7 @@ TOLD = [
 ]
 """What the server says of a value, in which it quotes it or writes it out."""
 
-NAMED = [
+WITH_NAMES = [
     ("insert into child values ($1, 1, 1, null, null)", 2, 'null value in column "name" of relation "child"'),
     ("insert into child values ($1, 9, 1, 'two', null)", 2, 'violates foreign key constraint "child_parent_fkey"'),
     ("insert into child values ($1, 1, 1, 5::int, '[1,2)'::text)", 2, 'column "slot" is of type int4range'),
@@ -151,21 +151,21 @@ def functions(schema: ALNPg, database_url: str) -> ALNPg:
     return schema
 
 
-@pytest.mark.parametrize(("sql", "value", "kind", "told"), TOLD)
+@pytest.mark.parametrize(("sql", "value", "error_class", "message"), WITH_VALUES)
 def test_a_value_in_a_message_is_told_as_three_points(
-    functions: ALNPg, sql: str, value: object, kind: type[ALNPgError], told: str
+    functions: ALNPg, sql: str, value: object, error_class: type[ALNPgError], message: str
 ) -> None:
-    with pytest.raises(kind) as caught:
+    with pytest.raises(error_class) as caught:
         functions.query(sql, value)
-    assert caught.value.detail == told
+    assert caught.value.detail == message
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("sql", "value", "told"), NAMED)
-def test_a_name_in_a_message_stays(functions: ALNPg, sql: str, value: object, told: str) -> None:
+@pytest.mark.parametrize(("sql", "value", "message"), WITH_NAMES)
+def test_a_name_in_a_message_stays(functions: ALNPg, sql: str, value: object, message: str) -> None:
     with pytest.raises(ALNPgError) as caught:
         functions.query(sql, value)
-    assert told in caught.value.detail
+    assert message in caught.value.detail
 
 
 UNTYPED = [
@@ -221,7 +221,7 @@ def test_a_function_of_any_type_is_explained_too(pg: ALNPg) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "value", "told", "shown"),
+    ("sql", "value", "message", "shown"),
     [
         ("select now() - $1", timedelta(1), "$1 is timestamptz", "select now() - $1\n               ^"),
         (
@@ -234,11 +234,11 @@ def test_a_function_of_any_type_is_explained_too(pg: ALNPg) -> None:
     ],
 )
 def test_a_type_inferred_otherwise_than_meant_is_shown_with_the_remedy(
-    pg: ALNPg, sql: str, value: object, told: str, shown: str
+    pg: ALNPg, sql: str, value: object, message: str, shown: str
 ) -> None:
     with pytest.raises(errors.ParameterMismatch) as caught:
         pg.query(sql, value)
-    assert caught.value.detail.startswith(told)
+    assert caught.value.detail.startswith(message)
     assert f"write {':id' if ':id' in sql else '$1'}::type" in caught.value.hint
     assert str(caught.value).endswith(shown)
 

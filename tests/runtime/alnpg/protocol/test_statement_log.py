@@ -42,9 +42,9 @@ def pg(database_url: str, lines: Lines) -> Iterator[ALNPg]:
 @pytest.fixture
 def listed() -> Iterator[list[scope.StatementRecord]]:
     """Return the statement list of a request."""
-    wanted: list[scope.StatementRecord] = []
-    token = scope.statements.set(wanted)
-    yield wanted
+    statements: list[scope.StatementRecord] = []
+    token = scope.statements.set(statements)
+    yield statements
     scope.statements.reset(token)
 
 
@@ -56,7 +56,7 @@ def test_every_kind_of_statement_is_in_the_requests_list(pg: ALNPg, listed: list
         pg.execute_many("update thing set id = id where id <= $1", [(1,), (2,)])
         with pg.transaction():
             pass
-    assert [(each.sql, each.rows) for each in listed] == [
+    assert [(statement.sql, statement.rows) for statement in listed] == [
         ("select i from generate_series(1, $1::int) i", 5),
         ("select i from generate_series(1, 1200) i", 1200),
         ('copy "thing" ("id") from stdin', 2),
@@ -66,7 +66,10 @@ def test_every_kind_of_statement_is_in_the_requests_list(pg: ALNPg, listed: list
         ("release alnpg_1", 0),
         ("commit", 0),
     ]
-    assert all(each.failed == "" and each.seconds > 0 and each.call_site.startswith(__file__) for each in listed)
+    assert all(
+        statement.failed == "" and statement.seconds > 0 and statement.call_site.startswith(__file__)
+        for statement in listed
+    )
 
 
 def test_what_failed_is_in_the_list_with_the_code_of_its_error(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
@@ -85,7 +88,7 @@ def test_what_failed_is_in_the_list_with_the_code_of_its_error(pg: ALNPg, listed
         pg.query("select 1 as a", into=refuse)
     with pytest.raises(ALNPgError), pg.transaction():
         pg.execute_many("insert into thing values ($1)", [(1,), (1,)])
-    assert [(each.sql, each.failed) for each in listed] == [
+    assert [(statement.sql, statement.failed) for statement in listed] == [
         ("select 1/0", "value_rejected"),
         ("select 1/$1::int", "value_rejected"),
         ("select 1/(2 - i) from generate_series(1, 3) i", "value_rejected"),
@@ -133,13 +136,13 @@ def test_a_stream_that_is_closed_early_has_not_failed(pg: ALNPg, listed: list[sc
     rows = pg.stream("select i from generate_series(1, 5000) i")
     next(rows)
     rows.close()  # type: ignore[attr-defined]  # reason: it is a generator
-    assert [(each.failed, each.rows) for each in listed] == [("", 500)]
+    assert [(statement.failed, statement.rows) for statement in listed] == [("", 500)]
 
 
 def test_a_sign_of_life_is_no_statement(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
     with pg.transaction() as transaction:
         transaction.connection.ping(monotonic() + 5)
-    assert [each.sql for each in listed] == ["begin", "commit"]
+    assert [statement.sql for statement in listed] == ["begin", "commit"]
 
 
 def test_a_log_that_raises_leaves_no_statement_running_on_a_connection_of_the_pool(database_url: str) -> None:
@@ -149,6 +152,6 @@ def test_a_log_that_raises_leaves_no_statement_running_on_a_connection_of_the_po
     pg = ALNPg(database_url, pool_size=1, slow_statement_ms=0, statement_seconds=0.2, log=refuse)
     with pytest.raises(OSError, match="disk"):
         pg.query("select pg_sleep(20)")
-    pg._pool.settings.log.to = None
+    pg._pool.settings.log.target = None
     assert pg.query_value("select 1") == 1
     pg.close()

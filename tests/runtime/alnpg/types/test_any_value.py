@@ -50,9 +50,11 @@ def _answer(pg: ALNPg, sql: str, *params: object) -> tuple[Any] | None:
         return None
 
 
-def _as_psql(pg: ALNPg, kind: str, value: object) -> tuple[Any] | None:
+def _as_psql(pg: ALNPg, sql_type: str, value: object) -> tuple[Any] | None:
     """Return what the server makes of it, where it is a str: a type without a packer is read by the type's own rules."""
-    return _answer(pg, f"select {_literal(value)}::{kind}") if isinstance(value, str) and "\0" not in value else None
+    return (
+        _answer(pg, f"select {_literal(value)}::{sql_type}") if isinstance(value, str) and "\0" not in value else None
+    )
 
 
 def _rounded(value: object) -> object:
@@ -60,64 +62,64 @@ def _rounded(value: object) -> object:
     return struct.unpack("!f", struct.pack("!f", value))[0] if isinstance(value, (int, float)) else value
 
 
-def _fits(pg: ALNPg, kind: str, value: object, read: tuple[Any], same: Same) -> bool:
+def _fits(pg: ALNPg, sql_type: str, value: object, read: tuple[Any], same: Same) -> bool:
     """Say whether what came back is right."""
-    given = _rounded(value) if "float4" in kind else value
-    if "json" in kind and value == {1: 2}:
-        given = {"1": 2}  # JSON's keys are strings
-    return same(given, read[0]) or read == _as_psql(pg, kind, value)
+    sent = _rounded(value) if "float4" in sql_type else value
+    if "json" in sql_type and value == {1: 2}:
+        sent = {"1": 2}  # JSON's keys are strings
+    return same(sent, read[0]) or read == _as_psql(pg, sql_type, value)
 
 
 def test_a_value_is_refused_or_comes_back_equal(
     typed: ALNPg, column_types: set[str], any_values: list[Any], same: Same
 ) -> None:
-    taken = 0
-    for kind in _names(column_types):
+    accepted = 0
+    for sql_type in _names(column_types):
         for value in any_values:
-            read = _answer(typed, f"select $1::{kind}", value)
-            assert read is None or _fits(typed, kind, value, read, same), (kind, value, read)
-            taken += read is not None
-    assert taken > 200
+            read = _answer(typed, f"select $1::{sql_type}", value)
+            assert read is None or _fits(typed, sql_type, value, read, same), (sql_type, value, read)
+            accepted += read is not None
+    assert accepted > 200
 
 
 def test_so_is_an_element_of_an_array(typed: ALNPg, column_types: set[str], any_values: list[Any], same: Same) -> None:
     """What an array says of its element is what the element says by itself."""
-    for kind in _names(column_types):
-        if typed.query_value("select to_regtype($1) is null", f"{kind}[]"):
+    for sql_type in _names(column_types):
+        if typed.query_value("select to_regtype($1) is null", f"{sql_type}[]"):
             continue
         for value in any_values:
             if isinstance(value, (list, tuple)):
                 continue  # a dimension, or an element that is an array or a composite: these have tests of their own
-            read = _answer(typed, f"select $1::{kind}[]", [value, None])
-            alone = _answer(typed, f"select $1::{kind}", value)
-            assert (read is None) == (alone is None), (kind, value, read, alone)
-            assert read is None or alone is None or same(alone[0], read[0][0]), (kind, value, read)
+            read = _answer(typed, f"select $1::{sql_type}[]", [value, None])
+            alone = _answer(typed, f"select $1::{sql_type}", value)
+            assert (read is None) == (alone is None), (sql_type, value, read, alone)
+            assert read is None or alone is None or same(alone[0], read[0][0]), (sql_type, value, read)
             assert read is None or read[0][1:] == [None]
 
 
-@pytest.mark.parametrize("kind", RANGES)
-def test_so_is_the_end_of_a_range(typed: ALNPg, any_values: list[Any], same: Same, kind: str) -> None:
-    multi = f"{kind.removesuffix('range')}multirange" if kind != "span" else "span_multirange"
+@pytest.mark.parametrize("sql_type", RANGES)
+def test_so_is_the_end_of_a_range(typed: ALNPg, any_values: list[Any], same: Same, sql_type: str) -> None:
+    multi = f"{sql_type.removesuffix('range')}multirange" if sql_type != "span" else "span_multirange"
     for value in any_values:
-        read = _answer(typed, f"select $1::{kind}", Range(value, None, "[)"))
-        assert read is None or same(value, read[0].lower), (kind, value, read)
+        read = _answer(typed, f"select $1::{sql_type}", Range(value, None, "[)"))
+        assert read is None or same(value, read[0].lower), (sql_type, value, read)
         many = _answer(typed, f"select $1::{multi}", Multirange([Range(value, None, "[)")]))
-        assert (many is None) == (read is None), (kind, value, many, read)
+        assert (many is None) == (read is None), (sql_type, value, many, read)
         assert many is None or read is None or same(read[0].lower, many[0][0].lower)
-        assert _answer(typed, f"select $1::{kind}", value) is None
+        assert _answer(typed, f"select $1::{sql_type}", value) is None
         assert value == [] or _answer(typed, f"select $1::{multi}", value) is None, "no ranges are a multirange"
 
 
 @pytest.mark.parametrize("field", range(4))
 def test_so_is_the_field_of_a_composite(typed: ALNPg, any_values: list[Any], same: Same, field: int) -> None:
-    kind = ("text", "int", "date", "mood")[field]
+    sql_type = ("text", "int", "date", "mood")[field]
     for value in any_values:
-        given = [None, None, None, None]
-        given[field] = value
-        read = _answer(typed, "select $1::place", tuple(given))
-        alone = _answer(typed, f"select $1::{kind}", value)
-        assert (read is None) == (alone is None), (kind, value, read, alone)
-        assert read is None or alone is None or same(alone[0], read[0][field]), (kind, value, read)
+        fields = [None, None, None, None]
+        fields[field] = value
+        read = _answer(typed, "select $1::place", tuple(fields))
+        alone = _answer(typed, f"select $1::{sql_type}", value)
+        assert (read is None) == (alone is None), (sql_type, value, read, alone)
+        assert read is None or alone is None or same(alone[0], read[0][field]), (sql_type, value, read)
 
 
 def _zone(**offset: int) -> timezone:
@@ -149,11 +151,11 @@ BOUNDARIES: list[tuple[str, Any, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "last", "beyond"), BOUNDARIES)
+@pytest.mark.parametrize(("sql_type", "last", "beyond"), BOUNDARIES)
 def test_the_last_value_that_fits_comes_back_and_the_next_is_refused(
-    typed: ALNPg, same: Same, kind: str, last: object, beyond: object
+    typed: ALNPg, same: Same, sql_type: str, last: object, beyond: object
 ) -> None:
-    sql = f"select $1::{kind}"
+    sql = f"select $1::{sql_type}"
     assert same(last, typed.query_value(sql, last))
     if beyond is not None:
         with pytest.raises(ALNPgError) as caught:
@@ -162,11 +164,11 @@ def test_the_last_value_that_fits_comes_back_and_the_next_is_refused(
         assert typed.query_value(sql, last) is not None, "the connection and the statement are as good as before"
 
 
-@pytest.mark.parametrize("kind", ["int2", "int4", "int8", "oid", "int4[]", "int4range"])
-def test_a_number_beyond_the_type_is_the_clients_and_a_400(typed: ALNPg, kind: str) -> None:
-    beyond = {"int4[]": [2**70], "int4range": Range(2**70, None)}.get(kind, 2**70)
+@pytest.mark.parametrize("sql_type", ["int2", "int4", "int8", "oid", "int4[]", "int4range"])
+def test_a_number_beyond_the_type_is_the_clients_and_a_400(typed: ALNPg, sql_type: str) -> None:
+    beyond = {"int4[]": [2**70], "int4range": Range(2**70, None)}.get(sql_type, 2**70)
     with pytest.raises(OutOfRange) as caught:
-        typed.query_value(f"select $1::{kind}", beyond)
+        typed.query_value(f"select $1::{sql_type}", beyond)
     assert (caught.value.status, caught.value.sqlstate) == (400, "22003")
     assert str(2**70) not in str(caught.value)
 
@@ -207,13 +209,13 @@ class Relay:
 
     def binds(self) -> list[bytes]:
         """Return the Bind messages: the parameters, as they went over the wire (PostgreSQL manual 55.7)."""
-        found, at = [], struct.unpack_from("!i", self.sent)[0]
+        messages, at = [], struct.unpack_from("!i", self.sent)[0]
         while at < len(self.sent):
-            kind, length = struct.unpack_from("!ci", self.sent, at)
-            if kind == b"B":
-                found.append(bytes(self.sent[at : at + 1 + length]))
+            message_type, length = struct.unpack_from("!ci", self.sent, at)
+            if message_type == b"B":
+                messages.append(bytes(self.sent[at : at + 1 + length]))
             at += 1 + length
-        return found
+        return messages
 
     def close(self) -> None:
         """Stop listening, and let the last client go."""
@@ -225,33 +227,33 @@ class Relay:
 @pytest.fixture
 def relay(typed_url: str) -> Iterator[Callable[[], tuple[Relay, str]]]:
     """Return what opens a relay to the tests' server, and the URL that leads through it."""
-    given = conninfo_to_dict(typed_url)
+    parts = conninfo_to_dict(typed_url)
     with tempfile.TemporaryDirectory(prefix="relay-", dir="/tmp") as home:
         relays: list[Relay] = []
 
         def open_one() -> tuple[Relay, str]:
             folder = Path(home) / str(len(relays))
             folder.mkdir()
-            relays.append(Relay(f"{given['host']}/.s.PGSQL.{given.get('port') or 5432}", str(folder)))
+            relays.append(Relay(f"{parts['host']}/.s.PGSQL.{parts.get('port') or 5432}", str(folder)))
             return relays[-1], make_conninfo(typed_url, host=str(folder), port=5432)
 
         yield open_one
-        for each in relays:
-            each.close()
+        for started in relays:
+            started.close()
 
 
 CALLS = """
 import runpy, sys
 from arlen_runtime.alnpg import ALNPg, ALNPgError
-conftest, url, pattern, *kinds = sys.argv[1:]
+conftest, url, pattern, *sql_types = sys.argv[1:]
 values = runpy.run_path(conftest)["ANY_VALUES"]
 def litter():  # what is given out next has been full of this
     for size in (8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 4096, 65536):
         del [bytearray((pattern * size).encode()[:size]) for _ in range(500 if size < 1024 else 20)][:]
 pg = ALNPg(url, pool_size=1)
-for kind in kinds:
+for sql_type in sql_types:
     litter()
-    for sql, params in [(kind, value) for value in values] + [(kind + "[]", [value]) for value in values]:
+    for sql, params in [(sql_type, value) for value in values] + [(sql_type + "[]", [value]) for value in values]:
         try:
             pg.query_value("select $1::" + sql, params)
         except ALNPgError:

@@ -37,7 +37,7 @@ def test_each_element_is_checked(pg: ALNPg) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
+    ("sql_type", "value"),
     [
         ("int4range", Range(1, 5)),
         ("int4range", Range(None, 5)),
@@ -47,8 +47,8 @@ def test_each_element_is_checked(pg: ALNPg) -> None:
         ("int4range[]", [Range(1, 5), None]),
     ],
 )
-def test_ranges_come_back_as_they_went(pg: ALNPg, kind: str, value: object) -> None:
-    assert pg.query_value(f"select $1::{kind}", value) == value
+def test_ranges_come_back_as_they_went(pg: ALNPg, sql_type: str, value: object) -> None:
+    assert pg.query_value(f"select $1::{sql_type}", value) == value
 
 
 class Mood(str, Enum):  # noqa: UP042 - its str() is not its value, unlike StrEnum's

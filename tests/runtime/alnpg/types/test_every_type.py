@@ -68,64 +68,64 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _array(kind: str, text: str) -> str:
+def _array(sql_type: str, text: str) -> str:
     """Write an array of the same value twice and NULL; in two dimensions, unless the value is an array itself."""
     inner = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    delimiter = ";" if kind == "box" else ","
+    delimiter = ";" if sql_type == "box" else ","
     row = "{" + delimiter.join([inner, inner, "NULL"]) + "}"
-    return row if kind == "mood_list" else "{" + delimiter.join([row] * 2) + "}"
+    return row if sql_type == "mood_list" else "{" + delimiter.join([row] * 2) + "}"
 
 
 def _is_bytes(value: object) -> bool:
     return isinstance(value, (bytes, memoryview)) or (isinstance(value, (list, tuple)) and any(map(_is_bytes, value)))
 
 
-EVERY = [(kind, text) for kind, texts in SAMPLES.items() for text in texts]
+EVERY = [(sql_type, text) for sql_type, texts in SAMPLES.items() for text in texts]
 JSON_NULLS = [("json", "null"), ("jsonb", "null")]
 """They read as None, which goes in as NULL."""
-every_sample = pytest.mark.parametrize(("kind", "text"), EVERY)
+every_sample = pytest.mark.parametrize(("sql_type", "text"), EVERY)
 
 
 def test_every_type_that_a_column_can_have_is_here(column_types: set[str]) -> None:
-    known = {name.strip('"').partition("(")[0] for name in SAMPLES}
-    assert column_types == known | ONLY_NULL | OF_CATALOGS
+    sampled = {name.strip('"').partition("(")[0] for name in SAMPLES}
+    assert column_types == sampled | ONLY_NULL | OF_CATALOGS
 
 
-@pytest.mark.parametrize("kind", sorted(ONLY_NULL))
-def test_a_type_without_values_is_null(typed: ALNPg, kind: str) -> None:
-    if typed.query_value("select to_regtype($1) is null", kind):
-        kind = f"public.{kind}"
-    assert typed.query_one(f"select $1::{kind} as one", None) == {"one": None}
+@pytest.mark.parametrize("sql_type", sorted(ONLY_NULL))
+def test_a_type_without_values_is_null(typed: ALNPg, sql_type: str) -> None:
+    if typed.query_value("select to_regtype($1) is null", sql_type):
+        sql_type = f"public.{sql_type}"
+    assert typed.query_one(f"select $1::{sql_type} as one", None) == {"one": None}
     with psycopg.connect(typed._pool.settings.conninfo) as connection, pytest.raises(psycopg.Error):
-        connection.execute(f"select '0'::{kind}".encode())
+        connection.execute(f"select '0'::{sql_type}".encode())
 
 
-def _by_psycopg(cursor: psycopg.Cursor[Any], kind: str, expression: str) -> object:
+def _by_psycopg(cursor: psycopg.Cursor[Any], sql_type: str, expression: str) -> object:
     """Read it by psycopg; of a real's text it makes the float nearest to it, and not the one that is kept."""
-    row = cursor.execute(f"select {expression}".encode(), binary=kind == "float4").fetchone()
+    row = cursor.execute(f"select {expression}".encode(), binary=sql_type == "float4").fetchone()
     assert row
     return row[0]
 
 
 @every_sample
 def test_a_column_reads_as_psycopg_reads_it_in_both_formats(
-    typed: ALNPg, cursor: psycopg.Cursor[Any], kind: str, text: str
+    typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str, text: str
 ) -> None:
-    expression = f"{_literal(text)}::{kind}"
-    expected = _by_psycopg(cursor, kind, expression)
+    expression = f"{_literal(text)}::{sql_type}"
+    expected = _by_psycopg(cursor, sql_type, expression)
     for beside in ("1", "null::aclitem"):
-        (read, null, _) = typed.query(f"select {expression}, null::{kind}, {beside}", into=tuple)[0]
+        (read, null, _) = typed.query(f"select {expression}, null::{sql_type}, {beside}", into=tuple)[0]
         assert null is None
         assert repr(read) == repr(expected)
-        assert type(read) is type(expected) or kind in {"place", "trip"}, "each has its own class of named tuple"
-        assert _is_bytes(read) == (kind == "bytea")
+        assert type(read) is type(expected) or sql_type in {"place", "trip"}, "each has its own class of named tuple"
+        assert _is_bytes(read) == (sql_type == "bytea")
 
 
-@pytest.mark.parametrize(("kind", "text"), [sample for sample in EVERY if sample not in JSON_NULLS])
-def test_what_was_read_goes_back_in(typed: ALNPg, kind: str, text: str) -> None:
-    value = typed.query_value(f"select {_literal(text)}::{kind}")
+@pytest.mark.parametrize(("sql_type", "text"), [sample for sample in EVERY if sample not in JSON_NULLS])
+def test_what_was_read_goes_back_in(typed: ALNPg, sql_type: str, text: str) -> None:
+    value = typed.query_value(f"select {_literal(text)}::{sql_type}")
     row = typed.query_one(
-        f"select ($1::{kind})::text = ({_literal(text)}::{kind})::text as same, $1::{kind} as read", value
+        f"select ($1::{sql_type})::text = ({_literal(text)}::{sql_type})::text as same, $1::{sql_type} as read", value
     )
     assert row is not None
     assert row["same"] is True
@@ -133,26 +133,26 @@ def test_what_was_read_goes_back_in(typed: ALNPg, kind: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [sample for sample in EVERY if sample[0] not in WITHOUT_ARRAY and sample not in JSON_NULLS]
+    ("sql_type", "text"), [sample for sample in EVERY if sample[0] not in WITHOUT_ARRAY and sample not in JSON_NULLS]
 )
-def test_so_does_an_array_of_it(typed: ALNPg, cursor: psycopg.Cursor[Any], kind: str, text: str) -> None:
-    literal = f"{_literal(_array(kind, text))}::{kind}[]"
-    expected = _by_psycopg(cursor, kind, literal)
+def test_so_does_an_array_of_it(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str, text: str) -> None:
+    literal = f"{_literal(_array(sql_type, text))}::{sql_type}[]"
+    expected = _by_psycopg(cursor, sql_type, literal)
     for beside in ("1", "null::aclitem"):
         value = typed.query_value(f"select {literal}, {beside}")
         assert repr(value) == repr(expected)
-        assert value[2] is None if kind == "mood_list" else [row[2] for row in value] == [None, None]
-    assert typed.query_value(f"select ($1::{kind}[])::text = ({literal})::text", value) is True
-    assert typed.query_value(f"select $1::{kind}[]", []) == []
-    assert typed.query_value(f"select $1::{kind}[]", [None]) == [None]
+        assert value[2] is None if sql_type == "mood_list" else [row[2] for row in value] == [None, None]
+    assert typed.query_value(f"select ($1::{sql_type}[])::text = ({literal})::text", value) is True
+    assert typed.query_value(f"select $1::{sql_type}[]", []) == []
+    assert typed.query_value(f"select $1::{sql_type}[]", [None]) == [None]
 
 
-@pytest.mark.parametrize("kind", SAMPLES)
-def test_a_table_keeps_it(typed: ALNPg, kind: str) -> None:
+@pytest.mark.parametrize("sql_type", SAMPLES)
+def test_a_table_keeps_it(typed: ALNPg, sql_type: str) -> None:
     """A row written by execute, by execute_many and by copy_rows, read back by query, query_many and stream."""
-    table = f"kept_{list(SAMPLES).index(kind)}"
-    values = [typed.query_value(f"select {_literal(text)}::{kind}") for text in SAMPLES[kind]] + [None]
-    typed.execute(f"create table {table} (n int, value {kind})")
+    table = f"kept_{list(SAMPLES).index(sql_type)}"
+    values = [typed.query_value(f"select {_literal(text)}::{sql_type}") for text in SAMPLES[sql_type]] + [None]
+    typed.execute(f"create table {table} (n int, value {sql_type})")
     write = f"insert into {table} values ($1, $2)"  # noqa: S608 - a name of our own
     for number, value in enumerate(values):
         typed.execute(write, number, value)

@@ -18,7 +18,7 @@ def test_json_is_compact_utf_8() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ({"a": [0, {"b": math.nan}]}, r"not finite at \$\.a\[1\]\.b"),
         ([math.inf], r"not finite at \$\[0\]"),
@@ -27,8 +27,8 @@ def test_json_is_compact_utf_8() -> None:
         ("\ud800", r"lone surrogate at \$"),
     ],
 )
-def test_what_json_cannot_say_is_named_by_its_path(value: object, told: str) -> None:
-    with pytest.raises(DoesNotFitError, match=told):
+def test_what_json_cannot_say_is_named_by_its_path(value: object, message: str) -> None:
+    with pytest.raises(DoesNotFitError, match=message):
         encode_json(value)
 
 
@@ -39,9 +39,9 @@ def test_a_value_that_contains_itself_is_refused() -> None:
         encode_json(loop)
 
 
-@pytest.mark.parametrize("kind", ["json", "jsonb"])
-def test_a_number_with_more_digits_than_python_takes_is_unreadable(pg: ALNPg, kind: str) -> None:
-    sql = f"select ('1' || repeat('0', 5000))::{kind}"
+@pytest.mark.parametrize("sql_type", ["json", "jsonb"])
+def test_a_number_with_more_digits_than_python_takes_is_unreadable(pg: ALNPg, sql_type: str) -> None:
+    sql = f"select ('1' || repeat('0', 5000))::{sql_type}"
     with pytest.raises(ValueUnreadable, match="::text"):
         pg.query_value(sql)
     assert len(pg.query_value(f"{sql}::text")) == 5001

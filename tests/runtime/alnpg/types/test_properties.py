@@ -128,39 +128,43 @@ RESPELLED: dict[str, st.SearchStrategy[Any]] = {
 }
 """Types whose values PostgreSQL writes its own way: what it has made of one comes back as it is."""
 
-KINDS = EXACT | RESPELLED
+STRATEGIES = EXACT | RESPELLED
 
 
-def _holds(pg: ALNPg, cursor: psycopg.Cursor[Any], kind: str, value: object) -> Any:  # noqa: ANN401 - what was read
+def _check_round_trip(pg: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str, value: object) -> Any:  # noqa: ANN401 - what was read
     """Send a value, read it in both formats and by psycopg; return what was read, which all agree on."""
-    row = pg.query_one(f"select ($1::{kind})::text as told, $1::{kind} as read", value)
+    row = pg.query_one(f"select ($1::{sql_type})::text as literal, $1::{sql_type} as read", value)
     assert row is not None
     read = row["read"]
-    as_text = pg.query_value(f"select $1::{kind}, null::aclitem", value)
-    by_psycopg = cursor.execute(f"select %s::text::{kind}".encode(), [row["told"]], binary="float4" in kind).fetchone()
+    as_text = pg.query_value(f"select $1::{sql_type}, null::aclitem", value)
+    by_psycopg = cursor.execute(
+        f"select %s::text::{sql_type}".encode(), [row["literal"]], binary="float4" in sql_type
+    ).fetchone()
     assert by_psycopg == (read,)
     assert as_text == read
-    assert pg.query_value(f"select ($1::{kind})::text", read) == row["told"], "and it goes back in"
+    assert pg.query_value(f"select ($1::{sql_type})::text", read) == row["literal"], "and it goes back in"
     return read
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_any_value_is_sent_and_read_as_it_is(typed: ALNPg, cursor: psycopg.Cursor[Any], kind: str) -> None:
+@pytest.mark.parametrize("sql_type", STRATEGIES)
+def test_any_value_is_sent_and_read_as_it_is(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str) -> None:
     @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(KINDS[kind])
-    def holds(value: Any) -> None:  # noqa: ANN401 - any value
-        read = _holds(typed, cursor, kind, value)
-        assert read == value or kind in RESPELLED
+    @given(STRATEGIES[sql_type])
+    def check(value: Any) -> None:  # noqa: ANN401 - any value
+        read = _check_round_trip(typed, cursor, sql_type, value)
+        assert read == value or sql_type in RESPELLED
 
-    holds()
+    check()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_so_is_any_array_of_them(typed: ALNPg, cursor: psycopg.Cursor[Any], kind: str) -> None:
+@pytest.mark.parametrize("sql_type", STRATEGIES)
+def test_so_is_any_array_of_them(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str) -> None:
     @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(arrays(KINDS[kind].filter(lambda value: not isinstance(value, list))))  # of json a list would be a dimension
-    def holds(value: Any) -> None:  # noqa: ANN401 - any value
-        read = _holds(typed, cursor, f"{kind}[]", value)
-        assert read == value or kind in RESPELLED
+    @given(
+        arrays(STRATEGIES[sql_type].filter(lambda value: not isinstance(value, list)))
+    )  # of json a list would be a dimension
+    def check(value: Any) -> None:  # noqa: ANN401 - any value
+        read = _check_round_trip(typed, cursor, f"{sql_type}[]", value)
+        assert read == value or sql_type in RESPELLED
 
-    holds()
+    check()

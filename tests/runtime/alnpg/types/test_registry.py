@@ -42,7 +42,7 @@ def test_types_that_every_postgresql_shares_need_no_query() -> None:
     assert registry.is_known(20)
     assert registry.is_known(1016)
     assert not registry.is_known(99_999)
-    assert registry.name(1016) == "bigint[]"
+    assert registry.type_name(1016) == "bigint[]"
     assert all(registry.encoder(oid).accepts for oid in SHARED)
 
 

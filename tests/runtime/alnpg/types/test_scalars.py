@@ -60,12 +60,12 @@ RIGHT: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", RIGHT)
-def test_every_right_value_and_boundary_comes_back_equal(pg: ALNPg, same: Same, kind: str) -> None:
-    for value in RIGHT[kind]:
-        read = pg.query_value(f"select $1::{kind}", value)
+@pytest.mark.parametrize("sql_type", RIGHT)
+def test_every_right_value_and_boundary_comes_back_equal(pg: ALNPg, same: Same, sql_type: str) -> None:
+    for value in RIGHT[sql_type]:
+        read = pg.query_value(f"select $1::{sql_type}", value)
         assert same(value, read), value
-        assert pg.query_value(f"select $1::{kind}", None) is None
+        assert pg.query_value(f"select $1::{sql_type}", None) is None
 
 
 def test_a_real_rounds_to_four_bytes_and_refuses_what_is_no_number(pg: ALNPg) -> None:
@@ -111,9 +111,9 @@ def test_what_would_lose_a_part_says_which(pg: ALNPg) -> None:
 
 @pytest.mark.parametrize("value", ["fe80::1%eth0", ip_address("fe80::1%eth0"), ip_interface("fe80::1%eth0/64")])
 def test_the_scope_of_an_address_is_not_dropped(pg: ALNPg, value: object) -> None:
-    for kind, given in (("inet", value), ("inet[]", [value])):
+    for sql_type, param in (("inet", value), ("inet[]", [value])):
         with pytest.raises(OutOfRange, match="scope"):
-            pg.query(f"select $1::{kind}", given)
+            pg.query(f"select $1::{sql_type}", param)
     with pytest.raises(OutOfRange, match="scope"):
         pg.query("select $1::cidr", ip_network("fe80::%eth0/64"))
 
