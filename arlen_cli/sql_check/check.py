@@ -19,7 +19,7 @@ from arlen_cli.sql_check.arguments import Argument
 from arlen_cli.sql_check.row_classes import RowClass, RowField, misfit
 from arlen_cli.sql_check.schema import Column, Described, Emptied, Schema, StatementParameter
 from arlen_cli.sql_check.source import Call, CheckedSource
-from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.errors import ALNPgError, OutOfRange, ParameterMismatch, with_caret
 from arlen_runtime.alnpg.protocol.placeholders import NumberedStatement, number_placeholders
 from arlen_runtime.alnpg.protocol.statement import Statement
@@ -95,7 +95,7 @@ def check(url: str, source: CheckedSource) -> CheckReport:
     unreadable, remedy = source.unreadable, REMEDIES["unreadable"]
     found = [Finding(each.file, each.line, "unreadable", each.reason, hint=remedy) for each in unreadable]
     described: dict[str, Described] = {}
-    with connection(url, read_only=True) as opened:
+    with connect(url, read_only=True) as opened:
         schema = Schema(opened)
         for call in source.calls:
             found += _check_call(schema, call, described)

@@ -97,7 +97,7 @@ def _schema(config: Config, options: CheckOptions, environ: Mapping[str, str]) -
     """Give the URL of a database with the schema that the migrations make."""
     folder = config.root / FOLDER
     named = named_url(config, options.dsn, environ)
-    missing = scratch_schema.waiting(named, folder) if named and not options.scratch_dsn else 0
+    missing = scratch_schema.count_pending(named, folder) if named and not options.scratch_dsn else 0
     if options.scratch_dsn:
         with scratch_schema.copy(options.scratch_dsn, folder) as url:
             yield url
@@ -105,7 +105,7 @@ def _schema(config: Config, options: CheckOptions, environ: Mapping[str, str]) -
         yield database_url(config, options.dsn, environ)
     elif config.environment in EMBEDDED:
         try:
-            copy = scratch_schema.kept(config.root / COPIES, folder)
+            copy = scratch_schema.cached(config.root / COPIES, folder)
         except EmbeddedServerError as error:
             raise (DatabaseCommandError(_pending(missing)) if missing else error) from None
         yield copy

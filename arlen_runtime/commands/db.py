@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.admin.client_programs import client
-from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import api as migrations
@@ -44,7 +44,7 @@ from arlen_runtime.errors import ArlenError, ConfigError
 
 NO_PASSWORD = "no password supplied"  # noqa: S105 - what libpq says where it would have to ask for one
 
-WHOLE = frozenset({"create", "drop", "reset"})
+ON_SERVER = frozenset({"create", "drop", "reset"})
 """What is done to a database that need not be there yet."""
 
 
@@ -81,21 +81,23 @@ def main(arguments: Sequence[str], *, program: str = "arlen db", default: str = 
     Wrong use ends by SystemExit with status 2. `psql` takes the place of this process.
     """
     parser = _parser(program)
-    before, after = _at_dashes(arguments)
-    found = vars(parser.parse_args(before))
-    options = DatabaseOptions(**{key: found[key] for key in DatabaseOptions._fields if key in found}, psql=tuple(after))
+    before, after = _split_at_dashes(arguments)
+    values = vars(parser.parse_args(before))
+    options = DatabaseOptions(
+        **{key: values[key] for key in DatabaseOptions._fields if key in values}, psql=tuple(after)
+    )
     if options.action == "psql" and options.json:
         parser.error("psql has no --json")
     if options.action != "psql" and after:
         parser.error("only psql takes arguments after --")
     try:
-        outcome = run(load(found["app_root"], found["env"], os.environ, default=default), options)
+        outcome = run(load(values["app_root"], values["env"], os.environ, default=default), options)
     except (ArlenError, OSError) as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"{program}: {line}\n")
         return error.exit_status if isinstance(error, ArlenError) else 1
-    told = [json.dumps(outcome.facts, indent=2)] if options.json else outcome.lines
-    sys.stdout.write("".join(f"{line}\n" for line in told))
+    lines = [json.dumps(outcome.facts, indent=2)] if options.json else outcome.lines
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 
 
@@ -116,7 +118,7 @@ def _url(config: Config, options: DatabaseOptions, environ: Mapping[str, str]) -
     if config.environment not in EMBEDDED:
         raise ConfigError(NO_DATABASE)
     data, name = embedded_data(config.root), embedded_name(config)
-    if options.action in WHOLE:
+    if options.action in ON_SERVER:
         return databases.sibling(embedded.ensure_running(data), name)
     return embedded.ensure_running(data, name, inheritable=options.action == "psql")
 
@@ -129,18 +131,18 @@ def _create(job: DatabaseJob) -> Outcome:
 
 
 def _drop(job: DatabaseJob) -> Outcome:
-    name = _meant(job)
+    name = _confirmed_name(job)
     dropped = databases.drop(job.url, disconnect=job.options.disconnect)
     line = f"Dropped database: {name}" if dropped else f"There is no such database: {name}"
     return Outcome({"database": name, "dropped": dropped}, [line])
 
 
 def _reset(job: DatabaseJob) -> Outcome:
-    name = _meant(job)
+    name = _confirmed_name(job)
     file, folder = seeds.find(job.root), job.root / FOLDER
     with databases.replace(job.url, disconnect=job.options.disconnect) as fresh:
         applied = migrations.migrate(fresh, folder) if folder.is_dir() else []
-        seeded = _sown(fresh, job.root, file) if file else Outcome({"seeds": None}, [])
+        seeded = _run_seeds(fresh, job.root, file) if file else Outcome({"seeds": None}, [])
     lines = [f"Reset database: {name}", f"Applied migrations: {len(applied)}", *seeded.lines]
     return Outcome({"database": name, "migrations": applied, **seeded.facts}, lines)
 
@@ -149,23 +151,23 @@ def _seed(job: DatabaseJob) -> Outcome:
     file = seeds.find(job.root)
     if file is None:
         raise DatabaseCommandError(f"there is no {seeds.SQL} and no {seeds.PYTHON} in {job.root.resolve()}")
-    waiting = scratch_schema.waiting(job.url, job.root / FOLDER)
+    waiting = scratch_schema.count_pending(job.url, job.root / FOLDER)
     if waiting:
         raise DatabaseCommandError(f"pending migrations in the database: {waiting}. Migrate it before it is seeded")
-    return _sown(job.url, job.root, file)
+    return _run_seeds(job.url, job.root, file)
 
 
-def _sown(url: str, root: Path, file: Path) -> Outcome:
+def _run_seeds(url: str, root: Path, file: Path) -> Outcome:
     count = seeds.run(url, root, file)
-    told = "" if count is None else f", statements: {count}"
-    return Outcome({"seeds": str(file), "statements": count}, [f"Seeded from {file}{told}"])
+    statements = "" if count is None else f", statements: {count}"
+    return Outcome({"seeds": str(file), "statements": count}, [f"Seeded from {file}{statements}"])
 
 
 def _psql(job: DatabaseJob) -> Outcome:
     """Become psql. What keeps it from the database is told before, in one line."""
     program = client("psql", job.url, os.environ)
     try:
-        with connection(job.url, read_only=True):
+        with connect(job.url, read_only=True):
             pass
     except DatabaseCommandError as error:
         if NO_PASSWORD not in str(error):  # psql can ask for it
@@ -190,7 +192,7 @@ ACTIONS: dict[str, Callable[[DatabaseJob], Outcome]] = {
 }
 
 
-def _meant(job: DatabaseJob) -> str:
+def _confirmed_name(job: DatabaseJob) -> str:
     """Return the name of the database, whose data may go. Raises DatabaseCommandError where that must be said and was not."""
     name = databases.name_of(job.url)
     if job.options.confirm not in {"", name}:
@@ -206,7 +208,7 @@ def _meant(job: DatabaseJob) -> str:
     )
 
 
-def _at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _split_at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Return what stands before and after `--`."""
     at = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:at], arguments[at + 1 :]

@@ -25,8 +25,8 @@ from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations import effects as migrations_effects
 from arlen_runtime.alnpg.migrations import schema_dump
+from arlen_runtime.alnpg.migrations.effects import major_version
 from arlen_runtime.alnpg.migrations.files import FOLDER
 from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
@@ -51,7 +51,7 @@ EMBEDDED_DATA = Path(".arlen") / "pg"
 DRY_RUNS = Path(".arlen") / "pg-dry-run"
 """Where a dry run has a server of its own as long as it takes, below the application."""
 
-GO_WITH = {
+OPTION_ACTIONS = {
     "dry_run": ("up",),
     "scratch_dsn": ("up",),
     "allow_missing": ("up",),
@@ -61,7 +61,7 @@ GO_WITH = {
 }
 """Options of some actions only. Another action would pass them over: a dry run would be a real one."""
 
-_MARKS = ("config/app.toml", "db/migrations")
+_APP_MARKERS = ("config/app.toml", "db/migrations")
 """By one of these a folder is known as an application's, if it is not one of a single file."""
 
 
@@ -102,11 +102,11 @@ def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: s
     Wrong use ends by SystemExit with status 2.
     """
     parser = _parser(program)
-    found = vars(parser.parse_args(arguments))
-    _refuse_strangers(parser, found)
+    values = vars(parser.parse_args(arguments))
+    _check_options(parser, values)
     try:
-        config = load(found.pop("app_root"), found.pop("env"), os.environ, default=default)
-        return run(config, MigrateOptions(**{name: value for name, value in found.items() if value is not None}), _say)
+        config = load(values.pop("app_root"), values.pop("env"), os.environ, default=default)
+        return run(config, MigrateOptions(**{name: value for name, value in values.items() if value is not None}), _say)
     except ArlenError as error:
         for line in (error.detail or type(error).__name__).splitlines():
             sys.stderr.write(f"{program}: {line}\n")
@@ -123,8 +123,8 @@ def run(
     """
     url = database_url(config, options.dsn, environ)
     facts: dict[str, object] = {}
-    tell = (lambda _line: None) if options.json else out
-    job = MigrateJob(url, config.root, options, config.environment, tell, facts)
+    report = (lambda _line: None) if options.json else out
+    job = MigrateJob(url, config.root, options, config.environment, report, facts)
     try:
         return ACTIONS[options.action](job)
     except MigrationError as error:
@@ -137,9 +137,9 @@ def run(
             out(json.dumps(facts, indent=2, default=str))
 
 
-def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
+def database_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
     """Return the URL of the database to work on; start the embedded server where it is meant."""
-    url = named_url(config, given, environ)
+    url = named_url(config, dsn, environ)
     if url:
         return url
     if config.environment not in EMBEDDED:
@@ -149,9 +149,9 @@ def database_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
 
 def embedded_data(root: Path) -> Path:
     """Return where the embedded server's files are. NoApplication where there is none: no server is started there."""
-    if not (is_one_file(root) or any((root / mark).exists() for mark in _MARKS)):
+    if not (is_one_file(root) or any((root / mark).exists() for mark in _APP_MARKERS)):
         raise NoApplication(
-            f"this is no Arlen application: {root.resolve()} has no {' or '.join(_MARKS)}, and no app.py that is not a "
+            f"this is no Arlen application: {root.resolve()} has no {' or '.join(_APP_MARKERS)}, and no app.py that is not a "
             "package's (go to the application's folder, or name it by --app-root)"
         )
     return root / EMBEDDED_DATA
@@ -162,13 +162,13 @@ def embedded_name(config: Config) -> str:
     return f"arlen_{config.environment}"
 
 
-def named_url(config: Config, given: str, environ: Mapping[str, str]) -> str:
+def named_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
     """Return the URL that somebody named; "" where nobody did.
 
     What a variable says wins over what a file says, be it the direct URL or the other one.
     """
     named = (
-        given,
+        dsn,
         environ.get("ARLEN_DATABASE_DIRECT_URL", ""),
         environ.get("ARLEN_DATABASE_URL", ""),
         config.database.direct_url,
@@ -190,10 +190,10 @@ def write_schema(url: str, root: Path) -> None:
 def _up(job: MigrateJob) -> int:
     allow_missing = job.options.allow_missing
     if job.options.dry_run:
-        waiting = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
-        _list(job, "Pending", [each.file for each in waiting])
-        return _effects(job) if waiting else 0
-    return _list(job, "Applied", migrations.migrate(job.url, job.folder, allow_missing=allow_missing, tell=job.out))
+        pending = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
+        _list(job, "Pending", [migration.file for migration in pending])
+        return _effects(job) if pending else 0
+    return _list(job, "Applied", migrations.migrate(job.url, job.folder, allow_missing=allow_missing, report=job.out))
 
 
 def _effects(job: MigrateJob) -> int:
@@ -211,44 +211,46 @@ def _effects(job: MigrateJob) -> int:
 
 
 def _effects_on(job: MigrateJob, server: str) -> int:
-    found = migrations.effects(job.url, job.folder, server, allow_missing=job.options.allow_missing)
-    job.facts["effects"] = [{"file": each.file, "line": each.line, "effect": str(each)} for each in found]
+    effects = migrations.effects(job.url, job.folder, server, allow_missing=job.options.allow_missing)
+    job.facts["effects"] = [{"file": effect.file, "line": effect.line, "effect": str(effect)} for effect in effects]
     job.out("Effects, seen on an empty copy:")
-    versions = migrations_effects.major(server), migrations_effects.major(job.url)
+    versions = major_version(server), major_version(job.url)
     if versions[0] != versions[1]:
         job.out("  the copy is on PostgreSQL {}, the database on {}".format(*versions))
-    for each in found:
-        job.out(f"  {each.file}:{each.line}: {each}")
-    if not found:
+    for effect in effects:
+        job.out(f"  {effect.file}:{effect.line}: {effect}")
+    if not effects:
         job.out("  no table that is there is locked, rewritten or scanned")
     return 0
 
 
 def _status(job: MigrateJob) -> int:
-    found = migrations.status(job.url, job.folder)
+    states = migrations.status(job.url, job.folder)
     job.facts["migrations"] = [
-        {"version": each.version, "state": each.state, "applied_at": each.applied_at, "late": each.late}
-        for each in found
+        {"version": state.version, "state": state.state, "applied_at": state.applied_at, "late": state.late}
+        for state in states
     ]
-    for each in found:
-        when = f"  {each.applied_at:%Y-%m-%d %H:%M:%S}" if each.applied_at else "  comes late" if each.late else ""
-        job.out(f"{each.state:8} {each.version}{when}")
+    for state in states:
+        when = f"  {state.applied_at:%Y-%m-%d %H:%M:%S}" if state.applied_at else "  comes late" if state.late else ""
+        job.out(f"{state.state:8} {state.version}{when}")
     return 0
 
 
 def _down(job: MigrateJob) -> int:
     _refuse_in_production(job)
-    return _list(job, "Undone", migrations.down(job.url, job.folder, steps=job.options.steps, tell=job.out))
+    return _list(job, "Undone", migrations.down(job.url, job.folder, steps=job.options.steps, report=job.out))
 
 
 def _redo(job: MigrateJob) -> int:
     _refuse_in_production(job)
-    return _list(job, "Redone", migrations.redo(job.url, job.folder, steps=job.options.steps, tell=job.out))
+    return _list(job, "Redone", migrations.redo(job.url, job.folder, steps=job.options.steps, report=job.out))
 
 
 def _verify(job: MigrateJob) -> int:
     if job.options.accept:
-        return _list(job, "Accepted", [f"{each}.sql" for each in migrations.accept(job.url, job.folder, tell=job.out)])
+        return _list(
+            job, "Accepted", [f"{version}.sql" for version in migrations.accept(job.url, job.folder, report=job.out)]
+        )
     job.facts["verified"] = len(migrations.verify(job.url, job.folder))
     job.out(f"Verified migrations: {job.facts['verified']}")
     return 0
@@ -287,12 +289,12 @@ def _list(job: MigrateJob, what: str, files: Sequence[str]) -> int:
     return 0
 
 
-def _refuse_strangers(parser: Parser, found: dict[str, Any]) -> None:
+def _check_options(parser: Parser, values: dict[str, Any]) -> None:
     """End with status 2 where an option was given that the action does not know."""
-    for name, actions in GO_WITH.items():
-        if found[name] != parser.get_default(name) and found["action"] not in actions:
-            parser.error(f"--{name.replace('_', '-')} goes with {' and '.join(actions)}, not with {found['action']}")
-    if found["scratch_dsn"] and not found["dry_run"]:
+    for name, actions in OPTION_ACTIONS.items():
+        if values[name] != parser.get_default(name) and values["action"] not in actions:
+            parser.error(f"--{name.replace('_', '-')} goes with {' and '.join(actions)}, not with {values['action']}")
+    if values["scratch_dsn"] and not values["dry_run"]:
         parser.error("--scratch-dsn goes with --dry-run")
 
 

@@ -27,6 +27,6 @@ def client(program: str, url: str, environ: Mapping[str, str]) -> Client:
     parts = databases.parts(url)
     password = parts.pop("password", "")
     parts.pop("sslpassword", "")
-    found = binaries.find_client(environ, program)
+    path = binaries.find_client(environ, program)
     secret = {"PGPASSWORD": password} if password else {}
-    return Client([str(found), f"--dbname={make_conninfo(**parts)}"], {**environ, **secret})
+    return Client([str(path), f"--dbname={make_conninfo(**parts)}"], {**environ, **secret})

@@ -18,7 +18,7 @@ def silent(_line: str) -> None:
 
 
 @contextmanager
-def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connection]:
+def connect(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connection]:
     """Open a connection. Raises DatabaseCommandError, without the secrets of the URL, if the server refuses.
 
     With `read_only` each transaction on it is. That is no setting of the session: behind a pooling PgBouncer the session is
@@ -28,7 +28,7 @@ def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connect
     if wrong:
         raise DatabaseCommandError(wrong)
     try:
-        opened = psycopg.connect(
+        connection = psycopg.connect(
             url,
             autocommit=True,
             connect_timeout=10,
@@ -39,9 +39,9 @@ def connection(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connect
     except psycopg.OperationalError as error:
         raise DatabaseCommandError(f"no connection to the database: {' '.join(str(error).split())}") from None
     try:
-        with opened:
+        with connection:
             if read_only:
-                opened.read_only = True
-            yield opened
+                connection.read_only = True
+            yield connection
     except psycopg.Error as error:
         raise DatabaseCommandError(" ".join(str(error).split()), sqlstate=error.sqlstate or "") from error

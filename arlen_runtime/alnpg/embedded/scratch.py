@@ -40,8 +40,8 @@ def throwaway(home: Path) -> Iterator[str]:
     """
     data = home / f"{os.getpid()}_{secrets.token_hex(4)}"
     try:
-        with _alone(home):
-            _sweep(home)
+        with _exclusive(home):
+            _remove_unused(home)
             url = embedded.ensure_running(data, durable=False)
         yield url
     finally:
@@ -49,23 +49,23 @@ def throwaway(home: Path) -> Iterator[str]:
         _remove(data)
 
 
-def kept(home: Path, name: str, fill: Callable[[str], object]) -> str:
+def cached(home: Path, name: str, fill: Callable[[str], object]) -> str:
     """Return the URL of the database that `fill` made of an empty one, given its URL; it is made once for each `name`.
 
     Servers of other names below `home` are removed when one is made, unless they are in use. Raises EmbeddedServerError, and
     what `fill` raises; then the next call begins anew.
     """
     data = home / name
-    with _alone(home):
+    with _exclusive(home):
         if (data / COMPLETE).exists():
             with suppress(EmbeddedServerError):  # of a version that is gone, or broken by a power failure
                 return embedded.ensure_running(data, DATABASE, durable=False)
             embedded.release(data)
-        _sweep(home)
+        _remove_unused(home)
         try:
             url = embedded.ensure_running(data, DATABASE, durable=False)
             fill(url)
-            _write_out(url)
+            _checkpoint(url)
             (data / COMPLETE).touch()
         except BaseException:
             embedded.release(data)
@@ -73,7 +73,7 @@ def kept(home: Path, name: str, fill: Callable[[str], object]) -> str:
         return url
 
 
-def _write_out(url: str) -> None:
+def _checkpoint(url: str) -> None:
     """Have the server write what it has in memory: it syncs nothing by itself, and a server that is killed would lose it."""
     try:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -83,7 +83,7 @@ def _write_out(url: str) -> None:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def _exclusive(home: Path) -> Iterator[None]:
     """Be the only one who makes or removes servers below `home`; wait for whoever does."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,24 +98,24 @@ def _alone(home: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _sweep(home: Path) -> None:
+def _remove_unused(home: Path) -> None:
     """Remove the servers below `home` that nobody uses; the caller has seen to it that nobody begins to."""
     for data in home.iterdir():
-        if data.is_dir() and _free(data / LOCKS[0]):
+        if data.is_dir() and _is_unlocked(data / LOCKS[0]):
             _remove(data)
 
 
 def _remove(data: Path) -> None:
     """Remove a server's folder once its processes have ended; it stays for the next sweep where they do not in time."""
-    deadline = time.monotonic() + embedded.PATIENCE_SECONDS
-    while data.exists() and not all(_free(data / name) for name in LOCKS):
+    deadline = time.monotonic() + embedded.WAIT_SECONDS
+    while data.exists() and not all(_is_unlocked(data / name) for name in LOCKS):
         if time.monotonic() > deadline:
             return
         time.sleep(0.01)
     shutil.rmtree(data, ignore_errors=True)
 
 
-def _free(path: Path) -> bool:
+def _is_unlocked(path: Path) -> bool:
     """Say whether nobody holds the lock, as of a folder that another process has removed meanwhile."""
     try:
         descriptor = supervisor.lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)

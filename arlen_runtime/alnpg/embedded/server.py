@@ -26,7 +26,7 @@ from psycopg import sql
 from arlen_runtime.alnpg.embedded import binaries, supervisor
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 
-PATIENCE_SECONDS = 60.0
+WAIT_SECONDS = 60.0
 """How long a command waits for a server that another one starts or stops."""
 
 SETTINGS = {
@@ -43,7 +43,7 @@ SETTINGS = {
 THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
 """For data that nobody needs after a power failure."""
 
-_held: dict[Path, int] = {}
+_user_locks: dict[Path, int] = {}
 """The users' lock of each data folder that this process uses, kept until it ends. Forks inherit the locks with it."""
 
 
@@ -56,30 +56,30 @@ def ensure_running(data: Path, database: str = "postgres", *, durable: bool = Tr
     data = Path(os.path.realpath(data))
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _starting(data):
-            _hold(data, inheritable=inheritable)
-            return _url(_serving(data, database, durable=durable), database)
+        with _start_lock(data):
+            _hold_user_lock(data, inheritable=inheritable)
+            return _url(_ensure_serving(data, database, durable=durable), database)
     except OSError as error:
         raise EmbeddedServerError(f"the embedded server cannot use {data}: {error}") from error
 
 
 def release(data: Path) -> None:
     """Be no user of the server any longer, and nor are the forks of this process: it ends unless it has other users."""
-    held = _held.pop(Path(os.path.realpath(data)), None)
-    if held is not None:
-        fcntl.flock(held, fcntl.LOCK_UN)  # closing is not enough: the forks have copies
-        os.close(held)
+    descriptor = _user_locks.pop(Path(os.path.realpath(data)), None)
+    if descriptor is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: the forks have copies
+        os.close(descriptor)
 
 
 def descriptors() -> tuple[int, ...]:
     """Return the descriptors of the locks held, for `pass_fds` of a child that shall keep the server up by itself."""
-    return tuple(_held.values())
+    return tuple(_user_locks.values())
 
 
 @contextmanager
-def _starting(data: Path) -> Iterator[None]:
+def _start_lock(data: Path) -> Iterator[None]:
     """Hold the lock of those who start or stop the server."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while (descriptor := supervisor.lock(data / "start.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
         if time.monotonic() > deadline:
             raise EmbeddedServerError(f"another command has been starting the server in {data} for too long")
@@ -91,25 +91,25 @@ def _starting(data: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _hold(data: Path, *, inheritable: bool) -> None:
+def _hold_user_lock(data: Path, *, inheritable: bool) -> None:
     """Be a user of the server from now on. A lock on a file that was removed meanwhile is worth nothing: take another."""
     users = data / "users.lock"
-    held = _held.get(data)
-    if held is None or not users.exists() or not os.path.samestat(os.fstat(held), users.stat()):
-        held = supervisor.lock(users, fcntl.LOCK_SH)
-    if held is not None:
-        _held[data] = held
-        os.set_inheritable(held, inheritable)
+    descriptor = _user_locks.get(data)
+    if descriptor is None or not users.exists() or not os.path.samestat(os.fstat(descriptor), users.stat()):
+        descriptor = supervisor.lock(users, fcntl.LOCK_SH)
+    if descriptor is not None:
+        _user_locks[data] = descriptor
+        os.set_inheritable(descriptor, inheritable)
 
 
-def _serving(data: Path, database: str, *, durable: bool) -> str:
+def _ensure_serving(data: Path, database: str, *, durable: bool) -> str:
     """Return the folder of the socket of a server that runs, has a keeper, and has the database."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    complaint = ""
+    deadline = time.monotonic() + WAIT_SECONDS
+    last_error = ""
     while time.monotonic() < deadline:
-        keeper = supervisor.lock(data / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if keeper is not None:
-            os.close(keeper)
+        supervisor_lock = supervisor.lock(data / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if supervisor_lock is not None:
+            os.close(supervisor_lock)
             _start_supervisor(data, durable=durable)
         try:
             folder = (data / "socket").read_text()
@@ -117,21 +117,21 @@ def _serving(data: Path, database: str, *, durable: bool) -> str:
         except FileNotFoundError:
             time.sleep(0.01)  # a keeper whose user died while it started, or one that is stopping
         except psycopg.OperationalError as error:
-            complaint = str(error).splitlines()[0]
+            last_error = str(error).splitlines()[0]
             time.sleep(0.05)
         else:
             return folder
-    raise EmbeddedServerError(f"the server in {data} runs and cannot be reached: {complaint or 'it has no socket'}")
+    raise EmbeddedServerError(f"the server in {data} runs and cannot be reached: {last_error or 'it has no socket'}")
 
 
 def _start_supervisor(data: Path, *, durable: bool) -> None:
     """Run a keeper and wait until its server is ready. Raises EmbeddedServerError with the keeper's complaint."""
-    orders = _start_options(data, durable=durable)
+    options = _start_options(data, durable=durable)
     reading, writing = os.pipe()
     with (data / "log").open("wb") as log, open(reading, "rb", buffering=0) as channel:  # noqa: PTH123 - a descriptor
         try:
             launcher = subprocess.Popen(  # noqa: S603 - this very interpreter, on a file of ours
-                [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(orders._asdict()), str(writing)],
+                [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(options._asdict()), str(writing)],
                 pass_fds=(writing,),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -141,10 +141,10 @@ def _start_supervisor(data: Path, *, durable: bool) -> None:
         finally:
             os.close(writing)
         launcher.wait()  # it forks at once, so that the keeper is nobody's child
-        ready, _, _ = select.select([channel], [], [], PATIENCE_SECONDS)
-        said = channel.read(4096).decode() if ready else "failed no answer"
-    if said not in {"ready", "taken"}:
-        raise EmbeddedServerError(said.removeprefix("failed ") or f"the keeper died, see {data / 'log'}")
+        ready, _, _ = select.select([channel], [], [], WAIT_SECONDS)
+        answer = channel.read(4096).decode() if ready else "failed no answer"
+    if answer not in {"ready", "taken"}:
+        raise EmbeddedServerError(answer.removeprefix("failed ") or f"the keeper died, see {data / 'log'}")
 
 
 def _start_options(data: Path, *, durable: bool, environ: Mapping[str, str] = os.environ) -> supervisor.StartOptions:

@@ -46,9 +46,9 @@ SOCKET_PREFIX = "arlen-pg-"
 SOCKET_HOMES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 - mkdtemp makes a 0700 folder of a name nobody can guess
 """Where the socket's folder may be: short paths (a socket's path ends at 107 bytes), whatever TMPDIR says."""
 
-ENDINGS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
-NOBODY_LEFT = signal.SIGUSR1
-WATCHED = frozenset({*ENDINGS, NOBODY_LEFT, signal.SIGCHLD})
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+NO_USERS = signal.SIGUSR1
+WATCHED_SIGNALS = frozenset({*STOP_SIGNALS, NO_USERS, signal.SIGCHLD})
 
 DEATH_SIGNAL_OPTION = 1
 """PR_SET_PDEATHSIG of Linux prctl(2): the kernel sends this signal when the parent dies."""
@@ -69,11 +69,11 @@ class StartOptions(NamedTuple):
     settings: dict[str, str]
 
 
-def lock(path: Path, kind: int) -> int | None:
+def lock(path: Path, operation: int) -> int | None:
     """Take the flock `kind` on the file at `path`; return its descriptor, or None where LOCK_NB finds it taken."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, kind)
+        fcntl.flock(descriptor, operation)
     except BlockingIOError:
         os.close(descriptor)
         return None
@@ -89,12 +89,12 @@ def environment() -> dict[str, str]:
 class PostgresSupervisor:
     """One server's owner, from the first lock to the last."""
 
-    def __init__(self, orders: StartOptions) -> None:
+    def __init__(self, options: StartOptions) -> None:
         """Take the orders; nothing happens yet."""
-        self.options = orders
-        self.data = Path(orders.data)
+        self.options = options
+        self.data = Path(options.data)
         self.cluster = self.data / "cluster"
-        self.record = self.data / "socket"
+        self.socket_record = self.data / "socket"
         self.server: subprocess.Popen[bytes] | None = None
 
     def run(self, report: Callable[[str], None]) -> None:
@@ -102,45 +102,47 @@ class PostgresSupervisor:
         if lock(self.data / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) is None:
             report("taken")
             return
-        alive = self._after_leftovers()
+        server_lock = self._await_leftovers()
         if not (self.cluster / "PG_VERSION").exists():
-            self._create()
+            self._run_initdb()
         folder = self._recorded_folder() or self._socket_folder()
-        deserted = False
+        unused = False
         try:
-            self.server = self._start(folder, alive)
-            os.close(alive)
+            self.server = self._start(folder, server_lock)
+            os.close(server_lock)
             self._await_ready(self.server)
             self._write_record(folder)
             report("ready")
-            deserted = self._watch(self.server)
+            unused = self._watch(self.server)
         finally:
             self._stop()
-            if deserted:
-                self.record.unlink(missing_ok=True)
-            if not self.record.exists():
+            if unused:
+                self.socket_record.unlink(missing_ok=True)
+            if not self.socket_record.exists():
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _after_leftovers(self) -> int:
+    def _await_leftovers(self) -> int:
         """Return the server lock: proof that no process of an earlier server lives. A keeper killed may leave one."""
         start = time.monotonic()
         while (descriptor := lock(self.data / "server.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
             waited = time.monotonic() - start
             if waited > LEFTOVER_SECONDS:
-                raise SupervisorError(f"an earlier postgres of {self.data} does not end (process {self._leftover()})")
-            if waited > FAST_STOP_SECONDS and (process := self._leftover()):
+                raise SupervisorError(
+                    f"an earlier postgres of {self.data} does not end (process {self._leftover_pid()})"
+                )
+            if waited > FAST_STOP_SECONDS and (process := self._leftover_pid()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGQUIT)
             time.sleep(0.05)
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         return descriptor
 
-    def _leftover(self) -> int:
+    def _leftover_pid(self) -> int:
         with contextlib.suppress(OSError, ValueError, IndexError):
             return int((self.cluster / "postmaster.pid").read_text().splitlines()[0])
         return 0
 
-    def _create(self) -> None:
+    def _run_initdb(self) -> None:
         """Run initdb beside the final place and rename: an interrupted one leaves no half cluster."""
         fresh = self.data / "cluster.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -150,29 +152,29 @@ class PostgresSupervisor:
         ]  # fmt: skip
         done = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
         if done.returncode != 0:
-            said = [line for line in done.stderr.splitlines() if "error" in line or "FATAL" in line]
-            raise SupervisorError(f"initdb failed: {(said or done.stderr.splitlines() or ['it says nothing'])[-1]}")
+            errors = [line for line in done.stderr.splitlines() if "error" in line or "FATAL" in line]
+            raise SupervisorError(f"initdb failed: {(errors or done.stderr.splitlines() or ['it says nothing'])[-1]}")
         fresh.rename(self.cluster)
 
     def _recorded_folder(self) -> str:
         """Return the folder that an earlier keeper left, emptied: its users still know it. Nothing unless it is still ours."""
         with contextlib.suppress(FileNotFoundError):
-            folder = Path(self.record.read_text())
+            folder = Path(self.socket_record.read_text())
             with contextlib.suppress(OSError):
                 if self._is_ours(folder):
                     for left in folder.iterdir():
                         left.unlink()
                     return str(folder)
-            self.record.unlink()
+            self.socket_record.unlink()
         return ""
 
     def _is_ours(self, folder: Path) -> bool:
         """Say whether it is a folder that a keeper made, into which only the server's user has a way."""
         if str(folder.parent) not in SOCKET_HOMES or not folder.name.startswith(SOCKET_PREFIX):
             return False
-        found = folder.lstat()
+        status = folder.lstat()
         owner = os.geteuid() if self.options.owner is None else self.options.owner
-        return (found.st_uid, found.st_mode) == (owner, stat.S_IFDIR | stat.S_IRWXU)
+        return (status.st_uid, status.st_mode) == (owner, stat.S_IFDIR | stat.S_IRWXU)
 
     def _socket_folder(self) -> str:
         for home in SOCKET_HOMES:
@@ -183,17 +185,17 @@ class PostgresSupervisor:
                 return folder
         raise SupervisorError(f"no folder for the socket can be made in any of {', '.join(SOCKET_HOMES)}")
 
-    def _start(self, folder: str, alive: int) -> subprocess.Popen[bytes]:
+    def _start(self, folder: str, server_lock: int) -> subprocess.Popen[bytes]:
         settings = {**self.options.settings, "unix_socket_directories": f'"{folder}"'}
         command = [*self.options.postgres, f"{self.options.programs}/postgres", "-D", str(self.cluster)]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        ask = None if self.options.postgres or sys.platform != "linux" else _die_with_parent
+        preexec = None if self.options.postgres or sys.platform != "linux" else _die_with_parent
         return subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
             command,
             env=environment(),
             stdin=subprocess.DEVNULL,
-            pass_fds=(alive,),
-            preexec_fn=ask,  # noqa: PLW1509 - the keeper has one thread when it starts the server
+            pass_fds=(server_lock,),
+            preexec_fn=preexec,  # noqa: PLW1509 - the keeper has one thread when it starts the server
         )
 
     def _await_ready(self, server: subprocess.Popen[bytes]) -> None:
@@ -202,7 +204,7 @@ class PostgresSupervisor:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if server.poll() is not None:
-                raise SupervisorError(f"postgres ended with status {server.returncode}: {self._last_words()}")
+                raise SupervisorError(f"postgres ended with status {server.returncode}: {self._log_tail()}")
             with contextlib.suppress(FileNotFoundError):
                 lines = status.read_text().splitlines()
                 if lines[7:] and lines[0] == str(server.pid) and lines[7].strip() == "ready":
@@ -210,37 +212,37 @@ class PostgresSupervisor:
             time.sleep(0.005)
         raise SupervisorError(f"postgres was not ready after {START_SECONDS:.0f} s, see {self.data / 'log'}")
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         """Return the end of the log in one line; the cause stands before the line that says that it was fatal."""
-        said = (self.data / "log").read_text(errors="replace").splitlines()
-        return "; ".join(line.partition("] ")[2] or line for line in said[-2:]) or "it said nothing"
+        lines = (self.data / "log").read_text(errors="replace").splitlines()
+        return "; ".join(line.partition("] ")[2] or line for line in lines[-2:]) or "it lines nothing"
 
     def _write_record(self, folder: str) -> None:
         fresh = self.data / "socket.new"
         fresh.write_text(folder)
-        fresh.rename(self.record)
+        fresh.rename(self.socket_record)
 
     def _watch(self, server: subprocess.Popen[bytes]) -> bool:
         """Return when the server is gone, a signal ends the keeper, or nobody is left; say whether nobody is."""
         while True:
-            threading.Thread(target=self._await_nobody, daemon=True).start()
-            event: int | None = NOBODY_LEFT
-            while server.poll() is None and (event := signal.sigwait(WATCHED)) == signal.SIGCHLD:
+            threading.Thread(target=self._await_no_users, daemon=True).start()
+            event: int | None = NO_USERS
+            while server.poll() is None and (event := signal.sigwait(WATCHED_SIGNALS)) == signal.SIGCHLD:
                 pass
-            if event != NOBODY_LEFT or server.poll() is not None:
-                return self._closed()
-            signal.sigtimedwait(ENDINGS | {signal.SIGCHLD}, LINGER_SECONDS)
-            if self._closed():
+            if event != NO_USERS or server.poll() is not None:
+                return self._has_no_users()
+            signal.sigtimedwait(STOP_SIGNALS | {signal.SIGCHLD}, LINGER_SECONDS)
+            if self._has_no_users():
                 return True
 
-    def _await_nobody(self) -> None:
+    def _await_no_users(self) -> None:
         """Wait, in a thread, until the kernel grants the users' lock; then wake the main thread by a signal."""
         granted = lock(self.data / "users.lock", fcntl.LOCK_EX)
         if granted is not None:
             os.close(granted)
-        os.kill(os.getpid(), NOBODY_LEFT)
+        os.kill(os.getpid(), NO_USERS)
 
-    def _closed(self) -> bool:
+    def _has_no_users(self) -> bool:
         """Say whether nobody is left and nobody is just coming; then both locks are kept until this process ends."""
         if not self.data.exists():
             return True  # the folder was removed, and with it all that the server is for
@@ -273,7 +275,7 @@ def main(arguments: list[str]) -> int:
     os.setsid()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     # Blocked, these signals wait for sigwait: none is lost between two looks, and none interrupts the way out.
-    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED_SIGNALS)
     channel = int(arguments[1])
 
     def report(line: str) -> None:

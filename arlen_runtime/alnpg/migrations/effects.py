@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 import psycopg
 
-from arlen_runtime.alnpg.admin.connect import connection, silent
+from arlen_runtime.alnpg.admin.connect import connect, silent
 from arlen_runtime.alnpg.migrations import history
-from arlen_runtime.alnpg.migrations import runner as migration_runner
 from arlen_runtime.alnpg.migrations.files import Migration
 from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY
-from arlen_runtime.alnpg.migrations.runner import NO_TRANSACTION, failed
+from arlen_runtime.alnpg.migrations.runner import NO_TRANSACTION, Runner, migration_error
 from arlen_runtime.alnpg.migrations.splitter import MigrationStatement
 
 LOCKS = {
@@ -51,10 +50,10 @@ class Effect(NamedTuple):
         """Tell it in one line."""
         if not self.table:
             return UNSEEN
-        told = [f"{self.lock}, {LOCKS[self.lock]}"] if self.lock else []
-        told += ["rewritten"] if self.rewritten else []
-        told += ["scanned"] if self.scanned and not self.rewritten else []
-        return f"{self.table}: {'; '.join(told)}"
+        texts = [f"{self.lock}, {LOCKS[self.lock]}"] if self.lock else []
+        texts += ["rewritten"] if self.rewritten else []
+        texts += ["scanned"] if self.scanned and not self.rewritten else []
+        return f"{self.table}: {'; '.join(texts)}"
 
 
 class _Snapshot(NamedTuple):
@@ -64,10 +63,10 @@ class _Snapshot(NamedTuple):
     locks: dict[int, str]
 
 
-def major(url: str) -> int:
+def major_version(url: str) -> int:
     """Return the major version of the server. Raises MigrationError."""
-    with connection(url, read_only=True) as opened:
-        return opened.info.server_version // 10_000
+    with connect(url, read_only=True) as connection:
+        return connection.info.server_version // 10_000
 
 
 def observe(url: str, applied: Sequence[Migration], pending: Sequence[Migration]) -> list[Effect]:
@@ -77,85 +76,89 @@ def observe(url: str, applied: Sequence[Migration], pending: Sequence[Migration]
     migrations do not make.
     """
     effects: list[Effect] = []
-    with connection(url) as opened:
-        history.prepare(opened)
-        runner = migration_runner.Runner(opened, DEFAULT_RETRY, silent)  # what they say was said when they were applied
+    with connect(url) as connection:
+        history.prepare(connection)
+        runner = Runner(connection, DEFAULT_RETRY, silent)  # what they say was said when they were applied
         for migration in applied:
             runner.up(migration)
-        known = set(_look(opened).tables)
+        existing = set(_take_snapshot(connection).tables)
         for migration in pending:
-            effects += _observed(opened, migration, known)
-            opened.execute("discard all")
+            effects += _observe_migration(connection, migration, existing)
+            connection.execute("discard all")
     return effects
 
 
-def _observed(opened: psycopg.Connection, migration: Migration, known: set[int]) -> list[Effect]:
+def _observe_migration(connection: psycopg.Connection, migration: Migration, existing: set[int]) -> list[Effect]:
     """Run one migration as it would run: in one transaction, or each statement in one of its own where it can."""
     effects: list[Effect] = []
-    if migration.up.whole:
-        opened.execute("begin")
+    if migration.up.in_transaction:
+        connection.execute("begin")
     for statement in migration.up.statements:
-        if not migration.up.whole:
-            opened.execute("begin")
-        before = _look(opened)
+        if not migration.up.in_transaction:
+            connection.execute("begin")
+        before = _take_snapshot(connection)
         try:
-            opened.execute(statement.text.encode())
-            effects += _compare(migration, statement, before, _look(opened), known)
+            connection.execute(statement.text.encode())
+            effects += _compare(migration, statement, before, _take_snapshot(connection), existing)
         except psycopg.Error as error:
-            opened.rollback()
-            if migration.up.whole or error.sqlstate not in NO_TRANSACTION:
-                raise failed(migration.file, statement, error) from error
-            effects += _alone(opened, migration, statement, before, known)
-        if not migration.up.whole:
-            opened.commit()
-    opened.commit()
+            connection.rollback()
+            if migration.up.in_transaction or error.sqlstate not in NO_TRANSACTION:
+                raise migration_error(migration.file, statement, error) from error
+            effects += _run_without_transaction(connection, migration, statement, before, existing)
+        if not migration.up.in_transaction:
+            connection.commit()
+    connection.commit()
     return effects
 
 
-def _alone(
-    opened: psycopg.Connection, migration: Migration, statement: MigrationStatement, before: _Snapshot, known: set[int]
+def _run_without_transaction(
+    connection: psycopg.Connection,
+    migration: Migration,
+    statement: MigrationStatement,
+    before: _Snapshot,
+    existing: set[int],
 ) -> list[Effect]:
     """Run a statement that can have no transaction: when it ends its locks are gone, what it rewrote is not."""
     try:
-        opened.execute(statement.text.encode())
+        connection.execute(statement.text.encode())
     except psycopg.Error as error:
-        raise failed(migration.file, statement, error) from error
-    unseen = Effect(migration.file, statement.line, _in_a_line(statement), "", "", rewritten=False, scanned=False)
-    compared = _compare(migration, statement, before, _look(opened), known)
-    return [unseen, *(each._replace(scanned=False) for each in compared if each.rewritten)]
+        raise migration_error(migration.file, statement, error) from error
+    unseen = Effect(migration.file, statement.line, _on_one_line(statement), "", "", rewritten=False, scanned=False)
+    compared = _compare(migration, statement, before, _take_snapshot(connection), existing)
+    return [unseen, *(effect._replace(scanned=False) for effect in compared if effect.rewritten)]
 
 
 def _compare(
-    migration: Migration, statement: MigrationStatement, before: _Snapshot, after: _Snapshot, known: set[int]
+    migration: Migration, statement: MigrationStatement, before: _Snapshot, after: _Snapshot, existing: set[int]
 ) -> list[Effect]:
     """Return what changed for the tables that the target has."""
     effects = []
-    for oid in sorted(known & before.tables.keys(), key=lambda oid: before.tables[oid][0]):
+    for oid in sorted(existing & before.tables.keys(), key=lambda oid: before.tables[oid][0]):
         name, file, scans = before.tables[oid]
         now = after.tables.get(oid, (name, file, scans))
         lock = after.locks.get(oid, "")
         lock = "" if lock == before.locks.get(oid, "") else lock
         rewritten, scanned = now[1] != file, now[2] > scans
         if lock or rewritten or scanned:
-            text = _in_a_line(statement)
+            text = _on_one_line(statement)
             effects.append(Effect(migration.file, statement.line, text, name, lock, rewritten, scanned))
     return effects
 
 
-def _in_a_line(statement: MigrationStatement) -> str:
+def _on_one_line(statement: MigrationStatement) -> str:
     return " ".join(statement.text.split())
 
 
-def _look(opened: psycopg.Connection) -> _Snapshot:
+def _take_snapshot(connection: psycopg.Connection) -> _Snapshot:
     """Ask for the user's tables, their files and scans, and for the locks that this session holds on them."""
-    tables = opened.execute(
+    tables = connection.execute(
         "select c.oid, c.oid::regclass::text, c.relfilenode, coalesce(s.seq_scan, 0) "
         "from pg_class c left join pg_stat_xact_user_tables s on s.relid = c.oid where c.relkind in ('r', 'p', 'm') "
         "and c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' and c.relname !~ '^arlen_schema_migrations'"
     ).fetchall()
-    held = opened.execute(
+    locks = connection.execute(
         "select relation, mode from pg_locks where pid = pg_backend_pid() and locktype = 'relation' and mode = any(%s)",
         [list(LOCKS)],
     ).fetchall()
-    strongest = sorted(held, key=lambda row: list(LOCKS).index(row[1]), reverse=True)
+    strongest = sorted(locks, key=lambda row: list(LOCKS).index(row[1]), reverse=True)
     return _Snapshot({oid: (name, file, scans) for oid, name, file, scans in tables}, dict(strongest))

@@ -26,9 +26,9 @@ FOLDER = Path("db") / "migrations"
 
 _NAME = re.compile(r"(?P<time>\d{4,})_[A-Za-z0-9_]+\.sql")
 
-_TRANSACTION_WORDS = frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
+_TRANSACTION_COMMANDS = frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
 
-_COPIES = {
+_CLIENT_COPIES = {
     "from": "COPY FROM STDIN has no input here: write INSERT",
     "to": "COPY TO STDOUT has nobody here to read it",
 }
@@ -41,7 +41,7 @@ class Direction(NamedTuple):
     """The `up` or the `down` of a migration; `whole`: its statements run in one transaction."""
 
     statements: tuple[MigrationStatement, ...]
-    whole: bool
+    in_transaction: bool
 
 
 class Migration(NamedTuple):
@@ -62,7 +62,7 @@ def read_all(folder: Path) -> list[Migration]:
     """
     if not folder.is_dir():
         raise MigrationError(f"there is no folder {folder}")
-    paths = sorted(each for each in folder.iterdir() if each.suffix.lower() == ".sql" and not each.name.startswith("."))
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sql" and not path.name.startswith("."))
     seen: dict[str, str] = {}
     for path in paths:
         match = _NAME.fullmatch(path.name)
@@ -73,7 +73,7 @@ def read_all(folder: Path) -> list[Migration]:
                 f"{seen[match['time']]} has the same version number: give one a later one", file=path.name
             )
         seen[match["time"]] = path.name
-    return [parse(path.name, _text_of(path)) for path in paths]
+    return [parse(path.name, _read_text(path)) for path in paths]
 
 
 def parse(file: str, text: str) -> Migration:
@@ -90,7 +90,7 @@ def statements(path: Path) -> list[MigrationStatement]:
 
     Raises MigrationError as `parse` does, and for directives.
     """
-    return _Reader(path.name, _text_of(path)).statements()
+    return _Reader(path.name, _read_text(path)).statements()
 
 
 def checksum(text: str) -> str:
@@ -101,15 +101,15 @@ def checksum(text: str) -> str:
 
 def fingerprint(folder: Path) -> str:
     """Return 16 characters that change when any migration does."""
-    told = "\n".join(f"{each.version} {each.checksum}" for each in read_all(folder))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    text = "\n".join(f"{file.version} {file.checksum}" for file in read_all(folder))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _with_lf(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _text_of(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -125,48 +125,48 @@ class _Reader:
     def __init__(self, file: str, text: str) -> None:
         """Read all of it. Raises MigrationError, with the line, where that cannot be done."""
         self._file = file
-        self._part = ""
+        self._section = ""
         self._statements: dict[str, list[MigrationStatement]] = {"": [], "up": [], "down": []}
-        self._alone: set[str] = set()
+        self._no_transaction: set[str] = set()
         self._seen: dict[str, int] = {}
         try:
-            for piece in scan(_with_lf(text)):
-                self._take(piece)
+            for item in scan(_with_lf(text)):
+                self._add(item)
         except UnreadableError as error:
             raise MigrationError(error.reason, file=file, line=error.line) from None
 
-    def _take(self, piece: MigrationStatement | Directive) -> None:
+    def _add(self, item: MigrationStatement | Directive) -> None:
         """Take the next piece of the file."""
-        if isinstance(piece, Directive):
-            self._obey(piece)
+        if isinstance(item, Directive):
+            self._apply(item)
         else:
-            self._check(piece)
-            self._statements[self._part].append(piece)
+            self._check(item)
+            self._statements[self._section].append(item)
 
-    def migration(self, summed: str) -> Migration:
+    def migration(self, text_checksum: str) -> Migration:
         """Return the file's migration."""
         up = "up" if "up" in self._seen else ""
         if not self._statements[up]:
             raise MigrationError("it has no statement to run", file=self._file)
-        down = self._part_of("down") if "down" in self._seen else None
-        return Migration(self._file.removesuffix(".sql"), self._file, summed, self._part_of(up), down)
+        down = self._direction("down") if "down" in self._seen else None
+        return Migration(self._file.removesuffix(".sql"), self._file, text_checksum, self._direction(up), down)
 
     def statements(self) -> list[MigrationStatement]:
         """Return the statements of a file that has no parts."""
-        if self._seen or self._alone:
+        if self._seen or self._no_transaction:
             raise MigrationError("migrate: directives are for migrations", file=self._file)
         return self._statements[""]
 
-    def _part_of(self, name: str) -> Direction:
-        return Direction(tuple(self._statements[name]), not self._alone & {"", name})
+    def _direction(self, name: str) -> Direction:
+        return Direction(tuple(self._statements[name]), not self._no_transaction & {"", name})
 
-    def _obey(self, directive: Directive) -> None:
+    def _apply(self, directive: Directive) -> None:
         word, line = directive
         if word not in _DIRECTIVES:
-            known = ", ".join(f"migrate:{each}" for each in _DIRECTIVES)
-            raise MigrationError(f"migrate:{word} is no directive; there are {known}", file=self._file, line=line)
+            directives = ", ".join(f"migrate:{name}" for name in _DIRECTIVES)
+            raise MigrationError(f"migrate:{word} is no directive; there are {directives}", file=self._file, line=line)
         if word == "no-transaction":
-            self._alone.add(self._part)
+            self._no_transaction.add(self._section)
             return
         if word in self._seen:
             raise MigrationError(
@@ -175,34 +175,34 @@ class _Reader:
         if word == "up" and (self._statements[""] or "down" in self._seen):
             raise MigrationError("migrate:up must come before all statements", file=self._file, line=line)
         self._seen[word] = line
-        self._part = word
+        self._section = word
 
     def _check(self, statement: MigrationStatement) -> None:
-        reason = _refusal(statement)
+        reason = _refusal_reason(statement)
         if reason:
             raise MigrationError(reason, file=self._file, line=statement.line)
 
 
-def _refusal(statement: MigrationStatement) -> str:
+def _refusal_reason(statement: MigrationStatement) -> str:
     """Say why a migration cannot have this statement; nothing where it can."""
     words = " ".join(statement.words[:2])
     if statement.text.startswith("\\"):
         return f"{statement.text.split()[0]} is a command of psql: a migration holds SQL only"
     if "\0" in statement.text:
         return "a statement cannot hold a NUL character"
-    if statement.words[:1] and (statement.words[0] in _TRANSACTION_WORDS or words == "prepare transaction"):
+    if statement.words[:1] and (statement.words[0] in _TRANSACTION_COMMANDS or words == "prepare transaction"):
         return (
             f"{words.upper()} at the top: a file is one transaction by itself, or has none (-- migrate:no-transaction)"
         )
-    return _refusal_of_copy(statement) if statement.words[:1] == ("copy",) else ""
+    return _copy_refusal_reason(statement) if statement.words[:1] == ("copy",) else ""
 
 
-def _refusal_of_copy(statement: MigrationStatement) -> str:
+def _copy_refusal_reason(statement: MigrationStatement) -> str:
     """Say why a migration cannot have this COPY: what follows its FROM or TO is the client, who sends and reads nothing."""
     depth, before = 0, ""
     for word in map(str.lower, tokens(statement.text)):
         depth += (word == "(") - (word == ")")
-        if before in _COPIES and word in {"stdin", "stdout"}:
-            return _COPIES[before]
+        if before in _CLIENT_COPIES and word in {"stdin", "stdout"}:
+            return _CLIENT_COPIES[before]
         before = "" if depth else word
     return ""

@@ -47,58 +47,58 @@ class PartialMigration(NamedTuple):
     started: str = ""
 
 
-def history(opened: psycopg.Connection) -> History:
+def load(connection: psycopg.Connection) -> History:
     """Return what the database remembers; nothing where no migration ever ran. Writes nothing."""
-    there = _columns(opened, TABLE)
-    if not there:
+    existing = _columns(connection, TABLE)
+    if not existing:
         return History()
-    columns = "version, applied_at, checksum" if "checksum" in there else "version, applied_at"
-    rows = opened.execute(f"select {columns} from {TABLE}".encode()).fetchall()  # noqa: S608 - names of this file
-    halves: list[Progress] = []
-    if _columns(opened, PROGRESS):
-        found = opened.execute(f"select version, done, checksum from {PROGRESS} where done > 0".encode())  # noqa: S608 - likewise
-        halves = [Progress(*row) for row in found]
-    return History([Applied(*row) for row in rows], halves)
+    columns = "version, applied_at, checksum" if "checksum" in existing else "version, applied_at"
+    rows = connection.execute(f"select {columns} from {TABLE}".encode()).fetchall()  # noqa: S608 - names of this file
+    unfinished: list[Progress] = []
+    if _columns(connection, PROGRESS):
+        rows_in_progress = connection.execute(f"select version, done, checksum from {PROGRESS} where done > 0".encode())  # noqa: S608 - likewise
+        unfinished = [Progress(*row) for row in rows_in_progress]
+    return History([Applied(*row) for row in rows], unfinished)
 
 
-def prepare(opened: psycopg.Connection, retry: LockRetry = DEFAULT_RETRY, tell: ReportLine = silent) -> None:
+def prepare(connection: psycopg.Connection, retry: LockRetry = DEFAULT_RETRY, report: ReportLine = silent) -> None:
     """Create the tables, or add to those of an older tool what they lack.
 
     A table that lacks nothing is not altered: that would wait for a backup, and every reader would wait behind it.
     """
-    retry_lock(retry, tell, partial(_prepare, opened, retry))
+    retry_lock(retry, report, partial(_prepare, connection, retry))
 
 
-def accept(opened: psycopg.Connection, migration: Migration) -> None:
+def accept(connection: psycopg.Connection, migration: Migration) -> None:
     """Take the checksum of the file as it is now."""
     statement = f"update {TABLE} set checksum = %s where version = %s"  # noqa: S608 - a name of this file
-    opened.execute(statement.encode(), [migration.checksum, migration.version])
+    connection.execute(statement.encode(), [migration.checksum, migration.version])
 
 
 class MigrationHistory:
     """The tables as a migrator writes them: as who it logged in, and where it found them, whatever a migration sets."""
 
-    def __init__(self, opened: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection) -> None:
         """Find the tables, which `prepare` has made."""
-        self._opened = opened
-        self._names = {"table": _name(opened, TABLE), "progress": _name(opened, PROGRESS)}
+        self._connection = connection
+        self._names = {"table": _qualified_name(connection, TABLE), "progress": _qualified_name(connection, PROGRESS)}
 
-    def applied(self, migration: Migration, milliseconds: int) -> None:
+    def record_applied(self, migration: Migration, milliseconds: int) -> None:
         """Write down that a migration was applied, and how long it took."""
-        with self._ourselves():
+        with self._as_login_role():
             values = [migration.version, migration.checksum, milliseconds]
             self._run("insert into {table} (version, checksum, duration_ms) values (%s, %s, %s)", *values)
             self._run("delete from {progress} where version = %s", migration.version)
 
-    def undone(self, migration: Migration) -> None:
+    def record_undone(self, migration: Migration) -> None:
         """Strike out that a migration was applied."""
-        with self._ourselves():
+        with self._as_login_role():
             self._run("delete from {table} where version = %s", migration.version)
             self._run("delete from {progress} where version = %s", migration.version)
 
-    def note(self, migration: Migration, progress: PartialMigration) -> None:
+    def record_progress(self, migration: Migration, progress: PartialMigration) -> None:
         """Write down how far a migration came."""
-        with self._ourselves():
+        with self._as_login_role():
             self._run(
                 "insert into {progress} (version, done, checksum, begun) values (%s, %s, %s, %s) on conflict (version) "
                 "do update set done = excluded.done, checksum = excluded.checksum, begun = excluded.begun",
@@ -109,54 +109,54 @@ class MigrationHistory:
     def progress(self, migration: Migration) -> PartialMigration:
         """Return how far a migration came."""
         query: LiteralString = "select done, checksum, begun from {progress} where version = %s"
-        with self._ourselves():
+        with self._as_login_role():
             row = self._run(query, migration.version).fetchone()
         return PartialMigration(*row) if row else PartialMigration(0, "", "")
 
     @contextmanager
-    def _ourselves(self) -> Iterator[None]:
+    def _as_login_role(self) -> Iterator[None]:
         """Be who logged in for one transaction, or for the rest of one that is open: a role of a file may not write here."""
-        with self._opened.transaction():
-            self._opened.execute("set local session_authorization to default; set local role to default")
+        with self._connection.transaction():
+            self._connection.execute("set local session_authorization to default; set local role to default")
             yield
 
     def _run(self, statement: LiteralString, *values: object) -> psycopg.Cursor:
-        return self._opened.execute(sql.SQL(statement).format(**self._names), values)
+        return self._connection.execute(sql.SQL(statement).format(**self._names), values)
 
 
-def _prepare(opened: psycopg.Connection, retry: LockRetry) -> None:
+def _prepare(connection: psycopg.Connection, retry: LockRetry) -> None:
     try:
-        with opened.transaction():
-            opened.execute("select set_config('lock_timeout', %s, true)", [retry.lock_timeout])
+        with connection.transaction():
+            connection.execute("select set_config('lock_timeout', %s, true)", [retry.lock_timeout])
             for table, columns in TABLES.items():
-                _complete(opened, table, columns)
+                _create_or_extend(connection, table, columns)
     except psycopg.errors.LockNotAvailable as error:
         reason = error.diag.message_primary or str(error)
         raise MigrationError(reason, file=TABLE, sqlstate=LOCK_NOT_AVAILABLE) from error
 
 
-def _complete(opened: psycopg.Connection, table: str, columns: Mapping[str, str]) -> None:
+def _create_or_extend(connection: psycopg.Connection, table: str, columns: Mapping[str, str]) -> None:
     """Create one table, beside the other where that is there, or add the columns that it lacks."""
-    there = _columns(opened, table)
-    lacking = [f"{name} {kind}" for name, kind in columns.items() if name not in there]
-    if not there:
-        statement = "create table {} (" + ", ".join(lacking) + ")"
-    elif lacking:
-        statement = "alter table {} " + ", ".join(f"add column {each}" for each in lacking)
+    existing = _columns(connection, table)
+    missing = [f"{name} {kind}" for name, kind in columns.items() if name not in existing]
+    if not existing:
+        statement = "create table {} (" + ", ".join(missing) + ")"
+    elif missing:
+        statement = "alter table {} " + ", ".join(f"add column {column}" for column in missing)
     else:
         return
-    opened.execute(statement.format(_name(opened, table).as_string(opened)).encode())
+    connection.execute(statement.format(_qualified_name(connection, table).as_string(connection)).encode())
 
 
-def _columns(opened: psycopg.Connection, table: str) -> set[str]:
+def _columns(connection: psycopg.Connection, table: str) -> set[str]:
     """Return the names of a table's columns; none where there is no such table."""
     query = "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
-    return {name for (name,) in opened.execute(query, [table])}
+    return {name for (name,) in connection.execute(query, [table])}
 
 
-def _name(opened: psycopg.Connection, table: str) -> sql.Identifier:
+def _qualified_name(connection: psycopg.Connection, table: str) -> sql.Identifier:
     """Return the name of a table with its schema: its own, or that of the other, or none where neither is there."""
-    row = opened.execute(
+    row = connection.execute(
         "select nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
         "where c.oid = coalesce(to_regclass(%s), to_regclass(%s))",
         [table, TABLE],

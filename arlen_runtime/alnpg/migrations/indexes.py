@@ -27,7 +27,7 @@ _CONCURRENT_INDEX = re.compile(
 )
 """Matched against the tokens of a statement with a blank between them."""
 
-_NAMED = """
+_FIND_NAMED = """
     select c.oid::regclass::text, c.relkind::text, i.indisvalid, i.indisvalid and i.indrelid = t.oid,
            (select pid from pg_stat_progress_create_index p where p.index_relid = c.oid)
     from pg_index i join pg_class c on c.oid = i.indexrelid
@@ -35,7 +35,7 @@ _NAMED = """
 """
 """An index is in the schema of its table, wherever else the search_path leads."""
 
-_OF_TABLE = """
+_FIND_INVALID = """
     select indexrelid::regclass::text from pg_index i where indrelid = to_regclass(%s) and not indisvalid
     and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid)
 """
@@ -46,30 +46,32 @@ class Index(NamedTuple):
     """An index as it stands: its name and relkind, whether it is valid, on the table that is meant, and who is building it."""
 
     name: str
-    kind: str
+    relkind: str
     valid: bool
     usable: bool
     builder: int | None
 
 
 @contextmanager
-def building(opened: psycopg.Connection, statement: MigrationStatement, tell: Callable[[str], None]) -> Iterator[None]:
+def building(
+    connection: psycopg.Connection, statement: MigrationStatement, report: Callable[[str], None]
+) -> Iterator[None]:
     """Drop what an earlier try left, run the block, which executes the statement, and drop what that leaves without a name.
 
     An index that the file gives a name is found by it before the next try, also of another process. One without a name
     can only be told from the others now: by then PostgreSQL would call the next one differently.
     """
     match = _match(statement)
-    index = named(opened, statement)
-    if index and not index.valid and index.kind == "i":
-        _drop(opened, index.name, tell)
-    before = _of_table(opened, match)
+    index = find_named(connection, statement)
+    if index and not index.valid and index.relkind == "i":
+        _drop(connection, index.name, report)
+    before = _invalid_indexes(connection, match)
     try:
         yield
     except BaseException:
-        if not opened.closed and opened.info.transaction_status == TransactionStatus.IDLE:
-            for left in _of_table(opened, match) - before:
-                _drop(opened, left, tell)
+        if not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
+            for name in _invalid_indexes(connection, match) - before:
+                _drop(connection, name, report)
         raise
 
 
@@ -79,54 +81,56 @@ def is_named(statement: MigrationStatement) -> bool:
     return match is not None and match["name"] is not None
 
 
-def named(opened: psycopg.Connection, statement: MigrationStatement) -> Index | None:
+def find_named(connection: psycopg.Connection, statement: MigrationStatement) -> Index | None:
     """Return the index that has the name of the concurrent one."""
     match = _match(statement)
     if match is None or match["name"] is None:
         return None
-    row = opened.execute(_NAMED, [_table(opened, match), _read(opened, match["name"])]).fetchone()
+    row = connection.execute(
+        _FIND_NAMED, [_table_name(connection, match), _parse_name(connection, match["name"])]
+    ).fetchone()
     return Index(*row) if row else None
 
 
-def finished(
-    opened: psycopg.Connection, statement: MigrationStatement, poll: float, tell: Callable[[str], None]
+def wait_until_built(
+    connection: psycopg.Connection, statement: MigrationStatement, poll: float, report: Callable[[str], None]
 ) -> Index | None:
     """Return what `named` does, once nobody builds it any more: asked again and again.
 
     Who waited for it inside a statement would have a snapshot, for whose end the build waits.
     """
-    told = False
-    while (index := named(opened, statement)) and index.builder and not index.valid:
-        if not told:
-            tell(f"  waiting for process {index.builder}, which builds the index {index.name}")
-            told = True
+    reported = False
+    while (index := find_named(connection, statement)) and index.builder and not index.valid:
+        if not reported:
+            report(f"  waiting for process {index.builder}, which builds the index {index.name}")
+            reported = True
         time.sleep(poll)
     return index
 
 
-def _drop(opened: psycopg.Connection, name: str, tell: Callable[[str], None]) -> None:
-    tell(f"  dropping the invalid index {name} of a try that failed")
-    opened.execute(f"drop index concurrently {name}".encode())
+def _drop(connection: psycopg.Connection, name: str, report: Callable[[str], None]) -> None:
+    report(f"  dropping the invalid index {name} of a try that failed")
+    connection.execute(f"drop index concurrently {name}".encode())
 
 
 def _match(statement: MigrationStatement) -> re.Match[str] | None:
     return _CONCURRENT_INDEX.match(" ".join(tokens(statement.text)))
 
 
-def _of_table(opened: psycopg.Connection, match: re.Match[str] | None) -> set[str]:
+def _invalid_indexes(connection: psycopg.Connection, match: re.Match[str] | None) -> set[str]:
     """Return the invalid indexes of the table of a concurrent index without a name."""
     if match is None or match["name"] is not None:
         return set()
-    return {name for (name,) in opened.execute(_OF_TABLE, [_table(opened, match)])}
+    return {name for (name,) in connection.execute(_FIND_INVALID, [_table_name(connection, match)])}
 
 
-def _table(opened: psycopg.Connection, match: re.Match[str]) -> str:
-    names = (_read(opened, part) for part in re.findall(_NAME, match["table"], re.IGNORECASE) if part != ".")
+def _table_name(connection: psycopg.Connection, match: re.Match[str]) -> str:
+    names = (_parse_name(connection, part) for part in re.findall(_NAME, match["table"], re.IGNORECASE) if part != ".")
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
-def _read(opened: psycopg.Connection, name: str) -> str:
+def _parse_name(connection: psycopg.Connection, name: str) -> str:
     """Return the name as PostgreSQL reads it, which knows of folding, quotes, escapes and length: as that of a column."""
     column = name.replace(" & ", "&", 1) if name[:4].lower() == "u & " else name
-    described = opened.execute(f"select null as {column}".encode()).description
+    described = connection.execute(f"select null as {column}".encode()).description
     return described[0].name if described else ""

@@ -17,7 +17,7 @@ from functools import partial
 
 import psycopg
 
-from arlen_runtime.alnpg.admin.connect import ReportLine, connection
+from arlen_runtime.alnpg.admin.connect import ReportLine, connect
 from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
 from arlen_runtime.alnpg.migrations.runner import Check
@@ -27,56 +27,56 @@ LOCK = 4_702_394_921_427_289_928
 
 
 @contextmanager
-def exclusive(url: str, retry: LockRetry, tell: ReportLine) -> Iterator[Check]:
+def exclusive(url: str, retry: LockRetry, report: ReportLine) -> Iterator[Check]:
     """Be the only migrator of the database for the length of the block. Raises MigrationError when the turn never comes.
 
     What it gives raises MigrationError once the lock is lost.
     """
-    with connection(url) as guard:
-        deadline = time.monotonic() + retry.turn
-        told = False
-        while not _locked(guard):
-            holder = _holder(guard)
+    with connect(url) as lock_connection:
+        deadline = time.monotonic() + retry.queue_timeout
+        reported = False
+        while not _try_lock(lock_connection):
+            holder = _describe_holder(lock_connection)
             if time.monotonic() > deadline:
                 raise MigrationError(f"another migration has been running for too long{holder}")
-            if not told:
-                tell(f"waiting for another migration to end{holder}")
-                told = True
+            if not reported:
+                report(f"waiting for another migration to end{holder}")
+                reported = True
             time.sleep(retry.poll)
-        yield partial(_check, guard)
+        yield partial(_check_connection, lock_connection)
         with suppress(psycopg.Error):  # what was to be done alone is done
-            guard.execute("rollback")
+            lock_connection.execute("rollback")
 
 
-def _check(guard: psycopg.Connection) -> None:
+def _check_connection(lock_connection: psycopg.Connection) -> None:
     """Ask over the connection of the lock. Without parameters, as in `_locked`: no snapshot stays."""
     try:
-        guard.execute("select")
+        lock_connection.execute("select")
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise MigrationError(f"the lock against other migrations is lost, so this one stops: {reason}") from error
 
 
-def _locked(guard: psycopg.Connection) -> bool:
+def _try_lock(lock_connection: psycopg.Connection) -> bool:
     """Try to take the lock in a transaction that stays open and idle; end the transaction where it is not to be had.
 
     No parameters: a statement with parameters leaves a portal open, and that holds a snapshot.
     """
-    guard.execute("begin isolation level read committed")
-    guard.execute(
+    lock_connection.execute("begin isolation level read committed")
+    lock_connection.execute(
         "select set_config(name, '0', true) from pg_settings "
         "where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')"  # the last one exists from 17 on
     )
-    row = guard.execute(f"select pg_try_advisory_xact_lock({LOCK})".encode()).fetchone()
+    row = lock_connection.execute(f"select pg_try_advisory_xact_lock({LOCK})".encode()).fetchone()
     if row and row[0]:
         return True
-    guard.execute("rollback")
+    lock_connection.execute("rollback")
     return False
 
 
-def _holder(guard: psycopg.Connection) -> str:
+def _describe_holder(lock_connection: psycopg.Connection) -> str:
     """Say who holds the lock, as far as the server tells: of another role it hides whence and since when."""
-    row = guard.execute(
+    row = lock_connection.execute(
         "select a.pid, a.usename, coalesce(a.client_addr::text, 'a local socket'), a.xact_start "
         "from pg_locks l join pg_stat_activity a using (pid) where l.locktype = 'advisory' and l.granted "
         "and l.database = (select oid from pg_database where datname = current_database()) "

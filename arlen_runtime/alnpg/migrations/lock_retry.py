@@ -16,7 +16,7 @@ LOCK_NOT_AVAILABLE = "55P03"
 class LockRetry(NamedTuple):
     """How long to wait, in seconds: for other migrators, for a table's lock (each try), and how many tries a file has."""
 
-    turn: float = 300.0
+    queue_timeout: float = 300.0
     poll: float = 0.25
     lock: float = 2.0
     attempts: int = 5
@@ -31,7 +31,7 @@ class LockRetry(NamedTuple):
 DEFAULT_RETRY = LockRetry()
 
 
-def retry_lock(retry: LockRetry, tell: ReportLine, run: Callable[[], None]) -> None:
+def retry_lock(retry: LockRetry, report: ReportLine, run: Callable[[], None]) -> None:
     """Run again, after a pause, what did not get its lock: what raises MigrationError with that SQLSTATE."""
     for attempt in range(1, retry.attempts + 1):
         try:
@@ -39,6 +39,6 @@ def retry_lock(retry: LockRetry, tell: ReportLine, run: Callable[[], None]) -> N
         except MigrationError as error:
             if error.sqlstate != LOCK_NOT_AVAILABLE or attempt == retry.attempts:
                 raise
-            tell(f"  {error.place} did not get its lock (try {attempt} of {retry.attempts})")
+            report(f"  {error.place} did not get its lock (try {attempt} of {retry.attempts})")
         time.sleep(retry.pause * attempt * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
     return None

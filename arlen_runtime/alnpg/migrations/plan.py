@@ -49,26 +49,26 @@ class MigrationState(NamedTuple):
 def states(migrations: Sequence[Migration], history: History) -> list[MigrationState]:
     """Return the state of every version that the folder or the database knows, in their order."""
     files = {migration.version: migration for migration in migrations}
-    rows = {each.version: each for each in history.applied}
-    halves = {each.version for each in history.progress}
+    rows = {row.version: row for row in history.applied}
+    unfinished = {row.version for row in history.progress}
     last = max(rows, default="")
-    found = []
-    for version in sorted(files.keys() | rows.keys() | halves):
+    result = []
+    for version in sorted(files.keys() | rows.keys() | unfinished):
         row = rows.get(version)
         if row is None and version not in files:
             state = MigrationState(version, "abandoned")
         elif row is None:
-            state = MigrationState(version, "partial" if version in halves else "pending", late=version < last)
+            state = MigrationState(version, "partial" if version in unfinished else "pending", late=version < last)
         elif version not in files:
             state = MigrationState(version, "missing", row.applied_at)
-        elif version in halves:  # `up` forgets its progress when it is recorded, so this is that of a `down`
+        elif version in unfinished:  # `up` forgets its progress when it is recorded, so this is that of a `down`
             state = MigrationState(version, "half-undone", row.applied_at)
         elif row.checksum is not None and row.checksum != files[version].checksum:
             state = MigrationState(version, "edited", row.applied_at)
         else:
             state = MigrationState(version, "applied", row.applied_at)
-        found.append(state)
-    return found
+        result.append(state)
+    return result
 
 
 REMEDIES = {
@@ -81,28 +81,28 @@ REMEDIES = {
 }
 """What is said of a history that differs from the files."""
 
-LOST = ("missing", "abandoned")
+WITHOUT_FILE = ("missing", "abandoned")
 """States without a file."""
 
 
 def verify(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[MigrationState]:
     """Return all states. Raises MigrationError, one line for each, for versions in REMEDIES."""
-    found = states(migrations, history)
-    allowed = LOST if allow_missing else ()
-    wrong = [each for each in found if each.state in REMEDIES and each.state not in allowed]
+    all_states = states(migrations, history)
+    allowed = WITHOUT_FILE if allow_missing else ()
+    wrong = [state for state in all_states if state.state in REMEDIES and state.state not in allowed]
     if wrong:
-        raise MigrationError("\n".join(f"{each.version}.sql: {REMEDIES[each.state]}" for each in wrong))
-    return found
+        raise MigrationError("\n".join(f"{state.version}.sql: {REMEDIES[state.state]}" for state in wrong))
+    return all_states
 
 
 def pending(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[Migration]:
     """Return the migrations to run, in order. Raises MigrationError as `verify` does."""
-    waiting = {
-        each.version
-        for each in verify(migrations, history, allow_missing=allow_missing)
-        if each.state in {"pending", "partial"}
+    versions = {
+        state.version
+        for state in verify(migrations, history, allow_missing=allow_missing)
+        if state.state in {"pending", "partial"}
     }
-    return [migration for migration in migrations if migration.version in waiting]
+    return [migration for migration in migrations if migration.version in versions]
 
 
 def to_undo(migrations: Sequence[Migration], history: History, steps: int) -> list[Migration]:
@@ -112,11 +112,11 @@ def to_undo(migrations: Sequence[Migration], history: History, steps: int) -> li
     works on a migration before it is shipped.
     """
     files = {migration.version: migration for migration in migrations}
-    found = []
-    for version in sorted((each.version for each in history.applied), reverse=True)[:steps]:
+    result = []
+    for version in sorted((row.version for row in history.applied), reverse=True)[:steps]:
         if version not in files:
             raise MigrationError(f"{version}.sql: {REMEDIES['missing'].partition(':')[0]}, so it cannot be undone")
         if files[version].down is None:
             raise MigrationError("it has no -- migrate:down, so it cannot be undone", file=files[version].file)
-        found.append(files[version])
-    return found
+        result.append(files[version])
+    return result

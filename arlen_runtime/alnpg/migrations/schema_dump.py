@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Mapping
 
 from arlen_runtime.alnpg.admin.client_programs import client
-from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import history
 from arlen_runtime.alnpg.migrations.history import PROGRESS, TABLE
@@ -42,22 +42,22 @@ def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
             f"pg_dump ended with {done.returncode}"
         ]
         raise DatabaseCommandError(lines[-1])
-    return _steady(done.stdout.decode()) + _versions(url)
+    return _stable(done.stdout.decode()) + _versions(url)
 
 
-def _steady(text: str) -> str:
-    return _without(_EMPTY_LINES, _without(_CHANGING, text)).strip("\n") + "\n"
+def _stable(text: str) -> str:
+    return _remove(_EMPTY_LINES, _remove(_CHANGING, text)).strip("\n") + "\n"
 
 
-def _without(lines: re.Pattern[str], text: str) -> str:
+def _remove(lines: re.Pattern[str], text: str) -> str:
     """Take out the lines; what looks like them inside of a string or a function's body is the application's own."""
     return lines.sub(lambda match: match[0].removesuffix(match["out"] or ""), text)
 
 
 def _versions(url: str) -> str:
-    with connection(url, read_only=True) as opened, opened.transaction():
-        versions = sorted(each.version for each in history.history(opened).applied)
-        table = opened.execute(
+    with connect(url, read_only=True) as connection, connection.transaction():
+        versions = sorted(row.version for row in history.load(connection).applied)
+        table = connection.execute(
             "select format('%%I.%%I', nspname, relname) from pg_class c join pg_namespace n on n.oid = relnamespace "
             "where c.oid = to_regclass(%s)",
             [TABLE],

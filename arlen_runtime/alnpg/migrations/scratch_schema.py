@@ -15,14 +15,14 @@ from arlen_runtime.alnpg.embedded import scratch
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations import files
 
-_NOT_WHOLE = frozenset({"pending", "partial", "half-undone"})
+_NOT_APPLIED = frozenset({"pending", "partial", "half-undone"})
 
 
-def waiting(url: str, folder: Path) -> int:
+def count_pending(url: str, folder: Path) -> int:
     """Return how many migrations the database at `url` has not had, or not the whole of. Raises MigrationError."""
     if not folder.is_dir():
         return 0
-    return sum(state.state in _NOT_WHOLE for state in migrations.status(url, folder))
+    return sum(state.state in _NOT_APPLIED for state in migrations.status(url, folder))
 
 
 @contextmanager
@@ -33,10 +33,10 @@ def copy(server: str, folder: Path) -> Iterator[str]:
         yield url
 
 
-def kept(home: Path, folder: Path) -> str:
+def cached(home: Path, folder: Path) -> str:
     """Return the URL of a database that holds what the migrations make, on an embedded server below `home`; made unless there.
 
     Raises MigrationError, and EmbeddedServerError where no server can be started.
     """
     name = files.fingerprint(folder)
-    return scratch.kept(home, name, lambda url: migrations.migrate(url, folder))
+    return scratch.cached(home, name, lambda url: migrations.migrate(url, folder))

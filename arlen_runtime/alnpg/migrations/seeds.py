@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.database import ALNPg
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import files, runner
@@ -27,10 +27,10 @@ PYTHON = Path("db") / "seeds.py"
 
 def find(root: Path) -> Path | None:
     """Return the file of seeds below `root`, None if there is none. Raises DatabaseCommandError if there are two."""
-    found = [path for path in (SQL, PYTHON) if (root / path).is_file()]
-    if len(found) > 1:
+    paths = [path for path in (SQL, PYTHON) if (root / path).is_file()]
+    if len(paths) > 1:
         raise DatabaseCommandError(f"there is {SQL} and {PYTHON}: keep one of them")
-    return found[0] if found else None
+    return paths[0] if paths else None
 
 
 def run(url: str, root: Path, file: Path) -> int | None:
@@ -47,17 +47,17 @@ def run(url: str, root: Path, file: Path) -> int | None:
 
 def _run_sql(url: str, path: Path) -> int:
     statements = files.statements(path)
-    with connection(url) as opened:
-        opened.execute("begin")
+    with connect(url) as connection:
+        connection.execute("begin")
         for statement in statements:
             try:
-                opened.execute(statement.text.encode())
+                connection.execute(statement.text.encode())
             except psycopg.Error as error:
-                raise runner.failed(path.name, statement, error, "nothing of the file is kept") from error
+                raise runner.migration_error(path.name, statement, error, "nothing of the file is kept") from error
         try:
-            opened.execute("commit")
+            connection.execute("commit")
         except psycopg.Error as error:
-            raise runner.failed(path.name, None, error, "nothing of the file is kept") from error
+            raise runner.migration_error(path.name, None, error, "nothing of the file is kept") from error
     return len(statements)
 
 
@@ -66,17 +66,17 @@ def _run_python(url: str, root: Path, file: Path) -> None:
         sys.path.insert(0, str(root))  # seeds may need the application's own code
     pg = ALNPg(url, statement_seconds=0)
     try:
-        seed = runpy.run_path(str(root / file)).get("seed", _missing)
+        seed = runpy.run_path(str(root / file)).get("seed", _no_seed)
         with pg.transaction():
             seed(pg)
     except Exception as error:
-        told = str(error) if isinstance(error, ArlenError) else f"{type(error).__name__}: {error}"
-        raise DatabaseCommandError(told, file=file.name, line=_line(error, root / file)) from error
+        message = str(error) if isinstance(error, ArlenError) else f"{type(error).__name__}: {error}"
+        raise DatabaseCommandError(message, file=file.name, line=_line(error, root / file)) from error
     finally:
         pg.close()
 
 
-def _missing(_pg: ALNPg) -> None:
+def _no_seed(_pg: ALNPg) -> None:
     raise DatabaseCommandError("there is no function seed(pg)")
 
 
@@ -84,5 +84,5 @@ def _line(error: Exception, path: Path) -> int:
     """Return the line of the file that an exception came from; 0 where it is not known."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno or 0
-    frames = [each.lineno or 0 for each in traceback.extract_tb(error.__traceback__) if each.filename == str(path)]
+    frames = [frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return frames[-1] if frames else 0

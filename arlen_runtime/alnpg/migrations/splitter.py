@@ -78,15 +78,15 @@ def scan(text: str) -> Iterator[MigrationStatement | Directive]:
         if token["comment"]:
             at = splitter.end_of_comment(token)
         elif token["directive"] is not None:
-            yield from splitter.cut(token.start())
+            yield from splitter.end_statement(token.start())
             yield Directive(token["order"].lower(), splitter.line_of(token.start()))
         elif token["end"] and splitter.at_top:
-            yield from splitter.cut(token.start())
+            yield from splitter.end_statement(token.start())
         elif token["broken"]:
             raise UnreadableError(splitter.line_of(token.start()), f"{token['broken']} opens here and never closes")
         elif not token["remark"]:
-            splitter.take(token, kind)
-    yield from splitter.cut(len(text))
+            splitter.add(token, kind)
+    yield from splitter.end_statement(len(text))
 
 
 def tokens(text: str) -> Iterator[str]:
@@ -122,7 +122,7 @@ class _Splitter:
         """Say whether a semicolon would end the statement here."""
         return self._parentheses <= 0 and self._blocks <= 0
 
-    def take(self, token: re.Match[str], kind: str) -> None:
+    def add(self, token: re.Match[str], kind: str) -> None:
         """Make the token part of the current statement."""
         if self._start < 0:
             self._start = token.start()
@@ -132,7 +132,7 @@ class _Splitter:
             self._parentheses += 1 if token["parenthesis"] == "(" else -1
         self._before = token.group().lower()
 
-    def cut(self, end: int) -> Iterator[MigrationStatement]:
+    def end_statement(self, end: int) -> Iterator[MigrationStatement]:
         """Yield the statement that ends at `end`, if there is one, and stand before the next."""
         if self._start >= 0:
             yield MigrationStatement(

@@ -117,7 +117,7 @@ def test_reset_works_where_there_is_nothing_yet_and_without_seeds(app: Path, url
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "told"),
+    ("file", "text", "expected"),
     [
         ("seeds.sql", "insert into users values (1, null)", "seeds.sql:1: null value"),
         ("migrations/20260102000000_b.sql", "create tabel b ();", "20260102000000_b.sql:1: syntax error"),
@@ -125,14 +125,14 @@ def test_reset_works_where_there_is_nothing_yet_and_without_seeds(app: Path, url
     ],
 )
 def test_a_reset_that_fails_leaves_the_database_as_it_was(
-    app: Path, migrated: str, file: str, text: str, told: str
+    app: Path, migrated: str, file: str, text: str, expected: str
 ) -> None:
     with psycopg.connect(migrated) as connection:
         connection.execute("insert into users values (7, 'old')")
     (app / "db" / file).write_text(text)
     status, out, err = db(app, "reset", "--env", "test", "--dsn", migrated)
     assert (status, out) == (1, "")
-    assert err.startswith(f"python -m arlen_runtime db: {told}")
+    assert err.startswith(f"python -m arlen_runtime db: {expected}")
     assert users(migrated) == [7]
 
 
@@ -189,8 +189,8 @@ def test_the_schema_is_dumped_as_migrate_does(app: Path, migrated: str) -> None:
 
 def test_psql_gets_the_database_and_what_follows_the_dashes(app: Path, migrated: str) -> None:
     statement = "select current_database(), count(*) from users"
-    told = (0, f"{name(migrated)}|0\n", "")
-    assert db(app, "psql", "--dsn", migrated, "--", "--no-psqlrc", "-Atc", statement) == told
+    output = (0, f"{name(migrated)}|0\n", "")
+    assert db(app, "psql", "--dsn", migrated, "--", "--no-psqlrc", "-Atc", statement) == output
     assert db(app, "psql", "--dsn", migrated, "--", "-c", "select wrong")[0] == 1
 
 
@@ -265,9 +265,9 @@ def test_a_database_that_is_not_there_is_one_line(
 def test_a_wrong_password_is_one_line_without_it(
     app: Path, guarded: str, action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = refused(app, capsys, action, "--dsn", guarded)
-    assert 'password authentication failed for user "guarded"' in told
-    assert "hidden" not in told
+    output = refused(app, capsys, action, "--dsn", guarded)
+    assert 'password authentication failed for user "guarded"' in output
+    assert "hidden" not in output
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from arlen_runtime.alnpg.embedded import binaries
 from arlen_runtime.alnpg.embedded import server as embedded
-from arlen_runtime.alnpg.migrations import effects as migrations_effects
+from arlen_runtime.alnpg.migrations.effects import UNSEEN
 from arlen_runtime.commands.migrate import NO_DATABASE, MigrateOptions, database_url, run
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.testing.database import Databases
@@ -55,7 +55,7 @@ def test_the_answer_can_be_json_and_says_how_far_it_came(app: Path, url: str) ->
     status, out, err = migrate(app, "--dsn", url, "--json")
     assert (status, json.loads(out), err) == (0, {"applied": ["20260101000000_a.sql", "20260102000000_b.sql"]}, "")
     _status, out, _err = migrate(app, "status", "--dsn", url, "--json")
-    assert [(load["version"], load["state"]) for load in json.loads(out)["migrations"]] == [
+    assert [(state["version"], state["state"]) for state in json.loads(out)["migrations"]] == [
         ("20260101000000_a", "applied"),
         ("20260102000000_b", "applied"),
     ]
@@ -67,8 +67,8 @@ def test_the_answer_can_be_json_and_says_how_far_it_came(app: Path, url: str) ->
 
 
 def test_a_dry_run_lists_what_is_pending_and_writes_nothing(app: Path, url: str) -> None:
-    told = (0, "Pending migrations: 2\n  20260101000000_a.sql\n  20260102000000_b.sql\n", "")
-    assert migrate(app, "--dry-run", ARLEN_DATABASE_URL=url) == told
+    output = (0, "Pending migrations: 2\n  20260101000000_a.sql\n  20260102000000_b.sql\n", "")
+    assert migrate(app, "--dry-run", ARLEN_DATABASE_URL=url) == output
     assert tables(url) == set()
 
 
@@ -119,11 +119,11 @@ def dump(url: str) -> str:
 def test_a_dry_run_says_when_the_copy_is_on_another_version(
     app: Path, url: str, database_server: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrations_effects, "major", {database_server.url: 18, url: 15}.__getitem__)
-    told: list[str] = []
+    monkeypatch.setattr("arlen_runtime.commands.migrate.major_version", {database_server.url: 18, url: 15}.__getitem__)
+    lines: list[str] = []
     config = Config("production", app, database=DatabaseSection(url=url))
-    assert run(config, MigrateOptions(dry_run=True, scratch_dsn=database_server.url), told.append, {}) == 0
-    assert "  the copy is on PostgreSQL 18, the database on 15" in told
+    assert run(config, MigrateOptions(dry_run=True, scratch_dsn=database_server.url), lines.append, {}) == 0
+    assert "  the copy is on PostgreSQL 18, the database on 15" in lines
 
 
 def test_a_dry_run_does_not_say_that_nothing_is_locked_where_it_cannot_see(
@@ -135,7 +135,7 @@ def test_a_dry_run_does_not_say_that_nothing_is_locked_where_it_cannot_see(
     out = migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)[1]
     assert out.splitlines()[2:] == [
         "Effects, seen on an empty copy:",
-        f"  20260103000000_c.sql:2: {migrations_effects.UNSEEN}",
+        f"  20260103000000_c.sql:2: {UNSEEN}",
     ]
 
 
@@ -201,8 +201,8 @@ def test_the_schema_is_dumped_to_a_file(app: Path, url: str) -> None:
 
 def test_a_schema_that_cannot_be_written_is_one_line(app: Path, url: str) -> None:
     (app / "db" / "schema.sql").mkdir()
-    told = "python -m arlen_runtime migrate: db/schema.sql cannot be written: Is a directory\n"
-    assert migrate(app, "dump", "--dsn", url) == (1, "", told)
+    output = "python -m arlen_runtime migrate: db/schema.sql cannot be written: Is a directory\n"
+    assert migrate(app, "dump", "--dsn", url) == (1, "", output)
 
 
 def test_a_step_that_fails_tells_what_was_undone_before(app: Path, url: str) -> None:
@@ -252,9 +252,9 @@ def test_two_commands_at_once_start_one_server_and_migrate_once(app: Path) -> No
     command = [sys.executable, "-m", "arlen_runtime", "migrate", "--env", "development"]
     clean = {name: text for name, text in os.environ.items() if not name.startswith("ARLEN_")}
     running = [subprocess.Popen(command, cwd=app, env=clean, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = sorted(process.communicate(timeout=60)[0].splitlines()[-1] for process in running)
-    assert told[0] == "  20260102000000_b.sql"
-    assert told[1] == "Applied migrations: 0"
+    output = sorted(process.communicate(timeout=60)[0].splitlines()[-1] for process in running)
+    assert output[0] == "  20260102000000_b.sql"
+    assert output[1] == "Applied migrations: 0"
 
 
 @pytest.mark.parametrize("words", [["--no-such"], ["upp"], ["--steps", "many"]])
@@ -306,11 +306,11 @@ def test_which_database_is_meant(tmp_path: Path) -> None:
 
 
 def test_other_commands_can_call_it_with_a_configuration(app: Path, url: str) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     config = Config("production", app, database=DatabaseSection(url=url))
-    assert run(config, MigrateOptions(), told.append, {}) == 0
-    assert run(config, MigrateOptions(dry_run=True), told.append, {}) == 0
-    assert told == [
+    assert run(config, MigrateOptions(), lines.append, {}) == 0
+    assert run(config, MigrateOptions(dry_run=True), lines.append, {}) == 0
+    assert lines == [
         "Applied migrations: 2",
         "  20260101000000_a.sql",
         "  20260102000000_b.sql",

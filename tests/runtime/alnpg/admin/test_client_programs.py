@@ -13,12 +13,12 @@ from arlen_runtime.alnpg.errors import DatabaseCommandError
 
 
 def test_the_password_goes_by_the_environment() -> None:
-    found = client(
+    program = client(
         "psql", "postgresql://me:s3cret@host:5433/shop?sslpassword=s3cret2&sslmode=require", {"A": "b", **os.environ}
     )
-    assert found.command[1:] == ["--dbname=user=me dbname=shop host=host port=5433 sslmode=require"]
-    assert Path(found.command[0]).name == "psql"
-    assert (found.environ["PGPASSWORD"], found.environ["A"]) == ("s3cret", "b")
+    assert program.command[1:] == ["--dbname=user=me dbname=shop host=host port=5433 sslmode=require"]
+    assert Path(program.command[0]).name == "psql"
+    assert (program.environ["PGPASSWORD"], program.environ["A"]) == ("s3cret", "b")
 
 
 def test_without_a_password_the_environment_stays_as_it_is() -> None:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 
 
 def test_a_read_only_connection_refuses_writes(url: str) -> None:
     with (
         pytest.raises(DatabaseCommandError, match="read-only transaction") as refused,
-        connection(url, read_only=True) as opened,
-        opened.transaction(),
+        connect(url, read_only=True) as connection,
+        connection.transaction(),
     ):
-        opened.execute("create table t (id int)")
+        connection.execute("create table t (id int)")
     assert refused.value.sqlstate == "25006"
 
 
 def test_a_refused_connection_is_an_error_without_the_urls_secrets() -> None:
     url = "postgresql://app:hunter2@127.0.0.1:1/app"
-    with pytest.raises(DatabaseCommandError, match="no connection to the database") as refused, connection(url):
+    with pytest.raises(DatabaseCommandError, match="no connection to the database") as refused, connect(url):
         pass
     assert "hunter2" not in str(refused.value)

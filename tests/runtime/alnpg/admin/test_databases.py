@@ -72,10 +72,10 @@ def test_a_replaced_database_has_what_the_new_one_got(url: str, database_server:
 def test_what_a_killed_process_left_is_dropped_and_what_is_in_use_is_not(database_server: Databases) -> None:
     left = [database_server.of(f"arlen_{kind}_1_{secrets.token_hex(4)}") for kind in ("scratch", "new", "old")]
     other = database_server.of("arlen_scratch_of_somebody")
-    for each in (*left, other):
-        databases.create(each)
+    for url in (*left, other):
+        databases.create(url)
     with databases.scratch(database_server.url) as living, databases.scratch(database_server.url):
-        assert [databases.exists(each) for each in (*left, living, other)] == [False, False, False, True, True]
+        assert [databases.exists(url) for url in (*left, living, other)] == [False, False, False, True, True]
     databases.drop(other, disconnect=False)
 
 
@@ -115,7 +115,7 @@ def test_who_uses_a_database_is_disconnected_where_that_is_meant(url: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("postgresql://host", "names no database"),
         ("host=localhost", "names no database"),
@@ -125,9 +125,9 @@ def test_who_uses_a_database_is_disconnected_where_that_is_meant(url: str) -> No
         ("nonsense", "cannot be read"),
     ],
 )
-def test_a_url_that_names_no_database_of_the_application_is_refused(url: str, told: str) -> None:
+def test_a_url_that_names_no_database_of_the_application_is_refused(url: str, expected: str) -> None:
     for act in (databases.create, databases.exists, databases.name_of):
-        with pytest.raises(DatabaseCommandError, match=told) as refused:
+        with pytest.raises(DatabaseCommandError, match=expected) as refused:
             act(url)
         assert "hidden" not in str(refused.value)
 
@@ -165,8 +165,8 @@ def test_a_server_on_this_machine_is_known_by_its_address(
 
 
 def test_a_sibling_differs_in_its_name_only() -> None:
-    told = databases.parts(databases.sibling("postgresql://me:p%20w@host:5433/x?sslmode=require", "y z"))
-    assert told == {
+    output = databases.parts(databases.sibling("postgresql://me:p%20w@host:5433/x?sslmode=require", "y z"))
+    assert output == {
         "user": "me", "password": "p w", "host": "host", "port": "5433", "sslmode": "require", "dbname": "y z",
     }  # fmt: skip
 
@@ -186,5 +186,5 @@ def test_the_scratch_database_is_gone_afterwards(database_server: Databases) -> 
     with databases.scratch(database_server.url) as url:
         name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
     with psycopg.connect(database_server.url) as connection:
-        found = connection.execute("select count(*) from pg_database where datname = %s", [name]).fetchone()
-    assert found == (0,)
+        count = connection.execute("select count(*) from pg_database where datname = %s", [name]).fetchone()
+    assert count == (0,)

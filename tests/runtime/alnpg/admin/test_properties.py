@@ -116,11 +116,11 @@ def test_a_setting_that_its_owner_may_not_make_is_told_and_the_others_stay(
     execute(url, f"alter role current_user in database {name} set work_mem = '8MB'")
     with databases.replace(owner, disconnect=False):
         pass
-    told = "".join(sorted(capsys.readouterr().err.splitlines(keepends=True)))
+    output = "".join(sorted(capsys.readouterr().err.splitlines(keepends=True)))
     assert re.fullmatch(
         rf"warning: {name} loses its setting log_min_duration_statement: permission denied .*\n"
         rf"warning: the role \w+ in {name} loses its setting work_mem: permission denied .*\n",
-        told,
+        output,
     )
     kept = properties(url)
     assert kept

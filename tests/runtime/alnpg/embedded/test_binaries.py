@@ -14,7 +14,7 @@ import pytest
 from arlen_runtime.alnpg.embedded import binaries
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError, find, find_client, runnable, version
 
-TELL = """
+PRINT_RUNNABLE = """
 import os, sys
 from pathlib import Path
 from arlen_runtime.alnpg.embedded.binaries import runnable
@@ -26,11 +26,13 @@ except ArlenError as error:
 """
 
 
-def told(folder: Path, *bounds: str) -> str:
+def output(folder: Path, *bounds: str) -> str:
     """Run `runnable` in a process; as root, without the capabilities named."""
     bounded = [f"--bounding-set={','.join(f'-{name}' for name in bounds)}"] if bounds else []
     prefix = ["setpriv", *bounded, "--"] if os.getuid() == 0 else []
-    done = subprocess.run([*prefix, sys.executable, "-c", TELL, folder], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*prefix, sys.executable, "-c", PRINT_RUNNABLE, folder], capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
@@ -109,12 +111,12 @@ def test_the_version_is_the_one_that_the_program_tells(tmp_path: Path) -> None:
 
 def test_programs_below_a_closed_folder_run_where_they_are(tmp_path: Path) -> None:
     folder = below_a_closed_folder(tmp_path)
-    assert str(folder) in told(folder)
+    assert str(folder) in output(folder)
 
 
 def test_without_the_power_to_set_securebits_the_programs_are_copied_to_where_all_can_read(tmp_path: Path) -> None:
     folder = below_a_closed_folder(tmp_path)
-    answer = told(folder, "setpcap")
+    answer = output(folder, "setpcap")
     copied = re.search(r"PosixPath\('(/var/tmp/arlen-postgres-[^']+)'\)", answer)
     assert (copied is not None) == (os.getuid() == 0), answer
     if copied:
@@ -122,7 +124,7 @@ def test_without_the_power_to_set_securebits_the_programs_are_copied_to_where_al
 
 
 def test_root_without_the_power_to_become_another_is_told_so_in_one_line() -> None:
-    answer = told(find({}), "setuid", "setgid")
+    answer = output(find({}), "setuid", "setgid")
     assert ("refuses to run as root and cannot run as another here" in answer) == (os.getuid() == 0)
     assert "\n" not in answer
 

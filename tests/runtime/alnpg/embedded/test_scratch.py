@@ -18,8 +18,8 @@ from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 
 HOLD = """
-import sys; from pathlib import Path; from arlen_runtime.alnpg.embedded import scratch as embedded_scratch
-with embedded_scratch.throwaway(Path(sys.argv[1])):
+import sys; from pathlib import Path; from arlen_runtime.alnpg.embedded.scratch import throwaway
+with throwaway(Path(sys.argv[1])):
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -68,12 +68,12 @@ def test_a_kept_server_is_filled_once_and_goes_when_another_is_made_unless_it_is
         execute(url, "create role reporter")
         execute(url, "create table filled ()")
 
-    one = scratch.kept(home, "one", fill)
-    assert scratch.kept(home, "one", fill) == one
-    scratch.kept(home, "two", fill)
+    one = scratch.cached(home, "one", fill)
+    assert scratch.cached(home, "one", fill) == one
+    scratch.cached(home, "two", fill)
     execute(one, "select from filled")
     embedded.release(home / "one")
-    scratch.kept(home, "three", fill)
+    scratch.cached(home, "three", fill)
     assert folders(home) == {"two", "three"}
 
 
@@ -84,15 +84,15 @@ def test_a_kept_server_that_was_filled_by_half_is_made_anew(home: Path) -> None:
 
     for _ in range(2):
         with pytest.raises(KeyError):
-            scratch.kept(home, "one", fail)
-    execute(scratch.kept(home, "one", lambda url: execute(url, "create role reporter")), "select")
+            scratch.cached(home, "one", fail)
+    execute(scratch.cached(home, "one", lambda url: execute(url, "create role reporter")), "select")
 
 
 def test_a_kept_server_that_cannot_be_started_any_longer_is_made_anew(home: Path) -> None:
     (home / "one" / "cluster").mkdir(parents=True)
     (home / "one" / "cluster" / "PG_VERSION").write_text("7\n")
     (home / "one" / scratch.COMPLETE).touch()
-    execute(scratch.kept(home, "one", lambda url: execute(url, "create table filled ()")), "select from filled")
+    execute(scratch.cached(home, "one", lambda url: execute(url, "create table filled ()")), "select from filled")
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) -> None:
@@ -108,14 +108,14 @@ def test_what_is_kept_outlives_a_server_that_is_killed(home: Path) -> None:
     def fill(url: str) -> None:
         execute(url, "create table filled ()")
 
-    scratch.kept(home, "one", fill)
+    scratch.cached(home, "one", fill)
     main = int((home / "one" / "cluster" / "postmaster.pid").read_text().split()[0])
     os.kill(main, signal.SIGSTOP)  # it replaces no process that ends
     children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
     for process in (*map(int, children), main):
         os.kill(process, signal.SIGKILL)
     embedded.release(home / "one")
-    execute(scratch.kept(home, "one", pytest.fail), "select from filled")
+    execute(scratch.cached(home, "one", pytest.fail), "select from filled")
 
 
 def test_a_folder_that_another_process_removes_meanwhile_is_no_error(

@@ -32,7 +32,7 @@ except ArlenError as error:
     print(type(error).__name__, error, flush=True)
 """
 
-UNTIL_TOLD = USER + "sys.stdin.read()\n"
+UNTIL_STDIN_CLOSES = USER + "sys.stdin.read()\n"
 
 FORKS = (
     USER
@@ -65,7 +65,9 @@ AS_UNKNOWN_USER = (
 class User:
     """A process that uses the server in `data`, until it is told to end or is killed."""
 
-    def __init__(self, data: Path, program: str = UNTIL_TOLD, *, prefix: Sequence[str] = (), **environ: str) -> None:
+    def __init__(
+        self, data: Path, program: str = UNTIL_STDIN_CLOSES, *, prefix: Sequence[str] = (), **environ: str
+    ) -> None:
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-c", program, str(data)],
             env={**os.environ, **environ},
@@ -90,13 +92,13 @@ class User:
 def user() -> Iterator[Callable[..., User]]:
     users: list[User] = []
 
-    def start(data: Path, program: str = UNTIL_TOLD, *, prefix: Sequence[str] = (), **environ: str) -> User:
+    def start(data: Path, program: str = UNTIL_STDIN_CLOSES, *, prefix: Sequence[str] = (), **environ: str) -> User:
         users.append(User(data, program, prefix=prefix, **environ))
         return users[-1]
 
     yield start
-    for each in users:
-        each.kill()
+    for process in users:
+        process.kill()
 
 
 @contextmanager
@@ -119,8 +121,8 @@ def await_processes(data: Path, seconds: float = 5) -> None:
     """Return when no process of the server lives any more: neither postgres nor a backend, nor their keeper."""
     with within(seconds):
         for name in ("server.lock", "keeper.lock"):
-            with (data / name).open() as held:
-                fcntl.flock(held, fcntl.LOCK_EX)
+            with (data / name).open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def await_end(data: Path, seconds: float = 5) -> None:
@@ -131,12 +133,12 @@ def await_end(data: Path, seconds: float = 5) -> None:
 
 def stop(data: Path) -> None:
     """End the server before its users, and remove the folder of its socket, which waits for the next one."""
-    os.kill(keeper_of(data), signal.SIGTERM)
+    os.kill(supervisor_of(data), signal.SIGTERM)
     await_processes(data)
     shutil.rmtree((data / "socket").read_text())
 
 
-def keeper_of(data: Path) -> int:
+def supervisor_of(data: Path) -> int:
     postgres = postmaster(data)
     return int(Path(f"/proc/{postgres}/stat").read_text().rpartition(")")[2].split()[1])
 
@@ -156,14 +158,14 @@ def test_a_server_that_has_its_data_starts_in_half_the_time_of_a_new_one(tmp_pat
     script = USER.replace("print(", "import time; t = time.monotonic(); print(").replace(
         "except", "    print(time.monotonic() - t)\nexcept"
     )
-    taken = []
+    durations = []
     for _ in range(4):
         done = subprocess.run(
             [sys.executable, "-c", script, tmp_path / "pg"], capture_output=True, text=True, check=True
         )
-        taken.append(float(done.stdout.split()[1]))
+        durations.append(float(done.stdout.split()[1]))
         await_end(tmp_path / "pg")
-    assert 2 * min(taken[1:]) < taken[0], taken
+    assert 2 * min(durations[1:]) < durations[0], durations
 
 
 def test_the_data_survive_in_a_path_with_spaces(tmp_path: Path, user: Callable[..., User]) -> None:
@@ -178,7 +180,7 @@ def test_the_data_survive_in_a_path_with_spaces(tmp_path: Path, user: Callable[.
 
 def test_commands_that_start_at_once_share_one_server(tmp_path: Path, user: Callable[..., User]) -> None:
     users = [user(tmp_path / "pg") for _ in range(4)]
-    urls = {each.line() for each in users}
+    urls = {process.line() for process in users}
     assert len(urls) == 1
     users.pop(0).kill()
     assert value(urls.pop(), "select 1") == 1
@@ -187,10 +189,10 @@ def test_commands_that_start_at_once_share_one_server(tmp_path: Path, user: Call
 def test_no_server_outlives_the_sigkill_of_all_its_users(tmp_path: Path, user: Callable[..., User]) -> None:
     data = tmp_path / "pg"
     users = [user(data) for _ in range(3)]
-    (url,) = {each.line() for each in users}
+    (url,) = {process.line() for process in users}
     backend = psycopg.connect(url)
-    for each in users:
-        each.kill()
+    for process in users:
+        process.kill()
     await_end(data)
     backend.close()
 
@@ -221,9 +223,9 @@ def test_postgres_ends_with_its_keeper_and_the_next_command_starts_it_for_all(
 ) -> None:
     data = tmp_path / "pg"
     old = user(data).line()
-    os.kill(keeper_of(data), ending)
-    with within(5), (data / "server.lock").open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    os.kill(supervisor_of(data), ending)
+    with within(5), (data / "server.lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
     assert user(data).line() == old
     assert value(old, "select 1") == 1
 
@@ -361,9 +363,9 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(
         EmbeddedServerError, match=r"^the embedded server cannot use \S+/file/pg: .*Not a directory"
-    ) as told:
+    ) as raised:
         embedded.ensure_running(tmp_path / "file" / "pg")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_data_of_another_version_are_an_error_that_names_both(tmp_path: Path) -> None:
@@ -387,11 +389,11 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _leave_nothing_held() -> Iterator[None]:
     """Drop the locks that a test took in this process, so that its servers end with it; the session's own is not its."""
-    before = set(embedded._held)
+    before = set(embedded._user_locks)
     yield
-    for data in set(embedded._held) - before:
+    for data in set(embedded._user_locks) - before:
         with suppress(OSError):
-            os.close(embedded._held.pop(data))
+            os.close(embedded._user_locks.pop(data))
 
 
 @pytest.fixture

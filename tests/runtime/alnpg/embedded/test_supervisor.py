@@ -21,26 +21,26 @@ from arlen_runtime.alnpg.embedded.supervisor import StartOptions, lock
 
 
 @pytest.fixture
-def orders(tmp_path: Path) -> StartOptions:
+def options(tmp_path: Path) -> StartOptions:
     data = tmp_path / "pg"
     data.mkdir()
     return embedded._start_options(data, durable=False)
 
 
 @pytest.fixture
-def _user(orders: StartOptions) -> Iterator[None]:
+def _user(options: StartOptions) -> Iterator[None]:
     """Hold the lock of a user for the length of a test."""
-    held = lock(Path(orders.data) / "users.lock", fcntl.LOCK_SH)
-    assert held is not None
+    descriptor = lock(Path(options.data) / "users.lock", fcntl.LOCK_SH)
+    assert descriptor is not None
     yield
-    os.close(held)
+    os.close(descriptor)
 
 
-def keep(orders: StartOptions) -> str:
+def keep(options: StartOptions) -> str:
     """Run a keeper and return what it reports; nothing where it dies without a word."""
     reading, writing = os.pipe()
-    with (Path(orders.data) / "log").open("ab") as log:
-        command = [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(orders._asdict()), str(writing)]
+    with (Path(options.data) / "log").open("ab") as log:
+        command = [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(options._asdict()), str(writing)]
         subprocess.run(command, pass_fds=(writing,), stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
     os.close(writing)
     with open(reading, "rb") as channel:  # noqa: PTH123 - a descriptor
@@ -49,46 +49,46 @@ def keep(orders: StartOptions) -> str:
 
 def await_end(data: str) -> None:
     for name in ("server.lock", "keeper.lock"):
-        with (Path(data) / name).open() as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with (Path(data) / name).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def postmaster(data: str) -> int:
     return int((Path(data) / "cluster" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_a_keeper_without_users_starts_and_stops(orders: StartOptions) -> None:
-    assert keep(orders) == "ready"
-    await_end(orders.data)
-    assert not (Path(orders.data) / "socket").exists()
+def test_a_keeper_without_users_starts_and_stops(options: StartOptions) -> None:
+    assert keep(options) == "ready"
+    await_end(options.data)
+    assert not (Path(options.data) / "socket").exists()
 
 
 @pytest.mark.usefixtures("_user")
-def test_a_second_keeper_leaves_the_place_to_the_first(orders: StartOptions) -> None:
-    assert keep(orders) == "ready"
-    first = postmaster(orders.data)
-    assert keep(orders) == "taken"
-    assert postmaster(orders.data) == first
+def test_a_second_keeper_leaves_the_place_to_the_first(options: StartOptions) -> None:
+    assert keep(options) == "ready"
+    first = postmaster(options.data)
+    assert keep(options) == "taken"
+    assert postmaster(options.data) == first
 
 
 @pytest.mark.usefixtures("_user")
-def test_a_postgres_left_by_a_keeper_that_the_kernel_did_not_avenge_is_ended_by_the_next(orders: StartOptions) -> None:
+def test_a_postgres_left_by_a_keeper_that_the_kernel_did_not_avenge_is_ended_by_the_next(options: StartOptions) -> None:
     """Where no parent death signal exists, as on macOS, a keeper's SIGKILL leaves postgres; `env` stands for that."""
-    deaf = [word for word in orders.postgres if not word.startswith("--pdeathsig")] or ["env"]
-    assert keep(orders._replace(postgres=deaf)) == "ready"
-    left = postmaster(orders.data)
+    deaf = [word for word in options.postgres if not word.startswith("--pdeathsig")] or ["env"]
+    assert keep(options._replace(postgres=deaf)) == "ready"
+    left = postmaster(options.data)
     keeper = int(Path(f"/proc/{left}/stat").read_text().rpartition(")")[2].split()[1])
-    folder = (Path(orders.data) / "socket").read_text()
+    folder = (Path(options.data) / "socket").read_text()
     os.kill(keeper, signal.SIGKILL)
-    assert keep(orders) == "ready"
-    assert postmaster(orders.data) != left
-    assert (Path(orders.data) / "socket").read_text() == folder
+    assert keep(options) == "ready"
+    assert postmaster(options.data) != left
+    assert (Path(options.data) / "socket").read_text() == folder
 
 
 @pytest.mark.usefixtures("_user")
 @pytest.mark.parametrize("change", ["open", "link", "filled", "elsewhere"])
 def test_a_recorded_folder_is_used_again_only_while_it_is_ours(
-    orders: StartOptions, tmp_path: Path, change: str
+    options: StartOptions, tmp_path: Path, change: str
 ) -> None:
     """Whoever could write there could pose as the server."""
     target = tmp_path / "arlen-pg-target"
@@ -103,28 +103,28 @@ def test_a_recorded_folder_is_used_again_only_while_it_is_ours(
         folder.rmdir()
         folder.symlink_to(target)
     recorded = str(target if change == "elsewhere" else folder)
-    (Path(orders.data) / "socket").write_text(recorded)
-    assert keep(orders) == "ready"
-    assert (Path(orders.data) / "socket").read_text() != recorded
+    (Path(options.data) / "socket").write_text(recorded)
+    assert keep(options) == "ready"
+    assert (Path(options.data) / "socket").read_text() != recorded
     assert (target / "kept").exists()
     folder.unlink() if change == "link" else shutil.rmtree(folder)
 
 
-def test_what_initdb_complains_of_is_reported_in_one_line(orders: StartOptions) -> None:
-    told = keep(orders._replace(initdb=["sh", "-c", "echo 'initdb: error: no space left' >&2; exit 1"]))
-    assert told == "failed initdb failed: initdb: error: no space left"
+def test_what_initdb_complains_of_is_reported_in_one_line(options: StartOptions) -> None:
+    output = keep(options._replace(initdb=["sh", "-c", "echo 'initdb: error: no space left' >&2; exit 1"]))
+    assert output == "failed initdb failed: initdb: error: no space left"
 
 
-def test_what_an_interrupted_initdb_left_is_no_obstacle(orders: StartOptions) -> None:
-    (Path(orders.data) / "cluster.new").mkdir()
-    (Path(orders.data) / "cluster.new" / "PG_VERSION").write_text("18\n")
-    assert keep(orders) == "ready"
-    await_end(orders.data)
+def test_what_an_interrupted_initdb_left_is_no_obstacle(options: StartOptions) -> None:
+    (Path(options.data) / "cluster.new").mkdir()
+    (Path(options.data) / "cluster.new" / "PG_VERSION").write_text("18\n")
+    assert keep(options) == "ready"
+    await_end(options.data)
 
 
 def test_a_machine_without_a_place_for_the_socket_is_an_error(
-    orders: StartOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    options: StartOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(supervisor, "SOCKET_HOMES", (str(tmp_path / "none"),))
     with pytest.raises(supervisor.SupervisorError, match="no folder for the socket"):
-        supervisor.PostgresSupervisor(orders)._socket_folder()
+        supervisor.PostgresSupervisor(options)._socket_folder()

@@ -15,7 +15,7 @@ from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
 
-HASTY = LockRetry(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
+HASTY = LockRetry(queue_timeout=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
 
 Write = Callable[..., Path]
 
@@ -41,10 +41,10 @@ def rows(url: str, statement: str) -> list[tuple[object, ...]]:
 
 
 def relations(url: str) -> set[str]:
-    found = rows(
+    names = rows(
         url, "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'i')"
     )
-    return {str(name) for (name,) in found if not str(name).startswith("arlen_schema")}
+    return {str(name) for (name,) in names if not str(name).startswith("arlen_schema")}
 
 
 def test_files_run_once_in_order_with_several_statements_each(url: str, folder: Path, write: Write) -> None:
@@ -61,22 +61,22 @@ def test_files_run_once_in_order_with_several_statements_each(url: str, folder: 
 
 def test_pending_and_status_write_nothing_not_even_their_table(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a (n int);")
-    assert [each.file for each in migrations.pending(url, folder)] == ["20260101000000_a.sql"]
-    assert [statu.state for statu in migrations.status(url, folder)] == ["pending"]
+    assert [migration.file for migration in migrations.pending(url, folder)] == ["20260101000000_a.sql"]
+    assert [migration.state for migration in migrations.status(url, folder)] == ["pending"]
     assert rows(url, "select to_regclass('arlen_schema_migrations')") == [(None,)]
 
 
 def test_a_failure_names_file_line_and_sqlstate_and_applies_nothing(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a (n int);")
     write(2, "b", "-- migrate:up\ncreate table b (n int);\n\ncreate table c (\n  n itn\n);\n")
-    with pytest.raises(MigrationError) as told:
+    with pytest.raises(MigrationError) as raised:
         migrations.migrate(url, folder)
-    lines = str(told.value).splitlines()
+    lines = str(raised.value).splitlines()
     assert lines[0] == '20260102000000_b.sql:5: type "itn" does not exist [42704]'
     assert lines[-2:] == ["  n itn", "    ^"]
-    assert (told.value.file, told.value.line, told.value.sqlstate) == ("20260102000000_b.sql", 5, "42704")
+    assert (raised.value.file, raised.value.line, raised.value.sqlstate) == ("20260102000000_b.sql", 5, "42704")
     assert relations(url) == {"a"}
-    assert [statu.state for statu in migrations.status(url, folder)] == ["applied", "pending"]
+    assert [migration.state for migration in migrations.status(url, folder)] == ["applied", "pending"]
 
 
 def test_a_failure_without_a_position_names_the_line_of_its_statement(url: str, folder: Path, write: Write) -> None:
@@ -125,7 +125,7 @@ def test_a_checkout_with_windows_line_ends_is_no_edit(url: str, folder: Path, wr
     migrations.migrate(url, folder)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     assert migrations.migrate(url, folder) == []
-    assert [each.state for each in migrations.verify(url, folder)] == ["applied"]
+    assert [migration.state for migration in migrations.verify(url, folder)] == ["applied"]
 
 
 def test_a_missing_file_is_refused_unless_allowed(url: str, folder: Path, write: Write) -> None:
@@ -146,7 +146,7 @@ def test_the_table_of_an_older_tool_is_taken_over(url: str, folder: Path, write:
         connection.execute("insert into arlen_schema_migrations (version) values ('20260101000000_a')")
     write(1, "a", "this is not even SQL")
     write(2, "b", "create table b ();")
-    assert [statu.state for statu in migrations.status(url, folder)] == ["applied", "pending"]
+    assert [migration.state for migration in migrations.status(url, folder)] == ["applied", "pending"]
     assert migrations.migrate(url, folder) == ["20260102000000_b.sql"]
 
 
@@ -181,29 +181,29 @@ def start(url: str, folder: Path) -> subprocess.Popen[str]:
 
 def test_who_waits_for_its_turn_says_for_whom_and_not_for_ever(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a ();")
-    told: list[str] = []
+    lines: list[str] = []
     with psycopg.connect(url) as holder:
         holder.execute("select pg_advisory_xact_lock(4702394921427289928)")
         process = holder.info.backend_pid
         with pytest.raises(MigrationError, match=rf"for too long \(process {process} of "):
-            migrations.migrate(url, folder, tell=told.append, retry=HASTY._replace(turn=0.1))
-    assert told[0].startswith(f"waiting for another migration to end (process {process} of ")
+            migrations.migrate(url, folder, report=lines.append, retry=HASTY._replace(queue_timeout=0.1))
+    assert lines[0].startswith(f"waiting for another migration to end (process {process} of ")
 
 
 def test_a_table_that_is_locked_is_tried_again(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a (n int);")
     migrations.migrate(url, folder)
     write(2, "b", "create table b ();\nalter table a add column m int;")
-    told: list[str] = []
+    lines: list[str] = []
     with psycopg.connect(url) as reader:
         reader.execute("select from a")
 
         def let_go(line: str) -> None:
-            told.append(line)
+            lines.append(line)
             reader.rollback()
 
-        assert migrations.migrate(url, folder, tell=let_go, retry=HASTY) == ["20260102000000_b.sql"]
-    assert told == ["  20260102000000_b.sql:2 did not get its lock (try 1 of 3)"]
+        assert migrations.migrate(url, folder, report=let_go, retry=HASTY) == ["20260102000000_b.sql"]
+    assert lines == ["  20260102000000_b.sql:2 did not get its lock (try 1 of 3)"]
 
 
 def test_a_table_that_stays_locked_is_an_error_and_applies_nothing(url: str, folder: Path, write: Write) -> None:
@@ -235,11 +235,11 @@ def test_a_file_without_a_transaction_goes_on_where_it_failed(url: str, folder: 
         MigrationError, match=r"a.sql:4: .*\n(.*\n)?2 of 4 statements are done; the next run goes on at line 4"
     ):
         migrations.migrate(url, folder)
-    assert [statu.state for statu in migrations.status(url, folder)] == ["partial"]
+    assert [migration.state for migration in migrations.status(url, folder)] == ["partial"]
     write(1, "a", head + "create table b (n int);\ncreate table c ();")
-    told: list[str] = []
-    assert migrations.migrate(url, folder, tell=told.append) == ["20260101000000_a.sql"]
-    assert told == ["  20260101000000_a.sql goes on after 2 of 4 statements"]
+    lines: list[str] = []
+    assert migrations.migrate(url, folder, report=lines.append) == ["20260101000000_a.sql"]
+    assert lines == ["  20260101000000_a.sql goes on after 2 of 4 statements"]
     tables = rows(url, "select relname from pg_class where relnamespace = 'other'::regnamespace order by 1")
     assert tables == [("a",), ("b",), ("c",)]
     assert rows(url, "select count(*) from arlen_schema_migrations_progress") == [(0,)]
@@ -262,9 +262,9 @@ def test_the_invalid_index_of_a_failed_try_is_dropped_by_the_next(url: str, fold
     assert relations(url) == {"a", "a n"}
     with psycopg.connect(url) as connection:
         connection.execute("delete from a")
-    told: list[str] = []
-    migrations.migrate(url, folder, tell=told.append)
-    assert '  dropping the invalid index "a n" of a try that failed' in told
+    lines: list[str] = []
+    migrations.migrate(url, folder, report=lines.append)
+    assert '  dropping the invalid index "a n" of a try that failed' in lines
     assert rows(url, "select indisvalid from pg_index where indexrelid = '\"a n\"'::regclass") == [(True,)]
 
 
@@ -277,9 +277,9 @@ def test_what_a_file_sets_ends_with_it(url: str, folder: Path, write: Write) -> 
 
 def test_notices_are_told(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "do $$ begin raise notice 'half way'; end $$;")
-    told: list[str] = []
-    migrations.migrate(url, folder, tell=told.append)
-    assert told == ["  NOTICE: half way"]
+    lines: list[str] = []
+    migrations.migrate(url, folder, report=lines.append)
+    assert lines == ["  NOTICE: half way"]
 
 
 def test_the_last_migration_is_undone_and_redone(url: str, folder: Path, write: Write) -> None:
@@ -292,7 +292,7 @@ def test_the_last_migration_is_undone_and_redone(url: str, folder: Path, write: 
     write(2, "b", "-- migrate:up\ncreate table bb ();\n-- migrate:down\ndrop table b;")
     assert migrations.redo(url, folder) == ["20260102000000_b.sql"]
     assert relations(url) == {"a", "bb"}
-    assert [each.state for each in migrations.verify(url, folder)] == ["applied", "applied"]
+    assert [migration.state for migration in migrations.verify(url, folder)] == ["applied", "applied"]
 
 
 def test_several_steps_are_undone_the_last_first(url: str, folder: Path, write: Write) -> None:
@@ -307,9 +307,9 @@ def test_a_step_that_fails_tells_what_was_undone_before(url: str, folder: Path, 
     write(1, "a", "create table a ();\n-- migrate:down\ndrop table none;")
     write(2, "b", "create table b ();\n-- migrate:down\ndrop table b;")
     migrations.migrate(url, folder)
-    with pytest.raises(MigrationError, match="does not exist") as told:
+    with pytest.raises(MigrationError, match="does not exist") as raised:
         migrations.down(url, folder, steps=2)
-    assert (told.value.undone, told.value.applied) == (("20260102000000_b.sql",), ())
+    assert (raised.value.undone, raised.value.applied) == (("20260102000000_b.sql",), ())
     assert relations(url) == {"a"}
 
 
@@ -324,10 +324,10 @@ def test_a_database_that_cannot_be_reached_is_an_error_without_its_password(
     url: str, reason: str, folder: Path, write: Write
 ) -> None:
     write(1, "a", "create table a ();")
-    with pytest.raises(DatabaseCommandError, match=f"^{reason}") as told:
+    with pytest.raises(DatabaseCommandError, match=f"^{reason}") as raised:
         migrations.migrate(url, folder)
-    assert "hidden" not in str(told.value)
-    assert "\n" not in str(told.value)
+    assert "hidden" not in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_backend_killed_in_the_middle_is_an_error_and_applies_nothing(url: str, folder: Path, write: Write) -> None:
@@ -335,9 +335,9 @@ def test_a_backend_killed_in_the_middle_is_an_error_and_applies_nothing(url: str
     failures: list[str] = []
 
     def run() -> None:
-        with pytest.raises(MigrationError) as told:
+        with pytest.raises(MigrationError) as raised:
             migrations.migrate(url, folder)
-        failures.append(str(told.value))
+        failures.append(str(raised.value))
 
     thread = threading.Thread(target=run)
     thread.start()

@@ -8,7 +8,7 @@ import pytest
 
 from arlen_runtime.alnpg.admin.databases import scratch
 from arlen_runtime.alnpg.errors import MigrationError
-from arlen_runtime.alnpg.migrations.effects import UNSEEN, Effect, major, observe
+from arlen_runtime.alnpg.migrations.effects import UNSEEN, Effect, major_version, observe
 from arlen_runtime.alnpg.migrations.files import parse
 from arlen_runtime.testing.database import Databases
 
@@ -30,7 +30,7 @@ def effects(url: str, text: str) -> list[Effect]:
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "expected"),
     [
         ("alter table cust add column a int", ["cust: AccessExclusiveLock, reads and writes wait"]),
         ("alter table cust add column b int not null default 5", ["cust: AccessExclusiveLock, reads and writes wait"]),
@@ -68,15 +68,15 @@ def effects(url: str, text: str) -> list[Effect]:
         ("insert into ord values (1, 2, 3)", []),
     ],
 )
-def test_a_statement_shows_its_locks_rewrites_and_scans(url: str, statement: str, told: list[str]) -> None:
-    assert [str(effect) for effect in effects(url, statement)] == told
+def test_a_statement_shows_its_locks_rewrites_and_scans(url: str, statement: str, expected: list[str]) -> None:
+    assert [str(effect) for effect in effects(url, statement)] == expected
 
 
 def test_a_lock_is_told_where_it_is_taken_and_with_its_line(url: str) -> None:
-    found = effects(
+    result = effects(
         url, "alter table cust add column a int;\nalter table cust add column b\n  int;\nupdate ord set amt = 1;"
     )
-    assert [(each.line, each.table, each.statement) for each in found] == [
+    assert [(effect.line, effect.table, effect.statement) for effect in result] == [
         (1, "cust", "alter table cust add column a int"),
         (4, "ord", "update ord set amt = 1"),
     ]
@@ -102,7 +102,7 @@ def test_a_concurrent_index_outside_of_one_is_not(url: str) -> None:
 
 
 def test_the_major_version_is_that_of_the_server(database_server: Databases) -> None:
-    assert major(database_server.url) >= 13
+    assert major_version(database_server.url) >= 13
 
 
 HEAD = "-- migrate:no-transaction\n"
@@ -110,8 +110,11 @@ HEAD = "-- migrate:no-transaction\n"
 
 def test_a_statement_that_commits_by_itself_is_tried_as_it_would_run(url: str) -> None:
     body = "do $$ begin insert into cust values (1); commit; end $$"
-    found = effects(url, f"{HEAD}{body};\ncreate index i on cust (n);")
-    assert [(each.line, str(each)) for each in found] == [(2, UNSEEN), (3, "cust: ShareLock, writes wait; scanned")]
+    result = effects(url, f"{HEAD}{body};\ncreate index i on cust (n);")
+    assert [(effect.line, str(effect)) for effect in result] == [
+        (2, UNSEEN),
+        (3, "cust: ShareLock, writes wait; scanned"),
+    ]
 
 
 def test_a_rewrite_outside_of_a_transaction_is_seen_and_the_rest_said_not_to_be(url: str) -> None:

@@ -16,7 +16,7 @@ def test_a_file_has_an_up_and_a_down() -> None:
     migration = parse("20260101000000_a.sql", BOTH)
     assert migration.version == "20260101000000_a"
     assert [statement.text for statement in migration.up.statements] == ["create table a ()", "create table b ()"]
-    assert migration.up.whole
+    assert migration.up.in_transaction
     assert migration.down is not None
     assert [statement.line for statement in migration.down.statements] == [6, 7]
 
@@ -38,7 +38,7 @@ def test_a_file_without_directives_is_all_up() -> None:
 def test_no_transaction_holds_for_the_part_that_it_stands_in(text: str, wholes: tuple[bool, bool]) -> None:
     migration = parse("20260101000000_a.sql", text)
     assert migration.down is not None
-    assert (migration.up.whole, migration.down.whole) == wholes
+    assert (migration.up.in_transaction, migration.down.in_transaction) == wholes
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_folder_is_read_in_the_order_of_names_and_not_below(tmp_path: Path) ->
         (tmp_path / name).write_text("select 1")
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "20250101000000_z.sql").write_text("select 1")
-    assert [each.file for each in read_all(tmp_path)] == ["20260101000000_a.sql", "20260102000000_b.sql"]
+    assert [migration.file for migration in read_all(tmp_path)] == ["20260101000000_a.sql", "20260102000000_b.sql"]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.files import parse
-from arlen_runtime.alnpg.migrations.history import accept, history, prepare
+from arlen_runtime.alnpg.migrations.history import accept, load, prepare
 from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
 from arlen_runtime.alnpg.migrations.plan import History
 from arlen_runtime.testing.database import Databases
@@ -20,7 +20,7 @@ from arlen_runtime.testing.database import Databases
 Write = Callable[..., Path]
 Execute = Callable[[str], list[tuple[object, ...]]]
 
-HASTY = LockRetry(turn=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
+HASTY = LockRetry(queue_timeout=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
 
 AN_OLD_TABLE = """
 create table arlen_schema_migrations (version text primary key, applied_at timestamptz not null default now());
@@ -30,28 +30,28 @@ insert into arlen_schema_migrations (version) values ('20250101000000_old')
 
 
 def test_a_database_without_migrations_has_no_history(database_server: Databases) -> None:
-    with database_server.database() as url, connection(url, read_only=True) as opened:
-        assert history(opened) == History()
+    with database_server.database() as url, connect(url, read_only=True) as connection:
+        assert load(connection) == History()
 
 
 def test_a_reading_connection_cannot_write(database_url: str) -> None:
     with (
-        pytest.raises(DatabaseCommandError, match=r"read-only transaction") as told,
-        connection(database_url, read_only=True) as opened,
+        pytest.raises(DatabaseCommandError, match=r"read-only transaction") as raised,
+        connect(database_url, read_only=True) as connection,
     ):
-        prepare(opened)
-    assert told.value.sqlstate == "25006"
+        prepare(connection)
+    assert raised.value.sqlstate == "25006"
 
 
 def test_preparing_twice_changes_nothing(database_url: str) -> None:
-    with connection(database_url) as opened:
-        prepare(opened)
-        opened.execute("insert into arlen_schema_migrations (version, checksum) values ('a', 'b')")
-        prepare(opened)
-        (row,) = history(opened).applied
+    with connect(database_url) as connection:
+        prepare(connection)
+        connection.execute("insert into arlen_schema_migrations (version, checksum) values ('a', 'b')")
+        prepare(connection)
+        (row,) = load(connection).applied
         assert (row.version, row.checksum) == ("a", "b")
-        accept(opened, parse("a.sql", "select 1"))
-        assert history(opened).applied[0].checksum != "b"
+        accept(connection, parse("a.sql", "select 1"))
+        assert load(connection).applied[0].checksum != "b"
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_a_backup_holds_up_no_migration(url: str, write_one: Write, execute: Exe
 
 def test_a_table_of_an_older_tool_is_completed_with_patience(url: str, write_one: Write, execute: Execute) -> None:
     execute(AN_OLD_TABLE)
-    told: list[str] = []
+    lines: list[str] = []
     with psycopg.connect(url) as backup:
         backup.execute("lock table arlen_schema_migrations in access share mode")
 
         def let_go(line: str) -> None:
-            told.append(line)
+            lines.append(line)
             backup.rollback()
 
         folder = write_one("create table a ();")
-        assert migrations.migrate(url, folder, allow_missing=True, tell=let_go, retry=HASTY)
-    assert told == ["  arlen_schema_migrations did not get its lock (try 1 of 3)"]
-    assert [each.checksum is None for each in _history(url).applied] == [True, False]
+        assert migrations.migrate(url, folder, allow_missing=True, report=let_go, retry=HASTY)
+    assert lines == ["  arlen_schema_migrations did not get its lock (try 1 of 3)"]
+    assert [row.checksum is None for row in _history(url).applied] == [True, False]
 
 
 def test_a_table_of_an_older_tool_that_stays_locked_is_an_error(url: str, write_one: Write, execute: Execute) -> None:
@@ -109,8 +109,8 @@ def test_a_table_of_an_older_tool_that_stays_locked_is_an_error(url: str, write_
 
 
 def _history(url: str) -> History:
-    with connection(url, read_only=True) as opened:
-        return history(opened)
+    with connect(url, read_only=True) as connection:
+        return load(connection)
 
 
 @pytest.mark.parametrize("head", ["", "-- migrate:no-transaction\n"])

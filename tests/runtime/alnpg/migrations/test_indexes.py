@@ -38,9 +38,9 @@ def test_an_invalid_index_is_found_in_the_schema_of_its_table(
         migrations.migrate(url, folder)
     assert execute(INVALID) == [("s.t_a",)]
     execute("delete from s.t")
-    told: list[str] = []
-    migrations.migrate(url, folder, tell=told.append)
-    assert "  dropping the invalid index s.t_a of a try that failed" in told
+    lines: list[str] = []
+    migrations.migrate(url, folder, report=lines.append)
+    assert "  dropping the invalid index s.t_a of a try that failed" in lines
     assert execute(INVALID) == []
 
 
@@ -50,7 +50,7 @@ def test_a_migration_is_not_recorded_while_its_index_is_invalid(url: str, write_
     folder = write_one(f"{HEAD}create index concurrently if not exists p_a on t (a);")
     with pytest.raises(MigrationError, match=r"a\.sql:2: the index p_a is invalid\n0 of 1 statements are done"):
         migrations.migrate(url, folder)
-    assert [statu.state for statu in migrations.status(url, folder)] == ["pending"]
+    assert [migration.state for migration in migrations.status(url, folder)] == ["pending"]
 
 
 def test_an_index_without_a_name_that_failed_is_dropped_at_once_and_no_other(
@@ -60,10 +60,10 @@ def test_an_index_without_a_name_that_failed_is_dropped_at_once_and_no_other(
     with pytest.raises(psycopg.errors.UniqueViolation):
         execute('create unique index concurrently of_somebody on "T x" (b)')
     folder = write_one(f'{HEAD}create unique index concurrently on "T x" (a);')
-    told: list[str] = []
+    lines: list[str] = []
     with pytest.raises(MigrationError, match="could not create unique index"):
-        migrations.migrate(url, folder, tell=told.append)
-    assert '  dropping the invalid index "T x_a_idx" of a try that failed' in told
+        migrations.migrate(url, folder, report=lines.append)
+    assert '  dropping the invalid index "T x_a_idx" of a try that failed' in lines
     assert execute(INVALID) == [("of_somebody",)]
     execute('delete from "T x"')
     migrations.migrate(url, folder)
@@ -99,9 +99,9 @@ def test_an_index_that_the_server_built_after_its_migrator_was_killed_is_taken(
     writer.rollback()
     while execute(BUILDING):
         pass
-    told: list[str] = []
-    assert migrations.migrate(url, folder, tell=told.append) == ["20260101000000_a.sql"]
-    assert TAKEN in told
+    lines: list[str] = []
+    assert migrations.migrate(url, folder, report=lines.append) == ["20260101000000_a.sql"]
+    assert TAKEN in lines
     assert execute("select count(*) from t") == [(1,)]
 
 
@@ -109,15 +109,15 @@ def test_an_index_that_the_server_still_builds_is_waited_for(
     url: str, execute: Execute, orphan: tuple[Path, psycopg.Connection]
 ) -> None:
     folder, writer = orphan
-    told: list[str] = []
+    lines: list[str] = []
 
-    def tell(line: str) -> None:
-        told.append(line)
+    def report(line: str) -> None:
+        lines.append(line)
         if line.startswith("  waiting for process") and line.endswith("which builds the index i"):
             writer.rollback()
 
-    assert migrations.migrate(url, folder, tell=tell) == ["20260101000000_a.sql"]
-    assert TAKEN in told
+    assert migrations.migrate(url, folder, report=report) == ["20260101000000_a.sql"]
+    assert TAKEN in lines
     assert execute("select count(*) from t") == [(1,)]
 
 

@@ -37,7 +37,7 @@ def rows(url: str, statement: str) -> list[tuple[object, ...]]:
 
 def test_the_lock_is_free_again_afterwards_also_after_an_error(url: str) -> None:
     for _ in range(2):
-        with pytest.raises(KeyError), exclusive(url, DEFAULT_RETRY._replace(turn=0), print):
+        with pytest.raises(KeyError), exclusive(url, DEFAULT_RETRY._replace(queue_timeout=0), print):
             raise KeyError
 
 
@@ -64,9 +64,9 @@ def test_a_lock_that_is_lost_is_an_error_when_asked_for_and_none_at_the_end(url:
 def test_a_migration_that_lost_its_lock_is_not_recorded(head: str, url: str, tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
     (tmp_path / "20260102000000_b.sql").write_text(f"{head}create table b ();\n{LOSE_THE_LOCK};\ncreate table c ();")
-    with pytest.raises(MigrationError, match="the lock against other migrations is lost") as told:
+    with pytest.raises(MigrationError, match="the lock against other migrations is lost") as raised:
         migrations.migrate(url, tmp_path)
-    assert told.value.applied == ("20260101000000_a.sql",)
+    assert raised.value.applied == ("20260101000000_a.sql",)
     assert rows(url, "select version from arlen_schema_migrations") == [("20260101000000_a",)]
     left = rows(url, "select tablename from pg_tables where tablename in ('b', 'c')")
     assert left == ([("b",)] if head else [])
@@ -86,7 +86,7 @@ def test_a_concurrent_statement_is_not_begun_without_the_lock(url: str, tmp_path
             rows(url, LOSE_THE_LOCK)
 
     with pytest.raises(MigrationError, match="the lock against other migrations is lost"):
-        migrations.migrate(url, tmp_path, tell=lose)
+        migrations.migrate(url, tmp_path, report=lose)
     assert rows(url, "select to_regclass('i')") == [(None,)]
 
 
@@ -95,7 +95,7 @@ def test_who_waits_for_another_role_is_told_what_the_server_tells(url: str, role
     with (
         exclusive(url, DEFAULT_RETRY, print),
         pytest.raises(MigrationError, match=r"running for too long \(process \d+ of \w+\)$"),
-        exclusive(other, DEFAULT_RETRY._replace(turn=0), print),
+        exclusive(other, DEFAULT_RETRY._replace(queue_timeout=0), print),
     ):
         pass
 

@@ -13,7 +13,7 @@ HASTY = LockRetry(attempts=3, pause=0)
 def runs(sqlstate: str, failures: int) -> tuple[int, list[str]]:
     """Return how often it ran, and what was told."""
     tried: list[int] = []
-    told: list[str] = []
+    lines: list[str] = []
 
     def run() -> None:
         tried.append(1)
@@ -21,14 +21,14 @@ def runs(sqlstate: str, failures: int) -> tuple[int, list[str]]:
             raise MigrationError("no", file="a.sql", line=len(tried), sqlstate=sqlstate)
 
     try:
-        retry_lock(HASTY, told.append, run)
+        retry_lock(HASTY, lines.append, run)
     except MigrationError:
-        told.append("gave up")
-    return len(tried), told
+        lines.append("gave up")
+    return len(tried), lines
 
 
 @pytest.mark.parametrize(
-    ("failures", "told"),
+    ("failures", "expected"),
     [
         (0, (1, [])),
         (1, (2, ["  a.sql:1 did not get its lock (try 1 of 3)"])),
@@ -45,8 +45,8 @@ def runs(sqlstate: str, failures: int) -> tuple[int, list[str]]:
         ),
     ],
 )
-def test_what_did_not_get_its_lock_is_tried_again(failures: int, told: tuple[int, list[str]]) -> None:
-    assert runs(LOCK_NOT_AVAILABLE, failures) == told
+def test_what_did_not_get_its_lock_is_tried_again(failures: int, expected: tuple[int, list[str]]) -> None:
+    assert runs(LOCK_NOT_AVAILABLE, failures) == expected
 
 
 def test_what_failed_otherwise_is_not_tried_again() -> None:

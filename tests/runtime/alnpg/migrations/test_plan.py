@@ -55,9 +55,12 @@ def test_a_missing_file_stops_the_plan_unless_it_may_be_missing() -> None:
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    with pytest.raises(MigrationError) as told:
+    with pytest.raises(MigrationError) as raised:
         verify([A._replace(checksum="other")], ran(A, B))
-    assert [line.partition(":")[0] for line in str(told.value).splitlines()] == [f"{A.version}.sql", f"{B.version}.sql"]
+    assert [line.partition(":")[0] for line in str(raised.value).splitlines()] == [
+        f"{A.version}.sql",
+        f"{B.version}.sql",
+    ]
 
 
 def test_what_stopped_half_way_is_pending_and_called_partial() -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg.admin.connect import connection
+from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.files import parse
 from arlen_runtime.alnpg.migrations.history import prepare
 from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY
-from arlen_runtime.alnpg.migrations.runner import Runner, failed
+from arlen_runtime.alnpg.migrations.runner import Runner, migration_error
 
 Write = Callable[..., Path]
 Execute = Callable[[str], list[tuple[object, ...]]]
@@ -25,9 +25,9 @@ HEAD = "-- migrate:no-transaction\n"
 def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str) -> None:
     migration = parse("20260101000000_a.sql", "\n\nselect 1,\n  'ä', missing\nfrom pg_class;")
     (statement,) = migration.up.statements
-    with connection(database_url) as opened, pytest.raises(psycopg.Error) as told:
-        opened.execute(statement.text.encode())
-    assert str(failed(migration.file, statement, told.value)).splitlines() == [
+    with connect(database_url) as connection, pytest.raises(psycopg.Error) as raised:
+        connection.execute(statement.text.encode())
+    assert str(migration_error(migration.file, statement, raised.value)).splitlines() == [
         '20260101000000_a.sql:4: column "missing" does not exist [42703]',
         "  'ä', missing",
         "       ^",
@@ -47,9 +47,9 @@ def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write_on
         with pytest.raises(MigrationError, match="was undone in part"):
             refused(url, folder)
     execute("insert into t values (1)")
-    told: list[str] = []
-    assert migrations.down(url, folder, tell=told.append) == ["20260101000000_a.sql"]
-    assert told == ["  20260101000000_a.sql goes on after 1 of 3 statements"]
+    lines: list[str] = []
+    assert migrations.down(url, folder, report=lines.append) == ["20260101000000_a.sql"]
+    assert lines == ["  20260101000000_a.sql goes on after 1 of 3 statements"]
     assert migrations.migrate(url, folder) == ["20260101000000_a.sql"]
     assert execute("select to_regclass('ia') is null") == [(False,)]
 
@@ -67,13 +67,13 @@ def test_a_statement_and_the_note_that_it_is_done_are_one(url: str, write_one: W
 
 
 def test_a_migration_that_fails_leaves_no_limits_behind(url: str) -> None:
-    with connection(url) as opened:
+    with connect(url) as connection:
         limits = "select current_setting('lock_timeout'), current_setting('statement_timeout')"
-        before = opened.execute(limits).fetchone()
-        prepare(opened)
+        before = connection.execute(limits).fetchone()
+        prepare(connection)
         with pytest.raises(MigrationError):
-            Runner(opened, DEFAULT_RETRY, print).up(parse("20260101000000_a.sql", f"{HEAD}select 1;\nselect 1/0;"))
-        assert opened.execute(limits).fetchone() == before
+            Runner(connection, DEFAULT_RETRY, print).up(parse("20260101000000_a.sql", f"{HEAD}select 1;\nselect 1/0;"))
+        assert connection.execute(limits).fetchone() == before
 
 
 def test_statements_that_can_have_no_transaction_are_run_without(url: str, write_one: Write, execute: Execute) -> None:

@@ -57,12 +57,12 @@ def test_code_and_values_are_dumped_as_they_are(url: str, database_server: Datab
     with database_server.database() as other:
         with psycopg.connect(other, autocommit=True) as connection:
             connection.execute(dump(url).encode())
-        for each in (url, other):
-            with psycopg.connect(each) as connection:
-                found = connection.execute(code).fetchone()
-                assert found
-                assert found == (body, found[1], quoted)
-                assert connection.execute(f"select {found[1]}".encode()).fetchone() == (quoted,)
+        for database in (url, other):
+            with psycopg.connect(database) as connection:
+                row = connection.execute(code).fetchone()
+                assert row
+                assert row == (body, row[1], quoted)
+                assert connection.execute(f"select {row[1]}".encode()).fetchone() == (quoted,)
 
 
 def test_carriage_returns_are_dumped_as_they_are(url: str, database_server: Databases, tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ def test_the_versions_are_dumped_where_they_are(database_server: Databases, tmp_
 
 
 def test_a_database_that_does_not_answer_is_an_error_of_one_line() -> None:
-    with pytest.raises(DatabaseCommandError, match=r"pg_dump: error: .*127\.0\.0\.1") as told:
+    with pytest.raises(DatabaseCommandError, match=r"pg_dump: error: .*127\.0\.0\.1") as raised:
         dump("postgresql://me:hidden@127.0.0.1:1/x")
-    assert "hidden" not in str(told.value)
+    assert "hidden" not in str(raised.value)
 
 
 def test_a_machine_without_pg_dump_is_told_so(url: str, tmp_path: Path) -> None:

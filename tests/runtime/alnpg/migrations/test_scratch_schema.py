@@ -22,8 +22,8 @@ def folder(tmp_path: Path) -> Path:
 
 def tables(url: str) -> set[str]:
     with psycopg.connect(url) as connection:
-        found = connection.execute("select tablename from pg_tables where schemaname = 'public'")
-        return {name for (name,) in found if not name.startswith("arlen_")}
+        names = connection.execute("select tablename from pg_tables where schemaname = 'public'")
+        return {name for (name,) in names if not name.startswith("arlen_")}
 
 
 def oid(url: str) -> object:
@@ -39,14 +39,14 @@ def test_a_copy_holds_what_the_migrations_make_and_is_gone_afterwards(database_s
 
 def test_a_kept_copy_is_built_once_for_each_state_of_the_migrations(folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    first = scratch_schema.kept(home, folder)
+    first = scratch_schema.cached(home, folder)
     built = oid(first)
     assert tables(first) == {"a"}
-    assert (scratch_schema.kept(home, folder), oid(first)) == (first, built)
+    assert (scratch_schema.cached(home, folder), oid(first)) == (first, built)
     (folder / "20260102000000_b.sql").write_text("create table b (); create role reporter;")
-    assert tables(scratch_schema.kept(home, folder)) == {"a", "b"}
+    assert tables(scratch_schema.cached(home, folder)) == {"a", "b"}
     (folder / "20260103000000_c.sql").write_text("create table c ();")
-    assert tables(scratch_schema.kept(home, folder)) == {"a", "b", "c"}
+    assert tables(scratch_schema.cached(home, folder)) == {"a", "b", "c"}
 
 
 def test_migrations_that_fail_leave_no_copy(folder: Path, tmp_path: Path) -> None:
@@ -54,22 +54,22 @@ def test_migrations_that_fail_leave_no_copy(folder: Path, tmp_path: Path) -> Non
     (folder / "20260103000000_c.sql").write_text("create tabel c ();")
     for _ in range(2):
         with pytest.raises(MigrationError, match=r"20260103000000_c\.sql:1: syntax error"):
-            scratch_schema.kept(tmp_path / "home", folder)
+            scratch_schema.cached(tmp_path / "home", folder)
 
 
 def test_what_a_database_has_not_had_is_counted(database_server: Databases, folder: Path, tmp_path: Path) -> None:
     with database_server.database() as url:
-        assert scratch_schema.waiting(url, folder) == 1
+        assert scratch_schema.count_pending(url, folder) == 1
     with scratch_schema.copy(database_server.url, folder) as url:
-        assert scratch_schema.waiting(url, folder) == 0
-        assert scratch_schema.waiting(url, tmp_path / "nowhere") == 0
+        assert scratch_schema.count_pending(url, folder) == 0
+        assert scratch_schema.count_pending(url, tmp_path / "nowhere") == 0
 
 
 def test_what_was_undone_in_part_is_counted_until_it_is_undone(url: str, folder: Path) -> None:
     halves = "-- migrate:no-transaction\n-- migrate:up\ncreate table b (); create table c ();\n-- migrate:down\n"
     (folder / "20260102000000_b.sql").write_text(f"{halves}drop table c; drop table nothing;")
     migrations.migrate(url, folder)
-    assert scratch_schema.waiting(url, folder) == 0
+    assert scratch_schema.count_pending(url, folder) == 0
     with pytest.raises(MigrationError, match="nothing"):
         migrations.down(url, folder)
-    assert scratch_schema.waiting(url, folder) == 1
+    assert scratch_schema.count_pending(url, folder) == 1

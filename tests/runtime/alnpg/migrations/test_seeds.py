@@ -56,7 +56,7 @@ def test_sql_runs_again_where_it_is_written_so(url: str, root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("insert into t values (1);\n\ninsert into u values (1);", 'seeds.sql:3: relation "u" does not exist [42P01]'),
         ("insert into t values (1, 9);", "seeds.sql: at its commit: insert or update on table"),
@@ -66,11 +66,13 @@ def test_sql_runs_again_where_it_is_written_so(url: str, root: Path) -> None:
         ("-- migrate:up\ninsert into t values (1);", "seeds.sql: migrate: directives are for migrations"),
     ],
 )
-def test_sql_that_fails_is_told_with_its_line_and_leaves_nothing(url: str, root: Path, text: str, told: str) -> None:
+def test_sql_that_fails_is_told_with_its_line_and_leaves_nothing(
+    url: str, root: Path, text: str, expected: str
+) -> None:
     (root / seeds.SQL).write_text(text)
     with pytest.raises(DatabaseCommandError) as refused:
         seeds.run(url, root, seeds.SQL)
-    assert refused.value.detail.startswith(told)
+    assert refused.value.detail.startswith(expected)
     assert numbers(url) == []
 
 
@@ -88,7 +90,7 @@ INSERT = "    pg.execute('insert into t (n) values (1)')\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("def seed(pg):\n" + INSERT + "    1 / 0\n", "seeds.py:3: ZeroDivisionError: division by zero"),
         ("def seed(pg):\n" + INSERT + INSERT, "seeds.py:3: duplicate key value violates unique constraint"),
@@ -97,9 +99,11 @@ INSERT = "    pg.execute('insert into t (n) values (1)')\n"
         ("import nothing_of_that_name\n", "seeds.py:1: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
     ],
 )
-def test_python_that_fails_is_told_with_its_line_and_leaves_nothing(url: str, root: Path, text: str, told: str) -> None:
+def test_python_that_fails_is_told_with_its_line_and_leaves_nothing(
+    url: str, root: Path, text: str, expected: str
+) -> None:
     (root / seeds.PYTHON).write_text(text)
     with pytest.raises(DatabaseCommandError) as refused:
         seeds.run(url, root, seeds.PYTHON)
-    assert refused.value.detail.startswith(told)
+    assert refused.value.detail.startswith(expected)
     assert numbers(url) == []

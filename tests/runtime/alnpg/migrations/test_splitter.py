@@ -80,9 +80,9 @@ def test_a_remark_about_migrations_is_no_directive(line: str) -> None:
     ],
 )
 def test_what_never_closes_is_told_with_its_line(text: str, line: int, reason: str) -> None:
-    with pytest.raises(UnreadableError, match=reason) as told:
+    with pytest.raises(UnreadableError, match=reason) as raised:
         list(scan(text))
-    assert told.value.line == line
+    assert raised.value.line == line
 
 
 def test_tokens_are_all_but_the_comments() -> None:
