@@ -11,7 +11,7 @@ import sys
 from importlib.util import find_spec
 
 from arlen_cli.console import print_error, print_line
-from arlen_cli.direct import DIRECT, direct
+from arlen_cli.direct import DIRECT, run_direct
 from arlen_cli.errors import ToolError
 from arlen_cli.versions import version_of
 from arlen_runtime.errors import ArlenError
@@ -22,13 +22,13 @@ EXTRA = ("typer", "copier")
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit status: 0 done, 1 failed, 2 wrong use, 3 conflicts and nothing written."""
-    words = sys.argv[1:] if argv is None else argv
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        status = _run(words)
+        status = _run(arguments)
         sys.stdout.flush()
-    except (ToolError, ArlenError) as refusal:
-        print_error(str(refusal))
-        return refusal.status if isinstance(refusal, ToolError) else 1
+    except (ToolError, ArlenError) as failure:
+        print_error(str(failure))
+        return failure.status if isinstance(failure, ToolError) else 1
     except BrokenPipeError:  # `arlen routes | head`: nobody reads on, also not what Python would flush at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -40,19 +40,19 @@ def main(argv: list[str] | None = None) -> int:
     return status
 
 
-def _run(words: list[str]) -> int:
+def _run(arguments: list[str]) -> int:
     """Choose who answers."""
-    if words == ["--version"]:
+    if arguments == ["--version"]:
         print_line(f"arlen {version_of('arlen')}")
         return 0
-    if words and words[0] in DIRECT:
-        return direct(words[0], words[1:])
+    if arguments and arguments[0] in DIRECT:
+        return run_direct(arguments[0], arguments[1:])
     missing = [name for name in EXTRA if find_spec(name) is None]
     if missing:
         raise ToolError(f"{' and '.join(missing)} missing: pip install 'arlen[scaffold]'")
     from arlen_cli.main import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    return run(words)
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ def print_error(text: str) -> None:
     sys.stderr.write(f"arlen: {text}\n")
 
 
-def as_json(value: object) -> None:
+def print_json(value: object) -> None:
     """Print the whole result as JSON."""
     print_line(json.dumps(value, indent=2, default=str))
 
 
-def table(rows: Sequence[Mapping[str, str]]) -> None:
+def print_table(rows: Sequence[Mapping[str, str]]) -> None:
     """Print rows in columns as wide as their longest text."""
     widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
     for row in rows:

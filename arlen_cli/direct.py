@@ -15,7 +15,7 @@ DIRECT = {
 """Verb to what it does. `arlen VERB --help` shows the flags."""
 
 
-def direct(verb: str, words: Sequence[str]) -> int:
+def run_direct(command: str, arguments: Sequence[str]) -> int:
     """Run one of them and return its exit status."""
-    module = importlib.import_module(f"arlen_cli.commands.{verb}")
-    return int(module.run(list(words)))
+    module = importlib.import_module(f"arlen_cli.commands.{command}")
+    return int(module.run(list(arguments)))

@@ -15,10 +15,10 @@ from arlen_cli.commands.top import top
 from arlen_cli.commands.undo import undo
 from arlen_cli.commands.version import version
 from arlen_cli.console import print_error, print_line
-from arlen_cli.direct import DIRECT, direct
+from arlen_cli.direct import DIRECT, run_direct
 from arlen_cli.errors import UsageError
 
-PASS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(
     help="Write web applications on PostgreSQL, and serve them.",
@@ -30,19 +30,19 @@ app = typer.Typer(
 )
 
 
-def _forward(verb: str) -> Callable[[typer.Context], int]:
+def _forward(command: str) -> Callable[[typer.Context], int]:
     """Make the command that hands its words on."""
 
     def forward(context: typer.Context) -> int:
-        return direct(verb, context.args)
+        return run_direct(command, context.args)
 
     return forward
 
 
 app.command()(new)
 app.add_typer(generate, name="generate")
-for _verb, _help in DIRECT.items():
-    app.command(_verb, help=_help, context_settings=PASS)(_forward(_verb))
+for _command, _help in DIRECT.items():
+    app.command(_command, help=_help, context_settings=PASS_THROUGH)(_forward(_command))
 app.command()(destroy)
 app.command()(undo)
 app.command()(routes)
@@ -51,34 +51,34 @@ app.command()(top)
 app.command()(version)
 
 
-def run(words: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
     try:
-        return int(app(words, prog_name="arlen", standalone_mode=False) or 0)
+        return int(app(arguments, prog_name="arlen", standalone_mode=False) or 0)
     except typer.Abort:
         return 130
-    except typer.TyperException as wrong:
-        return _refused(wrong)
+    except typer.TyperException as error:
+        return _report_usage_error(error)
 
 
-def _refused(wrong: typer.TyperException) -> int:
+def _report_usage_error(error: typer.TyperException) -> int:
     """Say what is wrong with the command line, and what there is instead."""
-    context: typer.Context | None = getattr(wrong, "ctx", None)
-    sentence = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
-    if sentence.startswith("Usage:"):  # no words at all: the message is the help
-        print_line(sentence)
+    context: typer.Context | None = getattr(error, "ctx", None)
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if message.startswith("Usage:"):  # no words at all: the message is the help
+        print_line(message)
     elif context is None:
-        print_error(sentence)
+        print_error(message)
     else:
-        print_error(f"{sentence} {_there_is(context)} (`{context.command_path} --help` says more)")
+        print_error(f"{message} {_describe_choices(context)} (`{context.command_path} --help` says more)")
     return UsageError.status
 
 
-def _there_is(context: typer.Context) -> str:
+def _describe_choices(context: typer.Context) -> str:
     """List the commands of a group, the arguments and options of a command."""
     commands: dict[str, object] | None = getattr(context.command, "commands", None)
     if commands is not None:
         return f"There is: {', '.join(commands)}."
-    words = [option for param in context.command.params for option in (*param.opts, *param.secondary_opts)]
-    named = [word if word.startswith("-") else word.upper() for word in words]
-    return f"It takes: {', '.join(named)}."
+    options = [option for param in context.command.params for option in (*param.opts, *param.secondary_opts)]
+    names = [option if option.startswith("-") else option.upper() for option in options]
+    return f"It takes: {', '.join(names)}."

@@ -17,11 +17,11 @@ from arlen_cli.generators.plan import Project
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import ONE_FILE, is_one_file
 
-LISTED = ("db/migrations", ".arlen")
+LISTED_FOLDERS = ("db/migrations", ".arlen")
 """The folders whose files generators look at."""
 
 
-class Application(NamedTuple):
+class ApplicationFolder(NamedTuple):
     """Where the application is, and what it serves (`[app] target`)."""
 
     root: Path
@@ -29,7 +29,7 @@ class Application(NamedTuple):
 
     def project(self, now: datetime | None = None) -> Project:
         """Gather what generators may know."""
-        files = (path for folder in LISTED for path in (self.root / folder).glob("*") if path.is_file())
+        files = (path for folder in LISTED_FOLDERS for path in (self.root / folder).glob("*") if path.is_file())
         return Project(
             target=self.target,
             files=frozenset(path.relative_to(self.root).as_posix() for path in files),
@@ -38,22 +38,22 @@ class Application(NamedTuple):
         )
 
 
-def find(start: Path) -> Application:
+def find_application(start: Path) -> ApplicationFolder:
     """Find the application that `start` is in. WrongUse outside of one; ConfigError when its configuration is broken."""
     for folder in (start, *start.parents):
         if (folder / "config" / "app.toml").is_file():
-            target = configuration(folder, environ={}).app.target
+            target = load_configuration(folder, environ={}).app.target
             if not target:
                 raise ToolError(f"{folder / 'config' / 'app.toml'}: [app] target is missing, as in x.app:create")
-            return Application(folder, target)
+            return ApplicationFolder(folder, target)
     if is_one_file(start):
-        return Application(start, ONE_FILE)
+        return ApplicationFolder(start, ONE_FILE)
     raise UsageError(
         "this is no Arlen application: neither here nor above is a config/app.toml (`arlen new NAME` makes one)"
     )
 
 
-def configuration(root: Path, environment: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+def load_configuration(root: Path, environment: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:
     """Load the configuration, of the development environment unless another one is named. ConfigError names mistakes."""
     from arlen_runtime.config.load import load  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 

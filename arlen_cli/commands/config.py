@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from arlen_cli import console
-from arlen_cli.project import configuration, find
+from arlen_cli.project import find_application, load_configuration
 
 
 def config(
@@ -22,10 +22,10 @@ def config(
     """Print the configuration of an environment; secrets are masked."""
     from arlen_runtime.config.masks import printable  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    loaded = configuration(find(Path.cwd()).root, env)
+    loaded = load_configuration(find_application(Path.cwd()).root, env)
     sections = printable(loaded)
     if json:
-        console.as_json({"environment": loaded.environment, **sections})
+        console.print_json({"environment": loaded.environment, **sections})
         return 0
     console.print_line(f"# {loaded.environment}")
     for section, settings in sections.items():

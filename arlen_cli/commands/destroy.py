@@ -10,7 +10,7 @@ import typer
 
 from arlen_cli.commands.generate import Diff, Force, Json, Pretend
 from arlen_cli.generators.plan import WriteOptions
-from arlen_cli.project import find
+from arlen_cli.project import find_application
 
 
 def destroy(
@@ -25,7 +25,7 @@ def destroy(
     """Take back what was generated for NAME; what you have changed since is kept."""
     from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    root = find(Path.cwd()).root
+    root = find_application(Path.cwd()).root
     return run.run_plan(
         run.destroy(root, generator, name), root, datetime.now(UTC), WriteOptions(pretend, diff, json, force)
     )

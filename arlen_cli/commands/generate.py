@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from arlen_cli.generators.plan import WriteOptions
-from arlen_cli.project import find
+from arlen_cli.project import find_application
 
 Pretend = Annotated[bool, typer.Option("--pretend", help="Show what would be written, and stop there.")]
 Diff = Annotated[bool, typer.Option("--diff", help="Show it line by line, and stop there.")]
@@ -62,8 +62,8 @@ def migration(
 
 def _generate(generator: str, name: str, words: Sequence[str], options: WriteOptions) -> int:
     """Find the application, then plan, look, and write."""
-    from arlen_cli.generators.run import plan, run_plan  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+    from arlen_cli.generators.run import make_plan, run_plan  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    application = find(Path.cwd())
+    application = find_application(Path.cwd())
     project = application.project()
-    return run_plan(plan(generator, project, name, words), application.root, project.now, options)
+    return run_plan(make_plan(generator, project, name, words), application.root, project.now, options)

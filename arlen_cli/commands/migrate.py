@@ -5,6 +5,6 @@ from __future__ import annotations
 from arlen_runtime.commands.migrate import main
 
 
-def run(words: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     """Migrate, in the development environment unless another one is named."""
-    return main(words)
+    return main(arguments)

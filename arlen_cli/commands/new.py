@@ -21,7 +21,7 @@ def new(
 
     changes = new_application(name, lite=lite, pretend=pretend)
     if json:
-        report.steps_as_json(changes, written=not pretend)
+        report.print_changes_as_json(changes, written=not pretend)
     else:
-        report.steps(changes)
+        report.print_changes(changes)
     return 0

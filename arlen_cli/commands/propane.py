@@ -5,6 +5,6 @@ from __future__ import annotations
 from arlen_runtime.propane.__main__ import main
 
 
-def run(words: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     """Serve until stopped; the flags are propane's."""
-    return main(words)
+    return main(arguments)

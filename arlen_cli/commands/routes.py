@@ -12,7 +12,7 @@ import typer
 
 from arlen_cli import console
 from arlen_cli.errors import ToolError
-from arlen_cli.project import configuration, find
+from arlen_cli.project import find_application, load_configuration
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 
@@ -21,11 +21,11 @@ HEADINGS = {"methods": "METHOD", "path": "PATH", "name": "NAME", "action": "ACTI
 
 def routes(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False) -> int:
     """Print every address with its method, name and action."""
-    rows = _rows(configuration(find(Path.cwd()).root))
+    rows = _rows(load_configuration(find_application(Path.cwd()).root))
     if json:
-        console.as_json(rows)
+        console.print_json(rows)
     else:
-        console.table([HEADINGS, *rows])
+        console.print_table([HEADINGS, *rows])
     return 0
 
 
@@ -35,14 +35,16 @@ def _rows(config: Config) -> list[dict[str, str]]:
 
     try:
         with redirect_stdout(sys.stderr):  # what the application prints is no part of the answer
-            door: Any = as_application(find_target(config), config)
+            application: Any = as_application(find_target(config), config)
     except ArlenError:
         raise
     except (Exception, SystemExit) as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        kind = type(error).__name__
-        raise ToolError(f"the application does not load: {place.filename}:{place.lineno}: {kind}: {error}") from error
-    router = getattr(door, "router", None)
+        error_type = type(error).__name__
+        raise ToolError(
+            f"the application does not load: {place.filename}:{place.lineno}: {error_type}: {error}"
+        ) from error
+    router = getattr(application, "router", None)
     if router is None:
         raise ToolError("this is a WSGI application: its addresses are known to itself alone")
     return [

@@ -5,6 +5,6 @@ from __future__ import annotations
 from arlen_cli.sql_check.command import main
 
 
-def run(words: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     """Check the statements, in the development environment unless another one is named."""
-    return main(words)
+    return main(arguments)

@@ -12,7 +12,7 @@ import typer
 
 from arlen_cli import console
 from arlen_cli.errors import ToolError
-from arlen_cli.project import find
+from arlen_cli.project import find_application
 
 HOME_AND_CLEAR = "\033[H\033[J"
 
@@ -26,33 +26,33 @@ def top(
     """Show what propane's manager and its workers are doing, until interrupted."""
     from arlen_runtime.propane.status import lines, managers  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    root = find(Path.cwd()).root
+    root = find_application(Path.cwd()).root
     screen = sys.stdout.isatty()
     before: dict[int, tuple[float, int]] = {}
-    looks = 0
+    shown = 0
     try:
         while True:
-            told = managers(root, env)
-            if not told:
+            statuses = managers(root, env)
+            if not statuses:
                 raise ToolError(
                     f"no manager of the application in {root} answers; `arlen serve` or `propane` starts one"
                 )
-            page = "\n\n".join("\n".join(_with_rate(each, lines(each), before)) for each in told)
+            page = "\n\n".join("\n".join(_with_rate(status, lines(status), before)) for status in statuses)
             console.print_line(f"{HOME_AND_CLEAR}{page}" if screen else f"{page}\n")
-            looks += 1
-            if looks == rounds:
+            shown += 1
+            if shown == rounds:
                 return 0
             time.sleep(interval)
     except KeyboardInterrupt:
         return 0
 
 
-def _with_rate(told: dict[str, Any], lines: Iterable[str], before: dict[int, tuple[float, int]]) -> Iterator[str]:
+def _with_rate(status: dict[str, Any], lines: Iterable[str], before: dict[int, tuple[float, int]]) -> Iterator[str]:
     """Yield a manager's lines, in the first one the rate since the look before."""
-    now, requests = time.monotonic(), int(told["totals"]["requests"])
-    then, fewer = before.get(told["pid"], (now, requests))
-    before[told["pid"]] = now, requests
-    rate = (requests - fewer) / (now - then) if now > then else 0.0
+    now, requests = time.monotonic(), int(status["totals"]["requests"])
+    last_time, last_requests = before.get(status["pid"], (now, requests))
+    before[status["pid"]] = now, requests
+    rate = (requests - last_requests) / (now - last_time) if now > last_time else 0.0
     first, *others = lines
     yield f"{first}, {rate:.0f} requests/s"
     yield from others

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from arlen_cli.commands.generate import Diff, Force, Json, Pretend
 from arlen_cli.generators.plan import WriteOptions
-from arlen_cli.project import find
+from arlen_cli.project import find_application
 
 
 def undo(*, pretend: Pretend = False, diff: Diff = False, json: Json = False, force: Force = None) -> int:
     """Take back what the latest run of a generator wrote; what you have changed since is kept."""
     from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    root = find(Path.cwd()).root
+    root = find_application(Path.cwd()).root
     return run.run_plan(run.undo(root), root, datetime.now(UTC), WriteOptions(pretend, diff, json, force))

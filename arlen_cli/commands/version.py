@@ -17,7 +17,7 @@ def version(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON
     """Print the versions of Arlen and of what it stands on."""
     versions = {part: version_of(part) for part in PARTS} | {"python": platform.python_version()}
     if json:
-        console.as_json(versions)
+        console.print_json(versions)
     else:
         for part, number in versions.items():
             console.print_line(f"{part} {number}")

@@ -23,10 +23,10 @@ class _Target(NamedTuple):
     """One file: its place, the place beside it, what was there, its permissions when it had any, and whether it goes."""
 
     path: Path
-    beside: Path
+    staged: Path
     before: bytes | None
     mode: int | None
-    goes: bool
+    is_removal: bool
 
 
 class _Undo(NamedTuple):
@@ -53,16 +53,16 @@ def apply(changes: Sequence[Change], root: Path) -> None:
                 if change.status in WRITES:
                     _prepare(root / change.path, change.before, change.after, undo)
             for target in undo.prepared:
-                _refuse_changed(target)
+                _check_unchanged(target)
                 undo.renamed.append(target)
-                if target.goes:
-                    target.path.replace(target.beside)
+                if target.is_removal:
+                    target.path.replace(target.staged)
                 else:
-                    target.beside.replace(target.path)
+                    target.staged.replace(target.path)
         except BaseException:
-            _put_back(undo)
+            _roll_back(undo)
             raise
-    _sweep([target for target in undo.renamed if target.goes], root)
+    _delete_removed([target for target in undo.renamed if target.is_removal], root)
 
 
 def _prepare(path: Path, before: bytes | None, after: bytes | None, undo: _Undo) -> None:
@@ -73,7 +73,7 @@ def _prepare(path: Path, before: bytes | None, after: bytes | None, undo: _Undo)
             folder.mkdir()
     mode = None if before is None else path.stat().st_mode & 0o7777
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    undo.prepared.append(_Target(path, beside, before, mode, goes=after is None))
+    undo.prepared.append(_Target(path, beside, before, mode, is_removal=after is None))
     if after is not None:
         _write(beside, after, mode)
 
@@ -88,7 +88,7 @@ def _write(path: Path, content: bytes, mode: int | None) -> None:
             os.fchmod(file.fileno(), mode)
 
 
-def _refuse_changed(target: _Target) -> None:
+def _check_unchanged(target: _Target) -> None:
     """Raise ToolError when the target is no longer what the survey saw."""
     try:
         now: bytes | None = target.path.read_bytes()
@@ -98,14 +98,14 @@ def _refuse_changed(target: _Target) -> None:
         raise ToolError(f"{target.path} changed while this ran; nothing was written, run it again")
 
 
-def _put_back(undo: _Undo) -> None:
+def _roll_back(undo: _Undo) -> None:
     """Undo what was done: the old contents, no new files, no new folders. Goes on past what cannot be undone."""
     for target in undo.renamed:
         with suppress(OSError):
             _restore(target)
     for target in undo.prepared:
         with suppress(OSError):
-            target.beside.unlink(missing_ok=True)
+            target.staged.unlink(missing_ok=True)
     for folder in reversed(undo.folders):
         with suppress(OSError):
             folder.rmdir()
@@ -113,23 +113,23 @@ def _put_back(undo: _Undo) -> None:
 
 def _restore(target: _Target) -> None:
     """Bring one file back, unless its rename did not happen."""
-    if target.goes:
-        if target.beside.exists():
-            target.beside.replace(target.path)
-    elif target.beside.exists():
+    if target.is_removal:
+        if target.staged.exists():
+            target.staged.replace(target.path)
+    elif target.staged.exists():
         return
     elif target.before is None:
         target.path.unlink(missing_ok=True)
     else:
-        _write(target.beside, target.before, target.mode)
-        target.beside.replace(target.path)
+        _write(target.staged, target.before, target.mode)
+        target.staged.replace(target.path)
 
 
-def _sweep(gone: Sequence[_Target], root: Path) -> None:
+def _delete_removed(removed: Sequence[_Target], root: Path) -> None:
     """Delete what was renamed aside, and the folders that are empty then."""
-    for target in gone:
+    for target in removed:
         with suppress(OSError):
-            target.beside.unlink()
+            target.staged.unlink()
             for folder in target.path.parents:
                 if folder == root:
                     break

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from arlen_cli.generators.line_wrap import fitted, wrapped
+from arlen_cli.generators.line_wrap import join_wrapped, wrap_calls
 from arlen_cli.generators.plan import Create
 
 SUFFIX = ".tmpl"
@@ -28,7 +28,7 @@ _ENVIRONMENT = Environment(  # noqa: S701 - it writes source code, where escapin
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_ENVIRONMENT.filters["wrapped"] = wrapped
+_ENVIRONMENT.filters["wrapped"] = join_wrapped
 
 
 def folder(name: str) -> Path:
@@ -42,13 +42,13 @@ def render(name: str, values: Mapping[str, object]) -> tuple[Create, ...]:
     """Render the tree of that name; the result is sorted by path. An undefined name raises jinja2's UndefinedError."""
     root = folder(name)
     creates = (
-        _rendered(template, template.relative_to(root).as_posix(), values) for template in root.rglob(f"*{SUFFIX}")
+        _render_file(template, template.relative_to(root).as_posix(), values) for template in root.rglob(f"*{SUFFIX}")
     )
     return tuple(sorted(creates, key=lambda create: create.path))
 
 
-def _rendered(template: Path, place: str, values: Mapping[str, object]) -> Create:
+def _render_file(template: Path, place: str, values: Mapping[str, object]) -> Create:
     """Render one file and its path."""
     path = _ENVIRONMENT.from_string(place.removesuffix(SUFFIX)).render(values)
     content = _ENVIRONMENT.from_string(template.read_text("utf-8")).render(values)
-    return Create(path, fitted(content) if path.endswith(".py") else content)
+    return Create(path, wrap_calls(content) if path.endswith(".py") else content)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from arlen_cli.errors import UsageError
 from arlen_cli.generators import blueprint
-from arlen_cli.generators.names import LONGEST, Names, refuse_taken, snake_of
+from arlen_cli.generators.names import LONGEST, Names, refuse_reserved, snake_of
 from arlen_cli.generators.plan import Create, Import, Inject, Plan, Project
 
 
-def plan_controller(project: Project, given: str, given_actions: Sequence[str]) -> Plan:
+def plan_controller(project: Project, raw_name: str, raw_actions: Sequence[str]) -> Plan:
     """Plan a controller with its actions (`index` when none is named), their pages, routes and tests."""
-    names = Names.of(given)
-    refuse_taken(names.snake)
-    actions = tuple(snake_of(action, LONGEST) for action in given_actions or ("index",))
+    names = Names.of(raw_name)
+    refuse_reserved(names.snake)
+    actions = tuple(snake_of(action, LONGEST) for action in raw_actions or ("index",))
     for action in actions:
         if actions.count(action) > 1:
             raise UsageError(f"the action {action!r} is given twice")
@@ -29,9 +29,9 @@ def plan_controller(project: Project, given: str, given_actions: Sequence[str]) 
     routes = Inject(
         f"{project.package}/routes.py",
         (Import(f"{project.package}.controllers", names.snake),),
-        tuple(f'r.get("{paths[act]}", {names.snake}.{act}, name="{names.snake}.{act}")' for act in actions),
+        tuple(f'r.get("{paths[action]}", {names.snake}.{action}, name="{names.snake}.{action}")' for action in actions),
     )
-    return Plan("controller", (given, *given_actions), (*creates, routes))
+    return Plan("controller", (raw_name, *raw_actions), (*creates, routes))
 
 
 def _segment(action: str) -> str:

@@ -27,10 +27,10 @@ class FieldKind(NamedTuple):
     python: str
     attributes: str
     check: str
-    bounds: str
+    check_arguments: str
     sample: str
-    imported: str = ""
-    written: str = "{0}"
+    import_line: str = ""
+    template: str = "{0}"
 
 
 KINDS: dict[str, FieldKind] = {
@@ -74,7 +74,7 @@ LONGEST_IDENTIFIER = 63
 
 MODIFIERS = ("optional", "unique", "index")
 
-TAKEN = {
+RESERVED_COLUMNS = {
     **dict.fromkeys(("id", "created_at", "updated_at"), "every resource has that column already"),
     **dict.fromkeys(("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"), "PostgreSQL has that column in every table"),
     **dict.fromkeys(("bool", "dt", "int", "str"), "the generated class needs that name for a type"),
@@ -117,7 +117,7 @@ class Field(NamedTuple):
     def call(self) -> str:
         """The call on Fields `f` that reads and checks what a form sends."""
         default = "" if self.required else "default=None"
-        arguments = ", ".join(part for part in (f'"{self.name}"', self.kind.bounds, default) if part)
+        arguments = ", ".join(part for part in (f'"{self.name}"', self.kind.check_arguments, default) if part)
         return f"f.{self.kind.check}({arguments})"
 
     @property
@@ -126,22 +126,22 @@ class Field(NamedTuple):
         return self.kind.sample if self.required or not self.table else ""
 
     @property
-    def seen(self) -> str:
+    def sample_shown(self) -> str:
         """The text that a page shows for the sample."""
         return "yes" if self.is_boolean else self.sample
 
-    def shown(self, row: str) -> str:
+    def display_expression(self, row: str) -> str:
         """Return the expression that a page prints for this field of `row`."""
         value = f"{row}.{self.name}"
         if self.is_boolean:
             return f'"yes" if {value} else "no"'
-        return self._unless_none(value, self.kind.written.format(value))
+        return self._unless_none(value, self.kind.template.format(value))
 
     @property
-    def filled(self) -> str:
+    def input_expression(self) -> str:
         """The expression that fills in the field of a form, whose value is the column's or the text that was sent."""
         value = f'form["{self.name}"]'
-        written = self.kind.written.format(value)
+        written = self.kind.template.format(value)
         return self._unless_none(value, value if written == value else f"{written} if {value} is number else {value}")
 
     @property
@@ -166,9 +166,9 @@ class Field(NamedTuple):
         return written if self.required else f'"" if {value} is none else {written}'
 
 
-def parse_fields(given: Sequence[str]) -> tuple[Field, ...]:
+def parse_fields(texts: Sequence[str]) -> tuple[Field, ...]:
     """Read the fields of a command line; WrongUse names the first that is wrong, why, and what there is instead."""
-    fields = tuple(_parse(text) for text in given)
+    fields = tuple(_parse(text) for text in texts)
     names = [field.name for field in fields]
     for name in names:
         if names.count(name) > 1:
@@ -178,17 +178,17 @@ def parse_fields(given: Sequence[str]) -> tuple[Field, ...]:
 
 def constraints_of(table: str, fields: Sequence[Field]) -> dict[str, str]:
     """Return the column by the name that PostgreSQL gives to each constraint of the table that looks at other rows."""
-    found: dict[str, str] = {}
+    constraints: dict[str, str] = {}
     for kind, columns in (
         ("key", [field.name for field in fields if field.unique]),
         ("fkey", [field.name for field in fields if field.table]),
     ):
         for column in columns:
             names = (
-                _constraint(table, column, f"{kind}{number or ''}") for number in count()
+                _constraint_name(table, column, f"{kind}{number or ''}") for number in count()
             )  # as ChooseConstraintName
-            found[next(name for name in names if name not in found)] = column
-    return found
+            constraints[next(name for name in names if name not in constraints)] = column
+    return constraints
 
 
 def refuse_indexed_text(fields: Sequence[Field]) -> None:
@@ -222,8 +222,8 @@ def _parse(text: str) -> Field:
     name = snake_of(match["name"], LONGEST)
     refers = match["kind"] == "references"
     column = f"{name}_id" if refers else name
-    if column in TAKEN:
-        raise UsageError(f"{text!r}: {TAKEN[column]}")
+    if column in RESERVED_COLUMNS:
+        raise UsageError(f"{text!r}: {RESERVED_COLUMNS[column]}")
     refuse_sql_word(column)
     return Field(
         name=column,
@@ -236,7 +236,7 @@ def _parse(text: str) -> Field:
     )
 
 
-def _constraint(table: str, column: str, kind: str) -> str:
+def _constraint_name(table: str, column: str, kind: str) -> str:
     """Spell the name as makeObjectName of PostgreSQL does: of one that is too long the longer part loses its end."""
     while len(f"{table}_{column}_{kind}") > LONGEST_IDENTIFIER:
         if len(table) > len(column):

@@ -75,18 +75,18 @@ def digest(content: bytes) -> str:
 
 def entries(root: Path) -> list[JournalEntry]:
     """Read the journal, the latest run last; what is no entry, or was merged badly, is left out."""
-    found = []
+    runs = []
     for path in sorted(path for path in (root / FOLDER).glob("*.json") if path.is_file()):
         with suppress(ValueError, KeyError, TypeError, AttributeError, SyntaxError, RecursionError, UsageError):
-            found.append(_entry(f"{FOLDER}/{path.name}", path.read_bytes()))
-    return found
+            runs.append(_parse_entry(f"{FOLDER}/{path.name}", path.read_bytes()))
+    return runs
 
 
-def _entry(path: str, content: bytes) -> JournalEntry:
+def _parse_entry(path: str, content: bytes) -> JournalEntry:
     """Read one entry. Raises whatever tells that it is none."""
-    said = json.loads(content)
+    data = json.loads(content)
     run = JournalEntry(
-        path, digest(content), said["generator"], tuple(said["arguments"]), tuple(map(_written, said["files"]))
+        path, digest(content), data["generator"], tuple(data["arguments"]), tuple(map(_parse_file, data["files"]))
     )
     if not all(isinstance(word, str) for word in (run.generator, *run.arguments)) or not run.arguments:
         raise ValueError("words are texts, and the first one is a name")
@@ -97,9 +97,9 @@ def _entry(path: str, content: bytes) -> JournalEntry:
     return run
 
 
-def _written(said: Mapping[str, Any]) -> JournalFile:
+def _parse_file(data: Mapping[str, Any]) -> JournalFile:
     """Read what became of one file; each of its lines is one statement, and an import names one thing."""
-    file = JournalFile(**{**said, "lines": tuple(said.get("lines", ()))})
+    file = JournalFile(**{**data, "lines": tuple(data.get("lines", ()))})
     if not all(isinstance(text, str) for text in (file.path, file.status, file.sha256)) or "\0" in file.path:
         raise ValueError("a file is told in texts")
     for line in file.lines:

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 WIDTH = 120
 """Characters of a line, as in the generated pyproject.toml."""
 
-_STEP = "    "
+_INDENT = "    "
 
 
-def fitted(source: str) -> str:
+def wrap_calls(source: str) -> str:
     """Return the source with every over-long statement that is one call broken; all else stays."""
     lines = source.splitlines(keepends=True)
-    return "".join(line if len(line.rstrip("\n")) <= WIDTH else _broken(line) for line in lines)
+    return "".join(line if len(line.rstrip("\n")) <= WIDTH else _wrap_call(line) for line in lines)
 
 
-def wrapped(parts: Sequence[str], width: int, indent: int) -> str:
+def join_wrapped(parts: Sequence[str], width: int, indent: int) -> str:
     """Join the parts by commas in lines of at most `width` characters; lines after the first begin with `indent` spaces."""
     lines = [""]
     for number, part in enumerate(parts, 1):
@@ -35,24 +35,24 @@ def wrapped(parts: Sequence[str], width: int, indent: int) -> str:
     return f"\n{' ' * indent}".join(lines)
 
 
-def _broken(line: str) -> str:
+def _wrap_call(line: str) -> str:
     """Break one line; one that is no statement or argument, or no call, is returned as it is."""
     text = line.strip()
     indent = line[: len(line) - len(line.lstrip())]
-    call = _call(text)
+    call = _parse_call(text)
     if call is None:
         return line
     start = (call.func.end_col_offset or 0) + 1
     end = (call.end_col_offset or 0) - 1
     parts: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
     arguments = [text[part.col_offset : part.end_col_offset] for part in parts]
-    inner = f"{indent}{_STEP}{', '.join(arguments)}"
+    inner = f"{indent}{_INDENT}{', '.join(arguments)}"
     if len(inner) > WIDTH:
-        inner = "\n".join(f"{indent}{_STEP}{argument}," for argument in arguments)
+        inner = "\n".join(f"{indent}{_INDENT}{argument}," for argument in arguments)
     return f"{indent}{text[:start]}\n{inner}\n{indent}{text[end:]}\n"
 
 
-def _call(text: str) -> ast.Call | None:
+def _parse_call(text: str) -> ast.Call | None:
     """Return the call that the statement is, returns or assigns; an argument is read like a statement."""
     try:
         statements = ast.parse(text.removesuffix(",")).body

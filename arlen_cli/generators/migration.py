@@ -18,12 +18,12 @@ LONGEST = 80
 """Characters of a migration's name: it says what it does, so it may be longer than a table's."""
 
 
-def plan_migration(project: Project, given: str) -> Plan:
+def plan_migration(project: Project, raw_name: str) -> Plan:
     """Plan an empty migration of that name."""
-    name = snake_of(given, LONGEST)
+    name = snake_of(raw_name, LONGEST)
     values = {"stamp": stamp_for(project, name), "name": name}
     note = Note("write its SQL, then `arlen migrate`")
-    return Plan("migration", (given,), (*blueprint.render("migration", values), *_ignored(project), note))
+    return Plan("migration", (raw_name,), (*blueprint.render("migration", values), *_gitignore(project), note))
 
 
 def stamp_for(project: Project, name: str) -> str:
@@ -31,19 +31,19 @@ def stamp_for(project: Project, name: str) -> str:
 
     Raises ToolError where there is no later one.
     """
-    there = sorted(_migrations(project.files), key=_version)
-    for path in there:
+    migrations = sorted(_migrations(project.files), key=_version)
+    for path in migrations:
         if _name(path) == name:
             return _version(path)
-    return _later(project.now, there[-1]) if there else project.now.strftime(STAMP)
+    return _next_stamp(project.now, migrations[-1]) if migrations else project.now.strftime(STAMP)
 
 
-def _ignored(project: Project) -> list[Create]:
+def _gitignore(project: Project) -> list[Create]:
     """Keep the database of a one-file application out of git; a whole project has a .gitignore for that."""
     return [Create(IGNORE, "/pg*\n")] if project.is_one_file and IGNORE not in project.files else []
 
 
-def _later(now: datetime, latest: PurePosixPath) -> str:
+def _next_stamp(now: datetime, latest: PurePosixPath) -> str:
     """Spell the time as a version; where the latest migration is not before it, the second after that one's."""
     stamp = now.strftime(STAMP)
     if stamp > _version(latest):
@@ -58,8 +58,8 @@ def _later(now: datetime, latest: PurePosixPath) -> str:
 def _migrations(files: Collection[str]) -> list[PurePosixPath]:
     """Pick the migrations out of a listing: `<14 digits>_<name>.sql`."""
     paths = (PurePosixPath(file) for file in files)
-    found = [path for path in paths if path.parent.as_posix() == FOLDER and path.suffix == ".sql"]
-    return [path for path in found if len(_version(path)) == len("20260101000000") and _version(path).isdigit()]
+    candidates = [path for path in paths if path.parent.as_posix() == FOLDER and path.suffix == ".sql"]
+    return [path for path in candidates if len(_version(path)) == len("20260101000000") and _version(path).isdigit()]
 
 
 def _version(path: PurePosixPath) -> str:

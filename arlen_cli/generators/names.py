@@ -72,7 +72,7 @@ _SINGULARS = (
 )
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_GIVEN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*")
+_RAW_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,9 @@ class Names:
     plural: str
 
     @classmethod
-    def of(cls, given: str) -> Names:
+    def of(cls, raw_name: str) -> Names:
         """Spell `given` (BlogPost, blog-posts, blog_post …); WrongUse says why a name cannot be used."""
-        snake = snake_of(given, LONGEST)
+        snake = snake_of(raw_name, LONGEST)
         head, _, last = snake.rpartition("_")
         before = f"{head}_" if head else ""
         names = cls(snake, before + singular_of(last), before + plural_of(singular_of(last)))
@@ -105,7 +105,7 @@ class Names:
         return self.singular.replace("_", " ")
 
     @property
-    def one(self) -> str:
+    def with_article(self) -> str:
         """The singular with its article: a blog post, an event."""
         return f"{'an' if self.singular[0] in 'aeio' else 'a'} {self.human}"
 
@@ -120,7 +120,7 @@ class Names:
         return self.snake.replace("_", " ").capitalize()
 
     @property
-    def path(self) -> str:
+    def plural_segment(self) -> str:
         """The plural as a segment of an address: blog-posts."""
         return self.plural.replace("_", "-")
 
@@ -130,11 +130,11 @@ class Names:
         return self.snake.replace("_", "-")
 
 
-def snake_of(given: str, longest: int) -> str:
+def snake_of(raw_name: str, longest: int) -> str:
     """Spell `given` in lower case with underscores; WrongUse for what cannot name a module of at most `longest` characters."""
-    if not _GIVEN.fullmatch(given):
-        raise UsageError(f"{given!r} is no name: letters, digits and single underscores, a letter first")
-    snake = "_".join(word.lower() for word in _WORD.findall(given))
+    if not _RAW_NAME.fullmatch(raw_name):
+        raise UsageError(f"{raw_name!r} is no name: letters, digits and single underscores, a letter first")
+    snake = "_".join(word.lower() for word in _WORD.findall(raw_name))
     if len(snake) > longest:
         raise UsageError(f"{snake!r} is longer than {longest} characters")
     refuse_keyword(snake)
@@ -147,7 +147,7 @@ def refuse_keyword(name: str) -> None:
         raise UsageError(f"{name!r} is a word of Python itself")
 
 
-def refuse_taken(module: str) -> None:
+def refuse_reserved(module: str) -> None:
     """Raise WrongUse when a controller of that name would get in the way of the application's own parts."""
     if module in RESERVED:
         raise UsageError(f"{module!r} is taken: {RESERVED[module]}")
@@ -157,17 +157,17 @@ def plural_of(word: str) -> str:
     """Return the plural of one lower-case singular word."""
     if word in _UNCOUNTABLE:
         return word
-    return _IRREGULAR.get(word) or _replaced(word, _PLURALS)
+    return _IRREGULAR.get(word) or _replace_ending(word, _PLURALS)
 
 
 def singular_of(word: str) -> str:
     """Return the singular of one lower-case word, which may be one already."""
     if word in _UNCOUNTABLE or word in _IRREGULAR:
         return word
-    return _SINGULAR.get(word) or _replaced(word, _SINGULARS)
+    return _SINGULAR.get(word) or _replace_ending(word, _SINGULARS)
 
 
-def _replaced(word: str, endings: tuple[tuple[str, str], ...]) -> str:
+def _replace_ending(word: str, endings: tuple[tuple[str, str], ...]) -> str:
     """Apply the first ending that fits; a word that none fits stays."""
     for ending, replacement in endings:
         changed, count = re.subn(ending, replacement, word, count=1)

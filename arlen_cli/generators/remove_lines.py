@@ -13,27 +13,27 @@ from collections.abc import Sequence
 
 from arlen_cli.generators.plan import Import, RemoveLines
 
-_TO_A_CHECKER = re.compile(r"#\s*(?:noqa|type:|fmt:|pragma)")
+_CHECKER_COMMENT = re.compile(r"#\s*(?:noqa|type:|fmt:|pragma)")
 
 
-def remove_lines(source: str, wanted: RemoveLines) -> str | None:
+def remove_lines(source: str, removal: RemoveLines) -> str | None:
     """Return the source without the lines, unchanged when they are not there, None when that cannot be done safely."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
         return None
-    gone = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _is_one_of(node, wanted.statements)]
-    left = {id(name) for node in gone for name in ast.walk(node)}
-    needed = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in left}
-    unneeded = [str(line) for line in wanted.imports if line.name not in needed]
-    gone += [node for node in tree.body if _is_one_of(node, unneeded)]
-    if not gone:
+    removed = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _is_one_of(node, removal.statements)]
+    removed_ids = {id(child) for node in removed for child in ast.walk(node)}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in removed_ids}
+    unused = [str(line) for line in removal.imports if line.name not in used]
+    removed += [node for node in tree.body if _is_one_of(node, unused)]
+    if not removed:
         return source
-    changed = _without(source, gone)
-    return changed if _lacks_only(tree, changed, gone) else None
+    changed = _drop_lines(source, removed)
+    return changed if _removes_only(tree, changed, removed) else None
 
 
-def uses(source: str, wanted: Import) -> bool:
+def uses(source: str, imported_name: Import) -> bool:
     """Say whether a file still needs what the import names; of one that cannot be parsed that is assumed."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
@@ -41,7 +41,7 @@ def uses(source: str, wanted: Import) -> bool:
         return True
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
     imported = {node.name for node in nodes if isinstance(node, ast.alias)}
-    return wanted.name in used | imported or f"{wanted.module}.{wanted.name}" in imported
+    return imported_name.name in used | imported or f"{imported_name.module}.{imported_name.name}" in imported
 
 
 def _is_one_of(node: ast.stmt, statements: Sequence[str]) -> bool:
@@ -49,10 +49,10 @@ def _is_one_of(node: ast.stmt, statements: Sequence[str]) -> bool:
     return any(ast.dump(node) == ast.dump(ast.parse(text).body[0]) for text in statements)
 
 
-def _without(source: str, gone: Sequence[ast.stmt]) -> str:
+def _drop_lines(source: str, removed: Sequence[ast.stmt]) -> str:
     """Drop the lines of the nodes, and the blank line before a block of them that ends its function; comments stay."""
     lines = list(io.StringIO(source, newline=""))
-    dropped = {number for node in gone for number in range(node.lineno - 1, node.end_lineno or 0)}
+    dropped = {number for node in removed for number in range(node.lineno - 1, node.end_lineno or 0)}
     for number, comment in _comments(source).items():
         if number in dropped:
             dropped.remove(number)
@@ -72,10 +72,10 @@ def _comments(source: str) -> dict[int, str]:
     """Return the comments by line, counted from 0, without those to a checker: they speak of the code beside them."""
     tokens = tokenize.generate_tokens(io.StringIO(source, newline="").readline)
     comments = {token.start[0] - 1: token.string for token in tokens if token.type == tokenize.COMMENT}
-    return {number: comment for number, comment in comments.items() if not _TO_A_CHECKER.match(comment)}
+    return {number: comment for number, comment in comments.items() if not _CHECKER_COMMENT.match(comment)}
 
 
-def _lacks_only(before: ast.Module, changed: str, gone: Sequence[ast.stmt]) -> bool:
+def _removes_only(before: ast.Module, changed: str, removed: Sequence[ast.stmt]) -> bool:
     """Parse the result again: it must be the tree that was there, without the nodes."""
     try:
         after = ast.parse(changed)
@@ -84,5 +84,5 @@ def _lacks_only(before: ast.Module, changed: str, gone: Sequence[ast.stmt]) -> b
     for parent in ast.walk(before):
         body = getattr(parent, "body", None)
         if isinstance(body, list):
-            body[:] = [node for node in body if not any(node is lost for lost in gone)]
+            body[:] = [node for node in body if not any(node is removed_node for removed_node in removed)]
     return ast.dump(after) == ast.dump(before)

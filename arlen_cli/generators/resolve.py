@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from arlen_cli.errors import ToolError
-from arlen_cli.generators.inject import inject, lacking
+from arlen_cli.generators.inject import inject, missing_statements
 from arlen_cli.generators.journal import digest
 from arlen_cli.generators.migration import FOLDER as MIGRATIONS
 from arlen_cli.generators.plan import Action, Change, Create, Inject, Note, Plan, Remove, RemoveLines, Status
@@ -23,29 +23,29 @@ def resolve(plan: Plan, root: Path, *, force: bool | None = None) -> list[Change
     `force` says who wins where a file differs: True the plan (replace), False the file (skip), None nobody (conflict).
     Raises ToolError for a path that leaves the root or passes through a symbolic link, and for text that cannot be read.
     """
-    changes = [_decide(action, root, force=force) for action in plan.actions]
+    changes = [_resolve_action(action, root, force=force) for action in plan.actions]
     for action, change in zip(plan.actions, tuple(changes), strict=True):
         if isinstance(action, RemoveLines):
-            changes = _needed_stay(changes, action, change)
-    return [*changes, *_warned(changes)]
+            changes = _keep_used_controllers(changes, action, change)
+    return [*changes, *_migration_notes(changes)]
 
 
-def _decide(action: Action, root: Path, *, force: bool | None) -> Change:
+def _resolve_action(action: Action, root: Path, *, force: bool | None) -> Change:
     """Decide one action."""
     match action:
         case Create():
-            return _created(action, root, force=force)
+            return _resolve_create(action, root, force=force)
         case Inject():
-            return _injected(action, root)
+            return _resolve_inject(action, root)
         case Remove():
-            return _removed(action, root, force=force)
+            return _resolve_remove(action, root, force=force)
         case RemoveLines():
-            return _withdrawn(action, root)
+            return _resolve_remove_lines(action, root)
         case Note():
             return Change("note", "", text=action.text)
 
 
-def _created(create: Create, root: Path, *, force: bool | None) -> Change:
+def _resolve_create(create: Create, root: Path, *, force: bool | None) -> Change:
     """Compare a file with what should be there."""
     check(create.path, create.content)
     before = _read(root, create.path)
@@ -58,25 +58,25 @@ def _created(create: Create, root: Path, *, force: bool | None) -> Change:
     return Change(status, create.path, before, after)
 
 
-def _injected(wanted: Inject, root: Path) -> Change:
+def _resolve_inject(injection: Inject, root: Path) -> Change:
     """Work out a file with the lines put in; where that is not safe, hand the lines to the user.
 
     The text holds the statements that are not there yet: those alone are this run's, to paste and to take back. It holds
     every import, for one that nothing needs after a withdrawal would keep the application from starting.
     """
-    before = _read(root, wanted.path)
-    source = _text(before or b"")
-    new = wanted.statements if source is None else lacking(source, wanted)
-    text = "\n".join([*map(str, wanted.imports), *new])
-    changed = None if before is None or source is None else inject(source, wanted)
+    before = _read(root, injection.path)
+    source = _decode(before or b"")
+    new = injection.statements if source is None else missing_statements(source, injection)
+    text = "\n".join([*map(str, injection.imports), *new])
+    changed = None if before is None or source is None else inject(source, injection)
     if changed is None:
-        return Change("manual", wanted.path, before, text=text)
+        return Change("manual", injection.path, before, text=text)
     if changed == source:
-        return Change("identical", wanted.path, before, text=text)
-    return Change("inject", wanted.path, before, changed.encode(), text)
+        return Change("identical", injection.path, before, text=text)
+    return Change("inject", injection.path, before, changed.encode(), text)
 
 
-def _removed(remove: Remove, root: Path, *, force: bool | None) -> Change:
+def _resolve_remove(remove: Remove, root: Path, *, force: bool | None) -> Change:
     """Decide whether a file may go: only as it was written, unless it is forced."""
     before = _read(root, remove.path)
     if before is None:
@@ -86,48 +86,46 @@ def _removed(remove: Remove, root: Path, *, force: bool | None) -> Change:
     return Change("kept", remove.path, before)
 
 
-def _withdrawn(wanted: RemoveLines, root: Path) -> Change:
+def _resolve_remove_lines(removal: RemoveLines, root: Path) -> Change:
     """Work out a file without the lines; where that is not safe, name them to the user."""
-    before = _read(root, wanted.path)
+    before = _read(root, removal.path)
     if before is None:
-        return Change("gone", wanted.path)
-    source = _text(before)
-    changed = None if source is None else remove_lines(source, wanted)
+        return Change("gone", removal.path)
+    source = _decode(before)
+    changed = None if source is None else remove_lines(source, removal)
     if changed is None:
-        return Change("manual", wanted.path, before, text="\n".join([*map(str, wanted.imports), *wanted.statements]))
+        return Change("manual", removal.path, before, text="\n".join([*map(str, removal.imports), *removal.statements]))
     if changed == source:
-        return Change("gone", wanted.path, before)
-    return Change("withdraw", wanted.path, before, changed.encode())
+        return Change("gone", removal.path, before)
+    return Change("withdraw", removal.path, before, changed.encode())
 
 
-def _needed_stay(changes: list[Change], wanted: RemoveLines, decided: Change) -> list[Change]:
+def _keep_used_controllers(changes: list[Change], removal: RemoveLines, change: Change) -> list[Change]:
     """Keep the controllers that the routes still use, with their pages, and say so: without them nothing would start."""
-    content = decided.before if decided.after is None else decided.after
-    source = None if content is None else _text(content)
-    used = [line for line in wanted.imports if source is not None and uses(source, line)]
+    content = change.before if change.after is None else change.after
+    source = None if content is None else _decode(content)
+    used = [line for line in removal.imports if source is not None and uses(source, line)]
     for line in used:
         controller = f"{line.module.replace('.', '/')}/{line.name}.py"
         pages = f"{line.module.partition('.')[0]}/templates/{line.name}/"
-        kept = [
-            change for change in changes if change.status == "remove" and change.path.startswith((controller, pages))
-        ]
-        changes = [change._replace(status="kept") if change in kept else change for change in changes]
+        kept = [other for other in changes if other.status == "remove" and other.path.startswith((controller, pages))]
+        changes = [other._replace(status="kept") if other in kept else other for other in changes]
         if kept:
-            said = f"{wanted.path} still uses {line.name}: {controller} and its pages are kept"
-            changes.append(Change("note", "", text=said))
+            text = f"{removal.path} still uses {line.name}: {controller} and its pages are kept"
+            changes.append(Change("note", "", text=text))
     return changes
 
 
-def _warned(changes: Sequence[Change]) -> list[Change]:
+def _migration_notes(changes: Sequence[Change]) -> list[Change]:
     """Say of which migrations a database may have had the one that is replaced."""
     replaced = [
         change.path for change in changes if change.status == "replace" and change.path.startswith(f"{MIGRATIONS}/")
     ]
-    said = "{} is replaced: a database that had it keeps its tables as they are, until `arlen db reset`"
-    return [Change("note", "", text=said.format(path)) for path in replaced]
+    text = "{} is replaced: a database that had it keeps its tables as they are, until `arlen db reset`"
+    return [Change("note", "", text=text.format(path)) for path in replaced]
 
 
-def _text(content: bytes) -> str | None:
+def _decode(content: bytes) -> str | None:
     """Decode UTF-8; None for a file in another encoding, which is its owner's to edit."""
     try:
         return content.decode()

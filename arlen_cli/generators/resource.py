@@ -11,9 +11,9 @@ from arlen_cli.errors import UsageError
 from arlen_cli.generators import blueprint
 from arlen_cli.generators.fields import constraints_of, parse_fields, refuse_indexed_text, refuse_sql_word
 from arlen_cli.generators.migration import stamp_for
-from arlen_cli.generators.names import Names, refuse_keyword, refuse_taken
+from arlen_cli.generators.names import Names, refuse_keyword, refuse_reserved
 from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
-from arlen_cli.generators.referenced_rows import missing, notes, parents_of
+from arlen_cli.generators.referenced_rows import missing_tables, parent_notes, parents_of
 
 # method, path below the collection, action. New stands before {id}, as it is read; the router would find it anyway.
 ROUTES = (
@@ -27,7 +27,7 @@ ROUTES = (
 )
 
 
-TAKEN = frozenset(
+RESERVED_NAMES = frozenset(
     """
     asset csp_nonce csrf_field loop self super url_for
     constraint_violated context ctx decimal f form invalid l new_id not_found o response u_u_i_d unique_violated
@@ -37,24 +37,24 @@ TAKEN = frozenset(
 """Singulars that its pages (the first line) or its controller need for something else, or that are taken for 0 and 1."""
 
 
-def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> Plan:
+def plan_resource(project: Project, raw_name: str, raw_fields: Sequence[str]) -> Plan:
     """Plan a resource; its names are taken from `given` in singular or plural, its table and address are the plural."""
-    if not given_fields:
-        raise UsageError(f"a resource wants fields, as in `arlen generate resource {given} title:string body:text`")
-    names = Names.of(given)
-    refuse_taken(names.plural)
+    if not raw_fields:
+        raise UsageError(f"a resource wants fields, as in `arlen generate resource {raw_name} title:string body:text`")
+    names = Names.of(raw_name)
+    refuse_reserved(names.plural)
     refuse_sql_word(names.plural)
-    if names.singular in TAKEN:
+    if names.singular in RESERVED_NAMES:
         raise UsageError(f"{names.singular!r} is a name that the generated code needs for something else")
     refuse_keyword(names.class_name)
-    fields = parse_fields(given_fields)
+    fields = parse_fields(raw_fields)
     refuse_indexed_text(fields)
     parents = parents_of(names.plural, fields, project.resources)
     values = {
         "package": project.package,
         "names": names,
         "fields": fields,
-        "imports": sorted({field.kind.imported for field in fields} - {""}),
+        "imports": sorted({field.kind.import_line for field in fields} - {""}),
         "columns": [field.name for field in fields],
         "constraints": constraints_of(names.plural, fields),
         "boxes": [field.name for field in fields if field.is_boolean],
@@ -68,25 +68,25 @@ def plan_resource(project: Project, given: str, given_fields: Sequence[str]) -> 
         f"{project.package}/routes.py",
         (Import(f"{project.package}.controllers", names.plural),),
         tuple(
-            f'r.{method}("/{names.path}{below}", {names.plural}.{action}, name="{names.plural}.{action}")'
+            f'r.{method}("/{names.plural_segment}{below}", {names.plural}.{action}, name="{names.plural}.{action}")'
             for method, below, action in ROUTES
         ),
     )
-    told = [
-        *notes(parents, f"tests/test_{names.plural}.py"),
-        *_next(names.plural, missing(names.plural, fields, project)),
+    notes = [
+        *parent_notes(parents, f"tests/test_{names.plural}.py"),
+        *_next_steps(names.plural, missing_tables(names.plural, fields, project)),
     ]
-    return Plan("resource", (given, *given_fields), (*blueprint.render("resource", values), routes, *told))
+    return Plan("resource", (raw_name, *raw_fields), (*blueprint.render("resource", values), routes, *notes))
 
 
-def _next(table: str, wanted: Sequence[str]) -> list[Note]:
+def _next_steps(table: str, missing: Sequence[str]) -> list[Note]:
     """Say what the user does next; a table that is referred to must be there first."""
-    refused = [
+    warnings = [
         Note(
-            f"{table} refers to the table {each}, and no migration is known to make it: "
+            f"{table} refers to the table {other}, and no migration is known to make it: "
             f"`arlen migrate` fails unless one before create_{table} does"
         )
-        for each in wanted
+        for other in missing
     ]
-    when = f"when there is a table {' and a table '.join(wanted)}, " if wanted else ""
-    return [*refused, Note(f"{when}run `arlen migrate`, then `arlen serve`")]
+    when = f"when there is a table {' and a table '.join(missing)}, " if missing else ""
+    return [*warnings, Note(f"{when}run `arlen migrate`, then `arlen serve`")]

@@ -39,11 +39,11 @@ class RouteReport(NamedTuple):
     """What keeps the table from being built, the names that it lacks, and addresses that lead to another route."""
 
     error: str = ""
-    lost: Sequence[str] = ()
-    taken: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    conflicts: Sequence[str] = ()
 
 
-class _Text(SourceLoader):
+class _TextLoader(SourceLoader):
     """Loads a module from a text in memory; it has the place that the text will have."""
 
     def __init__(self, path: Path, text: str) -> None:
@@ -60,7 +60,7 @@ class _Text(SourceLoader):
         return self._text.encode()
 
 
-class _Planned(MetaPathFinder):
+class _PlannedFinder(MetaPathFinder):
     """Finds the modules of planned files, and refuses those of files that are to go."""
 
     def __init__(self, root: Path, files: Mapping[str, str | None]) -> None:
@@ -76,51 +76,51 @@ class _Planned(MetaPathFinder):
         /,
     ) -> ModuleSpec | None:
         """Return how to load the module; None for one that no plan speaks of."""
-        place = f"{fullname.replace('.', '/')}.py"
-        if place not in self._files:
+        file = f"{fullname.replace('.', '/')}.py"
+        if file not in self._files:
             return None
-        text = self._files[place]
+        text = self._files[file]
         if text is None:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        return spec_from_file_location(fullname, self._root / place, loader=_Text(self._root / place, text))
+        return spec_from_file_location(fullname, self._root / file, loader=_TextLoader(self._root / file, text))
 
 
-def answer(question: RouteQuery) -> RouteReport:
+def build_report(query: RouteQuery) -> RouteReport:
     """Build the table and look for the names in it."""
-    sys.path.insert(0, question.root)
-    sys.meta_path.insert(0, _Planned(Path(question.root), question.files))
+    sys.path.insert(0, query.root)
+    sys.meta_path.insert(0, _PlannedFinder(Path(query.root), query.files))
     routes = Routes()
     try:
-        importlib.import_module(question.module).routes(routes)
-        config = load(Path(question.root), None, os.environ, default="development")
+        importlib.import_module(query.module).routes(routes)
+        config = load(Path(query.root), None, os.environ, default="development")
         others = built_in(config, draining=bool, tell=str)
-        return _found(Router([*others, *routes.endpoints]), question.names)
+        return _report_routes(Router([*others, *routes.endpoints]), query.names)
     except ArlenError as error:
         return RouteReport(error.detail)
     except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: whatever an application raises
         frames = traceback.extract_tb(error.__traceback__)
-        place = next(frame for frame in reversed(frames) if not frame.filename.startswith("<frozen"))
-        return RouteReport(f"{place.filename}:{place.lineno}: {type(error).__name__}: {error}")
+        file = next(frame for frame in reversed(frames) if not frame.filename.startswith("<frozen"))
+        return RouteReport(f"{file.filename}:{file.lineno}: {type(error).__name__}: {error}")
 
 
-def _found(router: Router, names: Sequence[str]) -> RouteReport:
+def _report_routes(router: Router, names: Sequence[str]) -> RouteReport:
     """Say which of the names are not in the table, and which are at an address that leads elsewhere."""
     endpoints = {endpoint.name: endpoint for endpoint in router.endpoints}
-    taken = []
+    conflicts = []
     for endpoint in (endpoints[name] for name in names if name in endpoints):
         address = endpoint.pattern.build(dict.fromkeys(endpoint.pattern.names, 1))
         other = router.match(endpoint.methods[0], address).endpoint
         if other is not endpoint:
-            taken.append(f"{endpoint.methods[0]} {address} leads to {other.site} already")
-    return RouteReport(lost=[name for name in names if name not in endpoints], taken=taken)
+            conflicts.append(f"{endpoint.methods[0]} {address} leads to {other.site} already")
+    return RouteReport(missing=[name for name in names if name not in endpoints], conflicts=conflicts)
 
 
 def main() -> NoReturn:
     """Answer the question on standard input, and end without a look at what the application would still do."""
-    question = RouteQuery(**json.load(sys.stdin))
-    with os.fdopen(os.dup(1), "w") as answers:
+    query = RouteQuery(**json.load(sys.stdin))
+    with os.fdopen(os.dup(1), "w") as output:
         os.dup2(2, 1)  # what the application prints is no part of the answer, now or at exit
-        json.dump(answer(question)._asdict(), answers)
+        json.dump(build_report(query)._asdict(), output)
     os._exit(0)  # no wait for its threads
 
 

@@ -27,7 +27,7 @@ PLANNERS: dict[str, Callable[[Project, str, Sequence[str]], Plan]] = {
 }
 
 
-def plan(generator: str, project: Project, name: str, words: Sequence[str]) -> Plan:
+def make_plan(generator: str, project: Project, name: str, words: Sequence[str]) -> Plan:
     """Let the generator of that name plan."""
     return PLANNERS[generator](project, name, words)
 
@@ -42,20 +42,20 @@ def destroy(root: Path, generator: str, name: str) -> Plan:
     return plan_destroy(entries(root), generator, name)
 
 
-def run_plan(wanted: Plan, root: Path, now: datetime, options: WriteOptions) -> int:
+def run_plan(plan: Plan, root: Path, now: datetime, options: WriteOptions) -> int:
     """Decide every step, show them, and write them unless the choices say to stop; return the exit status."""
-    changes = verify(wanted, resolve(wanted, root, force=options.force), root)
+    changes = verify(plan, resolve(plan, root, force=options.force), root)
     conflict = any(change.status == "conflict" for change in changes)
     write = not (conflict or options.pretend or options.diff)
     if write:
-        record = entry(wanted, changes, now, version_of("arlen"))
+        record = entry(plan, changes, now, version_of("arlen"))
         apply([*changes, record] if record else changes, root)
     if options.json:
-        report.steps_as_json(changes, written=write)
+        report.print_changes_as_json(changes, written=write)
     elif options.diff:
-        report.differences(changes)
+        report.print_diff(changes)
     else:
-        report.steps(changes)
+        report.print_changes(changes)
     if conflict:
         console.print_error(
             "files differ from what would be written; nothing was (--force replaces, --skip leaves them)"

@@ -16,14 +16,14 @@ from jinja2 import Environment, TemplateSyntaxError
 from arlen_cli.errors import ToolError
 
 
-def _page(text: str) -> None:
+def _compile_page(text: str) -> None:
     """Compile a Jinja page: some faults are no matter of grammar, such as a loop over a variable called loop."""
     Environment(autoescape=True).compile(text)
 
 
 _READERS: dict[str, Callable[[str], object]] = {
     ".py": ast.parse,
-    ".html": _page,
+    ".html": _compile_page,
     ".toml": tomllib.loads,
     ".json": json.loads,
 }

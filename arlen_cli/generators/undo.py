@@ -28,10 +28,16 @@ def plan_undo(entries: Sequence[JournalEntry]) -> Plan:
 
 def plan_destroy(entries: Sequence[JournalEntry], generator: str, name: str) -> Plan:
     """Plan to take back every run of the generator for that name, in whatever spelling."""
-    runs = [entry for entry in entries if entry.generator == generator and _same(generator, entry.arguments[0], name)]
+    runs = [
+        entry
+        for entry in entries
+        if entry.generator == generator and _is_same_name(generator, entry.arguments[0], name)
+    ]
     if not runs:
-        known = sorted({f"{entry.generator} {entry.arguments[0]}" for entry in entries if entry.generator in UNDOABLE})
-        there_is = f"there is: {', '.join(known)}" if known else "nothing was generated yet"
+        generated = sorted(
+            {f"{entry.generator} {entry.arguments[0]}" for entry in entries if entry.generator in UNDOABLE}
+        )
+        there_is = f"there is: {', '.join(generated)}" if generated else "nothing was generated yet"
         raise UsageError(f"no {generator} {name} was generated; {there_is}")
     return _plan(runs)
 
@@ -39,16 +45,16 @@ def plan_destroy(entries: Sequence[JournalEntry], generator: str, name: str) -> 
 def _plan(runs: Sequence[JournalEntry]) -> Plan:
     """Plan to take back these runs: what the later ones wrote counts, and what any of them made or put in."""
     written = {file.path: (run, file) for run in runs for file in run.files if not file.path.startswith(".arlen/")}
-    actions = [_reverse(run, _of_all(runs, file)) for run, file in written.values()]
+    actions = [_reverse(run, _merge_runs(runs, file)) for run, file in written.values()]
     records = [Remove(run.path, run.sha256) for run in runs]
     return Plan("undo", runs[-1].arguments, (*actions, *records))
 
 
-def _of_all(runs: Sequence[JournalEntry], last: JournalFile) -> JournalFile:
+def _merge_runs(runs: Sequence[JournalEntry], last: JournalFile) -> JournalFile:
     """Return what the runs together did to a file: it is theirs if one of them made it, and so is each of their lines."""
-    every = [file for run in runs for file in run.files if file.path == last.path]
-    made = any(file.status == "create" for file in every)
-    lines = dict.fromkeys(line for file in every for line in file.lines)
+    files = [file for run in runs for file in run.files if file.path == last.path]
+    made = any(file.status == "create" for file in files)
+    lines = dict.fromkeys(line for file in files for line in file.lines)
     return last._replace(status="create" if made else last.status, lines=tuple(lines))
 
 
@@ -65,7 +71,7 @@ def _reverse(run: JournalEntry, file: JournalFile) -> Action:
     return Remove(file.path, file.sha256)
 
 
-def _same(generator: str, one: str, other: str) -> bool:
+def _is_same_name(generator: str, one: str, other: str) -> bool:
     """Say whether two spellings mean one thing to the generator: singular and plural do to a resource alone."""
     if generator == "resource":
         return Names.of(one).plural == Names.of(other).plural

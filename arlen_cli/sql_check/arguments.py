@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from arlen_cli.sql_check.modules import Module, dotted_name
-from arlen_cli.sql_check.row_classes import PLAIN
+from arlen_cli.sql_check.row_classes import SCALARS
 
 BUILTINS = frozenset({"str", "int", "float", "bool", "bytes", "list", "dict", "Decimal", "UUID"})
 """Types whose calls give a value of theirs."""
@@ -28,11 +28,11 @@ class ArgumentRow(NamedTuple):
 
     line: int
     number: int
-    given: tuple[Argument, ...] | None
-    names: dict[str, Argument] | None = None
+    arguments: tuple[Argument, ...] | None
+    named_arguments: dict[str, Argument] | None = None
 
 
-class Values:
+class ArgumentReader:
     """The values that stand at one place of a module."""
 
     def __init__(self, module: Module, function: Function | None) -> None:
@@ -40,45 +40,45 @@ class Values:
         self._module = module
         self._function = function
 
-    def all(self, params: Sequence[ast.expr]) -> tuple[Argument, ...] | None:
+    def read_all(self, params: Sequence[ast.expr]) -> tuple[Argument, ...] | None:
         """Return what is known of each parameter; None where it is not known how many there are."""
         if any(isinstance(param, ast.Starred) for param in params):
             return None
-        return tuple(map(self.one, params))
+        return tuple(map(self.read_one, params))
 
-    def names(self, params: Sequence[ast.expr]) -> dict[str, Argument] | None:
+    def read_mapping(self, params: Sequence[ast.expr]) -> dict[str, Argument] | None:
         """Return what is known of the one mapping, by its keys, where all of them are written out."""
         if len(params) != 1 or not isinstance(params[0], ast.Dict):
             return None
         pairs = list(zip(params[0].keys, params[0].values, strict=True))
         if not all(isinstance(key, ast.Constant) for key, _ in pairs):
             return None
-        return {str(key.value): self.one(value) for key, value in pairs if isinstance(key, ast.Constant)}
+        return {str(key.value): self.read_one(value) for key, value in pairs if isinstance(key, ast.Constant)}
 
-    def rows(self, node: ast.expr | None) -> Iterator[ArgumentRow]:
+    def read_rows(self, node: ast.expr | None) -> Iterator[ArgumentRow]:
         """Yield the parameter sets that are written out: those of a list, or the one that a comprehension makes."""
         if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
-            yield from self._row(node.elt, 0)
+            yield from self._read_row(node.elt, 0)
         elif isinstance(node, ast.List | ast.Tuple | ast.Set):
-            counted = not any(isinstance(elt, ast.Starred) for elt in node.elts)
-            for number, each in enumerate(node.elts, start=1):
-                yield from self._row(each, number if counted else 0)
+            has_star = any(isinstance(row, ast.Starred) for row in node.elts)
+            for number, row in enumerate(node.elts, start=1):
+                yield from self._read_row(row, 0 if has_star else number)
 
-    def _row(self, node: ast.expr, number: int) -> Iterator[ArgumentRow]:
+    def _read_row(self, node: ast.expr, number: int) -> Iterator[ArgumentRow]:
         if isinstance(node, ast.Dict):
-            yield ArgumentRow(node.lineno, number, None, self.names([node]))
+            yield ArgumentRow(node.lineno, number, None, self.read_mapping([node]))
         elif isinstance(node, ast.List | ast.Tuple):
-            yield ArgumentRow(node.lineno, number, self.all(node.elts))
+            yield ArgumentRow(node.lineno, number, self.read_all(node.elts))
 
-    def one(self, node: ast.expr) -> Argument:
+    def read_one(self, node: ast.expr) -> Argument:
         """Return what is known of a parameter."""
         try:
             value = ast.literal_eval(node)
         except (ValueError, TypeError):
-            return Argument(self._type(node))
+            return Argument(self._infer_type(node))
         return Argument(type(value).__name__, ast.unparse(node))
 
-    def _type(self, node: ast.expr) -> str:
+    def _infer_type(self, node: ast.expr) -> str:
         if isinstance(node, ast.JoinedStr):
             return "str"
         if isinstance(node, ast.List | ast.ListComp):
@@ -89,21 +89,21 @@ class Values:
             name = dotted_name(node.func).rpartition(".")[2]
             return name if name in BUILTINS and name not in self._module.definitions else ""
         if isinstance(node, ast.Name) and self._function:
-            return _annotated(self._function, node.id)
+            return _annotated_type(self._function, node.id)
         return ""
 
 
-def _annotated(function: Function, name: str) -> str:
+def _annotated_type(function: Function, name: str) -> str:
     """Return the plain type of a function's parameter, where nothing in the function gives the name another value."""
-    counted = Counter(_names_given(function))
-    for each in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
-        if each.arg == name and counted[name] == 1 and each.annotation is not None:
-            annotation = ast.unparse(each.annotation).removesuffix(" | None").partition("[")[0].rpartition(".")[2]
-            return annotation if annotation in PLAIN | {"list", "dict"} else ""
+    assignments = Counter(_assigned_names(function))
+    for parameter in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
+        if parameter.arg == name and assignments[name] == 1 and parameter.annotation is not None:
+            annotation = ast.unparse(parameter.annotation).removesuffix(" | None").partition("[")[0].rpartition(".")[2]
+            return annotation if annotation in SCALARS | {"list", "dict"} else ""
     return ""
 
 
-def _names_given(function: ast.AST) -> Iterator[str]:
+def _assigned_names(function: ast.AST) -> Iterator[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.arg):
             yield node.arg

@@ -47,7 +47,7 @@ class Assignment(NamedTuple):
 
 def assignments(sql: str) -> Iterator[Assignment]:
     """Yield what the SET clauses of a statement, with `$n` for its parameters, say outright."""
-    text = _HIDDEN.sub(lambda found: found["name"] or " " * len(found.group()), sql)
+    text = _HIDDEN.sub(lambda match: match["name"] or " " * len(match.group()), sql)
     for update in _UPDATE.finditer(text):
         target = update if update["table"] else _last_into(text, update.start())
         if target is None:
@@ -58,10 +58,10 @@ def assignments(sql: str) -> Iterator[Assignment]:
 
 def _last_into(text: str, end: int) -> re.Match[str] | None:
     """Return the table of the INSERT or MERGE that an `update set` before `end` belongs to."""
-    found = None
-    for found in _INTO.finditer(text, 0, end):  # noqa: B007 - the last one
+    match = None
+    for match in _INTO.finditer(text, 0, end):  # noqa: B007 - the last one
         pass
-    return found
+    return match
 
 
 def _set(text: str, start: int) -> Iterator[tuple[str, str, int]]:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from arlen_cli.sql_check.arguments import Argument
-from arlen_cli.sql_check.row_classes import RowClass, RowField, misfit
-from arlen_cli.sql_check.schema import Column, Described, Emptied, Schema, StatementParameter
+from arlen_cli.sql_check.row_classes import RowClass, RowField, find_mismatch
+from arlen_cli.sql_check.schema import Column, NullAssignment, Schema, StatementDescription, StatementParameter
 from arlen_cli.sql_check.source import Call, CheckedSource
 from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.errors import ALNPgError, OutOfRange, ParameterMismatch, with_caret
@@ -76,15 +76,15 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         """Tell it as compilers do."""
-        told = [f"{self.file}:{self.line}: {self.message}", self.excerpt, self.hint and f"hint: {self.hint}"]
-        return "\n".join(filter(None, told))
+        lines = [f"{self.file}:{self.line}: {self.message}", self.excerpt, self.hint and f"hint: {self.hint}"]
+        return "\n".join(filter(None, lines))
 
 
 class CheckReport(NamedTuple):
     """What came out: findings in the order of the source, and what the schema says of each statement that it accepts."""
 
     findings: tuple[Finding, ...]
-    described: dict[str, Described]
+    descriptions: dict[str, StatementDescription]
 
 
 def check(url: str, source: CheckedSource) -> CheckReport:
@@ -93,40 +93,40 @@ def check(url: str, source: CheckedSource) -> CheckReport:
     Raises DatabaseCommandError when the database cannot be reached.
     """
     unreadable, remedy = source.unreadable, REMEDIES["unreadable"]
-    found = [Finding(each.file, each.line, "unreadable", each.reason, hint=remedy) for each in unreadable]
-    described: dict[str, Described] = {}
-    with connect(url, read_only=True) as opened:
-        schema = Schema(opened)
+    findings = [Finding(file.file, file.line, "unreadable", file.reason, hint=remedy) for file in unreadable]
+    descriptions: dict[str, StatementDescription] = {}
+    with connect(url, read_only=True) as database:
+        schema = Schema(database)
         for call in source.calls:
-            found += _check_call(schema, call, described)
-    return CheckReport(tuple(dict.fromkeys(found)), described)
+            findings += _check_call(schema, call, descriptions)
+    return CheckReport(tuple(dict.fromkeys(findings)), descriptions)
 
 
-def _check_call(schema: Schema, call: Call, described: dict[str, Described]) -> Iterator[Finding]:
+def _check_call(schema: Schema, call: Call, descriptions: dict[str, StatementDescription]) -> Iterator[Finding]:
     numbered = NumberedStatement(call.sql, ())
     try:
         numbered = number_placeholders(call.sql)
-        if call.sql not in described:
-            described[call.sql] = schema.describe(numbered.text)
+        if call.sql not in descriptions:
+            descriptions[call.sql] = schema.describe(numbered.text)
     except ALNPgError as error:
-        yield _refused(call, numbered, error)
+        yield _server_finding(call, numbered, error)
         return
-    says = described[call.sql]
-    yield from _check_parameters(call, numbered, says)
-    yield from _check_rows(call, numbered, says)
-    yield from _check_unfilled(call, numbered, says)
-    yield from _check_columns(call, says.columns)
-    if call.into is not None and says.columns:
-        yield from _check_class(call, call.into, says.columns)
+    description = descriptions[call.sql]
+    yield from _check_parameters(call, numbered, description)
+    yield from _check_rows(call, numbered, description)
+    yield from _check_constant_nulls(call, numbered, description)
+    yield from _check_columns(call, description.columns)
+    if call.into is not None and description.columns:
+        yield from _check_row_class(call, call.into, description.columns)
 
 
-def _refused(call: Call, numbered: NumberedStatement, error: ALNPgError) -> Finding:
+def _server_finding(call: Call, numbered: NumberedStatement, error: ALNPgError) -> Finding:
     """Say what the server said, with the line of the source that the caret is on."""
-    place = call.text.place(0)
+    place = call.text.position_of(0)
     excerpt = ""
     if error.position:
-        position = _in_source(call.sql, numbered.text, error.position - 1)
-        place = call.text.place(position)
+        position = _source_position(call.sql, numbered.text, error.position - 1)
+        place = call.text.position_of(position)
         excerpt = _excerpt(call.sql, position)
     message = f"{error.detail} [{error.sqlstate}]" if error.sqlstate else error.detail
     code = error.sqlstate or error.code
@@ -135,103 +135,111 @@ def _refused(call: Call, numbered: NumberedStatement, error: ALNPgError) -> Find
 
 def _excerpt(sql: str, position: int) -> str:
     """Return the line of a statement that the character at `position` (0-based) is on, and a caret below it."""
-    above = sql.count("\n", 0, position)
-    return "\n".join(with_caret(sql, position + 1).split("\n")[above : above + 2])
+    lines_above = sql.count("\n", 0, position)
+    return "\n".join(with_caret(sql, position + 1).split("\n")[lines_above : lines_above + 2])
 
 
-def _in_source(source: str, text: str, position: int) -> int:
+def _source_position(source: str, text: str, position: int) -> int:
     """Return where the character at `position` of a statement stands in its source, which has `:name` where it has `$n`."""
-    here = there = 0
-    while there < position:
-        name, number = _NAME.match(source, here), _PLACEHOLDER.match(text, there)
+    in_source = in_text = 0
+    while in_text < position:
+        name, number = _NAME.match(source, in_source), _PLACEHOLDER.match(text, in_text)
         if name and number:
-            here, there = name.end(), number.end()
+            in_source, in_text = name.end(), number.end()
         else:
-            here, there = here + 1, there + 1
-    return here
+            in_source, in_text = in_source + 1, in_text + 1
+    return in_source
 
 
-def _check_parameters(call: Call, numbered: NumberedStatement, says: Described) -> Iterator[Finding]:
+def _check_parameters(call: Call, numbered: NumberedStatement, description: StatementDescription) -> Iterator[Finding]:
     """Compare the parameters of the call, in the order of `$n`, with those of the statement."""
-    given: list[Argument] = []
-    if numbered.names and call.names is not None:
-        missing = [name for name in numbered.names if name not in call.names]
+    arguments: list[Argument] = []
+    if numbered.names and call.named_arguments is not None:
+        missing = [name for name in numbered.names if name not in call.named_arguments]
         if missing:
             yield _finding(call, "parameters", f"the mapping lacks {', '.join(missing)}")
-        given = [call.names.get(name, Argument()) for name in numbered.names]
-    elif numbered.names and call.given is not None:
-        if len(call.given) != 1 or call.given[0].type in SAMPLES:
-            told = f"the statement takes one mapping with {', '.join(numbered.names)}"
-            yield _finding(call, "parameters", told)
-    elif call.given is not None and len(call.given) != len(says.params):
-        thing, of = ("column", "copy") if call.method == "copy_rows" else ("parameter", "statement")
-        takes, has = _counted(len(says.params), thing), len(call.given)
-        yield _finding(call, "parameters", f"the {of} takes {takes} and is given {has or 'none'}")
-    elif call.given is not None:
-        given = list(call.given)
-    for index, (parameter, known) in enumerate(zip(says.params, given, strict=bool(given))):
-        yield from _check_parameter(call, numbered, index, parameter, known)
-    yield from _check_nones(call, numbered, says, given)
+        arguments = [call.named_arguments.get(name, Argument()) for name in numbered.names]
+    elif numbered.names and call.arguments is not None:
+        if len(call.arguments) != 1 or call.arguments[0].type in SAMPLES:
+            message = f"the statement takes one mapping with {', '.join(numbered.names)}"
+            yield _finding(call, "parameters", message)
+    elif call.arguments is not None and len(call.arguments) != len(description.params):
+        noun, subject = ("column", "copy") if call.method == "copy_rows" else ("parameter", "statement")
+        expected, actual = _count(len(description.params), noun), len(call.arguments)
+        yield _finding(call, "parameters", f"the {subject} takes {expected} and is given {actual or 'none'}")
+    elif call.arguments is not None:
+        arguments = list(call.arguments)
+    for index, (parameter, argument) in enumerate(zip(description.params, arguments, strict=bool(arguments))):
+        yield from _check_parameter(call, numbered, index, parameter, argument)
+    yield from _check_parameter_nulls(call, numbered, description, arguments)
 
 
-def _check_rows(call: Call, numbered: NumberedStatement, says: Described) -> Iterator[Finding]:
+def _check_rows(call: Call, numbered: NumberedStatement, description: StatementDescription) -> Iterator[Finding]:
     """Check each set of parameters that is written out as one that is given to the statement alone."""
     for row in call.rows:
-        alone = call._replace(line=row.line, given=row.given, names=row.names)
-        for found in _check_parameters(alone, numbered, says):
-            yield found._replace(hint=f"row {row.number}; {found.hint}") if row.number else found
+        row_call = call._replace(line=row.line, arguments=row.arguments, named_arguments=row.named_arguments)
+        for finding in _check_parameters(row_call, numbered, description):
+            yield finding._replace(hint=f"row {row.number}; {finding.hint}") if row.number else finding
 
 
 def _check_parameter(
-    call: Call, numbered: NumberedStatement, index: int, parameter: StatementParameter, known: Argument
+    call: Call, numbered: NumberedStatement, index: int, parameter: StatementParameter, argument: Argument
 ) -> Iterator[Finding]:
     """Send the literal, or values that stand for the type, through the parameter's own packer."""
-    values = (ast.literal_eval(known.literal),) if known.literal else SAMPLES.get(known.type, ())
+    values = (ast.literal_eval(argument.literal),) if argument.literal else SAMPLES.get(argument.type, ())
     statement = Statement(call.sql, numbered.text, numbered.names, b"")
-    refusals: list[ParameterMismatch] = []
+    mismatches: list[ParameterMismatch] = []
     for value in values:
         try:
             if value is not None:
-                parameter.packer.pack(value)
+                parameter.encoder.pack(value)
         except REFUSALS as error:
-            refusals.append(statement.mismatch(index, parameter.packer, value, error))
-    told = refusals[0] if refusals and len(refusals) == len(values) else None
-    if told is not None and (known.literal or not isinstance(told, OutOfRange)):
-        excerpt = _excerpt(call.sql, told.position - 1) if told.position else ""
-        yield _finding(call, "parameter_type", told.detail, told.hint)._replace(excerpt=excerpt)
-    elif parameter.labels and known.type == "str" and known.literal and values[0] not in parameter.labels:
+            mismatches.append(statement.mismatch(index, parameter.encoder, value, error))
+    mismatch = mismatches[0] if mismatches and len(mismatches) == len(values) else None
+    if mismatch is not None and (argument.literal or not isinstance(mismatch, OutOfRange)):
+        excerpt = _excerpt(call.sql, mismatch.position - 1) if mismatch.position else ""
+        yield _finding(call, "parameter_type", mismatch.detail, mismatch.hint)._replace(excerpt=excerpt)
+    elif parameter.labels and argument.type == "str" and argument.literal and values[0] not in parameter.labels:
         labels = ", ".join(map(repr, parameter.labels))
-        only = f"${index + 1} is {parameter.packer.type_name}: it has only {labels}"
-        yield _finding(call, "parameter_type", only, "give one of them, or let a migration add the label")
+        message = f"${index + 1} is {parameter.encoder.type_name}: it has only {labels}"
+        yield _finding(call, "parameter_type", message, "give one of them, or let a migration add the label")
 
 
-def _check_unfilled(call: Call, numbered: NumberedStatement, says: Described) -> Iterator[Finding]:
+def _check_constant_nulls(
+    call: Call, numbered: NumberedStatement, description: StatementDescription
+) -> Iterator[Finding]:
     """Report the columns that the statement itself makes NULL and that must not be."""
-    for column, parameter in says.unfilled:
+    for column, parameter in description.null_inserts:
         if not parameter:
             yield _finding(call, "null_in_column", f"{column} must not be NULL and is given no value")
-    for emptied in says.emptied:
-        if not emptied.parameter:
-            yield _emptied(call, numbered, emptied, f"{emptied.column} must not be NULL and is set to NULL")
+    for assignment in description.null_assignments:
+        if not assignment.parameter:
+            yield _null_assignment_finding(
+                call, numbered, assignment, f"{assignment.column} must not be NULL and is set to NULL"
+            )
 
 
-def _check_nones(call: Call, numbered: NumberedStatement, says: Described, given: list[Argument]) -> Iterator[Finding]:
+def _check_parameter_nulls(
+    call: Call, numbered: NumberedStatement, description: StatementDescription, arguments: list[Argument]
+) -> Iterator[Finding]:
     """Report the columns that must not be NULL and that a parameter makes so."""
-    nones = {f"${number}" for number, each in enumerate(given, start=1) if each.literal == "None"}
-    for column, parameter in says.unfilled:
+    nones = {f"${number}" for number, argument in enumerate(arguments, start=1) if argument.literal == "None"}
+    for column, parameter in description.null_inserts:
         if parameter in nones:
             yield _finding(call, "null_in_column", f"{column} must not be NULL and {parameter} is None")
-    for emptied in says.emptied:
-        if emptied.parameter in nones:
-            told = f"{emptied.column} must not be NULL and {emptied.parameter} is None"
-            yield _emptied(call, numbered, emptied, told)
+    for assignment in description.null_assignments:
+        if assignment.parameter in nones:
+            message = f"{assignment.column} must not be NULL and {assignment.parameter} is None"
+            yield _null_assignment_finding(call, numbered, assignment, message)
 
 
-def _emptied(call: Call, numbered: NumberedStatement, emptied: Emptied, message: str) -> Finding:
+def _null_assignment_finding(
+    call: Call, numbered: NumberedStatement, assignment: NullAssignment, message: str
+) -> Finding:
     """Show the place in the SET clause; the line is the parameters' where they are to blame."""
-    position = _in_source(call.sql, numbered.text, emptied.position)
-    place = call.text.place(position)
-    file, line = (call.file, call.line) if emptied.parameter else (place.file, place.line)
+    position = _source_position(call.sql, numbered.text, assignment.position)
+    place = call.text.position_of(position)
+    file, line = (call.file, call.line) if assignment.parameter else (place.file, place.line)
     excerpt = _excerpt(call.sql, position)
     return _finding(call, "null_in_column", message)._replace(file=file, line=line, excerpt=excerpt)
 
@@ -239,43 +247,43 @@ def _emptied(call: Call, numbered: NumberedStatement, emptied: Emptied, message:
 def _check_columns(call: Call, columns: tuple[Column, ...]) -> Iterator[Finding]:
     if not columns:
         if call.method in ONE_ROW:
-            told = f"{call.method} is None for ever: the statement gives no rows"
-            yield _finding(call, "no_rows", told, "add RETURNING, or call execute")
+            message = f"{call.method} is None for ever: the statement gives no rows"
+            yield _finding(call, "no_rows", message, "add RETURNING, or call execute")
     elif call.method == "query_value" and len(columns) > 1:
         yield _finding(call, "column_count", f"query_value reads one column and the statement gives {len(columns)}")
     elif call.method not in {"execute", "execute_many", "prepare"} and not call.as_tuple:
-        twice = [name for name, count in Counter(column.name for column in columns).items() if count > 1]
-        if twice:
-            told = f"several columns are called {', '.join(twice)}, so that a row cannot tell them apart"
-            yield _finding(call, "ambiguous_column", told, "name them by AS, or ask for into=tuple")
+        duplicates = [name for name, count in Counter(column.name for column in columns).items() if count > 1]
+        if duplicates:
+            message = f"several columns are called {', '.join(duplicates)}, so that a row cannot tell them apart"
+            yield _finding(call, "ambiguous_column", message, "name them by AS, or ask for into=tuple")
 
 
-def _check_class(call: Call, into: RowClass, columns: tuple[Column, ...]) -> Iterator[Finding]:
-    given: Mapping[str, Column] = {column.name: column for column in columns}
-    fields = {each.name: each for each in into.fields}
-    for name in given:
+def _check_row_class(call: Call, into: RowClass, columns: tuple[Column, ...]) -> Iterator[Finding]:
+    columns_by_name: Mapping[str, Column] = {column.name: column for column in columns}
+    fields = {field.name: field for field in into.fields}
+    for name in columns_by_name:
         if name not in fields:
-            told = f"{into.name} has no field for the column {name}"
-            yield _finding(call, "row_class", told, "add the field, or leave the column out")
+            message = f"{into.name} has no field for the column {name}"
+            yield _finding(call, "row_class", message, "add the field, or leave the column out")
     for name, field in fields.items():
-        if name in given:
-            yield from _check_field(call, into, field, given[name])
+        if name in columns_by_name:
+            yield from _check_field(call, into, field, columns_by_name[name])
         elif field.required:
-            told = f"the statement gives no column for {into.name}.{name}"
-            yield _finding(call, "row_class", told, "select it, or give the field a default")
+            message = f"the statement gives no column for {into.name}.{name}"
+            yield _finding(call, "row_class", message, "select it, or give the field a default")
 
 
 def _check_field(call: Call, into: RowClass, field: RowField, column: Column) -> Iterator[Finding]:
-    wrong = misfit(field.annotation, column.type, nullable=column.nullable)
-    told = f"{into.name}.{field.name} is {field.annotation} and the column"
-    if wrong == "null":
-        yield _finding(call, "null_in_field", f"{told} can be NULL")
-    elif wrong:
-        yield _finding(call, "field_type", f"{told} is {column.type}")
+    mismatch = find_mismatch(field.annotation, column.type, nullable=column.nullable)
+    prefix = f"{into.name}.{field.name} is {field.annotation} and the column"
+    if mismatch == "null":
+        yield _finding(call, "null_in_field", f"{prefix} can be NULL")
+    elif mismatch:
+        yield _finding(call, "field_type", f"{prefix} is {column.type}")
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _finding(call: Call, code: str, message: str, hint: str = "") -> Finding:

@@ -67,14 +67,14 @@ def main(arguments: Sequence[str]) -> int:
     Wrong use ends by SystemExit with status 2.
     """
     parser = _parser()
-    found = vars(parser.parse_args(arguments))
-    options = CheckOptions(**{name: value for name, value in found.items() if name in CheckOptions._fields})
+    values = vars(parser.parse_args(arguments))
+    options = CheckOptions(**{name: value for name, value in values.items() if name in CheckOptions._fields})
     if options.action == "rows" and (options.manifest or options.against or options.json):
         parser.error("--manifest, --against and --json go with check")
     if options.action == "check" and options.places:
         parser.error("check takes no files: it checks all")
     try:
-        return run(load(found["app_root"], found["env"], os.environ, default="development"), options, _say)
+        return run(load(values["app_root"], values["env"], os.environ, default="development"), options, _print_line)
     except ArlenError as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"{PROGRAM}: {line}\n")
@@ -107,13 +107,13 @@ def _schema(config: Config, options: CheckOptions, environ: Mapping[str, str]) -
         try:
             copy = scratch_schema.cached(config.root / COPIES, folder)
         except EmbeddedServerError as error:
-            raise (DatabaseCommandError(_pending(missing)) if missing else error) from None
+            raise (DatabaseCommandError(_pending_message(missing)) if missing else error) from None
         yield copy
     else:
-        raise DatabaseCommandError(_pending(missing)) if missing else ConfigError(NO_DATABASE)
+        raise DatabaseCommandError(_pending_message(missing)) if missing else ConfigError(NO_DATABASE)
 
 
-def _pending(missing: int) -> str:
+def _pending_message(missing: int) -> str:
     return (
         f"pending migrations in the database: {missing}. Migrate it first, "
         "or give --scratch-dsn, a server on which a copy may be made"
@@ -129,13 +129,13 @@ def _check(job: CheckJob) -> int:
     report = sql_check.check(job.url, source)
     status = _report(job, source, report)
     if options.manifest is not None and status == 0:
-        _write(options.manifest, manifest.manifest(source, report))
+        _write(options.manifest, manifest.dump_manifest(source, report))
     return status
 
 
 def _release(path: Path) -> Release:
     try:
-        return manifest.from_manifest(path.read_text(encoding="utf-8"))
+        return manifest.parse_manifest(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError:
@@ -148,15 +148,15 @@ def _report(job: CheckJob, source: sql_check_source.CheckedSource, report: sql_c
     if job.options.json:
         document = {
             "checked": len(source.calls),
-            "findings": [each._asdict() for each in report.findings],
-            "unchecked": [each._asdict() for each in source.unread],
+            "findings": [finding._asdict() for finding in report.findings],
+            "unchecked": [call._asdict() for call in source.unchecked],
         }
         job.out(json.dumps(document, indent=2))
         return bool(report.findings)
     for finding in report.findings:
         job.out(str(finding))
-    for place in source.unread:
-        job.out(f"{place.file}:{place.line}: not checked: {place.reason}")
+    for call in source.unchecked:
+        job.out(f"{call.file}:{call.line}: not checked: {call.reason}")
     job.out(f"Checked statements: {len(source.calls)}, wrong: {len(report.findings)}")
     return bool(report.findings)
 
@@ -175,24 +175,24 @@ def _write(path: Path, text: str) -> None:
 def _rows(job: CheckJob) -> int:
     source = sql_check_source.read(job.root)
     report = sql_check.check(job.url, source)
-    wanted = [_place(job, place) for place in job.options.places]
+    places = [_parse_place(job, place) for place in job.options.places]
     chosen = [
         call
         for call in source.calls
-        if not wanted or any(file == call.file and line in {0, call.line, *_lines(call)} for file, line in wanted)
+        if not places or any(file == call.file and line in {0, call.line, *_lines(call)} for file, line in places)
     ]
-    text = write_rows.module(chosen, report.described)
+    text = write_rows.render_module(chosen, report.descriptions)
     if not text:
-        raise DatabaseCommandError(f"no statement that gives rows is {'there' if wanted else 'in this application'}")
+        raise DatabaseCommandError(f"no statement that gives rows is {'there' if places else 'in this application'}")
     job.out(text.rstrip("\n"))
     return 0
 
 
 def _lines(call: sql_check_source.Call) -> set[int]:
-    return {mark.line for mark in call.text.marks if mark.file == call.file}
+    return {position.line for position in call.text.positions if position.file == call.file}
 
 
-def _place(job: CheckJob, text: str) -> tuple[str, int]:
+def _parse_place(job: CheckJob, text: str) -> tuple[str, int]:
     """Read FILE or FILE:LINE; the file as the application's folder or as the working folder sees it."""
     file, _, line = text.partition(":")
     for folder in (job.root, Path()):
@@ -205,7 +205,7 @@ def _place(job: CheckJob, text: str) -> tuple[str, int]:
 ACTIONS: dict[str, Callable[[CheckJob], int]] = {"check": _check, "rows": _rows}
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

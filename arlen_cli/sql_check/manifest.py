@@ -14,15 +14,15 @@ from typing import Any, NamedTuple, TypeVar
 from arlen_cli.sql_check.arguments import Argument
 from arlen_cli.sql_check.check import CheckReport, Finding, check
 from arlen_cli.sql_check.methods import METHODS
-from arlen_cli.sql_check.row_classes import RowClass, RowField, misfit
-from arlen_cli.sql_check.schema import ANY, Described
+from arlen_cli.sql_check.row_classes import RowClass, RowField, find_mismatch
+from arlen_cli.sql_check.schema import ANY, StatementDescription
 from arlen_cli.sql_check.source import Call, CheckedSource
-from arlen_cli.sql_check.sql_literals import LiteralText, Mark
+from arlen_cli.sql_check.sql_literals import LiteralText, SourcePosition
 from arlen_runtime.errors import ArlenError
 
 FORMAT = "arlen statements 1"
 
-STILL_TAKEN = {("int", "float"), ("int", "Decimal"), ("str", "UUID"), ("bool", "int")}
+STILL_ACCEPTED = {("int", "float"), ("int", "Decimal"), ("str", "UUID"), ("bool", "int")}
 """What a parameter took, and what it may take now without any harm to the old code."""
 
 REMEDIES = {
@@ -56,15 +56,17 @@ class Release(NamedTuple):
     statements: tuple[ReleasedStatement, ...]
 
 
-def manifest(source: CheckedSource, report: CheckReport) -> str:
+def dump_manifest(source: CheckedSource, report: CheckReport) -> str:
     """Return the checked statements as JSON, one a line; rows that are written out were right, and are not kept."""
     lines = [
-        json.dumps(_entry(call, report.described[call.sql])) for call in source.calls if call.sql in report.described
+        json.dumps(_entry(call, report.descriptions[call.sql]))
+        for call in source.calls
+        if call.sql in report.descriptions
     ]
     return f'{{"format": {json.dumps(FORMAT)}, "statements": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
-def from_manifest(text: str) -> Release:
+def parse_manifest(text: str) -> Release:
     """Read a manifest again. Raises ManifestError, which names the part that is wrong."""
     try:
         document = json.loads(text)
@@ -72,8 +74,11 @@ def from_manifest(text: str) -> Release:
         raise ManifestError(f"it is no JSON ({error})") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ManifestError(f'it is no manifest: "format" is not {json.dumps(FORMAT)}')
-    read = [_read(_Part(each, f"statement {number}")) for number, each in enumerate(_statements(document), start=1)]
-    return Release(CheckedSource(tuple(call for call, _ in read)), tuple(was for _, was in read))
+    statements = [
+        _parse_statement(_Node(entry, f"statement {number}"))
+        for number, entry in enumerate(_statements(document), start=1)
+    ]
+    return Release(CheckedSource(tuple(call for call, _ in statements)), tuple(released for _, released in statements))
 
 
 def check_release(url: str, release: Release) -> CheckReport:
@@ -82,26 +87,28 @@ def check_release(url: str, release: Release) -> CheckReport:
     Raises DatabaseCommandError when the database cannot be reached.
     """
     report = check(url, release.source)
-    found = list(report.findings)
-    for call, was in zip(release.source.calls, release.statements, strict=True):
-        if call.sql in report.described:
-            found += _changes(call, was, report.described[call.sql])
-    return CheckReport(tuple(dict.fromkeys(found)), report.described)
+    findings = list(report.findings)
+    for call, released in zip(release.source.calls, release.statements, strict=True):
+        if call.sql in report.descriptions:
+            findings += _changes(call, released, report.descriptions[call.sql])
+    return CheckReport(tuple(dict.fromkeys(findings)), report.descriptions)
 
 
-def _changes(call: Call, was: ReleasedStatement, now: Described) -> Iterator[Finding]:
+def _changes(call: Call, released: ReleasedStatement, current: StatementDescription) -> Iterator[Finding]:
     """Tell what the old code would not expect."""
-    types = (param.type for param in now.params)
-    for number, (before, after) in enumerate(zip(was.params, types, strict=False), start=1):
-        if not _still_takes(before, after):
+    types = (param.type for param in current.params)
+    for number, (before, after) in enumerate(zip(released.params, types, strict=False), start=1):
+        if not _still_accepts(before, after):
             yield _change(call, "parameter_changed", f"${number} was {before} and is {after} now")
-    columns = {column.name: column.type for column in now.columns}
-    if call.as_tuple and len(was.columns) != len(now.columns):
-        yield _change(call, "columns_changed", f"a row had {len(was.columns)} columns and has {len(now.columns)} now")
-    for name, before in was.columns:
+    columns = {column.name: column.type for column in current.columns}
+    if call.as_tuple and len(released.columns) != len(current.columns):
+        yield _change(
+            call, "columns_changed", f"a row had {len(released.columns)} columns and has {len(current.columns)} now"
+        )
+    for name, before in released.columns:
         if name not in columns:
             yield _change(call, "column_gone", f"the column {name} is gone")
-        elif not _still_gives(before, columns[name]):
+        elif not _still_returns(before, columns[name]):
             yield _change(call, "column_changed", f"the column {name} was {before} and is {columns[name]} now")
 
 
@@ -109,115 +116,118 @@ def _change(call: Call, code: str, message: str) -> Finding:
     return Finding(call.file, call.line, code, message, hint=REMEDIES[code])
 
 
-def _still_takes(before: str, after: str) -> bool:
+def _still_accepts(before: str, after: str) -> bool:
     """Say whether a parameter takes all that it took; it is not known what a type that Python has no name for takes."""
     if before.startswith("list[") and after.startswith("list["):
-        return _still_takes(before[5:-1], after[5:-1])
-    if before == after or ANY in {before, after} or (before, after) in STILL_TAKEN:
+        return _still_accepts(before[5:-1], after[5:-1])
+    if before == after or ANY in {before, after} or (before, after) in STILL_ACCEPTED:
         return True
     if "Literal" in before or "Literal" in after:
-        return not misfit(after, before, nullable=False)
+        return not find_mismatch(after, before, nullable=False)
     return False
 
 
-def _still_gives(before: str, after: str) -> bool:
+def _still_returns(before: str, after: str) -> bool:
     """Say whether a column gives what it gave; a label more is not told, for the code may know it."""
     if before.startswith("Literal") and after.startswith("Literal"):
         return True
-    return not misfit(before, after, nullable=False)
+    return not find_mismatch(before, after, nullable=False)
 
 
-def _entry(call: Call, says: Described) -> dict[str, Any]:
+def _entry(call: Call, description: StatementDescription) -> dict[str, Any]:
     return {
         "file": call.file,
         "line": call.line,
         "method": call.method,
         "sql": call.sql,
-        "given": call.given,
-        "names": call.names,
+        "given": call.arguments,
+        "names": call.named_arguments,
         "into": call.into,
-        "named": call.named,
-        "params": [param.type for param in says.params],
-        "columns": [[column.name, column.type] for column in says.columns],
+        "named": call.into_name,
+        "params": [param.type for param in description.params],
+        "columns": [[column.name, column.type] for column in description.columns],
     }
 
 
-class _Part:
+class _Node:
     """A part of the document, and what to call it when it is not what it should be."""
 
-    def __init__(self, value: object, place: str) -> None:
+    def __init__(self, value: object, path: str) -> None:
         """Take any value."""
         self.value = value
-        self._place = place
+        self._path = path
 
-    def __getitem__(self, key: str) -> _Part:
+    def __getitem__(self, key: str) -> _Node:
         """Return a member of an object."""
-        members = self.of(dict)
+        members = self.expect(dict)
         if key not in members:
-            raise ManifestError(f'{self._place} has no "{key}"')
-        return _Part(members[key], f"{self._place}, {key}")
+            raise ManifestError(f'{self._path} has no "{key}"')
+        return _Node(members[key], f"{self._path}, {key}")
 
-    def of(self, kind: type[T]) -> T:
+    def expect(self, kind: type[T]) -> T:
         """Return the value, which must be of this kind."""
         if not isinstance(self.value, kind):
-            raise ManifestError(f"{self._place}: {json.dumps(self.value)[:60]} is no {kind.__name__}")
+            raise ManifestError(f"{self._path}: {json.dumps(self.value)[:60]} is no {kind.__name__}")
         return self.value
 
-    def each(self) -> list[_Part]:
+    def members(self) -> list[_Node]:
         """Return the members of a list."""
-        return [_Part(each, f"{self._place} {number}") for number, each in enumerate(self.of(list), start=1)]
+        return [_Node(member, f"{self._path} {number}") for number, member in enumerate(self.expect(list), start=1)]
 
-    def exactly(self, count: int) -> list[_Part]:
+    def members_exactly(self, count: int) -> list[_Node]:
         """Return the members of a list of so many."""
-        found = self.each()
-        if len(found) != count:
-            raise ManifestError(f"{self._place} has {len(found)} entries and not {count}")
-        return found
+        members = self.members()
+        if len(members) != count:
+            raise ManifestError(f"{self._path} has {len(members)} entries and not {count}")
+        return members
 
     def literal(self) -> str:
         """Return the text of a literal; "" where there is none."""
         try:
-            ast.literal_eval(self.of(str) or "0")
+            ast.literal_eval(self.expect(str) or "0")
         except (ValueError, SyntaxError):
-            raise ManifestError(f"{self._place}: {json.dumps(self.value)[:60]} is no literal") from None
-        return self.of(str)
+            raise ManifestError(f"{self._path}: {json.dumps(self.value)[:60]} is no literal") from None
+        return self.expect(str)
 
 
 def _statements(document: dict[str, object]) -> list[object]:
-    return _Part(document, "the manifest")["statements"].of(list)
+    return _Node(document, "the manifest")["statements"].expect(list)
 
 
-def _read(entry: _Part) -> tuple[Call, ReleasedStatement]:
-    file, line, sql = entry["file"].of(str), entry["line"].of(int), entry["sql"].of(str)
-    if entry["method"].of(str) not in METHODS:
+def _parse_statement(entry: _Node) -> tuple[Call, ReleasedStatement]:
+    file, line, sql = entry["file"].expect(str), entry["line"].expect(int), entry["sql"].expect(str)
+    if entry["method"].expect(str) not in METHODS:
         raise ManifestError(f"{file}:{line}: {entry['method'].value} is no method that takes a statement")
-    given, names, into = entry["given"], entry["names"], entry["into"]
+    arguments, names, into = entry["given"], entry["names"], entry["into"]
     call = Call(
         file=file,
         line=line,
-        method=entry["method"].of(str),
-        text=LiteralText(sql, (Mark(0, file, line),)),
-        given=None if given.value is None else tuple(_given(each) for each in given.each()),
-        names=None if names.value is None else {name: _given(names[name]) for name in names.of(dict)},
-        into=None if into.value is None else _row_class(into),
-        named=entry["named"].of(str),
+        method=entry["method"].expect(str),
+        text=LiteralText(sql, (SourcePosition(0, file, line),)),
+        arguments=None if arguments.value is None else tuple(map(_parse_argument, arguments.members())),
+        named_arguments=None
+        if names.value is None
+        else {name: _parse_argument(names[name]) for name in names.expect(dict)},
+        into=None if into.value is None else _parse_row_class(into),
+        into_name=entry["named"].expect(str),
     )
     columns = tuple(
-        (name.of(str), kind.of(str)) for name, kind in (each.exactly(2) for each in entry["columns"].each())
+        (name.expect(str), kind.expect(str))
+        for name, kind in (column.members_exactly(2) for column in entry["columns"].members())
     )
-    return call, ReleasedStatement(tuple(each.of(str) for each in entry["params"].each()), columns)
+    return call, ReleasedStatement(tuple(param.expect(str) for param in entry["params"].members()), columns)
 
 
-def _given(part: _Part) -> Argument:
-    kind, literal = part.exactly(2)
-    return Argument(kind.of(str), literal.literal())
+def _parse_argument(node: _Node) -> Argument:
+    kind, literal = node.members_exactly(2)
+    return Argument(kind.expect(str), literal.literal())
 
 
-def _row_class(part: _Part) -> RowClass:
-    name, fields = part.exactly(2)
-    return RowClass(name.of(str), tuple(_field(each) for each in fields.each()))
+def _parse_row_class(node: _Node) -> RowClass:
+    name, fields = node.members_exactly(2)
+    return RowClass(name.expect(str), tuple(map(_parse_field, fields.members())))
 
 
-def _field(part: _Part) -> RowField:
-    name, annotation, required = part.exactly(3)
-    return RowField(name.of(str), annotation.of(str), required.of(bool))
+def _parse_field(node: _Node) -> RowField:
+    name, annotation, required = node.members_exactly(3)
+    return RowField(name.expect(str), annotation.expect(str), required.expect(bool))

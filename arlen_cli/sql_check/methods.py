@@ -27,54 +27,58 @@ METHODS = {
 }
 """The methods that take a statement, or a table to copy into, and what their arguments are called."""
 
-ONE_BY_ONE = frozenset({"query", "query_one", "query_value", "execute", "stream"})
+VARIADIC = frozenset({"query", "query_one", "query_value", "execute", "stream"})
 """The methods whose further arguments are the parameters."""
 
-DATABASES = frozenset({"pg", "replica", "database", "db"})
+DATABASE_NAMES = frozenset({"pg", "replica", "database", "db"})
 """What a database is called: of other things that have an `execute`, what cannot be read is not worth telling."""
 
-CALLS = rf"\.\s*(?:{'|'.join(METHODS)})\b"
+METHOD_ACCESS = rf"\.\s*(?:{'|'.join(METHODS)})\b"
 """What a text has that calls a method, or names one."""
 
-_NAMED = re.compile(rf"\b(?:{'|'.join(sorted(DATABASES))})\s*{CALLS}(?!\s*\()")
+_METHOD_REFERENCE = re.compile(rf"\b(?:{'|'.join(sorted(DATABASE_NAMES))})\s*{METHOD_ACCESS}(?!\s*\()")
 
 
-def bound(call: ast.Call, names: Sequence[str]) -> dict[str, ast.expr]:
+def bind_arguments(call: ast.Call, names: Sequence[str]) -> dict[str, ast.expr]:
     """Return the arguments of a call by their names, as far as it says which is which."""
-    placed = takewhile(lambda each: not isinstance(each, ast.Starred), call.args)
-    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    return dict(zip(names, placed, strict=False)) | named
+    positional = takewhile(lambda argument: not isinstance(argument, ast.Starred), call.args)
+    by_name = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    return dict(zip(names, positional, strict=False)) | by_name
 
 
-def is_spread(call: ast.Call) -> bool:
+def has_unpacking(call: ast.Call) -> bool:
     """Say whether some arguments come out of a sequence or a mapping."""
     return any(isinstance(arg, ast.Starred) for arg in call.args) or any(
         keyword.arg is None for keyword in call.keywords
     )
 
 
-def of_database(method: ast.Attribute) -> bool:
+def is_database_method(method: ast.Attribute) -> bool:
     """Say whether what has the method is called as databases are."""
-    return dotted_name(method.value).rpartition(".")[2] in DATABASES
+    return dotted_name(method.value).rpartition(".")[2] in DATABASE_NAMES
 
 
-def aliases(module: Module) -> dict[str, ast.Attribute]:
+def method_aliases(module: Module) -> dict[str, ast.Attribute]:
     """Return the names that stand for a database's method, and nothing else, in the module."""
-    if not _NAMED.search(module.source):
+    if not _METHOD_REFERENCE.search(module.source):
         return {}
     return {name: value for name, value in module.definitions.items() if _is_method(value)}
 
 
-def given_away(module: Module) -> Iterator[ast.expr]:
+def escaping_methods(module: Module) -> Iterator[ast.expr]:
     """Yield where a database's method, or another name of it, is neither called nor given its one name."""
-    if not _NAMED.search(module.source):
+    if not _METHOD_REFERENCE.search(module.source):
         return
-    named = aliases(module)
-    followed = {id(node.func) for node in module.nodes if isinstance(node, ast.Call)} | set(map(id, named.values()))
+    alias_values = method_aliases(module)
+    followed = {id(node.func) for node in module.nodes if isinstance(node, ast.Call)} | set(
+        map(id, alias_values.values())
+    )
     for node in module.nodes:
         if id(node) in followed:
             continue
-        if _is_method(node) or (isinstance(node, ast.Name) and node.id in named and isinstance(node.ctx, ast.Load)):
+        if _is_method(node) or (
+            isinstance(node, ast.Name) and node.id in alias_values and isinstance(node.ctx, ast.Load)
+        ):
             yield node
 
 
@@ -83,5 +87,5 @@ def _is_method(node: ast.AST) -> TypeGuard[ast.Attribute]:
         isinstance(node, ast.Attribute)
         and node.attr in METHODS
         and isinstance(node.ctx, ast.Load)
-        and of_database(node)
+        and is_database_method(node)
     )

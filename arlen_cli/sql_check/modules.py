@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-_NOT_OURS = frozenset({"__pycache__", "node_modules", "site-packages"})
+_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
 
-_MOST_STEPS = 8
+_MAX_STEPS = 8
 """How many re-exports a name is followed through: more of them is a circle."""
 
 
@@ -63,8 +63,8 @@ class Module:
                     head = alias.name.partition(".")[0]
                     yield (alias.asname, alias.name) if alias.asname else (head, head)
             elif isinstance(node, ast.ImportFrom):
-                above = self._package.split(".")[: len(self._package.split(".")) - (node.level - 1)]
-                base = ".".join([*(above if node.level else []), *([node.module] if node.module else [])])
+                parents = self._package.split(".")[: len(self._package.split(".")) - (node.level - 1)]
+                base = ".".join([*(parents if node.level else []), *([node.module] if node.module else [])])
                 for alias in node.names:
                     yield alias.asname or alias.name, f"{base}.{alias.name}"
 
@@ -95,16 +95,16 @@ class Modules:
             return Definition(module, module.definitions[head])
         if not head or head in module.definitions or head not in module.imports:
             return None
-        return self._absolute(".".join(filter(None, (module.imports[head], rest))), _MOST_STEPS)
+        return self._find_absolute(".".join(filter(None, (module.imports[head], rest))), _MAX_STEPS)
 
-    def _absolute(self, dotted: str, steps: int) -> Definition | None:
-        place, _, name = dotted.rpartition(".")
-        module = self._by_name.get(place)
+    def _find_absolute(self, dotted: str, steps: int) -> Definition | None:
+        module_name, _, name = dotted.rpartition(".")
+        module = self._by_name.get(module_name)
         if module is None or not steps:
             return None
         if name in module.definitions:
             return Definition(module, module.definitions[name])
-        return self._absolute(module.imports[name], steps - 1) if name in module.imports else None
+        return self._find_absolute(module.imports[name], steps - 1) if name in module.imports else None
 
     def _read(self, file: str, path: Path) -> None:
         try:
@@ -121,22 +121,22 @@ class Modules:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the files in their order; an environment in a hidden folder has thousands, and is not entered."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in _NOT_OURS)
-        yield from (Path(place, file) for file in sorted(files) if file.endswith(".py") and not file.startswith("."))
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS)
+        yield from (Path(root, file) for file in sorted(files) if file.endswith(".py") and not file.startswith("."))
 
 
 def dotted_name(node: ast.expr) -> str:
     """Return `a.b.c` of a name or of attributes of one; "" for anything else."""
     if isinstance(node, ast.Name):
         return node.id
-    if isinstance(node, ast.Attribute) and (before := dotted_name(node.value)):
-        return f"{before}.{node.attr}"
+    if isinstance(node, ast.Attribute) and (prefix := dotted_name(node.value)):
+        return f"{prefix}.{node.attr}"
     return ""
 
 
 def _definitions(nodes: list[ast.AST]) -> Iterator[tuple[str, ast.expr | ast.ClassDef]]:
-    stores = Counter(_stored(nodes))
+    stores = Counter(_bound_names(nodes))
     for node in nodes:
         if isinstance(node, ast.ClassDef) and stores[node.name] == 1:
             yield node.name, node
@@ -146,7 +146,7 @@ def _definitions(nodes: list[ast.AST]) -> Iterator[tuple[str, ast.expr | ast.Cla
                     yield target.id, node.value
 
 
-def _stored(nodes: list[ast.AST]) -> Iterator[str]:
+def _bound_names(nodes: list[ast.AST]) -> Iterator[str]:
     """Yield a name as often as something gives it a value."""
     for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from arlen_cli.sql_check.modules import Definition, Module, Modules, dotted_name
 
-FITTING = {"int": {"float", "complex"}, "bool": {"int", "float"}, "datetime": {"date"}, "Literal": {"str"}}
+COMPATIBLE = {"int": {"float", "complex"}, "bool": {"int", "float"}, "datetime": {"date"}, "Literal": {"str"}}
 """What a value of a type may be called besides its own name (PEP 484, and subclasses)."""
 
-PLAIN = frozenset(
+SCALARS = frozenset(
     {"int", "float", "complex", "Decimal", "bool", "str", "bytes", "UUID", "date", "time", "datetime", "timedelta"}
 )
 
-_KNOWN = PLAIN | {"list", "Literal", "None"}
+_SUPPORTED = SCALARS | {"list", "Literal", "None"}
 
 
 class RowField(NamedTuple):
@@ -39,38 +39,39 @@ class RowClass(NamedTuple):
 
 def row_class(modules: Modules, module: Module, name: ast.expr) -> RowClass | None:
     """Return the class that a name means, where its source is at hand and says all of it."""
-    found = modules.find(module, name)
-    fields = _fields(modules, found) if found else None
+    definition = modules.find(module, name)
+    fields = _fields(modules, definition) if definition else None
     return RowClass(dotted_name(name).rpartition(".")[2], tuple(fields.values())) if fields else None
 
 
-def misfit(annotation: str, column: str, *, nullable: bool | None) -> str:
+def find_mismatch(annotation: str, column: str, *, nullable: bool | None) -> str:
     """Say how a column of the type `column` does not fit an annotation: "null", "type", or "" where it does.
 
     Both are annotations as Python writes them. Whatever has a part that is not known fits.
     """
     try:
-        wanted = _split(ast.parse(annotation, mode="eval").body)
-        given = ast.parse(column, mode="eval").body
+        expected = _alternatives(ast.parse(annotation, mode="eval").body)
+        actual = ast.parse(column, mode="eval").body
     except SyntaxError:
         return ""
-    if not any(_fits(given, each) for each in wanted):
+    if not any(_is_compatible(actual, alternative) for alternative in expected):
         return "type"
-    names = {_base(each) for each in wanted}
-    return "null" if nullable and names <= _KNOWN - {"None"} else ""
+    names = {_type_name(alternative) for alternative in expected}
+    return "null" if nullable and names <= _SUPPORTED - {"None"} else ""
 
 
-def _fits(given: ast.expr, wanted: ast.expr) -> bool:
+def _is_compatible(actual: ast.expr, expected: ast.expr) -> bool:
     """Say whether values of one type may be called values of another; what is not known may."""
-    base, name = _base(given), _base(wanted)
-    if not {base, name} <= _KNOWN or (name, base) == ("Literal", "str"):
+    actual_name, expected_name = _type_name(actual), _type_name(expected)
+    if not {actual_name, expected_name} <= _SUPPORTED or (expected_name, actual_name) == ("Literal", "str"):
         return True
-    if name != base:
-        return name in FITTING.get(base, ())
-    if base == "Literal":
-        return _labels(given) <= _labels(wanted)
-    if isinstance(given, ast.Subscript) and isinstance(wanted, ast.Subscript):  # of a list
-        return any(_fits(given if _base(each) == "list" else given.slice, each) for each in _split(wanted.slice))
+    if expected_name != actual_name:
+        return expected_name in COMPATIBLE.get(actual_name, ())
+    if actual_name == "Literal":
+        return _labels(actual) <= _labels(expected)
+    if isinstance(actual, ast.Subscript) and isinstance(expected, ast.Subscript):  # of a list
+        items = _alternatives(expected.slice)
+        return any(_is_compatible(actual if _type_name(item) == "list" else actual.slice, item) for item in items)
     return True
 
 
@@ -78,40 +79,40 @@ def _labels(literal: ast.expr) -> set[object]:
     return {node.value for node in ast.walk(literal) if isinstance(node, ast.Constant)}
 
 
-def _split(annotation: ast.expr) -> list[ast.expr]:
+def _alternatives(annotation: ast.expr) -> list[ast.expr]:
     """Return the alternatives of an annotation."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        return _split(ast.parse(annotation.value, mode="eval").body)
+        return _alternatives(ast.parse(annotation.value, mode="eval").body)
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
-        return [*_split(annotation.left), *_split(annotation.right)]
-    if isinstance(annotation, ast.Subscript) and _base(annotation) == "Optional":
-        return [*_split(annotation.slice), ast.Constant(None)]
-    if isinstance(annotation, ast.Subscript) and _base(annotation) == "Union":
-        inside = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
-        return [part for each in inside for part in _split(each)]
+        return [*_alternatives(annotation.left), *_alternatives(annotation.right)]
+    if isinstance(annotation, ast.Subscript) and _type_name(annotation) == "Optional":
+        return [*_alternatives(annotation.slice), ast.Constant(None)]
+    if isinstance(annotation, ast.Subscript) and _type_name(annotation) == "Union":
+        members = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+        return [part for member in members for part in _alternatives(member)]
     return [annotation]
 
 
-def _base(annotation: ast.expr) -> str:
+def _type_name(annotation: ast.expr) -> str:
     """Return the name of a type; "?" for what has none."""
     if isinstance(annotation, ast.Constant) and annotation.value is None:
         return "None"
-    named = annotation.value if isinstance(annotation, ast.Subscript) else annotation
-    return dotted_name(named).rpartition(".")[2] or "?"
+    name = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    return dotted_name(name).rpartition(".")[2] or "?"
 
 
-def _fields(modules: Modules, found: Definition) -> dict[str, RowField] | None:
+def _fields(modules: Modules, definition: Definition) -> dict[str, RowField] | None:
     """Return the fields of a dataclass or NamedTuple, those that it inherits first; None where some are not known."""
-    node = found.node
+    node = definition.node
     if not isinstance(node, ast.ClassDef):
         return None
     named_tuple = [dotted_name(base).rpartition(".")[2] for base in node.bases] == ["NamedTuple"]
-    if not named_tuple and not any(_is_dataclass(each) for each in node.decorator_list):
+    if not named_tuple and not any(_is_dataclass(decorator) for decorator in node.decorator_list):
         return None
     fields: dict[str, RowField] = {}
     for base in () if named_tuple else reversed(node.bases):
-        above = modules.find(found.module, base)
-        inherited = _fields(modules, above) if above and above.node is not node else None
+        parent = modules.find(definition.module, base)
+        inherited = _fields(modules, parent) if parent and parent.node is not node else None
         if inherited is None:
             return None
         fields |= inherited
@@ -119,20 +120,20 @@ def _fields(modules: Modules, found: Definition) -> dict[str, RowField] | None:
 
 
 def _own_fields(node: ast.ClassDef) -> Iterator[RowField]:
-    for line in node.body:
-        if not isinstance(line, ast.AnnAssign) or not isinstance(line.target, ast.Name):
+    for statement in node.body:
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
-        if _base(line.annotation) in {"ClassVar", "KW_ONLY"}:
+        if _type_name(statement.annotation) in {"ClassVar", "KW_ONLY"}:
             continue
-        options = _options(line.value)
+        options = _field_options(statement.value)
         if options is None:
-            yield RowField(line.target.id, ast.unparse(line.annotation), line.value is None)
+            yield RowField(statement.target.id, ast.unparse(statement.annotation), statement.value is None)
         elif options.get("init") is not False:
-            given = {"default", "default_factory"} & options.keys()
-            yield RowField(line.target.id, ast.unparse(line.annotation), not given)
+            defaults = {"default", "default_factory"} & options.keys()
+            yield RowField(statement.target.id, ast.unparse(statement.annotation), not defaults)
 
 
-def _options(value: ast.expr | None) -> dict[str, object] | None:
+def _field_options(value: ast.expr | None) -> dict[str, object] | None:
     """Return what `field(...)` says; None where there is none."""
     if not isinstance(value, ast.Call) or dotted_name(value.func).rpartition(".")[2] != "field":
         return None

@@ -70,7 +70,7 @@ class StatementParameter(NamedTuple):
     """One parameter: its Python type, how ALNPg sends it, and the labels where it is an enum."""
 
     type: str
-    packer: Encoder
+    encoder: Encoder
     labels: tuple[str, ...] = ()
 
 
@@ -82,14 +82,14 @@ class Column(NamedTuple):
     nullable: bool | None
 
 
-class Unfilled(NamedTuple):
+class NullInsert(NamedTuple):
     """A column that must not be NULL, and what an INSERT puts there: "" for nothing, else the `$n` that it takes as it is."""
 
     column: str
     parameter: str
 
 
-class Emptied(NamedTuple):
+class NullAssignment(NamedTuple):
     """A column that must not be NULL, what a SET clause puts there ("": NULL, else `$n`), and where (0-based)."""
 
     column: str
@@ -97,16 +97,16 @@ class Emptied(NamedTuple):
     position: int
 
 
-class Described(NamedTuple):
+class StatementDescription(NamedTuple):
     """A statement that the schema accepts."""
 
     params: tuple[StatementParameter, ...]
     columns: tuple[Column, ...]
-    unfilled: tuple[Unfilled, ...] = ()
-    emptied: tuple[Emptied, ...] = ()
+    null_inserts: tuple[NullInsert, ...] = ()
+    null_assignments: tuple[NullAssignment, ...] = ()
 
 
-class _ColumnFacts(NamedTuple):
+class _CatalogColumn(NamedTuple):
     """What the catalog says of one column; `generated`: from others; `required`: no row has NULL there."""
 
     name: str
@@ -122,7 +122,7 @@ class _Relation(NamedTuple):
     root: int
     triggers: int
 
-    def fills(self, event: int) -> bool:
+    def may_fill(self, event: int) -> bool:
         """Say whether a trigger may give its columns values before this event."""
         return bool(self.triggers & event)
 
@@ -131,23 +131,23 @@ INSERT, UPDATE = 4, 16
 """Events as pg_trigger.tgtype has them."""
 
 
-class _Nulls(NamedTuple):
+class _Nullability(NamedTuple):
     """Of which tables (roots of partitions) the columns can come out as NULL: each with what its places in the plan say.
 
     One that stands at several places, which say different things, is not known. One that the plan leaves out is as
     `other`. What RETURNING gives of the old and the new row is told of each column.
     """
 
-    told: Mapping[int, set[bool | None]] = MappingProxyType({})
-    other: bool | None = None
+    by_table: Mapping[int, set[bool | None]] = MappingProxyType({})
+    default: bool | None = None
     returned: Sequence[bool | None] = ()
 
-    def of(self, root: int, index: int) -> bool | None:
+    def is_nullable(self, root: int, index: int) -> bool | None:
         """Say of a column of the result, which is one of that table, whether it can; None where that is not known."""
         if index < len(self.returned):
             return self.returned[index]
-        said = self.told.get(root, {self.other})
-        return next(iter(said)) if len(said) == 1 else None
+        values = self.by_table.get(root, {self.default})
+        return next(iter(values)) if len(values) == 1 else None
 
 
 class Schema:
@@ -159,7 +159,7 @@ class Schema:
         self._types: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in connection.execute(_TYPES)}
         self._labels: dict[int, tuple[str, ...]] = {row[0]: tuple(row[1]) for row in connection.execute(_LABELS)}
         self._columns = {
-            (table, number): _ColumnFacts(*facts) for table, number, *facts in connection.execute(_COLUMNS)
+            (table, number): _CatalogColumn(*facts) for table, number, *facts in connection.execute(_COLUMNS)
         }
         self._required: dict[int, set[str]] = {}
         for (table, _), facts in self._columns.items():
@@ -170,46 +170,50 @@ class Schema:
         self._registry = Registry()
         self._registry.learn(connection.pgconn.exec_(LEARN).get_value(0, 0) or b"[]")
 
-    def describe(self, sql: str) -> Described:
+    def describe(self, sql: str) -> StatementDescription:
         """Return what the statement, with `$n` for its parameters, takes and gives. Raises ALNPgError when it cannot run."""
         pgconn = self._connection.pgconn
         for result in (pgconn.prepare(b"", sql.encode()), described := pgconn.describe_prepared(b"")):
             if result.status != pq.ExecStatus.COMMAND_OK:
                 raise error_from_result(result, sql)
-        plan = self._plan(sql)
-        nulls = self._nulls(sql, plan)
+        plan = self._explain(sql)
+        nulls = self._nullability(sql, plan)
         params = tuple(self._parameter(described.param_type(index)) for index in range(described.nparams))
         columns = []
         for index in range(described.nfields):
             name = (described.fname(index) or b"").decode()
             source = described.ftable(index), described.ftablecol(index)
-            columns.append(Column(name, self.python(described.ftype(index)), self._nullable(source, index, nulls)))
-        return Described(params, tuple(columns), tuple(self._unfilled(plan)), tuple(self._emptied(sql, plan)))
+            columns.append(
+                Column(name, self.python_type(described.ftype(index)), self._is_nullable(source, index, nulls))
+            )
+        return StatementDescription(
+            params, tuple(columns), tuple(self._null_inserts(plan)), tuple(self._null_assignments(sql, plan))
+        )
 
-    def python(self, oid: int) -> str:
+    def python_type(self, oid: int) -> str:
         """Return the Python type that stands for a type of the server, as an annotation says it."""
         name, kind, element, base, category = self._types.get(oid, ("", "", 0, 0, ""))
         if kind == "d":
-            return self.python(base)
+            return self.python_type(base)
         if kind == "e":
             return f"Literal[{', '.join(map(repr, self._labels.get(oid, ())))}]"
         if category == "A" and element:
-            return f"list[{self.python(element)}]"
+            return f"list[{self.python_type(element)}]"
         return PYTHON.get(name, ANY)
 
     def _parameter(self, oid: int) -> StatementParameter:
-        return StatementParameter(self.python(oid), self._registry.encoder(oid), self._labels.get(oid, ()))
+        return StatementParameter(self.python_type(oid), self._registry.encoder(oid), self._labels.get(oid, ()))
 
-    def _nullable(self, source: tuple[int, int], index: int, nulls: _Nulls) -> bool | None:
+    def _is_nullable(self, source: tuple[int, int], index: int, nulls: _Nullability) -> bool | None:
         """Say whether a column can be NULL: a view's, a foreign table's, and what is computed, is not known."""
         facts = self._columns.get(source)
         if facts is None or facts.kind not in {"r", "p"}:
             return None
-        return nulls.of(self._roots[source[0]], index) if facts.required else True
+        return nulls.is_nullable(self._roots[source[0]], index) if facts.required else True
 
-    def _plan(self, sql: str) -> QueryPlan | None:
+    def _explain(self, sql: str) -> QueryPlan | None:
         """Return the plan where it can tell something; None where it cannot, or where none is to be had."""
-        if not any(each.search(sql) for each in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
+        if not any(pattern.search(sql) for pattern in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
             return None
         if self._connection.info.server_version < GENERIC_PLAN_SINCE:
             return None
@@ -219,51 +223,53 @@ class Schema:
             return None
         return QueryPlan(row[0][0]["Plan"]) if row else None
 
-    def _nulls(self, sql: str, plan: QueryPlan | None) -> _Nulls:
+    def _nullability(self, sql: str, plan: QueryPlan | None) -> _Nullability:
         """Return of which tables the statement can make the columns NULL.
 
         The row before an INSERT, or after a DELETE, is all NULL. A table that an outer join is about and that the plan leaves
         out was proved empty: it has no rows that could tell.
         """
         if _RENAMES_OLD.search(sql):
-            return _Nulls()
+            return _Nullability()
         if _RETURNS_OLD.search(sql):
-            return _Nulls(returned=plan.returned() if plan else ())
+            return _Nullability(returned=plan.returning_nullability() if plan else ())
         if not _MAY_MAKE_NULLS.search(sql):
-            return _Nulls(other=False)
+            return _Nullability(default=False)
         if plan is None:
-            return _Nulls()
+            return _Nullability()
         if plan.has_grouping_sets():
-            return _Nulls(other=True if plan.has_total() else None)
-        told: dict[int, set[bool | None]] = {}
-        doubt: set[bool | None] = {None} if plan.has_empty_side() else set()
-        for name, missing in plan.tables():
+            return _Nullability(default=True if plan.has_grand_total() else None)
+        by_table: dict[int, set[bool | None]] = {}
+        unknown: set[bool | None] = {None} if plan.has_empty_side() else set()
+        for name, nullable in plan.tables():
             if name in self._relations:
-                told.setdefault(self._relations[name].root, set(doubt)).add(missing)
-        return _Nulls(told)
+                by_table.setdefault(self._relations[name].root, set(unknown)).add(nullable)
+        return _Nullability(by_table)
 
-    def _unfilled(self, plan: QueryPlan | None) -> list[Unfilled]:
+    def _null_inserts(self, plan: QueryPlan | None) -> list[NullInsert]:
         """Return the columns that must not be NULL and that an INSERT of the plan leaves NULL, or to a parameter alone."""
-        found = []
+        null_inserts = []
         for schema, table, outputs in plan.inserts() if plan else ():
             relation = self._relations.get((schema, table))
-            if relation is None or relation.fills(INSERT):
+            if relation is None or relation.may_fill(INSERT):
                 continue
             for number, output in enumerate(outputs, start=1):
                 facts = self._columns.get((relation.oid, number))
                 if facts is None or facts.generated or not facts.required:
                     continue
                 if output.startswith("NULL::") or re.fullmatch(r"\$\d+", output):
-                    found.append(Unfilled(f"{table}.{facts.name}", output if output[0] == "$" else ""))
-        return found
+                    null_inserts.append(NullInsert(f"{table}.{facts.name}", output if output[0] == "$" else ""))
+        return null_inserts
 
-    def _emptied(self, sql: str, plan: QueryPlan | None) -> Iterator[Emptied]:
+    def _null_assignments(self, sql: str, plan: QueryPlan | None) -> Iterator[NullAssignment]:
         """Yield the columns that must not be NULL and that a SET clause sets to NULL, or to a parameter alone."""
-        updated = plan.updated() if plan else set()
-        for each in assignments(sql) if updated else ():
-            tables = [name for name in updated if name[1] == each.table and each.schema in {"", name[0]}]
+        updated = plan.updated_tables() if plan else set()
+        for assignment in assignments(sql) if updated else ():
+            tables = [name for name in updated if name[1] == assignment.table and assignment.schema in {"", name[0]}]
             relation = self._relations.get(tables[0]) if len(tables) == 1 else None
-            if relation is None or relation.fills(UPDATE):
+            if relation is None or relation.may_fill(UPDATE):
                 continue
-            if each.column in self._required.get(relation.oid, ()):
-                yield Emptied(f"{each.table}.{each.column}", each.parameter, each.position)
+            if assignment.column in self._required.get(relation.oid, ()):
+                yield NullAssignment(
+                    f"{assignment.table}.{assignment.column}", assignment.parameter, assignment.position
+                )

@@ -14,20 +14,20 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_cli.sql_check.arguments import Argument, ArgumentRow, Function, Values
+from arlen_cli.sql_check.arguments import Argument, ArgumentReader, ArgumentRow, Function
 from arlen_cli.sql_check.methods import (
-    CALLS,
+    METHOD_ACCESS,
     METHODS,
-    ONE_BY_ONE,
-    aliases,
-    bound,
-    given_away,
-    is_spread,
-    of_database,
+    VARIADIC,
+    bind_arguments,
+    escaping_methods,
+    has_unpacking,
+    is_database_method,
+    method_aliases,
 )
 from arlen_cli.sql_check.modules import Module, Modules, UnreadableFile, dotted_name
 from arlen_cli.sql_check.row_classes import RowClass, row_class
-from arlen_cli.sql_check.sql_literals import LiteralText, copied_into, text_of
+from arlen_cli.sql_check.sql_literals import LiteralText, copy_statement, resolve_text
 
 UNCHECKED = re.compile(r"#\s*sql:\s*unchecked\b")
 
@@ -43,12 +43,12 @@ _SQL = re.compile(
 )
 """How statements begin that PostgreSQL looks through when it prepares them; of others it reads no more than the syntax."""
 
-_OF_PSYCOPG = re.compile(r"%(?:\(\w+\))?[sbt]\b")
+_PSYCOPG_PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sbt]\b")
 """psycopg's own placeholders: what `pg.connection()` lends takes them, PostgreSQL does not."""
 
 AT_RUN_TIME = "the statement is put together at run time"
-OF_PSYCOPG = "its placeholders are psycopg's, which PostgreSQL does not read"
-GIVEN_AWAY = "the method is given away, and its calls are not seen: call it where the statement is"
+PSYCOPG_PLACEHOLDERS = "its placeholders are psycopg's, which PostgreSQL does not read"
+METHOD_ESCAPES = "the method is given away, and its calls are not seen: call it where the statement is"
 """Why a statement is not checked."""
 
 
@@ -64,11 +64,11 @@ class Call(NamedTuple):
     line: int
     method: str
     text: LiteralText
-    given: tuple[Argument, ...] | None = None
-    names: dict[str, Argument] | None = None
+    arguments: tuple[Argument, ...] | None = None
+    named_arguments: dict[str, Argument] | None = None
     into: RowClass | None = None
-    named: str = ""
-    within: str = ""
+    into_name: str = ""
+    function: str = ""
     rows: tuple[ArgumentRow, ...] = ()
 
     @property
@@ -79,7 +79,7 @@ class Call(NamedTuple):
     @property
     def as_tuple(self) -> bool:
         """Whether rows are tuples, whose columns have no names."""
-        return self.named == "tuple"
+        return self.into_name == "tuple"
 
 
 class UncheckedCall(NamedTuple):
@@ -94,25 +94,25 @@ class CheckedSource(NamedTuple):
     """What was found: the calls, the places whose statement is not known, the files that are no Python."""
 
     calls: tuple[Call, ...]
-    unread: tuple[UncheckedCall, ...] = ()
+    unchecked: tuple[UncheckedCall, ...] = ()
     unreadable: tuple[UnreadableFile, ...] = ()
 
 
 def read(folder: Path) -> CheckedSource:
     """Read every Python file below `folder`, but for hidden folders and what is installed there."""
     modules = Modules(folder)
-    names = {name for module in modules.all for name in aliases(module)}
-    calling = re.compile("|".join([CALLS, *(rf"\b{name}\b" for name in sorted(names))]))
+    names = {name for module in modules.all for name in method_aliases(module)}
+    calling = re.compile("|".join([METHOD_ACCESS, *(rf"\b{name}\b" for name in sorted(names))]))
     calls: list[Call] = []
-    unread: list[UncheckedCall] = []
+    unchecked: list[UncheckedCall] = []
     for module in modules.all:
         if not calling.search(module.source):
             continue
         reader = _Reader(module, modules, follow=bool(names))
         reader.visit(module.tree)
-        calls += sorted(reader.calls, key=lambda each: each.line)
-        unread += sorted([*reader.unread, *reader.given_away()], key=lambda each: each.line)
-    return CheckedSource(tuple(calls), tuple(unread), tuple(modules.unreadable))
+        calls += sorted(reader.calls, key=lambda call: call.line)
+        unchecked += sorted([*reader.unchecked, *reader.escaping_methods()], key=lambda call: call.line)
+    return CheckedSource(tuple(calls), tuple(unchecked), tuple(modules.unreadable))
 
 
 class _Reader(ast.NodeVisitor):
@@ -121,16 +121,16 @@ class _Reader(ast.NodeVisitor):
     def __init__(self, module: Module, modules: Modules, *, follow: bool) -> None:
         """Take the module, all modules, where its imports lead, and whether a method has another name in one of them."""
         self.calls: list[Call] = []
-        self.unread: list[UncheckedCall] = []
+        self.unchecked: list[UncheckedCall] = []
         self._module = module
         self._modules = modules
-        self._follow = follow
+        self._has_aliases = follow
         self._functions: list[Function] = []
 
-    def given_away(self) -> list[UncheckedCall]:
+    def escaping_methods(self) -> list[UncheckedCall]:
         """Return where methods are given away."""
-        found = [node for node in given_away(self._module) if not self._is_unchecked(node)]
-        return [UncheckedCall(self._module.file, node.lineno, GIVEN_AWAY) for node in found]
+        nodes = [node for node in escaping_methods(self._module) if not self._is_marked_unchecked(node)]
+        return [UncheckedCall(self._module.file, node.lineno, METHOD_ESCAPES) for node in nodes]
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """Remember in which function a call stands."""
@@ -146,69 +146,72 @@ class _Reader(ast.NodeVisitor):
         """Take a call of one of the methods."""
         self.generic_visit(node)
         method = self._method(node.func)
-        if method is None or self._is_unchecked(node):
+        if method is None or self._is_marked_unchecked(node):
             return
-        arguments = bound(node, METHODS[method.attr])
+        arguments = bind_arguments(node, METHODS[method.attr])
         if method.attr == "copy_rows":
-            self._take_copy(node, method, arguments)
+            self._add_copy(node, method, arguments)
         elif "sql" in arguments:
-            self._take(node, method, arguments)
-        elif is_spread(node):
-            self._leave(method, node)
+            self._add_statement(node, method, arguments)
+        elif has_unpacking(node):
+            self._add_unchecked(method, node)
 
     def _method(self, called: ast.expr) -> ast.Attribute | None:
         """Return the method that is called, also under another name."""
         if (
-            self._follow
-            and (found := self._modules.find(self._module, called))
-            and isinstance(found.node, ast.Attribute)
+            self._has_aliases
+            and (definition := self._modules.find(self._module, called))
+            and isinstance(definition.node, ast.Attribute)
         ):
-            called = found.node
+            called = definition.node
         return called if isinstance(called, ast.Attribute) and called.attr in METHODS else None
 
-    def _take(self, node: ast.Call, method: ast.Attribute, arguments: dict[str, ast.expr]) -> None:
+    def _add_statement(self, node: ast.Call, method: ast.Attribute, arguments: dict[str, ast.expr]) -> None:
         statement = arguments["sql"]
-        text = text_of(self._modules, self._module, self._unwrapped(statement))
+        text = resolve_text(self._modules, self._module, self._prepared_sql(statement))
         if text is None:
-            self._leave(method, statement)
-        elif _SQL.match(text.sql) and _OF_PSYCOPG.search(text.sql):
-            self.unread.append(UncheckedCall(self._module.file, statement.lineno, OF_PSYCOPG))
+            self._add_unchecked(method, statement)
+        elif _SQL.match(text.sql) and _PSYCOPG_PLACEHOLDER.search(text.sql):
+            self.unchecked.append(UncheckedCall(self._module.file, statement.lineno, PSYCOPG_PLACEHOLDERS))
         elif _SQL.match(text.sql):
             call = self._call(method.attr, statement, text, arguments)
-            if method.attr in ONE_BY_ONE:
-                call = call._replace(given=self._values.all(node.args[1:]), names=self._values.names(node.args[1:]))
+            if method.attr in VARIADIC:
+                call = call._replace(
+                    arguments=self._argument_reader.read_all(node.args[1:]),
+                    named_arguments=self._argument_reader.read_mapping(node.args[1:]),
+                )
             self.calls.append(call)
 
-    def _take_copy(self, node: ast.Call, method: ast.Attribute, arguments: dict[str, ast.expr]) -> None:
+    def _add_copy(self, node: ast.Call, method: ast.Attribute, arguments: dict[str, ast.expr]) -> None:
         """Take the statement that `copy_rows` makes; others than databases copy rows too, and not into tables."""
-        if not of_database(method):
+        if not is_database_method(method):
             return
         table, columns = arguments.get("table"), arguments.get("columns")
-        text = copied_into(self._modules, self._module, table, columns) if table and columns else None
+        text = copy_statement(self._modules, self._module, table, columns) if table and columns else None
         if table is None or text is None:
-            self._leave(method, node)
+            self._add_unchecked(method, node)
         else:
             self.calls.append(self._call(method.attr, table, text, arguments))
 
-    def _is_unchecked(self, node: ast.expr) -> bool:
+    def _is_marked_unchecked(self, node: ast.expr) -> bool:
         return any(map(UNCHECKED.search, self._module.lines[node.lineno - 1 : node.end_lineno]))
 
-    def _unwrapped(self, node: ast.expr) -> ast.expr:
+    def _prepared_sql(self, node: ast.expr) -> ast.expr:
         """Return the statement itself of what `prepare` was given."""
-        found = self._modules.find(self._module, node)
-        made = found.node if found else None
-        if isinstance(made, ast.Call) and (method := self._method(made.func)) and method.attr == "prepare":
-            return bound(made, METHODS["prepare"]).get("sql", node)
+        definition = self._modules.find(self._module, node)
+        value = definition.node if definition else None
+        if isinstance(value, ast.Call) and (method := self._method(value.func)) and method.attr == "prepare":
+            return bind_arguments(value, METHODS["prepare"]).get("sql", node)
         return node
 
-    def _leave(self, method: ast.Attribute, statement: ast.expr) -> None:
+    def _add_unchecked(self, method: ast.Attribute, statement: ast.expr) -> None:
         """Note a statement that is not known here."""
-        if of_database(method) or isinstance(statement, ast.JoinedStr | ast.BinOp):
-            self.unread.append(UncheckedCall(self._module.file, statement.lineno))
+        if is_database_method(method) or isinstance(statement, ast.JoinedStr | ast.BinOp):
+            self.unchecked.append(UncheckedCall(self._module.file, statement.lineno))
 
     @property
-    def _values(self) -> Values:
-        return Values(self._module, self._functions[-1] if self._functions else None)
+    def _argument_reader(self) -> ArgumentReader:
+        return ArgumentReader(self._module, self._functions[-1] if self._functions else None)
 
     def _call(self, method: str, statement: ast.expr, text: LiteralText, arguments: dict[str, ast.expr]) -> Call:
         """Return the call, with what all of the methods take."""
@@ -219,7 +222,7 @@ class _Reader(ast.NodeVisitor):
             method=method,
             text=text,
             into=row_class(self._modules, self._module, into) if into is not None else None,
-            named=dotted_name(into).rpartition(".")[2] if into is not None else "",
-            within=self._functions[-1].name if self._functions else "",
-            rows=tuple(self._values.rows(arguments.get("rows", arguments.get("params_list")))),
+            into_name=dotted_name(into).rpartition(".")[2] if into is not None else "",
+            function=self._functions[-1].name if self._functions else "",
+            rows=tuple(self._argument_reader.read_rows(arguments.get("rows", arguments.get("params_list")))),
         )

@@ -19,11 +19,11 @@ from arlen_runtime.alnpg.protocol.copy import quoted
 
 _OPENING = re.compile(r"[a-zA-Z]*('''|\"\"\"|'|\")")
 
-_DEEPEST = 16
+_MAX_DEPTH = 16
 """How many names may stand for names: more of them is a circle."""
 
 
-class Mark(NamedTuple):
+class SourcePosition(NamedTuple):
     """From character `start` (0-based) on, the text stands in this file on this line."""
 
     start: int
@@ -35,97 +35,97 @@ class LiteralText(NamedTuple):
     """A text and where its parts stand, in the order of the parts."""
 
     sql: str
-    marks: tuple[Mark, ...]
+    positions: tuple[SourcePosition, ...]
 
-    def place(self, position: int) -> Mark:
+    def position_of(self, position: int) -> SourcePosition:
         """Return the mark of the character at `position` (0-based)."""
-        starts = [mark.start for mark in self.marks]
-        return self.marks[max(bisect_right(starts, position) - 1, 0)]
+        starts = [position.start for position in self.positions]
+        return self.positions[max(bisect_right(starts, position) - 1, 0)]
 
 
-def text_of(modules: Modules, module: Module, node: ast.expr, depth: int = 0) -> LiteralText | None:
+def resolve_text(modules: Modules, module: Module, node: ast.expr, depth: int = 0) -> LiteralText | None:
     """Return the text that an expression is; None where only the running program knows."""
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return None
     if isinstance(node, ast.Constant):
-        return LiteralText(node.value, _marks(module, node)) if isinstance(node.value, str) else None
+        return LiteralText(node.value, _positions(module, node)) if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
-        return _joined([_part(modules, module, part, depth) for part in node.values])
+        return _join([_resolve_part(modules, module, part, depth) for part in node.values])
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return _joined([text_of(modules, module, side, depth + 1) for side in (node.left, node.right)])
-    found = modules.find(module, node)
-    if found is None or isinstance(found.node, ast.ClassDef):
+        return _join([resolve_text(modules, module, side, depth + 1) for side in (node.left, node.right)])
+    definition = modules.find(module, node)
+    if definition is None or isinstance(definition.node, ast.ClassDef):
         return None
-    return text_of(modules, found.module, found.node, depth + 1)
+    return resolve_text(modules, definition.module, definition.node, depth + 1)
 
 
-def copied_into(modules: Modules, module: Module, table: ast.expr, columns: ast.expr) -> LiteralText | None:
+def copy_statement(modules: Modules, module: Module, table: ast.expr, columns: ast.expr) -> LiteralText | None:
     """Return the statement that `copy_rows` prepares; None where not all of the names are written out.
 
     The columns may stand under a name if they are a tuple, which nothing can have changed since.
     """
-    found = modules.find(module, columns)
-    if found is not None and isinstance(found.node, ast.Tuple):
-        module, columns = found.module, found.node
+    definition = modules.find(module, columns)
+    if definition is not None and isinstance(definition.node, ast.Tuple):
+        module, columns = definition.module, definition.node
     if not isinstance(columns, ast.List | ast.Tuple):
         return None
-    into = text_of(modules, module, table)
-    names = [text_of(modules, module, elt) for elt in columns.elts]
-    places = ", ".join(f"${number}" for number in range(1, len(names) + 1))
+    table_text = resolve_text(modules, module, table)
+    names = [resolve_text(modules, module, column) for column in columns.elts]
+    placeholders = ", ".join(f"${number}" for number in range(1, len(names) + 1))
     commas = ["", *[", "] * (len(names) - 1)]
-    return _joined(
+    return _join(
         [
-            into and LiteralText(f"insert into {quoted(into.sql)} (", into.marks[:1]),
+            table_text and LiteralText(f"insert into {quoted(table_text.sql)} (", table_text.positions[:1]),
             *(
-                each and LiteralText(comma + quoted(each.sql), each.marks[:1])
-                for comma, each in zip(commas, names, strict=False)
+                name and LiteralText(comma + quoted(name.sql), name.positions[:1])
+                for comma, name in zip(commas, names, strict=False)
             ),
-            LiteralText(f") values ({places})", ()),
+            LiteralText(f") values ({placeholders})", ()),
         ]
     )
 
 
-def _part(modules: Modules, module: Module, part: ast.expr, depth: int) -> LiteralText | None:
+def _resolve_part(modules: Modules, module: Module, part: ast.expr, depth: int) -> LiteralText | None:
     """Return a part of an f-string; of its own lines only the first is known to every Python."""
     if isinstance(part, ast.Constant):
-        return LiteralText(str(part.value), (Mark(0, module.file, part.lineno),))
+        return LiteralText(str(part.value), (SourcePosition(0, module.file, part.lineno),))
     if isinstance(part, ast.FormattedValue) and part.conversion == -1 and part.format_spec is None:
-        return text_of(modules, module, part.value, depth + 1)
+        return resolve_text(modules, module, part.value, depth + 1)
     return None
 
 
-def _joined(parts: list[LiteralText | None]) -> LiteralText | None:
+def _join(parts: list[LiteralText | None]) -> LiteralText | None:
     sql = ""
-    marks: list[Mark] = []
+    positions: list[SourcePosition] = []
     for part in parts:
         if part is None:
             return None
-        marks += [mark._replace(start=mark.start + len(sql)) for mark in part.marks]
+        positions += [position._replace(start=position.start + len(sql)) for position in part.positions]
         sql += part.sql
-    return LiteralText(sql, tuple(marks)) if marks else None
+    return LiteralText(sql, tuple(positions)) if positions else None
 
 
-def _marks(module: Module, node: ast.Constant) -> tuple[Mark, ...]:
-    """Return the marks of a string, which may be written in parts and over several lines."""
+def _positions(module: Module, node: ast.Constant) -> tuple[SourcePosition, ...]:
+    """Return the positions of a string, which may be written in parts and over several lines."""
     first = node.lineno
     last = node.end_lineno or first
     if last == first:
-        return (Mark(0, module.file, first),)
+        return (SourcePosition(0, module.file, first),)
     lines = module.lines[first - 1 : last]
     lines[-1] = lines[-1].encode()[: node.end_col_offset].decode()
     lines[0] = " " * node.col_offset + lines[0].encode()[node.col_offset :].decode()
     readline = io.StringIO(f"({''.join(lines)}\n)").readline
-    marks: list[Mark] = []
+    positions: list[SourcePosition] = []
     length = 0
     for token in tokenize.generate_tokens(readline):
         if token.type == tokenize.STRING:
-            for start, below in _lines_of(token.string):
-                marks.append(Mark(length + start, module.file, first + token.start[0] - 1 + below))
+            for start, below in _line_starts(token.string):
+                positions.append(SourcePosition(length + start, module.file, first + token.start[0] - 1 + below))
             length += len(ast.literal_eval(token.string))
-    return tuple(marks)
+    return tuple(positions)
 
 
-def _lines_of(literal: str) -> Iterator[tuple[int, int]]:
+def _line_starts(literal: str) -> Iterator[tuple[int, int]]:
     """Yield, for each line of a literal, how much of its value stands before, and how many lines of the source."""
     yield 0, 0
     opening = _OPENING.match(literal)

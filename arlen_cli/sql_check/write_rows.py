@@ -10,7 +10,7 @@ import itertools
 import keyword
 from collections.abc import Iterable, Iterator
 
-from arlen_cli.sql_check.schema import ANY, Column, Described
+from arlen_cli.sql_check.schema import ANY, Column, StatementDescription
 from arlen_cli.sql_check.source import Call
 
 ORIGINS = {
@@ -23,7 +23,7 @@ WITHOUT_ROWS = frozenset({"query_value", "execute", "execute_many", "prepare"})
 """The methods whose callers see no row."""
 
 
-def module(calls: Iterable[Call], described: dict[str, Described]) -> str:
+def render_module(calls: Iterable[Call], descriptions: dict[str, StatementDescription]) -> str:
     """Return Python text: the imports, and for each statement that gives rows, and is among `described`, its class.
 
     It bears the name that `into` has, else that of the function; a second one that differs is numbered.
@@ -31,10 +31,10 @@ def module(calls: Iterable[Call], described: dict[str, Described]) -> str:
     classes: dict[str, tuple[Column, ...]] = {}
     places: dict[str, str] = {}
     for call in calls:
-        columns = described[call.sql].columns if call.sql in described else ()
+        columns = descriptions[call.sql].columns if call.sql in descriptions else ()
         if columns and call.method not in WITHOUT_ROWS and not call.as_tuple:
-            wanted = call.named or _name(call.within)
-            free = (name for name in _numbered(wanted) if classes.get(name, columns) == columns)
+            base_name = call.into_name or _class_name(call.function)
+            free = (name for name in _numbered_names(base_name) if classes.get(name, columns) == columns)
             classes[name := next(free)] = columns
             places.setdefault(name, f"{call.file}:{call.line}")
     imports = "\n".join(_imports(classes.values())) + "\n"
@@ -48,9 +48,9 @@ def row_class(name: str, columns: Iterable[Column], place: str) -> str:
     lines = ["@dataclass(frozen=True, slots=True)", f"class {name}:", f'    """A row of {place}."""', ""]
     for column in columns:
         kind = column.type if column.nullable is False or column.type == ANY else f"{column.type} | None"
-        named = column.name.isidentifier() and not keyword.iskeyword(column.name)
+        is_field_name = column.name.isidentifier() and not keyword.iskeyword(column.name)
         lines.append(
-            f"    {column.name}: {kind}" if named else f"    # {column.name!r} cannot be a field: name it by AS"
+            f"    {column.name}: {kind}" if is_field_name else f"    # {column.name!r} cannot be a field: name it by AS"
         )
     return "\n".join(lines) + "\n"
 
@@ -62,10 +62,10 @@ def _imports(classes: Iterable[Iterable[Column]]) -> Iterator[str]:
     yield from sorted(f"from {ORIGINS[name]} import {name}" for name in names & ORIGINS.keys())
 
 
-def _numbered(name: str) -> Iterator[str]:
+def _numbered_names(name: str) -> Iterator[str]:
     yield name
     yield from (f"{name}{number}" for number in itertools.count(2))
 
 
-def _name(function: str) -> str:
+def _class_name(function: str) -> str:
     return "".join(part.capitalize() for part in function.split("_")) + "Row"

@@ -14,5 +14,5 @@ def test_results_and_complaints_go_different_ways(capsys: pytest.CaptureFixture[
 
 
 def test_a_table_is_as_wide_as_its_widest_text(capsys: pytest.CaptureFixture[str]) -> None:
-    console.table([{"a": "A", "b": "B"}, {"a": "long", "b": "x"}, {"a": "", "b": "y"}])
+    console.print_table([{"a": "A", "b": "B"}, {"a": "long", "b": "x"}, {"a": "", "b": "y"}])
     assert capsys.readouterr().out == "A     B\nlong  x\n      y\n"

@@ -7,19 +7,19 @@ from types import ModuleType
 
 import pytest
 
-from arlen_cli.direct import DIRECT, direct
+from arlen_cli.direct import DIRECT, run_direct
 
 
 @pytest.mark.parametrize("verb", DIRECT)
 def test_the_words_arrive_as_they_are_and_the_status_comes_back(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[list[str]] = []
+    calls: list[list[str]] = []
     module = ModuleType(verb)
 
     def run(words: list[str]) -> int:
-        heard.append(words)
+        calls.append(words)
         return 7
 
     monkeypatch.setattr(module, "run", run, raising=False)
     monkeypatch.setitem(sys.modules, f"arlen_cli.commands.{verb}", module)
-    assert direct(verb, ["--help", "-x", "value"]) == 7
-    assert heard == [["--help", "-x", "value"]]
+    assert run_direct(verb, ["--help", "-x", "value"]) == 7
+    assert calls == [["--help", "-x", "value"]]

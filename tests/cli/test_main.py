@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli import __main__ as entrance
+from arlen_cli import __main__ as entry_point
 from arlen_cli.__main__ import main
 from arlen_cli.direct import DIRECT
 from arlen_cli.errors import ToolError
@@ -36,8 +36,8 @@ def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    said = capsys.readouterr().out
-    assert all(f"\n  {command} " in said for command in COMMANDS)
+    output = capsys.readouterr().out
+    assert all(f"\n  {command} " in output for command in COMMANDS)
 
 
 def test_without_words_it_shows_the_help_and_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +46,7 @@ def test_without_words_it_shows_the_help_and_ends_with_two(capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("words", "wrong", "there_is"),
+    ("words", "wrong", "choices"),
     [
         (["nonsense"], "'nonsense'", "new, serve"),
         (["generate", "nonsense"], "'nonsense'", "controller, resource, migration"),
@@ -58,13 +58,13 @@ def test_without_words_it_shows_the_help_and_ends_with_two(capsys: pytest.Captur
     ],
 )
 def test_a_wrong_command_line_ends_with_two_and_says_what_there_is(
-    words: list[str], wrong: str, there_is: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], wrong: str, choices: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("arlen: ")
-    assert wrong in said
-    assert there_is in said
+    output = capsys.readouterr().err
+    assert output.startswith("arlen: ")
+    assert wrong in output
+    assert choices in output
 
 
 @pytest.mark.parametrize("words", [["routes"], ["config"], ["generate", "migration", "x"]])
@@ -73,24 +73,26 @@ def test_outside_of_an_application_one_line_says_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
-    said = capsys.readouterr()
-    assert said.err.startswith("arlen: this is no Arlen application")
-    assert (said.out, said.err.count("\n")) == ("", 1)
+    captured = capsys.readouterr()
+    assert captured.err.startswith("arlen: this is no Arlen application")
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
 
 
 @pytest.mark.parametrize("words", [["new", "x"], ["routes"], ["--help"], []])
 def test_without_the_extra_one_line_says_what_to_install(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(entrance, "find_spec", lambda name: None if name in entrance.EXTRA else object())
+    monkeypatch.setattr(entry_point, "find_spec", lambda name: None if name in entry_point.EXTRA else object())
     assert main(words) == 1
     assert capsys.readouterr().err == "arlen: typer and copier missing: pip install 'arlen[scaffold]'\n"
 
 
 @pytest.mark.parametrize("verb", DIRECT)
 def test_what_the_runtime_answers_needs_no_extra(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entrance, "find_spec", lambda _name: None)
-    monkeypatch.setattr(entrance, "direct", lambda given, words: (given, words) == (verb, ["--port", "1"]) and 5)
+    monkeypatch.setattr(entry_point, "find_spec", lambda _name: None)
+    monkeypatch.setattr(
+        entry_point, "run_direct", lambda command, arguments: (command, arguments) == (verb, ["--port", "1"]) and 5
+    )
     assert main([verb, "--port", "1"]) == 5
 
 
@@ -104,7 +106,7 @@ def test_a_failure_is_one_line_and_a_status(
     def fail(_words: list[str]) -> int:
         raise failure
 
-    monkeypatch.setattr(entrance, "_run", fail)
+    monkeypatch.setattr(entry_point, "_run", fail)
     assert main([]) == status
     assert capsys.readouterr().err in {"arlen: broken\n", ""}
 

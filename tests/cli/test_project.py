@@ -9,7 +9,7 @@ import pytest
 
 from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.generators.plan import Project
-from arlen_cli.project import Application, configuration, find
+from arlen_cli.project import ApplicationFolder, find_application, load_configuration
 from arlen_runtime.errors import ConfigError
 
 NOW = datetime(2030, 1, 31, tzinfo=UTC)
@@ -17,36 +17,36 @@ NOW = datetime(2030, 1, 31, tzinfo=UTC)
 
 def test_the_root_is_found_from_every_folder_below(shop: Path) -> None:
     for folder in (shop, shop / "shop" / "controllers", shop / "db" / "migrations"):
-        assert find(folder) == Application(shop, "shop.app:create")
+        assert find_application(folder) == ApplicationFolder(shop, "shop.app:create")
 
 
 def test_a_file_alone_is_an_application_too(tmp_path: Path) -> None:
     (tmp_path / "app.py").touch()
-    assert find(tmp_path) == Application(tmp_path, "app:create")
+    assert find_application(tmp_path) == ApplicationFolder(tmp_path, "app:create")
 
 
 def test_a_package_without_a_project_around_it_is_none(tmp_path: Path) -> None:
     for file in ("__init__.py", "app.py"):
         (tmp_path / file).touch()
     with pytest.raises(UsageError, match="no Arlen application"):
-        find(tmp_path)
+        find_application(tmp_path)
 
 
 def test_outside_of_one_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no Arlen application"):
-        find(tmp_path)
+        find_application(tmp_path)
 
 
 def test_broken_configuration_is_named_with_its_line(shop: Path) -> None:
     (shop / "config" / "app.toml").write_text('[app]\ntarget = "unfinished\n')
     with pytest.raises(ConfigError, match=r"config/app\.toml, line 2"):
-        find(shop)
+        find_application(shop)
 
 
 def test_a_missing_target_is_named(shop: Path) -> None:
     (shop / "config" / "app.toml").write_text("[app]\n")
     with pytest.raises(ToolError, match="target is missing"):
-        find(shop)
+        find_application(shop)
 
 
 def test_generators_learn_the_migrations_the_time_and_the_resources(shop: Path) -> None:
@@ -54,7 +54,7 @@ def test_generators_learn_the_migrations_the_time_and_the_resources(shop: Path) 
     (shop / ".arlen" / "runs" / "1-resource-a.json").write_text(
         '{"generator": "resource", "arguments": ["author", "name:string"], "files": []}'
     )
-    project = find(shop).project(NOW)
+    project = find_application(shop).project(NOW)
     assert project == Project(
         "shop.app:create",
         frozenset({"db/migrations/.gitkeep", "db/migrations/20200101000000_x.sql"}),
@@ -67,10 +67,10 @@ def test_generators_learn_the_migrations_the_time_and_the_resources(shop: Path) 
 def test_one_file_has_no_place_for_generated_code(tmp_path: Path) -> None:
     (tmp_path / "app.py").touch()
     with pytest.raises(UsageError, match="is one file"):
-        _ = find(tmp_path).project(NOW).package
+        _ = find_application(tmp_path).project(NOW).package
 
 
 def test_the_tool_is_in_the_development_environment_unless_told(shop: Path) -> None:
-    assert configuration(shop, environ={}).environment == "development"
-    assert configuration(shop, environ={"ARLEN_ENV": "test"}).environment == "test"
-    assert configuration(shop, "production", {"ARLEN_ENV": "test"}).environment == "production"
+    assert load_configuration(shop, environ={}).environment == "development"
+    assert load_configuration(shop, environ={"ARLEN_ENV": "test"}).environment == "test"
+    assert load_configuration(shop, "production", {"ARLEN_ENV": "test"}).environment == "production"

@@ -14,9 +14,9 @@ from arlen_cli.__main__ import main
 @pytest.mark.usefixtures("shop")
 def test_it_prints_what_toml_can_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("# development\n")
-    read = tomllib.loads(said)
+    output = capsys.readouterr().out
+    assert output.startswith("# development\n")
+    read = tomllib.loads(output)
     assert read["app"]["target"] == "shop.app:create"
     assert read["log"]["level"] == "debug"
 
@@ -24,8 +24,8 @@ def test_it_prints_what_toml_can_read(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.usefixtures("shop")
 def test_another_environment_is_named_by_its_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "--env", "production", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert (said["environment"], said["log"]["format"]) == ("production", "json")
+    output = json.loads(capsys.readouterr().out)
+    assert (output["environment"], output["log"]["format"]) == ("production", "json")
 
 
 @pytest.mark.usefixtures("shop")

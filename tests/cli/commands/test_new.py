@@ -39,6 +39,6 @@ def test_what_cannot_be_made_ends_with_its_status_and_one_line(
 ) -> None:
     (tmp_path / "there").mkdir()
     assert main(["new", name]) == status
-    said = capsys.readouterr()
-    assert (said.out, said.err.count("\n")) == ("", 1)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
     assert list(tmp_path.iterdir()) == [tmp_path / "there"]

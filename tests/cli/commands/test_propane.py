@@ -8,12 +8,12 @@ from arlen_cli.commands import propane
 
 
 def test_propane_gets_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[tuple[list[str], bool]] = []
+    calls: list[tuple[list[str], bool]] = []
 
     def main(words: list[str], *, development: bool = False) -> int:
-        heard.append((words, development))
+        calls.append((words, development))
         return 4
 
     monkeypatch.setattr(propane, "main", main)
     assert propane.run(["--workers", "2"]) == 4
-    assert heard == [(["--workers", "2"], False)]
+    assert calls == [(["--workers", "2"], False)]

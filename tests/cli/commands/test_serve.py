@@ -8,12 +8,12 @@ from arlen_cli.commands import serve
 
 
 def test_propane_gets_the_words_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[tuple[list[str], bool]] = []
+    calls: list[tuple[list[str], bool]] = []
 
     def main(words: list[str], *, development: bool = False) -> int:
-        heard.append((words, development))
+        calls.append((words, development))
         return 4
 
     monkeypatch.setattr(serve, "main", main)
     assert serve.run(["--port", "0"]) == 4
-    assert heard == [(["--port", "0"], True)]
+    assert calls == [(["--port", "0"], True)]

@@ -44,9 +44,9 @@ def test_what_is_broken_in_a_generated_application_is_told_with_its_line(
     text = controller.read_text()
     controller.write_text(text.replace("    body: str | None\n", "    body: str\n", 1))
     assert main(["sql", "check", "--dsn", url]) == 1
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     line = 1 + text[: text.index("SELECT id, title, body")].count("\n")
-    assert f"shop/controllers/notes.py:{line - 1}: Note.body is str and the column can be NULL" in told
+    assert f"shop/controllers/notes.py:{line - 1}: Note.body is str and the column can be NULL" in output
 
 
 @pytest.mark.usefixtures("shop")

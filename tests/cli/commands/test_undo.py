@@ -30,6 +30,6 @@ def test_its_diff_shows_what_would_go(capsys: pytest.CaptureFixture[str]) -> Non
     main(["generate", "controller", "users"])
     capsys.readouterr()
     assert main(["undo", "--diff"]) == 0
-    said = capsys.readouterr().out
-    assert "--- a/shop/controllers/users.py\n+++ /dev/null\n" in said
-    assert '-    r.get("/users", users.index, name="users.index")\n' in said
+    output = capsys.readouterr().out
+    assert "--- a/shop/controllers/users.py\n+++ /dev/null\n" in output
+    assert '-    r.get("/users", users.index, name="users.index")\n' in output

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from arlen_cli.errors import Conflicts, ToolError, UsageError
 from arlen_cli.generators import application
-from arlen_cli.generators.application import TAKEN, new_application, refuse_name
+from arlen_cli.generators.application import RESERVED_PACKAGES, new_application, refuse_name
 from arlen_runtime.propane.watcher import IGNORED
 
 
@@ -133,7 +133,7 @@ BAD_NAMES = {
     "class": "word of Python",
     "json": "module that Python itself brings",
     "x" * 41: "longer than 40",
-    **TAKEN,
+    **RESERVED_PACKAGES,
 }
 
 
@@ -164,27 +164,33 @@ def test_no_module_of_python_can_be_shadowed(name: str) -> None:
         refuse_name(name)
 
 
-def needed(requirements: Iterable[str], extras: Iterable[str], found: dict[str, set[str]]) -> None:
+def collect_requirements(
+    requirements: Iterable[str], extras: Iterable[str], extras_by_name: dict[str, set[str]]
+) -> None:
     """Collect the distributions that are required, and what they require, each with the extras that were looked at."""
     for requirement in map(Requirement, requirements):
         if requirement.marker and not any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
             continue
-        seen = found.setdefault(canonicalize_name(requirement.name), set())
+        seen = extras_by_name.setdefault(canonicalize_name(requirement.name), set())
         if {"", *requirement.extras} <= seen:
             continue
         seen |= {"", *requirement.extras}
         with suppress(PackageNotFoundError):  # it is not for this machine
-            needed(requires(requirement.name) or (), requirement.extras, found)
+            collect_requirements(requires(requirement.name) or (), requirement.extras, extras_by_name)
 
 
 def test_no_package_that_the_application_needs_can_be_shadowed(pristine: Path) -> None:
     project = tomllib.loads((pristine / "pyproject.toml").read_text())["project"]
-    found: dict[str, set[str]] = {}
-    needed([*project["dependencies"], *project["optional-dependencies"]["dev"]], (), found)
-    brought = packages_distributions()
-    modules = {name for name in brought if any(canonicalize_name(each) in found for each in brought[name])}
+    extras_by_name: dict[str, set[str]] = {}
+    collect_requirements([*project["dependencies"], *project["optional-dependencies"]["dev"]], (), extras_by_name)
+    distributions = packages_distributions()
+    modules = {
+        name
+        for name, packages in distributions.items()
+        if any(canonicalize_name(package) in extras_by_name for package in packages)
+    }
     assert {"pluggy", "typing_extensions"} <= modules
-    assert {name for name in modules if re.fullmatch("[a-z][a-z0-9_]*", name)} <= TAKEN.keys()
+    assert {name for name in modules if re.fullmatch("[a-z][a-z0-9_]*", name)} <= RESERVED_PACKAGES.keys()
 
 
 @pytest.mark.parametrize("name", ["shop", "blog2", "my_app", "a"])
@@ -192,12 +198,12 @@ def test_good_names_pass(name: str) -> None:
     refuse_name(name)
 
 
-@pytest.mark.parametrize("there", ["folder", "file", "link"])
-def test_what_is_there_already_is_left_alone(there: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("existing", ["folder", "file", "link"])
+def test_what_is_there_already_is_left_alone(existing: str, tmp_path: Path) -> None:
     target = tmp_path / "shop"
-    if there == "folder":
+    if existing == "folder":
         target.mkdir()
-    elif there == "file":
+    elif existing == "file":
         target.write_text("mine")
     else:
         target.symlink_to(tmp_path / "nowhere")

@@ -81,10 +81,10 @@ class Broken(Exception):
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3, 4, 5, 6])
-@pytest.mark.parametrize("how", [Broken, KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("failure", [Broken, KeyboardInterrupt, OSError])
 def test_a_failure_at_any_rename_leaves_the_tree_as_it_was(
     failing: int,
-    how: type[BaseException],
+    failure: type[BaseException],
     root: Path,
     tree: Callable[[Path], object],
     monkeypatch: pytest.MonkeyPatch,
@@ -96,11 +96,11 @@ def test_a_failure_at_any_rename_leaves_the_tree_as_it_was(
     def replace(path: Path, target: Path) -> Path:
         calls.append(path)
         if len(calls) == failing:
-            raise how
+            raise failure
         return real(path, target)
 
     monkeypatch.setattr(Path, "replace", replace)
-    with pytest.raises(how):
+    with pytest.raises(failure):
         apply(STEPS, root)
     assert len(calls) >= failing
     assert tree(root) == before
@@ -132,11 +132,11 @@ def test_a_signal_in_the_middle_leaves_the_tree_as_it_was(
     calls: list[Path] = []
 
     def replace(path: Path, target: Path) -> Path:
-        found = real(path, target)
+        result = real(path, target)
         calls.append(path)
         if len(calls) == 2:
             signal.raise_signal(signal.SIGTERM)
-        return found
+        return result
 
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(SystemExit) as stopped:

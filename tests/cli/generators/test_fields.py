@@ -13,8 +13,8 @@ from arlen_cli.generators.fields import (
     KINDS,
     LONGEST,
     MODIFIERS,
+    RESERVED_COLUMNS,
     SQL_WORDS,
-    TAKEN,
     constraints_of,
     parse_fields,
     refuse_indexed_text,
@@ -75,18 +75,18 @@ def test_the_column_of_each_type_takes_its_own_sample(kind: str, database_url: s
 class Attributes(HTMLParser):
     """Keeps the attributes of the tags it reads."""
 
-    found: dict[str, str | None]
+    attributes: dict[str, str | None]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - as the library calls it
-        self.found = dict(attrs)
+        self.attributes = dict(attrs)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_attributes_of_each_type_are_html(kind: str) -> None:
     parser = Attributes()
     parser.feed(f"<input {KINDS[kind].attributes}>")
-    assert all(parser.found.values())
-    assert "type" in parser.found or kind == "text"
+    assert all(parser.attributes.values())
+    assert "type" in parser.attributes or kind == "text"
 
 
 def test_modifiers_become_constraints_and_indexes() -> None:
@@ -107,19 +107,21 @@ def test_a_boolean_is_false_unless_it_is_ticked() -> None:
     (field,) = parse_fields(["published:boolean"])
     assert field.sql == "boolean NOT NULL DEFAULT false"
     assert eval(field.call, {"f": Fields(Sent("another", ""))}) is False  # noqa: S307 - the very line that is generated
-    assert field.shown("post") == '"yes" if post.published else "no"'
+    assert field.display_expression("post") == '"yes" if post.published else "no"'
 
 
 def test_what_may_be_missing_is_shown_as_nothing() -> None:
     (field,) = parse_fields(["note:text:optional"])
-    assert field.shown("post") == '"" if post.note is none else post.note'
+    assert field.display_expression("post") == '"" if post.note is none else post.note'
 
 
 @pytest.mark.parametrize("modifier", ["", ":optional"])
 @pytest.mark.parametrize("value", ["0.00000001", "-0.00000000000001", "1000000000000000000000000", "12.50", "NaN"])
 def test_a_decimal_is_written_as_a_form_takes_it(value: str, modifier: str) -> None:
     (field,) = parse_fields([f"price:decimal{modifier}"])
-    views = Views({"page": f"{{{{ {field.shown('post')} }}}} {{{{ {field.filled} }}}}"}, {}, reload=False)
+    views = Views(
+        {"page": f"{{{{ {field.display_expression('post')} }}}} {{{{ {field.input_expression} }}}}"}, {}, reload=False
+    )
     row = {"price": Decimal(value)}
     assert views.render("page", {"post": row, "form": row}) == f"{value} {value}"
 
@@ -127,7 +129,7 @@ def test_a_decimal_is_written_as_a_form_takes_it(value: str, modifier: str) -> N
 @pytest.mark.parametrize("modifier", ["", ":optional"])
 def test_a_form_shows_what_was_sent_as_it_was_sent(modifier: str) -> None:
     (field,) = parse_fields([f"price:decimal{modifier}"])
-    views = Views({"page": f"{{{{ {field.filled} }}}}"}, {}, reload=False)
+    views = Views({"page": f"{{{{ {field.input_expression} }}}}"}, {}, reload=False)
     assert views.render("page", {"form": {"price": "1e-8 €"}}) == "1e-8 €"
     assert views.render("page", {"form": {"price": ""}}) == ""
 
@@ -139,10 +141,10 @@ def test_an_index_on_a_text_of_any_length_is_refused_with_what_to_do(modifier: s
     refuse_indexed_text(parse_fields(["title:string:unique", "body:text:optional"]))
 
 
-@pytest.mark.parametrize("given", ["title", "", ":", "title:", ":string", "a:b:", "title string"])
-def test_what_is_no_field_is_refused_with_the_types_there_are(given: str) -> None:
+@pytest.mark.parametrize("text", ["title", "", ":", "title:", ":string", "a:b:", "title string"])
+def test_what_is_no_field_is_refused_with_the_types_there_are(text: str) -> None:
     with pytest.raises(UsageError, match="string, text"):
-        parse_fields([given])
+        parse_fields([text])
 
 
 def test_an_unknown_type_or_modifier_is_refused_with_those_there_are() -> None:
@@ -152,9 +154,9 @@ def test_an_unknown_type_or_modifier_is_refused_with_those_there_are() -> None:
         parse_fields(["title:string:big"])
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", RESERVED_COLUMNS)
 def test_a_column_that_is_there_already_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=TAKEN[name]):
+    with pytest.raises(UsageError, match=RESERVED_COLUMNS[name]):
         parse_fields([f"{name}:string"])
 
 
@@ -163,7 +165,7 @@ def test_the_columns_that_every_table_has_are_those_of_the_server(database_url: 
         connection.execute("CREATE TABLE made ()")
         rows = connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'made'::regclass").fetchall()
     assert rows
-    assert {name for (name,) in rows} <= TAKEN.keys()
+    assert {name for (name,) in rows} <= RESERVED_COLUMNS.keys()
 
 
 def test_a_field_given_twice_is_refused_also_as_a_reference() -> None:
@@ -192,8 +194,8 @@ def test_the_words_of_sql_are_those_of_the_server(database_url: str) -> None:
 @pytest.mark.parametrize("table", ["posts", "a_table_whose_name_is_of_forty_lettersss"])
 def test_constraints_have_the_names_that_the_server_gives_them(table: str, database_url: str) -> None:
     long = "a_column_of_just_thirty_letter"
-    given = ["email:string:unique", f"{long}:string:unique", f"{long[:-1]}s:string:unique", "title:string"]
-    fields = parse_fields([*given, "thing:references:unique", f"{long}:references"])
+    texts = ["email:string:unique", f"{long}:string:unique", f"{long[:-1]}s:string:unique", "title:string"]
+    fields = parse_fields([*texts, "thing:references:unique", f"{long}:references"])
     columns = ", ".join(f"{field.name} {field.sql}" for field in fields)
     with psycopg.connect(database_url) as connection:
         connection.execute("CREATE TABLE things (id bigint PRIMARY KEY)")

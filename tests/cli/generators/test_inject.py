@@ -60,10 +60,10 @@ def test_imports_of_one_module_stay_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "new"), [("level10", "level2"), ("level2", "level02"), ("post_tags", "post"), ("b", "a1")]
+    ("present", "new"), [("level10", "level2"), ("level2", "level02"), ("post_tags", "post"), ("b", "a1")]
 )
-def test_numbers_in_names_are_ordered_as_numbers(there: str, new: str) -> None:
-    source = f"from shop.controllers import {there}\n\n\ndef routes(r):\n    x = 1\n"
+def test_numbers_in_names_are_ordered_as_numbers(present: str, new: str) -> None:
+    source = f"from shop.controllers import {present}\n\n\ndef routes(r):\n    x = 1\n"
     changed = inject(source, Inject("", (Import("shop.controllers", new),), ()))
     assert changed == f"from shop.controllers import {new}\n{source}"
 
@@ -143,11 +143,13 @@ def test_a_file_that_cannot_be_read_for_sure_is_left_to_its_owner_because(why: s
 
 def test_a_long_line_is_broken_as_the_formatter_does() -> None:
     long = "x" * 60
-    wanted = Inject("", (Import("shop.controllers", long),), (f'r.get("/{long}", {long}.index, name="{long}.index")',))
-    changed = inject(SOURCE, wanted)
+    injection = Inject(
+        "", (Import("shop.controllers", long),), (f'r.get("/{long}", {long}.index, name="{long}.index")',)
+    )
+    changed = inject(SOURCE, injection)
     assert changed is not None
     assert max(len(line) for line in changed.splitlines()) <= 120
-    assert inject(changed, wanted) == changed
+    assert inject(changed, injection) == changed
 
 
 @pytest.mark.parametrize(

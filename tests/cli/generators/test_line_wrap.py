@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arlen_cli.generators.line_wrap import WIDTH, fitted, wrapped
+from arlen_cli.generators.line_wrap import WIDTH, join_wrapped, wrap_calls
 
 RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
 
@@ -27,35 +27,35 @@ def formatted(source: str) -> str:
 def test_a_call_of_any_length_ends_up_as_the_formatter_writes_it(prefix: str, length: int) -> None:
     name = "n" * length
     source = f'def f():\n    {prefix}r.get("{name}", {name}.index, name="{name}")\n'
-    assert fitted(source) == formatted(source)
+    assert wrap_calls(source) == formatted(source)
 
 
 @pytest.mark.parametrize("length", [10, 45, 60, 100])
 def test_an_argument_that_is_a_call_does_too(length: int) -> None:
     name = "n" * length
     source = f'def f():\n    g(\n        {name}=f.integer("{name}", min=1),\n        x=1,\n    )\n'
-    assert fitted(source) == formatted(source)
+    assert wrap_calls(source) == formatted(source)
 
 
 def test_a_list_is_broken_between_its_parts_alone() -> None:
     parts = ["'A few words'", "'2030-01-31'", "1"]
-    assert wrapped(parts, 80, 4) == "'A few words', '2030-01-31', 1"
-    assert wrapped(parts, 15, 4) == "'A few words',\n    '2030-01-31', 1"
-    assert wrapped(["aaa", "bbb", "c"], 8, 0) == "aaa,\nbbb, c"  # its comma is a character of a line
-    assert wrapped(parts, 1, 0) == "'A few words',\n'2030-01-31',\n1"
+    assert join_wrapped(parts, 80, 4) == "'A few words', '2030-01-31', 1"
+    assert join_wrapped(parts, 15, 4) == "'A few words',\n    '2030-01-31', 1"
+    assert join_wrapped(["aaa", "bbb", "c"], 8, 0) == "aaa,\nbbb, c"  # its comma is a character of a line
+    assert join_wrapped(parts, 1, 0) == "'A few words',\n'2030-01-31',\n1"
 
 
 def test_what_fits_stays() -> None:
     source = 'r.get("/", home.index, name="home")\n'
-    assert fitted(source) == source
+    assert wrap_calls(source) == source
 
 
 @pytest.mark.parametrize("line", ["# " + "x" * 150, "x" * 150, "if " + "x" * 150 + ":", '"""' + "x" * 150])
 def test_what_is_no_call_stays(line: str) -> None:
-    assert fitted(f"{line}\n") == f"{line}\n"
+    assert wrap_calls(f"{line}\n") == f"{line}\n"
 
 
 @given(st.text())
 def test_any_text_comes_back_unless_it_has_a_long_line(text: str) -> None:
     if all(len(line) <= WIDTH for line in text.splitlines()):
-        assert fitted(text) == text
+        assert wrap_calls(text) == text

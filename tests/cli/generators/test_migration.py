@@ -17,24 +17,24 @@ def test_a_migration_is_a_file_with_both_directions(project: Project) -> None:
 
 
 def test_a_migration_of_that_name_keeps_its_version(project: Project) -> None:
-    there = replace(project, files=frozenset({"db/migrations/20200101000000_create_posts.sql"}))
-    assert stamp_for(there, "create_posts") == "20200101000000"
-    assert stamp_for(there, "create_authors") == "20300131123000"
+    existing = replace(project, files=frozenset({"db/migrations/20200101000000_create_posts.sql"}))
+    assert stamp_for(existing, "create_posts") == "20200101000000"
+    assert stamp_for(existing, "create_authors") == "20300131123000"
 
 
 def test_a_new_version_is_later_than_every_other(project: Project) -> None:
-    there = replace(
+    existing = replace(
         project, files=frozenset({"db/migrations/20300131123059_a.sql", "db/migrations/20300131000000_b.sql"})
     )
-    assert stamp_for(there, "c") == "20300131123100"
+    assert stamp_for(existing, "c") == "20300131123100"
 
 
 @pytest.mark.parametrize("version", ["99999999999999", "99991231235959"])
 def test_a_version_that_nothing_can_follow_is_named(version: str, project: Project) -> None:
-    there = replace(project, files=frozenset({f"db/migrations/{version}_late.sql"}))
-    assert stamp_for(there, "late") == version
+    existing = replace(project, files=frozenset({f"db/migrations/{version}_late.sql"}))
+    assert stamp_for(existing, "late") == version
     with pytest.raises(ToolError, match=rf"db/migrations/{version}_late\.sql has no date"):
-        stamp_for(there, "y")
+        stamp_for(existing, "y")
 
 
 def test_a_one_file_application_keeps_its_database_out_of_git(project: Project) -> None:

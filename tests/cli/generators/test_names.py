@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arlen_cli.errors import UsageError
-from arlen_cli.generators.names import LONGEST, RESERVED, Names, plural_of, refuse_taken, singular_of, snake_of
+from arlen_cli.generators.names import LONGEST, RESERVED, Names, plural_of, refuse_reserved, singular_of, snake_of
 
 PLURALS = [
     ("post", "posts"),
@@ -37,19 +37,19 @@ def test_a_word_is_found_in_both_numbers_from_either(singular: str, plural: str)
     assert singular_of(singular) == singular
 
 
-@pytest.mark.parametrize("given", ["BlogPost", "blog_post", "blog-posts", "BlogPosts", "blog_posts"])
-def test_however_it_is_written_it_is_one_thing(given: str) -> None:
-    names = Names.of(given)
+@pytest.mark.parametrize("raw_name", ["BlogPost", "blog_post", "blog-posts", "BlogPosts", "blog_posts"])
+def test_however_it_is_written_it_is_one_thing(raw_name: str) -> None:
+    names = Names.of(raw_name)
     assert (names.singular, names.plural) == ("blog_post", "blog_posts")
     assert names.class_name == "BlogPost"
     assert (names.human, names.human_plural) == ("blog post", "blog posts")
-    assert names.path == "blog-posts"
+    assert names.plural_segment == "blog-posts"
 
 
 def test_the_letter_s_alone_is_no_ending() -> None:
     assert singular_of("s") == "s"
     assert Names.of("s").class_name == "S"
-    assert Names.of("blog_s").one == "a blog s"
+    assert Names.of("blog_s").with_article == "a blog s"
 
 
 def test_a_name_as_given_keeps_its_number() -> None:
@@ -61,21 +61,21 @@ def test_a_name_as_given_keeps_its_number() -> None:
 
 @pytest.mark.parametrize(("name", "one"), [("posts", "a post"), ("events", "an event"), ("users", "a user")])
 def test_the_article_fits(name: str, one: str) -> None:
-    assert Names.of(name).one == one
+    assert Names.of(name).with_article == one
 
 
 @pytest.mark.parametrize(
-    "given", ["", "2fast", "a b", "post!", "_post", "post_", "a__b", "../x", "größe", "a.b", "x\n"]
+    "raw_name", ["", "2fast", "a b", "post!", "_post", "post_", "a__b", "../x", "größe", "a.b", "x\n"]
 )
-def test_what_is_no_name_is_refused(given: str) -> None:
+def test_what_is_no_name_is_refused(raw_name: str) -> None:
     with pytest.raises(UsageError, match="is no name"):
-        Names.of(given)
+        Names.of(raw_name)
 
 
-@pytest.mark.parametrize("given", ["class", "classes", "from", "import", "lambda"])
-def test_a_word_of_python_is_refused_in_every_number(given: str) -> None:
+@pytest.mark.parametrize("raw_name", ["class", "classes", "from", "import", "lambda"])
+def test_a_word_of_python_is_refused_in_every_number(raw_name: str) -> None:
     with pytest.raises(UsageError, match="word of Python"):
-        Names.of(given)
+        Names.of(raw_name)
 
 
 def test_a_name_may_not_be_longer_than_its_table_and_indexes_allow() -> None:
@@ -87,8 +87,8 @@ def test_a_name_may_not_be_longer_than_its_table_and_indexes_allow() -> None:
 @pytest.mark.parametrize("name", RESERVED)
 def test_names_of_the_applications_own_parts_are_taken(name: str) -> None:
     with pytest.raises(UsageError, match="is taken"):
-        refuse_taken(name)
+        refuse_reserved(name)
 
 
 def test_other_names_are_free() -> None:
-    refuse_taken("posts")
+    refuse_reserved("posts")

@@ -9,7 +9,7 @@ import pytest
 from arlen_cli.errors import UsageError
 from arlen_cli.generators.fields import parse_fields
 from arlen_cli.generators.plan import Note, Project
-from arlen_cli.generators.referenced_rows import Parent, missing, notes, parents_of
+from arlen_cli.generators.referenced_rows import ParentRow, missing_tables, parent_notes, parents_of
 
 RESOURCES = {
     "authors": ("name:string", "company:references", "note:text:optional"),
@@ -20,23 +20,23 @@ RESOURCES = {
 def test_parents_come_in_the_order_in_which_they_can_be_inserted() -> None:
     fields = parse_fields(["title:string", "author:references", "company:references"])
     assert parents_of("posts", fields, RESOURCES) == [
-        Parent("companies", ("id", "name", "active"), ("1", "'Example'", "'true'"), known=True),
-        Parent("authors", ("id", "name", "company_id"), ("1", "'Example'", "'1'"), known=True),
+        ParentRow("companies", ("id", "name", "active"), ("1", "'Example'", "'true'"), is_generated=True),
+        ParentRow("authors", ("id", "name", "company_id"), ("1", "'Example'", "'1'"), is_generated=True),
     ]
 
 
 def test_of_an_unknown_table_the_id_is_inserted_and_the_user_is_told() -> None:
     parents = parents_of("posts", parse_fields(["editor:references"]), RESOURCES)
-    assert parents == [Parent("editors", ("id",), ("1",), known=False)]
-    (note,) = notes(parents, "tests/test_posts.py")
+    assert parents == [ParentRow("editors", ("id",), ("1",), is_generated=False)]
+    (note,) = parent_notes(parents, "tests/test_posts.py")
     assert isinstance(note, Note)
     assert "tests/test_posts.py inserts into editors" in note.text
 
 
 def test_tables_that_nothing_makes_are_found(project: Project) -> None:
-    there = replace(project, resources=RESOURCES, files=frozenset({"db/migrations/20200101000000_create_tags.sql"}))
+    existing = replace(project, resources=RESOURCES, files=frozenset({"db/migrations/20200101000000_create_tags.sql"}))
     fields = parse_fields([f"{name}:references:optional" for name in ("author", "tag", "editor", "post")])
-    assert missing("posts", fields, there) == ["editors"]
+    assert missing_tables("posts", fields, existing) == ["editors"]
 
 
 def test_a_reference_that_may_be_missing_needs_no_row() -> None:

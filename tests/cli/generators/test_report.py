@@ -21,16 +21,16 @@ STEPS = [
 
 
 def test_steps_are_told_one_a_line_then_what_to_paste_then_the_notes(capsys: pytest.CaptureFixture[str]) -> None:
-    report.steps(STEPS)
+    report.print_changes(STEPS)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == ["    create  new.txt", "    inject  routes.py", " identical  same.txt", "    manual  mine.py"]
     assert lines.index("from a import b") < lines.index("do this next")
 
 
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    report.steps_as_json(STEPS, written=False)
-    said = json.loads(capsys.readouterr().out)
-    assert said == {
+    report.print_changes_as_json(STEPS, written=False)
+    document = json.loads(capsys.readouterr().out)
+    assert document == {
         "written": False,
         "files": [{"status": change.status, "path": change.path} for change in STEPS[:4]],
         "paste": {"mine.py": ["from a import b", "b()"]},
@@ -40,10 +40,10 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_difference_is_one_that_patch_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "routes.py").write_text("a\nb\n")
-    report.differences(STEPS)
-    told = capsys.readouterr().out
+    report.print_diff(STEPS)
+    diff = capsys.readouterr().out
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    subprocess.run(["git", "apply", "-p1", "-"], cwd=tmp_path, input=told, text=True, check=True)
+    subprocess.run(["git", "apply", "-p1", "-"], cwd=tmp_path, input=diff, text=True, check=True)
     assert (tmp_path / "routes.py").read_text() == "a\nnew\nb\n"
     assert (tmp_path / "new.txt").read_text() == "one\ntwo\n"
 
@@ -62,8 +62,8 @@ def test_patch_takes_a_file_with_any_end_and_any_characters(
     before: bytes, after: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "routes.py").write_bytes(before)
-    report.differences([Change("inject", "routes.py", before, after)])
-    told = capsys.readouterr().out.encode()
+    report.print_diff([Change("inject", "routes.py", before, after)])
+    diff = capsys.readouterr().out.encode()
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    subprocess.run(["git", "apply", "-p1", "-"], cwd=tmp_path, input=told, check=True)
+    subprocess.run(["git", "apply", "-p1", "-"], cwd=tmp_path, input=diff, check=True)
     assert (tmp_path / "routes.py").read_bytes() == after

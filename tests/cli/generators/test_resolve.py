@@ -101,9 +101,9 @@ def test_a_survey_writes_nothing(tmp_path: Path, tree: Callable[[Path], object])
 def test_a_file_goes_only_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "same.txt").write_text("same\n")
     (tmp_path / "edited.txt").write_text("edited\n")
-    wanted = plan(*(Remove(f"{name}.txt", digest(b"same\n")) for name in ("same", "edited", "missing")))
-    assert [change.status for change in resolve(wanted, tmp_path)] == ["remove", "kept", "gone"]
-    assert [change.status for change in resolve(wanted, tmp_path, force=True)] == ["remove", "remove", "gone"]
+    removals = plan(*(Remove(f"{name}.txt", digest(b"same\n")) for name in ("same", "edited", "missing")))
+    assert [change.status for change in resolve(removals, tmp_path)] == ["remove", "kept", "gone"]
+    assert [change.status for change in resolve(removals, tmp_path, force=True)] == ["remove", "remove", "gone"]
 
 
 def test_a_migration_that_is_replaced_is_warned_of(tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_a_migration_that_is_replaced_is_warned_of(tmp_path: Path) -> None:
 
 def test_a_file_in_another_encoding_is_left_to_its_owner(tmp_path: Path) -> None:
     (tmp_path / "routes.py").write_bytes("# größe\ndef routes(r):\n    x = 1\n".encode("latin-1"))
-    wanted = plan(Inject("routes.py", (), ("r.get('/', x)",)), RemoveLines("routes.py", (), ("x = 1",)))
-    assert [change.status for change in resolve(wanted, tmp_path)] == ["manual", "manual"]
+    removals = plan(Inject("routes.py", (), ("r.get('/', x)",)), RemoveLines("routes.py", (), ("x = 1",)))
+    assert [change.status for change in resolve(removals, tmp_path)] == ["manual", "manual"]
 
 
 def test_lines_are_taken_out_where_that_is_safe(tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_lines_are_taken_out_where_that_is_safe(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def routes(:\n")
     (tmp_path / "other.py").write_text("x = 1\n")
     names = ("routes.py", "broken.py", "other.py", "missing.py")
-    wanted = plan(*(RemoveLines(name, (Import("shop", "posts"),), ("r.get('/x', posts.x)",)) for name in names))
-    changes = resolve(wanted, tmp_path)
+    removals = plan(*(RemoveLines(name, (Import("shop", "posts"),), ("r.get('/x', posts.x)",)) for name in names))
+    changes = resolve(removals, tmp_path)
     assert [change.status for change in changes] == ["withdraw", "manual", "gone", "gone"]
     assert changes[0].after == b"\n\ndef routes(r):\n    r.get('/', 1)\n"
     assert "posts.x" in changes[1].text

@@ -14,7 +14,7 @@ import pytest
 
 from arlen_cli.errors import UsageError
 from arlen_cli.generators.plan import Create, Inject, Note, Project
-from arlen_cli.generators.resource import ROUTES, TAKEN, plan_resource
+from arlen_cli.generators.resource import RESERVED_NAMES, ROUTES, plan_resource
 from arlen_runtime.web.views import Views
 
 RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
@@ -100,8 +100,8 @@ def test_a_form_writes_a_small_decimal_without_an_exponent(project: Project) -> 
 
 
 def test_a_migration_that_is_there_keeps_its_name(project: Project) -> None:
-    there = replace(project, files=frozenset({"db/migrations/20200101000000_create_posts.sql"}))
-    assert "db/migrations/20200101000000_create_posts.sql" in files(there, "post", "title:string")
+    existing = replace(project, files=frozenset({"db/migrations/20200101000000_create_posts.sql"}))
+    assert "db/migrations/20200101000000_create_posts.sql" in files(existing, "post", "title:string")
 
 
 def test_the_user_is_told_what_comes_next(project: Project) -> None:
@@ -118,7 +118,7 @@ def test_a_table_that_must_be_there_first_is_named(modifier: str, project: Proje
     assert last == "when there is a table authors, run `arlen migrate`, then `arlen serve`"
 
 
-@pytest.mark.parametrize("name", sorted(TAKEN))
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
 def test_a_name_that_the_controller_needs_itself_is_refused(name: str, project: Project) -> None:
     with pytest.raises(UsageError, match="needs for something else"):
         plan_resource(project, name, ["title:string"])

@@ -36,7 +36,7 @@ def ask(root: Path, files: dict[str, str | None], *names: str) -> RouteReport:
 
 
 def test_names_are_looked_for(package: Path) -> None:
-    assert ask(package, {}, "zoo", "lions") == RouteReport(lost=["lions"], taken=[])
+    assert ask(package, {}, "zoo", "lions") == RouteReport(missing=["lions"], conflicts=[])
     assert not list(package.rglob("__pycache__"))
 
 
@@ -45,12 +45,14 @@ def test_names_are_looked_for(package: Path) -> None:
 )
 def test_what_else_is_printed_is_no_part_of_the_answer(extra: str, package: Path) -> None:
     (package / "den" / "zoo.py").write_text(f"{extra}{MODULE}")
-    assert ask(package, {}, "zoo") == RouteReport(lost=[], taken=[])
+    assert ask(package, {}, "zoo") == RouteReport(missing=[], conflicts=[])
 
 
 def test_a_planned_file_stands_in_for_the_one_on_disk(package: Path) -> None:
     planned = ROUTES.replace("zoo", "ape").format("den")
-    assert ask(package, {"den/routes.py": planned, "den/ape.py": MODULE}, "ape") == RouteReport(lost=[], taken=[])
+    assert ask(package, {"den/routes.py": planned, "den/ape.py": MODULE}, "ape") == RouteReport(
+        missing=[], conflicts=[]
+    )
     assert ask(package, {"den/zoo.py": "x = 1\n"}).error.endswith("has no attribute 'index'")
 
 
@@ -60,7 +62,7 @@ def test_a_file_that_is_to_go_is_not_found(package: Path) -> None:
 
 def test_an_address_that_another_route_has_is_named(package: Path) -> None:
     again = f"{ROUTES.format('den')}    r.get('/zoo/{{other:int}}', zoo.index, name='again')\n"
-    assert ask(package, {"den/routes.py": again}, "again").taken == [
+    assert ask(package, {"den/routes.py": again}, "again").conflicts == [
         f"GET /zoo/1 leads to {package}/den/routes.py:5 already"
     ]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from arlen_cli.generators.plan import Plan, WriteOptions
-from arlen_cli.generators.run import plan, run_plan
-from arlen_cli.project import find
+from arlen_cli.generators.run import make_plan, run_plan
+from arlen_cli.project import find_application
 
 WRITE = WriteOptions(pretend=False, diff=False, json=False, force=None)
 RESOURCE = ("resource", "posts", ["title:string", "body:text"])
@@ -19,12 +19,12 @@ RESOURCE = ("resource", "posts", ["title:string", "body:text"])
 def planned(root: Path) -> Plan:
     """Plan the resource for the application as it stands."""
     generator, name, words = RESOURCE
-    return plan(generator, find(root).project(), name, words)
+    return make_plan(generator, find_application(root).project(), name, words)
 
 
 def run(root: Path, options: WriteOptions = WRITE) -> int:
     """Plan and carry out."""
-    project = find(root).project()
+    project = find_application(root).project()
     return run_plan(planned(root), root, project.now, options)
 
 
@@ -32,12 +32,12 @@ def test_what_is_pretended_is_what_is_done(
     shop: Path, capsys: pytest.CaptureFixture[str], tree: Callable[[Path], object]
 ) -> None:
     before = tree(shop)
-    project = find(shop).project()
-    wanted = planned(shop)
-    assert run_plan(wanted, shop, project.now, WRITE._replace(pretend=True)) == 0
+    project = find_application(shop).project()
+    plan = planned(shop)
+    assert run_plan(plan, shop, project.now, WRITE._replace(pretend=True)) == 0
     pretended = capsys.readouterr().out
     assert tree(shop) == before
-    assert run_plan(wanted, shop, project.now, WRITE) == 0
+    assert run_plan(plan, shop, project.now, WRITE) == 0
     assert capsys.readouterr().out == pretended
     assert tree(shop) != before
 
@@ -62,9 +62,9 @@ def test_a_conflict_ends_with_three_and_writes_nothing(
     before = tree(shop)
     assert run(shop) == 3
     assert tree(shop) == before
-    said = capsys.readouterr()
-    assert "conflict  shop/templates/posts/show.html" in said.out
-    assert "--force replaces, --skip leaves" in said.err
+    captured = capsys.readouterr()
+    assert "conflict  shop/templates/posts/show.html" in captured.out
+    assert "--force replaces, --skip leaves" in captured.err
 
 
 def test_force_replaces_and_skip_leaves(shop: Path) -> None:
@@ -84,18 +84,18 @@ def test_a_diff_shows_every_line_and_writes_nothing(
     before = tree(shop)
     assert run(shop, WRITE._replace(diff=True)) == 0
     assert tree(shop) == before
-    said = capsys.readouterr().out
-    assert "--- /dev/null\n+++ b/shop/controllers/posts.py\n" in said
-    assert '+    r.get("/posts", posts.index, name="posts.index")\n' in said
-    assert "--- a/shop/routes.py\n+++ b/shop/routes.py\n" in said
+    output = capsys.readouterr().out
+    assert "--- /dev/null\n+++ b/shop/controllers/posts.py\n" in output
+    assert '+    r.get("/posts", posts.index, name="posts.index")\n' in output
+    assert "--- a/shop/routes.py\n+++ b/shop/routes.py\n" in output
 
 
 def test_json_says_the_same(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(shop, WRITE._replace(json=True)) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["written"] is True
-    assert {"status": "inject", "path": "shop/routes.py"} in said["files"]
-    assert said["notes"] == ["run `arlen migrate`, then `arlen serve`"]
+    output = json.loads(capsys.readouterr().out)
+    assert output["written"] is True
+    assert {"status": "inject", "path": "shop/routes.py"} in output["files"]
+    assert output["notes"] == ["run `arlen migrate`, then `arlen serve`"]
 
 
 def test_every_run_that_writes_is_in_the_journal(shop: Path) -> None:
@@ -109,6 +109,6 @@ def test_a_routes_file_of_another_shape_is_left_to_its_owner(shop: Path, capsys:
     (shop / "shop" / "routes.py").write_text("routes = []\n")
     assert run(shop) == 0
     assert (shop / "shop" / "routes.py").read_text() == "routes = []\n"
-    said = capsys.readouterr().out
-    assert "manual  shop/routes.py" in said
-    assert 'r.get("/posts", posts.index, name="posts.index")' in said
+    output = capsys.readouterr().out
+    assert "manual  shop/routes.py" in output
+    assert 'r.get("/posts", posts.index, name="posts.index")' in output

@@ -10,11 +10,11 @@ import pytest
 from arlen_cli.errors import UsageError
 from arlen_cli.generators.journal import JournalEntry, JournalFile
 from arlen_cli.generators.plan import Import, Note, Remove, RemoveLines, WriteOptions
-from arlen_cli.generators.run import destroy, plan, run_plan, undo
+from arlen_cli.generators.run import destroy, make_plan, run_plan, undo
 from arlen_cli.generators.undo import plan_destroy, plan_undo
-from arlen_cli.project import find
+from arlen_cli.project import find_application
 
-CHOICES = WriteOptions(pretend=False, diff=False, json=False, force=None)
+OPTIONS = WriteOptions(pretend=False, diff=False, json=False, force=None)
 CONTROLLER = JournalEntry(
     ".arlen/runs/1-controller-users.json",
     "own",
@@ -43,8 +43,8 @@ NEW = JournalEntry(".arlen/runs/0-new-shop.json", "own", "new", ("shop",), (Jour
 
 def generate(root: Path, generator: str, name: str, *words: str) -> None:
     """Run a generator."""
-    project = find(root).project()
-    assert run_plan(plan(generator, project, name, words), root, project.now, CHOICES) == 0
+    project = find_application(root).project()
+    assert run_plan(make_plan(generator, project, name, words), root, project.now, OPTIONS) == 0
 
 
 def test_each_file_is_taken_back_in_its_way_and_then_the_record() -> None:
@@ -93,8 +93,8 @@ def test_undoing_gives_the_very_same_tree_back(shop: Path, tree: Callable[[Path]
     middle = tree(shop)
     generate(shop, "migration", "add_x")
     for expected in (middle, before):
-        project = find(shop).project()
-        assert run_plan(undo(shop), shop, project.now, CHOICES) == 0
+        project = find_application(shop).project()
+        assert run_plan(undo(shop), shop, project.now, OPTIONS) == 0
         assert tree(shop) == expected
 
 
@@ -103,8 +103,8 @@ def test_destroying_a_resource_leaves_only_its_migration(shop: Path, tree: Calla
     generate(shop, "resource", "post", "title:string")
     generate(shop, "controller", "users")
     users = tree(shop)
-    wanted = destroy(shop, "resource", "posts")
-    assert run_plan(wanted, shop, find(shop).project().now, CHOICES) == 0
+    plan = destroy(shop, "resource", "posts")
+    assert run_plan(plan, shop, find_application(shop).project().now, OPTIONS) == 0
     after = tree(shop)
     assert [path for path in after if "post" in path] == [path for path in users if path.endswith("_create_posts.sql")]
     assert "posts" not in (shop / "shop" / "routes.py").read_text()
@@ -116,7 +116,7 @@ def test_an_edited_file_is_kept(shop: Path) -> None:
     generate(shop, "controller", "users")
     controller = shop / "shop" / "controllers" / "users.py"
     controller.write_text(controller.read_text() + "# mine\n")
-    assert run_plan(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, find_application(shop).project().now, OPTIONS) == 0
     assert controller.exists()
     assert not (shop / "shop" / "templates" / "users").exists()
 
@@ -127,7 +127,7 @@ def test_a_controller_that_the_routes_still_use_is_kept_with_its_pages(
     generate(shop, "controller", "zoo")
     routes = shop / "shop" / "routes.py"
     routes.write_text(f'{routes.read_text()}    r.get("/animals", zoo.index)\n')
-    assert run_plan(destroy(shop, "controller", "zoo"), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(destroy(shop, "controller", "zoo"), shop, find_application(shop).project().now, OPTIONS) == 0
     assert "shop/routes.py still uses zoo" in capsys.readouterr().out
     assert (shop / "shop" / "controllers" / "zoo.py").exists()
     assert (shop / "shop" / "templates" / "zoo" / "index.html").exists()
@@ -144,7 +144,7 @@ def test_lines_that_were_pasted_by_hand_are_taken_back_too(shop: Path, tree: Cal
     assert routes.read_text() == source
     pasted = source.replace("import home\n", "import home\nfrom shop.controllers import zoo\n")
     routes.write_text(f'{pasted}    r.get("/zoo", zoo.index, name="zoo.index")\n')
-    assert run_plan(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, find_application(shop).project().now, OPTIONS) == 0
     assert tree(shop) == before
 
 
@@ -154,7 +154,7 @@ def test_lines_that_were_pasted_in_another_form_keep_their_controller(shop: Path
     generate(shop, "controller", "zoo")
     source = routes.read_text().replace("import home\n", "import home\nfrom shop.controllers import zoo\n")
     routes.write_text(f'{source}    way.get("/zoo", zoo.index, name="zoo.index")\n')
-    assert run_plan(destroy(shop, "controller", "zoo"), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(destroy(shop, "controller", "zoo"), shop, find_application(shop).project().now, OPTIONS) == 0
     assert (shop / "shop" / "controllers" / "zoo.py").exists()
     assert "import zoo" in routes.read_text()
 
@@ -162,13 +162,13 @@ def test_lines_that_were_pasted_in_another_form_keep_their_controller(shop: Path
 def test_lines_that_an_earlier_run_wrote_stay(shop: Path) -> None:
     generate(shop, "controller", "users", "index")
     before = (shop / "shop" / "routes.py").read_text()
-    project = find(shop).project()
-    wanted = plan("controller", project, "users", ("index", "show"))
-    assert run_plan(wanted, shop, project.now, CHOICES._replace(force=False)) == 0
+    project = find_application(shop).project()
+    plan = make_plan("controller", project, "users", ("index", "show"))
+    assert run_plan(plan, shop, project.now, OPTIONS._replace(force=False)) == 0
     assert (shop / "shop" / "routes.py").read_text() == before  # users.py was skipped, and has no show
-    assert run_plan(undo(shop), shop, project.now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, project.now, OPTIONS) == 0
     assert (shop / "shop" / "routes.py").read_text() == before
-    assert run_plan(undo(shop), shop, project.now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, project.now, OPTIONS) == 0
     assert "users" not in (shop / "shop" / "routes.py").read_text()
     assert not (shop / "shop" / "controllers" / "users.py").exists()
 
@@ -182,7 +182,7 @@ def test_a_route_that_was_there_before_stays_with_its_import_and_controller(
     source = f'{source}    r.get("/dogs", dogs.index, name="dogs.index")  # my own comment\n'
     routes.write_text(source)
     generate(shop, "controller", "dogs", *actions)
-    assert run_plan(undo(shop), shop, find(shop).project().now, CHOICES) == 0
+    assert run_plan(undo(shop), shop, find_application(shop).project().now, OPTIONS) == 0
     assert routes.read_text() == source
     assert (shop / "shop" / "controllers" / "dogs.py").exists()
 
@@ -190,10 +190,10 @@ def test_a_route_that_was_there_before_stays_with_its_import_and_controller(
 def test_what_the_runs_made_goes_though_a_later_one_replaced_it(shop: Path, tree: Callable[[Path], object]) -> None:
     before = tree(shop)
     generate(shop, "controller", "cats", "index")
-    project = find(shop).project()
-    wanted = plan("controller", project, "cats", ("index", "show"))
-    assert run_plan(wanted, shop, project.now, CHOICES._replace(force=True)) == 0
-    assert run_plan(destroy(shop, "controller", "cats"), shop, project.now, CHOICES) == 0
+    project = find_application(shop).project()
+    plan = make_plan("controller", project, "cats", ("index", "show"))
+    assert run_plan(plan, shop, project.now, OPTIONS._replace(force=True)) == 0
+    assert run_plan(destroy(shop, "controller", "cats"), shop, project.now, OPTIONS) == 0
     assert tree(shop) == before
 
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from arlen_cli.sql_check.arguments import Argument, ArgumentRow, Values
+from arlen_cli.sql_check.arguments import Argument, ArgumentReader, ArgumentRow
 from arlen_cli.sql_check.modules import Module
 
 FUNCTION = """
@@ -16,9 +16,9 @@ def f(number: int, maybe: datetime.date | None, names: list[str], again: int, sh
 """
 
 
-def values(text: str = "") -> Values:
+def reader(text: str = "") -> ArgumentReader:
     module = Module("users.py", text)
-    return Values(module, next((node for node in module.tree.body if isinstance(node, ast.FunctionDef)), None))
+    return ArgumentReader(module, next((node for node in module.tree.body if isinstance(node, ast.FunctionDef)), None))
 
 
 def parsed(expression: str) -> ast.expr:
@@ -26,7 +26,7 @@ def parsed(expression: str) -> ast.expr:
 
 
 @pytest.mark.parametrize(
-    ("expression", "given"),
+    ("expression", "argument"),
     [
         ("7", Argument("int", "7")),
         ("-1.5", Argument("float", "-1.5")),
@@ -49,13 +49,13 @@ def parsed(expression: str) -> ast.expr:
         ("{[1]}", Argument()),
     ],
 )
-def test_of_a_parameter_is_known_what_its_expression_says(expression: str, given: Argument) -> None:
-    assert values(FUNCTION).one(parsed(expression)) == given
+def test_of_a_parameter_is_known_what_its_expression_says(expression: str, argument: Argument) -> None:
+    assert reader(FUNCTION).read_one(parsed(expression)) == argument
 
 
 def test_how_many_parameters_there_are_is_known_but_for_a_star() -> None:
-    assert values().all([parsed("1"), parsed("x")]) == (Argument("int", "1"), Argument())
-    assert values().all([ast.Starred(parsed("x"))]) is None
+    assert reader().read_all([parsed("1"), parsed("x")]) == (Argument("int", "1"), Argument())
+    assert reader().read_all([ast.Starred(parsed("x"))]) is None
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_how_many_parameters_there_are_is_known_but_for_a_star() -> None:
 def test_the_parameters_of_a_mapping_are_known_where_it_is_written_out(
     expression: str, names: dict[str, Argument] | None
 ) -> None:
-    assert values().names([parsed(expression)]) == names
+    assert reader().read_mapping([parsed(expression)]) == names
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_the_parameters_of_a_mapping_are_known_where_it_is_written_out(
     ],
 )
 def test_many_parameter_sets_are_known_where_they_are_written_out(expression: str, rows: list[ArgumentRow]) -> None:
-    assert list(values().rows(parsed(expression))) == rows
+    assert list(reader().read_rows(parsed(expression))) == rows
 
 
 def test_no_rows_are_no_rows() -> None:
-    assert list(values().rows(None)) == []
+    assert list(reader().read_rows(None)) == []

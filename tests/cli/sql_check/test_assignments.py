@@ -7,7 +7,7 @@ import pytest
 from arlen_cli.sql_check.assignments import Assignment, assignments
 
 
-def told(sql: str) -> list[tuple[str, str]]:
+def columns_set(sql: str) -> list[tuple[str, str]]:
     """Return the columns that are set outright, each with its table, and to what."""
     return [
         (f"{assignment.schema}.{assignment.table}.{assignment.column}".lstrip("."), assignment.parameter)
@@ -37,7 +37,7 @@ def told(sql: str) -> list[tuple[str, str]]:
     ],
 )
 def test_what_is_set_outright_is_read(sql: str, set_to: list[tuple[str, str]]) -> None:
-    assert told(sql) == set_to
+    assert columns_set(sql) == set_to
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_is_set_outright_is_read(sql: str, set_to: list[tuple[str, str]]) -
     ],
 )
 def test_what_is_not_certain_is_not_read(sql: str) -> None:
-    assert told(sql) == []
+    assert columns_set(sql) == []
 
 
 def test_the_place_of_a_column_is_known() -> None:

@@ -1,4 +1,4 @@
-"""A check of an application's statements: everything that is wrong is told, and nothing else."""
+"""A check of an application's statements: everything that is wrong is message, and nothing else."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_what_is_right_is_not_reported(url: str, tmp_path: Path, call: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         ("pg.query('select id from users where id = $1')", "the statement takes 1 parameter and is given none"),
         ("pg.query('select id from users', 1)", "the statement takes no parameters and is given 1"),
@@ -165,15 +165,15 @@ def test_what_is_right_is_not_reported(url: str, tmp_path: Path, call: str) -> N
         ("pg.query('select id from orders where state = $1', 'piad')", "$1 is state: it has only 'new', 'paid'"),
     ],
 )
-def test_parameters_that_do_not_fit_are_told(url: str, tmp_path: Path, call: str, told: str) -> None:
-    (found,) = findings(url, tmp_path, call)
-    assert found.splitlines()[0] == f"app.py:{LINE}: {told}"
+def test_parameters_that_do_not_fit_are_told(url: str, tmp_path: Path, call: str, message: str) -> None:
+    (finding,) = findings(url, tmp_path, call)
+    assert finding.splitlines()[0] == f"app.py:{LINE}: {message}"
 
 
 def test_a_parameter_of_a_wrong_type_is_shown_with_its_remedy(url: str, tmp_path: Path) -> None:
     call = "pg.query('select id from users where email = :email and id = :id', {'email': x, 'id': 'a'})"
-    (found,) = findings(url, tmp_path, call)
-    assert found.splitlines()[1:] == [
+    (finding,) = findings(url, tmp_path, call)
+    assert finding.splitlines()[1:] == [
         "select id from users where email = :email and id = :id",
         "                                                   ^",
         "hint: convert the value, or write :id::type with the type that you mean",
@@ -181,7 +181,7 @@ def test_a_parameter_of_a_wrong_type_is_shown_with_its_remedy(url: str, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("sql", "told"),
+    ("sql", "message"),
     [
         ("select email, age from users", "Strict.age is int and the column can be NULL"),
         (
@@ -193,13 +193,13 @@ def test_a_parameter_of_a_wrong_type_is_shown_with_its_remedy(url: str, tmp_path
         ("select email, 1 as age, 2 as n from users", "Strict has no field for the column n"),
     ],
 )
-def test_rows_that_do_not_fit_their_class_are_told(url: str, tmp_path: Path, sql: str, told: str) -> None:
-    found = findings(url, tmp_path, f"pg.query('{sql}', into=Strict)")[0]
-    assert found.splitlines()[0] == f"app.py:{LINE}: {told}"
+def test_rows_that_do_not_fit_their_class_are_told(url: str, tmp_path: Path, sql: str, message: str) -> None:
+    finding = findings(url, tmp_path, f"pg.query('{sql}', into=Strict)")[0]
+    assert finding.splitlines()[0] == f"app.py:{LINE}: {message}"
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (
             "pg.execute('insert into users (id, joined) values (1, now())')",
@@ -215,13 +215,13 @@ def test_rows_that_do_not_fit_their_class_are_told(url: str, tmp_path: Path, sql
         ),
     ],
 )
-def test_null_into_a_column_that_must_not_be_null_is_told(url: str, tmp_path: Path, call: str, told: str) -> None:
-    (found,) = findings(url, tmp_path, call)
-    assert found.splitlines()[0] == f"app.py:{LINE}: {told}"
+def test_null_into_a_column_that_must_not_be_null_is_told(url: str, tmp_path: Path, call: str, message: str) -> None:
+    (finding,) = findings(url, tmp_path, call)
+    assert finding.splitlines()[0] == f"app.py:{LINE}: {message}"
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (
             "pg.execute('update users set age = 1, email = null where id = $1', 1)",
@@ -249,16 +249,18 @@ def test_null_into_a_column_that_must_not_be_null_is_told(url: str, tmp_path: Pa
         ),
     ],
 )
-def test_a_set_clause_that_makes_null_what_must_not_be_is_told(url: str, tmp_path: Path, call: str, told: str) -> None:
+def test_a_set_clause_that_makes_null_what_must_not_be_is_told(
+    url: str, tmp_path: Path, call: str, message: str
+) -> None:
     remedy = "hint: give it a value, or let a migration give the column a DEFAULT or DROP NOT NULL"
-    assert findings(url, tmp_path, call) == [f"{told}\n{remedy}"]
+    assert findings(url, tmp_path, call) == [f"{message}\n{remedy}"]
 
 
 COUNT = "give one value for each $n, or the one mapping that has every :name"
 
 
 @pytest.mark.parametrize(
-    ("call", "line", "told"),
+    ("call", "line", "message"),
     [
         (
             "pg.execute_many('insert into orders (id, user_id, total) values ($1, $2, $3)', [\n (1, x, 2),\n (1, x),\n])",
@@ -294,13 +296,13 @@ COUNT = "give one value for each $n, or the one mapping that has every :name"
     ],
 )
 def test_rows_of_many_that_do_not_fit_are_told_with_their_numbers(
-    url: str, tmp_path: Path, call: str, line: int, told: str
+    url: str, tmp_path: Path, call: str, line: int, message: str
 ) -> None:
-    assert findings(url, tmp_path, call) == [f"app.py:{LINE + line}: {told}"]
+    assert findings(url, tmp_path, call) == [f"app.py:{LINE + line}: {message}"]
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (
             "pg.copy_rows('users', ['id', 'emial', 'joined'], rows)",
@@ -317,9 +319,9 @@ def test_rows_of_many_that_do_not_fit_are_told_with_their_numbers(
         ),
     ],
 )
-def test_a_copy_that_does_not_fit_its_table_is_told(url: str, tmp_path: Path, call: str, told: str) -> None:
-    (found,) = findings(url, tmp_path, call)
-    assert found.splitlines()[0] == told
+def test_a_copy_that_does_not_fit_its_table_is_told(url: str, tmp_path: Path, call: str, message: str) -> None:
+    (finding,) = findings(url, tmp_path, call)
+    assert finding.splitlines()[0] == message
 
 
 @pytest.mark.parametrize(
@@ -332,8 +334,8 @@ def test_a_copy_that_does_not_fit_its_table_is_told(url: str, tmp_path: Path, ca
     ],
 )
 def test_a_statement_is_checked_however_it_is_called(url: str, tmp_path: Path, call: str) -> None:
-    (found,) = findings(url, tmp_path, call)
-    assert 'column "emial" does not exist [42703]' in found
+    (finding,) = findings(url, tmp_path, call)
+    assert 'column "emial" does not exist [42703]' in finding
 
 
 @pytest.mark.parametrize(
@@ -354,13 +356,13 @@ def test_a_statement_is_checked_however_it_is_called(url: str, tmp_path: Path, c
     ],
 )
 def test_what_is_wrong_is_told_with_a_remedy(url: str, tmp_path: Path, call: str) -> None:
-    found = findings(url, tmp_path, call)
-    assert found
-    assert [each for each in found if "\nhint: " not in each] == []
+    messages = findings(url, tmp_path, call)
+    assert messages
+    assert [message for message in messages if "\nhint: " not in message] == []
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (
             "pg.query('select o.id, u.id from orders o join users u on u.id = o.user_id')",
@@ -386,12 +388,12 @@ def test_what_is_wrong_is_told_with_a_remedy(url: str, tmp_path: Path, call: str
         ),
     ],
 )
-def test_columns_that_the_caller_cannot_read_are_told(url: str, tmp_path: Path, call: str, told: str) -> None:
-    assert findings(url, tmp_path, call) == [f"app.py:{LINE}: {told}"]
+def test_columns_that_the_caller_cannot_read_are_told(url: str, tmp_path: Path, call: str, message: str) -> None:
+    assert findings(url, tmp_path, call) == [f"app.py:{LINE}: {message}"]
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (
             "pg.query('select id, emial from users')",
@@ -422,21 +424,21 @@ def test_columns_that_the_caller_cannot_read_are_told(url: str, tmp_path: Path, 
         ("pg.query('select :a + $1')", f"app.py:{LINE}: the statement mixes :a and $1: use one of the two forms"),
     ],
 )
-def test_what_the_server_refuses_is_told_with_its_place(url: str, tmp_path: Path, call: str, told: str) -> None:
-    (found,) = findings(url, tmp_path, call)
-    assert found.startswith(told)
+def test_what_the_server_refuses_is_told_with_its_place(url: str, tmp_path: Path, call: str, message: str) -> None:
+    (finding,) = findings(url, tmp_path, call)
+    assert finding.startswith(message)
 
 
 def test_a_statement_that_several_use_is_told_once(url: str, tmp_path: Path) -> None:
     (tmp_path / "queries.py").write_text("\nUSERS = 'select emial from users'\n")
-    (told,) = findings(url, tmp_path, "import queries\npg.query(queries.USERS)\npg.query_one(queries.USERS)\n")
-    assert told.startswith('queries.py:2: column "emial" does not exist')
+    (message,) = findings(url, tmp_path, "import queries\npg.query(queries.USERS)\npg.query_one(queries.USERS)\n")
+    assert message.startswith('queries.py:2: column "emial" does not exist')
 
 
 def test_a_file_that_is_no_python_is_wrong(url: str, tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("\ndef (")
-    (told,) = findings(url, tmp_path, "")
-    assert told.splitlines()[0] == "broken.py:2: this is no Python: invalid syntax"
+    (message,) = findings(url, tmp_path, "")
+    assert message.splitlines()[0] == "broken.py:2: this is no Python: invalid syntax"
 
 
 def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:

@@ -57,9 +57,9 @@ def sql(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
 
 def in_process(app: Path, url: str, **options: Any) -> tuple[int, str]:  # noqa: ANN401 - whatever Options has
     """Run the command against the database at `url` as other code can; return its status and its lines."""
-    told: list[str] = []
+    lines: list[str] = []
     config = Config("production", app, database=DatabaseSection(url=url))
-    return run(config, CheckOptions()._replace(**options), told.append, {}), "\n".join(told)
+    return run(config, CheckOptions()._replace(**options), lines.append, {}), "\n".join(lines)
 
 
 def test_what_is_right_is_status_0_and_what_is_wrong_is_told_and_1(app: Path, url: str) -> None:
@@ -89,8 +89,8 @@ def test_the_answer_can_be_json(app: Path, url: str) -> None:
         "hint": "give one value for each $n, or the one mapping that has every :name",
     }
     unread = {"file": "shop.py", "line": 2, "reason": "the statement is put together at run time"}
-    told = {"checked": 1, "findings": [finding], "unchecked": [unread]}
-    assert (status, json.loads(out)) == (1, told)
+    document = {"checked": 1, "findings": [finding], "unchecked": [unread]}
+    assert (status, json.loads(out)) == (1, document)
 
 
 def test_the_schema_is_the_one_that_the_migrations_make(app: Path, url: str, database_server: Databases) -> None:
@@ -154,7 +154,7 @@ def test_statements_that_are_wrong_are_not_kept(app: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "No such file or directory"),
         (b"{", "it is no JSON"),
@@ -163,14 +163,14 @@ def test_statements_that_are_wrong_are_not_kept(app: Path, url: str) -> None:
         (b'{"format": "arlen statements 1", "statements": [{}]}', 'statement 1 has no "file"'),
     ],
 )
-def test_a_broken_manifest_is_one_line(app: Path, url: str, content: bytes | None, told: str) -> None:
+def test_a_broken_manifest_is_one_line(app: Path, url: str, content: bytes | None, message: str) -> None:
     if content is not None:
         (app / "old.json").write_bytes(content)
     status, out, err = sql(app, "check", "--dsn", url, "--against", "old.json")
     assert (status, out) == (1, "")
     assert err.startswith("arlen sql: ")
     assert "old.json" in err
-    assert told in err
+    assert message in err
     assert len(err.splitlines()) == 1
 
 
@@ -192,17 +192,17 @@ def test_the_classes_of_rows_are_written(app: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("place", "message"),
     [
         ("other.py", "other.py is no file of the application in "),
         ("/etc/passwd:1", "/etc/passwd is no file of the application in "),
         ("shop.py:1", "no statement that gives rows is there"),
     ],
 )
-def test_a_place_without_rows_is_told(app: Path, url: str, place: str, told: str) -> None:
+def test_a_place_without_rows_is_told(app: Path, url: str, place: str, message: str) -> None:
     status, out, err = sql(app, "rows", place, "--dsn", url)
     assert (status, out) == (1, "")
-    assert told in err
+    assert message in err
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from arlen_cli.sql_check.check import check
-from arlen_cli.sql_check.manifest import ManifestError, check_release, from_manifest, manifest
+from arlen_cli.sql_check.manifest import ManifestError, check_release, dump_manifest, parse_manifest
 from arlen_cli.sql_check.source import read
 from arlen_runtime.testing.database import Databases
 
@@ -51,22 +51,22 @@ def text(url: str, tmp_path: Path) -> str:
     """Keep the statements of a release."""
     (tmp_path / "app.py").write_text(SOURCE)
     source = read(tmp_path)
-    return manifest(source, check(url, source))
+    return dump_manifest(source, check(url, source))
 
 
 def after(url: str, text: str, change: str) -> list[str]:
     with psycopg.connect(url) as connection:
         connection.execute(change.encode())
-    return [str(finding).splitlines()[0] for finding in check_release(url, from_manifest(text)).findings]
+    return [str(finding).splitlines()[0] for finding in check_release(url, parse_manifest(text)).findings]
 
 
 def test_a_manifest_says_of_the_statements_what_the_source_does(url: str, text: str, tmp_path: Path) -> None:
     source = read(tmp_path)
-    kept = from_manifest(text).source
-    assert [call._replace(text=call.text._replace(marks=()), within="") for call in source.calls] == [
-        call._replace(text=call.text._replace(marks=())) for call in kept.calls
+    kept = parse_manifest(text).source
+    assert [call._replace(text=call.text._replace(positions=()), function="") for call in source.calls] == [
+        call._replace(text=call.text._replace(positions=())) for call in kept.calls
     ]
-    assert check_release(url, from_manifest(text)).findings == ()
+    assert check_release(url, parse_manifest(text)).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_the_old_code_can_live_with_is_not_told(url: str, text: str, change
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "messages"),
     [
         (
             "alter table users drop column age",
@@ -128,16 +128,16 @@ def test_what_the_old_code_can_live_with_is_not_told(url: str, text: str, change
         ),
     ],
 )
-def test_what_the_old_code_would_not_expect_is_told(url: str, text: str, change: str, told: list[str]) -> None:
-    assert after(url, text, change) == told
+def test_what_the_old_code_would_not_expect_is_told(url: str, text: str, change: str, messages: list[str]) -> None:
+    assert after(url, text, change) == messages
 
 
 def test_a_change_is_told_with_a_remedy(url: str, text: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("alter table users drop column age; alter table users alter column codes type text[]")
-    found = check_release(url, from_manifest(text)).findings
-    assert {each.code for each in found} == {"42703", "column_gone", "column_changed", "parameter_changed"}
-    assert [each for each in found if not each.hint and each.code != "42703"] == []
+    findings = check_release(url, parse_manifest(text)).findings
+    assert {finding.code for finding in findings} == {"42703", "column_gone", "column_changed", "parameter_changed"}
+    assert [finding for finding in findings if not finding.hint and finding.code != "42703"] == []
 
 
 def test_a_label_that_goes_is_told(url: str, text: str) -> None:
@@ -154,12 +154,12 @@ def test_a_label_that_goes_is_told(url: str, text: str) -> None:
 def test_a_tuple_that_gets_longer_is_told(url: str, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("pg.query('select * from users', into=tuple)\n")
     source = read(tmp_path)
-    kept = manifest(source, check(url, source))
+    kept = dump_manifest(source, check(url, source))
     assert after(url, kept, "alter table users add column nick text") == ["app.py:1: a row had 7 columns and has 8 now"]
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "message"),
     [
         ((), [], 'it is no manifest: "format" is not "arlen statements 1"'),
         (("format",), "arlen statements 2", 'it is no manifest: "format" is not "arlen statements 1"'),
@@ -176,7 +176,7 @@ def test_a_tuple_that_gets_longer_is_told(url: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_manifest_is_refused_with_the_part_that_is_wrong(
-    text: str, path: tuple[Any, ...], value: object, told: str
+    text: str, path: tuple[Any, ...], value: object, message: str
 ) -> None:
     holder: Any = {"": json.loads(text)}
     keys = ["", *path]
@@ -185,18 +185,18 @@ def test_what_is_no_manifest_is_refused_with_the_part_that_is_wrong(
         part = part[key]
     part[keys[-1]] = value
     with pytest.raises(ManifestError) as refused:
-        from_manifest(json.dumps(holder[""]))
-    assert refused.value.detail == told
+        parse_manifest(json.dumps(holder[""]))
+    assert refused.value.detail == message
 
 
 def test_a_part_that_is_missing_is_told(text: str) -> None:
     document = json.loads(text)
     del document["statements"][0]["sql"]
     with pytest.raises(ManifestError, match='statement 1 has no "sql"'):
-        from_manifest(json.dumps(document))
+        parse_manifest(json.dumps(document))
 
 
 @pytest.mark.parametrize("text", ["", "{", "statements"])
 def test_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(ManifestError, match="it is no JSON"):
-        from_manifest(text)
+        parse_manifest(text)

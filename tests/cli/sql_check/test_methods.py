@@ -7,7 +7,14 @@ import inspect
 
 import pytest
 
-from arlen_cli.sql_check.methods import METHODS, ONE_BY_ONE, aliases, bound, given_away, is_spread
+from arlen_cli.sql_check.methods import (
+    METHODS,
+    VARIADIC,
+    bind_arguments,
+    escaping_methods,
+    has_unpacking,
+    method_aliases,
+)
 from arlen_cli.sql_check.modules import Module
 from arlen_runtime.alnpg import ALNPg
 
@@ -23,7 +30,7 @@ def test_the_arguments_are_called_as_the_methods_call_them(method: str) -> None:
     parameters = list(inspect.signature(getattr(ALNPg, method)).parameters.values())[1:]
     kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD}
     assert tuple(parameter.name for parameter in parameters if parameter.kind in kinds) == METHODS[method]
-    assert (method in ONE_BY_ONE) == any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
+    assert (method in VARIADIC) == any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
 
 
 @pytest.mark.parametrize(
@@ -38,12 +45,14 @@ def test_the_arguments_are_called_as_the_methods_call_them(method: str) -> None:
     ],
 )
 def test_arguments_are_bound_as_far_as_they_can_be(text: str, arguments: dict[str, str], *, spread: bool) -> None:
-    assert {name: ast.unparse(each) for name, each in bound(call(text), ("name", "sql")).items()} == arguments
-    assert is_spread(call(text)) is spread
+    assert {
+        name: ast.unparse(value) for name, value in bind_arguments(call(text), ("name", "sql")).items()
+    } == arguments
+    assert has_unpacking(call(text)) is spread
 
 
 @pytest.mark.parametrize(
-    ("text", "named", "away"),
+    ("text", "aliases", "escaping"),
     [
         ("pg.query('select 1')", [], []),
         ("q = pg.query\nq('select 1')", ["q"], []),
@@ -54,7 +63,7 @@ def test_arguments_are_bound_as_far_as_they_can_be(text: str, arguments: dict[st
         ("pg.query = fake", [], []),
     ],
 )
-def test_where_a_method_goes_is_known(text: str, named: list[str], away: list[str]) -> None:
+def test_where_a_method_goes_is_known(text: str, aliases: list[str], escaping: list[str]) -> None:
     module = Module("users.py", text)
-    assert list(aliases(module)) == named
-    assert [ast.unparse(each) for each in given_away(module)] == away
+    assert list(method_aliases(module)) == aliases
+    assert [ast.unparse(node) for node in escaping_methods(module)] == escaping

@@ -32,13 +32,13 @@ def modules(tmp_path: Path) -> Modules:
 
 def meaning(modules: Modules, name: str) -> str:
     """Return where a name of app.py is defined, and as what."""
-    module = next(each for each in modules.all if each.file == "app.py")
-    found = modules.find(module, ast.parse(name, mode="eval").body)
-    return f"{found.module.file} {ast.unparse(found.node).splitlines()[0]}" if found else ""
+    module = next(module for module in modules.all if module.file == "app.py")
+    definition = modules.find(module, ast.parse(name, mode="eval").body)
+    return f"{definition.module.file} {ast.unparse(definition.node).splitlines()[0]}" if definition else ""
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("OWN", "app.py 'own'"),
         ("shop.queries.USERS", "shop/queries.py 'here'"),
@@ -49,8 +49,8 @@ def meaning(modules: Modules, name: str) -> str:
         ("USERS", "shop/queries.py 'here'"),
     ],
 )
-def test_a_name_is_followed_to_its_definition(modules: Modules, name: str, told: str) -> None:
-    assert meaning(modules, name) == told
+def test_a_name_is_followed_to_its_definition(modules: Modules, name: str, expected: str) -> None:
+    assert meaning(modules, name) == expected
 
 
 @pytest.mark.parametrize("name", ["q.TWICE", "q.TAKEN", "q.NOTHING", "x", "y", "nobody", "OWN.upper", "f()", "q"])
@@ -67,16 +67,16 @@ def test_what_is_no_python_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("x = 1\ndef (")
     (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
     (tmp_path / "nul.py").write_bytes(b"x = '\0'\n")
-    found = Modules(tmp_path).unreadable
-    assert found[:2] == [
+    unreadable = Modules(tmp_path).unreadable
+    assert unreadable[:2] == [
         UnreadableFile("broken.py", 2, "this is no Python: invalid syntax"),
         UnreadableFile("latin.py", 1, "this is not UTF-8"),
     ]
-    assert found[2].file == "nul.py"
+    assert unreadable[2].file == "nul.py"
 
 
 def test_hidden_folders_and_what_is_installed_is_passed_over(tmp_path: Path) -> None:
     for folder in (".venv", "__pycache__", "env/lib/site-packages", "own"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "a.py").write_text("")
-    assert [each.file for each in Modules(tmp_path).all] == ["own/a.py"]
+    assert [module.file for module in Modules(tmp_path).all] == ["own/a.py"]

@@ -24,8 +24,8 @@ A, B = ("s", "a"), ("s", "b")
 
 def test_an_outer_join_can_leave_out_the_tables_of_one_side_or_of_both() -> None:
     sides = scan("a"), scan("b", "Inner")
-    found = {kind: list(join(kind, *sides).tables()) for kind in ("Inner", "Semi", "Left", "Right", "Full")}
-    assert found == {
+    tables = {kind: list(join(kind, *sides).tables()) for kind in ("Inner", "Semi", "Left", "Right", "Full")}
+    assert tables == {
         "Inner": [(A, False), (B, False)],
         "Semi": [(A, False), (B, False)],
         "Left": [(A, False), (B, True)],
@@ -63,11 +63,11 @@ def test_grouping_sets_are_found_below() -> None:
 
 def test_a_row_for_all_rows_is_told_where_nothing_takes_it_out() -> None:
     total = {"Grouping Sets": [{"Hash Keys": [["t.a"]]}, {"Group Keys": [[]]}]}
-    assert QueryPlan({"Node Type": "Sort", "Plans": [total]}).has_total()
-    assert not QueryPlan({"Grouping Sets": [{"Group Keys": [["t.a", "t.b"], ["t.a"]]}]}).has_total()
-    assert not QueryPlan({"Plans": [{**total, "Filter": "(t.a IS NOT NULL)"}]}).has_total()
-    assert not join("Inner", total, scan("u")).has_total()
-    assert not QueryPlan(scan("t")).has_total()
+    assert QueryPlan({"Node Type": "Sort", "Plans": [total]}).has_grand_total()
+    assert not QueryPlan({"Grouping Sets": [{"Group Keys": [["t.a", "t.b"], ["t.a"]]}]}).has_grand_total()
+    assert not QueryPlan({"Plans": [{**total, "Filter": "(t.a IS NOT NULL)"}]}).has_grand_total()
+    assert not join("Inner", total, scan("u")).has_grand_total()
+    assert not QueryPlan(scan("t")).has_grand_total()
 
 
 def test_an_insert_tells_what_goes_into_each_column() -> None:
@@ -80,10 +80,11 @@ def test_an_insert_tells_what_goes_into_each_column() -> None:
 
 def test_what_returning_gives_can_be_of_a_row_that_is_not_there() -> None:
     outputs = {"Output": ["old.a", "new.a", "t.a", "(old.a + 1)"]}
-    found = {
-        each: QueryPlan({"Operation": each, **outputs}).returned() for each in ("Insert", "Update", "Delete", "Merge")
+    nullability = {
+        operation: QueryPlan({"Operation": operation, **outputs}).returning_nullability()
+        for operation in ("Insert", "Update", "Delete", "Merge")
     }
-    assert found == {
+    assert nullability == {
         "Insert": [True, False, None, None],
         "Update": [False, False, None, None],
         "Delete": [False, True, None, None],
@@ -93,7 +94,7 @@ def test_what_returning_gives_can_be_of_a_row_that_is_not_there() -> None:
 
 def test_a_table_that_is_called_old_or_new_is_not_that_row() -> None:
     below = {"Plans": [{**scan("t"), "Alias": "new"}]}
-    assert QueryPlan({"Operation": "Delete", "Output": ["new.a"], **below}).returned() == []
+    assert QueryPlan({"Operation": "Delete", "Output": ["new.a"], **below}).returning_nullability() == []
 
 
 def test_updated_are_the_tables_that_a_set_clause_may_be_about() -> None:
@@ -104,4 +105,4 @@ def test_updated_are_the_tables_that_a_set_clause_may_be_about() -> None:
         {"Operation": "Merge", "Schema": "s", "Relation Name": "d"},
         {"Operation": "Delete", "Schema": "s", "Relation Name": "e"},
     ]
-    assert QueryPlan({"Plans": nodes}).updated() == {A, B, ("s", "d")}
+    assert QueryPlan({"Plans": nodes}).updated_tables() == {A, B, ("s", "d")}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arlen_cli.sql_check.modules import Modules
-from arlen_cli.sql_check.row_classes import RowClass, RowField, misfit, row_class
+from arlen_cli.sql_check.row_classes import RowClass, RowField, find_mismatch, row_class
 
 CLASSES = """
 import dataclasses
@@ -50,7 +50,7 @@ class OfPlain(Plain):
 """
 
 
-def known(tmp_path: Path, name: str) -> RowClass | None:
+def class_of(tmp_path: Path, name: str) -> RowClass | None:
     (tmp_path / "models.py").write_text(CLASSES)
     modules = Modules(tmp_path)
     return row_class(modules, modules.all[0], ast.parse(name, mode="eval").body)
@@ -63,24 +63,24 @@ def test_the_fields_of_a_dataclass_are_known_with_those_that_it_inherits(tmp_pat
         RowField("tags", "list[str]", required=False),
         RowField("email", "str", required=True),
     )
-    assert known(tmp_path, "User") == RowClass("User", fields)
+    assert class_of(tmp_path, "User") == RowClass("User", fields)
     level = RowField("level", "int", required=True)
-    assert known(tmp_path, "Admin") == RowClass("Admin", (RowField("id", "str", required=True), *fields[1:], level))
+    assert class_of(tmp_path, "Admin") == RowClass("Admin", (RowField("id", "str", required=True), *fields[1:], level))
 
 
 def test_a_named_tuple_is_known(tmp_path: Path) -> None:
-    assert known(tmp_path, "Pair") == RowClass(
+    assert class_of(tmp_path, "Pair") == RowClass(
         "Pair", (RowField("a", "int", required=True), RowField("b", "int", required=False))
     )
 
 
 @pytest.mark.parametrize("name", ["Plain", "OfForeign", "OfPlain", "Foreign", "tuple", "nobody", "make()"])
 def test_of_a_class_that_is_half_known_nothing_is_said(tmp_path: Path, name: str) -> None:
-    assert known(tmp_path, name) is None
+    assert class_of(tmp_path, name) is None
 
 
 @pytest.mark.parametrize(
-    ("annotation", "column", "nullable", "wrong"),
+    ("annotation", "column", "nullable", "mismatch"),
     [
         ("int", "int", False, ""),
         ("int", "int", None, ""),
@@ -124,6 +124,6 @@ def test_an_annotation_is_compared_where_it_is_known(
     annotation: str,
     column: str,
     nullable: bool | None,  # noqa: FBT001 - a row of the table
-    wrong: str,
+    mismatch: str,
 ) -> None:
-    assert misfit(annotation, column, nullable=nullable) == wrong
+    assert find_mismatch(annotation, column, nullable=nullable) == mismatch

@@ -49,14 +49,14 @@ def schema(database_server: Databases) -> Iterator[Schema]:
 
 
 def test_parameters_and_columns_are_described(schema: Schema) -> None:
-    told = schema.describe(
+    description = schema.describe(
         "select id, name, note, tags, state, s, count(*) as n from a where id = $1 and state = $2 group by id"
     )
-    assert [(param.type, param.packer.type_name, param.labels) for param in told.params] == [
+    assert [(param.type, param.encoder.type_name, param.labels) for param in description.params] == [
         ("int", "bigint", ()),
         ("Literal['new', 'paid']", "state", ("new", "paid")),
     ]
-    assert [tuple(column) for column in told.columns] == [
+    assert [tuple(column) for column in description.columns] == [
         ("id", "int", False),
         ("name", "str", False),
         ("note", "str", True),
@@ -128,7 +128,7 @@ def test_a_column_can_be_null_where_a_join_can_make_it_so(schema: Schema, sql: s
 
 
 @pytest.mark.parametrize(
-    ("sql", "unfilled"),
+    ("sql", "null_inserts"),
     [
         ("insert into d (id, n) values ($1, 5)", [("d.id", "$1")]),
         ("insert into d (id) values (1)", [("d.n", "")]),
@@ -149,13 +149,13 @@ def test_a_column_can_be_null_where_a_join_can_make_it_so(schema: Schema, sql: s
     ],
 )
 def test_an_insert_tells_what_it_leaves_null_and_must_not(
-    schema: Schema, sql: str, unfilled: list[tuple[str, str]]
+    schema: Schema, sql: str, null_inserts: list[tuple[str, str]]
 ) -> None:
-    assert [tuple(each) for each in schema.describe(sql).unfilled] == unfilled
+    assert [tuple(insert) for insert in schema.describe(sql).null_inserts] == null_inserts
 
 
 @pytest.mark.parametrize(
-    ("sql", "emptied"),
+    ("sql", "null_assignments"),
     [
         ("update d set n = null", [("d.n", "", 13)]),
         ("update d set n = $1, o = $2 where id = $3", [("d.n", "$1", 13)]),
@@ -173,9 +173,9 @@ def test_an_insert_tells_what_it_leaves_null_and_must_not(
     ],
 )
 def test_a_set_clause_tells_what_it_makes_null_and_must_not(
-    schema: Schema, sql: str, emptied: list[tuple[str, str, int]]
+    schema: Schema, sql: str, null_assignments: list[tuple[str, str, int]]
 ) -> None:
-    assert [tuple(each) for each in schema.describe(sql).emptied] == emptied
+    assert [tuple(assignment) for assignment in schema.describe(sql).null_assignments] == null_assignments
 
 
 def test_a_constraint_that_is_not_valid_yet_says_nothing_of_the_rows(database_server: Databases) -> None:
@@ -192,11 +192,11 @@ def test_nothing_is_run(schema: Schema) -> None:
 
 
 def test_a_statement_that_cannot_run_is_the_servers_error(schema: Schema) -> None:
-    with pytest.raises(ALNPgError) as told:
+    with pytest.raises(ALNPgError) as refused:
         schema.describe("select nmae from a")
-    assert told.value.sqlstate == "42703"
-    assert told.value.position == 8
-    assert "a.name" in told.value.hint
+    assert refused.value.sqlstate == "42703"
+    assert refused.value.position == 8
+    assert "a.name" in refused.value.hint
 
 
 def test_after_an_error_the_next_statement_is_described(schema: Schema) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from arlen_cli.sql_check.arguments import Argument, ArgumentRow
 from arlen_cli.sql_check.row_classes import RowClass, RowField
-from arlen_cli.sql_check.source import GIVEN_AWAY, OF_PSYCOPG, Call, CheckedSource, UncheckedCall, read
-from arlen_cli.sql_check.sql_literals import LiteralText, Mark
+from arlen_cli.sql_check.source import METHOD_ESCAPES, PSYCOPG_PLACEHOLDERS, Call, CheckedSource, UncheckedCall, read
+from arlen_cli.sql_check.sql_literals import LiteralText, SourcePosition
 
 
 def source(tmp_path: Path, text: str) -> CheckedSource:
@@ -23,8 +23,8 @@ def calls(tmp_path: Path, text: str) -> tuple[Call, ...]:
 
 def test_a_statement_is_found_with_its_line_and_parameters(tmp_path: Path) -> None:
     (call,) = calls(tmp_path, "def show(ctx):\n    return ctx.pg.query_one('select 1 where $1', ctx.id)\n")
-    text = LiteralText("select 1 where $1", (Mark(0, "users.py", 2),))
-    assert call == Call("users.py", 2, "query_one", text, given=(Argument(),), within="show")
+    text = LiteralText("select 1 where $1", (SourcePosition(0, "users.py", 2),))
+    assert call == Call("users.py", 2, "query_one", text, arguments=(Argument(),), function="show")
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_a_statement_may_stand_in_another_module(tmp_path: Path) -> None:
     (tmp_path / "queries.py").write_text("\nUSERS = 'select 1'\n")
     (call,) = calls(tmp_path, "import queries\n\npg.query(queries.USERS, 5)\n")
     assert (call.file, call.line, call.sql) == ("users.py", 3, "select 1")
-    assert call.text.place(0) == Mark(0, "queries.py", 2)
+    assert call.text.position_of(0) == SourcePosition(0, "queries.py", 2)
 
 
 def test_a_prepared_statement_is_known_where_it_is_used(tmp_path: Path) -> None:
     text = "by_id = pg.prepare('by id', 'select 1 where $1')\npg.query(by_id, 1)\n"
-    assert [(call.method, call.sql, call.given) for call in calls(tmp_path, text)] == [
+    assert [(call.method, call.sql, call.arguments) for call in calls(tmp_path, text)] == [
         ("prepare", "select 1 where $1", None),
         ("query", "select 1 where $1", (Argument("int", "1"),)),
     ]
@@ -120,14 +120,14 @@ def test_what_is_put_together_at_run_time_is_told(tmp_path: Path, text: str) -> 
 
 def test_placeholders_of_psycopg_are_told(tmp_path: Path) -> None:
     assert source(tmp_path, "pg.execute('select %s', [1])") == CheckedSource(
-        (), (UncheckedCall("users.py", 1, OF_PSYCOPG),)
+        (), (UncheckedCall("users.py", 1, PSYCOPG_PLACEHOLDERS),)
     )
 
 
 def test_another_name_of_a_method_is_known_in_other_modules(tmp_path: Path) -> None:
     (tmp_path / "base.py").write_text("ask = pg.query_one\n")
     (call,) = calls(tmp_path, "from base import ask as asked\nasked('select 1 where $1', 7)\n")
-    assert (call.file, call.line, call.method, call.given) == ("users.py", 2, "query_one", (Argument("int", "7"),))
+    assert (call.file, call.line, call.method, call.arguments) == ("users.py", 2, "query_one", (Argument("int", "7"),))
 
 
 @pytest.mark.parametrize(
@@ -141,13 +141,13 @@ def test_another_name_of_a_method_is_known_in_other_modules(tmp_path: Path) -> N
     ],
 )
 def test_a_method_that_is_given_away_is_told(tmp_path: Path, text: str) -> None:
-    assert source(tmp_path, text) == CheckedSource((), (UncheckedCall("users.py", 1, GIVEN_AWAY),))
+    assert source(tmp_path, text) == CheckedSource((), (UncheckedCall("users.py", 1, METHOD_ESCAPES),))
 
 
 def test_the_names_of_a_copy_know_their_lines(tmp_path: Path) -> None:
     (call,) = calls(tmp_path, "pg.copy_rows(\n  't',\n  [\n    'id',\n    'n',\n  ],\n  [])\n")
     assert (call.line, call.rows) == (2, ())
-    assert [call.text.place(call.sql.index(name)).line for name in ("insert", '"t"', '"id"', '"n"', "values")] == [
+    assert [call.text.position_of(call.sql.index(name)).line for name in ("insert", '"t"', '"id"', '"n"', "values")] == [
         2, 2, 4, 5, 5,
     ]  # fmt: skip
 
@@ -166,7 +166,7 @@ def test_parameters_are_counted_only_where_they_can_be(tmp_path: Path) -> None:
     text = (
         "pg.query('select $1', 'a')\npg.query('select $1', *rest)\npg.execute_many('insert into t values ($1)', rows)\n"
     )
-    assert [call.given for call in calls(tmp_path, text)] == [(Argument("str", "'a'"),), None, None]
+    assert [call.arguments for call in calls(tmp_path, text)] == [(Argument("str", "'a'"),), None, None]
 
 
 def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: 
         "pg.query('select 1', into=Own)\npg.query('select 1', into=tuple)\n"
     )
     user = (RowField("id", "int", required=True), RowField("name", "str | None", required=False))
-    assert [(call.into, call.named) for call in calls(tmp_path, text) if call.file == "users.py"] == [
+    assert [(call.into, call.into_name) for call in calls(tmp_path, text) if call.file == "users.py"] == [
         (RowClass("Person", user), "Person"),
         (RowClass("User", user), "User"),
         (RowClass("Own", (RowField("n", "int", required=True),)), "Own"),
@@ -188,6 +188,6 @@ def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: 
 
 def test_a_file_that_is_no_python_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def (")
-    found = source(tmp_path, "pg.query('select 2')")
-    assert [call.sql for call in found.calls] == ["select 2"]
-    assert [(each.file, each.line) for each in found.unreadable] == [("broken.py", 1)]
+    checked = source(tmp_path, "pg.query('select 2')")
+    assert [call.sql for call in checked.calls] == ["select 2"]
+    assert [(file.file, file.line) for file in checked.unreadable] == [("broken.py", 1)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arlen_cli.sql_check.modules import Modules
-from arlen_cli.sql_check.sql_literals import LiteralText, text_of
+from arlen_cli.sql_check.sql_literals import LiteralText, resolve_text
 
 
 def text(tmp_path: Path, source: str) -> LiteralText | None:
@@ -18,11 +18,11 @@ def text(tmp_path: Path, source: str) -> LiteralText | None:
     (module,) = modules.all
     last = module.tree.body[-1]
     assert isinstance(last, ast.Expr)
-    return text_of(modules, module, last.value)
+    return resolve_text(modules, module, last.value)
 
 
 @pytest.mark.parametrize(
-    ("source", "sql", "lines"),
+    ("source", "sql", "line"),
     [
         ("'abX'", "abX", 1),
         ("(\n'a'\n'bX'\n)", "abX", 3),
@@ -38,12 +38,12 @@ def text(tmp_path: Path, source: str) -> LiteralText | None:
         ("A = 'X'\n(\nf'a'\nf'{A}')", "aX", 1),
     ],
 )
-def test_every_character_knows_its_line(tmp_path: Path, source: str, sql: str, lines: int) -> None:
-    found = text(tmp_path, source)
-    assert found is not None
-    assert found.sql == sql
-    mark = found.place(sql.index("X"))
-    assert (mark.file, mark.line) == ("app.py", lines)
+def test_every_character_knows_its_line(tmp_path: Path, source: str, sql: str, line: int) -> None:
+    literal = text(tmp_path, source)
+    assert literal is not None
+    assert literal.sql == sql
+    position = literal.position_of(sql.index("X"))
+    assert (position.file, position.line) == ("app.py", line)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from arlen_cli.sql_check.check import check
 from arlen_cli.sql_check.source import read
-from arlen_cli.sql_check.write_rows import module
+from arlen_cli.sql_check.write_rows import render_module
 from arlen_runtime.testing.database import Databases
 
 TABLE = """
@@ -90,14 +90,14 @@ def url(database_server: Databases) -> Iterator[str]:
 def test_each_statement_with_rows_gets_its_class(url: str, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(SOURCE)
     source = read(tmp_path)
-    assert module(source.calls, check(url, source).described) == WRITTEN
+    assert render_module(source.calls, check(url, source).descriptions) == WRITTEN
 
 
 def test_what_is_written_passes_the_check(url: str, tmp_path: Path) -> None:
     statement = '"select id, total, day, state, tags, note from orders"'
     (tmp_path / "app.py").write_text(f"def show(pg):\n    pg.query({statement})\n")
     source = read(tmp_path)
-    text = module(source.calls, check(url, source).described)
+    text = render_module(source.calls, check(url, source).descriptions)
     exec(compile(text, "rows.py", "exec", dont_inherit=True), {})  # noqa: S102 - the text is ours
     (tmp_path / "rows.py").write_text(text)
     (tmp_path / "app.py").write_text(
@@ -109,4 +109,4 @@ def test_what_is_written_passes_the_check(url: str, tmp_path: Path) -> None:
 
 
 def test_without_rows_nothing_is_written() -> None:
-    assert module((), {}) == ""
+    assert render_module((), {}) == ""
