@@ -28,11 +28,11 @@ class OpenTransaction(Protocol):
     """What scope knows of a transaction: nothing but that the layer that opened it can find it again."""
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Stand in for the server's `about_to_wait` where no server runs the request."""
 
 
-def _here() -> bool:
+def _never() -> bool:
     """Stand in for the server's `gone` where no server runs the request."""
     return False
 
@@ -55,8 +55,8 @@ statements: ContextVar[list[StatementRecord] | None] = ContextVar("arlen_stateme
 wrote: ContextVar[bool] = ContextVar("arlen_wrote", default=False)
 """Whether this request has written to the database: then it reads from where it wrote."""
 
-client_is_gone: ContextVar[Callable[[], bool]] = ContextVar("arlen_gone", default=_here)
+client_is_gone: ContextVar[Callable[[], bool]] = ContextVar("arlen_gone", default=_never)
 """Asked now and then during a long wait: True when nobody waits for the answer any more. Must not wait itself."""
 
-about_to_wait: ContextVar[Callable[[], None]] = ContextVar("arlen_about_to_wait", default=_nothing)
+about_to_wait: ContextVar[Callable[[], None]] = ContextVar("arlen_about_to_wait", default=_do_nothing)
 """Call it before a wait of unknown length, so that the server can go on with other connections meanwhile."""

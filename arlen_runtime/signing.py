@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from arlen_runtime.errors import ConfigError
 
-LEAST_SECRET_BYTES = 32
+MIN_SECRET_BYTES = 32
 KEY_BYTES = 32
 TOKEN_BYTES = 32
 
@@ -43,8 +43,8 @@ class Keys:
 
     def verify(self, message: bytes, signature: str) -> bool:
         """Say whether any of the keys made this signature; which byte differs does not show in the time."""
-        given = _decode(signature)
-        return any(hmac.compare_digest(hmac.digest(key, message, "sha256"), given) for key in self._keys)
+        expected = _decode(signature)
+        return any(hmac.compare_digest(hmac.digest(key, message, "sha256"), expected) for key in self._keys)
 
 
 class Secrets:
@@ -54,16 +54,14 @@ class Secrets:
         """Take the secrets. ConfigError in production when there is none, or one below 32 bytes."""
         if production and not values:
             raise ConfigError(f"a secret is needed: {_REMEDY}")
-        weak = [place for place, value in enumerate(values, 1) if len(value.encode()) < LEAST_SECRET_BYTES]
+        weak = [number for number, value in enumerate(values, 1) if len(value.encode()) < MIN_SECRET_BYTES]
         if production and weak:
-            raise ConfigError(
-                f"secret {weak[0]} of {len(values)} is shorter than {LEAST_SECRET_BYTES} bytes: {_REMEDY}"
-            )
+            raise ConfigError(f"secret {weak[0]} of {len(values)} is shorter than {MIN_SECRET_BYTES} bytes: {_REMEDY}")
         self._roots = tuple(value.encode() for value in values) or (secrets.token_bytes(KEY_BYTES),)
 
     def keys(self, purpose: str) -> Keys:
         """Derive the keys of a purpose, such as "session"; the same purpose has the same keys in every process."""
-        return Keys([_derived(root, purpose) for root in self._roots])
+        return Keys([_derive_key(root, purpose) for root in self._roots])
 
 
 def token(size: int = TOKEN_BYTES) -> str:
@@ -76,7 +74,7 @@ def same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-def _derived(root: bytes, purpose: str) -> bytes:
+def _derive_key(root: bytes, purpose: str) -> bytes:
     """Derive the key of a purpose from a secret."""
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=_SALT, info=purpose.encode()).derive(root)
 

@@ -39,18 +39,18 @@ class LaunchOptions(NamedTuple):
 
 def read_flags(arguments: Sequence[str], program: str = "propane") -> LaunchOptions:
     """Read a command line; ends the process with status 2 and a message on standard error when it is wrong."""
-    found = _parser(program).parse_args(arguments)
-    given = {name: text for name, text in vars(found).items() if "." in name and text is not None}
-    if found.target:
-        given["app.target"] = found.target
+    parsed = _parser(program).parse_args(arguments)
+    flags = {name: text for name, text in vars(parsed).items() if "." in name and text is not None}
+    if parsed.target:
+        flags["app.target"] = parsed.target
     return LaunchOptions(
-        target=found.target,
-        root=found.app_root,
-        environment=found.env,
-        flags=given,
-        check=found.check,
-        print_config=found.print_config,
-        respawn=found.respawn,
+        target=parsed.target,
+        root=parsed.app_root,
+        environment=parsed.env,
+        flags=flags,
+        check=parsed.check,
+        print_config=parsed.print_config,
+        respawn=parsed.respawn,
     )
 
 
@@ -86,9 +86,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with status 2, after usage, message and suggestion."""
         unknown = [word for word in message.partition("unrecognized arguments: ")[2].split() if word.startswith("--")]
-        known = [flag for action in self._actions for flag in action.option_strings]
-        near = [match for word in unknown for match in difflib.get_close_matches(word.partition("=")[0], known, n=1)]
-        super().error(message + (f"; did you mean {', '.join(near)}?" if near else ""))
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        suggestions = [
+            match for word in unknown for match in difflib.get_close_matches(word.partition("=")[0], flags, n=1)
+        ]
+        super().error(message + (f"; did you mean {', '.join(suggestions)}?" if suggestions else ""))
 
 
 def _parser(program: str) -> Parser:
@@ -114,8 +116,8 @@ def _checked_text(setting: Setting) -> Callable[[str], str]:
     def check(text: str) -> str:
         try:
             setting.from_text(text)
-        except ValueError as wrong:
-            raise argparse.ArgumentTypeError(str(wrong)) from wrong
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
         return text
 
     return check

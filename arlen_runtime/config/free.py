@@ -18,29 +18,29 @@ class _Type(NamedTuple):
 
 
 _TYPES: Mapping[type, _Type] = {
-    **{kind: _Type(KINDS[kind].name, KINDS[kind].read) for kind in (str, int, float, bool)},
+    **{kind: _Type(KINDS[kind].name, KINDS[kind].from_text) for kind in (str, int, float, bool)},
     datetime: _Type("a date and a time", datetime.fromisoformat),
     date: _Type("a date", date.fromisoformat),
     time: _Type("a time", time.fromisoformat),
 }
 
 
-def free_key(name: str, known: Mapping[str, Any]) -> str:
+def settings_key(name: str, keys: Mapping[str, Any]) -> str:
     """Return the key of [settings] that a variable means: as the files spell it, for names of variables have no case."""
     lower = name.lower()
-    return lower if lower in known else next((key for key in known if key.lower() == lower), lower)
+    return lower if lower in keys else next((key for key in keys if key.lower() == lower), lower)
 
 
-def read_free(key: str, present: object, text: str) -> object:
+def read_settings_value(key: str, present: object, text: str) -> object:
     """Read a variable's text as the type of the present value; raise ValueError that says what is wanted."""
-    wanted = _list_of(present) if isinstance(present, list) else _TYPES.get(type(present))
-    if wanted is None:
+    expected = _list_of(present) if isinstance(present, list) else _TYPES.get(type(present))
+    if expected is None:
         raise ValueError("cannot be set: the files have a table there, or lists in a list")
     try:
-        return wanted.read(text)
+        return expected.read(text)
     except ValueError:
-        told = "what it has (a secret is not shown)" if is_secret_name(key) else repr(text)
-        raise ValueError(f"wants {wanted.name}, not {told}") from None
+        shown = "what it has (a secret is not shown)" if is_secret_name(key) else repr(text)
+        raise ValueError(f"wants {expected.name}, not {shown}") from None
 
 
 def _list_of(present: list[object]) -> _Type | None:

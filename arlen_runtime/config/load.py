@@ -14,7 +14,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from arlen_runtime.config.free import free_key, read_free
+from arlen_runtime.config.free import read_settings_value, settings_key
 from arlen_runtime.config.schema import SECTIONS, VARIABLES, Setting, Value, is_section
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.toml_file import TomlFile
@@ -31,7 +31,7 @@ OTHER_VARIABLES = {
 }
 """Variables that are no settings; any other name that starts with ARLEN_ is a mistake."""
 
-_FREE = "ARLEN_SETTINGS_"  # [settings] is the application's own: its variables are not checked
+_SETTINGS_PREFIX = "ARLEN_SETTINGS_"  # [settings] is the application's own: its variables are not checked
 _NAMES = (*SECTIONS, "settings")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")  # it becomes part of a path
 
@@ -49,7 +49,7 @@ def load(
     `environment` is what `--env` said, `flags` maps "section.key" to the flag's text, `default` is the environment where
     neither `--env` nor ARLEN_ENV names one. Raises ConfigError with one line for each mistake.
     """
-    draft = _Draft(root)
+    draft = _ConfigBuilder(root)
     name = environment or environ.get("ARLEN_ENV") or default
     draft.read_file(root / "config" / "app.toml")
     draft.read_environment(name, root / "config" / "environments")
@@ -58,29 +58,29 @@ def load(
     return draft.finish(name)
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
+def suggestion(word: str, words: Iterable[str]) -> str:
     """Return `; did you mean X?` for the known word that looks most like it, or nothing."""
-    found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
+    matches = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f"; did you mean {matches[0]}?" if matches else ""
 
 
-class _Draft:
+class _ConfigBuilder:
     """The values gathered so far, section by section, and the mistakes met on the way."""
 
     def __init__(self, root: Path) -> None:
         """Start from the defaults, that is from nothing."""
         self._root = root
         self._values: dict[str, dict[str, Value]] = {section: {} for section in SECTIONS}
-        self._free: dict[str, Any] = {}
-        self._mistakes: list[str] = []
+        self._settings: dict[str, Any] = {}
+        self._errors: list[str] = []
 
     def read_environment(self, name: str, folder: Path) -> None:
         """Merge the file of the environment; that there is none is a mistake where it needs one."""
         if _NAME.fullmatch(name) and (self.read_file(folder / f"{name}.toml") or name in ENVIRONMENTS):
             return
         files = glob("*.toml", root_dir=folder)  # noqa: PTH207 - Path.glob raises where the folder cannot be entered
-        known = {*ENVIRONMENTS, *(file.removesuffix(".toml") for file in files)}
-        self._mistakes.append(f"environment {name!r} has no file in config/environments{nearest(name, known)}")
+        names = {*ENVIRONMENTS, *(file.removesuffix(".toml") for file in files)}
+        self._errors.append(f"environment {name!r} has no file in config/environments{suggestion(name, names)}")
 
     def read_file(self, path: Path) -> bool:
         """Merge one TOML file; say whether there is one: one that cannot be read is there, and a mistake."""
@@ -88,31 +88,31 @@ class _Draft:
             file = TomlFile(path, str(path.relative_to(self._root)))
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except ConfigError as broken:
-            self._mistakes.append(broken.detail)
+        except ConfigError as error:
+            self._errors.append(error.detail)
             return True
         for section, table in file.data.items():
             if section not in _NAMES:
-                self._mistakes.append(f"{file.place(section)}: [{section}] is no section{nearest(section, _NAMES)}")
+                self._errors.append(f"{file.place(section)}: [{section}] is no section{suggestion(section, _NAMES)}")
             elif not isinstance(table, dict):
-                self._mistakes.append(f"{file.place(section)}: {section} is a section: write [{section}]")
+                self._errors.append(f"{file.place(section)}: {section} is a section: write [{section}]")
             elif section == "settings":
-                self._free = _merged(self._free, table)
+                self._settings = _merged(self._settings, table)
             else:
                 self._read_table(file, section, table)
         return True
 
     def read_variables(self, environ: Mapping[str, str]) -> None:
         """Merge the ARLEN_* variables; an empty one counts as not set."""
-        given = {name: text for name, text in environ.items() if name.startswith("ARLEN_") and text}
-        for name, text in given.items():
-            if name.startswith(_FREE) and name != _FREE:
-                self._read_free(name, text)
+        variables = {name: text for name, text in environ.items() if name.startswith("ARLEN_") and text}
+        for name, text in variables.items():
+            if name.startswith(_SETTINGS_PREFIX) and name != _SETTINGS_PREFIX:
+                self._read_settings_variable(name, text)
             elif name in VARIABLES:
                 self._read_text(VARIABLES[name], name, text)
             elif name not in OTHER_VARIABLES:
-                hint = nearest(name, [*VARIABLES, *OTHER_VARIABLES])
-                self._mistakes.append(f"{name}: no setting has this variable{hint}")
+                hint = suggestion(name, [*VARIABLES, *OTHER_VARIABLES])
+                self._errors.append(f"{name}: no setting has this variable{hint}")
 
     def read_flags(self, flags: Mapping[str, str]) -> None:
         """Merge the flags, given as "section.key" to text."""
@@ -123,42 +123,42 @@ class _Draft:
 
     def finish(self, environment: str) -> Config:
         """Build the configuration, or raise ConfigError with every mistake."""
-        if self._mistakes:
-            raise ConfigError("\n".join(self._mistakes))
+        if self._errors:
+            raise ConfigError("\n".join(self._errors))
         built: dict[str, Any] = {
             section: kind(**self._values[section])
             for section, kind in get_type_hints(Config).items()
             if is_section(kind)
         }
-        return Config(environment=environment, root=self._root, settings=self._free, **built)
+        return Config(environment=environment, root=self._root, settings=self._settings, **built)
 
     def _read_table(self, file: TomlFile, section: str, table: Mapping[str, object]) -> None:
         """Merge one section of a file."""
-        known = SECTIONS[section]
+        settings = SECTIONS[section]
         for key, raw in table.items():
             place = f"{file.place(section, key)}: [{section}] {key}"
-            if key not in known:
-                self._mistakes.append(f"{place} is no setting{nearest(key, known)}")
+            if key not in settings:
+                self._errors.append(f"{place} is no setting{suggestion(key, settings)}")
                 continue
             try:
-                self._values[section][key] = known[key].from_toml(raw)
-            except ValueError as wrong:
-                self._mistakes.append(f"{place} {wrong}")
+                self._values[section][key] = settings[key].from_toml(raw)
+            except ValueError as error:
+                self._errors.append(f"{place} {error}")
 
     def _read_text(self, setting: Setting, place: str, text: str) -> None:
         """Merge one value that came as text."""
         try:
             self._values[setting.section][setting.key] = setting.from_text(text)
-        except ValueError as wrong:
-            self._mistakes.append(f"{place} {wrong}")
+        except ValueError as error:
+            self._errors.append(f"{place} {error}")
 
-    def _read_free(self, name: str, text: str) -> None:
+    def _read_settings_variable(self, name: str, text: str) -> None:
         """Merge a variable of [settings]."""
-        key = free_key(name.removeprefix(_FREE), self._free)
+        key = settings_key(name.removeprefix(_SETTINGS_PREFIX), self._settings)
         try:
-            self._free[key] = read_free(key, self._free.get(key, ""), text)
-        except ValueError as wrong:
-            self._mistakes.append(f"{name} {wrong}")
+            self._settings[key] = read_settings_value(key, self._settings.get(key, ""), text)
+        except ValueError as error:
+            self._errors.append(f"{name} {error}")
 
 
 def _merged(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,26 +54,26 @@ def mask_text(text: str) -> str:
     return _ASSIGNED.sub(_masked_value, text)
 
 
-def _masked_value(found: re.Match[str]) -> str:
+def _masked_value(match: re.Match[str]) -> str:
     """Return a name with its value, masked where the name is a secret's; `key =` alone may be any variable."""
-    return f"{found[1]}{found[2]}{MASK}" if _SECRET_WORD.search(found[1]) else found[0]
+    return f"{match[1]}{match[2]}{MASK}" if _SECRET_WORD.search(match[1]) else match[0]
 
 
-def _masked_member(found: re.Match[str]) -> str:
+def _masked_member(match: re.Match[str]) -> str:
     """Return a member with its value masked where its name is a secret's."""
-    return f"{found['key']}'{MASK}'" if is_secret_name(found["name"]) else found[0]
+    return f"{match['key']}'{MASK}'" if is_secret_name(match["name"]) else match[0]
 
 
 def printable(config: Config) -> dict[str, dict[str, Any]]:
     """Return every setting by section and key, secrets masked; [settings] is walked through at any depth."""
     shown: dict[str, dict[str, Any]] = {
         section: {
-            key: _declared(getattr(getattr(config, section), key), secret=setting.secret)
+            key: _masked_setting(getattr(getattr(config, section), key), secret=setting.secret)
             for key, setting in settings.items()
         }
         for section, settings in SECTIONS.items()
     }
-    return {**shown, "settings": _shown(config.settings)}
+    return {**shown, "settings": _masked(config.settings)}
 
 
 def as_text(config: Config) -> str:
@@ -84,18 +84,18 @@ def as_text(config: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _shown(value: Any, *, secret: bool = False) -> Any:  # noqa: ANN401 - values of TOML
+def _masked(value: Any, *, secret: bool = False) -> Any:  # noqa: ANN401 - values of TOML
     """Mask one value, or each value below it."""
     if isinstance(value, Mapping):
-        return {key: _shown(item, secret=secret or is_secret_name(key)) for key, item in value.items()}
+        return {key: _masked(item, secret=secret or is_secret_name(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_shown(item, secret=secret) for item in value]
+        return [_masked(item, secret=secret) for item in value]
     if secret and value:
         return MASK
     return mask_text(value) if isinstance(value, str) else value
 
 
-def _declared(value: object, *, secret: bool) -> Any:  # noqa: ANN401 - values of TOML
+def _masked_setting(value: object, *, secret: bool) -> Any:  # noqa: ANN401 - values of TOML
     """Mask a setting of a section. The secret ones are connection strings, of which an operator sees all but passwords."""
     readable = isinstance(value, str) and (_URL.fullmatch(value) or _CONNECTION.fullmatch(value))
-    return _shown(value, secret=secret and not readable)
+    return _masked(value, secret=secret and not readable)

@@ -42,11 +42,11 @@ def _row(setting: Setting) -> list[str]:
     """Write one setting as the cells of a row."""
     flags = ", ".join(f"`{flag}`" for flag in (setting.flag, *ALIASES.get(setting.key, ())))
     default = f"`{json.dumps(setting.default)}`"
-    cells = [f"`{setting.key}`", default, _told(setting), f"`{setting.variable}`"]
+    cells = [f"`{setting.key}`", default, _describe(setting), f"`{setting.variable}`"]
     return [*cells, flags] if setting.section in FLAGGED else cells
 
 
-def _told(setting: Setting) -> str:
+def _describe(setting: Setting) -> str:
     """Say what a setting is and what it allows."""
     bounds = [
         f"{word} {bound:g}"
@@ -69,7 +69,7 @@ def _settings() -> str:
 
 def _others() -> str:
     """Write about the variables that are no settings."""
-    rows = ([f"`{name}`", what] for name, what in OTHER_VARIABLES.items())
+    rows = ([f"`{name}`", purpose] for name, purpose in OTHER_VARIABLES.items())
     return "## Other variables\n\n" + "\n".join(_table(["Variable", "What"], rows)) + "\n"
 
 

@@ -30,16 +30,16 @@ class ValueKind(NamedTuple):
     """One type of setting: its name, how to read it from text (ValueError), how to take it from TOML (TypeError)."""
 
     name: str
-    read: Callable[[str], Value]
-    take: Callable[[object], Value]
+    from_text: Callable[[str], Value]
+    from_toml: Callable[[object], Value]
 
 
-def _read_flag(text: str) -> bool:
+def _bool_from_text(text: str) -> bool:
     """Read a word that means yes or no."""
     try:
         return WORDS[text.strip().lower()]
-    except KeyError as unknown:
-        raise ValueError(text) from unknown
+    except KeyError as error:
+        raise ValueError(text) from error
 
 
 def read_list(text: str) -> tuple[str, ...]:
@@ -47,45 +47,45 @@ def read_list(text: str) -> tuple[str, ...]:
     return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
 
 
-def _take_exactly(kind: type) -> Callable[[object], Any]:
+def _exact_type(kind: type) -> Callable[[object], Any]:
     """Take a value of this very type: true is not 1."""
 
-    def take(value: object) -> object:
+    def convert(value: object) -> object:
         if type(value) is not kind:
             raise TypeError
         return value
 
-    return take
+    return convert
 
 
-def _take_float(value: object) -> float:
+def _float_from_toml(value: object) -> float:
     """Take a number, whole or not."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError
     return float(value)
 
 
-def _take_list(value: object) -> tuple[str, ...]:
+def _list_from_toml(value: object) -> tuple[str, ...]:
     """Take an array of strings."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError
     return tuple(value)
 
 
-def _read_commands(text: str) -> Commands:
+def _commands_from_text(text: str) -> Commands:
     """Read commands with their names: `name=command`, separated by semicolons."""
     pairs = [piece.partition("=") for piece in text.split(";") if piece.strip()]
     return _commands({name.strip(): command.strip() for name, _, command in pairs})
 
 
-def _take_commands(value: object) -> Commands:
+def _commands_from_toml(value: object) -> Commands:
     """Take a table of commands."""
-    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+    if not isinstance(value, dict) or not all(isinstance(command, str) for command in value.values()):
         raise TypeError
     try:
         return _commands(value)
-    except ValueError as wrong:
-        raise TypeError from wrong
+    except ValueError as error:
+        raise TypeError from error
 
 
 def _commands(table: Mapping[str, str]) -> Commands:
@@ -97,12 +97,12 @@ def _commands(table: Mapping[str, str]) -> Commands:
 
 
 KINDS: dict[object, ValueKind] = {
-    str: ValueKind("a string", str, _take_exactly(str)),
-    int: ValueKind("a whole number", int, _take_exactly(int)),
-    float: ValueKind("a number", float, _take_float),
-    bool: ValueKind("true or false", _read_flag, _take_exactly(bool)),
-    tuple[str, ...]: ValueKind("a list of strings", read_list, _take_list),
-    Commands: ValueKind("a table of names and commands", _read_commands, _take_commands),
+    str: ValueKind("a string", str, _exact_type(str)),
+    int: ValueKind("a whole number", int, _exact_type(int)),
+    float: ValueKind("a number", float, _float_from_toml),
+    bool: ValueKind("true or false", _bool_from_text, _exact_type(bool)),
+    tuple[str, ...]: ValueKind("a list of strings", read_list, _list_from_toml),
+    Commands: ValueKind("a table of names and commands", _commands_from_text, _commands_from_toml),
 }
 
 
@@ -152,20 +152,20 @@ class Setting(NamedTuple):
     def from_text(self, text: str) -> Value:
         """Read the value from a variable or flag; raise ValueError that says what is wanted."""
         try:
-            value = self.kind.read(text)
+            value = self.kind.from_text(text)
         except ValueError:
-            raise ValueError(f"wants {self.kind.name}, not {self.shown(text)}") from None
+            raise ValueError(f"wants {self.kind.name}, not {self.quoted(text)}") from None
         return self._checked(value)
 
     def from_toml(self, raw: object) -> Value:
         """Take the value from a TOML file; raise ValueError that says what is wanted."""
         try:
-            value = self.kind.take(raw)
+            value = self.kind.from_toml(raw)
         except (TypeError, OverflowError):
-            raise ValueError(f"wants {self.kind.name}, not {self.shown(raw)}") from None
+            raise ValueError(f"wants {self.kind.name}, not {self.quoted(raw)}") from None
         return self._checked(value)
 
-    def shown(self, value: object) -> str:
+    def quoted(self, value: object) -> str:
         """Quote a value for a message; a secret is never quoted."""
         if self.secret:
             return "what it has (a secret is not shown)"
@@ -180,23 +180,23 @@ class Setting(NamedTuple):
             raise ValueError(f"wants a finite number, not {value}")
         if isinstance(value, (int, float)):
             if self.minimum is not None and value < self.minimum:
-                raise ValueError(f"wants at least {self.minimum}, not {self.shown(value)}")
+                raise ValueError(f"wants at least {self.minimum}, not {self.quoted(value)}")
             if self.maximum is not None and value > self.maximum:
-                raise ValueError(f"wants at most {self.maximum}, not {self.shown(value)}")
+                raise ValueError(f"wants at most {self.maximum}, not {self.quoted(value)}")
         if self.items and isinstance(value, tuple):
             self._check_items(value)
         if self.choices and value not in self.choices:
-            raise ValueError(f"wants {alternatives(self.choices)}, not {self.shown(value)}")
+            raise ValueError(f"wants {alternatives(self.choices)}, not {self.quoted(value)}")
         return value
 
     def _check_items(self, items: tuple[str, ...]) -> None:
         """Check each item of a list; ValueError."""
-        wanted, check = ITEMS[self.items]
+        expected, check = ITEMS[self.items]
         for item in items:
             try:
                 check(item)
             except ValueError:
-                raise ValueError(f"wants {wanted}, not {self.shown(item)}") from None
+                raise ValueError(f"wants {expected}, not {self.quoted(item)}") from None
 
 
 def alternatives(words: tuple[str, ...]) -> str:

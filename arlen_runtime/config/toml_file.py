@@ -31,14 +31,14 @@ class TomlFile:
             self.data: dict[str, Any] = tomllib.loads(self._text)
         except (FileNotFoundError, NotADirectoryError):
             raise
-        except OSError as denied:
-            raise ConfigError(f"{label}: cannot be read: {denied.strerror}") from denied
-        except UnicodeDecodeError as alien:
-            raise ConfigError(f"{label}: is not UTF-8 (byte {alien.start})") from alien
-        except RecursionError as deep:
-            raise ConfigError(f"{label}: is nested too deeply") from deep
-        except ValueError as broken:  # TOMLDecodeError, or a number too long for int()
-            raise ConfigError(self._explained(str(broken))) from broken
+        except OSError as error:
+            raise ConfigError(f"{label}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{label}: is not UTF-8 (byte {error.start})") from error
+        except RecursionError as error:
+            raise ConfigError(f"{label}: is nested too deeply") from error
+        except ValueError as error:  # TOMLDecodeError, or a number too long for int()
+            raise ConfigError(self._describe_error(str(error))) from error
 
     def place(self, *keys: str) -> str:
         """Return `label, line N` of the key that this path of names leads to."""
@@ -54,20 +54,20 @@ class TomlFile:
     def _parses_without(lines: list[str], keys: tuple[str, ...]) -> bool:
         """Say whether this beginning of the file is whole and does not have the key yet."""
         try:
-            found: Any = tomllib.loads("".join(lines))
+            value: Any = tomllib.loads("".join(lines))
         except ValueError:
             return False
         for key in keys:
-            if not isinstance(found, dict) or key not in found:
+            if not isinstance(value, dict) or key not in value:
                 return True
-            found = found[key]
+            value = value[key]
         return False
 
-    def _explained(self, message: str) -> str:
+    def _describe_error(self, message: str) -> str:
         """Put file, line, key and the parser's own words into one sentence."""
         lines = self._lines()
         match = _AT.fullmatch(message)
         number = int(match["line"] or len(lines)) if match else len(lines)
         key = _KEY.match(lines[number - 1]) if lines else None
-        what = match["what"] if match else message
-        return f"{self._label}, line {number}: {f'{key[1]}: ' if key else ''}not TOML: {what}"
+        reason = match["what"] if match else message
+        return f"{self._label}, line {number}: {f'{key[1]}: ' if key else ''}not TOML: {reason}"

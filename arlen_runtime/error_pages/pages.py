@@ -35,7 +35,7 @@ class ErrorPages:
 
     def respond(self, error: BaseException, context: ErrorContext) -> Response:
         """Return the answer for an error that came up while `occasion.endpoint` ran, or before there was one."""
-        trusted = self._internal and self._hosts.welcome(context.head)
+        trusted = self._internal and self._hosts.is_allowed(context.head)
         value = document_for(error, context.head, internal=trusted)
         if trusted:  # elsewhere the detail was written for the client
             value = value._replace(detail=self._redactor.text(value.detail))

@@ -86,7 +86,7 @@ class Application(Protocol):
         ...
 
 
-def admit_or_raise(application: Application, head: Head, told: TextIO | None = None) -> Admission:
+def admit_or_raise(application: Application, head: Head, error_log: TextIO | None = None) -> Admission:
     """Have the endpoint found where there is no server's log: what a converter of the application raises is told in `told`.
 
     Without it that is standard error. Raises HTTPError, and ArlenError in place of anything else.
@@ -96,5 +96,5 @@ def admit_or_raise(application: Application, head: Head, told: TextIO | None = N
     except HTTPError:
         raise
     except Exception as error:
-        print_exception(error, file=told)
+        print_exception(error, file=error_log)
         raise ArlenError("the request could not be admitted") from error

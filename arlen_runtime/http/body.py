@@ -18,19 +18,19 @@ _WRITE_BYTES = 262_144
 class IncomingBody:
     """Collects a body piece by piece. `failed` is what kept its last pieces from the file, for who asks for it whole."""
 
-    __slots__ = ("_file", "_held", "_limit", "_pieces", "_spool_bytes", "failed", "received")
+    __slots__ = ("_buffered", "_file", "_limit", "_pieces", "_spool_bytes", "failed", "received")
 
-    def __init__(self, limit: int, spool_bytes: int, announced: int | None) -> None:
+    def __init__(self, limit: int, spool_bytes: int, declared_length: int | None) -> None:
         """Take the endpoint's limit and the size above which a file is used. Raise PayloadTooLarge when `announced` is."""
         self._limit = limit
         self._spool_bytes = spool_bytes
         self._pieces: list[bytes] = []
         self._file: IO[bytes] | None = None
-        self._held = 0
+        self._buffered = 0
         self.received = 0
         self.failed: Exception | None = None
-        if announced is not None and announced > limit:
-            raise PayloadTooLarge(f"The body has {announced} bytes; this address takes {limit}.")
+        if declared_length is not None and declared_length > limit:
+            raise PayloadTooLarge(f"The body has {declared_length} bytes; this address takes {limit}.")
 
     def write(self, piece: bytes) -> None:
         """Add a piece; raise PayloadTooLarge beyond the limit, OSError where there is no room for a file."""
@@ -45,11 +45,11 @@ class IncomingBody:
             self.close()
             raise PayloadTooLarge(f"The body is larger than the {self._limit} bytes that this address takes.")
         self._pieces.append(piece)
-        self._held += len(piece)
+        self._buffered += len(piece)
 
     def is_due(self, *, whole: bool) -> bool:
         """Say whether what is in memory belongs in the file: enough for a write, or the last of a body that is `whole`."""
-        return self.received > self._spool_bytes and self._held >= (1 if whole else _WRITE_BYTES)
+        return self.received > self._spool_bytes and self._buffered >= (1 if whole else _WRITE_BYTES)
 
     def spool(self) -> None:
         """Write what is in memory to the file. Raises OSError where there is no room."""
@@ -58,7 +58,7 @@ class IncomingBody:
         self._file.writelines(self._pieces)
         self._file.flush()
         self._pieces.clear()
-        self._held = 0
+        self._buffered = 0
 
     def whole(self) -> tuple[bytes, BinaryIO | None]:
         """Return the body: its bytes, or the file that holds it, at its start. Raises OSError as `spool`."""

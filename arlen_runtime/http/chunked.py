@@ -31,15 +31,24 @@ def chunk(data: bytes) -> bytes:
 class ChunkedDecoder:
     """Decode one chunked body out of a buffer that grows. Total cost is linear in its bytes however they arrive."""
 
-    __slots__ = ("_extension_bytes", "_remaining", "_sought", "_step", "_trailer_bytes", "_trailers", "done", "limits")
+    __slots__ = (
+        "_extension_bytes",
+        "_read_step",
+        "_remaining",
+        "_searched",
+        "_trailer_bytes",
+        "_trailers",
+        "done",
+        "limits",
+    )
 
     def __init__(self, trailer_bytes: int, trailer_count: int) -> None:
         """Take the limits on the trailer section."""
         self.done = False
         self.limits = (trailer_bytes, trailer_count)
-        self._step = self._read_size
+        self._read_step = self._read_size
         self._remaining = 0
-        self._sought = 0
+        self._searched = 0
         self._extension_bytes = 0
         self._trailer_bytes = 0
         self._trailers = 0
@@ -59,21 +68,21 @@ class ChunkedDecoder:
                 self._remaining -= len(piece)
                 at += len(piece)
             else:
-                used = self._step(buffer, at)
+                used = self._read_step(buffer, at)
                 if used < 0:
                     break
                 at += used
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), at
 
-    def _line(self, buffer: bytes | bytearray, at: int, most: int) -> bytes | None:
+    def _line(self, buffer: bytes | bytearray, at: int, limit: int) -> bytes | None:
         """Return the line at `at` without its CRLF, or None when it is not all there; a bare LF is refused at once."""
-        end = buffer.find(b"\n", at + self._sought, at + most)
+        end = buffer.find(b"\n", at + self._searched, at + limit)
         if end < 0:
-            self._sought = len(buffer) - at
-            if self._sought >= most:
+            self._searched = len(buffer) - at
+            if self._searched >= limit:
                 raise BadRequest("A line of the chunked body is too long.")
             return None
-        self._sought = 0
+        self._searched = 0
         line = bytes(buffer[at:end])
         if not line.endswith(b"\r"):
             raise BadRequest("A line of the chunked body ends without CR LF.")
@@ -91,7 +100,7 @@ class ChunkedDecoder:
         if self._extension_bytes > _EXTENSION_BYTES:
             raise BadRequest("The chunk extensions are too long.")
         self._remaining = int(match[1], 16)
-        self._step = self._read_end if self._remaining else self._read_trailer
+        self._read_step = self._read_end if self._remaining else self._read_trailer
         return len(line) + 2
 
     def _read_end(self, buffer: bytes | bytearray, at: int) -> int:
@@ -101,13 +110,13 @@ class ChunkedDecoder:
             raise BadRequest("The data of a chunk is not followed by CR LF.")
         if len(end) < len(b"\r\n"):
             return -1
-        self._step = self._read_size
+        self._read_step = self._read_size
         return 2
 
     def _read_trailer(self, buffer: bytes | bytearray, at: int) -> int:
         """Check one trailer field and forget it; the empty line ends the body."""
-        most_bytes, most_fields = self.limits
-        line = self._line(buffer, at, most_bytes)
+        max_bytes, max_fields = self.limits
+        line = self._line(buffer, at, max_bytes)
         if line is None:
             return -1
         if not line:
@@ -116,6 +125,6 @@ class ChunkedDecoder:
         read_line(line)
         self._trailers += 1
         self._trailer_bytes += len(line)
-        if self._trailers > most_fields or self._trailer_bytes > most_bytes:
+        if self._trailers > max_fields or self._trailer_bytes > max_bytes:
             raise HeadersTooLarge("The trailer section of the body is too large.")
         return len(line) + 2

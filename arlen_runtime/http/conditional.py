@@ -93,8 +93,8 @@ def _any_match(headers: Headers, name: str, tag: str | None, *, exists: bool, we
         return exists
     if tag is None or not (weak or _is_strong(tag)):
         return False
-    wanted = tag.removeprefix("W/")
-    return any(each.removeprefix("W/") == wanted and (weak or _is_strong(each)) for each in _tags(values))
+    opaque = tag.removeprefix("W/")
+    return any(other.removeprefix("W/") == opaque and (weak or _is_strong(other)) for other in _tags(values))
 
 
 def _tags(values: list[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 HEARTBEAT = b":\n\n"
 """A comment: it keeps proxies from closing a quiet stream, and finds out clients that have gone."""
 
-MOST_WAITING = 1000
+MAX_WAITING = 1000
 """Events that wait for a client that does not read; one more ends its stream, and it comes again by itself."""
 
 
@@ -36,13 +36,13 @@ def retry(milliseconds: int) -> bytes:
 class EventStream:
     """A body of events. `on_close` is called once, when the client or the server has ended it."""
 
-    __slots__ = ("__weakref__", "_on_close", "_told", "_waiting", "_wake", "closed")
+    __slots__ = ("__weakref__", "_notified", "_on_close", "_waiting", "_wake", "closed")
 
     def __init__(self, on_close: Callable[[EventStream], None] | None = None) -> None:
         """Begin with nothing."""
         self._waiting: deque[bytes] = deque()
         self._wake: Callable[[], None] | None = None
-        self._told = False
+        self._notified = False
         self._on_close = on_close
         self.closed = False
 
@@ -50,29 +50,29 @@ class EventStream:
         """Add an event; from any thread. False when the stream has ended, or ends now because nobody reads it."""
         if self.closed:
             return False
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             self.close()
         else:
             self._waiting.append(data)
-        self._tell()
+        self._notify()
         return not self.closed
 
     def attach(self, wake: Callable[[], None]) -> None:
         """Have `wake` called when something has been put since the last `take`."""
         self._wake = wake
         if self._waiting or self.closed:
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
-        if self._wake is not None and not self._told:
-            self._told = True
+    def _notify(self) -> None:
+        if self._wake is not None and not self._notified:
+            self._notified = True
             self._wake()
 
     def take(self) -> bytes:
         """Return what has been put, whole events only; nothing when nothing has."""
-        self._told = False  # before the taking: what is put meanwhile tells again
-        taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        return b"".join(taken)
+        self._notified = False  # before the taking: what is put meanwhile tells again
+        pieces = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        return b"".join(pieces)
 
     def close(self) -> None:
         """End the stream; what waits is still sent."""
@@ -80,7 +80,7 @@ class EventStream:
             self.closed = True
             if self._on_close is not None:
                 self._on_close(self)
-            self._tell()
+            self._notify()
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield what is there and end: for servers that cannot subscribe, whose clients come again by themselves."""

@@ -47,14 +47,14 @@ DROPPED: Field = (b"", b"")
 """What `read_line` returns for a field that must not reach the application."""
 
 
-def read(block: bytes, most: int) -> Headers:
+def read(block: bytes, max_fields: int) -> Headers:
     """Read a block of field lines, the request line and the final empty line not among them.
 
     Raises BadRequest for a malformed or repeated field and HeadersTooLarge for more than `most` fields.
     """
-    raw = list(map(_known.__getitem__, block.split(b"\r\n"))) if block else []
-    if len(raw) > most:
-        raise HeadersTooLarge(f"A request may have {most} header fields at most.")
+    raw = list(map(_parsed_lines.__getitem__, block.split(b"\r\n"))) if block else []
+    if len(raw) > max_fields:
+        raise HeadersTooLarge(f"A request may have {max_fields} header fields at most.")
     first = dict(raw)
     if b"" in first:
         raw = [field for field in raw if field[0]]
@@ -105,7 +105,7 @@ def _refuse_repeated(raw: list[Field]) -> None:
         seen.add(name)
 
 
-class _Known(dict[bytes, Field]):
+class _ParsedLines(dict[bytes, Field]):
     """Lines seen before. A full memory starts anew: that is cheaper than keeping count of what is used."""
 
     def __missing__(self, line: bytes) -> Field:
@@ -118,4 +118,4 @@ class _Known(dict[bytes, Field]):
         return field
 
 
-_known = _Known()
+_parsed_lines = _ParsedLines()

@@ -147,7 +147,7 @@ def _read_parts(
 ) -> None:
     """Read the parts into the form; on any error nothing that was opened stays open."""
     part: _Part | None = None
-    files = kept = 0
+    files = field_bytes = 0
     try:
         with parser:
             for event in _events(parser, body):
@@ -157,8 +157,8 @@ def _read_parts(
                     part = _Part(event, limits, spool)
                 elif part is not None and event is not None:
                     part.write(event)
-                    kept += len(event) if part.filename is None else 0
-                    _check_size("sum of all fields", kept, limits.fields_bytes)
+                    field_bytes += len(event) if part.filename is None else 0
+                    _check_size("sum of all fields", field_bytes, limits.fields_bytes)
                 elif part is not None:
                     part.finish(form)
     except BaseException:
@@ -195,14 +195,14 @@ def _has_ended(parser: PushMultipartParser) -> bool:
 
 def _pieces(body: BodyStream) -> Iterator[bytes]:
     """Yield a body in pieces of `_PIECE` bytes, the last one excepted: the parser looks for a boundary in the first."""
-    held = b""
+    buffered = b""
     while piece := body.read(_PIECE):
-        held += piece
-        if len(held) >= _PIECE:
-            yield held[:_PIECE]
-            held = held[_PIECE:]
-    if held:
-        yield held
+        buffered += piece
+        if len(buffered) >= _PIECE:
+            yield buffered[:_PIECE]
+            buffered = buffered[_PIECE:]
+    if buffered:
+        yield buffered
 
 
 class _Part:
@@ -222,12 +222,12 @@ class _Part:
         self.content_type = segment.content_type or "application/octet-stream"
         self.file = BytesIO() if self.filename is None else spool()
         self.size = 0
-        self.most = limits.field_bytes if self.filename is None else limits.file_bytes
+        self.limit = limits.field_bytes if self.filename is None else limits.file_bytes
 
     def write(self, data: bytes) -> None:
         """Take a piece of its content."""
         self.size += len(data)
-        _check_size(f"field {self.name!r}", self.size, self.most)
+        _check_size(f"field {self.name!r}", self.size, self.limit)
         self.file.write(data)
 
     def finish(self, form: Form) -> None:
@@ -264,6 +264,6 @@ def _check_files(count: int, limits: FormLimits) -> None:
         raise PayloadTooLarge(f"The form has more than {limits.files} files.")
 
 
-def _check_size(what: str, size: int, most: int) -> None:
-    if size > most:
-        raise PayloadTooLarge(f"The {what} is larger than {most} bytes.")
+def _check_size(subject: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise PayloadTooLarge(f"The {subject} is larger than {limit} bytes.")

@@ -32,8 +32,8 @@ class Headers:
 
     def get_all(self, name: str) -> list[str]:
         """Return every value of the field, in the order they came."""
-        wanted = name.lower().encode("latin-1")
-        return [value.decode("latin-1") for field, value in self.raw if field == wanted]
+        lower_name = name.lower().encode("latin-1")
+        return [value.decode("latin-1") for field, value in self.raw if field == lower_name]
 
     def get_list(self, name: str) -> str:
         """Return all lines of a field that is a list as the one list that they are (RFC 9110 section 5.3), empty if none."""

@@ -13,7 +13,7 @@ from arlen_runtime.errors import BadRequest
 from arlen_runtime.http.request import Head
 
 _LOOPBACK = ("localhost", ".localhost")
-_MOST_KNOWN = 1024
+_MAX_CACHED = 1024
 
 
 class AllowedHosts:
@@ -24,34 +24,34 @@ class AllowedHosts:
         self._development = config.environment == "development"
         own = (*_LOOPBACK, config.server.host) if self._development else ()
         self._names = frozenset(name.lower().strip("[]").removesuffix(".") for name in (*config.server.hosts, *own))
-        self._known: dict[str, bool] = {}
+        self._cache: dict[str, bool] = {}
         self.limited = self._development or bool(config.server.hosts)
 
-    def welcome(self, head: Head | None) -> bool:
+    def is_allowed(self, head: Head | None) -> bool:
         """Say whether a request may be told anything; one whose head could not be read may where every Host may."""
-        return not self.limited or (head is not None and self._knows(head.host))
+        return not self.limited or (head is not None and self._is_allowed_host(head.host))
 
     def refusal(self, head: Head) -> BadRequest | None:
         """Return the error for a request whose Host is not on the list."""
-        if self.welcome(head):
+        if self.is_allowed(head):
             return None
         remedy = f" Add {_name(head.host)!r} to [server] hosts if it is yours." if self._development else ""
         return BadRequest(f"This host is not served here.{remedy}")
 
-    def _knows(self, host: str) -> bool:
+    def _is_allowed_host(self, host: str) -> bool:
         """Look up an authority, and remember it."""
-        known = self._known.get(host)
-        if known is None:
-            known = self._holds(_name(host))
-            if len(self._known) < _MOST_KNOWN:  # anybody can send a new one each time
-                self._known[host] = known
-        return known
+        allowed = self._cache.get(host)
+        if allowed is None:
+            allowed = self._is_listed(_name(host))
+            if len(self._cache) < _MAX_CACHED:  # anybody can send a new one each time
+                self._cache[host] = allowed
+        return allowed
 
-    def _holds(self, name: str) -> bool:
+    def _is_listed(self, name: str) -> bool:
         """Say whether a name, or one that it lies below, is on the list."""
         if name in self._names or (self._development and _is_loopback(name)):
             return True
-        return any(name.endswith(each) or name == each[1:] for each in self._names if each.startswith("."))
+        return any(name.endswith(suffix) or name == suffix[1:] for suffix in self._names if suffix.startswith("."))
 
 
 def _name(host: str) -> str:

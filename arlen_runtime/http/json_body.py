@@ -16,27 +16,27 @@ from typing import Any
 
 from arlen_runtime.errors import InvalidBody
 
-_DEEPEST = 100
-_MOST_OPENED = 1_000_000  # arrays and objects: two bytes of text become eighty and more
-_MOST_DIGITS = 100  # of an integer: the text to number of many digits takes quadratic time
+_MAX_DEPTH = 100
+_MAX_CONTAINERS = 1_000_000  # arrays and objects: two bytes of text become eighty and more
+_MAX_DIGITS = 100  # of an integer: the text to number of many digits takes quadratic time
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
     """Return the value of a JSON text. Raises InvalidBody, whose detail names the line and the column."""
-    opened = body.count(b"[") + body.count(b"{")
-    if opened > _MOST_OPENED:
-        raise InvalidBody(f"The body is not acceptable JSON: it has more than {_MOST_OPENED} arrays and objects.")
+    containers = body.count(b"[") + body.count(b"{")
+    if containers > _MAX_CONTAINERS:
+        raise InvalidBody(f"The body is not acceptable JSON: it has more than {_MAX_CONTAINERS} arrays and objects.")
     try:
         value = _decode(body.decode())
     except UnicodeDecodeError as error:
         raise InvalidBody(f"The body is not valid JSON: byte {error.start} is not UTF-8.") from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidBody(f"The body is not valid JSON: {error.msg} at {place}.") from None
+        position = f"line {error.lineno}, column {error.colno}"
+        raise InvalidBody(f"The body is not valid JSON: {error.msg} at {position}.") from None
     except RecursionError:
         raise _too_deep() from None
-    if opened > _DEEPEST:
+    if containers > _MAX_DEPTH:
         _check_depth(value)
     if _SURROGATE.search(body):
         _check_text(value)
@@ -46,13 +46,13 @@ def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
 def _check_depth(value: object) -> None:
     """Raise InvalidBody for too many levels, level by level: a recursion would end as the reader's does."""
     level = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         children: list[object] = []
-        for each in level:
-            if isinstance(each, dict):
-                children.extend(each.values())
-            elif isinstance(each, list):
-                children.extend(each)
+        for item in level:
+            if isinstance(item, dict):
+                children.extend(item.values())
+            elif isinstance(item, list):
+                children.extend(item)
         level = [child for child in children if isinstance(child, (dict, list))]
         if not level:
             return
@@ -68,20 +68,20 @@ def _check_text(value: object) -> None:
 
 
 def _too_deep() -> InvalidBody:
-    return InvalidBody(f"The body is not acceptable JSON: it is nested deeper than {_DEEPEST} levels.")
+    return InvalidBody(f"The body is not acceptable JSON: it is nested deeper than {_MAX_DEPTH} levels.")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
-        raise InvalidBody(f"The body is not acceptable JSON: an object has two members {twice[:40]!r}.")
+        ((duplicate, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise InvalidBody(f"The body is not acceptable JSON: an object has two members {duplicate[:40]!r}.")
     return members
 
 
 def _integer(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
-        raise InvalidBody(f"The body is not acceptable JSON: an integer has more than {_MOST_DIGITS} digits.")
+    if len(text) > _MAX_DIGITS:
+        raise InvalidBody(f"The body is not acceptable JSON: an integer has more than {_MAX_DIGITS} digits.")
     return int(text)
 
 

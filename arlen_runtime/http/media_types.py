@@ -111,8 +111,8 @@ def of(name: str) -> str:
 
 def by_extension(name: str) -> str | None:
     """Return the media type, without parameters, that the extension of a name or path says; None when it says none."""
-    kind = of(name)
-    return None if kind == UNKNOWN else essence(kind)
+    content_type = of(name)
+    return None if content_type == UNKNOWN else essence(content_type)
 
 
 def essence(content_type: str) -> str:
@@ -125,26 +125,26 @@ def parameter(content_type: str, name: str) -> str | None:
 
     None when it is not there, or there twice, or when something in the field cannot be read.
     """
-    found: list[str] = []
+    values: list[str] = []
     at = len(content_type.partition(";")[0])
     while match := _PARAMETER.match(content_type, at):
         at = match.end()
         if match[1] and match[1].lower() == name:
-            found.append(match[2])
-    if len(found) != 1 or content_type[at:].strip(" \t"):
+            values.append(match[2])
+    if len(values) != 1 or content_type[at:].strip(" \t"):
         return None
-    return _QUOTED_PAIR.sub(r"\1", found[0][1:-1]) if found[0].startswith('"') else found[0]
+    return _QUOTED_PAIR.sub(r"\1", values[0][1:-1]) if values[0].startswith('"') else values[0]
 
 
 def is_json(content_type: str) -> bool:
     """Say whether it is JSON or built on it (RFC 6839 section 3.1)."""
-    kind = essence(content_type)
-    return kind == "application/json" or kind.endswith("+json")
+    media_type = essence(content_type)
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def is_compressible(content_type: str) -> bool:
     """Say whether compressing it is worth while: text and what is built on text, but no event stream, which must flow."""
-    kind = essence(content_type)
-    if kind == "text/event-stream":
+    media_type = essence(content_type)
+    if media_type == "text/event-stream":
         return False
-    return kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _COMPRESSIBLE
+    return media_type.startswith("text/") or media_type.endswith(("+json", "+xml")) or media_type in _COMPRESSIBLE

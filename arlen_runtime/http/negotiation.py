@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_MOST_ELEMENTS = 64
+_MAX_ELEMENTS = 64
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105 - a token of RFC 9110 section 5.6.2
 _RANGE = re.compile(rf"({_TOKEN})/({_TOKEN})")
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")  # section 12.4.2
@@ -58,19 +58,19 @@ def _media_weight(offer: str, ranges: list[_Element]) -> float:
     value, *parameters = (part.strip() for part in offer.lower().split(";"))
     main = value.partition("/")[0]
     specificity = {value: 3, f"{main}/*": 2, "*/*": 1}
-    fitting = [
-        (specificity[each.value], len(each.parameters), each.weight)
-        for each in ranges
-        if each.value in specificity and each.parameters <= set(parameters)
+    matching = [
+        (specificity[element.value], len(element.parameters), element.weight)
+        for element in ranges
+        if element.value in specificity and element.parameters <= set(parameters)
     ]
-    return max(fitting, key=lambda fit: fit[:2], default=(0, 0, 0.0))[2]
+    return max(matching, key=lambda entry: entry[:2], default=(0, 0, 0.0))[2]
 
 
 def _elements(header: str | None, form: re.Pattern[str]) -> list[_Element]:
     """Read the elements of a weighted list that have this form."""
     elements: list[_Element] = []
     at = 0
-    while header and at < len(header) and len(elements) < _MOST_ELEMENTS:
+    while header and at < len(header) and len(elements) < _MAX_ELEMENTS:
         match = _SPLIT.match(header, at)
         if match is None or match.end() == at:
             break  # an open quote: nothing behind it can be told apart
@@ -87,7 +87,7 @@ def _element(text: str, form: re.Pattern[str]) -> _Element | None:
     if not form.fullmatch(value):
         return None
     weight = 1.0
-    kept = []
+    other_parameters = []
     for parameter in parameters:
         name, _, content = parameter.partition("=")
         if name.strip(" \t") == "q":
@@ -95,5 +95,5 @@ def _element(text: str, form: re.Pattern[str]) -> _Element | None:
                 return None
             weight = float(content)
         elif parameter:
-            kept.append(parameter)
-    return _Element(value, frozenset(kept), weight)
+            other_parameters.append(parameter)
+    return _Element(value, frozenset(other_parameters), weight)

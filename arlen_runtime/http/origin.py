@@ -22,7 +22,7 @@ from arlen_runtime.http.request_line import check_host
 UNIX_PEER = "unix"
 """The peer of a connection by a unix socket, which has no address; also the word that trusts it."""
 
-_NOTHING: Mapping[str, str] = {}
+_NO_PARAMETERS: Mapping[str, str] = {}
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 # W3C Trace Context section 3.2.2: version, trace, span, flags; nothing is 0, no version ff, and 00 has nothing behind.
@@ -42,21 +42,21 @@ class IdSource:
     Build it after the fork: a prefix from before would be the same in every worker. Calling it is safe from any thread.
     """
 
-    __slots__ = ("_draw",)
+    __slots__ = ("_next_id",)
 
     def __init__(self) -> None:
         # Both calls are C and keep the GIL, so no two threads get the same number. Past 2^32 ids they grow by a digit.
-        self._draw = map((os.urandom(8).hex() + "%08x").__mod__, count()).__next__
+        self._next_id = map((os.urandom(8).hex() + "%08x").__mod__, count()).__next__
 
     def __call__(self) -> str:
         """Return the next id."""
-        return self._draw()
+        return self._next_id()
 
 
 class TrustedProxies:
     """A set of networks. `address in trusted`; nothing is in it that is no address."""
 
-    __slots__ = ("_holds", "_networks", "_unix", "names_host")
+    __slots__ = ("_lookup", "_networks", "_unix", "names_host")
 
     def __init__(
         self, networks: Iterable[str] = (), setting: str = "[server] trusted_proxies", *, names_host: bool = False
@@ -74,7 +74,8 @@ class TrustedProxies:
             self._networks = [ip_network(name) for name in names if name != UNIX_PEER]
         except ValueError as error:
             raise ConfigError(f"{setting}: {error}") from error
-        self._holds = lru_cache(4096)(self._look_up)  # few proxies, many requests; bounded, for clients are in it too
+        # Few proxies, many requests; bounded, because client addresses are looked up too.
+        self._lookup = lru_cache(4096)(self._is_in_networks)
 
     def __bool__(self) -> bool:
         """Say whether anybody is trusted."""
@@ -82,9 +83,9 @@ class TrustedProxies:
 
     def __contains__(self, address: str) -> bool:
         """Say whether the address lies in one of the networks."""
-        return bool(self) and self._holds(address)
+        return bool(self) and self._lookup(address)
 
-    def _look_up(self, address: str) -> bool:
+    def _is_in_networks(self, address: str) -> bool:
         if address == UNIX_PEER:
             return self._unix
         try:
@@ -99,15 +100,15 @@ class TrustedProxies:
 class Origin:
     """Where the requests of one connection come from."""
 
-    __slots__ = ("_believed", "_ids", "_trusted", "names_host", "peer", "scheme")
+    __slots__ = ("_ids", "_peer_is_trusted", "_trusted", "names_host", "peer", "scheme")
 
     def __init__(self, peer: str, scheme: str, trusted: TrustedProxies, ids: Callable[[], str]) -> None:
         """Take the socket's peer ("unix" without an address), its scheme, who is trusted, and where ids come from."""
         self.peer = peer
         self.scheme = scheme
         self._trusted = trusted
-        self._believed = peer in trusted
-        self.names_host = self._believed and trusted.names_host
+        self._peer_is_trusted = peer in trusted
+        self.names_host = self._peer_is_trusted and trusted.names_host
         """Whether `host` is to be asked whom a request is for."""
         self._ids = ids
 
@@ -121,48 +122,50 @@ class Origin:
         Raises BadRequest when a trusted peer passes on X-Forwarded-* and Forwarded that name different clients or
         schemes: one of them is the client's own invention, and nothing tells which.
         """
-        if not self._believed:
+        if not self._peer_is_trusted:
             return self._ids(), self.peer, self.scheme, ""
-        given = headers.get_list("x-request-id")  # a list of two is no id
-        name = given if _ID.fullmatch(given) else self._ids()
+        value = headers.get_list("x-request-id")  # a list of two is no id
+        request_id = value if _ID.fullmatch(value) else self._ids()
         client, scheme = self._forwarded(headers)
-        return name, client, scheme, _correlation(headers)
+        return request_id, client, scheme, _correlation(headers)
 
-    def asked_for(self, scheme: str, host: str) -> str:
+    def host_of_absolute_form(self, scheme: str, host: str) -> str:
         """Return the host of a target in absolute form. Raises MisdirectedRequest for what must come by https and did not.
 
         Only a proxy may have taken it by https and hand it on without (RFC 9110 section 7.4).
         """
-        if scheme == "https" and self.scheme != "https" and not self._believed:
+        if scheme == "https" and self.scheme != "https" and not self._peer_is_trusted:
             raise MisdirectedRequest("An https address is not answered on a connection without encryption.")
         return host
 
     def host(self, headers: Headers, host: str) -> str:
         """Return the host that the nearest proxy was asked for, `host` where it does not say. Raises BadRequest."""
         elements = list(_forwarded_elements(headers.get_list("forwarded")))
-        other = elements[-1].get("host", "") if elements else ""
-        told = _agreed("hosts", _nearest(headers, "x-forwarded-host"), other)
-        return check_host(told) if told else host
+        from_forwarded = elements[-1].get("host", "") if elements else ""
+        forwarded = _consistent("hosts", _last_element(headers, "x-forwarded-host"), from_forwarded)
+        return check_host(forwarded) if forwarded else host
 
     def _forwarded(self, headers: Headers) -> tuple[str, str]:
         """Return client and scheme as the trusted peer tells them."""
-        told = headers.get_list("x-forwarded-for")
-        client, _ = self._walk({"for": hop} for hop in reversed(told.split(","))) if told else (self.peer, _NOTHING)
-        scheme = _nearest(headers, "x-forwarded-proto").lower()
+        hops = headers.get_list("x-forwarded-for")
+        client = self.peer
+        if hops:
+            client, _ = self._find_client({"for": hop} for hop in reversed(hops.split(",")))
+        scheme = _last_element(headers, "x-forwarded-proto").lower()
         elements = list(_forwarded_elements(headers.get_list("forwarded")))
         if elements:
-            other, element = self._walk(reversed(elements))
-            if told and other != client:
+            forwarded_client, element = self._find_client(reversed(elements))
+            if hops and forwarded_client != client:
                 raise BadRequest("X-Forwarded-For and Forwarded name different clients.")
-            client, scheme = other, _agreed("schemes", scheme, element.get("proto", "").lower())
+            client, scheme = forwarded_client, _consistent("schemes", scheme, element.get("proto", "").lower())
         return client, scheme if scheme in {"http", "https"} else self.scheme
 
-    def _walk(self, hops: Iterable[Mapping[str, str]]) -> tuple[str, Mapping[str, str]]:
+    def _find_client(self, hops: Iterable[Mapping[str, str]]) -> tuple[str, Mapping[str, str]]:
         """Follow the hops from the nearest one until one is not trusted; something that is no address ends the walk.
 
         Returns the client, and what was said of the last hop: all of that was written by somebody who is trusted.
         """
-        client, last = self.peer, _NOTHING
+        client, last = self.peer, _NO_PARAMETERS
         for last in hops:
             address = _address(last.get("for", ""))
             if address is None:
@@ -173,23 +176,23 @@ class Origin:
         return client, last
 
 
-def _agreed(what: str, one: str, other: str) -> str:
+def _consistent(subject: str, one: str, other: str) -> str:
     """Return what two headers say alike, or one alone; BadRequest where they differ: one is the client's own invention."""
     if one and other and one.lower() != other.lower():
-        raise BadRequest(f"X-Forwarded-* and Forwarded name different {what}.")
+        raise BadRequest(f"X-Forwarded-* and Forwarded name different {subject}.")
     return one or other
 
 
-def _nearest(headers: Headers, name: str) -> str:
+def _last_element(headers: Headers, name: str) -> str:
     """Return the last element of a list: a proxy that adds a line of its own leaves the client's before it."""
     return headers.get_list(name).rpartition(",")[2].strip()
 
 
 def _correlation(headers: Headers) -> str:
     """Return the id under which other services know what this request belongs to, else that of its trace, else nothing."""
-    given = headers.get_list("x-correlation-id")
-    if _ID.fullmatch(given):
-        return given
+    value = headers.get_list("x-correlation-id")
+    if _ID.fullmatch(value):
+        return value
     trace = _TRACEPARENT.fullmatch(headers.get_list("traceparent"))
     return trace[1] if trace else ""
 

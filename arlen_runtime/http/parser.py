@@ -26,7 +26,7 @@ _HEAD_END = b"\r\n\r\n"
 # What has no place in a head, or not alone: controls, CR without LF, LF without CR (RFC 9112 section 2.2).
 _STRAY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?=[^\n])|(?<!\r)\n")
 
-_MEMORY_BYTES = 4096  # larger header blocks are not kept for the next request: idle connections must be cheap
+_CACHED_BLOCK_BYTES = 4096  # larger header blocks are not kept for the next request: idle connections must be cheap
 
 
 class RequestParser:
@@ -34,18 +34,18 @@ class RequestParser:
 
     __slots__ = (
         "_at",
-        "_block",
         "_buffer",
         "_chunks",
+        "_crlf_skipped",
         "_error",
         "_framing",
         "_headers",
+        "_last_block",
         "_limits",
-        "_line_read",
+        "_line_checked",
         "_minor",
         "_remaining",
-        "_skipped",
-        "_sought",
+        "_searched",
         "body_done",
         "origin",
     )
@@ -56,15 +56,15 @@ class RequestParser:
         self.origin = origin
         self._buffer: bytes | bytearray = b""
         self._at = 0  # where in the buffer the unread begins
-        self._sought = 0  # up to where an unfinished head has been looked at
-        self._line_read = False  # whether the request line of an unfinished head has been found good
-        self._skipped = False  # whether the one CRLF before a request has come
+        self._searched = 0  # up to where an unfinished head has been looked at
+        self._line_checked = False  # whether the request line of an unfinished head has been found good
+        self._crlf_skipped = False  # whether the one CRLF before a request has come
         self._error: HTTPError | None = None
         self.body_done = True
         self._remaining = 0  # bytes to come of a body with a length
         self._chunks: ChunkedDecoder | None = None
         # The header block of the request before and what it means: clients repeat it verbatim more often than not.
-        self._block: bytes | None = None
+        self._last_block: bytes | None = None
         self._minor = 1
         self._headers = Headers([], {})
         self._framing: framing.Framing = framing.NOTHING
@@ -75,18 +75,18 @@ class RequestParser:
             return
         if self._at >= len(self._buffer):
             self._buffer = data
-            self._at = self._sought = 0
+            self._at = self._searched = 0
             return
         if isinstance(self._buffer, bytes):
             self._buffer = bytearray(self._buffer)
         if self._at:
             del self._buffer[: self._at]
-            self._sought = max(0, self._sought - self._at)
+            self._searched = max(0, self._searched - self._at)
             self._at = 0
         self._buffer += data
 
     @property
-    def received(self) -> bool:
+    def has_partial_head(self) -> bool:
         """Whether some bytes of an unfinished head are there: time running out then means 408, else a silent close."""
         return self.body_done and self._error is None and self._at < len(self._buffer)
 
@@ -96,7 +96,7 @@ class RequestParser:
         return self.body_done and self._error is None and self._at >= len(self._buffer)
 
     @property
-    def asks_head(self) -> bool:
+    def is_head_request(self) -> bool:
         """Whether what is unfinished or refused is a HEAD: no answer to one has a body (RFC 9110 section 9.3.2)."""
         return self.body_done and self._buffer.startswith(b"HEAD ", self._at)
 
@@ -125,77 +125,79 @@ class RequestParser:
         buffer, at = self._buffer, self._at
         if at >= len(buffer):
             return None
-        end = buffer.find(_HEAD_END, max(at, self._sought - 3))
+        end = buffer.find(_HEAD_END, max(at, self._searched - 3))
         if end < 0 or end - at > self._limits.header_bytes:
-            return self._look_at_unfinished()
+            return self._check_partial_head()
         line, _, block = bytes(buffer[at:end]).partition(_CRLF)
         if not line or len(line) > self._limits.request_line_bytes:
-            return self._look_at_unfinished()
+            return self._check_partial_head()
         method, path, query, minor, absolute = request_line.read(line)
-        if block != self._block or minor != self._minor:
+        if block != self._last_block or minor != self._minor:
             self._read_block(block, minor)
-        host, keep, size, chunked, waits = self._framing
+        host, keep_alive, length, chunked, expects_continue = self._framing
         headers, origin = self._headers, self.origin
         if absolute is not None:
-            host = origin.asked_for(*absolute)
+            host = origin.host_of_absolute_form(*absolute)
         if origin.names_host:
             host = origin.host(headers, host)
-        name, client, scheme, kin = origin.resolve(headers)
-        self._line_read = self._skipped = False
+        request_id, client, scheme, correlated = origin.resolve(headers)
+        self._line_checked = self._crlf_skipped = False
         if end + 4 == len(buffer):
             self._buffer = b""  # an idle connection keeps nothing
-            self._at = self._sought = 0
+            self._at = self._searched = 0
         else:
-            self._at = self._sought = end + 4
+            self._at = self._searched = end + 4
         if chunked:
             self._chunks = ChunkedDecoder(self._limits.header_bytes, self._limits.header_count)
             self.body_done = False
-        elif size:
-            self._remaining = size
+        elif length:
+            self._remaining = length
             self.body_done = False
-        peer = origin.peer  # and `kin` is what correlates it with others
-        facts = (method, path, query, minor, headers, host, keep, size, chunked, waits, name, client, peer, scheme, kin)
+        facts = (method, path, query, minor, headers, host, keep_alive, length, chunked, expects_continue,
+                 request_id, client, origin.peer, scheme, correlated)  # fmt: skip
         return tuple.__new__(Head, facts)  # what Head's own __new__ does, without the Python call
 
     def _read_block(self, block: bytes, minor: int) -> None:
         """Read a header block that is not the one of the request before."""
-        self._block = None
+        self._last_block = None
         self._headers = fields.read(block, self._limits.header_count)
         self._framing = framing.read(self._headers, minor)
         self._minor = minor
-        if len(block) <= _MEMORY_BYTES:
-            self._block = block
+        if len(block) <= _CACHED_BLOCK_BYTES:
+            self._last_block = block
 
-    def _look_at_unfinished(self) -> Head | None:
+    def _check_partial_head(self) -> Head | None:
         """Refuse an unfinished (or too large) head as soon as it can only be refused; None when it may become good.
 
         What is looked at ends where the limit does, so that the outcome does not depend on how the bytes were cut.
         """
         buffer, at, limits = self._buffer, self._at, self._limits
-        if buffer.startswith(_CRLF, at) and not self._skipped:
+        if buffer.startswith(_CRLF, at) and not self._crlf_skipped:
             # One empty line before a request is ignored (RFC 9112 section 2.2): old clients end a body with it.
-            self._skipped = True
-            self._at = self._sought = at + 2
+            self._crlf_skipped = True
+            self._at = self._searched = at + 2
             return self._next_head()
-        most = at + limits.header_bytes + len(_HEAD_END)
-        line_most = at + limits.request_line_bytes + len(_CRLF)
+        head_limit = at + limits.header_bytes + len(_HEAD_END)
+        line_limit = at + limits.request_line_bytes + len(_CRLF)
         if buffer.startswith(b"\n", at):  # the pattern below would take a CR that ends a body for this LF's
             raise BadRequest("The request starts with an LF.")
-        line_end = -1 if self._line_read else buffer.find(_CRLF, max(at, self._sought - 1), line_most)
-        line_fits = self._line_read or line_end >= 0
-        stray = _STRAY.search(buffer, max(at, self._sought - 1), most if line_fits else min(most, line_most))
+        line_end = -1 if self._line_checked else buffer.find(_CRLF, max(at, self._searched - 1), line_limit)
+        line_fits = self._line_checked or line_end >= 0
+        stray = _STRAY.search(
+            buffer, max(at, self._searched - 1), head_limit if line_fits else min(head_limit, line_limit)
+        )
         if stray is not None and not at <= line_end < stray.start():
             raise BadRequest("The head of the request holds a control character, or a CR or LF alone.")
         if line_end >= 0:
             request_line.read(bytes(buffer[at:line_end]))
-            self._line_read = True
+            self._line_checked = True
         if stray is not None:
             raise BadRequest("The header block holds a control character, or a CR or LF alone.")
-        if not line_fits and len(buffer) >= line_most:
+        if not line_fits and len(buffer) >= line_limit:
             raise URITooLong(f"The request line is longer than {limits.request_line_bytes} bytes.")
-        if len(buffer) >= most:
+        if len(buffer) >= head_limit:
             raise HeadersTooLarge(f"The header block is larger than {limits.header_bytes} bytes.")
-        self._sought = len(buffer)
+        self._searched = len(buffer)
         return None
 
     def read_body(self) -> bytes:
@@ -212,7 +214,7 @@ class RequestParser:
         end = self._at + self._remaining
         data = bytes(self._buffer if not self._at and len(self._buffer) <= end else self._buffer[self._at : end])
         self._at += len(data)
-        self._sought = self._at
+        self._searched = self._at
         self._remaining -= len(data)
         self.body_done = not self._remaining
         return data
@@ -224,7 +226,7 @@ class RequestParser:
         except HTTPError as error:
             self._error = error
             raise
-        self._sought = self._at
+        self._searched = self._at
         if chunks.done:
             self._chunks = None
             self.body_done = True

@@ -66,9 +66,9 @@ def _read_text(buffer: bytes) -> ProxyHeader | None:
     family, source, destination, *ports = match.groups()
     if family is None:
         return ProxyHeader(None, tls=False, used=end + 2)
-    kind = IPv4Address if family == "TCP4" else IPv6Address
+    address_type = IPv4Address if family == "TCP4" else IPv6Address
     try:
-        client, _ = str(kind(source)), kind(destination)
+        client, _ = str(address_type(source)), address_type(destination)
     except AddressValueError:
         raise BadRequest("The PROXY header names no address.") from None
     if any(int(port) > _LARGEST_PORT for port in ports):
@@ -108,10 +108,10 @@ def _came_by_tls(extensions: bytes) -> bool:
     """Walk over the extensions (type, length, value) and look for the one about TLS (section 2.2.6)."""
     tls = False
     while extensions:
-        kind, end = extensions[0], 3 + int.from_bytes(extensions[1:3], "big")
+        extension, end = extensions[0], 3 + int.from_bytes(extensions[1:3], "big")
         if len(extensions) < end:
             raise BadRequest("An extension of the PROXY header is cut short.")
         value, extensions = extensions[3:end], extensions[end:]
-        if kind == _EXTENSION_TLS and value:
+        if extension == _EXTENSION_TLS and value:
             tls = bool(value[0] & _CLIENT_TLS)
     return tls

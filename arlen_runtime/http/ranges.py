@@ -14,7 +14,7 @@ from arlen_runtime.errors import RangeNotSatisfiable
 
 _UNIT = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
 _SPEC = re.compile(r"([0-9]{1,99})-([0-9]{1,99})?|-([0-9]{1,99})")  # to make a number of a text takes quadratic time
-_MOST_RANGES = 16
+_MAX_RANGES = 16
 
 
 class Span(NamedTuple):
@@ -41,9 +41,9 @@ def read(header: str | None, size: int) -> list[Span] | None:
     unit = _UNIT.fullmatch(header or "")
     if unit is None:
         return None
-    specs = [text.strip(" \t") for text in unit[1].split(",", _MOST_RANGES)]
+    specs = [text.strip(" \t") for text in unit[1].split(",", _MAX_RANGES)]
     specs = [text for text in specs if text]
-    if not specs or len(specs) > _MOST_RANGES:
+    if not specs or len(specs) > _MAX_RANGES:
         return None
     spans = []
     for text in specs:

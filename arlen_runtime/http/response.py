@@ -14,9 +14,9 @@ from arlen_runtime.http.events import EventStream
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, LF, NUL nor other control
 _PIECE = 65536
-_MOST_GOOD_TYPES = 256
+_MAX_CHECKED_TYPES = 256
 _new = object.__new__  # looked up once: each answer is copied
-_good_types: set[str] = set()  # those that were checked: nearly every answer has one of a few
+_checked_types: set[str] = set()  # those that were checked: nearly every answer has one of a few
 
 
 class FileBody(NamedTuple):
@@ -107,10 +107,10 @@ class Response:
         self.log: dict[str, object] | None = None
         self._fields: list[tuple[str, str]] = []
         if content_type is not None:
-            if content_type not in _good_types:
+            if content_type not in _checked_types:
                 check_field("Content-Type", content_type)
-                if len(_good_types) < _MOST_GOOD_TYPES:
-                    _good_types.add(content_type)
+                if len(_checked_types) < _MAX_CHECKED_TYPES:
+                    _checked_types.add(content_type)
             self._fields.append(("Content-Type", content_type))
         for name, value in headers:
             self.add(name, value)
@@ -147,10 +147,10 @@ class Response:
 
     def remove(self, name: str) -> None:
         """Drop every field of that name."""
-        wanted = name.lower()
-        self._fields = [field for field in self._fields if field[0].lower() != wanted]
+        lower_name = name.lower()
+        self._fields = [field for field in self._fields if field[0].lower() != lower_name]
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the first value of the field, or the default."""
-        wanted = name.lower()
-        return next((value for field, value in self._fields if field.lower() == wanted), default)
+        lower_name = name.lower()
+        return next((value for field, value in self._fields if field.lower() == lower_name), default)

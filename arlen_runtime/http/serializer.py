@@ -24,7 +24,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 UNKNOWN_LENGTH = -1
 """The length of a body that only its end will tell."""
 
-_UNTOLD_LENGTH = -2  # that of the body that GET would have sent, where the answer to HEAD is empty and does not say
+_UNDECLARED_LENGTH = -2  # that of the body that GET would have sent, where the answer to HEAD is empty and does not say
 
 _STATUSES = range(200, 1000)
 _STATUS_LINES = {
@@ -42,8 +42,8 @@ _KEEP_ALIVE = b"Connection: keep-alive\r\n"
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 _LENGTH = "content-length"
-_LEFT_OUT = frozenset({_LENGTH, "connection", "date", "keep-alive", "trailer", "transfer-encoding", "upgrade"})
-_MOST_PREFIXES = 1024
+_OMITTED = frozenset({_LENGTH, "connection", "date", "keep-alive", "trailer", "transfer-encoding", "upgrade"})
+_MAX_PREFIXES = 1024
 
 
 class Serialized(NamedTuple):
@@ -67,7 +67,7 @@ def serialize(
     date: bytes,
     close: bool,  # noqa: FBT001 - its place says it: the last word on the connection
     *,
-    to_head: bool = False,
+    for_head_request: bool = False,
 ) -> Serialized:
     """Serialize the answer to `head`, which is None when no request was understood: that always closes.
 
@@ -77,11 +77,11 @@ def serialize(
     status = response.status
     body = response.body
     pairs = response.headers
-    fields, announced = _fields(pairs) if pairs else (b"", None)
+    fields, declared_length = _fields(pairs) if pairs else (b"", None)
     if type(body) is not bytes or status in _WITHOUT_BODY or head is None or head.method == "HEAD":
-        to_head = to_head or (head is not None and head.method == "HEAD")
+        for_head_request = for_head_request or (head is not None and head.method == "HEAD")
         fields = date + response.prepared + fields
-        return _serialize_rare(head, response, fields, announced, close=close, to_head=to_head)
+        return _serialize_rare(head, response, fields, declared_length, close=close, for_head_request=for_head_request)
     close = close or not head.keep_alive
     data = b"%b%b%b%b%bContent-Length: %d\r\n\r\n%b" % (
         _STATUS_LINES.get(status) or _status_line(status),
@@ -97,16 +97,22 @@ def serialize(
 
 
 def _serialize_rare(
-    head: Head | None, response: Response, fields: bytes, announced: int | None, *, close: bool, to_head: bool
+    head: Head | None,
+    response: Response,
+    fields: bytes,
+    declared_length: int | None,
+    *,
+    close: bool,
+    for_head_request: bool,
 ) -> Serialized:
     """Serialize what is not plain bytes in answer to a request that wants them."""
     status = response.status
     minor = 1 if head is None else head.minor
-    inline, rest, length = _KINDS.get(type(response.body), _iterator)(response.body, announced)
-    if to_head and response.body == b"":
-        length = _UNTOLD_LENGTH if announced is None else announced
-    framing = _framing(status, announced, length, minor)
-    if to_head or status in _WITHOUT_BODY:
+    inline, rest, length = _KINDS.get(type(response.body), _iterator)(response.body, declared_length)
+    if for_head_request and response.body == b"":
+        length = _UNDECLARED_LENGTH if declared_length is None else declared_length
+    framing = _framing(status, declared_length, length, minor)
+    if for_head_request or status in _WITHOUT_BODY:
         inline, rest, length = b"", None, 0
     chunked = rest is not None and framing is _CHUNKED
     until_close = rest is not None and not framing  # HTTP/1.0 has no other end for a body of unknown length
@@ -121,37 +127,39 @@ def _serialize_rare(
     return Serialized(data, rest, chunked, close, length)
 
 
-def _framing(status: int, announced: int | None, length: int, minor: int) -> bytes:
+def _framing(status: int, declared_length: int | None, length: int, minor: int) -> bytes:
     """Return the one line that says where the body ends, or none where nothing may say it."""
     if status in _WITHOUT_LENGTH:
-        return b"" if announced is None or status != _NOT_MODIFIED else b"Content-Length: %d\r\n" % announced
+        if declared_length is None or status != _NOT_MODIFIED:
+            return b""
+        return b"Content-Length: %d\r\n" % declared_length
     if status == _RESET_CONTENT:
         return b"Content-Length: 0\r\n"
     if length == UNKNOWN_LENGTH:
         return _CHUNKED if minor else b""
-    return b"" if length == _UNTOLD_LENGTH else b"Content-Length: %d\r\n" % length
+    return b"" if length == _UNDECLARED_LENGTH else b"Content-Length: %d\r\n" % length
 
 
 _Measured = tuple[bytes, FileBody | EventStream | Iterator[bytes] | None, int]
 
 
-def _bytes(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
+def _bytes(body: Any, _declared_length: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
     return body, None, len(body)
 
 
-def _file(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
+def _file(body: Any, _declared_length: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
     return b"", body, body.length
 
 
-def _events(body: Any, _announced: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
+def _events(body: Any, _declared_length: int | None) -> _Measured:  # noqa: ANN401 - the table's key says the type
     return b"", body, UNKNOWN_LENGTH
 
 
-def _iterator(body: Any, announced: int | None) -> _Measured:  # noqa: ANN401 - what is neither bytes nor file
+def _iterator(body: Any, declared_length: int | None) -> _Measured:  # noqa: ANN401 - what is neither bytes nor file
     pieces = iter(body)  # TypeError here, before a byte is sent, for what is no body at all
-    if announced is None:
+    if declared_length is None:
         return b"", pieces, UNKNOWN_LENGTH
-    return b"", _exactly(pieces, announced), announced
+    return b"", _exactly(pieces, declared_length), declared_length
 
 
 _KINDS: dict[type, Callable[[Any, int | None], _Measured]] = {bytes: _bytes, FileBody: _file, EventStream: _events}
@@ -185,8 +193,8 @@ class _Prefixes(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         """Look at a name for the first time."""
-        prefix = "" if name.lower() in _LEFT_OUT else f"{name}: "
-        if len(self) < _MOST_PREFIXES:
+        prefix = "" if name.lower() in _OMITTED else f"{name}: "
+        if len(self) < _MAX_PREFIXES:
             self[name] = prefix
         return prefix
 
@@ -197,11 +205,11 @@ _prefixes = _Prefixes()
 def _fields(pairs: Sequence[tuple[str, str]]) -> tuple[bytes, int | None]:
     """Return the field lines, and the Content-Length that the caller set."""
     lines = []
-    announced = None
+    declared_length = None
     for name, value in pairs:
         prefix = _prefixes[name]
         if prefix:
             lines.append(f"{prefix}{value}\r\n")
         elif name.lower() == _LENGTH and value.isascii() and value.isdigit():
-            announced = int(value)
-    return "".join(lines).encode("latin-1"), announced
+            declared_length = int(value)
+    return "".join(lines).encode("latin-1"), declared_length

@@ -24,12 +24,12 @@ class Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a record whose arguments do not fit its message is reported as logging does it."""
         try:
-            told = {"logger": record.name, "message": record.getMessage()}
+            fields = {"logger": record.name, "message": record.getMessage()}
             if record.exc_info and record.exc_info[1]:
-                self._log.failure("library", record.exc_info[1], logger=record.name, says=told["message"])
+                self._log.failure("library", record.exc_info[1], logger=record.name, says=fields["message"])
             else:
-                step = max(level for level in self._write if level <= max(record.levelno, logging.DEBUG))
-                self._write[step]("library", **told)
+                level = max(step for step in self._write if step <= max(record.levelno, logging.DEBUG))
+                self._write[level]("library", **fields)
         except Exception:  # noqa: BLE001 - the contract of logging.Handler: a log call never raises
             self.handleError(record)
 

@@ -22,7 +22,7 @@ from arlen_runtime.log.sink import Sink
 
 _IDS = (("request_id", scope.request_id), ("correlation_id", scope.correlation_id))
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-MOST_PENDING = 512
+MAX_PENDING = 512
 """Access lines that wait before `access` flushes by itself, where no reactor does."""
 
 
@@ -59,14 +59,14 @@ class Log:
         """Open the log. `root` is what a relative file is relative to. ConfigError when the file cannot be opened."""
         plain = environment in {"development", "test"}
         self._format = FORMATS[settings.format or ("text" if plain else "json")]
-        self._least = LEVELS[settings.level]
-        self._accesses = settings.access and self._least <= LEVELS["info"]
+        self._min_level = LEVELS[settings.level]
+        self._access_enabled = settings.access and self._min_level <= LEVELS["info"]
         self._clock = clock
         self._pending: list[Access] = []
         self._lock = threading.RLock()  # again by the same thread: a finalizer may log while a line is written
         self._sink = Sink((root or Path()) / settings.file if settings.file else None)
-        self._told_lost = 0
-        _stay_safe_across_fork(self)
+        self._reported_lost = 0
+        _register_fork_hooks(self)
         _open.add(self)
 
     def debug(self, event: str, **fields: object) -> None:
@@ -87,8 +87,8 @@ class Log:
 
     def failure(self, event: str, error: BaseException, **fields: object) -> None:
         """Write what went wrong with its exception: type, message, and the traceback with all causes."""
-        told = {"error": type(error).__name__, "message": error, **fields}
-        self._event("error", event, told, "".join(traceback.format_exception(error)))
+        described = {"error": type(error).__name__, "message": error, **fields}
+        self._event("error", event, described, "".join(traceback.format_exception(error)))
 
     def access(  # noqa: PLR0913, PLR0917 - one fact each, and positional because each keyword costs time here
         self,
@@ -102,10 +102,10 @@ class Log:
         extra: Fields | None = None,
     ) -> None:
         """Note an answered request: its length in bytes, its seconds, the fields that the application left."""
-        if self._accesses:
+        if self._access_enabled:
             pending = self._pending
             pending.append((method, target, status, length, seconds, request_id, client, extra))
-            if len(pending) >= MOST_PENDING:
+            if len(pending) >= MAX_PENDING:
                 self.flush()
 
     def flush(self) -> None:
@@ -131,7 +131,7 @@ class Log:
 
     def _event(self, level: str, event: str, fields: dict[str, object], trace: str = "") -> None:
         """Write one event, after the access lines that came before it."""
-        if LEVELS[level] < self._least:
+        if LEVELS[level] < self._min_level:
             return
         for name, variable in _IDS:
             if name not in fields and (current := variable.get()):
@@ -146,15 +146,15 @@ class Log:
         batch = pending[:]
         del pending[: len(batch)]
         now = stamp(self._clock())
-        text = "".join(self._format.accesses(now, batch)) + line + self._confession(now)
+        text = "".join(self._format.accesses(now, batch)) + line + self._lost_event(now)
         self._sink.write(text.encode("utf-8", "backslashreplace"))
 
-    def _confession(self, now: str) -> str:
+    def _lost_event(self, now: str) -> str:
         """Say once, as soon as the log can be written again, how many bytes could not be."""
-        lost = self._sink.lost - self._told_lost
+        lost = self._sink.lost - self._reported_lost
         if not lost:
             return ""
-        self._told_lost = self._sink.lost
+        self._reported_lost = self._sink.lost
         return self._format.event(now, "warning", "log_lost", {"bytes": lost})
 
     def before_fork(self) -> None:
@@ -175,21 +175,21 @@ def reopen_all() -> None:
     for log in list(_open):
         try:
             log.reopen()
-        except ConfigError as denied:
-            log.error("log_not_reopened", reason=denied.detail, action="old_file_serves_on")
+        except ConfigError as error:
+            log.error("log_not_reopened", reason=error.detail, action="old_file_serves_on")
 
 
-def _stay_safe_across_fork(log: Log) -> None:
+def _register_fork_hooks(log: Log) -> None:
     """Have the interpreter call the log around each fork for as long as it lives."""
     reference = weakref.WeakMethod(log.before_fork), weakref.WeakMethod(log.after_fork)
 
-    def calling(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
+    def caller(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
         def call() -> None:
-            alive = method()
-            if alive is not None:
-                alive()
+            bound = method()
+            if bound is not None:
+                bound()
 
         return call
 
-    before, after = map(calling, reference)
+    before, after = map(caller, reference)
     os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)

@@ -18,7 +18,7 @@ from arlen_runtime.errors import ConfigError
 
 PIPE_BUF = 4096
 _STDERR = 2
-_STUCK_MS = 1000  # how long the reader of a stream may keep us before its lines are dropped
+_TIMEOUT_MS = 1000  # how long the reader of a stream may keep us before its lines are dropped
 
 
 class Sink:
@@ -27,19 +27,19 @@ class Sink:
     def __init__(self, path: Path | None) -> None:
         """Open the file to append to, or take standard error. ConfigError when the file cannot be opened."""
         self._path = path
-        self._descriptor = _standard_error() if path is None else _open(path)
-        self._whole = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        self._patience_ms = _STUCK_MS
-        self._torn = False
+        self._descriptor = _open_stderr() if path is None else _open(path)
+        self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+        self._timeout_ms = _TIMEOUT_MS
+        self._line_is_cut = False
         self.lost = 0
 
     def write(self, data: bytes) -> None:
         """Write lines; what cannot be written (disk full, reader gone) is dropped and counted."""
-        if self._whole:
+        if self._is_file:
             self._write_all(data)
             return
         for piece in _pieces(data):
-            if self._drained():  # a pipe that is ready takes PIPE_BUF bytes without waiting, also a blocking one
+            if self._wait_writable():  # a pipe that is ready takes PIPE_BUF bytes without waiting, also a blocking one
                 self._write_all(piece)
             else:
                 self.lost += len(piece)
@@ -51,9 +51,9 @@ class Sink:
         """
         if self._path is None:
             return
-        fresh = _open(self._path)
-        os.dup2(fresh, self._descriptor, inheritable=False)
-        os.close(fresh)
+        new_descriptor = _open(self._path)
+        os.dup2(new_descriptor, self._descriptor, inheritable=False)
+        os.close(new_descriptor)
 
     def close(self) -> None:
         """Close the file; standard error stays open."""
@@ -62,36 +62,36 @@ class Sink:
 
     def _write_all(self, piece: bytes) -> None:
         """Write a piece, in several calls when a slow reader cuts one short; what follows a torn line begins a line."""
-        whole = b"\n" + piece if self._torn else piece
+        whole = b"\n" + piece if self._line_is_cut else piece
         rest = memoryview(whole)
-        most = PIPE_BUF if len(whole) > PIPE_BUF and self._blocks() else len(whole)
+        limit = PIPE_BUF if len(whole) > PIPE_BUF and self._blocks() else len(whole)
         while rest:
             try:
-                rest = rest[os.write(self._descriptor, rest[:most]) :]
+                rest = rest[os.write(self._descriptor, rest[:limit]) :]
             except BlockingIOError:
                 pass
             except OSError:
                 break
-            if rest and not self._drained():
+            if rest and not self._wait_writable():
                 break
         if len(rest) < len(whole):
-            self._torn = len(rest) > 0
+            self._line_is_cut = len(rest) > 0
         self.lost += min(len(rest), len(piece))
 
     def _blocks(self) -> bool:
         """Say whether a write may wait for a reader."""
-        return not self._whole and os.get_blocking(self._descriptor)
+        return not self._is_file and os.get_blocking(self._descriptor)
 
-    def _drained(self) -> bool:
+    def _wait_writable(self) -> bool:
         """Wait until a stream takes more; a reader that does not read is waited for only once."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
-        ready = bool(poll.poll(self._patience_ms))
-        self._patience_ms = _STUCK_MS if ready else 0
+        ready = bool(poll.poll(self._timeout_ms))
+        self._timeout_ms = _TIMEOUT_MS if ready else 0
         return ready
 
 
-def _standard_error() -> int:
+def _open_stderr() -> int:
     """Open a pipe at standard error anew: others have that descriptor too, and may not expect that it does not block.
 
     Where that cannot be, as for a socket or another user's pipe, it is the descriptor itself.
@@ -106,8 +106,8 @@ def _open(path: Path) -> int:
     """Open a file to append to, for this user and group. A pipe does not block, not even here, where nobody reads it."""
     try:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
-    except OSError as denied:
-        raise ConfigError(f"[log] file: cannot open {path}: {denied.strerror}") from denied
+    except OSError as error:
+        raise ConfigError(f"[log] file: cannot open {path}: {error.strerror}") from error
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

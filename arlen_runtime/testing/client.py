@@ -189,7 +189,7 @@ class TestClient:
             body = self._body(head, admission, parser)
         except ArlenError as error:
             refusal = self.app.refuse(error, head)
-            return _answer(head, refusal, asked.target, close=True, to_head=parser.asks_head)
+            return _answer(head, refusal, asked.target, close=True, for_head_request=parser.is_head_request)
         try:
             return _answer(head, self.app.run(admission, _request(head, admission, body)), asked.target)
         finally:
@@ -289,9 +289,11 @@ def _multipart(data: Mapping[str, object], files: Mapping[str, Upload]) -> tuple
     return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
 
 
-def _answer(head: Head | None, response: Response, url: str, *, close: bool = False, to_head: bool = False) -> Answer:
+def _answer(
+    head: Head | None, response: Response, url: str, *, close: bool = False, for_head_request: bool = False
+) -> Answer:
     """Serialize a response and read it as a client would."""
-    serialized = serialize(head, response, b"", close=close, to_head=to_head)
+    serialized = serialize(head, response, b"", close=close, for_head_request=for_head_request)
     block, _, body = serialized.data.partition(b"\r\n\r\n")
     lines = block.decode("latin-1").split("\r\n")
     fields = [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:])]

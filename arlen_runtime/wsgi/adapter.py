@@ -24,12 +24,13 @@ from arlen_runtime.http.response import Body, Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.middleware.request_id import correlate, id_line
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable, to_environ
-from arlen_runtime.wsgi.closing import Closing, Once
+from arlen_runtime.wsgi.closing import CloseOnce, ClosingIterator
 from arlen_runtime.wsgi.file_wrapper import FileWrapper
 
-_VALUE = re.compile(r"(?<=/)[a-z_.]*[^/a-z_.][^/]*")  # a segment that is no plain word: a number, an id, a title
+# A path segment that is not a plain word: a number, an id, a title.
+_VARIABLE_SEGMENT = re.compile(r"(?<=/)[a-z_.]*[^/a-z_.][^/]*")
 _STATUS = re.compile(r"([2-9][0-9]{2})(?: .*)?")  # 1xx are the server's own (RFC 9110 section 15.2)
-_WHOLE = frozenset({list, tuple})
+_SEQUENCES = frozenset({list, tuple})
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -48,13 +49,14 @@ class WSGIAdapter:
 
     def admit(self, head: Head) -> Admission:
         """Let the body come within the global limit; what looks like a value in the path does not tell endpoints apart."""
-        return Admission(f"{head.method} {_VALUE.sub('0', head.path)}", "buffer", self._config.limits.body_bytes)
+        endpoint = f"{head.method} {_VARIABLE_SEGMENT.sub('0', head.path)}"
+        return Admission(endpoint, "buffer", self._config.limits.body_bytes)
 
     def run(self, admission: Admission, request: Request) -> Response:  # noqa: ARG002 - the door's signature
         """Call the application; what it raises is logged and answered."""
         scope.request_id.set(request.head.id)
         scope.correlation_id.set(request.head.correlated)
-        started = _Started()
+        started = _StartResponse()
         try:
             response = started.respond(self._application(self._environ(request), started))
         except KeyboardInterrupt:
@@ -121,12 +123,12 @@ class WSGIAdapter:
         return {"HTTP_HOST": head.host, "SERVER_NAME": authority.hostname, "SERVER_PORT": str(port)}
 
 
-class _Started:
+class _StartResponse:
     """`start_response` of one request, and what it was told."""
 
     def __init__(self) -> None:
         self._response: Response | None = None
-        self._announced: int | None = None
+        self._declared_length: int | None = None
         self._written: list[bytes] = []
         self._written_bytes = 0
         self._sent = False
@@ -148,26 +150,28 @@ class _Started:
             raise ArlenError(f"start_response was given no final status: {status!r}")
         self._response = Response(b"", int(match[1]), headers)
         length = self._response.get("Content-Length", "")
-        self._announced = int(length) if length and length.isascii() and length.isdigit() else None
+        self._declared_length = int(length) if length and length.isascii() and length.isdigit() else None
         return self._write
 
     def _write(self, data: bytes) -> None:
         """Keep what `write` is given for the front of the body; ArlenError beyond Content-Length."""
         self._sent = True
         self._written_bytes += len(data)
-        if self._announced is not None and self._written_bytes > self._announced:
-            raise ArlenError(f"write was given more than the {self._announced} bytes that Content-Length announced")
+        if self._declared_length is not None and self._written_bytes > self._declared_length:
+            raise ArlenError(
+                f"write was given more than the {self._declared_length} bytes that Content-Length announced"
+            )
         self._written.append(data)
 
     def respond(self, result: Iterable[bytes]) -> Response:
         """Turn what the application returned into a Response; close it when that fails."""
         try:
-            return self._with(self._body(result))
+            return self._build_response(self._body(result))
         except BaseException:
-            Once(result).close()
+            CloseOnce(result).close()
             raise
 
-    def _with(self, body: Body) -> Response:
+    def _build_response(self, body: Body) -> Response:
         """Return the Response that start_response asked for, with its body."""
         if self._response is None:
             raise ArlenError("the application never called start_response")
@@ -176,20 +180,22 @@ class _Started:
 
     def _body(self, result: Iterable[bytes]) -> Body:
         """Return the body; a generator may call start_response with its first piece."""
-        if type(result) in _WHOLE:
-            return self._whole(b"".join([*self._written, *result]))
-        if isinstance(result, FileWrapper) and not self._written and (part := result.part(self._announced)) is not None:
-            return part
+        if type(result) in _SEQUENCES:
+            return self._complete_body(b"".join([*self._written, *result]))
+        if isinstance(result, FileWrapper) and not self._written:
+            part = result.part(self._declared_length)
+            if part is not None:
+                return part
         pieces = iter(result)
         first = next(filter(None, pieces), b"")
         self._sent = True
         first = b"".join([*self._written, first])
-        return Closing(_limited(chain([first], pieces), self._announced), result)
+        return ClosingIterator(_limited(chain([first], pieces), self._declared_length), result)
 
-    def _whole(self, body: bytes) -> Body:
+    def _complete_body(self, body: bytes) -> Body:
         """Return a body that is all there; one that is shorter than announced in a piece, so that this is noticed."""
-        body = body[: self._announced]
-        return body if self._announced in (None, len(body)) else iter((body,))
+        body = body[: self._declared_length]
+        return body if self._declared_length in (None, len(body)) else iter((body,))
 
 
 def _limited(pieces: Iterable[bytes], length: int | None) -> Iterator[bytes]:

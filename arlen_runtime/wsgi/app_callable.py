@@ -26,13 +26,13 @@ from arlen_runtime.http.request_line import check_method, check_query
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.wsgi.cgi_names import Environ, to_headers
-from arlen_runtime.wsgi.closing import Closing, Once
+from arlen_runtime.wsgi.closing import CloseOnce, ClosingIterator
 
 _PIECE = 65536
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _OCTET = re.compile(r"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_OF_THE_CONNECTION = frozenset({"connection", "transfer-encoding"})
+_CONNECTION_FIELDS = frozenset({"connection", "transfer-encoding"})
 _SPOOL_BYTES = LimitsSection().spool_bytes
 
 
@@ -64,17 +64,17 @@ class AppCallable:
         with ExitStack() as exits:  # what is not sent, as in answer to HEAD, is closed at once
             head, response = context.run(self._answer, environ, exits)
             owner = response.body.file if isinstance(response.body, FileBody) else response.body
-            exits.callback(context.run, Once(owner).close)
+            exits.callback(context.run, CloseOnce(owner).close)
             serialized = serialize(head, response, b"", close=False)
             block, _, body = serialized.data.partition(b"\r\n\r\n")
             lines = [line.partition(": ") for line in block.decode("latin-1").split("\r\n")[1:]]
-            fields = [(name, value) for name, _, value in lines if name.lower() not in _OF_THE_CONNECTION]
+            fields = [(name, value) for name, _, value in lines if name.lower() not in _CONNECTION_FIELDS]
             start_response(f"{response.status} {_phrase(response.status)}", fields)
             rest = serialized.rest
             if rest is None:
                 return [body]
             pieces = rest.pieces() if isinstance(rest, FileBody) else iter(rest)
-            return Closing(_steps(context, pieces), exits.pop_all())
+            return ClosingIterator(_steps(context, pieces), exits.pop_all())
 
     def _answer(self, environ: Environ, exits: ExitStack) -> tuple[Head | None, Response]:
         """Return the head, None when it cannot be understood, and the answer."""
@@ -91,16 +91,16 @@ class AppCallable:
         if admission.policy == "none":
             return self._app.run(admission, Request(head))
         length = None if head.chunked else head.content_length or 0
-        incoming = _Incoming(environ["wsgi.input"], length, admission.limit)
+        incoming = _InputBody(environ["wsgi.input"], length, admission.limit)
         if admission.policy == "stream":
             return self._app.run(admission, Request(head, live=incoming))
         body = IncomingBody(admission.limit, self._spool_bytes, length)
         exits.callback(body.close)
         errors = environ["wsgi.errors"]
         for piece in incoming:  # what its reading raises is the server's own
-            with _room(errors):
+            with _disk_errors_as_503(errors):
                 body.write(piece)
-        with _room(errors):  # the last bytes may leave their buffer only here
+        with _disk_errors_as_503(errors):  # the last bytes may leave their buffer only here
             whole = body.whole()
         return self._app.run(admission, Request(head, *whole))
 
@@ -114,8 +114,8 @@ class AppCallable:
         if chunked and not environ.get("wsgi.input_terminated"):
             raise LengthRequired("This server does not tell where a body in chunks ends: send Content-Length.")
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
-        origin = Origin(peer, scheme, self._trusted, self._draw_id)
-        name, client, scheme, correlated = origin.resolve(headers)
+        origin = Origin(peer, scheme, self._trusted, self._next_id)
+        request_id, client, scheme, correlated = origin.resolve(headers)
         minor = int(environ["SERVER_PROTOCOL"] != "HTTP/1.0")
         host = read_host(headers.get_bytes(b"host"), minor)
         return Head(
@@ -129,21 +129,21 @@ class AppCallable:
             content_length=None if length is None else int(length),
             chunked=chunked,
             expects_continue=False,
-            id=name,
+            id=request_id,
             client=client,
             peer=peer,
             scheme=scheme,
             correlated=correlated,
         )
 
-    def _draw_id(self) -> str:
+    def _next_id(self) -> str:
         """Draw an id; after a fork from a source of the process's own."""
         if self._pid != os.getpid():
             self._ids, self._pid = IdSource(), os.getpid()
         return self._ids()
 
 
-class _Incoming:
+class _InputBody:
     """A body as another server has it: `length` bytes of its input, or all of it where the server ends it (None)."""
 
     def __init__(self, file: BinaryIO, length: int | None, limit: int) -> None:
@@ -151,23 +151,23 @@ class _Incoming:
         if length is not None and length > limit:
             raise PayloadTooLarge(f"The body has {length} bytes; this address takes {limit}.")
         self._file = file
-        self._announced = length is not None
-        self._left = limit + 1 if length is None else length
+        self._has_length = length is not None
+        self._remaining = limit + 1 if length is None else length
 
     def read(self, size: int = -1) -> bytes:
         """Return `size` bytes, all that is left without a size; fewer at the end alone.
 
         Raises PayloadTooLarge beyond the limit, BadRequest when the input ends before the announced length.
         """
-        wanted = self._left if size < 0 else min(size, self._left)
+        missing = self._remaining if size < 0 else min(size, self._remaining)
         pieces: list[bytes] = []
-        while wanted and (piece := self._file.read(wanted)):
+        while missing and (piece := self._file.read(missing)):
             pieces.append(piece)
-            wanted -= len(piece)
-            self._left -= len(piece)
-        if wanted and self._announced:
+            missing -= len(piece)
+            self._remaining -= len(piece)
+        if missing and self._has_length:
             raise BadRequest("The connection ended before the body did.")
-        if not self._left and not self._announced:
+        if not self._remaining and not self._has_length:
             raise PayloadTooLarge("The body is larger than this address takes.")
         return b"".join(pieces)
 
@@ -177,7 +177,7 @@ class _Incoming:
 
 
 @contextmanager
-def _room(errors: TextIO) -> Iterator[None]:
+def _disk_errors_as_503(errors: TextIO) -> Iterator[None]:
     """Make a disk's refusal a ServiceUnavailable, as propane does; who runs the server reads the reason in `errors`."""
     try:
         yield

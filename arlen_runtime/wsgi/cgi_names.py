@@ -14,7 +14,7 @@ _PLAIN_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGT
 _DROPPED = frozenset({"host", "proxy", "transfer-encoding"})
 """What must not be told in the words of the client: HTTP_PROXY would be taken for the variable of that name, the chunks
 are no longer there (RFC 9112 section 7.1.3), and for the host another field may have won."""
-_POSING = frozenset({"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"})
+_AMBIGUOUS = frozenset({"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"})
 """What a server makes of a field with an underscore: the true ones have names of their own (RFC 3875 section 4.1)."""
 
 
@@ -23,14 +23,14 @@ def to_environ(headers: Headers) -> Environ:
 
     One with an underscore, which could pose as another, is left out.
     """
-    found: Environ = {}
+    environ: Environ = {}
     for name, value in headers:
         if "_" in name or name in _DROPPED:
             continue
         key = _PLAIN_NAMES.get(name) or f"HTTP_{name.replace('-', '_').upper()}"
-        joint = "; " if name == "cookie" else ","
-        found[key] = f"{found[key]}{joint}{value}" if key in found else value
-    return found
+        separator = "; " if name == "cookie" else ","
+        environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
+    return environ
 
 
 def to_headers(environ: Environ) -> Headers:
@@ -38,7 +38,7 @@ def to_headers(environ: Environ) -> Headers:
     pairs = [
         (name[5:].replace("_", "-").lower().encode("latin-1"), str(value).encode("latin-1"))
         for name, value in environ.items()
-        if name.startswith("HTTP_") and name not in _POSING
+        if name.startswith("HTTP_") and name not in _AMBIGUOUS
     ]
     pairs += [
         (plain.encode(), str(environ[name]).encode("latin-1"))

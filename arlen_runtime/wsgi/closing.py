@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 
-class Once:
+class CloseOnce:
     """Closes its owner the first time that it is closed itself. An owner without a `close` needs none."""
 
     def __init__(self, owner: object) -> None:
@@ -24,7 +24,7 @@ class Once:
             close()
 
 
-class Closing(Once):
+class ClosingIterator(CloseOnce):
     """Pieces, and an owner that is closed with them, also when not one of them was fetched."""
 
     def __init__(self, pieces: Iterable[bytes], owner: object) -> None:

@@ -12,14 +12,14 @@ from io import BufferedRandom, BufferedReader, FileIO
 from typing import BinaryIO, cast
 
 from arlen_runtime.http.response import FileBody
-from arlen_runtime.wsgi.closing import Once
+from arlen_runtime.wsgi.closing import CloseOnce
 
 _PIECE = 65536
 _PLAIN = frozenset({FileIO, BufferedReader, BufferedRandom})
 """What `open` returns for bytes; of exactly these kinds, for a subclass may read in a way of its own."""
 
 
-class FileWrapper(Once):
+class FileWrapper(CloseOnce):
     """A file that the kernel sends where it can, and pieces of it elsewhere."""
 
     def __init__(self, file: BinaryIO, piece: int = _PIECE) -> None:
@@ -45,7 +45,7 @@ class FileWrapper(Once):
         """Return the descriptor of the file."""
         return self._file.fileno()
 
-    def part(self, announced: int | None) -> FileBody | None:
+    def part(self, declared_length: int | None) -> FileBody | None:
         """Return what is to be sent as a part of a file on disk; None when it must be read to be known.
 
         `announced` is the Content-Length in bytes, if there is one. A file without bytes is read too: there are some,
@@ -55,11 +55,12 @@ class FileWrapper(Once):
             if type(self._file) not in _PLAIN or type(getattr(self._file, "raw", self._file)) is not FileIO:
                 return None
             self._file.flush()  # what was written and is still in the buffer would be read, but not sent
-            at = self._file.tell()
-            rest = os.fstat(self._file.fileno()).st_size - at
+            offset = self._file.tell()
+            available = os.fstat(self._file.fileno()).st_size - offset
         except (OSError, ValueError):  # a pipe has no place; a closed or detached file fails when it is read
             return None
-        length = rest if announced is None else announced
-        if not 0 < length <= rest:
+        length = available if declared_length is None else declared_length
+        if not 0 < length <= available:
             return None
-        return FileBody(cast("BinaryIO", self), at, length)  # itself, which closes once, with the three calls it takes
+        # The wrapper itself, which closes only once; it has the three methods that FileBody uses.
+        return FileBody(cast("BinaryIO", self), offset, length)

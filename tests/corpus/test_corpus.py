@@ -73,10 +73,10 @@ def _parse(pieces: Iterable[bytes]) -> Outcome:
                     requests[-1] = head, body + parser.read_body()
                     if not parser.body_done:
                         break
-                found = parser.next_head()
-                if found is None:
+                next_head = parser.next_head()
+                if next_head is None:
                     break
-                requests.append((found, b""))
+                requests.append((next_head, b""))
     except HTTPError as error:
         return Outcome(requests, error.status)
     return Outcome(requests, None)
@@ -95,9 +95,9 @@ def test_a_valid_request_is_understood_and_the_next_one_stays_whole(path: Path) 
         outcome = _parse(pieces)
         assert outcome.status is None
         assert [head.path for head, _ in outcome.requests[len(expected) :]] == ["/sentinel"]
-        for (head, body), wanted in zip(outcome.requests, expected, strict=False):
+        for (head, body), facts in zip(outcome.requests, expected, strict=False):
             said = head._asdict() | {"body": body.decode("latin-1"), "headers": [list(field) for field in head.headers]}
-            assert {key: said[key] for key in wanted} == wanted
+            assert {key: said[key] for key in facts} == facts
 
 
 @pytest.mark.parametrize("path", _files("invalid"))

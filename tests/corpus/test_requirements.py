@@ -35,8 +35,8 @@ def test_every_requirement_has_a_section_a_level_a_rule_and_a_case_that_exists()
         assert requirement["cases"], requirement
         for case in requirement["cases"]:
             file, _, function = case.partition("::")
-            found = function in _functions(file) if function else any(fnmatchcase(name, case) for name in corpus)
-            assert found, case
+            exists = function in _functions(file) if function else any(fnmatchcase(name, case) for name in corpus)
+            assert exists, case
 
 
 def test_every_file_of_the_corpus_answers_a_requirement_or_another_text() -> None:

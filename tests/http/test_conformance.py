@@ -115,14 +115,14 @@ def test_a_valid_request_is_answered_right_and_the_one_behind_it_by_itself(
                 assert json.loads(wire.answer().headers["x-facts"])["path"] == "/sentinel"
 
 
-def _says_what_was_asked(answer: WireAnswer, wanted: dict[str, Any]) -> bool:
+def _says_what_was_asked(answer: WireAnswer, expected: dict[str, Any]) -> bool:
     """Compare what the application saw with the notes; return whether the connection persists by them."""
     facts = json.loads(answer.headers["x-facts"])
     if facts["method"] != "HEAD":
         facts["body"] = answer.body.decode("latin-1")
-    compared = facts.keys() & wanted.keys()
-    assert {key: facts[key] for key in compared} == {key: wanted[key] for key in compared}
-    return bool(wanted.get("keep_alive", facts["minor"]))
+    compared = facts.keys() & expected.keys()
+    assert {key: facts[key] for key in compared} == {key: expected[key] for key in compared}
+    return bool(expected.get("keep_alive", facts["minor"]))
 
 
 @pytest.mark.parametrize("path", _files("valid"))

@@ -350,13 +350,18 @@ def test_options_of_the_server_as_a_whole_are_answered(site_server: RunningServe
 def test_a_weakly_equal_tag_is_304_with_the_fields_of_200(site_server: RunningServer, path: str) -> None:
     with Wire(site_server.port) as wire:
         whole = ask(wire, "GET", path)
-        for given in (whole.headers["etag"], "W/" + whole.headers["etag"], f'"other", {whole.headers["etag"]}', "*"):
-            answer = ask(wire, "GET", path, f"If-None-Match: {given}")
+        for condition in (
+            whole.headers["etag"],
+            "W/" + whole.headers["etag"],
+            f'"other", {whole.headers["etag"]}',
+            "*",
+        ):
+            answer = ask(wire, "GET", path, f"If-None-Match: {condition}")
             assert (answer.status, answer.body) == (304, b"")
             for name in ("cache-control", "content-location", "etag", "expires", "vary"):
                 assert answer.headers.get(name) == whole.headers.get(name), name
             assert "date" in answer.headers
-            assert ask(wire, "HEAD", path, f"If-None-Match: {given}").status == 304
+            assert ask(wire, "HEAD", path, f"If-None-Match: {condition}").status == 304
         assert ask(wire, "GET", path, 'If-None-Match: "other"').status == 200
 
 
@@ -494,7 +499,7 @@ def test_if_range_matches_exactly_or_the_whole_is_sent(site_server: RunningServe
     with Wire(site_server.port) as wire:
         whole = ask(wire, "GET", path)
         tag, changed = whole.headers["etag"], whole.headers["last-modified"]
-        for given, status in (
+        for condition, status in (
             (tag, 206),
             (changed, 200),
             ("W/" + tag, 200),
@@ -502,6 +507,6 @@ def test_if_range_matches_exactly_or_the_whole_is_sent(site_server: RunningServe
             (LATER, 200),
             ("x", 200),
         ):
-            assert ask(wire, "GET", path, "Range: bytes=0-1", f"If-Range: {given}").status == status, given
+            assert ask(wire, "GET", path, "Range: bytes=0-1", f"If-Range: {condition}").status == status, condition
         answer = ask(wire, "GET", path, "Range: bytes=0-1", f"If-None-Match: {tag}")
         assert answer.status == 304, "a condition comes before a range"

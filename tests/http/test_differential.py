@@ -99,7 +99,7 @@ def _seen(head: Head, body: bytes) -> Seen:
 def _theirs(pieces: list[bytes]) -> list[Seen]:
     """Read with h11, which must be answered before it goes on."""
     connection = h11.Connection(h11.SERVER)
-    found: list[Seen] = []
+    requests: list[Seen] = []
     request, body = None, b""
     for piece in pieces:
         connection.receive_data(piece)
@@ -116,11 +116,11 @@ def _theirs(pieces: list[bytes]) -> list[Seen]:
                 connection.send(h11.EndOfMessage())
                 kept = connection.our_state is not h11.MUST_CLOSE
                 fields = [(bytes(name), bytes(value)) for name, value in request.headers]
-                found.append(Seen(request.method, request.target, request.http_version, fields, body, kept))
+                requests.append(Seen(request.method, request.target, request.http_version, fields, body, kept))
                 if not kept:
-                    return found
+                    return requests
                 connection.start_next_cycle()
-    return found
+    return requests
 
 
 @settings(max_examples=200)

@@ -147,8 +147,8 @@ from wsgiref.validate import validator
 @validator
 def application(environ, start_response):
     """Read the body in every way that PEP 3333 names; the validator watches both sides."""
-    given = environ["wsgi.input"]
-    size = len(given.read(2)) + len(given.readline(3)) + len(given.read(1)) + sum(map(len, given))
+    stream = environ["wsgi.input"]
+    size = len(stream.read(2)) + len(stream.readline(3)) + len(stream.read(1)) + sum(map(len, stream))
     environ["wsgi.errors"].write("noted\\n")
     environ["wsgi.errors"].flush()
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -354,8 +354,8 @@ def other_server(folder: Path, arguments: list[str]) -> Iterator[str]:
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                if found := re.search(r"Listening at: (http://\S+)", line):
-                    yield found[1]
+                if match := re.search(r"Listening at: (http://\S+)", line):
+                    yield match[1]
                     break
         finally:
             process.terminate()

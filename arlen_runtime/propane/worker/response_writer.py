@@ -59,14 +59,18 @@ class ResponseWriter:
             or connection.served + 1 >= self._limits.keep_alive_requests
             or not connection.parser.body_done
         )
-        to_head = connection.head is None and connection.parser.asks_head
+        for_head_request = connection.head is None and connection.parser.is_head_request
         try:
-            serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
+            serialized = serialize(
+                connection.head, response, first_lines, close=close, for_head_request=for_head_request
+            )
         except BaseException as error:  # noqa: BLE001 - the application built what cannot be sent, perhaps with code of its own
             self._log.failure("response_invalid", error, **(connection.head.ids if connection.head else {}))
             self.close_body(response.body, connection.context)
             response = self._application.refuse(ArlenError("the response could not be serialised"), connection.head)
-            serialized = serialize(connection.head, response, first_lines, close=close, to_head=to_head)
+            serialized = serialize(
+                connection.head, response, first_lines, close=close, for_head_request=for_head_request
+            )
         connection.response = response
         connection.writing_since = now
         if connection.send(serialized) and connection.rest is None:

@@ -50,15 +50,15 @@ def test_a_bad_flag_is_exit_2_and_says_why(
     with pytest.raises(SystemExit) as ended:
         read_flags(arguments)
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert message in told
-    assert "usage: propane" in told
+    output = capsys.readouterr().err
+    assert message in output
+    assert "usage: propane" in output
 
 
 def test_help_names_default_and_variable(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         read_flags(["--help"], "arlen propane")
     assert ended.value.code == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "usage: arlen propane" in told
-    assert "worker processes (default 4; ARLEN_PROPANE_WORKER_COUNT)" in told
+    output = " ".join(capsys.readouterr().out.split())
+    assert "usage: arlen propane" in output
+    assert "worker processes (default 4; ARLEN_PROPANE_WORKER_COUNT)" in output

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from arlen_runtime.config.free import free_key, read_free
+from arlen_runtime.config.free import read_settings_value, settings_key
 
 
 @pytest.mark.parametrize(
@@ -27,24 +27,24 @@ from arlen_runtime.config.free import free_key, read_free
     ],
 )
 def test_a_variable_takes_the_type_of_the_value_in_the_files(present: object, text: str, value: object) -> None:
-    read = read_free("x", present, text)
+    read = read_settings_value("x", present, text)
     assert (read, type(read)) == (value, type(value))
 
 
 @pytest.mark.parametrize("present", [{"a": 1}, [{"a": 1}], [["a"]]])
 def test_a_table_is_set_by_no_variable(present: object) -> None:
     with pytest.raises(ValueError, match="cannot be set: the files have a table there"):
-        read_free("x", present, "a")
+        read_settings_value("x", present, "a")
 
 
 def test_what_does_not_fit_is_told_and_a_secret_is_not_quoted() -> None:
     with pytest.raises(ValueError, match=r"^wants a list, each of it a whole number, not 'a'$"):
-        read_free("ports", [1], "a")
+        read_settings_value("ports", [1], "a")
     with pytest.raises(ValueError, match=r"^wants a whole number, not what it has \(a secret is not shown\)$"):
-        read_free("api_token", 1, "hunter2")
+        read_settings_value("api_token", 1, "hunter2")
 
 
 def test_a_key_is_found_however_the_files_spell_it() -> None:
-    assert free_key("MYKEY", {"other": 1, "MyKey": 2}) == "MyKey"
-    assert free_key("MYKEY", {"MyKey": 1, "mykey": 2}) == "mykey"
-    assert free_key("MYKEY", {}) == "mykey"
+    assert settings_key("MYKEY", {"other": 1, "MyKey": 2}) == "MyKey"
+    assert settings_key("MYKEY", {"MyKey": 1, "mykey": 2}) == "mykey"
+    assert settings_key("MYKEY", {}) == "mykey"

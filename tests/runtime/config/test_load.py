@@ -135,9 +135,11 @@ def test_a_variable_sets_the_key_that_the_files_have_and_a_secret_is_not_told(tm
     write(tmp_path, app="[settings]\nMyHosts = ['a']\napi_token = 5\nmail = { port = 25 }\n")
     assert load(tmp_path, None, {"ARLEN_SETTINGS_MYHOSTS": "b,c"}).settings["MyHosts"] == ["b", "c"]
     assert "myhosts" not in load(tmp_path, None, {"ARLEN_SETTINGS_MYHOSTS": "b,c"}).settings
-    told = mistakes(tmp_path, None, ARLEN_SETTINGS_API_TOKEN="hunter2", ARLEN_SETTINGS_MAIL="x", ARLEN_SETTINGS_="y")
-    assert told[:2] == [
+    messages = mistakes(
+        tmp_path, None, ARLEN_SETTINGS_API_TOKEN="hunter2", ARLEN_SETTINGS_MAIL="x", ARLEN_SETTINGS_="y"
+    )
+    assert messages[:2] == [
         "ARLEN_SETTINGS_API_TOKEN wants a whole number, not what it has (a secret is not shown)",
         "ARLEN_SETTINGS_MAIL cannot be set: the files have a table there, or lists in a list",
     ]
-    assert told[2].startswith("ARLEN_SETTINGS_: no setting has this variable")
+    assert messages[2].startswith("ARLEN_SETTINGS_: no setting has this variable")

@@ -99,11 +99,11 @@ def test_lists_of_networks_and_hosts_take_what_can_match(key: str, items: list[s
 @pytest.mark.parametrize(
     ("key", "item"),
     [
-        *(("trusted_proxies", each) for each in ("nonsense", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0 /8")),
+        *(("trusted_proxies", item) for item in ("nonsense", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0 /8")),
         ("metrics_from", "localhost"),
         *(
-            ("hosts", each)
-            for each in ("example.org:443", "https://example.org", "*.example.org", "[::1]:80", "..a", "a/b")
+            ("hosts", item)
+            for item in ("example.org:443", "https://example.org", "*.example.org", "[::1]:80", "..a", "a/b")
         ),
     ],
 )

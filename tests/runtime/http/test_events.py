@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from arlen_runtime.http.events import MOST_WAITING, EventStream, event, retry
+from arlen_runtime.http.events import MAX_WAITING, EventStream, event, retry
 
 
 @pytest.mark.parametrize(
-    ("told", "wire"),
+    ("text", "wire"),
     [
         (event("hello"), b"data: hello\n\n"),
         (event("two\nlines"), b"data: two\ndata: lines\n\n"),
@@ -18,8 +18,8 @@ from arlen_runtime.http.events import MOST_WAITING, EventStream, event, retry
         (retry(250), b"retry: 250\n\n"),
     ],
 )
-def test_an_event_is_written_as_the_standard_says(told: bytes, wire: bytes) -> None:
-    assert told == wire
+def test_an_event_is_written_as_the_standard_says(text: bytes, wire: bytes) -> None:
+    assert text == wire
 
 
 @pytest.mark.parametrize("field", ["a\nb", "a\rb", "a\0b"])
@@ -54,9 +54,9 @@ def test_what_was_put_before_anybody_listened_is_told() -> None:
 def test_a_client_that_does_not_read_ends_its_own_stream_only() -> None:
     closed: list[EventStream] = []
     stream = EventStream(closed.append)
-    assert all(stream.put(b"x") for _ in range(MOST_WAITING))
+    assert all(stream.put(b"x") for _ in range(MAX_WAITING))
 
     assert not stream.put(b"one too many")
     assert closed == [stream]
-    assert len(stream.take()) == MOST_WAITING
+    assert len(stream.take()) == MAX_WAITING
     assert not stream.put(b"after the end")

@@ -25,8 +25,8 @@ def listed(*hosts: str, environment: str = "production") -> AllowedHosts:
 def test_without_a_list_every_host_is_welcome_and_one_that_could_not_be_read() -> None:
     hosts = listed()
     assert not hosts.limited
-    assert hosts.welcome(asked("anything.example"))
-    assert hosts.welcome(None)
+    assert hosts.is_allowed(asked("anything.example"))
+    assert hosts.is_allowed(None)
     assert hosts.refusal(asked("anything.example")) is None
 
 
@@ -34,25 +34,25 @@ def test_without_a_list_every_host_is_welcome_and_one_that_could_not_be_read() -
 def test_with_a_list_a_request_that_could_not_be_read_is_told_nothing(environment: str) -> None:
     hosts = listed("shop.example", environment=environment)
     assert hosts.limited
-    assert not hosts.welcome(None)
+    assert not hosts.is_allowed(None)
 
 
 @pytest.mark.parametrize("name", ["shop.example", "Shop.Example.", "[2001:db8::1]", "2001:db8::1"])
 def test_a_name_is_the_same_however_it_is_written(name: str) -> None:
     host = "shop.example" if "shop" in name.lower() else "[2001:db8::1]"
     for written in (host, f"{host}:8080", host.upper()):
-        assert listed(name).welcome(asked(written))
+        assert listed(name).is_allowed(asked(written))
 
 
 def test_only_development_tells_the_remedy() -> None:
-    for environment, told in (("development", True), ("production", False)):
+    for environment, shows_remedy in (("development", True), ("production", False)):
         refusal = listed("shop.example", environment=environment).refusal(asked("evil.example"))
         assert refusal is not None
-        assert ("Add 'evil.example' to [server] hosts" in refusal.detail) is told
+        assert ("Add 'evil.example' to [server] hosts" in refusal.detail) is shows_remedy
 
 
 def test_what_is_remembered_is_bounded() -> None:
     hosts = listed(".example.org")
     for number in range(1100):
-        assert hosts.welcome(asked(f"h{number}.example.org"))
-    assert len(hosts._known) == 1024
+        assert hosts.is_allowed(asked(f"h{number}.example.org"))
+    assert len(hosts._cache) == 1024

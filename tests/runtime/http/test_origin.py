@@ -139,11 +139,11 @@ def test_only_a_proxy_hands_on_in_the_clear_what_came_by_https() -> None:
     def origin(peer: str, scheme: str = "http") -> Origin:
         return Origin(peer, scheme, PROXIES, lambda: "drawn")
 
-    assert origin("10.0.0.1").asked_for("https", "a") == "a"
-    assert origin("203.0.113.9", "https").asked_for("https", "a") == "a"
-    assert origin("203.0.113.9").asked_for("http", "a") == "a"
+    assert origin("10.0.0.1").host_of_absolute_form("https", "a") == "a"
+    assert origin("203.0.113.9", "https").host_of_absolute_form("https", "a") == "a"
+    assert origin("203.0.113.9").host_of_absolute_form("http", "a") == "a"
     with pytest.raises(MisdirectedRequest):
-        origin("203.0.113.9").asked_for("https", "a")
+        origin("203.0.113.9").host_of_absolute_form("https", "a")
 
 
 def test_the_scheme_is_what_the_nearest_proxy_says() -> None:

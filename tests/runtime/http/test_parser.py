@@ -134,17 +134,17 @@ def test_a_cr_that_ends_a_body_does_not_belong_to_the_lf_behind_it(converse: Con
 
 def test_the_parser_knows_whether_a_request_has_begun(parser_for: ParserFor) -> None:
     parser = parser_for()
-    assert (parser.received, parser.at_boundary) == (False, True)
+    assert (parser.has_partial_head, parser.at_boundary) == (False, True)
     parser.feed(b"G")
     assert parser.next_head() is None
-    assert (parser.received, parser.at_boundary) == (True, False)
+    assert (parser.has_partial_head, parser.at_boundary) == (True, False)
     parser.feed(POST[1:-2].replace(b"POST", b"ET", 1).replace(b"OST", b"ET", 1))
     assert parser.next_head() is not None
-    assert (parser.received, parser.at_boundary) == (False, False)
+    assert (parser.has_partial_head, parser.at_boundary) == (False, False)
     parser.read_body()
     parser.feed(b"lo")
     parser.read_body()
-    assert (parser.received, parser.at_boundary) == (False, True)
+    assert (parser.has_partial_head, parser.at_boundary) == (False, True)
 
 
 def test_a_lone_empty_line_after_a_body_is_no_request(parser_for: ParserFor) -> None:
@@ -153,7 +153,7 @@ def test_a_lone_empty_line_after_a_body_is_no_request(parser_for: ParserFor) -> 
     parser.next_head()
     parser.read_body()
     assert parser.next_head() is None
-    assert (parser.received, parser.at_boundary) == (False, True)
+    assert (parser.has_partial_head, parser.at_boundary) == (False, True)
 
 
 BAD = b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"
@@ -169,7 +169,7 @@ def test_after_an_error_nothing_comes_out_any_more(parser_for: ParserFor) -> Non
         with pytest.raises(BadRequest) as later:
             again()
         assert later.value is first.value
-    assert (parser.received, parser.at_boundary) == (False, False)
+    assert (parser.has_partial_head, parser.at_boundary) == (False, False)
 
 
 def test_after_a_bad_chunk_nothing_comes_out_any_more(parser_for: ParserFor) -> None:

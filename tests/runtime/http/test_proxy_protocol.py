@@ -95,7 +95,7 @@ def test_anything_else_is_refused(header: bytes) -> None:
 @given(st.binary(max_size=80), st.sampled_from([b"", b"PROXY TCP4 ", SIGNATURE, SIGNATURE + b"\x21\x11\x00\x20"]))
 def test_no_bytes_do_anything_but_wait_or_be_refused_or_be_read(data: bytes, start: bytes) -> None:
     try:
-        found = read(start + data)
+        header = read(start + data)
     except BadRequest:
         return
-    assert found is None or 0 < found.used <= len(start + data)
+    assert header is None or 0 < header.used <= len(start + data)

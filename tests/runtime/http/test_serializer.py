@@ -63,7 +63,7 @@ def test_the_connection_line_follows_the_version(
 ) -> None:
     for method, body in (("GET", b"x"), ("HEAD", b"x"), ("GET", FileBody(BytesIO(b"x"), 0, 1))):
         out = serialize(head_of(method, minor=minor, keep_alive=keep_alive), Response(body), DATE, close=close)
-        assert [found for found in _lines(out) if found.startswith(b"Connection")] == ([line] if line else [])
+        assert [text for text in _lines(out) if text.startswith(b"Connection")] == ([line] if line else [])
         assert out.close is (line == b"Connection: close")
 
 
@@ -97,7 +97,7 @@ def test_an_empty_answer_to_head_that_does_not_know_the_length_of_get_says_none(
 
 
 def test_an_answer_to_a_head_that_was_not_understood_has_no_body() -> None:
-    out = serialize(None, Response(b"no", 400), DATE, close=False, to_head=True)
+    out = serialize(None, Response(b"no", 400), DATE, close=False, for_head_request=True)
     assert b"Content-Length: 2" in _lines(out)
     assert (out.data.partition(b"\r\n\r\n")[2], out.rest, out.length, out.close) == (b"", None, 0, True)
 

@@ -18,7 +18,7 @@ library = logging.getLogger("some.library")
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[Path]:
+def log_folder(tmp_path: Path) -> Iterator[Path]:
     bridge = connect(Log(LogSection(file="app.log"), "production", tmp_path))
     yield tmp_path / "app.log"
     logging.getLogger().removeHandler(bridge)
@@ -28,21 +28,21 @@ def records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_librarys_warning_is_an_event(told: Path) -> None:
+def test_a_librarys_warning_is_an_event(log_folder: Path) -> None:
     library.warning("pool %s is full", "main")
-    (record,) = records(told)
+    (record,) = records(log_folder)
     assert (record["level"], record["event"]) == ("warning", "library")
     assert (record["logger"], record["message"]) == ("some.library", "pool main is full")
 
 
-def test_levels_beyond_ours_take_the_one_below(told: Path) -> None:
+def test_levels_beyond_ours_take_the_one_below(log_folder: Path) -> None:
     library.critical("worst")
     library.log(logging.WARNING + 5, "between")
-    assert [record["level"] for record in records(told)] == ["error", "warning"]
+    assert [record["level"] for record in records(log_folder)] == ["error", "warning"]
 
 
-def test_a_librarys_exception_comes_with_its_traceback(told: Path) -> None:
+def test_a_librarys_exception_comes_with_its_traceback(log_folder: Path) -> None:
     library.error("while looking", exc_info=KeyError("lost"))
-    (record,) = records(told)
+    (record,) = records(log_folder)
     assert (record["error"], record["says"]) == ("KeyError", "while looking")
     assert "KeyError" in record["traceback"]

@@ -82,8 +82,8 @@ def test_a_printable_value_stays_readable_in_text() -> None:
 
 
 def test_no_field_takes_the_place_of_time_level_or_event_in_json() -> None:
-    told = json_event({"level": "error", "event": "forged", "time": "never"})
-    assert told == {"time": NOW, "level": "info", "event": "happened"}
+    event = json_event({"level": "error", "event": "forged", "time": "never"})
+    assert event == {"time": NOW, "level": "info", "event": "happened"}
 
 
 def test_a_traceback_is_indented_in_text_so_that_its_lines_are_no_events() -> None:
@@ -123,8 +123,8 @@ class Named:
 def test_a_key_that_json_has_not_does_not_take_its_line_along(key: object) -> None:
     extra: Any = {key: "value", "good": 1}
     (line,) = FORMATS["json"].accesses(NOW, [request(extra=extra)])
-    told = json.loads(line)
-    assert (told["level"], told["event"], str(told["good"])) == ("info", "request", "1")
+    event = json.loads(line)
+    assert (event["level"], event["event"], str(event["good"])) == ("info", "request", "1")
     (line,) = FORMATS["text"].accesses(NOW, [request(extra=extra)])
     assert line.endswith(" good=1\n")
 
@@ -161,8 +161,8 @@ def test_no_word_of_the_client_can_forge_an_access_line(name: str, form: str) ->
 
 def test_the_applications_fields_come_last_and_replace_none() -> None:
     (line,) = FORMATS["json"].accesses(NOW, [request(extra={"user": 7, "status": 0, "level": "error"})])
-    told = json.loads(line)
-    assert (told["user"], told["status"], told["level"]) == (7, 200, "info")
+    event = json.loads(line)
+    assert (event["user"], event["status"], event["level"]) == (7, 200, "info")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

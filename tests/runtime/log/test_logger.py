@@ -12,7 +12,7 @@ import pytest
 
 from arlen_runtime import scope
 from arlen_runtime.config.sections import LogSection
-from arlen_runtime.log.logger import MOST_PENDING, Log
+from arlen_runtime.log.logger import MAX_PENDING, Log
 
 ACCESS = ("GET", "/", 200, 13, 0.001, "r-1", "::1", None)
 
@@ -121,9 +121,9 @@ def test_access_lines_come_before_an_event_that_follows_them(tmp_path: Path) -> 
 
 def test_access_lines_do_not_pile_up_where_nobody_flushes(tmp_path: Path) -> None:
     log = open_log(tmp_path)
-    for _ in range(MOST_PENDING):
+    for _ in range(MAX_PENDING):
         log.access(*ACCESS)
-    assert len(lines(tmp_path)) == MOST_PENDING
+    assert len(lines(tmp_path)) == MAX_PENDING
 
 
 @pytest.mark.parametrize("settings", [{"access": False}, {"level": "warning"}])
@@ -162,11 +162,11 @@ def test_several_threads_lose_and_tear_no_line(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     log.flush()
-    told = records(tmp_path)
+    events = records(tmp_path)
     for name in "abcd":
-        targets = [record["target"] for record in told if record.get("target", "").startswith(f"/{name}/")]
+        targets = [record["target"] for record in events if record.get("target", "").startswith(f"/{name}/")]
         assert targets == [f"/{name}/{number}" for number in range(500)]
-    assert sum(record["event"] == "step" for record in told) == 40
+    assert sum(record["event"] == "step" for record in events) == 40
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # to fork beside a thread is the point

@@ -23,7 +23,7 @@ from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 from arlen_runtime.wsgi import WSGIAdapter
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable
-from arlen_runtime.wsgi.closing import Once
+from arlen_runtime.wsgi.closing import CloseOnce
 
 Start = Callable[..., Any]
 
@@ -74,7 +74,7 @@ def seen(config: Config) -> Callable[[bytes], Environ]:
             return []
 
         response = WSGIAdapter(validator(application), config)(Request(head, parser.read_body()))
-        Once(response.body).close()
+        CloseOnce(response.body).close()
         assert response.status == 204
         return environs[0]
 

@@ -22,7 +22,7 @@ from arlen_runtime.web.responses import file, text
 from arlen_runtime.wsgi import AppCallable
 from arlen_runtime.wsgi.cgi_names import Environ
 
-told: ContextVar[str] = ContextVar("told", default="nothing")
+recorded: ContextVar[str] = ContextVar("recorded", default="nothing")
 
 
 class Body:
@@ -41,12 +41,12 @@ class Body:
         if not self._left:
             raise StopIteration
         self._left -= 1
-        return told.get().encode()
+        return recorded.get().encode()
 
     def close(self) -> None:
         """Count it."""
         self.closed += 1
-        self.ended_with = told.get()
+        self.ended_with = recorded.get()
 
 
 def routes(r: Routes) -> None:
@@ -63,7 +63,7 @@ def routes(r: Routes) -> None:
 
 def _body(_ctx: Context) -> Response:
     """Tell the steps of the answer something by way of the request's Context."""
-    told.set("something ")
+    recorded.set("something ")
     return Response(bodies[-1], content_type="text/plain")
 
 
@@ -321,7 +321,7 @@ def test_each_request_and_its_steps_have_a_context_of_their_own(config: Config) 
     bodies.append(Body())
     assert ask(AppCallable(App(config, routes)), environ_of("GET", "/body"))[2] == b"something something "
     assert bodies.pop().ended_with == "something "
-    assert told.get() == "nothing"
+    assert recorded.get() == "nothing"
 
 
 def test_a_file_that_has_shrunk_is_cut_off(config: Config, tmp_path: Path) -> None:
@@ -353,6 +353,6 @@ def test_a_correlation_id_counts_where_a_trusted_server_passes_it_on(config: Con
     environ: Environ = {"HTTP_X_CORRELATION_ID": "order-4711", "REMOTE_ADDR": "192.0.2.7"}
     setup_testing_defaults(environ)
     app = App(config, lambda r: r.get("/", lambda ctx: text(str(ctx.correlation_id == "order-4711"))))
-    for trusted, found in (((), b"False"), (("192.0.2.7",), b"True")):
+    for trusted, body in (((), b"False"), (("192.0.2.7",), b"True")):
         callable_ = AppCallable(app, trusted_proxies=trusted)
-        assert b"".join(callable_(environ, lambda _status, _headers: None)) == found
+        assert b"".join(callable_(environ, lambda _status, _headers: None)) == body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arlen_runtime.wsgi.closing import Closing, Once
+from arlen_runtime.wsgi.closing import CloseOnce, ClosingIterator
 
 
 class Owner:
@@ -19,20 +19,20 @@ class Owner:
 
 def test_the_owner_is_closed_once() -> None:
     owner = Owner()
-    once = Once(owner)
+    once = CloseOnce(owner)
     once.close()
     once.close()
     assert owner.closed == 1
 
 
 def test_an_owner_that_cannot_be_closed_need_not_be() -> None:
-    Once([]).close()
+    CloseOnce([]).close()
 
 
 @pytest.mark.parametrize("fetched", [0, 1, 2])
 def test_pieces_close_their_owner_when_they_are_closed_and_not_before(fetched: int) -> None:
     owner = Owner()
-    pieces = Closing([b"a"], owner)
+    pieces = ClosingIterator([b"a"], owner)
     assert [piece for piece, _ in zip(pieces, range(fetched), strict=False)] == [b"a"][:fetched]
     assert owner.closed == 0
     pieces.close()
