@@ -18,29 +18,30 @@ from arlen_runtime.http.application import Admission, WorkerHandle
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
-from arlen_runtime.middleware.chain import Factory, Proceed, compose, copying
+from arlen_runtime.middleware.chain import Factory, Proceed, compose, with_copied_responses
 from arlen_runtime.middleware.compression import Compression
 from arlen_runtime.middleware.conditions import conditions
 from arlen_runtime.middleware.error_boundary import ErrorBoundary
 from arlen_runtime.middleware.hosts import Hosts
-from arlen_runtime.middleware.request_id import correlate, id_line, request_id
+from arlen_runtime.middleware.request_id import id_line, log_correlation_id, request_id
 from arlen_runtime.middleware.security_headers import SecurityHeaders
 from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.action import innermost
-from arlen_runtime.web.built_in import built_in, refuse_covered
+from arlen_runtime.web.built_in import built_in_endpoints, reject_shadowed_routes
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.web.views import Templates, Views
 
 Hook = Callable[[], None]
+Helper = Callable[..., object]
 
 _NO_VALUES: dict[str, object] = {}
 
 
-class Served(NamedTuple):
+class EndpointChain(NamedTuple):
     """An endpoint and the chain that was composed for it."""
 
     endpoint: Endpoint
@@ -59,7 +60,7 @@ class App:
         middleware: Sequence[Factory] = (),
         log: Log | None = None,
         templates: Templates | None = None,
-        helpers: dict[str, Callable[..., object]] | None = None,
+        helpers: dict[str, Helper] | None = None,
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
     ) -> None:
@@ -71,18 +72,18 @@ class App:
         Raises BootError for everything that a request would stumble over later.
         """
         development = config.environment == "development"
-        own: dict[str, Callable[..., object]] = {"url_for": self.url_for, "asset": self._asset, **(helpers or {})}
+        all_helpers: dict[str, Helper] = {"url_for": self.url_for, "asset": self._asset_url, **(helpers or {})}
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root)
-        self.router = self._routed(_collect(routes))
-        self.views = Views(_templates(config) if templates is None else templates, own, reload=development)
+        self.router = self._build_router(_collect_routes(routes))
+        self.views = Views(_templates_of(config) if templates is None else templates, all_helpers, reload=development)
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
         self.error_boundary = ErrorBoundary(self.pages, keep_statements=development)
         self.outer: tuple[Factory, ...] = (request_id, self.security_headers, self.error_boundary)
         inner = (Hosts(config), conditions, Compression(config.compression))
-        self.inner: tuple[Factory, ...] = (*inner, *map(copying, middleware))
+        self.inner: tuple[Factory, ...] = (*inner, *map(with_copied_responses, middleware))
         self.services = Services(config, self.log, self.router, self.views, pg)
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)
@@ -91,16 +92,18 @@ class App:
         self._worker: WorkerHandle | None = None
         self._assemble()
 
-    def _routed(self, own: list[Endpoint]) -> Router:
+    def _build_router(self, endpoints: list[Endpoint]) -> Router:
         """Build the router: what answers besides the application is found first, static files last."""
-        others = built_in(self.config, self._is_draining, self._metrics)
-        router = Router([*others, *own, *self._static()])
-        refuse_covered(own, router)
+        built_ins = built_in_endpoints(self.config, self._is_draining, self._metrics)
+        router = Router([*built_ins, *endpoints, *self._static_endpoints()])
+        reject_shadowed_routes(endpoints, router)
         return router
 
     def _assemble(self) -> None:
         """Compose the chain of every endpoint."""
-        self._admissions = {endpoint: self._admission(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)}
+        self._admissions = {
+            endpoint: self._build_admission(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)
+        }
         self._fixed = {
             path: {method: self._admissions[endpoint] for method, endpoint in methods.items()}
             for path, methods in self.router.fixed.items()
@@ -132,13 +135,15 @@ class App:
         if methods is not None and (admission := methods.get(head.method)) is not None:
             return admission
         match = self.router.match(head.method, head.path)
-        known = self._admissions[match.endpoint]
-        return Admission(known.key, known.policy, known.limit, known.endpoint, match.params, immediate=known.immediate)
+        shared = self._admissions[match.endpoint]
+        return Admission(
+            shared.key, shared.policy, shared.limit, shared.endpoint, match.params, immediate=shared.immediate
+        )
 
     def run(self, admission: Admission, request: Request) -> Response:
         """Run the chain of the ticket's endpoint."""
-        served: Served = admission.endpoint  # type: ignore[assignment] # `_ticket` put it there; a cast would cost a call
-        endpoint, chain = served
+        composed: EndpointChain = admission.endpoint  # type: ignore[assignment] # `_ticket` put it there; a cast would cost a call
+        endpoint, chain = composed
         return chain(Context(self.services, request, endpoint, admission.params or _NO_VALUES))
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
@@ -147,7 +152,7 @@ class App:
         response.prepared = self.security_headers.lines(response, head.scheme if head else "http")
         if head is not None:
             response.prepared += id_line(head)
-            correlate(head, response)
+            log_correlation_id(head, response)
         return response
 
     def __call__(self, request: Request) -> Response:
@@ -158,11 +163,11 @@ class App:
         """Return the address of a named route."""
         return self.router.url_for(name, values)
 
-    def _asset(self, name: str) -> str:
+    def _asset_url(self, name: str) -> str:
         """Return the address of a static file: the helper of templates."""
         return self.static_files.asset(name)
 
-    def _static(self) -> list[Endpoint]:
+    def _static_endpoints(self) -> list[Endpoint]:
         """Return the endpoint of the static files, unless something in front of the application serves them."""
         return [self.static_files.endpoint()] if self.config.static.enabled else []
 
@@ -174,22 +179,22 @@ class App:
         """Say whether the worker is about to stop."""
         return self._worker is not None and self._worker.draining()
 
-    def _admission(self, endpoint: Endpoint) -> Admission:
+    def _build_admission(self, endpoint: Endpoint) -> Admission:
         """Compose the chain of an endpoint and put it on a ticket."""
         factories = self.outer if endpoint.bare else (*self.outer, *self.inner)
         limit = self.config.limits.body_bytes if endpoint.limit is None else endpoint.limit
-        served = Served(endpoint, compose(factories, endpoint, innermost(endpoint)))
-        return Admission(endpoint.key, endpoint.body, limit, served, {}, immediate=endpoint.immediate)
+        composed = EndpointChain(endpoint, compose(factories, endpoint, innermost(endpoint)))
+        return Admission(endpoint.key, endpoint.body, limit, composed, {}, immediate=endpoint.immediate)
 
 
-def _collect(routes: Callable[[Routes], None]) -> list[Endpoint]:
+def _collect_routes(routes: Callable[[Routes], None]) -> list[Endpoint]:
     """Let the application write down its routes."""
     collected = Routes()
     routes(collected)
     return collected.endpoints
 
 
-def _templates(config: Config) -> Templates:
+def _templates_of(config: Config) -> Templates:
     """Find the folder of the templates: beside the module that `[app] target` names."""
     package = config.app.target.partition(":")[0].split(".")[:-1]
     return config.root.joinpath(*package, config.templates.folder)

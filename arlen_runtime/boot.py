@@ -35,27 +35,29 @@ _WSGI_ARGUMENTS = 2
 def main(arguments: list[str]) -> int:
     """Be a generation; return the exit status."""
     signals.begin()
-    orders = BootArgs.from_argument(arguments[0])
-    told = orders.command_line
-    config, wrong = _settings(Path(told.root), told)
+    boot_args = BootArgs.from_argument(arguments[0])
+    command_line = boot_args.command_line
+    config, config_error = _load_config(Path(command_line.root), command_line)
     log = Log(config.log, config.environment, config.root)
 
     def build() -> Application:
-        if wrong is not None:
-            raise wrong
+        if config_error is not None:
+            raise config_error
         return open_application(config)
 
-    if told.development:
-        return Generation(orders, config, log, lambda: _open_or_explain(build, config, log, orders.boot_error)).run()
-    return Generation(orders, config, log, build).run()
+    if command_line.development:
+        return Generation(
+            boot_args, config, log, lambda: _open_or_explain(build, config, log, boot_args.boot_error)
+        ).run()
+    return Generation(boot_args, config, log, build).run()
 
 
-def _settings(root: Path, told: CommandLine) -> tuple[Config, ConfigError | None]:
+def _load_config(root: Path, command_line: CommandLine) -> tuple[Config, ConfigError | None]:
     """Read the settings; where they cannot be read, return what is wrong with them, and defaults to say so with."""
     try:
-        return load(root, told.environment, os.environ, told.flags), None
+        return load(root, command_line.environment, os.environ, command_line.flags), None
     except ConfigError as error:
-        return Config(told.environment or "production", root), error
+        return Config(command_line.environment or "production", root), error
 
 
 def open_application(config: Config) -> Application:
@@ -63,10 +65,10 @@ def open_application(config: Config) -> Application:
     return as_application(find_target(config), with_database(config))
 
 
-def _open_or_explain(build: Callable[[], Application], config: Config, log: Log, broken: str) -> Application:
+def _open_or_explain(build: Callable[[], Application], config: Config, log: Log, boot_error: str) -> Application:
     """Build the door for development, where a failure becomes the page."""
-    if broken:
-        return BootFailureApp(BootError(broken), config)
+    if boot_error:
+        return BootFailureApp(BootError(boot_error), config)
     try:
         return build()
     except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: all are shown, none ends the server
@@ -101,21 +103,21 @@ def find_target(config: Config) -> object:
     if importlib.util.find_spec(module_name.partition(".")[0]) is None:
         raise BootError(f"[app] target: there is no module {module_name!r} in {config.root}")
     module = importlib.import_module(module_name)
-    found = getattr(module, name or "create", None)
-    if found is None:
+    target = getattr(module, name or "create", None)
+    if target is None:
         raise BootError(f"[app] target: {module_name} has no {name or 'create'!r}")
-    return found
+    return target
 
 
-def as_application(found: object, config: Config) -> Application:
+def as_application(target: object, config: Config) -> Application:
     """Return the door to an App, to what `create(config)` returns, or to a WSGI callable."""
-    if isinstance(found, App):
-        return found
-    if not callable(found):
-        raise BootError(f"[app] target: {found!r} is neither create(config), an App nor a WSGI callable")
-    if _takes_environ(found):
-        return WSGIAdapter(found, config)
-    built = found(config)
+    if isinstance(target, App):
+        return target
+    if not callable(target):
+        raise BootError(f"[app] target: {target!r} is neither create(config), an App nor a WSGI callable")
+    if _is_wsgi_callable(target):
+        return WSGIAdapter(target, config)
+    built = target(config)
     if isinstance(built, App):
         return built
     if callable(built):
@@ -123,19 +125,23 @@ def as_application(found: object, config: Config) -> Application:
     raise BootError(f"[app] target: create(config) must return an App or a WSGI callable, not {type(built).__name__}")
 
 
-def _takes_environ(found: Callable[..., object]) -> bool:
+def _is_wsgi_callable(target: Callable[..., object]) -> bool:
     """Say whether it wants to be called as PEP 3333 says, with an environ and start_response: two, where create wants one.
 
     What takes just anything (a decorator's `*args`) or tells nothing (it is written in C) is taken for WSGI.
     """
     try:
-        taken = list(inspect.signature(found).parameters.values())
+        parameters = list(inspect.signature(target).parameters.values())
     except ValueError:
         return True
-    by_place = [each for each in taken if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}]
-    required = [each for each in by_place if each.default is each.empty]
+    positional = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+    ]
+    required = [parameter for parameter in positional if parameter.default is parameter.empty]
     return len(required) == _WSGI_ARGUMENTS or (
-        not by_place and any(each.kind is each.VAR_POSITIONAL for each in taken)
+        not positional and any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
     )
 
 

@@ -60,5 +60,5 @@ def test_a_python_without_venv_is_told_the_remedy(clone: Path) -> None:
 
 def test_help_names_every_target(clone: Path) -> None:
     done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True, check=True, timeout=30)
-    told = {line.split("\t")[0] for line in done.stdout.splitlines()}
-    assert {"demo", "test", "lint", "format", "check", "bench"} <= told
+    targets = {line.split("\t")[0] for line in done.stdout.splitlines()}
+    assert {"demo", "test", "lint", "format", "check", "bench"} <= targets

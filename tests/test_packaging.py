@@ -58,15 +58,15 @@ def sdist(built: Path) -> set[str]:
 
 
 def test_the_wheel_holds_every_file_of_both_packages(wheel: zipfile.ZipFile) -> None:
-    wanted = files_below("arlen_runtime") | files_below("arlen_cli")
-    assert wanted - set(wheel.namelist()) == set()
-    assert "arlen_runtime/py.typed" in wanted
+    expected = files_below("arlen_runtime") | files_below("arlen_cli")
+    assert expected - set(wheel.namelist()) == set()
+    assert "arlen_runtime/py.typed" in expected
 
 
 def test_the_wheel_holds_the_blueprints_inside_the_tool(wheel: zipfile.ZipFile) -> None:
-    wanted = {f"arlen_cli/{name}" for name in files_below("blueprints")}
-    assert wanted - set(wheel.namelist()) == set()
-    assert "arlen_cli/blueprints/app/copier.yml" in wanted
+    expected = {f"arlen_cli/{name}" for name in files_below("blueprints")}
+    assert expected - set(wheel.namelist()) == set()
+    assert "arlen_cli/blueprints/app/copier.yml" in expected
 
 
 def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
@@ -94,8 +94,8 @@ def test_the_wheel_brings_both_commands(wheel: zipfile.ZipFile) -> None:
 
 
 def test_the_source_distribution_can_be_tested(sdist: set[str]) -> None:
-    wanted = {name for folder in (*PACKAGES, "blueprints", "tests", "docs") for name in files_below(folder)}
-    assert wanted - sdist == set()
+    expected = {name for folder in (*PACKAGES, "blueprints", "tests", "docs") for name in files_below(folder)}
+    assert expected - sdist == set()
     assert {"Makefile", "LICENSE", "README.md", "pyproject.toml", ".ci/run"} <= sdist
 
 

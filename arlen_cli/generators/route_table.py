@@ -23,7 +23,7 @@ from arlen_runtime.config.load import load
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.web.built_in import built_in
+from arlen_runtime.web.built_in import built_in_endpoints
 
 
 class RouteQuery(NamedTuple):
@@ -93,7 +93,7 @@ def build_report(query: RouteQuery) -> RouteReport:
     try:
         importlib.import_module(query.module).routes(routes)
         config = load(Path(query.root), None, os.environ, default="development")
-        others = built_in(config, draining=bool, tell=str)
+        others = built_in_endpoints(config, is_draining=bool, read_metrics=str)
         return _report_routes(Router([*others, *routes.endpoints]), query.names)
     except ArlenError as error:
         return RouteReport(error.detail)

@@ -31,7 +31,7 @@ class BootFailure:
         frames = [frame for cause in self._causes for frame in cause.frames]
         place = next((frame for frame in frames if frame.own), None)
         at = f" at {place.file}:{place.line}" if place else ""
-        self._detail = f"{first.kind}: {first.message}{at}"
+        self._detail = f"{first.type_name}: {first.message}{at}"
         self._facts = [("place", f"{place.file}:{place.line}")] if place else []  # of a setting the message tells it
 
     def respond(self, head: Head | None) -> Response:
@@ -43,11 +43,11 @@ class BootFailure:
             body = TEMPLATE.render(
                 value=value,
                 style=STYLE,
-                known=False,
+                is_expected=False,
                 causes=self._causes,
                 refresh_seconds=_REFRESH_SECONDS,
                 facts=[*self._facts, ("note", "This page comes back by itself when the code is mended.")],
-                near=(),
+                similar=(),
                 statements=(),
                 repeated=(),
                 headers=(),

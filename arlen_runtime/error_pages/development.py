@@ -31,7 +31,7 @@ TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=T
 """The page of an error, and of a boot that failed."""
 
 _SHORTEST_SECRET = 6
-_NEAR = 5
+_MOST_SIMILAR = 5
 _NOT_FOUND = 404
 
 
@@ -55,11 +55,11 @@ class DevelopmentPage:
     def write(self, value: ErrorDocument, error: BaseException, context: ErrorContext) -> str:
         """Write the page for one error, whose value is masked already."""
         head = context.head
-        statements = [each._replace(sql=self._redactor.text(each.sql)) for each in scope.statements.get() or ()]
+        statements = [record._replace(sql=self._redactor.text(record.sql)) for record in scope.statements.get() or ()]
         return TEMPLATE.render(
             value=value,
             style=STYLE,
-            known=isinstance(error, HTTPError),
+            is_expected=isinstance(error, HTTPError),
             causes=causes(error, self._root, self._redactor),
             refresh_seconds=None,
             facts=[
@@ -67,9 +67,9 @@ class DevelopmentPage:
                 ("route", self._route(context)),
                 ("request id", value.request_id),
                 ("correlation id", value.correlation_id),
-                *((each.field, each.message) for each in value.errors),
+                *((error.field, error.message) for error in value.errors),
             ],
-            near=self._near(head) if head is not None and value.status == _NOT_FOUND else (),
+            similar=self._similar_routes(head) if head is not None and value.status == _NOT_FOUND else (),
             statements=statements,
             repeated=repeated(statements),
             headers=[] if head is None else [(name, self._redactor.value(name, text)) for name, text in head.headers],
@@ -82,10 +82,10 @@ class DevelopmentPage:
             return "none"
         return f"{endpoint.key} {self._redactor.value('route', context.route)} ({endpoint.site})"
 
-    def _near(self, head: Head) -> list[Endpoint]:
+    def _similar_routes(self, head: Head) -> list[Endpoint]:
         """Return the routes whose paths look most like the one that was asked for."""
         by_path = {endpoint.pattern.text: endpoint for endpoint in reversed(self._endpoints)}
-        return [by_path[path] for path in difflib.get_close_matches(head.path, by_path, _NEAR, 0.5)]
+        return [by_path[path] for path in difflib.get_close_matches(head.path, by_path, _MOST_SIMILAR, 0.5)]
 
 
 def secret_values(config: Config) -> frozenset[str]:
@@ -101,17 +101,17 @@ def secret_values(config: Config) -> frozenset[str]:
         for field in fields(section)
         if field.metadata.get("secret")
     ]
-    values = (*declared, *_sounding_secret(config.settings))
+    values = (*declared, *_settings_named_secret(config.settings))
     return frozenset(value for value in values if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)
 
 
-def _sounding_secret(value: object, name: str = "") -> Iterator[object]:
+def _settings_named_secret(value: object, name: str = "") -> Iterator[object]:
     """Yield the settings, at any depth, whose name or whose table's name is a secret's."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _sounding_secret(item, name if is_secret_name(name) else str(key))
+            yield from _settings_named_secret(item, name if is_secret_name(name) else str(key))
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _sounding_secret(item, name)
+            yield from _settings_named_secret(item, name)
     elif is_secret_name(name):
         yield value

@@ -50,17 +50,17 @@ def document_for(error: BaseException, head: Head | None, *, internal: bool) -> 
 
     The detail is not masked.
     """
-    known = error if isinstance(error, ArlenError) else ArlenError()
+    arlen_error = error if isinstance(error, ArlenError) else ArlenError()
     return ErrorDocument(
-        status=known.status,
-        code=known.code,
-        title=known.title,
-        detail=_detail(error, known.status, internal=internal),
+        status=arlen_error.status,
+        code=arlen_error.code,
+        title=arlen_error.title,
+        detail=_detail(error, arlen_error.status, internal=internal),
         instance=head.path if head is not None else "",
         request_id=head.id if head is not None else "",
         correlation_id=head.correlation_id if head is not None else "",
-        errors=known.errors,
-        headers=known.headers,
+        errors=arlen_error.errors,
+        headers=arlen_error.headers,
     )
 
 

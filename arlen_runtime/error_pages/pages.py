@@ -61,9 +61,9 @@ class ErrorPages:
             return page(value)
         try:
             return self._development.write(value, error, context)
-        except Exception as broken:  # noqa: BLE001 - it looks at strangers' objects; an answer there must be
-            why = self._redactor.text(f"{type(broken).__qualname__}: {message_of(broken)}")
-            return page(value._replace(detail=f"{value.detail} (and the page about it failed: {why})"))
+        except Exception as page_error:  # noqa: BLE001 - it looks at strangers' objects; an answer there must be
+            reason = self._redactor.text(f"{type(page_error).__qualname__}: {message_of(page_error)}")
+            return page(value._replace(detail=f"{value.detail} (and the page about it failed: {reason})"))
 
     def _format(self, context: ErrorContext) -> ErrorFormat:
         """Choose the face; a client that accepts none of them gets the first all the same."""

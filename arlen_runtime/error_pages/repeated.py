@@ -27,11 +27,11 @@ def repeated(statements: Iterable[StatementRecord]) -> list[RepeatedStatement]:
     by_text: dict[str, list[StatementRecord]] = {}
     for statement in statements:
         by_text.setdefault(statement.sql, []).append(statement)
-    found = [
+    repeats = [
         RepeatedStatement(
             sql, len(runs), sum(run.seconds for run in runs), tuple(dict.fromkeys(run.call_site for run in runs))
         )
         for sql, runs in by_text.items()
         if len(runs) >= _FEWEST
     ]
-    return sorted(found, key=lambda each: -each.seconds)
+    return sorted(repeats, key=lambda repeat: -repeat.seconds)

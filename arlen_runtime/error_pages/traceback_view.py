@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from arlen_runtime.config.masks import MASK, is_secret_name, mask_text
 
-_AROUND = 5
+_CONTEXT_LINES = 5
 _MOST_LOCALS = 30
 _LONGEST = 240
 _PAIR = 2
@@ -26,7 +26,7 @@ class SourceLine(NamedTuple):
 
     number: int
     text: str
-    here: bool
+    is_current: bool
 
 
 class Frame(NamedTuple):
@@ -43,7 +43,7 @@ class Frame(NamedTuple):
 class Cause(NamedTuple):
     """One exception of the chain: its type, its message, how it came to the one before it, and its frames."""
 
-    kind: str
+    type_name: str
     message: str
     relation: str
     frames: tuple[Frame, ...]
@@ -66,7 +66,7 @@ class _MaskedRepr(reprlib.Repr):
     def repr_instance(self, x: object, level: int) -> str:  # noqa: ARG002 - reprlib's signature
         """Show what is of no type that reprlib knows."""
         try:
-            return _cut(self._mask(repr(x)))
+            return _truncate(self._mask(repr(x)))
         except Exception as error:  # noqa: BLE001 - any class may have a broken __repr__
             return f"<{type(x).__qualname__}: its __repr__ raised {type(error).__qualname__}>"
 
@@ -98,12 +98,12 @@ class Redactor:
         if is_secret_name(name):
             return MASK
         try:
-            return _cut(self.text(value if isinstance(value, str) else self._repr.repr(value)))
+            return _truncate(self.text(value if isinstance(value, str) else self._repr.repr(value)))
         except Exception as error:  # noqa: BLE001 - any class may have a broken __repr__
             return f"<{type(value).__qualname__}: its __repr__ raised {type(error).__qualname__}>"
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     """Return the beginning of a text that is too long."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
@@ -116,19 +116,19 @@ def _is_secret(key: object) -> bool:
 
 def causes(error: BaseException, root: Path, redactor: Redactor) -> list[Cause]:
     """Return the exception and those behind it, the newest first; a circle of causes ends where it closes."""
-    found: list[Cause] = []
+    chain: list[Cause] = []
     seen: set[int] = set()
     current: BaseException | None = error
     relation = ""
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        frames = (*_place(current, redactor), *_frames(current.__traceback__, root, redactor))
-        found.append(Cause(type(current).__qualname__, redactor.text(message_of(current)), relation, frames))
-        relation, current = _behind(current)
-    return found
+        frames = (*_syntax_error_frame(current, redactor), *_frames(current.__traceback__, root, redactor))
+        chain.append(Cause(type(current).__qualname__, redactor.text(message_of(current)), relation, frames))
+        relation, current = _previous_error(current)
+    return chain
 
 
-def _place(error: BaseException, redactor: Redactor) -> list[Frame]:
+def _syntax_error_frame(error: BaseException, redactor: Redactor) -> list[Frame]:
     """Return the place that a SyntaxError names: the code that never became a frame."""
     if not isinstance(error, SyntaxError) or error.filename is None or error.lineno is None:
         return []
@@ -136,7 +136,7 @@ def _place(error: BaseException, redactor: Redactor) -> list[Frame]:
     return [Frame(file, line, "syntax", tuple(_source(file, line, redactor)), (), own=True)]
 
 
-def _behind(error: BaseException) -> tuple[str, BaseException | None]:
+def _previous_error(error: BaseException) -> tuple[str, BaseException | None]:
     """Return the exception behind this one, and how it came to this one."""
     if error.__cause__ is not None:
         return "caused by", error.__cause__
@@ -174,10 +174,10 @@ def _source(file: str, line: int, redactor: Redactor) -> list[SourceLine]:
     """Return the lines around one line, or none where there is no source."""
     linecache.checkcache(file)
     lines = linecache.getlines(file)
-    first = max(1, line - _AROUND)
+    first = max(1, line - _CONTEXT_LINES)
     return [
         SourceLine(number, redactor.text(text.rstrip("\n")), number == line)
-        for number, text in enumerate(lines[first - 1 : line + _AROUND], first)
+        for number, text in enumerate(lines[first - 1 : line + _CONTEXT_LINES], first)
     ]
 
 

@@ -23,11 +23,11 @@ def compose(factories: Sequence[Factory], endpoint: Endpoint, innermost: Proceed
     for factory in reversed(factories):
         layer = factory(endpoint)
         if layer is not None:
-            proceed = _around(layer, proceed)
+            proceed = _wrap(layer, proceed)
     return proceed
 
 
-def copying(factory: Factory) -> Factory:
+def with_copied_responses(factory: Factory) -> Factory:
     """Have the layers of an application's factory answer with a copy: what they return may be returned again."""
 
     def make(endpoint: Endpoint) -> Layer | None:
@@ -37,7 +37,7 @@ def copying(factory: Factory) -> Factory:
     return make
 
 
-def _around(layer: Layer, proceed: Proceed) -> Proceed:
+def _wrap(layer: Layer, proceed: Proceed) -> Proceed:
     """Bind a layer to what it stands around."""
 
     def step(context: Context) -> Response:

@@ -30,8 +30,8 @@ from arlen_runtime.middleware.chain import Layer, Proceed
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
 
-_WITHOUT = frozenset({204, 205, 206, 304})
-_OWN_SITE = frozenset({None, b"same-origin", b"none"})
+_UNCOMPRESSED_STATUSES = frozenset({204, 205, 206, 304})
+_SAME_SITE_VALUES = frozenset({None, b"same-origin", b"none"})
 _GZIP = 31  # zlib's number for the format of RFC 1952 with the largest window
 
 
@@ -61,21 +61,21 @@ def _gzip(level: int) -> Coding:
 
 def codings(level: int) -> dict[str, Coding]:
     """Return the codings that this Python has, the better ones first; zstd came with 3.14."""
-    found: dict[str, Coding] = {}
+    codings_by_name: dict[str, Coding] = {}
     if find_spec("compression") is not None:
         compressor: Callable[[], Coder] = import_module("compression.zstd").ZstdCompressor
-        found["zstd"] = lambda: (compressor(), compressor.FLUSH_BLOCK)  # type: ignore[attr-defined] # known to 3.14 only
-    return found | {"gzip": _gzip(level)}
+        codings_by_name["zstd"] = lambda: (compressor(), compressor.FLUSH_BLOCK)  # type: ignore[attr-defined] # known to 3.14 only
+    return codings_by_name | {"gzip": _gzip(level)}
 
 
 class Compression:
     """The factory of the layer; a route leaves itself out with `compress=False`."""
 
-    def __init__(self, section: CompressionSection, known: Mapping[str, Coding] | None = None) -> None:
-        """Take the settings; `known` are the codings, this Python's own when not given."""
+    def __init__(self, section: CompressionSection, available: Mapping[str, Coding] | None = None) -> None:
+        """Take the settings; `available` are the codings, this Python's own when not given."""
         self._enabled = section.enabled
-        self._least = max(section.minimum_bytes, 1)  # nothing may stand for a file that HEAD asks about
-        self._codings = codings(section.level) if known is None else dict(known)
+        self._minimum_bytes = max(section.minimum_bytes, 1)  # nothing may stand for a file that HEAD asks about
+        self._codings = codings(section.level) if available is None else dict(available)
 
     def __call__(self, endpoint: Endpoint) -> Layer | None:
         """Make the layer."""
@@ -85,16 +85,16 @@ class Compression:
         """Compress what is worth it."""
         response = proceed(context)
         body = response.body
-        if type(body) is bytes and len(body) < self._least:
+        if type(body) is bytes and len(body) < self._minimum_bytes:
             return response
-        if self._is_worth_it(response):
+        if self._should_compress(response):
             self._compress(context.request.head, response)
         return response
 
-    def _is_worth_it(self, response: Response) -> bool:
+    def _should_compress(self, response: Response) -> bool:
         """Say whether a response may be compressed at all."""
         return (
-            response.status not in _WITHOUT
+            response.status not in _UNCOMPRESSED_STATUSES
             and not isinstance(response.body, (FileBody, EventStream))
             and is_compressible(response.get("Content-Type") or "")
             and response.get("Content-Encoding") is None
@@ -105,7 +105,7 @@ class Compression:
         """Compress for a client that accepts it; caches are told on what it depends either way (RFC 9110 section 12.5.5)."""
         response.add("Vary", "Accept-Encoding")
         name = best_encoding(head.headers.get_list("accept-encoding"), tuple(self._codings))
-        if name is None or _is_asked_by_a_stranger(head):
+        if name is None or _is_cross_site_with_cookies(head):
             return
         tag = response.get("ETag")
         if tag is not None:
@@ -123,10 +123,10 @@ class Compression:
             response.body = WrappedBody(_compressed(pieces, coder, piece_ends), response.body)
 
 
-def _is_asked_by_a_stranger(head: Head) -> bool:
+def _is_cross_site_with_cookies(head: Head) -> bool:
     """Say whether another site made the browser ask with this site's cookies."""
     get = head.headers.get_bytes
-    return get(b"cookie") is not None and get(b"sec-fetch-site") not in _OWN_SITE
+    return get(b"cookie") is not None and get(b"sec-fetch-site") not in _SAME_SITE_VALUES
 
 
 def _will_be_304(head: Head, response: Response, tag: str) -> bool:

@@ -9,7 +9,7 @@ from arlen_runtime.http.response import Response
 from arlen_runtime.middleware.chain import Layer, Proceed
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
-from arlen_runtime.web.representation import ASKS, select
+from arlen_runtime.web.representation import CONDITIONAL_FIELDS, apply_conditions
 
 _SAFE = frozenset({"GET", "HEAD"})
 
@@ -23,6 +23,6 @@ def _layer(context: Context, proceed: Proceed) -> Response:
     """Answer with what the client does not have yet."""
     response = proceed(context)
     head = context.request.head
-    if ASKS.isdisjoint(head.headers.first):  # nearly always, so it is asked here, without a call
+    if CONDITIONAL_FIELDS.isdisjoint(head.headers.first):  # nearly always, so it is asked here, without a call
         return response
-    return select(head, response) if head.method in _SAFE else response
+    return apply_conditions(head, response) if head.method in _SAFE else response

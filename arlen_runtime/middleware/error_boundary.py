@@ -16,7 +16,7 @@ from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
 
 _SERVER_ERROR = 500
-_PASSING = frozenset({503, 504})
+_TRANSIENT = frozenset({503, 504})
 """What ends by itself. An outage is hundreds of these a second, and one traceback like the other."""
 
 
@@ -30,7 +30,7 @@ class ErrorBoundary:
 
     def __call__(self, _endpoint: Endpoint) -> Layer:
         """Make the layer: the same one for every endpoint."""
-        return self._noting if self._keep_statements else self._layer
+        return self._layer_with_statements if self._keep_statements else self._layer
 
     def _layer(self, context: Context, proceed: Proceed) -> Response:
         """Answer what is raised inside. Only Ctrl-C passes: it is meant for the process."""
@@ -39,23 +39,23 @@ class ErrorBoundary:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - an exit or a cancellation in a handler ends the request, not the worker
-            return self._answer(context, error)
+            return self._respond(context, error)
 
-    def _noting(self, context: Context, proceed: Proceed) -> Response:
+    def _layer_with_statements(self, context: Context, proceed: Proceed) -> Response:
         """Do the same with a statement log."""
         scope.statements.set([])
         return self._layer(context, proceed)
 
-    def _answer(self, context: Context, error: BaseException) -> Response:
+    def _respond(self, context: Context, error: BaseException) -> Response:
         """Log what nobody raised on purpose, and answer."""
         response = self._pages.respond(error, ErrorContext(context.request.head, context.endpoint, context.route))
         if not isinstance(error, HTTPError) or error.status >= _SERVER_ERROR:
             response.log = {"error": type(error).__qualname__, "code": _code(error)}
-            told = {**context.request.head.ids, "route": context.endpoint.key}
-            if isinstance(error, ArlenError) and error.status in _PASSING:
-                context.log.error("request_failed", error=type(error).__name__, message=error, **told)
+            fields = {**context.request.head.ids, "route": context.endpoint.key}
+            if isinstance(error, ArlenError) and error.status in _TRANSIENT:
+                context.log.error("request_failed", error=type(error).__name__, message=error, **fields)
             else:
-                context.log.failure("request_failed", error, **told)
+                context.log.failure("request_failed", error, **fields)
         return response
 
 

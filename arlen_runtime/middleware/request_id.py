@@ -16,7 +16,7 @@ from arlen_runtime.web.context import Context
 
 def request_id(_endpoint: Endpoint) -> Layer:
     """Make the layer: the same one for every endpoint."""
-    return _copy_out
+    return _layer
 
 
 def id_line(head: Head) -> bytes:
@@ -24,28 +24,28 @@ def id_line(head: Head) -> bytes:
     return b"X-Request-Id: %b\r\n" % head.id.encode()
 
 
-def correlate(head: Head, response: Response) -> None:
+def log_correlation_id(head: Head, response: Response) -> None:
     """Have the access line of an answer say the correlation id, where there is one of others."""
     if head.correlated:
         response.log = {**(response.log or {}), "correlation_id": head.correlated}
 
 
-def _copy_out(context: Context, proceed: Proceed) -> Response:
+def _layer(context: Context, proceed: Proceed) -> Response:
     """Put the ids into the log's scope, and the request's own behind the prepared lines of the answer."""
     head = context.request.head
     scope.request_id.set(head.id)
     if head.correlated:
-        return _correlated(context, proceed)
+        return _layer_with_correlation(context, proceed)
     response = proceed(context)
     response.prepared += id_line(head)
     return response
 
 
-def _correlated(context: Context, proceed: Proceed) -> Response:
+def _layer_with_correlation(context: Context, proceed: Proceed) -> Response:
     """Do the same for a request that others know by an id of theirs."""
     head = context.request.head
     scope.correlation_id.set(head.correlated)
     response = proceed(context)
     response.prepared += id_line(head)
-    correlate(head, response)
+    log_correlation_id(head, response)
     return response

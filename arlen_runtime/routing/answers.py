@@ -16,49 +16,49 @@ from arlen_runtime.routing.pattern import Pattern
 from arlen_runtime.routing.routes import Endpoint
 
 
-class Routed(Protocol):
+class RoutedContext(Protocol):
     """What these endpoints know of a context: the request, and the values that the router found."""
 
     request: Request
     route: Mapping[str, object]
 
 
-def _not_found(context: Routed) -> NoReturn:
+def _not_found(context: RoutedContext) -> NoReturn:
     """Answer 404."""
     raise NotFound(f"Nothing is at {context.request.head.path}.")
 
 
-def _method_not_allowed(context: Routed) -> NoReturn:
+def _method_not_allowed(context: RoutedContext) -> NoReturn:
     """Answer 405 with Allow (RFC 9110 section 15.5.6)."""
     raise MethodNotAllowed(cast("tuple[str, ...]", context.route["allowed"]))
 
 
-def _options(context: Routed) -> Response:
+def _options(context: RoutedContext) -> Response:
     """Say what may be asked of the path (RFC 9110 section 9.3.7)."""
     allowed = cast("tuple[str, ...]", context.route["allowed"])
     return Response(status=204, headers=[("Allow", ", ".join(allowed))])
 
 
-def _bad_path(_context: Routed) -> NoReturn:
+def _bad_path(_context: RoutedContext) -> NoReturn:
     """Answer 400 to a path that cannot be decoded."""
     raise BadRequest("The path is not valid percent-encoded UTF-8.")
 
 
-def _other_slash(context: Routed) -> Response:
+def _slash_redirect(context: RoutedContext) -> Response:
     """Lead to the same path with or without its last slash; 308 keeps the method and the body (RFC 9110 section 15.4.9)."""
     path, query = str(context.route["path"]), context.request.head.query
     return Response(status=308, headers=[("Location", f"{path}?{query}" if query else path)])
 
 
-def _answer(name: str, action: object) -> Endpoint:
+def _endpoint(name: str, action: object) -> Endpoint:
     """Make one such endpoint. Its pattern is its name: these have no path of their own."""
     return Endpoint(("*",), Pattern(f"/({name})"), action)  # type: ignore[arg-type] # actions here take less than a Context
 
 
-NOT_FOUND = _answer("not found", _not_found)
-METHOD_NOT_ALLOWED = _answer("method not allowed", _method_not_allowed)
-OPTIONS = _answer("options", _options)
-BAD_PATH = _answer("bad path", _bad_path)
-OTHER_SLASH = _answer("other slash", _other_slash)
+NOT_FOUND = _endpoint("not found", _not_found)
+METHOD_NOT_ALLOWED = _endpoint("method not allowed", _method_not_allowed)
+OPTIONS = _endpoint("options", _options)
+BAD_PATH = _endpoint("bad path", _bad_path)
+SLASH_REDIRECT = _endpoint("other slash", _slash_redirect)
 
-ANSWERS = (NOT_FOUND, METHOD_NOT_ALLOWED, OPTIONS, BAD_PATH, OTHER_SLASH)
+ANSWERS = (NOT_FOUND, METHOD_NOT_ALLOWED, OPTIONS, BAD_PATH, SLASH_REDIRECT)

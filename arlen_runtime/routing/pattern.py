@@ -83,12 +83,12 @@ class Parameter(NamedTuple):
 def _with_extension(convert: Converter, extension: str) -> Converter:
     """Return the converter of segments that end so and begin with what `convert` takes."""
 
-    def stem(text: str) -> object:
+    def convert_stem(text: str) -> object:
         if not text.endswith(extension) or text == extension:
             raise ValueError(text)
         return convert(text.removesuffix(extension))
 
-    return stem
+    return convert_stem
 
 
 class Pattern:
@@ -123,20 +123,20 @@ class Pattern:
         Nor is anything written that a browser would take for the address of another host.
         """
         path = "/" + "/".join(
-            quote(segment, safe=_SEGMENT_SAFE) if isinstance(segment, str) else self._write(segment, values)
+            quote(segment, safe=_SEGMENT_SAFE) if isinstance(segment, str) else self._format_parameter(segment, values)
             for segment in self.segments
         )
         if not is_local(path):
             raise ArlenError(f"the path {self.text} with these values would be the address of another host: {path!r}")
         return path
 
-    def _write(self, parameter: Parameter, values: Mapping[str, object]) -> str:
+    def _format_parameter(self, parameter: Parameter, values: Mapping[str, object]) -> str:
         """Write one parameter's value, after its own converter has agreed to it."""
         if parameter.name not in values:
             raise ArlenError(f"the path {self.text} needs a value for {parameter.name!r}")
         text = f"{values[parameter.name]}{parameter.extension}"
         try:
-            parameter.convert(_carried(text))
+            parameter.convert(_check_encodable(text))
         except ValueError:
             text = ""
         if not text or not {".", ".."}.isdisjoint(text.split("/")):  # clients resolve dot segments away
@@ -144,7 +144,7 @@ class Pattern:
         return quote(text, safe=_SEGMENT_SAFE + "/" * parameter.rest)
 
 
-def _carried(text: str) -> str:
+def _check_encodable(text: str) -> str:
     """Return the text if a path can carry it; ValueError for NUL and for lone surrogates, which UTF-8 cannot hold."""
     if "\0" in text:
         raise ValueError(text)
@@ -158,23 +158,25 @@ def _compile(segment: str, path: str, converters: Mapping[str, Converter]) -> st
         if "%" in segment or segment in {".", ".."}:
             raise BootError(f"the path {path!r} must be written decoded and without dot segments")
         try:
-            return _carried(segment)
+            return _check_encodable(segment)
         except ValueError:
             raise BootError(f"the path {path!r} holds NUL or a lone surrogate, which no request can carry") from None
-    found = _PARAMETER.fullmatch(segment)
-    if not found:
+    match = _PARAMETER.fullmatch(segment)
+    if not match:
         raise BootError(
             f"{segment!r} in the path {path!r} is neither plain text nor one parameter such as {{id}}, {{id:int}} or "
             "{id}.json"
         )
-    name, kind, extension = found[1], found[2] or "text", found[3]
-    if kind not in converters:
-        raise BootError(f"the path {path!r} wants the converter {kind!r}; there are {', '.join(sorted(converters))}")
+    name, converter, extension = match[1], match[2] or "text", match[3]
+    if converter not in converters:
+        raise BootError(
+            f"the path {path!r} wants the converter {converter!r}; there are {', '.join(sorted(converters))}"
+        )
     if not extension:
-        return Parameter(name, converters[kind], kind == "path")
-    if kind == "path":
+        return Parameter(name, converters[converter], converter == "path")
+    if converter == "path":
         raise BootError(f"in the path {path!r} a parameter of the kind path takes the extension too, as all the rest")
-    return Parameter(name, _with_extension(converters[kind], extension), rest=False, extension=extension)
+    return Parameter(name, _with_extension(converters[converter], extension), rest=False, extension=extension)
 
 
 def split_path(path: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from arlen_runtime.errors import ArlenError, BadRequest
-from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, OTHER_SLASH
+from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, SLASH_REDIRECT
 from arlen_runtime.routing.location import is_local
 from arlen_runtime.routing.pattern import Converter, Parameter, split_path
 from arlen_runtime.routing.routes import METHODS, Endpoint
@@ -36,28 +36,28 @@ class _Node:
     `forks` says that a segment may go on by more than one way, so that whoever takes one may have to come back.
     """
 
-    __slots__ = ("_extensions", "forks", "leaves", "parameters", "static", "tails")
+    __slots__ = ("_extensions", "has_branches", "leaves", "parameters", "static", "wildcards")
 
     def __init__(self) -> None:
         """Begin empty."""
-        self.forks = False
+        self.has_branches = False
         self.static: dict[str, _Node] = {}
         self.parameters: dict[Converter, _Node] = {}
         self.leaves: dict[str, Endpoint] = {}
-        self.tails: dict[str, Endpoint] = {}
+        self.wildcards: dict[str, Endpoint] = {}
         self._extensions = 0
 
-    def parameter(self, parameter: Parameter) -> _Node:
+    def child_for_parameter(self, parameter: Parameter) -> _Node:
         """Find, or make, the way on by a parameter; those with an extension come first, for they say more."""
-        known = self.parameters.get(parameter.convert)
-        if known is not None:
-            return known
-        ways = list(self.parameters.items())
-        at = self._extensions if parameter.extension else len(ways)
+        child = self.parameters.get(parameter.convert)
+        if child is not None:
+            return child
+        children = list(self.parameters.items())
+        at = self._extensions if parameter.extension else len(children)
         self._extensions += bool(parameter.extension)
-        made = _Node()
-        self.parameters = dict([*ways[:at], (parameter.convert, made), *ways[at:]])
-        return made
+        node = _Node()
+        self.parameters = dict([*children[:at], (parameter.convert, node), *children[at:]])
+        return node
 
 
 def _find(node: _Node, segments: list[str], at: int, method: str, values: list[object]) -> Endpoint | None:
@@ -66,7 +66,7 @@ def _find(node: _Node, segments: list[str], at: int, method: str, values: list[o
     The depth is bounded by the longest pattern, for each step goes down one node.
     """
     end = len(segments)
-    while at < end and not node.forks:
+    while at < end and not node.has_branches:
         child = node.static.get(segments[at])
         if child is None:
             return None
@@ -76,31 +76,31 @@ def _find(node: _Node, segments: list[str], at: int, method: str, values: list[o
         return node.leaves.get(method)
     segment = segments[at]
     child = node.static.get(segment)
-    if child is not None and (found := _find(child, segments, at + 1, method, values)) is not None:
-        return found
+    if child is not None and (endpoint := _find(child, segments, at + 1, method, values)) is not None:
+        return endpoint
     if segment:
         for convert, child in node.parameters.items():
             try:
                 values.append(convert(segment))
             except ValueError:
                 continue
-            if (found := _find(child, segments, at + 1, method, values)) is not None:
-                return found
+            if (endpoint := _find(child, segments, at + 1, method, values)) is not None:
+                return endpoint
             values.pop()
-    return _find_tail(node, segments, at, method, values) if node.tails else None
+    return _find_wildcard(node, segments, at, method, values) if node.wildcards else None
 
 
-def _find_tail(node: _Node, segments: list[str], at: int, method: str, values: list[object]) -> Endpoint | None:
+def _find_wildcard(node: _Node, segments: list[str], at: int, method: str, values: list[object]) -> Endpoint | None:
     """Give the rest of the path to a wildcard, unless a decoded slash in it would be taken for one that separates.
 
     Nor is a path with two slashes at its beginning given away: as an address it would be another host's.
     """
-    found = node.tails.get(method)
+    endpoint = node.wildcards.get(method)
     rest = segments[at:]
-    if found is None or rest == [""] or not (at or rest[0]) or any("/" in segment for segment in rest):
+    if endpoint is None or rest == [""] or not (at or rest[0]) or any("/" in segment for segment in rest):
         return None
     values.append("/".join(rest))
-    return found
+    return endpoint
 
 
 def _query(values: Mapping[str, str]) -> str:
@@ -138,7 +138,7 @@ class Router:
         values: list[object] = []
         endpoint = _find(self._root, segments, 0, method, values)
         if endpoint is None:
-            return self._otherwise(method, path, segments)
+            return self._fallback(method, path, segments)
         # There are as many values as names. What Match's own __new__ does, without the Python call.
         return tuple.__new__(Match, (endpoint, dict(zip(endpoint.pattern.names, values))))  # noqa: B905 - strict costs
 
@@ -154,15 +154,15 @@ class Router:
         query = _query({key: str(value) for key, value in values.items() if key not in endpoint.pattern.names})
         return f"{path}?{query}" if query else path
 
-    def _otherwise(self, method: str, path: str, segments: list[str]) -> Match:
+    def _fallback(self, method: str, path: str, segments: list[str]) -> Match:
         """Choose among the answers for a path that no endpoint of the method has."""
-        allowed = [each for each in METHODS if _find(self._root, segments, 0, each, []) is not None]
+        allowed = [other for other in METHODS if _find(self._root, segments, 0, other, []) is not None]
         if allowed:
             answer = OPTIONS if method == "OPTIONS" else METHOD_NOT_ALLOWED
             return Match(answer, {"allowed": tuple(sorted({*allowed, "OPTIONS"}))})
         other = path[:-1] if path.endswith("/") else f"{path}/"
         if is_local(other) and _find(self._root, split_path(other), 0, method, []) is not None:
-            return Match(OTHER_SLASH, {"path": other})
+            return Match(SLASH_REDIRECT, {"path": other})
         return Match(NOT_FOUND, {})
 
     def _leaves(self, endpoint: Endpoint) -> dict[str, Endpoint]:
@@ -172,11 +172,11 @@ class Router:
             if not isinstance(segment, Parameter):
                 node = node.static.setdefault(segment, _Node())
             elif segment.rest:
-                node.forks = True
-                return node.tails
+                node.has_branches = True
+                return node.wildcards
             else:
-                node.forks = True
-                node = node.parameter(segment)
+                node.has_branches = True
+                node = node.child_for_parameter(segment)
         return node.leaves
 
     def _add(self, endpoint: Endpoint) -> None:

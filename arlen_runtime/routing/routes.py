@@ -135,16 +135,16 @@ class Routes:
         try:
             endpoint = Endpoint(
                 methods=_checked_methods(methods),
-                pattern=Pattern(_joined(group.prefix, path), self._converters),
+                pattern=Pattern(_join(group.prefix, path), self._converters),
                 action=_checked_callable(action, "action"),
                 name=None if name is None else group.name + name,
-                guards=group.guards + _guards(guard),
+                guards=group.guards + _as_guards(guard),
                 body=_checked_body(body, methods),
                 limit=limit,
                 options={**group.options, **options},
                 site=site,
             )
-            self._remember_name(endpoint)
+            self._register_name(endpoint)
         except BootError as error:
             raise BootError(f"{site}: {error.detail}") from None
         self.endpoints.append(endpoint)
@@ -159,7 +159,7 @@ class Routes:
             raise BootError(f"{site}: the prefix {prefix!r} must begin with a slash and not end with one")
         outer = self._group
         try:
-            guards = outer.guards + _guards(guard)
+            guards = outer.guards + _as_guards(guard)
         except BootError as error:
             raise BootError(f"{site}: {error.detail}") from None
         self._group = replace(
@@ -189,7 +189,7 @@ class Routes:
             raise BootError(f"{_caller()}: the converter {name!r} cannot be called: {convert!r}")
         self._converters[name] = convert
 
-    def _remember_name(self, endpoint: Endpoint) -> None:
+    def _register_name(self, endpoint: Endpoint) -> None:
         """Keep the name, which no other route may have."""
         if endpoint.name is None:
             return
@@ -208,19 +208,19 @@ def _caller(between: int = 0) -> Site:
     return Site(frame.f_code.co_filename, frame.f_lineno)
 
 
-def _joined(prefix: str, path: str) -> str:
+def _join(prefix: str, path: str) -> str:
     """Put the prefix of a group before a path, which needs its own slash: else the two would melt into one word."""
     if not path.startswith("/"):
         raise BootError(f"the path {path!r} must begin with a slash")
     return prefix if prefix and path == "/" else prefix + path
 
 
-def _guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
+def _as_guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
     """Take one guard, several or none."""
     if guard is None:
         return ()
-    several = guard if isinstance(guard, Sequence) else (guard,)
-    return tuple(_checked_callable(each, "guard") for each in several)
+    guards = guard if isinstance(guard, Sequence) else (guard,)
+    return tuple(_checked_callable(item, "guard") for item in guards)
 
 
 def _checked_callable(action: Action, role: str) -> Action:

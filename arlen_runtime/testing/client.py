@@ -49,7 +49,7 @@ _DEFAULTS = Config("test", Path())
 
 
 class Answer(NamedTuple):
-    """What came back, as it went over the wire. `url` is the path that was asked last."""
+    """What came back, as it went over the wire. `url` is the path of the last request."""
 
     status: int
     fields: Sequence[tuple[str, str]]
@@ -75,7 +75,7 @@ class Answer(NamedTuple):
         return _json.loads(self.body)
 
 
-class _Asked(NamedTuple):
+class _OutgoingRequest(NamedTuple):
     """A request to be sent; `fields` have lower-case names."""
 
     method: str
@@ -154,33 +154,33 @@ class TestClient:
         target = f"{path}{'&' if '?' in path else '?'}{urlencode(params)}" if params else path
         content_type, encoded = _encode(json, data, files, body)
         own = {"content-type": content_type} if content_type else {}
-        fields = _merged({"host": self.host}, self.headers, own, headers or {})
-        asked: _Asked | None = _Asked(method, self.scheme, target, fields, encoded)
+        fields = _merge({"host": self.host}, self.headers, own, headers or {})
+        request: _OutgoingRequest | None = _OutgoingRequest(method, self.scheme, target, fields, encoded)
         for _ in range(1 + _MOST_REDIRECTS * follow_redirects):
-            if asked is None:
+            if request is None:
                 break
-            answer = self._ask(asked)
-            asked = _redirected(asked, answer)
+            answer = self._send(request)
+            request = _next_request(request, answer)
         return answer
 
-    def _ask(self, asked: _Asked) -> Answer:
+    def _send(self, request: _OutgoingRequest) -> Answer:
         """Send one request through parser, door and serializer."""
-        lines = dict(asked.fields)
+        lines = dict(request.fields)
         if self.cookies:
             lines.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-        if asked.body or asked.method in {"POST", "PUT", "PATCH"}:
-            lines["content-length"] = str(len(asked.body))
+        if request.body or request.method in {"POST", "PUT", "PATCH"}:
+            lines["content-length"] = str(len(request.body))
         text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        wire = f"{asked.method} {asked.target} HTTP/1.1\r\n{text}\r\n".encode("latin-1") + asked.body
-        answer = contextvars.Context().run(self._exchange, wire, asked)
+        wire = f"{request.method} {request.target} HTTP/1.1\r\n{text}\r\n".encode("latin-1") + request.body
+        answer = contextvars.Context().run(self._exchange, wire, request)
         for name, value in answer.fields:
             if name.lower() == "set-cookie":
                 self._keep_cookie(value)
         return answer
 
-    def _exchange(self, wire: bytes, asked: _Asked) -> Answer:
+    def _exchange(self, wire: bytes, request: _OutgoingRequest) -> Answer:
         """Have the bytes parsed, answered and serialized, as the server does it."""
-        parser = RequestParser(self._limits, Origin("127.0.0.1", asked.scheme, self._trusted, self._ids))
+        parser = RequestParser(self._limits, Origin("127.0.0.1", request.scheme, self._trusted, self._ids))
         parser.feed(wire)
         head: Head | None = None
         try:
@@ -189,9 +189,9 @@ class TestClient:
             body = self._body(head, admission, parser)
         except ArlenError as error:
             refusal = self.app.refuse(error, head)
-            return _answer(head, refusal, asked.target, close=True, for_head_request=parser.is_head_request)
+            return _answer(head, refusal, request.target, close=True, for_head_request=parser.is_head_request)
         try:
-            return _answer(head, self.app.run(admission, _request(head, admission, body)), asked.target)
+            return _answer(head, self.app.run(admission, _request(head, admission, body)), request.target)
         finally:
             body.close()
 
@@ -208,37 +208,37 @@ class TestClient:
         """Keep the cookie that a Set-Cookie sets, drop the one that it takes back (RFC 6265 section 5.3)."""
         pair, *attributes = line.split(";")
         name, _, value = (part.strip() for part in pair.partition("="))
-        told = {
+        attributes_by_name = {
             key.strip().lower(): text.strip() for key, _, text in (attribute.partition("=") for attribute in attributes)
         }
-        if _is_gone(told):
+        if _is_expired(attributes_by_name):
             self.cookies.pop(name, None)
         else:
             self.cookies[name] = value
 
 
-def _merged(*several: Mapping[str, str]) -> dict[str, str]:
+def _merge(*mappings: Mapping[str, str]) -> dict[str, str]:
     """Return the fields of all, by lower-case name: what comes later wins, however it is spelt."""
-    return {name.lower(): value for each in several for name, value in each.items()}
+    return {name.lower(): value for fields in mappings for name, value in fields.items()}
 
 
-def _redirected(asked: _Asked, answer: Answer) -> _Asked | None:
+def _next_request(request: _OutgoingRequest, answer: Answer) -> _OutgoingRequest | None:
     """Return what a browser would ask next; None for nothing, and for what it would ask another host."""
     location = answer.headers.get("location")
     if not location or answer.status not in _TO_GET:
         return None
-    here = f"{asked.scheme}://{asked.fields['host']}"
-    url = urlsplit(urljoin(here + asked.target, location))
+    here = f"{request.scheme}://{request.fields['host']}"
+    url = urlsplit(urljoin(here + request.target, location))
     if url.scheme not in {"http", "https"} or url.netloc.lower() != urlsplit(here).netloc.lower():
         return None
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")  # and no fragment: it is the browser's own
-    if asked.method not in _TO_GET[answer.status]:
-        return asked._replace(scheme=url.scheme, target=target)
-    fields = {name: value for name, value in asked.fields.items() if name != "content-type"}
-    return _Asked("GET", url.scheme, target, fields, b"")
+    if request.method not in _TO_GET[answer.status]:
+        return request._replace(scheme=url.scheme, target=target)
+    fields = {name: value for name, value in request.fields.items() if name != "content-type"}
+    return _OutgoingRequest("GET", url.scheme, target, fields, b"")
 
 
-def _is_gone(attributes: Mapping[str, str]) -> bool:
+def _is_expired(attributes: Mapping[str, str]) -> bool:
     """Say whether a cookie with these attributes is past its time; Max-Age counts more than Expires."""
     try:
         return int(attributes["max-age"]) <= 0

@@ -25,7 +25,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from arlen_runtime.alnpg.embedded import server as embedded
 
-EMPTY = "template0"
+EMPTY_TEMPLATE = "template0"
 """The template that has nothing of anybody's in it."""
 
 TEMPLATE_LOCK = 5_279_414_201
@@ -45,18 +45,18 @@ class Databases:
         """Take the URL of a database to connect to; `own`: nobody but these tests uses the server."""
         self.url = url
         self._own = own
-        self._user: psycopg.Connection | None = None
+        self._lock_connection: psycopg.Connection | None = None
         """The connection that has the locks of the templates in use."""
 
     def close(self) -> None:
         """Use no template any longer: whoever builds one may drop it."""
-        user, self._user = self._user, None
-        if user is not None:
+        connection, self._lock_connection = self._lock_connection, None
+        if connection is not None:
             with contextlib.suppress(psycopg.OperationalError):  # a server that is gone has dropped the lock
-                user.execute("select pg_advisory_unlock_all()")  # the server hears of a closed connection later
-            user.close()
+                connection.execute("select pg_advisory_unlock_all()")  # the server hears of a closed connection later
+            connection.close()
 
-    def of(self, database: str) -> str:
+    def url_of(self, database: str) -> str:
         """Return the URL of another database on the same server."""
         rest = {key: str(value) for key, value in conninfo_to_dict(self.url).items() if key != "dbname"}
         return f"postgresql:///{quote(database, safe='')}?{urlencode(rest, quote_via=quote, safe='/')}"
@@ -67,26 +67,26 @@ class Databases:
         It is built under another name and renamed: what bears the name is complete. Until `close` nobody drops it.
         """
         name = f"arlen_template_{fingerprint}"
-        fresh = f"{name}_new"
-        with self._alone() as connection:
+        unfinished = f"{name}_new"
+        with self._lock_exclusively() as connection:
             if not _exists(connection, name):
                 self._drop_templates(connection)
-                _run(connection, "create database {} template {}", fresh, EMPTY)
-                with _noting_roles(connection, name) if self._own else contextlib.nullcontext():
-                    fill(self.of(fresh))
-                _run(connection, "alter database {} rename to {}", fresh, name)
-            self._user = self._user or self._connect()
-            self._user.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [name])
+                _run(connection, "create database {} template {}", unfinished, EMPTY_TEMPLATE)
+                with _record_roles(connection, name) if self._own else contextlib.nullcontext():
+                    fill(self.url_of(unfinished))
+                _run(connection, "alter database {} rename to {}", unfinished, name)
+            self._lock_connection = self._lock_connection or self._connect()
+            self._lock_connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [name])
         return name
 
     @contextmanager
-    def database(self, template: str = EMPTY) -> Iterator[str]:
+    def database(self, template: str = EMPTY_TEMPLATE) -> Iterator[str]:
         """Give the URL of a new database, a copy of `template`, and drop it afterwards with whoever is still in it."""
         name = f"arlen_test_{os.getpid()}_{secrets.token_hex(4)}"
         with self._connect() as connection:
             _run(connection, "create database {} template {}", name, template)
         try:
-            yield self.of(name)
+            yield self.url_of(name)
         finally:
             with self._connect() as connection:
                 _run(connection, "drop database if exists {} with (force)", name)
@@ -95,7 +95,7 @@ class Databases:
         """Drop the databases of test processes that were killed. On a server that others use nothing is swept."""
         if not self._own:
             return
-        with self._alone() as connection:
+        with self._lock_exclusively() as connection:
             for (name,) in connection.execute("select datname from pg_database where datname ~ '^arlen_test_[0-9]+_'"):
                 if not Path(f"/proc/{name.split('_')[2]}").exists() and Path("/proc/self").exists():
                     _run(connection, "drop database if exists {} with (force)", name)
@@ -105,9 +105,9 @@ class Databases:
 
         On a server of our own their roles go too.
         """
-        left = """select datname from pg_database
+        unused = """select datname from pg_database
             where datname like 'arlen\\_template\\_%%' and (%s or datname like '%%\\_new')"""
-        for (name,) in connection.execute(left, [self._own]).fetchall():
+        for (name,) in connection.execute(unused, [self._own]).fetchall():
             if not _value(connection, "select pg_try_advisory_lock(hashtextextended(%s, 0))", name):
                 continue
             with contextlib.suppress(psycopg.errors.ObjectInUse):
@@ -119,7 +119,7 @@ class Databases:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=10)
 
     @contextmanager
-    def _alone(self) -> Iterator[psycopg.Connection]:
+    def _lock_exclusively(self) -> Iterator[psycopg.Connection]:
         """Connect as the only one who builds or sweeps. Polled: who waits inside a statement blocks concurrent indexes."""
         with self._connect() as connection:
             while not _value(connection, "select pg_try_advisory_lock(%s)", TEMPLATE_LOCK):
@@ -132,26 +132,26 @@ def server(root: Path, environ: Mapping[str, str]) -> Databases:
 
     Raises EmbeddedServerError, or psycopg.OperationalError where the server named does not answer.
     """
-    given = environ.get("ARLEN_PG_TEST_DSN", "")
-    url = given or embedded.ensure_running(root / ".arlen" / "pg-test", durable=False)
-    databases = Databases(url, own=not given)
+    dsn = environ.get("ARLEN_PG_TEST_DSN", "")
+    url = dsn or embedded.ensure_running(root / ".arlen" / "pg-test", durable=False)
+    databases = Databases(url, own=not dsn)
     databases.sweep()
-    if given:
-        psycopg.connect(given, connect_timeout=10).close()
+    if dsn:
+        psycopg.connect(dsn, connect_timeout=10).close()
     return databases
 
 
 @contextmanager
-def _noting_roles(connection: psycopg.Connection, template: str) -> Iterator[None]:
+def _record_roles(connection: psycopg.Connection, template: str) -> Iterator[None]:
     """Note the roles that are made meanwhile; what is there is noted before, so that a build that is killed leaves word."""
     connection.execute("insert into arlen_test_roles select rolname from pg_roles on conflict do nothing")
     try:
         yield
     finally:
-        _note_made(connection, template)
+        _record_created_roles(connection, template)
 
 
-def _note_made(connection: psycopg.Connection, template: str) -> None:
+def _record_created_roles(connection: psycopg.Connection, template: str) -> None:
     """Note what a build has made; nothing where none has begun, or its roles are noted."""
     with connection.transaction():
         connection.execute(
@@ -165,9 +165,9 @@ def _note_made(connection: psycopg.Connection, template: str) -> None:
 def _drop_roles(connection: psycopg.Connection) -> None:
     """Drop the roles of templates that are gone, and forget them; not those that another database still needs."""
     connection.execute(ROLES)
-    _note_made(connection, "")
-    gone = "select name from arlen_test_roles where not exists (select from pg_database where datname = template)"
-    for (name,) in connection.execute(gone).fetchall():
+    _record_created_roles(connection, "")
+    orphaned = "select name from arlen_test_roles where not exists (select from pg_database where datname = template)"
+    for (name,) in connection.execute(orphaned).fetchall():
         with contextlib.suppress(psycopg.errors.DependentObjectsStillExist), connection.transaction():
             _run(connection, "drop role if exists {}", name)
             connection.execute("delete from arlen_test_roles where name = %s", [name])

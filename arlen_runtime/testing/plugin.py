@@ -22,7 +22,7 @@ from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.files import FOLDER, fingerprint
-from arlen_runtime.testing.database import EMPTY, Databases, server
+from arlen_runtime.testing.database import EMPTY_TEMPLATE, Databases, server
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def database_template(database_server: Databases, pytestconfig: pytest.Config) -
     """Return the name of the database that holds what the project's migrations make; it is built when they change."""
     folder = pytestconfig.rootpath / FOLDER
     if not folder.is_dir():
-        return EMPTY
+        return EMPTY_TEMPLATE
     try:
         return database_server.template(fingerprint(folder), lambda url: migrations.migrate(url, folder))
     except DatabaseCommandError as error:

@@ -44,8 +44,8 @@ class RunningServer:
         self._environ = {**os.environ, "ARLEN_LOG_FORMAT": "json", **(environ or {})}
         self._root = root
         self._descriptors = descriptors
-        self._told = threading.Condition()
-        self._closed = False
+        self._changed = threading.Condition()
+        self._log_ended = False
         self.events: list[Event] = []
         """The events of the log so far, oldest first; a line that is no event is under "line"."""
 
@@ -99,27 +99,27 @@ class RunningServer:
                 event = json.loads(text)
             except ValueError:
                 event = {"event": "", "line": text}
-            with self._told:
+            with self._changed:
                 self.events.append(event if isinstance(event, dict) else {"event": "", "line": text})
-                self._told.notify_all()
-        with self._told:
-            self._closed = True
-            self._told.notify_all()
+                self._changed.notify_all()
+        with self._changed:
+            self._log_ended = True
+            self._changed.notify_all()
 
     def wait_for(self, event: str, *, after: int = 0, patience: float = PATIENCE_SECONDS, **fields: object) -> Event:
         """Return the first such event at or after position `after`; RuntimeError with the log when it does not come."""
-        wanted = {"event": event, **fields}
+        expected = {"event": event, **fields}
         deadline = time.monotonic() + patience
-        with self._told:
+        with self._changed:
             while True:
-                for each in self.events[after:]:
-                    if wanted.items() <= each.items():
-                        return each
-                left = deadline - time.monotonic()
-                if self._closed or left <= 0:
+                for logged in self.events[after:]:
+                    if expected.items() <= logged.items():
+                        return logged
+                remaining = deadline - time.monotonic()
+                if self._log_ended or remaining <= 0:
                     log = "\n".join(map(str, self.events[-40:]))
-                    raise RuntimeError(f"the server has not said {wanted}:\n{log}")
-                self._told.wait(left)
+                    raise RuntimeError(f"the server has not said {expected}:\n{log}")
+                self._changed.wait(remaining)
 
     @property
     def url(self) -> str:
@@ -136,13 +136,13 @@ class RunningServer:
         """The process id of the supervisor."""
         return self.process.pid
 
-    def send(self, each: signal.Signals) -> None:
+    def send(self, signal_number: signal.Signals) -> None:
         """Send a signal to the supervisor."""
-        self.process.send_signal(each)
+        self.process.send_signal(signal_number)
 
-    def stop(self, each: signal.Signals = signal.SIGTERM) -> int:
+    def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and return the exit status."""
-        self.send(each)
+        self.send(signal_number)
         status = self.process.wait(PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
         return status

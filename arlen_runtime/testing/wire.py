@@ -57,35 +57,35 @@ class Wire:
 
     def answer(self, *, to_head: bool = False) -> WireAnswer:
         """Read one response; EOFError when the connection ends before it does, TimeoutError when nothing comes."""
-        first, *lines = self._line(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        first, *lines = self._read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         status = int(first.split(" ", 2)[1])
         bodyless = to_head or status in {204, 304} or status < 200  # noqa: PLR2004 - RFC 9112 section 6.3
-        return WireAnswer(status, headers, b"" if bodyless else self._body(headers))
+        return WireAnswer(status, headers, b"" if bodyless else self._read_body(headers))
 
-    def _body(self, headers: dict[str, str]) -> bytes:
+    def _read_body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding") == "chunked":
-            return self._chunks()
+            return self._read_chunks()
         if "content-length" in headers:
-            return self._exactly(int(headers["content-length"]))
-        while self._more(ends=True):
+            return self._read_exactly(int(headers["content-length"]))
+        while self._receive(ends=True):
             pass
         return self._take(len(self._buffer))
 
-    def _chunks(self) -> bytes:
+    def _read_chunks(self) -> bytes:
         pieces: list[bytes] = []
-        while piece := self._exactly(int(self._line(b"\r\n"), 16) + 2)[:-2]:
+        while piece := self._read_exactly(int(self._read_until(b"\r\n"), 16) + 2)[:-2]:
             pieces.append(piece)
         return b"".join(pieces)
 
-    def _line(self, end: bytes) -> bytes:
+    def _read_until(self, end: bytes) -> bytes:
         while (length := self._buffer.find(end)) < 0:
-            self._more()
+            self._receive()
         return self._take(length + len(end))[: -len(end)]
 
-    def _exactly(self, count: int) -> bytes:
+    def _read_exactly(self, count: int) -> bytes:
         while len(self._buffer) < count:
-            self._more()
+            self._receive()
         return self._take(count)
 
     def _take(self, count: int) -> bytes:
@@ -93,7 +93,7 @@ class Wire:
         del self._buffer[:count]
         return data
 
-    def _more(self, *, ends: bool = False) -> bool:
+    def _receive(self, *, ends: bool = False) -> bool:
         data = self.socket.recv(65536)
         if not data and not ends:
             raise EOFError(f"the server closed after {bytes(self._buffer[:200])!r}")

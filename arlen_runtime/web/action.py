@@ -20,13 +20,13 @@ def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
 
     def act(context: Context) -> Response:
         result = action(context)
-        response = result.copy() if isinstance(result, Response) else _respond(result, endpoint)
-        return _varied(response) if context.by_accept else response
+        response = result.copy() if isinstance(result, Response) else _to_response(result, endpoint)
+        return _add_vary(response) if context.by_accept else response
 
-    return _guarded(act, endpoint.guards, endpoint) if endpoint.guards else act
+    return _with_guards(act, endpoint.guards, endpoint) if endpoint.guards else act
 
 
-def _guarded(
+def _with_guards(
     act: Callable[[Context], Response], guards: Sequence[Action], endpoint: Endpoint
 ) -> Callable[[Context], Response]:
     """Run the guards first: the first one that returns a Response has answered."""
@@ -35,20 +35,20 @@ def _guarded(
         for guard in guards:
             result = guard(context)
             if result is not None:
-                refusal = _refusal(result, guard, endpoint)
-                return _varied(refusal) if context.by_accept else refusal
+                refusal = _guard_response(result, guard, endpoint)
+                return _add_vary(refusal) if context.by_accept else refusal
         return act(context)
 
     return guarded
 
 
-def _varied(response: Response) -> Response:
+def _add_vary(response: Response) -> Response:
     """Tell caches that another Accept may get another answer (RFC 9110 section 12.5.5)."""
     response.add("Vary", "Accept")
     return response
 
 
-def _respond(result: object, endpoint: Endpoint) -> Response:
+def _to_response(result: object, endpoint: Endpoint) -> Response:
     """Turn what is no Response into one."""
     if result is None:
         return Response(status=204)
@@ -61,7 +61,7 @@ def _respond(result: object, endpoint: Endpoint) -> Response:
     )
 
 
-def _refusal(result: object, guard: Action, endpoint: Endpoint) -> Response:
+def _guard_response(result: object, guard: Action, endpoint: Endpoint) -> Response:
     """Return a guard's Response; anything else than that and None is a mistake that must not let the request pass."""
     if isinstance(result, Response):
         return result.copy()

@@ -16,14 +16,16 @@ from arlen_runtime.web.health import health_endpoints
 from arlen_runtime.web.metrics import metrics_endpoints
 
 
-def built_in(config: Config, draining: Callable[[], bool], tell: Callable[[], str]) -> list[Endpoint]:
-    """Return the endpoints; `draining` and `tell` are the worker's word on its end and on its counters. Raises ConfigError."""
-    return [*health_endpoints(draining), *metrics_endpoints(config.server.metrics_from, tell)]
+def built_in_endpoints(
+    config: Config, is_draining: Callable[[], bool], read_metrics: Callable[[], str]
+) -> list[Endpoint]:
+    """Return the endpoints. Raises ConfigError for [server] metrics_from."""
+    return [*health_endpoints(is_draining), *metrics_endpoints(config.server.metrics_from, read_metrics)]
 
 
-def refuse_covered(own: Iterable[Endpoint], router: Router) -> None:
+def reject_shadowed_routes(endpoints: Iterable[Endpoint], router: Router) -> None:
     """Raise BootError for a route of the application's that one of these answers instead."""
-    for endpoint in own:
+    for endpoint in endpoints:
         if not endpoint.pattern.static:
             continue
         path = endpoint.pattern.build({})

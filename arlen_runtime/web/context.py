@@ -23,7 +23,7 @@ from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web import responses
 from arlen_runtime.web.events import Topics
 from arlen_runtime.web.params import Params
-from arlen_runtime.web.representation import check
+from arlen_runtime.web.representation import check_preconditions
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.validation import Fields, build
 
@@ -127,7 +127,7 @@ class Context:
         Both None say that nothing is there: then `If-None-Match: *` allows to create it, and every If-Match fails. Call
         it before the change; for reading, ETag in the answer is all that is needed.
         """
-        check(self.request.head, tag, None if changed is None else int(changed))
+        check_preconditions(self.request.head, tag, None if changed is None else int(changed))
 
     def fields(self) -> Fields:
         """Begin to check the input field by field; `check()` at the end raises ValidationFailed with all that is wrong."""
@@ -144,7 +144,7 @@ class Context:
         """Return a page. The template finds the values, and `csrf_field`, `csp_nonce` and `ctx` beside the helpers."""
         values.setdefault("ctx", self)
         values["csrf_field"] = self.csrf_field
-        values["csp_nonce"] = self._draw_nonce
+        values["csp_nonce"] = self._get_nonce
         return responses.html(self.services.views.render(template, values), status)
 
     def redirect(self, location: str, status: int = 303, *, external: bool = False) -> Response:
@@ -171,6 +171,6 @@ class Context:
         headers = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
         return Response(stream, 200, headers, content_type="text/event-stream")
 
-    def _draw_nonce(self) -> str:
+    def _get_nonce(self) -> str:
         """Return the nonce: the form that templates call."""
         return self.csp_nonce

@@ -34,24 +34,24 @@ class Topics:
         """Return a stream of what is published under these names from now on."""
         with self._lock:
             topics = [self._topics.setdefault(name, WeakSet()) for name in names]
-            stream = EventStream(partial(self._forget, topics))
+            stream = EventStream(partial(self._unsubscribe, topics))
             for topic in topics:
                 topic.add(stream)
         return stream
 
     def publish(self, topic: str, data: str, *, name: str = "", id: str = "") -> int:  # noqa: A002 - the field's name
         """Tell who listens; return how many did. ValueError for a name or id that cannot be one."""
-        told = event(data, name=name, id=id)
+        message = event(data, name=name, id=id)
         with self._lock:
             streams = list(self._topics.get(topic, ()))
-        return sum(stream.put(told) for stream in streams)
+        return sum(stream.put(message) for stream in streams)
 
     def count(self, topic: str) -> int:
         """Count who listens."""
         with self._lock:
             return len(self._topics.get(topic, ()))
 
-    def _forget(self, topics: Sequence[WeakSet[EventStream]], stream: EventStream) -> None:
+    def _unsubscribe(self, topics: Sequence[WeakSet[EventStream]], stream: EventStream) -> None:
         with self._lock:
             for topic in topics:
                 topic.discard(stream)

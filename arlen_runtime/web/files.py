@@ -69,9 +69,9 @@ def open_plain(path: Path) -> OpenedFile | None:
     Raises ServiceUnavailable when it cannot be opened now, for want of descriptors or memory.
     """
     try:
-        return _opened(os.open(path, _FILE))
+        return _as_plain_file(os.open(path, _FILE))
     except OSError as error:
-        _check_absent(error)
+        _raise_unless_absent(error)
         return None
 
 
@@ -85,31 +85,31 @@ def open_below(folder: Path, parts: Sequence[str]) -> OpenedFile | None:
     try:
         at = os.open(folder, _FOLDER)
     except OSError as error:
-        _check_absent(error)
+        _raise_unless_absent(error)
         return None
     try:
         for part in parts[:-1]:
             below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=at)
             os.close(at)
             at = below
-        return _opened(os.open(parts[-1], _FILE | os.O_NOFOLLOW, dir_fd=at))
+        return _as_plain_file(os.open(parts[-1], _FILE | os.O_NOFOLLOW, dir_fd=at))
     except OSError as error:
-        _check_absent(error)
+        _raise_unless_absent(error)
         return None
     finally:
         os.close(at)
 
 
-def _check_absent(error: OSError) -> None:
+def _raise_unless_absent(error: OSError) -> None:
     """Raise ServiceUnavailable for an error that does not say that there is no such file."""
     if error.errno not in _NOT_THERE:
         raise ServiceUnavailable("The file cannot be opened now; try again in a moment.") from error
 
 
-def _opened(descriptor: int) -> OpenedFile | None:
+def _as_plain_file(descriptor: int) -> OpenedFile | None:
     """Return the file behind a descriptor if it is a plain one; close it otherwise."""
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         return None
-    return OpenedFile(os.fdopen(descriptor, "rb"), found.st_size, found.st_mtime_ns)
+    return OpenedFile(os.fdopen(descriptor, "rb"), status.st_size, status.st_mtime_ns)

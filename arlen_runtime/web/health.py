@@ -16,12 +16,12 @@ from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import text
 
 
-def health_endpoints(draining: Callable[[], bool]) -> list[Endpoint]:
-    """Return the three endpoints; `draining` is the worker's word on whether it is about to stop."""
+def health_endpoints(is_draining: Callable[[], bool]) -> list[Endpoint]:
+    """Return the three endpoints; `is_draining` is the worker's word on whether it is about to stop."""
 
     def ready(context: Context) -> Response:
         """Answer 200 when requests are welcome, else 503."""
-        if draining():
+        if is_draining():
             raise ServiceUnavailable("This worker is about to stop.")
         if context.services.pg is not None:
             _ping(context)

@@ -21,8 +21,8 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 _PROXIED = ("x-forwarded-for", "forwarded", "via", "x-real-ip")
 
 
-def metrics_endpoints(networks: Sequence[str], tell: Callable[[], str]) -> list[Endpoint]:
-    """Return the endpoint, or none where nobody may read; `tell` is the worker's word. Raises ConfigError."""
+def metrics_endpoints(networks: Sequence[str], read_metrics: Callable[[], str]) -> list[Endpoint]:
+    """Return the endpoint, or none where nobody may read; `read_metrics` is the worker's word. Raises ConfigError."""
     allowed = TrustedProxies(networks, "[server] metrics_from")
     if not allowed:
         return []
@@ -31,7 +31,7 @@ def metrics_endpoints(networks: Sequence[str], tell: Callable[[], str]) -> list[
         """Answer with the counters over all workers."""
         if not _comes_directly(context.request.head, allowed):
             raise NotFound(f"Nothing is at {PATH}.")
-        return Response(tell().encode(), 200, (), EXPOSITION)
+        return Response(read_metrics().encode(), 200, (), EXPOSITION)
 
     return [Endpoint(("GET",), Pattern(PATH), metrics, name="arlen.metrics", immediate=True, bare=True)]
 

@@ -139,7 +139,7 @@ class Params(Mapping[str, Any]):
         if not self._request.head.has_body or self._request.empty:
             return {}
         if is_json(self._content_type):
-            return _members(self._json)
+            return _json_members(self._json)
         if essence(self._content_type) == _URLENCODED:
             self._check_coding()
             return read_urlencoded_body(self._request.body, self._content_type)
@@ -159,8 +159,8 @@ def _file() -> BinaryIO:
     return cast("BinaryIO", _File(_FILE_IN_MEMORY))
 
 
-def _members(value: object) -> Many:
+def _json_members(value: object) -> Many:
     """Return the members of a JSON object; an array is the values of its name."""
     if not isinstance(value, dict):
         return {}
-    return {name: each if isinstance(each, list) else [each] for name, each in value.items()}
+    return {name: member if isinstance(member, list) else [member] for name, member in value.items()}

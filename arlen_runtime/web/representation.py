@@ -15,12 +15,14 @@ from arlen_runtime.http.ranges import Span
 from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response, WrappedBody, close_body
 
-ASKS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"})
-_OF_THE_CONTENT = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Accept-Ranges")
+CONDITIONAL_FIELDS = frozenset(
+    {b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"}
+)
+_CONTENT_FIELDS = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Accept-Ranges")
 """What a 304 leaves out (section 15.4.5); Content-Location stays."""
 
 
-def select(head: Head, response: Response) -> Response:
+def apply_conditions(head: Head, response: Response) -> Response:
     """Return what of a response the request wants. Raises PreconditionFailed and RangeNotSatisfiable."""
     if response.status != 200:  # noqa: PLR2004 - the only status this is about
         return response
@@ -30,22 +32,22 @@ def select(head: Head, response: Response) -> Response:
     try:
         outcome = conditional.outcome(head.method, head.headers, tag, changed)
         if outcome == conditional.PRECONDITION_FAILED:
-            raise _failed()
+            raise _precondition_failed()
         if outcome == conditional.NOT_MODIFIED:
             return _not_modified(response)
-        return _cut(head, response, tag, changed)
+        return _apply_range(head, response, tag, changed)
     except HTTPError:
         close_body(response.body)
         raise
 
 
-def check(head: Head, tag: str | None, changed: int | None) -> None:
+def check_preconditions(head: Head, tag: str | None, changed: int | None) -> None:
     """Raise PreconditionFailed when the request's conditions forbid to change what has this tag and date; None for nothing."""
     if conditional.change_outcome(head.method, head.headers, tag, changed) == conditional.PRECONDITION_FAILED:
-        raise _failed()
+        raise _precondition_failed()
 
 
-def _failed() -> PreconditionFailed:
+def _precondition_failed() -> PreconditionFailed:
     return PreconditionFailed("What is here is not what the request expects.")
 
 
@@ -53,12 +55,12 @@ def _not_modified(response: Response) -> Response:
     """Turn an answer into the word that the client's copy is good."""
     close_body(response.body)
     response.status, response.body = conditional.NOT_MODIFIED, b""
-    for name in _OF_THE_CONTENT:
+    for name in _CONTENT_FIELDS:
         response.remove(name)
     return response
 
 
-def _cut(head: Head, response: Response, tag: str | None, changed: int | None) -> Response:
+def _apply_range(head: Head, response: Response, tag: str | None, changed: int | None) -> Response:
     """Cut the body to the ranges that are asked for; a body of unknown length stays whole.
 
     So does an encoded one of which several are asked for: Content-Encoding is said of a whole body, and that of parts is
@@ -67,7 +69,7 @@ def _cut(head: Head, response: Response, tag: str | None, changed: int | None) -
     body = response.body
     if head.method != "GET" or not isinstance(body, (bytes, FileBody)):
         return response
-    if not conditional.range_still_valid(head.headers, tag, None if _has_codings(response) else changed):
+    if not conditional.range_still_valid(head.headers, tag, None if _varies_by_encoding(response) else changed):
         return response
     size = body.length if isinstance(body, FileBody) else len(body)
     spans = ranges.read(head.headers.get("range"), size)
@@ -87,7 +89,7 @@ def _cut(head: Head, response: Response, tag: str | None, changed: int | None) -
     return response
 
 
-def _has_codings(response: Response) -> bool:
+def _varies_by_encoding(response: Response) -> bool:
     """Say whether the same date may belong to other bytes, in another coding: it validates none then (section 8.8.2.2)."""
     return any(name.lower() == "vary" and "accept-encoding" in value.lower() for name, value in response.headers)
 

@@ -24,7 +24,7 @@ from arlen_runtime.web.files import OpenedFile, open_below
 _FINGERPRINT = re.compile(r".*[.-](?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\.[^/]+")
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _DIGITS = 12
-_SIBLINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+_EXTENSIONS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
 class StaticFiles:
@@ -60,7 +60,7 @@ class StaticFiles:
         content_type = media_types.of(name)
         if media_types.is_compressible(content_type):
             fields.append(("Vary", "Accept-Encoding"))
-            opened = self._sibling(head, name, opened)
+            opened = self._precompressed(head, name, opened)
             fields += [("Content-Encoding", opened.coding)] if opened.coding else []
         fields += opened.validators
         if head.method == "HEAD":  # nothing of the file will be read, so it need not stay open until the answer is out
@@ -68,13 +68,13 @@ class StaticFiles:
             return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)
         return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)
 
-    def _sibling(self, head: Head, name: str, opened: OpenedFile) -> OpenedFile:
+    def _precompressed(self, head: Head, name: str, opened: OpenedFile) -> OpenedFile:
         """Return what is sent in place of a file: `app.js.br` of the same age or younger, if its coding is accepted."""
         accept = head.headers.get_list("accept-encoding")
-        left = dict(_SIBLINGS)
-        while coding := best_encoding(accept, tuple(left)):
+        remaining = dict(_EXTENSIONS)
+        while coding := best_encoding(accept, tuple(remaining)):
             try:
-                sibling = open_below(self._folder, f"{name}{left.pop(coding)}".split("/"))
+                sibling = open_below(self._folder, f"{name}{remaining.pop(coding)}".split("/"))
             except ServiceUnavailable:  # the file itself is open
                 break
             if sibling is None:
@@ -87,14 +87,14 @@ class StaticFiles:
 
     def _cache_control(self, head: Head, name: str, opened: OpenedFile) -> str:
         """Say how long the file may be kept."""
-        written = self._digests.get(name) == (opened.changed_ns, opened.size, head.query.removeprefix("v="))
-        return _IMMUTABLE if written or _FINGERPRINT.fullmatch(name) else self._cached
+        has_digest = self._digests.get(name) == (opened.changed_ns, opened.size, head.query.removeprefix("v="))
+        return _IMMUTABLE if has_digest or _FINGERPRINT.fullmatch(name) else self._cached
 
     def _digest(self, name: str, opened: OpenedFile) -> str:
         """Return the digest of a file's content, computed once per change."""
-        known = self._digests.get(name)
-        if known is not None and known[:2] == (opened.changed_ns, opened.size):
-            return known[2]
+        cached = self._digests.get(name)
+        if cached is not None and cached[:2] == (opened.changed_ns, opened.size):
+            return cached[2]
         digest = hashlib.file_digest(opened.file, "sha256").hexdigest()[:_DIGITS]
         opened.file.seek(0)
         self._digests[name] = (opened.changed_ns, opened.size, digest)

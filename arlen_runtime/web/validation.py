@@ -76,7 +76,7 @@ class Fields:
                 raise Refusal("invalid_format", "has the wrong format")
             return text
 
-        return self._take(name, read, str, default)
+        return self._read_field(name, read, str, default)
 
     def integer(
         self,
@@ -87,7 +87,7 @@ class Fields:
         default: D = REQUIRED,
     ) -> int | D:
         """Read an integer from `min` to `max`."""
-        return self._take(name, lambda raw: _within(readers.integer(raw), min, max), int, default)
+        return self._read_field(name, lambda raw: _check_range(readers.integer(raw), min, max), int, default)
 
     def decimal(
         self,
@@ -104,13 +104,13 @@ class Fields:
             value = readers.number(raw)
             if places is not None and -int(value.as_tuple().exponent) > places:
                 raise Refusal("too_precise", f"must have at most {places} decimal places")
-            return _within(value, min, max)
+            return _check_range(value, min, max)
 
-        return self._take(name, read, Decimal, default)
+        return self._read_field(name, read, Decimal, default)
 
     def boolean(self, name: str, *, default: D = False) -> bool | D:  # type: ignore[assignment] # False is the default D
         """Read a boolean; one that is absent is false, for that is what an unticked box sends."""
-        return self._take(name, readers.boolean, bool, default)
+        return self._read_field(name, readers.boolean, bool, default)
 
     def date(
         self,
@@ -121,7 +121,9 @@ class Fields:
         default: D = REQUIRED,
     ) -> dt.date | D:
         """Read a date, YYYY-MM-DD."""
-        return self._take(name, lambda raw: _within(readers.date(raw), min, max), lambda: dt.date.min, default)
+        return self._read_field(
+            name, lambda raw: _check_range(readers.date(raw), min, max), lambda: dt.date.min, default
+        )
 
     def datetime(self, name: str, *, zone: bool = False, default: D = REQUIRED) -> dt.datetime | D:
         """Read a date and time; with `zone` its offset from UTC must be there."""
@@ -130,19 +132,19 @@ class Fields:
             value = readers.datetime(raw)
             if zone and value.tzinfo is None:
                 raise Refusal("missing_offset", "must say its offset from UTC, such as Z or +02:00")
-            if zone and not _has_utc(value):
+            if zone and not _is_representable_in_utc(value):
                 raise Refusal("out_of_range", "must lie in the years 1 to 9999, in UTC too")
             return value
 
-        return self._take(name, read, lambda: dt.datetime.min, default)  # noqa: DTZ901 - a stand-in, never seen
+        return self._read_field(name, read, lambda: dt.datetime.min, default)  # noqa: DTZ901 - a stand-in, never seen
 
     def email(self, name: str, *, default: D = REQUIRED) -> str | D:
         """Read an e-mail address."""
-        return self._take(name, readers.email, str, default)
+        return self._read_field(name, readers.email, str, default)
 
     def uuid(self, name: str, *, default: D = REQUIRED) -> UUID | D:
         """Read a UUID."""
-        return self._take(name, readers.uuid, lambda: UUID(int=0), default)
+        return self._read_field(name, readers.uuid, lambda: UUID(int=0), default)
 
     def choice(self, name: str, choices: Sequence[T] | Mapping[str, T], *, default: D = REQUIRED) -> T | D:
         """Read one of `choices`, by its text (`str(choice)`); of a mapping by its key."""
@@ -153,7 +155,7 @@ class Fields:
                 return table[str(raw)]
             raise Refusal("invalid_choice", f"must be one of {', '.join(table)}")
 
-        return self._take(name, read, lambda: next(iter(table.values())), default)
+        return self._read_field(name, read, lambda: next(iter(table.values())), default)
 
     def list(self, name: str, read: Callable[[object], T], *, min: int = 0, max: int = 1000) -> Sequence[T]:  # noqa: A002 - as above
         """Read `min` to `max` values of one name, each by a function of `readers`, such as `readers.integer`."""
@@ -163,9 +165,9 @@ class Fields:
             _check_size(len(raw), min, max, "values")
         except Refusal as refusal:
             self.refuse(name, refusal.code, refusal.message)
-        for index, each in enumerate(raw[:max]):
+        for index, item in enumerate(raw[:max]):
             try:
-                values.append(read(each))
+                values.append(read(item))
             except Refusal as refusal:
                 self.refuse(f"{name}[{index}]", refusal.code, refusal.message)
         return values
@@ -187,11 +189,11 @@ class Fields:
                 if not failure.errors:
                     raise
                 self.errors.extend(failure.errors)
-                return self._stand_in(validator)
+                return self._placeholder(validator)
             self.errors.extend(inner.errors)
             return value
 
-        return self._take(name, read, lambda: self._stand_in(validator), default)
+        return self._read_field(name, read, lambda: self._placeholder(validator), default)
 
     def refuse(self, name: str, code: str, message: str) -> None:
         """Add an error of the application's own: `f.refuse("ends", "too_early", "must be after the start")`."""
@@ -203,7 +205,7 @@ class Fields:
         if self.errors:
             raise ValidationFailed(self.errors)
 
-    def _stand_in(self, validator: Callable[[Fields], T]) -> T:
+    def _placeholder(self, validator: Callable[[Fields], T]) -> T:
         """Return what a validator makes of nothing, for an object that was refused; ValidationFailed if it makes none."""
         try:
             return build(validator, Fields(_Members({}, "")))
@@ -211,7 +213,7 @@ class Fields:
             self.check()
             raise
 
-    def _take(self, name: str, read: Callable[[object], T], empty: Callable[[], T], default: D) -> T | D:
+    def _read_field(self, name: str, read: Callable[[object], T], empty: Callable[[], T], default: D) -> T | D:
         """Read one field: its value, its default when it is absent, or an error and what `empty` makes."""
         raw = self._source.get(name)
         if raw is None or (isinstance(raw, str) and not raw.strip()):
@@ -263,16 +265,16 @@ class _Members:
 Ordered = TypeVar("Ordered", int, Decimal, dt.date)
 
 
-def _within(value: Ordered, least: Any, most: Any) -> Ordered:  # noqa: ANN401 - of the value's own type, or an int
+def _check_range(value: Ordered, minimum: Any, maximum: Any) -> Ordered:  # noqa: ANN401 - of the value's own type, or an int
     """Return the value if it lies between the bounds."""
-    if least is not None and value < least:
-        raise Refusal("too_small", f"must be at least {least}")
-    if most is not None and value > most:
-        raise Refusal("too_large", f"must be at most {most}")
+    if minimum is not None and value < minimum:
+        raise Refusal("too_small", f"must be at least {minimum}")
+    if maximum is not None and value > maximum:
+        raise Refusal("too_large", f"must be at most {maximum}")
     return value
 
 
-def _has_utc(value: dt.datetime) -> bool:
+def _is_representable_in_utc(value: dt.datetime) -> bool:
     """Say whether a moment can be told in UTC: near both ends of the calendar its offset may lead out of it."""
     try:
         value.astimezone(dt.UTC)
@@ -281,9 +283,9 @@ def _has_utc(value: dt.datetime) -> bool:
     return True
 
 
-def _check_size(count: int, least: int, most: int | None, unit: str) -> None:
+def _check_size(count: int, minimum: int, maximum: int | None, unit: str) -> None:
     """Refuse a text or a list of the wrong size."""
-    if count < least:
-        raise Refusal("too_short", f"must have at least {least} {unit}")
-    if most is not None and count > most:
-        raise Refusal("too_long", f"must have at most {most} {unit}")
+    if count < minimum:
+        raise Refusal("too_short", f"must have at least {minimum} {unit}")
+    if maximum is not None and count > maximum:
+        raise Refusal("too_long", f"must have at most {maximum} {unit}")

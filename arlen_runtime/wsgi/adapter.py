@@ -22,7 +22,7 @@ from arlen_runtime.http.application import Admission, WorkerHandle
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Body, Response
 from arlen_runtime.log.logger import Log
-from arlen_runtime.middleware.request_id import correlate, id_line
+from arlen_runtime.middleware.request_id import id_line, log_correlation_id
 from arlen_runtime.wsgi.cgi_names import Environ, WSGICallable, to_environ
 from arlen_runtime.wsgi.closing import CloseOnce, ClosingIterator
 from arlen_runtime.wsgi.file_wrapper import FileWrapper
@@ -65,7 +65,7 @@ class WSGIAdapter:
             self._log.failure("request_failed", error, **request.head.ids)
             return self._answer(error, request.head)
         response.prepared = id_line(request.head)
-        correlate(request.head, response)
+        log_correlation_id(request.head, response)
         return response
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
@@ -81,7 +81,7 @@ class WSGIAdapter:
         response = self._pages.respond(error, ErrorContext(head))
         if head is not None:
             response.prepared = id_line(head)
-            correlate(head, response)
+            log_correlation_id(head, response)
         return response
 
     def _environ(self, request: Request) -> Environ:

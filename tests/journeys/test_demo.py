@@ -30,16 +30,16 @@ def free_port() -> int:
 
 def processes_of(folder: Path) -> list[str]:
     """Name the processes that work in the folder or were told about it."""
-    found = []
+    processes = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            told = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            command_line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             here = str((process / "cwd").readlink())
         except OSError:  # it has ended, or is not ours
             continue
-        if str(folder) in told or here.startswith(str(folder)):
-            found.append(f"{process.name} {told}")
-    return found
+        if str(folder) in command_line or here.startswith(str(folder)):
+            processes.append(f"{process.name} {command_line}")
+    return processes
 
 
 @contextmanager
@@ -57,14 +57,14 @@ def demo(folder: Path) -> Iterator[httpx.Client]:
         start_new_session=True,
     )
     assert process.stdout is not None
-    told: list[str] = []
+    output: list[str] = []
     try:
         for line in process.stdout:
-            told.append(line)
+            output.append(line)
             if " listening " in line:
                 break
-        assert process.poll() is None, "".join(told)
-        assert f"http://localhost:{port}/posts\n" in told
+        assert process.poll() is None, "".join(output)
+        assert f"http://localhost:{port}/posts\n" in output
         with httpx.Client(base_url=f"http://localhost:{port}", timeout=PATIENCE_SECONDS) as client:
             yield client
     finally:

@@ -77,9 +77,9 @@ def test_the_tool_writes_an_application_that_installs_tests_and_lints_by_itself(
 
 def check(project: Path, programs: Path) -> None:
     """Run what the project's README names: its tests, its linter, its types."""
-    told = run(project, programs / "pytest", "-q")
-    assert " passed" in told
-    assert "skipped" not in told
+    output = run(project, programs / "pytest", "-q")
+    assert " passed" in output
+    assert "skipped" not in output
     run(project, programs / "ruff", "check")
     run(project, programs / "ruff", "format", "--check")
     run(project, programs / "mypy")

@@ -44,13 +44,13 @@ Loop = Callable[[float], tuple[int, float]]
 _numbers = cycle(random.Random(1).choices(range(1, ROWS + 1), k=5000))  # noqa: S311 - the same for every contender
 
 
-def _timed(one: Callable[[int], Any], each: int = 1) -> Loop:
+def _timed(one: Callable[[int], Any], queries_per_call: int = 1) -> Loop:
     """Return the loop over `one`, which is as many queries as `each`."""
 
     def run(seconds: float) -> tuple[int, float]:
         done, end, cpu = 0, time.monotonic() + seconds, time.process_time()
         while time.monotonic() < end:
-            for number in islice(_numbers, 100 // each):
+            for number in islice(_numbers, 100 // queries_per_call):
                 one(number)
             done += 100
         return done, time.process_time() - cpu
@@ -98,11 +98,11 @@ def alnpg_many(dsn: str) -> Loop:
 def asyncpg_uvloop(dsn: str) -> Loop:
     """Run asyncpg's prepared statement on uvloop."""
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value}
+    options = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value}
 
     async def opened() -> tuple[Any, Any]:
         connection = await asyncpg.connect(
-            host=given.get("host"), port=given.get("port"), user=given.get("user"), database=given.get("dbname")
+            host=options.get("host"), port=options.get("port"), user=options.get("user"), database=options.get("dbname")
         )
         return connection, await connection.prepare(SQL)
 

@@ -127,14 +127,14 @@ def _measure(question: Question, server: Server, seconds: float) -> Measurement:
 def _line(name: str, question: Question, figures: Mapping[str, Sequence[float]]) -> str:
     """Write a line of the table: each one's median with its extremes, the ratio, the goal, and whether it is met."""
     medians = {contender: statistics.median(values) for contender, values in figures.items()}
-    told = "  ".join(
+    figures_text = "  ".join(
         f"{contender} {medians[contender]:.2f} ({min(values):.2f}-{max(values):.2f})"
         for contender, values in figures.items()
     )
     ratio = question.ratio(medians)
     goal = f"at least {question.least:g}" if question.least else f"at most {question.most:g}"
     verdict = "met" if question.least <= ratio <= question.most else "MISSED"
-    return f"{name:30}{told} {question.unit}; ratio {ratio:.3f}, {goal}: {verdict}"
+    return f"{name:30}{figures_text} {question.unit}; ratio {ratio:.3f}, {goal}: {verdict}"
 
 
 if __name__ == "__main__":

@@ -53,13 +53,13 @@ class Server(NamedTuple):
 def serving(name: str, core: int, database_url: str = "") -> Iterator[Server]:
     """Run a contender on that core. RuntimeError when it does not come up."""
     port = _free_port()
-    told = {"ARLEN_DATABASE_URL": database_url, "BENCH_PG": _for_node(database_url), "PYTHONPATH": str(APPLICATIONS)}
+    environ = {"ARLEN_DATABASE_URL": database_url, "BENCH_PG": _for_node(database_url), "PYTHONPATH": str(APPLICATIONS)}
     command = COMMANDS[name].format(python=sys.executable, port=port).split()
     with Path(os.devnull).open("wb") as nowhere:
         process = subprocess.Popen(
             ["taskset", "-c", str(core), *command],
             cwd=APPLICATIONS,
-            env={**os.environ, **told},
+            env={**os.environ, **environ},
             stdout=nowhere,
             stderr=nowhere,
         )
@@ -74,8 +74,8 @@ def serving(name: str, core: int, database_url: str = "") -> Iterator[Server]:
 def _for_node(database_url: str) -> str:
     """Write a connection string as pg's options: it reads no socket folder out of an address."""
     names = {"host": "host", "port": "port", "user": "user", "dbname": "database"}
-    given = conninfo_to_dict(database_url)
-    return json.dumps({names[name]: value for name, value in given.items() if name in names})
+    parameters = conninfo_to_dict(database_url)
+    return json.dumps({names[name]: value for name, value in parameters.items() if name in names})
 
 
 def _free_port() -> int:

@@ -150,9 +150,9 @@ def test_serving_another_environment_than_development_shows_nothing_and_ends(
         server.wait_for("manager_stopped", status=1)
         assert server.process.wait(30) == 1
 
-    told = {event["event"]: event for event in server.events}
-    assert reason in str(told["boot_failed"]["reason"])
-    assert "worker_started" not in told
+    events = {event["event"]: event for event in server.events}
+    assert reason in str(events["boot_failed"]["reason"])
+    assert "worker_started" not in events
 
 
 def test_a_page_from_elsewhere_does_not_see_why_nothing_starts(tmp_path: Path) -> None:

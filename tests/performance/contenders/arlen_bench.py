@@ -32,15 +32,15 @@ def show(ctx: Context) -> dict[str, object]:
 
 def row(ctx: Context) -> dict[str, object]:
     """Answer with one row by its primary key."""
-    found = ctx.pg.query_one(SQL, ctx.params["id"])
-    return {"id": found["id"], "name": found["name"]}
+    record = ctx.pg.query_one(SQL, ctx.params["id"])
+    return {"id": record["id"], "name": record["name"]}
 
 
 def rows(ctx: Context) -> list[dict[str, object]]:
     """Answer with so many rows, each found by a statement of its own, in one round trip."""
     first = ctx.params["id"]
-    found = ctx.pg.query_many(SQL, [(first + step,) for step in range(ctx.params["count"])])
-    return [{"id": row["id"], "name": row["name"]} for (row,) in found]
+    results = ctx.pg.query_many(SQL, [(first + step,) for step in range(ctx.params["count"])])
+    return [{"id": row["id"], "name": row["name"]} for (row,) in results]
 
 
 def wait(ctx: Context) -> Response:

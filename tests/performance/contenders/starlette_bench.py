@@ -41,16 +41,16 @@ async def show(request: Request) -> JSONResponse:
 async def row(request: Request) -> JSONResponse:
     """Answer with one row by its primary key."""
     async with request.app.state.pool.acquire() as connection:
-        found = await connection.fetchrow(SQL, request.path_params["id"])
-    return JSONResponse({"id": found["id"], "name": found["name"]})
+        row = await connection.fetchrow(SQL, request.path_params["id"])
+    return JSONResponse({"id": row["id"], "name": row["name"]})
 
 
 async def rows(request: Request) -> JSONResponse:
     """Answer with so many rows, each found by a statement of its own."""
     first, count = request.path_params["id"], request.path_params["count"]
     async with request.app.state.pool.acquire() as connection:
-        found = [await connection.fetchrow(SQL, first + step) for step in range(count)]
-    return JSONResponse([{"id": row["id"], "name": row["name"]} for row in found])
+        fetched = [await connection.fetchrow(SQL, first + step) for step in range(count)]
+    return JSONResponse([{"id": row["id"], "name": row["name"]} for row in fetched])
 
 
 app = Starlette(

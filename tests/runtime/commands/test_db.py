@@ -38,7 +38,7 @@ def app(tmp_path: Path) -> Path:
 @pytest.fixture
 def url(database_server: Databases) -> Iterator[str]:
     """Give the URL of a database that is not there yet; whatever the test makes of it is dropped."""
-    url = database_server.of(f"arlen_test_own_{secrets.token_hex(4)}")
+    url = database_server.url_of(f"arlen_test_own_{secrets.token_hex(4)}")
     yield url
     databases.drop(url, disconnect=True)
 

@@ -35,9 +35,9 @@ def failure(tmp_path: Path) -> BootFailure:
 
 def body(failure: BootFailure, accept: str) -> str:
     """Return the body as text."""
-    found = failure.respond(head(accept)).body
-    assert isinstance(found, bytes)
-    return found.decode()
+    content = failure.respond(head(accept)).body
+    assert isinstance(content, bytes)
+    return content.decode()
 
 
 def test_the_page_names_file_and_line_shows_the_source_and_asks_again(failure: BootFailure, tmp_path: Path) -> None:
@@ -62,8 +62,8 @@ def test_nothing_of_it_is_kept_by_a_browser(failure: BootFailure) -> None:
 
 
 def test_an_error_without_a_place_has_its_sentence(tmp_path: Path) -> None:
-    found = BootFailure(BootError("app.py:3: the route name 'x' is taken"), Config("development", tmp_path))
-    page = body(found, "text/html")
+    failure = BootFailure(BootError("app.py:3: the route name 'x' is taken"), Config("development", tmp_path))
+    page = body(failure, "text/html")
     assert "app.py:3: the route name &#39;x&#39; is taken" in page
     assert "<dt>place</dt>" not in page
 

@@ -94,7 +94,7 @@ def test_it_shows_the_line_of_the_template_and_not_compiled_code(ask: Callable[.
 def test_for_an_address_that_is_not_there_it_shows_the_near_misses(ask: Callable[..., Answer]) -> None:
     answer = ask("/user")
     assert answer.status == 404
-    assert "Near misses" in answer.text
+    assert "Similar routes" in answer.text
     assert "/users" in answer.text
     assert "(not found)" not in answer.text
 

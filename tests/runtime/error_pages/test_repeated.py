@@ -20,7 +20,7 @@ def test_what_ran_three_times_is_told_with_its_whole_time_the_longest_first() ->
 
 def test_it_names_each_place_once() -> None:
     statements = [*ran("select 1", 3), *ran("select 1", 2, call_site="shop.py:9")]
-    assert [each.call_sites for each in repeated(statements)] == [("shop.py:3", "shop.py:9")]
+    assert [statement.call_sites for statement in repeated(statements)] == [("shop.py:3", "shop.py:9")]
 
 
 def test_without_statements_there_is_none() -> None:

@@ -46,8 +46,8 @@ def caught(secrets: frozenset[str] = frozenset({"secret-value-by-value"})) -> li
 
 
 def test_the_chain_of_causes_is_followed() -> None:
-    found = caught()
-    assert [(cause.kind, cause.relation) for cause in found] == [("KeyError", ""), ("ValueError", "caused by")]
+    chain = caught()
+    assert [(cause.type_name, cause.relation) for cause in chain] == [("KeyError", ""), ("ValueError", "caused by")]
 
 
 def test_what_was_being_handled_is_told_unless_it_was_suppressed() -> None:
@@ -73,7 +73,7 @@ def test_a_frame_has_its_source_with_the_line_marked() -> None:
     frame = caught()[1].frames[0]
     assert frame.function == "failing"
     assert frame.own
-    marked = [line for line in frame.source if line.here]
+    marked = [line for line in frame.source if line.is_current]
     assert len(marked) == 1
     assert marked[0].number == frame.line
     assert "raise ValueError" in marked[0].text
@@ -147,9 +147,9 @@ def test_cookies_are_masked_wherever_they_stand(name: str, value: object) -> Non
 
 
 def test_a_secret_is_masked_in_messages_and_in_source_too() -> None:
-    found = caught()
-    assert "secret-value-by-value" not in repr(found)
-    assert f"bad ada {MASK}" in found[1].message
+    chain = caught()
+    assert "secret-value-by-value" not in repr(chain)
+    assert f"bad ada {MASK}" in chain[1].message
 
 
 def test_a_circle_of_causes_ends() -> None:
@@ -159,8 +159,8 @@ def test_a_circle_of_causes_ends() -> None:
 
 
 def test_libraries_are_not_the_applications_own() -> None:
-    found = caught()
-    assert all(frame.own for frame in found[0].frames)
+    chain = caught()
+    assert all(frame.own for frame in chain[0].frames)
     elsewhere = causes(found_error(), Path("/nowhere"), Redactor(frozenset()))
     assert not any(frame.own for frame in elsewhere[0].frames)
 
@@ -182,4 +182,4 @@ def test_a_syntax_error_names_its_place(tmp_path: Path) -> None:
     except SyntaxError as error:
         first = causes(error, tmp_path, Redactor(frozenset()))[0].frames[0]
     assert (first.file, first.line, first.own) == (str(path), 2, True)
-    assert [line.text for line in first.source if line.here] == ["two = ("]
+    assert [line.text for line in first.source if line.is_current] == ["two = ("]

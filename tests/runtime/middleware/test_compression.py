@@ -243,6 +243,6 @@ def test_it_can_be_switched_off(tmp_path: Path) -> None:
 
 
 def test_every_coding_that_this_python_has_is_offered() -> None:
-    known = codings(1)
-    assert list(known)[-1] == "gzip"
-    assert set(known) <= {"zstd", "gzip"}
+    available = codings(1)
+    assert list(available)[-1] == "gzip"
+    assert set(available) <= {"zstd", "gzip"}

@@ -34,9 +34,9 @@ def test_what_is_published_reaches_all_listeners_and_no_thread_is_held(serve: Se
 
         assert before <= 8, "two of the pool, two for files, the reactor, its standby, the main thread and the like"
     for each in wires:
-        head = each._line(b"\r\n\r\n")
+        head = each._read_until(b"\r\n\r\n")
         assert b"text/event-stream" in head
-        assert each._exactly(int(each._line(b"\r\n"), 16)) == b"data: hello\n\n"
+        assert each._read_exactly(int(each._read_until(b"\r\n"), 16)) == b"data: hello\n\n"
         each.socket.close()
 
 

@@ -163,7 +163,7 @@ def test_quick_requests_go_on_beside_many_that_compute(serve: Serve) -> None:
 
 def _has_come(wire: Wire) -> bool:
     try:
-        wire._more()
+        wire._receive()
     except BlockingIOError:
         return False
     return True

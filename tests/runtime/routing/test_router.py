@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from arlen_runtime.errors import ArlenError
-from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, OTHER_SLASH
+from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, SLASH_REDIRECT
 from arlen_runtime.routing.pattern import Pattern
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint
@@ -24,7 +24,7 @@ def _endpoint(route: str) -> Endpoint:
     return Endpoint((method,), Pattern(path), print, name=name[0] if name else f"{method} {path}")
 
 
-def found(router: Router, method: str, path: str) -> str | None:
+def matched_name(router: Router, method: str, path: str) -> str | None:
     """Return the name of what was found."""
     return router.match(method, path).endpoint.name
 
@@ -33,11 +33,11 @@ def test_static_comes_before_parameter_before_wildcard_whatever_was_registered_f
     router = routed(
         "GET /{rest:path} wild", "GET /{a} parameter", "GET /a static", "GET /a/{rest:path} tail", "GET /a/{b} two"
     )
-    assert found(router, "GET", "/a") == "static"
-    assert found(router, "GET", "/x") == "parameter"
-    assert found(router, "GET", "/a/b") == "two"
-    assert found(router, "GET", "/a/b/c") == "tail"
-    assert found(router, "GET", "/x/y") == "wild"
+    assert matched_name(router, "GET", "/a") == "static"
+    assert matched_name(router, "GET", "/x") == "parameter"
+    assert matched_name(router, "GET", "/a/b") == "two"
+    assert matched_name(router, "GET", "/a/b/c") == "tail"
+    assert matched_name(router, "GET", "/x/y") == "wild"
 
 
 def test_an_extension_comes_before_none_whatever_was_registered_first() -> None:
@@ -66,14 +66,14 @@ def test_an_extension_comes_before_none_whatever_was_registered_first() -> None:
 
 def test_of_equals_the_first_registered_is_found() -> None:
     router = routed("GET /{id:int} number", "GET /{name} name", "GET /{other} never")
-    assert found(router, "GET", "/3") == "number"
-    assert found(router, "GET", "/x") == "name"
+    assert matched_name(router, "GET", "/3") == "number"
+    assert matched_name(router, "GET", "/x") == "name"
 
 
 def test_a_branch_without_an_end_is_left_again() -> None:
     router = routed("GET /a/b/c deep", "GET /{x}/b/d other", "GET /a/{rest:path} tail")
-    assert found(router, "GET", "/a/b/d") == "tail"
-    assert found(router, "GET", "/z/b/d") == "other"
+    assert matched_name(router, "GET", "/a/b/d") == "tail"
+    assert matched_name(router, "GET", "/z/b/d") == "other"
     assert router.match("GET", "/a/q").params == {"rest": "q"}
 
 
@@ -85,7 +85,7 @@ def test_the_values_of_a_branch_that_was_left_are_gone() -> None:
 
 def test_methods_of_one_address_may_lie_on_different_branches() -> None:
     router = routed("GET /users/new form", "POST /users/{id:slug} update")
-    assert found(router, "POST", "/users/new") == "update"
+    assert matched_name(router, "POST", "/users/new") == "update"
     match = router.match("DELETE", "/users/new")
     assert match.endpoint is METHOD_NOT_ALLOWED
     assert match.params == {"allowed": ("GET", "HEAD", "OPTIONS", "POST")}
@@ -93,9 +93,9 @@ def test_methods_of_one_address_may_lie_on_different_branches() -> None:
 
 def test_get_answers_head_unless_head_has_its_own_route() -> None:
     router = routed("GET /a get", "GET /b/{x} parameter", "GET /c got", "HEAD /c head")
-    assert found(router, "HEAD", "/a") == "get"
-    assert found(router, "HEAD", "/b/1") == "parameter"
-    assert found(router, "HEAD", "/c") == "head"
+    assert matched_name(router, "HEAD", "/a") == "get"
+    assert matched_name(router, "HEAD", "/b/1") == "parameter"
+    assert matched_name(router, "HEAD", "/c") == "head"
 
 
 def test_options_says_what_there_is() -> None:
@@ -115,8 +115,8 @@ def test_an_encoded_slash_never_makes_a_segment() -> None:
 
 def test_a_static_path_is_found_however_it_is_encoded() -> None:
     router = routed("GET /über plain", "GET /users users")
-    assert found(router, "GET", "/%C3%BCber") == "plain"
-    assert found(router, "GET", "/%75sers") == "users"
+    assert matched_name(router, "GET", "/%C3%BCber") == "plain"
+    assert matched_name(router, "GET", "/%75sers") == "users"
     assert "/%C3%BCber" in router.fixed
 
 
@@ -132,9 +132,9 @@ def test_what_no_converter_takes_is_not_found(path: str) -> None:
 
 def test_the_other_form_of_the_last_slash_is_a_redirect() -> None:
     router = routed("GET /users", "GET /posts/", "GET /n/{id:int}")
-    assert router.match("GET", "/users/")[:] == (OTHER_SLASH, {"path": "/users"})
-    assert router.match("GET", "/posts")[:] == (OTHER_SLASH, {"path": "/posts/"})
-    assert router.match("GET", "/n/1/")[:] == (OTHER_SLASH, {"path": "/n/1"})
+    assert router.match("GET", "/users/")[:] == (SLASH_REDIRECT, {"path": "/users"})
+    assert router.match("GET", "/posts")[:] == (SLASH_REDIRECT, {"path": "/posts/"})
+    assert router.match("GET", "/n/1/")[:] == (SLASH_REDIRECT, {"path": "/n/1"})
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example/", "/%0d%0a//"])
@@ -169,7 +169,7 @@ def test_a_match_costs_the_same_among_ten_and_ten_thousand_routes() -> None:
         routed(*(f"GET /area{n}/{{id:int}}/part{n}" for n in range(count)), "GET /x/{id:int}/y target")
         for count in (10, 10_000)
     )
-    assert found(many, "GET", "/x/1/y") == "target"
+    assert matched_name(many, "GET", "/x/1/y") == "target"
     assert _seconds(many) < 5 * _seconds(few)
 
 

@@ -155,9 +155,9 @@ def test_a_redirect_keeps_the_body_with_the_method_and_drops_both(
         r.any("/echo", echo)
         r.any("/", to("/echo", status))
 
-    told = serve(lead).request(method, "/", json=[1], follow_redirects=True).json()
+    echoed = serve(lead).request(method, "/", json=[1], follow_redirects=True).json()
     kept = ("[1]", "application/json") if then == method else ("", None)
-    assert (told["method"], told["body"], told["type"]) == (then, *kept)
+    assert (echoed["method"], echoed["body"], echoed["type"]) == (then, *kept)
 
 
 def test_an_answer_that_is_no_redirect_is_not_followed(serve: Serve) -> None:
@@ -172,8 +172,8 @@ def test_a_field_that_is_given_takes_the_place_of_the_same_however_it_is_spelt(s
 
     client = serve(several)
     client.headers["X-TEST"] = "always"
-    told = client.post("/echo", json=1, headers={"content-type": "application/vnd.a+json", "x-test": "once"}).json()
-    assert (told["type"], told["x"]) == ("application/vnd.a+json", "once")
+    echoed = client.post("/echo", json=1, headers={"content-type": "application/vnd.a+json", "x-test": "once"}).json()
+    assert (echoed["type"], echoed["x"]) == ("application/vnd.a+json", "once")
     assert client.get("/whence", headers={"host": "other.example"}).json()["host"] == "other.example"
 
 
@@ -184,8 +184,8 @@ def test_cookies_are_kept_as_they_came_and_dropped_when_their_time_is_over(serve
         "Max-Age=9; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
         "Expires=soon",
     )
-    values = {f"g{n}": f"; {each}" for n, each in enumerate(gone)} | {
-        f"s{n}": f"; {each}" for n, each in enumerate(stays)
+    values = {f"g{n}": f"; {attribute}" for n, attribute in enumerate(gone)} | {
+        f"s{n}": f"; {attribute}" for n, attribute in enumerate(stays)
     }
     lines = [("Set-Cookie", f'{name}={{"x":[1]}}{rest}') for name, rest in values.items()]
     client = serve(lambda r: r.get("/", lambda _ctx: Response(headers=lines)))
@@ -206,8 +206,8 @@ def test_limits_and_trusted_proxies_are_those_of_the_configuration(serve: Serve,
         limits=LimitsSection(header_bytes=1000, spool_bytes=10, body_bytes=20),
     )
     client = serve(several, config=config)
-    told = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "a.example"}
-    assert client.get("/", headers=told).json() == {"client": "192.0.2.1", "scheme": "https", "host": "a.example"}
+    forwarded = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "a.example"}
+    assert client.get("/", headers=forwarded).json() == {"client": "192.0.2.1", "scheme": "https", "host": "a.example"}
     assert [client.post("/", body=b"x" * size).json() for size in (10, 11)] == [[False, 10], [True, 11]]
     assert client.get("/", headers={"X": "x" * 1000}).status == 431
     refused = client.post("/", body=b"x" * 21)

@@ -221,5 +221,5 @@ def test_on_a_server_of_others_nothing_is_swept(database_server: Databases) -> N
 
 def test_the_url_of_another_database_keeps_all_the_rest() -> None:
     databases = Databases("host=/run/x port=1 user=me password='p w' dbname=one", own=False)
-    told = psycopg.conninfo.conninfo_to_dict(databases.of("a b/ä"))
-    assert told == {"host": "/run/x", "port": "1", "user": "me", "password": "p w", "dbname": "a b/ä"}
+    parameters = psycopg.conninfo.conninfo_to_dict(databases.url_of("a b/ä"))
+    assert parameters == {"host": "/run/x", "port": "1", "user": "me", "password": "p w", "dbname": "a b/ä"}

@@ -51,12 +51,12 @@ def start(project: Path, **environ: str) -> subprocess.Popen[str]:
 
 
 def run(project: Path, **environ: str) -> str:
-    told, _ = start(project, **environ).communicate(timeout=60)
-    return told
+    output, _ = start(project, **environ).communicate(timeout=60)
+    return output
 
 
-def urls(told: str) -> list[str]:
-    return re.findall(r"URL (\S+)", told)
+def urls(output: str) -> list[str]:
+    return re.findall(r"URL (\S+)", output)
 
 
 def test_each_module_has_a_database_of_its_own(project: Path) -> None:
@@ -64,27 +64,27 @@ def test_each_module_has_a_database_of_its_own(project: Path) -> None:
 
 
 def test_the_server_named_by_the_variable_is_used_and_keeps_nothing(project: Path, database_url: str) -> None:
-    told = run(project, ARLEN_PG_TEST_DSN=database_url)
-    assert "3 passed" in told
+    output = run(project, ARLEN_PG_TEST_DSN=database_url)
+    assert "3 passed" in output
     assert not (project / ".arlen").exists()
-    (url,) = urls(told)
+    (url,) = urls(output)
     with psycopg.connect(database_url) as connection:
         left = {name for (name,) in connection.execute("select datname from pg_database")}
     assert urlsplit(url).path.strip("/") not in left
 
 
 def test_a_missing_server_is_a_failure_of_one_line(project: Path) -> None:
-    told = run(project, ARLEN_PG_TEST_DSN="postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
-    assert "3 errors" in told
-    assert "skipped" not in told
-    assert re.search(r"^no PostgreSQL for the tests: .*127\.0\.0\.1", told, re.MULTILINE)
+    output = run(project, ARLEN_PG_TEST_DSN="postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
+    assert "3 errors" in output
+    assert "skipped" not in output
+    assert re.search(r"^no PostgreSQL for the tests: .*127\.0\.0\.1", output, re.MULTILINE)
 
 
 def test_two_runs_at_once_share_one_server_and_no_database(project: Path) -> None:
     runs = [start(project, ARLEN_PG_TEST_DSN="") for _ in range(2)]
-    told = [process.communicate(timeout=60)[0] for process in runs]
-    assert all("3 passed" in text for text in told), told
-    names = [url for text in told for url in urls(text)]
+    outputs = [process.communicate(timeout=60)[0] for process in runs]
+    assert all("3 passed" in text for text in outputs), outputs
+    names = [url for text in outputs for url in urls(text)]
     assert len(set(names)) == 2
     assert len({name.partition("?")[2] for name in names}) == 1
 
@@ -122,9 +122,9 @@ def test_a_changed_migration_makes_a_new_template(migrated: Path, database_url: 
 
 def test_a_migration_that_fails_is_told_with_its_line(migrated: Path) -> None:
     (migrated / "db" / "migrations" / "20260102000000_bad.sql").write_text("\ncreat table x ();")
-    told = run(migrated, ARLEN_PG_TEST_DSN="")
-    assert "2 errors" in told
-    assert "do not apply: 20260102000000_bad.sql:2: syntax error" in told
+    output = run(migrated, ARLEN_PG_TEST_DSN="")
+    assert "2 errors" in output
+    assert "do not apply: 20260102000000_bad.sql:2: syntax error" in output
 
 
 APPLICATION = """
@@ -170,12 +170,12 @@ def test_what_an_application_writes_in_a_test_is_rolled_back_after_it(project: P
     )
     (project / "test_one.py").write_text(APPLICATION)
     (project / "test_two.py").unlink()
-    told = run(project, ARLEN_PG_TEST_DSN="")
-    assert "4 passed" in told, told
+    output = run(project, ARLEN_PG_TEST_DSN="")
+    assert "4 passed" in output, output
 
 
 def test_many_workers_at_once_build_one_template_and_share_no_database(migrated: Path) -> None:
     """As pytest-xdist does it: each worker is a process, and may run tests of the same module as another."""
     runs = [start(migrated, ARLEN_PG_TEST_DSN="", PYTEST_XDIST_WORKER=f"gw{number}") for number in range(4)]
-    told = [process.communicate(timeout=120)[0] for process in runs]
-    assert all("2 passed" in text for text in told), told
+    outputs = [process.communicate(timeout=120)[0] for process in runs]
+    assert all("2 passed" in text for text in outputs), outputs

@@ -16,8 +16,8 @@ Leave = Callable[[int], AbstractContextManager[None]]
 def _leave(count: int) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = [os.open("/dev/null", os.O_RDONLY) for _ in range(count + 1)]
-    for each in free[:count]:
-        os.close(each)
+    for descriptor in free[:count]:
+        os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free[count], hard))
     try:
         yield

@@ -165,9 +165,9 @@ def test_fields_are_checked_by_a_validator_or_one_by_one(serve: Serve) -> None:
 
     def one_by_one(ctx: Context) -> dict[str, object]:
         f = ctx.fields()
-        found = pair(f)
+        value = pair(f)
         f.check()
-        return found
+        return value
 
     for make in (lambda ctx: ctx.validate(pair), one_by_one):
         client = serve(returning(make))
@@ -196,8 +196,8 @@ def test_an_object_that_is_refused_is_422_and_one_that_is_valid_is_built(serve: 
 
     client = serve(returning(lambda ctx: ctx.validate(lambda f: f.nested("a", code))))
     assert client.post("/", json={"a": {"code": "x"}}).json() == {"code": "x"}
-    for given, field in (({}, "a"), ({"a": 1}, "a"), ({"a": {}}, "a.code")):
-        answer = client.post("/", json=given)
+    for data, field in (({}, "a"), ({"a": 1}, "a"), ({"a": {}}, "a.code")):
+        answer = client.post("/", json=data)
         assert (answer.status, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
     deep: dict[str, object] = {"text": "last", "reply": None}
     for _ in range(98):

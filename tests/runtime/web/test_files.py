@@ -55,7 +55,7 @@ def test_a_file_below_is_opened_with_size_and_tag(public: Path) -> None:
 
 def test_a_file_says_when_it_changed_but_never_a_time_to_come(public: Path) -> None:
     path = public / "css" / "app.css"
-    for changed, told in ((784111777.9, "Sun, 06 Nov 1994 08:49:37 GMT"), (time.time() + 86400, None)):
+    for changed, expected in ((784111777.9, "Sun, 06 Nov 1994 08:49:37 GMT"), (time.time() + 86400, None)):
         os.utime(path, (changed, changed))
         before = int(time.time())
         opened = open_plain(path)
@@ -63,8 +63,8 @@ def test_a_file_says_when_it_changed_but_never_a_time_to_come(public: Path) -> N
         opened.file.close()
         fields = dict(opened.validators)
         assert (fields["ETag"], fields["Accept-Ranges"]) == (opened.tag, "bytes")
-        if told is not None:
-            assert fields["Last-Modified"] == told
+        if expected is not None:
+            assert fields["Last-Modified"] == expected
         else:
             assert before <= (dates.read(fields["Last-Modified"]) or 0) <= time.time()
 

@@ -171,7 +171,7 @@ def test_a_validator_that_makes_nothing_of_empty_fields_is_not_asked_to_for_vali
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("data", "expected"),
     [
         ({}, [("a", "required")]),
         ({"a": "text"}, [("a", "invalid_object")]),
@@ -179,9 +179,9 @@ def test_a_validator_that_makes_nothing_of_empty_fields_is_not_asked_to_for_vali
     ],
 )
 def test_an_object_that_nothing_can_stand_in_for_ends_the_reading_with_what_was_found(
-    given: dict[str, object], expected: list[tuple[str, str]]
+    data: dict[str, object], expected: list[tuple[str, str]]
 ) -> None:
-    f = Fields(Input(**given))
+    f = Fields(Input(**data))
     f.string("before")
     with pytest.raises(ValidationFailed) as caught:
         f.nested("a", code)

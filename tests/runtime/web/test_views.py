@@ -30,8 +30,8 @@ def test_layouts_partials_and_helpers_work_together() -> None:
 
 
 def test_text_templates_are_not_escaped() -> None:
-    found = views({"mail.txt": "{{ x }}", "note.md": "{{ x }}", "page.html": "{{ x }}", "feed.xml": "{{ x }}"})
-    assert [found.render(name, {"x": "<"}) for name in ("mail.txt", "note.md", "page.html", "feed.xml")] == [
+    templates = views({"mail.txt": "{{ x }}", "note.md": "{{ x }}", "page.html": "{{ x }}", "feed.xml": "{{ x }}"})
+    assert [templates.render(name, {"x": "<"}) for name in ("mail.txt", "note.md", "page.html", "feed.xml")] == [
         "<",
         "<",
         "&lt;",
@@ -74,11 +74,11 @@ def test_only_with_reload_a_change_on_disk_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     for reload, expected in ((True, "after"), (False, "before")):
         path.write_text("before")
-        found = views(tmp_path, reload=reload)
-        assert found.render("page.html", {}) == "before"
+        templates = views(tmp_path, reload=reload)
+        assert templates.render("page.html", {}) == "before"
         path.write_text("after")
         os.utime(path, ns=(1, 1))
-        assert found.render("page.html", {}) == expected
+        assert templates.render("page.html", {}) == expected
 
 
 def test_with_reload_a_broken_template_is_an_error_only_when_it_is_rendered(tmp_path: Path) -> None:

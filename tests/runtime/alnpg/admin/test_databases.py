@@ -16,7 +16,7 @@ from arlen_runtime.testing.database import Databases
 @pytest.fixture
 def url(database_server: Databases) -> Iterator[str]:
     """Give the URL of a database that is not there yet; whatever the test makes of it is dropped."""
-    url = database_server.of(f"arlen_test_own_{secrets.token_hex(4)}")
+    url = database_server.url_of(f"arlen_test_own_{secrets.token_hex(4)}")
     yield url
     databases.drop(url, disconnect=True)
 
@@ -70,8 +70,8 @@ def test_a_replaced_database_has_what_the_new_one_got(url: str, database_server:
 
 
 def test_what_a_killed_process_left_is_dropped_and_what_is_in_use_is_not(database_server: Databases) -> None:
-    left = [database_server.of(f"arlen_{kind}_1_{secrets.token_hex(4)}") for kind in ("scratch", "new", "old")]
-    other = database_server.of("arlen_scratch_of_somebody")
+    left = [database_server.url_of(f"arlen_{kind}_1_{secrets.token_hex(4)}") for kind in ("scratch", "new", "old")]
+    other = database_server.url_of("arlen_scratch_of_somebody")
     for url in (*left, other):
         databases.create(url)
     with databases.scratch(database_server.url) as living, databases.scratch(database_server.url):

@@ -36,7 +36,7 @@ def role(database_server: Databases) -> Iterator[str]:
 @pytest.fixture
 def url(database_server: Databases, role: str) -> Iterator[str]:
     """Give the URL of a database that is not there yet; whatever the test makes of it is dropped before the role."""
-    url = database_server.of(f"{role}_own")
+    url = database_server.url_of(f"{role}_own")
     yield url
     databases.drop(url, disconnect=True)
 
