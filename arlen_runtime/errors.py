@@ -1,12 +1,12 @@
-"""Every error that Arlen raises on purpose. One rule: an error knows its HTTP status and its code.
+"""Every error that Arlen raises on purpose, with its HTTP status and its code.
 
-    ArlenError                      500 internal_error       never shown to a client as it stands
+    ArlenError                      500 internal_error       never shown to a client as it is
     ├── ConfigError                                          a file, variable or flag is wrong
-    │   └── NoApplication                                    a command was given outside of an application
+    │   └── NoApplication                                    a command needs an application
     ├── BootError                                            the application cannot start
     └── HTTPError                                            its detail is written for the client
         ├── BadRequest              400 bad_request
-        │   └── InvalidBody         400 invalid_body         the body is not what its type promises
+        │   └── InvalidBody         400 invalid_body         the body does not match its type
         ├── Unauthorized            401 unauthorized
         ├── Forbidden               403 forbidden
         ├── NotFound                404 not_found
@@ -30,7 +30,8 @@
         ├── GatewayTimeout          504 gateway_timeout
         └── VersionNotSupported     505 version_not_supported
 
-`alnpg.errors` grows the database's branch from ArlenError. Statuses are those of RFC 9110 section 15 and RFC 6585.
+`alnpg.errors` adds the database errors below ArlenError. Statuses are those of RFC 9110 section 15
+and RFC 6585.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from typing import ClassVar, NamedTuple
 
 
 class FieldError(NamedTuple):
-    """What is wrong with one field of the input: `field`, a stable `code`, a sentence, and where it came from."""
+    """An error in one field of the input: `field`, a stable `code`, a sentence, and its source."""
 
     field: str
     code: str
@@ -49,13 +50,16 @@ class FieldError(NamedTuple):
 
 
 class ArlenError(Exception):
-    """The root. `detail` says what was wrong and what to do; only an HTTPError's detail may reach a client."""
+    """The root of the tree. `detail` says what is wrong and what to do.
+
+    Only the detail of an HTTPError may reach a client.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal server error"
     exit_status: ClassVar[int] = 1
-    """How a command ends that meets it: 1 failed, 2 wrong use."""
+    """The exit status of a command that gets this error: 1 failure, 2 wrong usage."""
 
     def __init__(
         self,
@@ -64,7 +68,7 @@ class ArlenError(Exception):
         headers: Sequence[tuple[str, str]] = (),
         errors: Sequence[FieldError] = (),
     ) -> None:
-        """Keep the sentence, the response headers that belong to this error, and its field errors."""
+        """Keep the sentence, the response headers of the error, and its field errors."""
         super().__init__(detail)
         self.detail = detail
         self.headers: tuple[tuple[str, str], ...] = tuple(headers)
@@ -72,25 +76,28 @@ class ArlenError(Exception):
 
 
 class ConfigError(ArlenError):
-    """The configuration is wrong. The detail names the file (and line) or variable, the key and the remedy."""
+    """The configuration is wrong.
+
+    The detail names the file (and line) or variable, the key and the remedy.
+    """
 
     code = "invalid_configuration"
 
 
 class NoApplication(ConfigError):
-    """A command that works on an application was given outside of one."""
+    """A command that needs an application was called outside one."""
 
     exit_status = 2
 
 
 class BootError(ArlenError):
-    """The application cannot be started: a bad target, a wrong signature, a duplicate route name."""
+    """The application cannot start: a bad target, wrong signature, or duplicate route name."""
 
     code = "boot_failed"
 
 
 class HTTPError(ArlenError):
-    """An answer to the client in the form of an error: its detail is written for the client's eyes."""
+    """An error that is sent to the client as a response; its detail is written for the client."""
 
 
 class BadRequest(HTTPError):
@@ -102,14 +109,17 @@ class BadRequest(HTTPError):
 
 
 class InvalidBody(BadRequest):
-    """The body is not what its Content-Type promises."""
+    """The body does not match its Content-Type."""
 
     code = "invalid_body"
     title = "Invalid body"
 
 
 class Unauthorized(HTTPError):
-    """The client has not said who it is (RFC 9110 section 15.5.2: a challenge must be sent)."""
+    """The client is not authenticated.
+
+    RFC 9110 section 15.5.2: a challenge must be sent.
+    """
 
     status = 401
     code = "unauthorized"
@@ -118,7 +128,7 @@ class Unauthorized(HTTPError):
     def __init__(
         self, detail: str = "", *, headers: Sequence[tuple[str, str]] = (), challenge: str = 'Session realm="login"'
     ) -> None:
-        """Take the challenge; the default says that a session is wanted, for which no browser opens a window."""
+        """Set the challenge; the default asks for a session: browsers open no dialog for it."""
         super().__init__(detail, headers=[("WWW-Authenticate", challenge), *headers])
 
 
@@ -131,7 +141,7 @@ class Forbidden(HTTPError):
 
 
 class NotFound(HTTPError):
-    """Nothing is here."""
+    """There is nothing at this address."""
 
     status = 404
     code = "not_found"
@@ -139,20 +149,23 @@ class NotFound(HTTPError):
 
 
 class MethodNotAllowed(HTTPError):
-    """The path exists, under other methods (RFC 9110 section 15.5.6: Allow must be sent)."""
+    """The path exists, but not for this method.
+
+    RFC 9110 section 15.5.6: Allow must be sent.
+    """
 
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
 
     def __init__(self, allowed: Sequence[str], detail: str = "") -> None:
-        """Take the methods that the path does answer."""
+        """Name the methods that the path allows."""
         allow = ", ".join(allowed)
         super().__init__(detail or f"This address answers {allow}.", headers=[("Allow", allow)])
 
 
 class NotAcceptable(HTTPError):
-    """No representation fits the Accept header."""
+    """No representation matches the Accept header."""
 
     status = 406
     code = "not_acceptable"
@@ -168,7 +181,7 @@ class RequestTimeout(HTTPError):
 
 
 class Conflict(HTTPError):
-    """The state of the resource forbids it."""
+    """The state of the resource forbids the request."""
 
     status = 409
     code = "conflict"
@@ -176,7 +189,7 @@ class Conflict(HTTPError):
 
 
 class LengthRequired(HTTPError):
-    """A body whose end is not told (RFC 9110 section 15.5.12)."""
+    """The body has no known end (RFC 9110 section 15.5.12)."""
 
     status = 411
     code = "length_required"
@@ -184,7 +197,7 @@ class LengthRequired(HTTPError):
 
 
 class PreconditionFailed(HTTPError):
-    """A condition of the request (If-Match, If-Unmodified-Since) does not hold."""
+    """A condition of the request (If-Match, If-Unmodified-Since) is not met."""
 
     status = 412
     code = "precondition_failed"
@@ -208,7 +221,7 @@ class URITooLong(HTTPError):
 
 
 class UnsupportedMediaType(HTTPError):
-    """The body's Content-Type is not one that this address reads."""
+    """The endpoint does not accept the body's Content-Type."""
 
     status = 415
     code = "unsupported_media_type"
@@ -216,7 +229,10 @@ class UnsupportedMediaType(HTTPError):
 
 
 class RangeNotSatisfiable(HTTPError):
-    """The Range lies outside the representation (RFC 9110 section 15.5.17: Content-Range says its length)."""
+    """The Range lies outside the representation.
+
+    RFC 9110 section 15.5.17: Content-Range names its length.
+    """
 
     status = 416
     code = "range_not_satisfiable"
@@ -232,7 +248,7 @@ class ExpectationFailed(HTTPError):
 
 
 class MisdirectedRequest(HTTPError):
-    """The address is not one that this connection may ask for (RFC 9110 section 7.4)."""
+    """The connection may not be used for this address (RFC 9110 section 7.4)."""
 
     status = 421
     code = "misdirected_request"
@@ -240,28 +256,28 @@ class MisdirectedRequest(HTTPError):
 
 
 class ValidationFailed(HTTPError):
-    """The input was understood and is not valid; `errors` says which fields and why."""
+    """The input was understood but is not valid; `errors` names the fields and reasons."""
 
     status = 422
     code = "validation_failed"
     title = "Validation failed"
 
     def __init__(self, errors: Sequence[FieldError], detail: str = "") -> None:
-        """Take the field errors; the sentence counts them unless one is given."""
+        """Keep the field errors; the default sentence counts them."""
         count = len(errors)
         super().__init__(detail or f"{count} field{' is' if count == 1 else 's are'} invalid", errors=errors)
 
 
 class RetryLater(HTTPError):
-    """The root of the two errors that carry Retry-After (RFC 9110 section 10.2.3), in whole seconds."""
+    """Base of the two errors with Retry-After in whole seconds (RFC 9110 section 10.2.3)."""
 
     def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
-        """Take the sentence and the seconds after which a new attempt makes sense."""
+        """Set Retry-After to the seconds after which another attempt makes sense."""
         super().__init__(detail, headers=[("Retry-After", str(retry_after))])
 
 
 class TooManyRequests(RetryLater):
-    """The client's rate limit is used up (RFC 6585 section 4)."""
+    """The client has exceeded its rate limit (RFC 6585 section 4)."""
 
     status = 429
     code = "too_many_requests"
@@ -277,7 +293,7 @@ class HeadersTooLarge(HTTPError):
 
 
 class NotImplementedByServer(HTTPError):
-    """The method or transfer coding is not one that this server knows."""
+    """The server does not implement the method or transfer coding."""
 
     status = 501
     code = "not_implemented"
@@ -285,7 +301,7 @@ class NotImplementedByServer(HTTPError):
 
 
 class ServiceUnavailable(RetryLater):
-    """The server cannot answer now: overload, a draining worker, a database that is away."""
+    """The server cannot respond now: overload, a draining worker, an unreachable database."""
 
     status = 503
     code = "service_unavailable"
@@ -293,7 +309,7 @@ class ServiceUnavailable(RetryLater):
 
 
 class GatewayTimeout(HTTPError):
-    """Something behind the server did not answer in time."""
+    """A service behind the server did not respond in time."""
 
     status = 504
     code = "gateway_timeout"
@@ -301,7 +317,7 @@ class GatewayTimeout(HTTPError):
 
 
 class VersionNotSupported(HTTPError):
-    """The request speaks another major version of HTTP."""
+    """The request has another major version of HTTP."""
 
     status = 505
     code = "version_not_supported"
@@ -332,4 +348,4 @@ REFUSALS: dict[int, type[HTTPError]] = {
         VersionNotSupported,
     )
 }
-"""Status to error class, for those who only know the number (405 and 422 want more than a sentence)."""
+"""Status to error class, if only the number is known (405 and 422 need more than a sentence)."""

@@ -1,7 +1,8 @@
-"""What one request carries through every room. One rule: it lives in the request's own `contextvars.Context`.
+"""State of one request, for all layers. It lives in the request's own `contextvars.Context`.
 
-The server runs a handler, and each step of a stream, inside one Context per request, on whatever thread. So what is set
-here is neither lost when the thread changes nor leaked to the next request on the same thread.
+The server runs a handler, and each step of a stream, in one Context per request, on any thread. So
+a value that is set here is neither lost when the thread changes nor leaked to the next request on
+the same thread.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import NamedTuple, Protocol
 
 
 class StatementRecord(NamedTuple):
-    """One SQL statement of a request: its text, its wall time in seconds, rows or affected count, where it was called.
+    """One SQL statement of a request: text, wall time in seconds, row count, call site.
 
-    `failed` is the code of the error that it ended with, "" where it did not.
+    `failed` is the code of the error that it raised, "" if none.
     """
 
     sql: str
@@ -25,38 +26,41 @@ class StatementRecord(NamedTuple):
 
 
 class OpenTransaction(Protocol):
-    """What scope knows of a transaction: nothing but that the layer that opened it can find it again."""
+    """A transaction, opaque here: the layer that opened it finds it again."""
 
 
 def _do_nothing() -> None:
-    """Stand in for the server's `about_to_wait` where no server runs the request."""
+    """Default of `about_to_wait` outside a server."""
 
 
 def _never() -> bool:
-    """Stand in for the server's `gone` where no server runs the request."""
+    """Default of `client_is_gone` outside a server."""
     return False
 
 
 deadline: ContextVar[float | None] = ContextVar("arlen_deadline", default=None)
-"""When this request must be answered, in seconds of `time.monotonic()`; None: no limit."""
+"""Deadline of this request, in seconds of `time.monotonic()`; None: no limit."""
 
 request_id: ContextVar[str] = ContextVar("arlen_request_id", default="")
-"""The id of the request, for log lines; empty outside a request."""
+"""The id of the request, for log lines; "" outside a request."""
 
 correlation_id: ContextVar[str] = ContextVar("arlen_correlation_id", default="")
-"""The id that a trusted proxy passed on for all that belongs together, for log lines; empty without one."""
+"""The correlation id that a trusted proxy passed on, for log lines; "" if none."""
 
 transaction: ContextVar[OpenTransaction | None] = ContextVar("arlen_transaction", default=None)
 """The current database transaction of this request, the innermost one."""
 
 statements: ContextVar[list[StatementRecord] | None] = ContextVar("arlen_statements", default=None)
-"""The statement log of this request; None: nobody wants it."""
+"""The statement log of this request; None if it is not recorded."""
 
 wrote: ContextVar[bool] = ContextVar("arlen_wrote", default=False)
-"""Whether this request has written to the database: then it reads from where it wrote."""
+"""Whether this request has written to the database: it then reads from the same database."""
 
 client_is_gone: ContextVar[Callable[[], bool]] = ContextVar("arlen_gone", default=_never)
-"""Asked now and then during a long wait: True when nobody waits for the answer any more. Must not wait itself."""
+"""Called now and then during a long wait; True if the client has disconnected.
+
+The function must not wait.
+"""
 
 about_to_wait: ContextVar[Callable[[], None]] = ContextVar("arlen_about_to_wait", default=_do_nothing)
-"""Call it before a wait of unknown length, so that the server can go on with other connections meanwhile."""
+"""Call it before a wait of unknown length: the server then serves other connections."""

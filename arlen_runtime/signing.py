@@ -1,7 +1,8 @@
-"""Keys and tokens. One rule: no key serves two purposes, and nothing secret is compared by `==`.
+"""Keys and tokens. No key serves two purposes, and secrets are never compared by `==`.
 
-The application has one secret, or several while they are rotated: the first one signs, all of them verify. Every use
-derives its own key from it (HKDF, RFC 5869), so what is signed as one thing is worthless as another.
+The application has one secret, or several during a rotation: the first one signs, all of them
+verify. Each purpose derives its own key from it (HKDF, RFC 5869), so a signature for one purpose is
+worthless for another.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ KEY_BYTES = 32
 TOKEN_BYTES = 32
 
 _SALT = b"arlen signing v1"
-_REMEDY = """make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`"""
+_REMEDY = """create one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`"""
 
 
 class Keys:
     """The keys of one purpose, newest first."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        """Take the derived keys; `current` is the one that new things are made with."""
+        """Keep the derived keys; `current` is the one that signs."""
         self._keys = tuple(keys)
         self.current = self._keys[0]
 
@@ -38,11 +39,14 @@ class Keys:
         return iter(self._keys)
 
     def sign(self, message: bytes) -> str:
-        """Return the message's signature as 43 characters that fit into URLs and cookies."""
+        """Return the message's signature as 43 characters that are safe in URLs and cookies."""
         return _encode(hmac.digest(self.current, message, "sha256"))
 
     def verify(self, message: bytes, signature: str) -> bool:
-        """Say whether any of the keys made this signature; which byte differs does not show in the time."""
+        """Return True if one of the keys made this signature.
+
+        The time does not reveal which byte differs.
+        """
         expected = _decode(signature)
         return any(hmac.compare_digest(hmac.digest(key, message, "sha256"), expected) for key in self._keys)
 
@@ -51,41 +55,40 @@ class Secrets:
     """The application's secrets, newest first; `keys(purpose)` derives from them."""
 
     def __init__(self, values: Sequence[str], *, production: bool) -> None:
-        """Take the secrets. ConfigError in production when there is none, or one below 32 bytes."""
+        """Raise ConfigError in production if no secret is set or one is below 32 bytes."""
         if production and not values:
-            raise ConfigError(f"a secret is needed: {_REMEDY}")
+            raise ConfigError(f"a secret is required: {_REMEDY}")
         weak = [number for number, value in enumerate(values, 1) if len(value.encode()) < MIN_SECRET_BYTES]
         if production and weak:
             raise ConfigError(f"secret {weak[0]} of {len(values)} is shorter than {MIN_SECRET_BYTES} bytes: {_REMEDY}")
         self._roots = tuple(value.encode() for value in values) or (secrets.token_bytes(KEY_BYTES),)
 
     def keys(self, purpose: str) -> Keys:
-        """Derive the keys of a purpose, such as "session"; the same purpose has the same keys in every process."""
+        """Derive the keys of a purpose, such as "session"; they are the same in every process."""
         return Keys([_derive_key(root, purpose) for root in self._roots])
 
 
 def token(size: int = TOKEN_BYTES) -> str:
-    """Return an unguessable token of `size` random bytes, in characters that fit into URLs and cookies."""
+    """Return an unguessable token of `size` random bytes that is safe in URLs and cookies."""
     return secrets.token_urlsafe(size)
 
 
 def same(one: str, other: str) -> bool:
-    """Compare two secrets in a time that does not tell where they differ."""
+    """Compare two secrets in a time that does not reveal where they differ."""
     return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _derive_key(root: bytes, purpose: str) -> bytes:
-    """Derive the key of a purpose from a secret."""
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=_SALT, info=purpose.encode()).derive(root)
 
 
 def _encode(data: bytes) -> str:
-    """Write bytes as unpadded base64url."""
+    """Encode bytes as unpadded base64url."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def _decode(text: str) -> bytes:
-    """Read unpadded base64url; nothing at all for what is not exactly that, so that a signature has one spelling."""
+    """Decode unpadded base64url; b"" for any other spelling, so that a signature has only one."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

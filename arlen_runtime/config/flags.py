@@ -1,6 +1,7 @@
-"""The flags of propane, derived from the sections. One rule: a flag is checked as it is read, and a bad one is exit 2.
+"""The flags of propane, derived from the sections.
 
-A flag's text goes into `load` as the last layer, so it means what the same text means in a variable.
+A flag is checked while it is parsed; an invalid one exits with status 2. Its text is the last layer
+of `load`, so it means the same as that text in a variable.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ ALIASES = {"worker_count": ("--workers",)}
 
 
 class LaunchOptions(NamedTuple):
-    """What the command line asks for.
+    """The result of parsing the command line.
 
-    `target` overrides [app] target when it is not empty; `environment` is None without --env; `flags` is what
-    `config.load.load` takes. `check` and `print_config` do their work and end; without `respawn` the first worker that
-    ends, ends the command.
+    `target` overrides [app] target if it is not empty; `environment` is None without --env;
+    `flags` is the argument of `config.load.load`. `check` and `print_config` do their work and
+    exit; without `respawn` the command exits when the first worker exits.
     """
 
     target: str
@@ -38,7 +39,7 @@ class LaunchOptions(NamedTuple):
 
 
 def read_flags(arguments: Sequence[str], program: str = "propane") -> LaunchOptions:
-    """Read a command line; ends the process with status 2 and a message on standard error when it is wrong."""
+    """Parse a command line; if it is wrong, exit with status 2 and a message."""
     parsed = _parser(program).parse_args(arguments)
     flags = {name: text for name, text in vars(parsed).items() if "." in name and text is not None}
     if parsed.target:
@@ -55,7 +56,10 @@ def read_flags(arguments: Sequence[str], program: str = "propane") -> LaunchOpti
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *sections: str) -> None:
-    """Add a flag for each setting of the sections; its destination is "section.key", its value the checked text."""
+    """Add a flag for each setting of the sections.
+
+    Its destination is "section.key", its value the checked text.
+    """
     for section in sections:
         group = parser.add_argument_group(f"[{section}]")
         for setting in SECTIONS[section].values():
@@ -77,14 +81,14 @@ def add_root_flag(parser: argparse.ArgumentParser) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that takes no abbreviations and names the nearest flag for an unknown one."""
+    """An argument parser without abbreviations that suggests the nearest flag for unknown ones."""
 
     def __init__(self, program: str, description: str) -> None:
-        """Build it; flags are added by the caller."""
+        """Build a parser without flags."""
         super().__init__(prog=program, description=description, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """End with status 2, after usage, message and suggestion."""
+        """Exit with status 2, after usage, message and suggestion."""
         unknown = [word for word in message.partition("unrecognized arguments: ")[2].split() if word.startswith("--")]
         flags = [flag for action in self._actions for flag in action.option_strings]
         suggestions = [
@@ -94,24 +98,23 @@ class Parser(argparse.ArgumentParser):
 
 
 def _parser(program: str) -> Parser:
-    """Build propane's parser."""
     parser = Parser(program, "Serve an application with Arlen's prefork server.")
     parser.add_argument(
         "target", nargs="?", default="", help="module:name of create(config), an App or a WSGI callable"
     )
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV, else production)")
     add_root_flag(parser)
-    parser.add_argument("--check", action="store_true", help="build the application, report what is wrong, end")
-    parser.add_argument("--print-config", action="store_true", help="print the configuration, secrets masked, end")
+    parser.add_argument("--check", action="store_true", help="build the application, report errors, exit")
+    parser.add_argument("--print-config", action="store_true", help="print the configuration with secrets masked, exit")
     parser.add_argument(
-        "--no-respawn", dest="respawn", action="store_false", help="end when a worker ends instead of replacing it"
+        "--no-respawn", dest="respawn", action="store_false", help="exit when a worker exits instead of replacing it"
     )
     add_setting_flags(parser, *FLAGGED)
     return parser
 
 
 def _checked_text(setting: Setting) -> Callable[[str], str]:
-    """Return argparse's type of a flag: the text itself, once it has proved good."""
+    """Return the argparse type of a flag: the text itself, if it is valid."""
 
     def check(text: str) -> str:
         try:
@@ -124,6 +127,6 @@ def _checked_text(setting: Setting) -> Callable[[str], str]:
 
 
 def _help(setting: Setting) -> str:
-    """Say what the setting is, its default and its variable."""
+    """Return the help of a setting with its default and its variable."""
     default = f"default {setting.default}; " if setting.default not in ("", ()) else ""
     return f"{setting.help} ({default}{setting.variable})".replace("%", "%%")

@@ -1,4 +1,4 @@
-"""What a variable says about a setting of the application's own. One rule: it takes the type of the value in the files."""
+"""Variables for [settings], the application's own: they take the type of the value in the files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arlen_runtime.config.schema import KINDS, read_list
 
 
 class _Type(NamedTuple):
-    """A type of TOML: what messages call it, and how to read it from text (ValueError)."""
+    """A type of TOML: its name for messages, and a function that reads it (ValueError)."""
 
     name: str
     read: Callable[[str], object]
@@ -19,34 +19,39 @@ class _Type(NamedTuple):
 
 _TYPES: Mapping[type, _Type] = {
     **{kind: _Type(KINDS[kind].name, KINDS[kind].from_text) for kind in (str, int, float, bool)},
-    datetime: _Type("a date and a time", datetime.fromisoformat),
+    datetime: _Type("a date and time", datetime.fromisoformat),
     date: _Type("a date", date.fromisoformat),
     time: _Type("a time", time.fromisoformat),
 }
 
 
 def settings_key(name: str, keys: Mapping[str, Any]) -> str:
-    """Return the key of [settings] that a variable means: as the files spell it, for names of variables have no case."""
+    """Return the key of [settings] for a variable, as the files spell it.
+
+    Variable names are case-insensitive.
+    """
     lower = name.lower()
     return lower if lower in keys else next((key for key in keys if key.lower() == lower), lower)
 
 
 def read_settings_value(key: str, present: object, text: str) -> object:
-    """Read a variable's text as the type of the present value; raise ValueError that says what is wanted."""
+    """Read a variable's text as the type of the present value; ValueError says what is expected."""
     expected = _list_of(present) if isinstance(present, list) else _TYPES.get(type(present))
     if expected is None:
-        raise ValueError("cannot be set: the files have a table there, or lists in a list")
+        raise ValueError("cannot be set by a variable: the files have a table or nested lists there")
     try:
         return expected.read(text)
     except ValueError:
-        shown = "what it has (a secret is not shown)" if is_secret_name(key) else repr(text)
-        raise ValueError(f"wants {expected.name}, not {shown}") from None
+        shown = "the given value (a secret is not shown)" if is_secret_name(key) else repr(text)
+        raise ValueError(f"must be {expected.name}, not {shown}") from None
 
 
 def _list_of(present: list[object]) -> _Type | None:
-    """Return the type of a list: its items have the type of those in the files, and are strings where they differ."""
+    """Return the type of a list: the type of its items in the files, strings if they differ."""
     kinds = {type(item) for item in present}
     if not kinds <= _TYPES.keys():
         return None
     item = _TYPES[kinds.pop() if len(kinds) == 1 else str]
-    return _Type(f"a list, each of it {item.name}", lambda text: [item.read(part) for part in read_list(text)])
+    return _Type(
+        f"a list in which each item is {item.name}", lambda text: [item.read(part) for part in read_list(text)]
+    )

@@ -1,8 +1,9 @@
-"""Where a configuration comes from: files, variables, flags. One rule: later wins, and all mistakes are told at once.
+"""Load the configuration from files, variables and flags; later sources override earlier ones.
 
     config/app.toml  <-  config/environments/<environment>.toml  <-  ARLEN_*  <-  flags
 
-Missing files are fine: an application of one file has none. Every layer is checked, also what a later one replaces.
+Files may be missing: an application of one file has none. Every layer is checked, even values that
+a later layer replaces, and all errors are reported together.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ OTHER_VARIABLES = {
     "ARLEN_PG_BIN": "the folder of the embedded server's programs",
     "ARLEN_PG_TEST_DSN": "the PostgreSQL server that tests use",
 }
-"""Variables that are no settings; any other name that starts with ARLEN_ is a mistake."""
+"""Variables that are not settings; any other name that starts with ARLEN_ is an error."""
 
-_SETTINGS_PREFIX = "ARLEN_SETTINGS_"  # [settings] is the application's own: its variables are not checked
+_SETTINGS_PREFIX = "ARLEN_SETTINGS_"  # [settings] belongs to the application: its variables are not checked
 _NAMES = (*SECTIONS, "settings")
-_NAME = re.compile(r"[a-z][a-z0-9_]*")  # it becomes part of a path
+_NAME = re.compile(r"[a-z][a-z0-9_]*")  # because it becomes part of a path
 
 
 def load(
@@ -46,8 +47,9 @@ def load(
 ) -> Config:
     """Read, merge and check the configuration of the application in `root`.
 
-    `environment` is what `--env` said, `flags` maps "section.key" to the flag's text, `default` is the environment where
-    neither `--env` nor ARLEN_ENV names one. Raises ConfigError with one line for each mistake.
+    `environment` is the value of `--env`, `flags` maps "section.key" to the text of the flag,
+    `default` is the environment if neither `--env` nor ARLEN_ENV names one. Raises ConfigError
+    with one line per error.
     """
     draft = _ConfigBuilder(root)
     name = environment or environ.get("ARLEN_ENV") or default
@@ -59,31 +61,33 @@ def load(
 
 
 def suggestion(word: str, words: Iterable[str]) -> str:
-    """Return `; did you mean X?` for the known word that looks most like it, or nothing."""
+    """Return `; did you mean X?` for the most similar of `words`, or ""."""
     matches = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f"; did you mean {matches[0]}?" if matches else ""
 
 
 class _ConfigBuilder:
-    """The values gathered so far, section by section, and the mistakes met on the way."""
+    """The values read so far, section by section, and the errors found."""
 
     def __init__(self, root: Path) -> None:
-        """Start from the defaults, that is from nothing."""
         self._root = root
         self._values: dict[str, dict[str, Value]] = {section: {} for section in SECTIONS}
         self._settings: dict[str, Any] = {}
         self._errors: list[str] = []
 
     def read_environment(self, name: str, folder: Path) -> None:
-        """Merge the file of the environment; that there is none is a mistake where it needs one."""
+        """Merge the file of the environment; an environment of another name needs one."""
         if _NAME.fullmatch(name) and (self.read_file(folder / f"{name}.toml") or name in ENVIRONMENTS):
             return
-        files = glob("*.toml", root_dir=folder)  # noqa: PTH207 - Path.glob raises where the folder cannot be entered
+        files = glob("*.toml", root_dir=folder)  # noqa: PTH207 - Path.glob raises if the folder cannot be entered
         names = {*ENVIRONMENTS, *(file.removesuffix(".toml") for file in files)}
         self._errors.append(f"environment {name!r} has no file in config/environments{suggestion(name, names)}")
 
     def read_file(self, path: Path) -> bool:
-        """Merge one TOML file; say whether there is one: one that cannot be read is there, and a mistake."""
+        """Merge one TOML file; return whether it exists.
+
+        A file that cannot be read exists and is an error.
+        """
         try:
             file = TomlFile(path, str(path.relative_to(self._root)))
         except (FileNotFoundError, NotADirectoryError):
@@ -93,7 +97,7 @@ class _ConfigBuilder:
             return True
         for section, table in file.data.items():
             if section not in _NAMES:
-                self._errors.append(f"{file.place(section)}: [{section}] is no section{suggestion(section, _NAMES)}")
+                self._errors.append(f"{file.place(section)}: [{section}] is not a section{suggestion(section, _NAMES)}")
             elif not isinstance(table, dict):
                 self._errors.append(f"{file.place(section)}: {section} is a section: write [{section}]")
             elif section == "settings":
@@ -115,14 +119,14 @@ class _ConfigBuilder:
                 self._errors.append(f"{name}: no setting has this variable{hint}")
 
     def read_flags(self, flags: Mapping[str, str]) -> None:
-        """Merge the flags, given as "section.key" to text."""
+        """Merge the flags, "section.key" to text."""
         for dotted, text in flags.items():
             section, _, key = dotted.partition(".")
             setting = SECTIONS[section][key]
             self._read_text(setting, setting.flag, text)
 
     def finish(self, environment: str) -> Config:
-        """Build the configuration, or raise ConfigError with every mistake."""
+        """Build the configuration, or raise ConfigError with all errors."""
         if self._errors:
             raise ConfigError("\n".join(self._errors))
         built: dict[str, Any] = {
@@ -133,12 +137,11 @@ class _ConfigBuilder:
         return Config(environment=environment, root=self._root, settings=self._settings, **built)
 
     def _read_table(self, file: TomlFile, section: str, table: Mapping[str, object]) -> None:
-        """Merge one section of a file."""
         settings = SECTIONS[section]
         for key, raw in table.items():
             place = f"{file.place(section, key)}: [{section}] {key}"
             if key not in settings:
-                self._errors.append(f"{place} is no setting{suggestion(key, settings)}")
+                self._errors.append(f"{place} is not a setting{suggestion(key, settings)}")
                 continue
             try:
                 self._values[section][key] = settings[key].from_toml(raw)
@@ -146,14 +149,12 @@ class _ConfigBuilder:
                 self._errors.append(f"{place} {error}")
 
     def _read_text(self, setting: Setting, place: str, text: str) -> None:
-        """Merge one value that came as text."""
         try:
             self._values[setting.section][setting.key] = setting.from_text(text)
         except ValueError as error:
             self._errors.append(f"{place} {error}")
 
     def _read_settings_variable(self, name: str, text: str) -> None:
-        """Merge a variable of [settings]."""
         key = settings_key(name.removeprefix(_SETTINGS_PREFIX), self._settings)
         try:
             self._settings[key] = read_settings_value(key, self._settings.get(key, ""), text)
@@ -162,7 +163,7 @@ class _ConfigBuilder:
 
 
 def _merged(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both tables as one; where both have a table, those merge too, else the later value wins."""
+    """Merge two tables at any depth; of other values, the later one counts."""
     both = {
         key: _merged(under[key], value) if isinstance(value, dict) and isinstance(under.get(key), dict) else value
         for key, value in over.items()

@@ -1,7 +1,9 @@
-"""The configuration as printable values. One rule: what is secret by name or by value never leaves here readable.
+"""The configuration as printable values.
 
-By name: settings declared secret, and keys of [settings] that sound like one. By value: the password inside a URL or a
-connection string, wherever it stands.
+Invariant: a secret, by its name or by its value, never leaves this module readable.
+
+By name: settings that are declared secret, and keys of [settings] whose name sounds secret. By
+value: the password in a URL or a connection string, wherever it occurs.
 """
 
 from __future__ import annotations
@@ -31,22 +33,26 @@ _KEY = r"""b?(?P<quote>['"])(?P<name>[\w-]+)(?P=quote)"""
 _MEMBER = re.compile(rf"""(?P<key>{_KEY}\s*:\s*)b?(?:{_QUOTED}|[^\s,}}\]'"]+)""")
 """A member of a dictionary as Python or JSON writes it."""
 _PAIR = re.compile(rf"(?P<key>(?<!\w)\({_KEY}\s*,\s*)b?(?:{_QUOTED})")
-"""A name with its value as a list of headers has it; not the arguments of a call."""
-_URL = re.compile(r"postgres(?:ql)?://\S+")  # no URL holds white space: where its password ends is anybody's guess
+"""A name with its value as in a list of headers; not the arguments of a call."""
+_URL = re.compile(r"postgres(?:ql)?://\S+")  # no white space: the end of the password would be unclear
 _VALUE = r"\s*=\s*(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s'\\=])(?:\\.|[^\s'\\])*)"
 _CONNECTION = re.compile(rf"\s*(?:host|hostaddr|port|dbname|user|password|service){_VALUE}(?:\s+\w+{_VALUE})*\s*")
-"""What is a connection string without doubt (libpq, section 34.1.1): of any other text nobody knows what in it is secret."""
+"""A text that is certainly a connection string (libpq, section 34.1.1).
+
+In any other text it is not known which part is secret.
+"""
 
 
 def is_secret_name(name: str) -> bool:
-    """Say whether a key, variable, field or header of this name holds something that must not be shown."""
+    """Return True if a key, variable, field or header of this name holds a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def mask_text(text: str) -> str:
-    """Return the text with the passwords of the URLs, connection strings and dictionaries in it masked.
+    """Mask the passwords of URLs, connection strings and dictionaries in the text.
 
-    Members come before assignments: what looks like one inside of a member's value would swallow the members after it.
+    Members come before assignments: an assignment inside a member's value would consume the
+    members after it.
     """
     text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
     for members in (_MEMBER, _PAIR):
@@ -55,17 +61,17 @@ def mask_text(text: str) -> str:
 
 
 def _masked_value(match: re.Match[str]) -> str:
-    """Return a name with its value, masked where the name is a secret's; `key =` alone may be any variable."""
+    """Mask an assignment if its name is secret; `key =` alone may be any variable."""
     return f"{match[1]}{match[2]}{MASK}" if _SECRET_WORD.search(match[1]) else match[0]
 
 
 def _masked_member(match: re.Match[str]) -> str:
-    """Return a member with its value masked where its name is a secret's."""
+    """Mask the value of a member if its name is secret."""
     return f"{match['key']}'{MASK}'" if is_secret_name(match["name"]) else match[0]
 
 
 def printable(config: Config) -> dict[str, dict[str, Any]]:
-    """Return every setting by section and key, secrets masked; [settings] is walked through at any depth."""
+    """Return every setting by section and key with secrets masked; [settings] at any depth."""
     shown: dict[str, dict[str, Any]] = {
         section: {
             key: _masked_setting(getattr(getattr(config, section), key), secret=setting.secret)
@@ -85,7 +91,7 @@ def as_text(config: Config) -> str:
 
 
 def _masked(value: Any, *, secret: bool = False) -> Any:  # noqa: ANN401 - values of TOML
-    """Mask one value, or each value below it."""
+    """Mask a value, or each value below it."""
     if isinstance(value, Mapping):
         return {key: _masked(item, secret=secret or is_secret_name(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -96,6 +102,9 @@ def _masked(value: Any, *, secret: bool = False) -> Any:  # noqa: ANN401 - value
 
 
 def _masked_setting(value: object, *, secret: bool) -> Any:  # noqa: ANN401 - values of TOML
-    """Mask a setting of a section. The secret ones are connection strings, of which an operator sees all but passwords."""
+    """Mask a setting of a section.
+
+    The secret ones are connection strings: an operator sees all of them except passwords.
+    """
     readable = isinstance(value, str) and (_URL.fullmatch(value) or _CONNECTION.fullmatch(value))
     return _masked(value, secret=secret and not readable)

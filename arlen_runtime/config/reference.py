@@ -1,4 +1,4 @@
-"""The reference page of all settings, from the sections. One rule: the page is made, never written.
+"""Generate the reference page of all settings from the sections.
 
 python -m arlen_runtime.config.reference > docs/reference/config.md
 """
@@ -18,9 +18,10 @@ from arlen_runtime.config.sections import Config
 _OPENING = """\
 # Settings
 
-Every setting of the runtime. Later wins: `config/app.toml`, then `config/environments/<environment>.toml`, then the
-variable, then the flag. An empty variable counts as not set. A list is an array in TOML, and separated by commas in a
-variable or flag. This page is made by `make docs`.
+Every setting of the runtime. Later sources override earlier ones: `config/app.toml`,
+`config/environments/<environment>.toml`, the variable, the flag. An empty variable counts as not
+set. A list is an array in TOML, and separated by commas in a variable or flag. `make docs`
+generates this page.
 """
 
 
@@ -31,7 +32,6 @@ def reference() -> str:
 
 
 def _section(name: str) -> str:
-    """Write one section as a table."""
     purpose = (get_type_hints(Config)[name].__doc__ or "").partition(": ")[2]
     rows = (_row(setting) for setting in SECTIONS[name].values())
     heading = ["Key", "Default", "What", "Variable", *(["Flag"] if name in FLAGGED else [])]
@@ -39,7 +39,6 @@ def _section(name: str) -> str:
 
 
 def _row(setting: Setting) -> list[str]:
-    """Write one setting as the cells of a row."""
     flags = ", ".join(f"`{flag}`" for flag in (setting.flag, *ALIASES.get(setting.key, ())))
     default = f"`{json.dumps(setting.default)}`"
     cells = [f"`{setting.key}`", default, _describe(setting), f"`{setting.variable}`"]
@@ -47,7 +46,7 @@ def _row(setting: Setting) -> list[str]:
 
 
 def _describe(setting: Setting) -> str:
-    """Say what a setting is and what it allows."""
+    """Return the help of a setting with its allowed values."""
     bounds = [
         f"{word} {bound:g}"
         for word, bound in (("at least", setting.minimum), ("at most", setting.maximum))
@@ -59,22 +58,19 @@ def _describe(setting: Setting) -> str:
 
 
 def _settings() -> str:
-    """Write about the section that is the application's own."""
     return (
         '## [settings]\n\nThe application\'s own, unchecked and of any depth: `config.settings["name"]`. '
-        "`ARLEN_SETTINGS_<NAME>` sets one\nof the first level, in whatever case the files spell it, and takes the type of "
-        "the value there: of a list that of its items.\nA table cannot be set.\n"
+        "`ARLEN_SETTINGS_<NAME>` sets one\nkey of the first level, in whatever case the files spell it, and takes the type of "
+        "the value there; for a list that\nof its items. A table cannot be set.\n"
     )
 
 
 def _others() -> str:
-    """Write about the variables that are no settings."""
     rows = ([f"`{name}`", purpose] for name, purpose in OTHER_VARIABLES.items())
     return "## Other variables\n\n" + "\n".join(_table(["Variable", "What"], rows)) + "\n"
 
 
 def _table(heading: list[str], rows: Iterator[list[str]]) -> Iterator[str]:
-    """Write a table of Markdown."""
     for cells in (heading, ["---"] * len(heading), *rows):
         yield f"| {' | '.join(cells)} |"
 

@@ -1,6 +1,7 @@
-"""What the sections declare, as a table of settings. One rule: every check of a value is here, and names what it wants.
+"""The table of settings that the sections declare; every check of a value is here.
 
-A `Setting` knows its three spellings (TOML key, variable, flag) and turns what came from any of them into its type.
+A `Setting` knows its three spellings (TOML key, variable, flag) and converts a value from any of
+them to its type.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ Value = str | int | float | bool | tuple[str, ...] | Commands
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 PREFIXES = {"server": "ARLEN_", "propane_accessories": "ARLEN_PROPANE_"}
-"""The sections whose variables are shorter than `ARLEN_<SECTION>_`."""
+"""The sections whose variables have a shorter prefix than `ARLEN_<SECTION>_`."""
 
 
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 
 
 class ValueKind(NamedTuple):
-    """One type of setting: its name, how to read it from text (ValueError), how to take it from TOML (TypeError)."""
+    """A type of setting: its name, how to read text (ValueError), how to read TOML (TypeError)."""
 
     name: str
     from_text: Callable[[str], Value]
@@ -35,7 +36,6 @@ class ValueKind(NamedTuple):
 
 
 def _bool_from_text(text: str) -> bool:
-    """Read a word that means yes or no."""
     try:
         return WORDS[text.strip().lower()]
     except KeyError as error:
@@ -43,12 +43,12 @@ def _bool_from_text(text: str) -> bool:
 
 
 def read_list(text: str) -> tuple[str, ...]:
-    """Read a list whose parts are separated by commas."""
+    """Split a list at its commas."""
     return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
 
 
 def _exact_type(kind: type) -> Callable[[object], Any]:
-    """Take a value of this very type: true is not 1."""
+    """Accept only values of exactly this type: true is not 1."""
 
     def convert(value: object) -> object:
         if type(value) is not kind:
@@ -59,27 +59,25 @@ def _exact_type(kind: type) -> Callable[[object], Any]:
 
 
 def _float_from_toml(value: object) -> float:
-    """Take a number, whole or not."""
+    """Accept a number, whole or not."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError
     return float(value)
 
 
 def _list_from_toml(value: object) -> tuple[str, ...]:
-    """Take an array of strings."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError
     return tuple(value)
 
 
 def _commands_from_text(text: str) -> Commands:
-    """Read commands with their names: `name=command`, separated by semicolons."""
+    """Read named commands: `name=command`, separated by semicolons."""
     pairs = [piece.partition("=") for piece in text.split(";") if piece.strip()]
     return _commands({name.strip(): command.strip() for name, _, command in pairs})
 
 
 def _commands_from_toml(value: object) -> Commands:
-    """Take a table of commands."""
     if not isinstance(value, dict) or not all(isinstance(command, str) for command in value.values()):
         raise TypeError
     try:
@@ -89,7 +87,7 @@ def _commands_from_toml(value: object) -> Commands:
 
 
 def _commands(table: Mapping[str, str]) -> Commands:
-    """Check that each name is a word and each command has words; ValueError."""
+    """Check that each name and each command is not empty; ValueError."""
     for name, command in table.items():
         if not name or not shlex.split(command):
             raise ValueError(name)
@@ -107,22 +105,25 @@ KINDS: dict[object, ValueKind] = {
 
 
 def _check_network(text: str) -> None:
-    """Check that it is what `http.origin.TrustedProxies` takes; ValueError that says what it is not."""
+    """Check that `http.origin.TrustedProxies` accepts it; ValueError."""
     if text != "unix":
         ip_network(text)
 
 
 def _check_host(text: str) -> None:
-    """Check that a Host can match it: a name, an address, or what begins with a dot; no port, for none is compared."""
+    """Check that a Host can match it: a name, an address, or a domain with a leading dot.
+
+    A port is not allowed, because ports are not compared.
+    """
     if not _HOST_NAME.fullmatch(text):
         IPv6Address(text.removeprefix("[").removesuffix("]"))
 
 
 ITEMS: Mapping[str, tuple[str, Callable[[str], None]]] = {
-    "network": ('networks as 10.0.0.0/8, addresses or "unix"', _check_network),
-    "host": ("names of hosts, without scheme and port", _check_host),
+    "network": ('networks such as 10.0.0.0/8, addresses or "unix"', _check_network),
+    "host": ("host names without scheme and port", _check_host),
 }
-"""What the items of a list may be: its name, and its check (ValueError)."""
+"""The kinds of list items: name, and check (ValueError)."""
 
 
 class Setting(NamedTuple):
@@ -146,72 +147,70 @@ class Setting(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """The command-line flag that sets it, where its section has flags."""
+        """The command-line flag that sets it, if its section has flags."""
         return "--" + self.key.replace("_", "-")
 
     def from_text(self, text: str) -> Value:
-        """Read the value from a variable or flag; raise ValueError that says what is wanted."""
+        """Read the value from a variable or flag; raise ValueError that says what is expected."""
         try:
             value = self.kind.from_text(text)
         except ValueError:
-            raise ValueError(f"wants {self.kind.name}, not {self.quoted(text)}") from None
+            raise ValueError(f"must be {self.kind.name}, not {self.quoted(text)}") from None
         return self._checked(value)
 
     def from_toml(self, raw: object) -> Value:
-        """Take the value from a TOML file; raise ValueError that says what is wanted."""
+        """Read the value from a TOML file; raise ValueError that says what is expected."""
         try:
             value = self.kind.from_toml(raw)
         except (TypeError, OverflowError):
-            raise ValueError(f"wants {self.kind.name}, not {self.quoted(raw)}") from None
+            raise ValueError(f"must be {self.kind.name}, not {self.quoted(raw)}") from None
         return self._checked(value)
 
     def quoted(self, value: object) -> str:
         """Quote a value for a message; a secret is never quoted."""
         if self.secret:
-            return "what it has (a secret is not shown)"
+            return "the given value (a secret is not shown)"
         try:
             return repr(value)
         except ValueError:
-            return "a number of thousands of digits"
+            return "a number with thousands of digits"
 
     def _checked(self, value: Value) -> Value:
-        """Return the value; raise ValueError when it is outside what the setting allows."""
+        """Return the value; raise ValueError if the setting does not allow it."""
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"wants a finite number, not {value}")
+            raise ValueError(f"must be a finite number, not {value}")
         if isinstance(value, (int, float)):
             if self.minimum is not None and value < self.minimum:
-                raise ValueError(f"wants at least {self.minimum}, not {self.quoted(value)}")
+                raise ValueError(f"must be at least {self.minimum}, not {self.quoted(value)}")
             if self.maximum is not None and value > self.maximum:
-                raise ValueError(f"wants at most {self.maximum}, not {self.quoted(value)}")
+                raise ValueError(f"must be at most {self.maximum}, not {self.quoted(value)}")
         if self.items and isinstance(value, tuple):
             self._check_items(value)
         if self.choices and value not in self.choices:
-            raise ValueError(f"wants {alternatives(self.choices)}, not {self.quoted(value)}")
+            raise ValueError(f"must be {alternatives(self.choices)}, not {self.quoted(value)}")
         return value
 
     def _check_items(self, items: tuple[str, ...]) -> None:
-        """Check each item of a list; ValueError."""
         expected, check = ITEMS[self.items]
         for item in items:
             try:
                 check(item)
             except ValueError:
-                raise ValueError(f"wants {expected}, not {self.quoted(item)}") from None
+                raise ValueError(f"must list {expected}, not {self.quoted(item)}") from None
 
 
 def alternatives(words: tuple[str, ...]) -> str:
-    """Write the words as a choice: `"a", "b" or "c"`."""
+    """Join words to a choice: `"a", "b" or "c"`."""
     quoted = [f'"{word}"' for word in words]
     return " or ".join([*([", ".join(quoted[:-1])] if quoted[1:] else []), quoted[-1]])
 
 
 def is_section(kind: object) -> TypeGuard[type[Any]]:
-    """Say whether a field of Config of this type is a section."""
+    """Return True if a field of Config of this type is a section."""
     return isinstance(kind, type) and is_dataclass(kind)
 
 
 def _settings() -> dict[str, dict[str, Setting]]:
-    """Read every section's fields into the table."""
     sections = {name: kind for name, kind in get_type_hints(Config).items() if is_section(kind)}
     return {
         section: {setting.key: setting for setting in _declared(section, kind)} for section, kind in sections.items()
@@ -219,7 +218,6 @@ def _settings() -> dict[str, dict[str, Setting]]:
 
 
 def _declared(section: str, declaration: type[Any]) -> list[Setting]:
-    """Read one section's fields."""
     hints = get_type_hints(declaration)
     return [
         Setting(section, item.name, KINDS[hints[item.name]], cast("Value", item.default), **item.metadata)

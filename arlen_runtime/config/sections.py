@@ -1,7 +1,8 @@
-"""Every setting of the runtime, one frozen dataclass per section. One rule: a setting is spelled once, here.
+"""Every setting of the runtime, declared once: one frozen dataclass per section.
 
-Flags, `ARLEN_*` variables, TOML keys, the reference page and the checks are all derived from these fields: the name, its
-type, its default, and its metadata `help`, `minimum`, `maximum`, `choices`, `items` and `secret`. Units stand in the names.
+Flags, `ARLEN_*` variables, TOML keys, the reference page and the checks are all derived from these
+fields: the name, its type, its default, and its metadata `help`, `minimum`, `maximum`, `choices`,
+`items` and `secret`. Names end in the unit.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 MOST_WORKERS = 128
-"""Of one generation; the manager's table has room for two of them."""
+"""Maximum of one generation; the scoreboard has rows for two of them."""
 
 
-def setting(  # noqa: PLR0913 - one fact of a setting each
+def setting(  # noqa: PLR0913 - each is one property of a setting
     default: Any,  # noqa: ANN401 - a field of any type
     text: str,
     *,
@@ -23,20 +24,20 @@ def setting(  # noqa: PLR0913 - one fact of a setting each
     choices: tuple[str, ...] = (),
     items: str = "",
     secret: bool = False,
-) -> Any:  # noqa: ANN401 - dataclasses want the field where its value will be
-    """Declare one setting: default, help text, least and greatest value, allowed words, whether it must never be shown.
+) -> Any:  # noqa: ANN401 - dataclasses expect the field in place of its value
+    """Declare one setting: default, help text, bounds, allowed words, and whether it is secret.
 
-    `items` names the check of each item of a list, one of `schema.ITEMS`.
+    `items` names the check of each item of a list, one of `schema.ITEMS`. A secret value is
+    never shown.
     """
     bounds = {"minimum": minimum, "maximum": maximum, "choices": choices, "items": items}
     return field(default=default, metadata={"help": text, **bounds, "secret": secret})
 
 
 class Commands(dict[str, str]):
-    """Commands by their names; like every value of a setting it is never changed."""
+    """Commands by their names; never changed, like every value of a setting."""
 
-    def __hash__(self) -> int:  # type: ignore[override] # a dict has none, the default of a frozen dataclass must
-        """Hash the contents."""
+    def __hash__(self) -> int:  # type: ignore[override] # defaults of a frozen dataclass must be hashable, a dict is not
         return hash(tuple(self.items()))
 
 
@@ -45,38 +46,38 @@ class AppSection:
     """[app]: what to serve."""
 
     target: str = setting("", "what to serve, as module:name; name is create(config) or a WSGI callable")
-    name: str = setting("", "the application's name, for logs and pages; the folder's name when empty")
+    name: str = setting("", "the application's name, for logs and pages; the folder's name if empty")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSection:
-    """[server]: where to listen, and whom to believe."""
+    """[server]: listen addresses and trusted proxies."""
 
     host: str = setting("127.0.0.1", "address or name to bind, or unix:/path")
     port: int = setting(3000, "TCP port to bind; 0 takes a free one", minimum=0, maximum=65535)
     bind: tuple[str, ...] = setting(
-        (), "several places to listen, instead of host and port: host:port, [IPv6]:port, unix:/path"
+        (), "listen addresses, instead of host and port: host:port, [IPv6]:port, unix:/path"
     )
     socket_mode: str = setting("0660", "permissions of unix sockets, in octal digits")
     hosts: tuple[str, ...] = setting(
         (),
-        "host names that are answered, .example.org with all below it; all when empty, in development loopback's only",
+        "host names to answer, .example.org includes its subdomains; if empty all, in development only loopback",
         items="host",
     )
     trusted_proxies: tuple[str, ...] = setting(
-        (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed", items="network"
+        (), "networks (CIDR) whose X-Forwarded-* and Forwarded headers are trusted", items="network"
     )
     forwarded_host: bool = setting(
         False,
-        "whether they are also believed about the host, for those that send a Host of their own to the application",
+        "trust these proxies about the host too; for proxies that send a Host of their own to the application",
     )
-    server_header: bool = setting(False, "whether answers say who answers: Server: propane")
+    server_header: bool = setting(False, "send the header Server: propane")
     proxy_protocol: bool = setting(
-        False, "whether each connection begins with a PROXY protocol header, version 1 or 2; one without is closed"
+        False, "expect a PROXY protocol header, version 1 or 2, on each connection; close connections without one"
     )
     metrics_from: tuple[str, ...] = setting(
         ("127.0.0.0/8", "::1/128"),
-        "networks (CIDR) that may read /metrics, never through a proxy; nobody when empty",
+        "networks (CIDR) that may read /metrics, never through a proxy; none if empty",
         items="network",
     )
 
@@ -86,47 +87,47 @@ class PropaneSection:
     """[propane_accessories]: the manager and its workers."""
 
     worker_count: int = setting(4, "worker processes", minimum=1, maximum=MOST_WORKERS)
-    threads: int = setting(16, "pool threads of a worker for requests that wait; 0 is plain prefork", minimum=0)
+    threads: int = setting(16, "pool threads per worker, for requests that wait; 0 is plain prefork", minimum=0)
     graceful_shutdown_seconds: float = setting(10.0, "how long a stop waits for requests in flight", minimum=0)
-    respawn_delay_ms: int = setting(250, "first delay before a worker that crashes at once is started again", minimum=0)
+    respawn_delay_ms: int = setting(250, "first delay before restarting a worker that crashes immediately", minimum=0)
     reload_overlap_seconds: float = setting(
-        1.0, "how long the old generation goes on accepting beside the new one", minimum=0
+        1.0, "how long the old generation keeps accepting beside the new one", minimum=0
     )
-    boot_timeout_seconds: float = setting(30.0, "how long a generation may take until its workers are ready", minimum=1)
-    worker_timeout_seconds: float = setting(30.0, "a worker that does not tick for so long is replaced", minimum=1)
+    boot_timeout_seconds: float = setting(30.0, "how long a generation may take to get its workers ready", minimum=1)
+    worker_timeout_seconds: float = setting(30.0, "replace a worker that sends no heartbeat for this long", minimum=1)
     listen_backlog: int = setting(1024, "connections that the kernel queues before they are accepted", minimum=1)
     connection_timeout_seconds: float = setting(
         0.0,
-        "the longest wait for a client's next step, whatever the *_seconds of [limits] allow; 0 leaves each as it is",
+        "upper bound of every wait for a client, whatever the *_seconds of [limits] allow; 0 sets no bound",
         minimum=0,
     )
     handoff_ms: int = setting(5, "after how long a handler loses the reactor to a standby thread", minimum=1)
     queue_limit: int = setting(1000, "requests that may wait for a pool thread", minimum=0)
     queue_seconds: float = setting(10.0, "how long a request may wait for a pool thread", minimum=0)
     max_requests: int = setting(
-        0, "requests after which a worker is replaced, spread by a tenth; 0 is never", minimum=0
+        0, "replace a worker after this many requests, spread by a tenth; 0 is never", minimum=0
     )
-    max_age_seconds: float = setting(0.0, "age at which a worker is replaced, spread by a tenth; 0 is never", minimum=0)
+    max_age_seconds: float = setting(0.0, "replace a worker at this age, spread by a tenth; 0 is never", minimum=0)
     max_growth_mb: int = setting(
-        0, "growth of a worker's memory since its start, in MB, at which it is replaced; 0 is never", minimum=0
+        0, "replace a worker whose memory has grown by this many MB since its start; 0 is never", minimum=0
     )
-    stuck_limit: int = setting(8, "handlers that have used up their time at which a worker is replaced", minimum=1)
-    fd_warn_percent: int = setting(80, "share of the allowed descriptors at which a worker warns", minimum=1)
+    stuck_limit: int = setting(8, "replace a worker when this many of its handlers have exceeded their time", minimum=1)
+    fd_warn_percent: int = setting(80, "share of the allowed descriptors at which a worker logs a warning", minimum=1)
     fd_retire_percent: int = setting(
         0, "share of the allowed descriptors at which a worker is replaced; 0 is never", minimum=0
     )
-    check_seconds: float = setting(15.0, "how often a worker looks at its memory and descriptors", minimum=0.1)
+    check_seconds: float = setting(15.0, "how often a worker checks its memory and descriptors", minimum=0.1)
     python: str = setting(
         "",
-        "interpreter, a path or a name, of the manager that SIGUSR2 starts and its generations; the running one's when empty",
+        "interpreter (path or name) of the manager that SIGUSR2 starts and its generations; the running one if empty",
     )
     processes: Commands = setting(  # noqa: RUF009 - the default is never changed
         Commands(), "commands that run beside the workers, by name: the table [propane_accessories.processes]"
     )
-    pid_file: str = setting("", "where to write the manager's process id; relative to the application; none when empty")
+    pid_file: str = setting("", "file for the manager's process id; relative to the application; none if empty")
     status_folder: str = setting(
         ".arlen/propane",
-        "folder where the manager can be asked for its status; relative to the application; none when empty",
+        "folder of the socket on which the manager reports its status; relative to the application; none if empty",
     )
 
 
@@ -135,27 +136,27 @@ class LimitsSection:
     """[limits]: what a client may send, and how long it may take. Sizes in bytes."""
 
     request_line_bytes: int = setting(
-        8192, "longest request line (RFC 9112 section 3 asks for 8000 at least)", minimum=64
+        8192, "longest request line (RFC 9112 section 3 recommends at least 8000)", minimum=64
     )
     header_bytes: int = setting(32768, "largest header block, request line included", minimum=256)
-    header_count: int = setting(100, "most header fields", minimum=1)
-    body_bytes: int = setting(1_048_576, "largest body, unless the route says otherwise", minimum=0)
-    spool_bytes: int = setting(262_144, "bodies above this go to a file", minimum=0)
+    header_count: int = setting(100, "maximum number of header fields", minimum=1)
+    body_bytes: int = setting(1_048_576, "largest body, unless the route sets another limit", minimum=0)
+    spool_bytes: int = setting(262_144, "larger bodies go to a temporary file", minimum=0)
     header_seconds: float = setting(10.0, "total time for a header block", minimum=0.1)
-    body_seconds: float = setting(30.0, "time for a body before its rate is looked at", minimum=0.1)
-    body_bytes_per_second: int = setting(500, "least rate of a body after that", minimum=1)
+    body_seconds: float = setting(30.0, "time for a body before its rate is checked", minimum=0.1)
+    body_bytes_per_second: int = setting(500, "minimum rate of a body after that", minimum=1)
     write_seconds: float = setting(
-        30.0, "time for a response before its rate is looked at, again and again", minimum=0.1
+        30.0, "time for a response before its rate is checked, and between later checks", minimum=0.1
     )
-    write_bytes_per_second: int = setting(500, "least rate at which a client must read in that time", minimum=1)
+    write_bytes_per_second: int = setting(500, "minimum rate at which a client must read in that time", minimum=1)
     keep_alive_seconds: float = setting(65.0, "how long an idle connection is kept", minimum=0.1)
-    keep_alive_requests: int = setting(1_000_000, "requests a connection may make", minimum=1)
+    keep_alive_requests: int = setting(1_000_000, "maximum requests per connection", minimum=1)
     request_timeout_seconds: float = setting(60.0, "time in a handler before the client gets 503", minimum=0.1)
     connections: int = setting(
-        12_000, "open connections of a worker; further ones wait in the listener's queue", minimum=1
+        12_000, "open connections per worker; further ones wait in the listen backlog", minimum=1
     )
     connections_in_all: int = setting(
-        0, "the same for all workers together, also those of a generation that goes; 0 is no such limit", minimum=0
+        0, "open connections of all workers together, draining generations included; 0 is no limit", minimum=0
     )
 
     def within(self, seconds: float) -> LimitsSection:
@@ -175,44 +176,42 @@ class LimitsSection:
 class DatabaseSection:
     """[database]: PostgreSQL."""
 
-    url: str = setting(
-        "", "connection string; in development and test an embedded server is started without one", secret=True
-    )
+    url: str = setting("", "connection string; if empty, development and test start an embedded server", secret=True)
     direct_url: str = setting(
-        "", "connection string past a bouncer, for migrations and listen; url when empty", secret=True
+        "", "connection string that bypasses a pooler, for migrations and listen; url if empty", secret=True
     )
-    replica_url: str = setting("", "connection string of a read replica, for pg.replica; url when empty", secret=True)
-    pool_size: int = setting(8, "most connections of a worker", minimum=1)
+    replica_url: str = setting("", "connection string of a read replica, for pg.replica; url if empty", secret=True)
+    pool_size: int = setting(8, "maximum connections per worker", minimum=1)
     acquire_seconds: float = setting(2.0, "how long a request waits for a connection", minimum=0)
-    statement_seconds: float = setting(15.0, "longest statement; 0 is no limit", minimum=0)
+    statement_seconds: float = setting(15.0, "time limit of a statement; 0 is no limit", minimum=0)
     slow_statement_ms: int = setting(200, "statements slower than this are logged", minimum=0)
     statement_cache: str = setting(
-        "named", "prepared statements; unnamed is for a PgBouncer before 1.21", choices=("named", "unnamed")
+        "named", "kind of prepared statements; unnamed is for PgBouncer before 1.21", choices=("named", "unnamed")
     )
 
 
 @dataclass(frozen=True, slots=True)
 class LogSection:
-    """[log]: where lines go and what they look like."""
+    """[log]: destination and format of log lines."""
 
     format: str = setting(
-        "", "what a line looks like; empty: text in development and test, json elsewhere", choices=("", "text", "json")
+        "", "format of lines; if empty, text in development and test, json elsewhere", choices=("", "text", "json")
     )
-    level: str = setting("info", "the least level that is written", choices=("debug", "info", "warning", "error"))
-    file: str = setting("", "file to append to; standard error when empty")
-    access: bool = setting(True, "whether each request gets a line")
+    level: str = setting("info", "lowest level that is written", choices=("debug", "info", "warning", "error"))
+    file: str = setting("", "file to append to; standard error if empty")
+    access: bool = setting(True, "log a line for each request")
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityHeadersSection:
-    """[security_headers]: sent with every response; an empty value leaves the header out."""
+    """[security_headers]: sent with every response; an empty value omits the header."""
 
     content_security_policy: str = setting(
         "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'; object-src 'none'",
         "Content-Security-Policy",
     )
     strict_transport_security: str = setting(
-        "max-age=31536000", "Strict-Transport-Security, sent when the request came by TLS"
+        "max-age=31536000", "Strict-Transport-Security, sent if the request came by TLS"
     )
     frame_options: str = setting("SAMEORIGIN", "X-Frame-Options")
     referrer_policy: str = setting("strict-origin-when-cross-origin", "Referrer-Policy")
@@ -223,28 +222,30 @@ class SecurityHeadersSection:
 
 @dataclass(frozen=True, slots=True)
 class CompressionSection:
-    """[compression]: answers that are made smaller on their way."""
+    """[compression]: compressed responses."""
 
-    enabled: bool = setting(True, "whether answers are compressed for clients that accept it")
-    minimum_bytes: int = setting(1024, "shorter answers are sent as they are", minimum=0)
-    level: int = setting(5, "gzip's level: 1 is fastest, 9 smallest", minimum=1, maximum=9)
+    enabled: bool = setting(True, "compress responses for clients that accept it")
+    minimum_bytes: int = setting(1024, "shorter responses are not compressed", minimum=0)
+    level: int = setting(5, "gzip level: 1 is fastest, 9 smallest", minimum=1, maximum=9)
 
 
 @dataclass(frozen=True, slots=True)
 class StaticSection:
     """[static]: files under public/."""
 
-    enabled: bool = setting(True, "whether files under public/ are served")
-    prefix: str = setting("/static/", "the path they are served under")
-    folder: str = setting("public", "the folder, relative to the application")
-    max_age_seconds: int = setting(3600, "Cache-Control max-age; fingerprinted names are immutable", minimum=0)
+    enabled: bool = setting(True, "serve files under public/")
+    prefix: str = setting("/static/", "path prefix of these files")
+    folder: str = setting("public", "folder of these files, relative to the application")
+    max_age_seconds: int = setting(
+        3600, "Cache-Control max-age; files with fingerprinted names are immutable", minimum=0
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class TemplatesSection:
-    """[templates]: where pages come from."""
+    """[templates]: the folder of templates."""
 
-    folder: str = setting("templates", "the folder, relative to the application's package")
+    folder: str = setting("templates", "folder, relative to the application's package")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,10 +269,10 @@ class Config:
 
     @property
     def name(self) -> str:
-        """Return the application's name: the setting, else its folder's name."""
+        """The application's name: the setting, else the name of its folder."""
         return self.app.name or self.root.resolve().name
 
     @property
     def production(self) -> bool:
-        """Say whether nothing internal may be shown and every check is strict: all but development and test."""
+        """Whether internals are hidden and checks are strict: all but development and test."""
         return self.environment not in {"development", "test"}

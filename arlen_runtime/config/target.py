@@ -1,7 +1,7 @@
-"""What an application serves. One rule: whoever asks whether a folder holds an application of one file asks here.
+"""The target that an application serves, and whether a folder holds an application of one file.
 
-Such an application has its `app.py` at its root and names no target. The `app.py` of a package looks the same from inside
-of it, and is a part of the application further up.
+Such an application has its `app.py` in its root folder and names no target. The `app.py` of a
+package looks the same from inside the package, but is a part of the application further up.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import BootError
 
 ONE_FILE = "app:create"
-"""What an application of one file serves."""
+"""The target of an application of one file."""
 
 
 def is_one_file(root: Path) -> bool:
-    """Say whether the folder holds an application of one file."""
+    """Return True if the folder holds an application of one file."""
     return (root / "app.py").is_file() and not (root / "__init__.py").exists()
 
 
 def target_of(config: Config) -> str:
-    """Return what the application serves, as MODULE:NAME. BootError where the folder holds none."""
+    """Return the target as MODULE:NAME. BootError if the folder holds no application."""
     target = config.app.target or (ONE_FILE if is_one_file(config.root) else "")
     if not target.partition(":")[0]:
         raise BootError(
-            f"{config.root} is no application: there is no [app] target in config/app.toml, "
-            "and no app.py that is not a package's"
+            f"{config.root} is not an application: config/app.toml has no [app] target, "
+            "and there is no app.py outside a package"
         )
     return target

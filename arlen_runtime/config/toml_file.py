@@ -1,7 +1,8 @@
-"""A TOML file that can say on which line a key stands. One rule: the place is found by the parser, not by guessing.
+"""A TOML file that can tell the line of a key.
 
-tomllib tells no lines. But a file cut after some line either parses or does not, and has a key or not; so the line after
-the longest beginning that parses without the key is where the key stands. That is slow, and asked only for a mistake.
+tomllib reports no lines of keys. But a file cut after some line either parses or not, and has the
+key or not. So the key is on the line after the longest beginning that parses without it. That is
+slow, and used only for errors.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ _KEY = re.compile(r"\s*([\w.\"'-]+)\s*=")
 
 
 class TomlFile:
-    """The file's tables as `data`, and `place` for messages."""
+    """The tables of a file as `data`, and `place` for messages."""
 
     def __init__(self, path: Path, label: str) -> None:
-        """Read the file; `label` is what messages call it. ConfigError when it cannot be read or is no TOML.
+        """Read the file; `label` is its name in messages.
 
-        Of one that is not there the caller hears as of any file: what that means is the caller's affair.
+        Raises ConfigError if it cannot be read or is not valid TOML. For a missing file the
+        OSError is raised: the caller decides what that means.
         """
         self._label = label
         try:
@@ -41,18 +43,18 @@ class TomlFile:
             raise ConfigError(self._describe_error(str(error))) from error
 
     def place(self, *keys: str) -> str:
-        """Return `label, line N` of the key that this path of names leads to."""
+        """Return `label, line N` of the key at this path of names."""
         lines = [f"{line}\n" for line in self._lines()]
         absent = [count for count in range(len(lines)) if self._parses_without(lines[:count], keys)]
         return f"{self._label}, line {absent[-1] + 1}"
 
     def _lines(self) -> list[str]:
-        """Cut the file into lines as TOML and editors do: U+2028 and its like end none."""
+        """Split the file into lines as TOML and editors do: U+2028 and the like end none."""
         return self._text.removesuffix("\n").split("\n")
 
     @staticmethod
     def _parses_without(lines: list[str], keys: tuple[str, ...]) -> bool:
-        """Say whether this beginning of the file is whole and does not have the key yet."""
+        """Return True if this beginning parses and does not have the key yet."""
         try:
             value: Any = tomllib.loads("".join(lines))
         except ValueError:
@@ -64,10 +66,10 @@ class TomlFile:
         return False
 
     def _describe_error(self, message: str) -> str:
-        """Put file, line, key and the parser's own words into one sentence."""
+        """Join file, line, key and the parser's message into one sentence."""
         lines = self._lines()
         match = _AT.fullmatch(message)
         number = int(match["line"] or len(lines)) if match else len(lines)
         key = _KEY.match(lines[number - 1]) if lines else None
         reason = match["what"] if match else message
-        return f"{self._label}, line {number}: {f'{key[1]}: ' if key else ''}not TOML: {reason}"
+        return f"{self._label}, line {number}: {f'{key[1]}: ' if key else ''}not valid TOML: {reason}"

@@ -1,1 +1,1 @@
-"""Bytes to values and back. No sockets, no clock."""
+"""HTTP/1.1: bytes to values and back. No sockets, no clock."""

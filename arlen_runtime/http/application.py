@@ -1,7 +1,10 @@
-"""The door between server and framework: four calls. One rule: neither side knows more of the other than this file says.
+"""The interface between server and framework: four calls that every application implements.
 
-`start` in each worker after fork, `admit` as soon as the header block is there, `run` when the chain may run, `refuse`
-for what the server turns away itself, so that every answer has one shape.
+Invariant: the server and the application know only what this file defines of each other.
+
+The server calls `start` in each worker after the fork, `admit` when the header block is complete,
+`run` when the handler chain can run, and `refuse` for requests that the server rejects itself, so
+that all responses have one form.
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 
 BodyPolicy = Literal["none", "buffer", "stream"]
-"""none: the chain runs at once, a body is refused or drained; buffer: it runs when the body is there; stream: it runs at
-once on a pool thread and reads the body as it comes."""
+"""none: run at once; a body is refused or drained. buffer: run when the body is complete.
+
+stream: run at once on a pool thread, which reads the body as it arrives.
+"""
 
 
 class Admission:
-    """What `admit` found: the estimate's key, the body's policy and limit in bytes, and what `run` will need again."""
+    """The result of `admit`: timing key, body policy, body limit in bytes, and data for `run`."""
 
     __slots__ = ("endpoint", "immediate", "key", "limit", "params", "policy")
 
@@ -34,7 +39,7 @@ class Admission:
         *,
         immediate: bool = False,
     ) -> None:
-        """Build a ticket; `immediate` requests are never queued (health checks)."""
+        """Build an admission; `immediate` requests are never queued (health checks)."""
         self.key = key
         self.policy = policy
         self.limit = limit
@@ -44,30 +49,33 @@ class Admission:
 
 
 class WorkerHandle(Protocol):
-    """What the server gives the application in `start`."""
+    """The server's side of `start`: what an application can ask of its worker."""
 
     number: int
-    """The slot of this worker, from 0; a respawned worker takes the slot of the one before it."""
+    """The slot of this worker, from 0; a worker that replaces another takes over its slot."""
 
     def draining(self) -> bool:
-        """Say whether this worker is about to stop: readiness answers 503 then."""
+        """Return True if this worker is about to stop; readiness then answers 503."""
         ...
 
     def metrics(self) -> str:
-        """Return the server's counters over all workers in Prometheus' text format."""
+        """Return the counters of all workers in the Prometheus text format."""
         ...
 
     def shared(self, name: str, size: int) -> memoryview:
-        """Return `size` bytes of memory, zero at first, that all workers of all generations share under that name."""
+        """Return `size` bytes of zeroed memory shared under `name`.
+
+        All workers of all generations share it.
+        """
         ...
 
     def on_stop(self, hook: Callable[[], None]) -> None:
-        """Have `hook` called after the last request of this worker."""
+        """Call `hook` after the last request of this worker."""
         ...
 
 
 class Application(Protocol):
-    """What the server asks of an application."""
+    """The calls that the server makes."""
 
     def start(self, worker: WorkerHandle) -> None:
         """Open what must not be open before the fork: pools, threads, random state."""
@@ -78,18 +86,23 @@ class Application(Protocol):
         ...
 
     def run(self, admission: Admission, request: Request) -> Response:
-        """Run the chain. Must not raise."""
+        """Run the handler chain. Must not raise."""
         ...
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
-        """Answer for the server; runs no user code and must not fail. `head` is None when there was none to read."""
+        """Build the response to a request that the server rejects.
+
+        Runs no user code and must not fail. `head` is None if no head could be read.
+        """
         ...
 
 
 def admit_or_raise(application: Application, head: Head, error_log: TextIO | None = None) -> Admission:
-    """Have the endpoint found where there is no server's log: what a converter of the application raises is told in `told`.
+    """Call `application.admit` where there is no server log.
 
-    Without it that is standard error. Raises HTTPError, and ArlenError in place of anything else.
+    If a converter of the application raises something else than HTTPError, print its traceback
+    to `error_log` (standard error if None) and raise ArlenError instead. HTTPError passes
+    through.
     """
     try:
         return application.admit(head)

@@ -1,7 +1,9 @@
-"""The body of a request while it arrives. One rule: it never exceeds its limit, in memory or on disk.
+"""The body of a request while it arrives: in memory, or in a temporary file above `spool_bytes`.
 
-Small ones stay in memory; above `spool_bytes` they go to an unnamed temporary file. To write to it may take long: who has
-others to serve takes the pieces in, and has them written elsewhere once they are due.
+Invariant: a body never exceeds its limit, in memory or on disk.
+
+The file has no name. Writing to it can take long: a caller that has other connections to serve uses
+`take` and lets another thread call `spool` when `is_due`.
 """
 
 from __future__ import annotations
@@ -16,12 +18,18 @@ _WRITE_BYTES = 262_144
 
 
 class IncomingBody:
-    """Collects a body piece by piece. `failed` is what kept its last pieces from the file, for who asks for it whole."""
+    """Collect a body piece by piece.
+
+    `failed` is the exception that kept its last pieces from being written to the file.
+    """
 
     __slots__ = ("_buffered", "_file", "_limit", "_pieces", "_spool_bytes", "failed", "received")
 
     def __init__(self, limit: int, spool_bytes: int, declared_length: int | None) -> None:
-        """Take the endpoint's limit and the size above which a file is used. Raise PayloadTooLarge when `announced` is."""
+        """Raise PayloadTooLarge if `declared_length` is above the endpoint's `limit`.
+
+        A file is used above `spool_bytes`.
+        """
         self._limit = limit
         self._spool_bytes = spool_bytes
         self._pieces: list[bytes] = []
@@ -33,13 +41,16 @@ class IncomingBody:
             raise PayloadTooLarge(f"The body has {declared_length} bytes; this address takes {limit}.")
 
     def write(self, piece: bytes) -> None:
-        """Add a piece; raise PayloadTooLarge beyond the limit, OSError where there is no room for a file."""
+        """Add a piece, and write to the file when that is due.
+
+        Raises PayloadTooLarge beyond the limit, OSError if the disk has no space.
+        """
         self.take(piece)
         if self.is_due(whole=False):
             self.spool()
 
     def take(self, piece: bytes) -> None:
-        """Add a piece, in memory; raise PayloadTooLarge beyond the limit."""
+        """Add a piece in memory; raise PayloadTooLarge beyond the limit."""
         self.received += len(piece)
         if self.received > self._limit:
             self.close()
@@ -48,11 +59,15 @@ class IncomingBody:
         self._buffered += len(piece)
 
     def is_due(self, *, whole: bool) -> bool:
-        """Say whether what is in memory belongs in the file: enough for a write, or the last of a body that is `whole`."""
+        """Return True if the bytes in memory must go to the file.
+
+        That is so when there are enough for one write, or when the body is complete
+        (`whole`).
+        """
         return self.received > self._spool_bytes and self._buffered >= (1 if whole else _WRITE_BYTES)
 
     def spool(self) -> None:
-        """Write what is in memory to the file. Raises OSError where there is no room."""
+        """Write the bytes in memory to the file. Raises OSError if the disk has no space."""
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the request
         self._file.writelines(self._pieces)
@@ -61,7 +76,10 @@ class IncomingBody:
         self._buffered = 0
 
     def whole(self) -> tuple[bytes, BinaryIO | None]:
-        """Return the body: its bytes, or the file that holds it, at its start. Raises OSError as `spool`."""
+        """Return the body: its bytes, or the file that holds it, at its start.
+
+        Raises OSError as `spool` does.
+        """
         if self.is_due(whole=True):
             self.spool()
         if self._file is None:
@@ -70,7 +88,7 @@ class IncomingBody:
         return b"", cast("BinaryIO", self._file)
 
     def close(self) -> None:
-        """Drop the file."""
+        """Close the file."""
         if self._file is not None:
-            with suppress(OSError):  # a full disk: closing tries to write once more what could not be written
+            with suppress(OSError):  # if the disk is full, closing tries the failed write again
                 self._file.close()

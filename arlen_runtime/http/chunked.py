@@ -1,7 +1,9 @@
-"""The chunked coding, both ways (RFC 9112 section 7.1). One rule: a chunk that is not exactly formed ends everything.
+"""The chunked transfer coding, encoding and decoding (RFC 9112 section 7.1).
 
-Extensions are checked and ignored, trailers are checked and dropped: nothing that comes after the body may change what
-was decided before it.
+Invariant: a chunk that is not exactly well-formed ends the connection.
+
+Extensions are checked and ignored, trailers are checked and dropped: nothing after the body may
+change a decision that was made before it.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from arlen_runtime.http.fields import read_line
 LAST_CHUNK = b"0\r\n\r\n"
 
 _LINE_BYTES = 1024
-_EXTENSION_BYTES = 16_384  # of a whole body: extensions are traffic that no limit on the body would count
+# For a whole body: no limit on the body counts the bytes of its extensions.
+_EXTENSION_BYTES = 16_384
 
-# Groups are not possessive: CPython before 3.11.5 matches those wrongly (its issue 106052), and let `5;` through.
+# Groups are not possessive: CPython before 3.11.5 matches possessive groups wrongly (its issue
+# 106052) and accepted `5;`.
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
 _EXTENSION = rb"[ \t]*+;[ \t]*+" + _TOKEN + rb"(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?"
@@ -24,12 +28,15 @@ _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:" + _EXTENSION + rb")*)")  # 1
 
 
 def chunk(data: bytes) -> bytes:
-    """Frame one piece of a body. An empty piece is no chunk: it would end the body."""
+    """Frame one piece of a body. An empty piece gives no chunk, because that would end the body."""
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
 class ChunkedDecoder:
-    """Decode one chunked body out of a buffer that grows. Total cost is linear in its bytes however they arrive."""
+    """Decode one chunked body out of a growing buffer.
+
+    The total cost is linear in the number of bytes, however they arrive.
+    """
 
     __slots__ = (
         "_extension_bytes",
@@ -43,7 +50,7 @@ class ChunkedDecoder:
     )
 
     def __init__(self, trailer_bytes: int, trailer_count: int) -> None:
-        """Take the limits on the trailer section."""
+        """Build a decoder with limits on the trailer section."""
         self.done = False
         self.limits = (trailer_bytes, trailer_count)
         self._read_step = self._read_size
@@ -54,7 +61,7 @@ class ChunkedDecoder:
         self._trailers = 0
 
     def decode(self, buffer: bytes | bytearray, at: int) -> tuple[bytes, int]:
-        """Decode what is there from position `at`; return the data and the position up to which the buffer is used.
+        """Decode from position `at`; return the data and the position of the first unused byte.
 
         Raises BadRequest for bad framing and HeadersTooLarge for too many trailers.
         """
@@ -75,7 +82,10 @@ class ChunkedDecoder:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), at
 
     def _line(self, buffer: bytes | bytearray, at: int, limit: int) -> bytes | None:
-        """Return the line at `at` without its CRLF, or None when it is not all there; a bare LF is refused at once."""
+        """Return the line at `at` without its CRLF, None if it is incomplete.
+
+        A bare LF is refused at once.
+        """
         end = buffer.find(b"\n", at + self._searched, at + limit)
         if end < 0:
             self._searched = len(buffer) - at
@@ -89,7 +99,7 @@ class ChunkedDecoder:
         return line[:-1]
 
     def _read_size(self, buffer: bytes | bytearray, at: int) -> int:
-        """Read the line before a chunk; return the bytes used, -1 when it is not all there."""
+        """Read the line before a chunk; return the bytes used, -1 if it is incomplete."""
         line = self._line(buffer, at, _LINE_BYTES)
         if line is None:
             return -1
@@ -104,7 +114,7 @@ class ChunkedDecoder:
         return len(line) + 2
 
     def _read_end(self, buffer: bytes | bytearray, at: int) -> int:
-        """Read the CRLF behind a chunk's data; return the bytes used, -1 when it is not all there."""
+        """Read the CRLF after a chunk's data; return the bytes used, -1 if it is incomplete."""
         end = buffer[at : at + 2]
         if not b"\r\n".startswith(end):
             raise BadRequest("The data of a chunk is not followed by CR LF.")
@@ -114,7 +124,7 @@ class ChunkedDecoder:
         return 2
 
     def _read_trailer(self, buffer: bytes | bytearray, at: int) -> int:
-        """Check one trailer field and forget it; the empty line ends the body."""
+        """Check one trailer field and drop it; the empty line ends the body."""
         max_bytes, max_fields = self.limits
         line = self._line(buffer, at, max_bytes)
         if line is None:

@@ -1,6 +1,7 @@
-"""Conditional requests (RFC 9110 section 13). One rule: validators are compared, never guessed, in the order given there.
+"""Conditional requests (RFC 9110 section 13): evaluates them in the order defined there.
 
-A comparison is strong where bytes must be the same (If-Match, If-Range) and weak where meaning is enough (If-None-Match).
+A comparison is strong where bytes must be the same (If-Match, If-Range) and weak where equal
+meaning is enough (If-None-Match).
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ NOT_MODIFIED = 304
 PRECONDITION_FAILED = 412
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"')  # section 8.8.3
-_ANYTHING = re.compile(r"[ \t,]*+\*[ \t,*]*+")  # one line or several: a list of nothing but stars is one star
+_ANYTHING = re.compile(r"[ \t,]*+\*[ \t,*]*+")  # one line or several: `*, *` means `*`
 _SAFE = frozenset({"GET", "HEAD"})
 _WITH_TAGS = frozenset({b"if-match", b"if-none-match"})
 _CODED = re.compile(rb'--(?:gzip|zstd)"')
 
 
 def coded(tag: str, coding: str) -> str:
-    """Return the entity tag of the same content in a content coding: other bytes, another tag (section 8.8.3.3)."""
+    """Return the entity tag of the same content in a content coding.
+
+    Other bytes need another tag (section 8.8.3.3).
+    """
     return f'{tag[:-1]}--{coding}"'
 
 
@@ -33,10 +37,11 @@ def tag_of(content: bytes) -> str:
 
 
 def change_outcome(method: str, headers: Headers, tag: str | None, modified: int | None) -> int | None:
-    """Evaluate the conditions of a request that is to change something, as `outcome` does.
+    """Evaluate the conditions of a request that changes a resource, as `outcome` does.
 
-    What has neither tag nor date is not there: so an application says it of what is still to be created. Who has read it
-    compressed knows it by the tag of that coding: for a change this is the same state.
+    A resource with neither tag nor date does not exist: an application uses that for one that
+    the request will create. The tag of a compressed representation counts as the plain tag: for
+    a change they mean the same state.
     """
     pairs = [(name, _plain(value) if name in _WITH_TAGS else value) for name, value in headers.raw]
     exists = tag is not None or modified is not None
@@ -44,16 +49,17 @@ def change_outcome(method: str, headers: Headers, tag: str | None, modified: int
 
 
 def _plain(value: bytes) -> bytes:
-    """Return a list of tags without the names of codings."""
+    """Remove the names of codings from a list of tags."""
     return _CODED.sub(b'"', value)
 
 
 def outcome(method: str, headers: Headers, tag: str | None, modified: int | None, *, exists: bool = True) -> int | None:
-    """Evaluate the request's conditions against the current representation, as section 13.2.2 orders them.
+    """Evaluate the request's conditions in the order of section 13.2.2.
 
-    `tag` is its entity tag and `modified` when it last changed, in seconds since 1970; None for what it does not have.
-    `exists` says whether there is a representation at all, which is what `*` asks (sections 13.1.1 and 13.1.2).
-    Returns 304 or 412 when that is the answer, None when the method is to be carried out.
+    `tag` is the entity tag of the current representation and `modified` its last change in
+    seconds since 1970; None if it has none. `exists` is whether there is a representation at
+    all, which is what `*` tests (sections 13.1.1 and 13.1.2). Returns 304 or 412 if that is the
+    response, None if the method must be carried out.
     """
     if headers.get("if-match") is not None:
         if not _any_match(headers, "if-match", tag, exists=exists, weak=False):
@@ -71,10 +77,12 @@ def outcome(method: str, headers: Headers, tag: str | None, modified: int | None
 
 
 def range_still_valid(headers: Headers, tag: str | None, modified: int | None) -> bool:
-    """Say whether a Range may be answered: there is no If-Range, or it names exactly this representation (section 13.1.5).
+    """Return True if a Range may be answered (section 13.1.5).
 
-    A date counts only where there is no strong tag, and when it is exactly ours. Two changes within its second have the
-    same date, so by itself it is no strong validator (section 8.8.2.2), and who has the tag must not send it.
+    That is so without If-Range, or if it names exactly this representation. A date counts only
+    if there is no strong tag and it equals `modified`. Two changes within one second have the
+    same date, so a date alone is not a strong validator (section 8.8.2.2), and a client that
+    has the tag must not send it.
     """
     condition = headers.get("if-range")
     if condition is None:
@@ -87,7 +95,7 @@ def range_still_valid(headers: Headers, tag: str | None, modified: int | None) -
 
 
 def _any_match(headers: Headers, name: str, tag: str | None, *, exists: bool, weak: bool) -> bool:
-    """Say whether a list of tags, or its `*`, matches the representation's."""
+    """Return True if a list of tags, or `*`, matches the representation."""
     values = headers.get_all(name)
     if _ANYTHING.fullmatch(",".join(values)):
         return exists
@@ -98,7 +106,7 @@ def _any_match(headers: Headers, name: str, tag: str | None, *, exists: bool, we
 
 
 def _tags(values: list[str]) -> Iterator[str]:
-    """Yield the well-formed tags; a tag may hold a comma, so they are found, not split."""
+    """Yield the well-formed tags. A tag may contain a comma, so they are searched, not split."""
     for value in values:
         for match in _TAG.finditer(value):
             yield match[0]
@@ -109,6 +117,6 @@ def _is_strong(tag: str) -> bool:
 
 
 def _is_after(modified: int | None, date: str | None) -> bool:
-    """Say whether something changed after a date; a date that is none says nothing."""
+    """Return True if `modified` is after a date; an invalid date is ignored."""
     limit = dates.read(date or "")
     return limit is not None and modified is not None and modified > limit

@@ -1,7 +1,9 @@
-"""Cookies both ways (RFC 6265). One rule: what could end a cookie or a header early is never sent.
+"""Cookies of requests and responses (RFC 6265).
 
-Reading is lenient, for the header holds what anybody on the domain has set: what is no pair is passed over. The cost is
-linear in the header's size.
+Invariant: nothing that could end a cookie or a header early is ever sent.
+
+Reading is lenient, because any site of the domain can have set cookies: anything that is not a pair
+is skipped. The cost is linear in the size of the header.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ SameSite = Literal["Strict", "Lax", "None"]
 
 
 def read(headers: Headers) -> dict[str, str]:
-    """Return the cookies that came, names to values; of several of one name the first, which is the most specific."""
+    """Return the cookies of a request, names to values.
+
+    If a name comes several times, the first one counts: it is the most specific.
+    """
     cookies: dict[str, str] = {}
     for line in headers.get_all("cookie"):
         for pair in line.split(";"):
@@ -37,14 +42,15 @@ def read(headers: Headers) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class SetCookie:
-    """A cookie to be set: `response.add("Set-Cookie", str(cookie))`.
+    """A cookie to set: `response.add("Set-Cookie", str(cookie))`.
 
-    `max_age` is in seconds, None until the browser closes. The defaults are the safe ones; building one raises ValueError
-    for what cannot be sent and for what browsers would drop without a word.
+    `max_age` is in seconds; None keeps the cookie until the browser closes. The defaults are
+    the safe ones. Raises ValueError for values that cannot be sent and for cookies that
+    browsers drop silently.
     """
 
     name: str
-    value: str = field(repr=False)  # what a browser is given to be known by stands in no message and on no page
+    value: str = field(repr=False)  # it identifies a browser: keep it out of messages and pages
     max_age: int | None = None
     path: str = "/"
     domain: str | None = None
@@ -53,32 +59,31 @@ class SetCookie:
     same_site: SameSite = "Lax"
 
     def __post_init__(self) -> None:
-        """Check every part."""
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is not the name of a cookie")
+            raise ValueError(f"{self.name!r} is not a valid cookie name")
         if not _VALUE.fullmatch(self.value):
-            raise ValueError(f"the value of the cookie {self.name} holds a character that cookies cannot: encode it")
+            raise ValueError(f"the value of the cookie {self.name} contains a character that is not allowed: encode it")
         if not _PATH.fullmatch(self.path):
-            raise ValueError(f"{self.path!r} is not the path of a cookie")
+            raise ValueError(f"{self.path!r} is not a valid cookie path")
         if self.domain is not None and not _DOMAIN.fullmatch(self.domain):
-            raise ValueError(f"{self.domain!r} is not the domain of a cookie")
-        self._check_what_browsers_refuse()
+            raise ValueError(f"{self.domain!r} is not a valid cookie domain")
+        self._check_browser_rules()
         if len(str(self)) > _LARGEST:
             raise ValueError(f"the cookie {self.name} is larger than {_LARGEST} bytes: browsers drop it")
 
-    def _check_what_browsers_refuse(self) -> None:
-        """Raise ValueError for the combinations of RFC 6265bis section 5.7 that are dropped in silence."""
+    def _check_browser_rules(self) -> None:
+        """Raise ValueError for cookies that browsers drop silently (RFC 6265bis section 5.7)."""
         prefix = self.name.lower()
         if self.same_site not in {"Strict", "Lax", "None"}:
-            raise ValueError(f"{self.same_site!r} is not a SameSite")
+            raise ValueError(f"{self.same_site!r} is not a valid SameSite value")
         if not self.secure and (self.same_site == "None" or prefix.startswith(("__secure-", "__host-"))):
-            raise ValueError(f"the cookie {self.name} must be secure: SameSite=None and both prefixes ask for it")
+            raise ValueError(f"the cookie {self.name} must be secure: SameSite=None and both prefixes require it")
         if prefix.startswith("__host-") and (self.path != "/" or self.domain is not None):
-            raise ValueError(f"the cookie {self.name} must have the path / and no domain: its prefix asks for it")
+            raise ValueError(f"the cookie {self.name} must have the path / and no domain: its prefix requires it")
 
     @classmethod
     def gone(cls, name: str, *, path: str = "/", domain: str | None = None, secure: bool = False) -> Self:
-        """Return what removes a cookie; path and domain must be those it was set with."""
+        """Return a cookie that removes one; path and domain must be those it was set with."""
         return cls(name, "", 0, path, domain, secure)
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
-"""Dates of HTTP (RFC 9110 section 5.6.7) to seconds since 1970 and back. One rule: the only zone is GMT.
+"""Dates of HTTP (RFC 9110 section 5.6.7) to seconds since 1970 and back. The only zone is GMT.
 
-Written is IMF-fixdate; read are also the two obsolete forms, as the RFC demands.
+Writes IMF-fixdate. Reads also the two obsolete forms, as the RFC requires.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _FARTHEST = 50  # years from now that two digits may mean (RFC 9110 section 5.6.
 
 
 def write(seconds: float) -> str:
-    """Return the date as IMF-fixdate, whole seconds: `Sun, 06 Nov 1994 08:49:37 GMT`. English whatever the locale."""
+    """Return the date as IMF-fixdate in whole seconds: `Sun, 06 Nov 1994 08:49:37 GMT`.
+
+    It is English in every locale.
+    """
     at = _EPOCH + timedelta(seconds=int(seconds))
     day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
     return f"{day}, {at.day:02} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} GMT"
@@ -39,8 +42,8 @@ def read(text: str) -> int | None:
     year = int(match["year"])
     if year < _CENTURY:
         farthest = datetime.now(UTC).year + _FARTHEST
-        year = farthest - (farthest - year) % _CENTURY  # the last year up to then that ends so
-    # A leap second is a legal 60, which no clock here can show: it becomes the second before.
+        year = farthest - (farthest - year) % _CENTURY  # the latest year up to then with these last digits
+    # A leap second is a valid 60, which no clock here can show: use the second before it.
     parts = int(match["hour"]), int(match["minute"]), min(int(match["second"]), 59)
     try:
         at = datetime(year, _MONTHS.index(match["month"]) + 1, int(match["day"]), *parts, tzinfo=UTC)

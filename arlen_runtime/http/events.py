@@ -1,7 +1,8 @@
-"""Server-sent events: what they look like, and a body that others fill. One rule: filling it never waits.
+"""Server-sent events: their format, and a response body that other threads fill.
 
-The format is that of the WHATWG's HTML standard, section 9.2. A stream is put into by any thread; the server takes what
-has come whenever the client can be written to, so a subscription holds no thread.
+The format is that of the WHATWG's HTML standard, section 9.2. Any thread may call `put`, which
+never waits. The server takes the waiting events whenever it can write to the client, so a
+subscription occupies no thread.
 """
 
 from __future__ import annotations
@@ -10,17 +11,24 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 HEARTBEAT = b":\n\n"
-"""A comment: it keeps proxies from closing a quiet stream, and finds out clients that have gone."""
+"""A comment: it keeps proxies from closing a quiet stream and detects disconnected clients."""
 
 MAX_WAITING = 1000
-"""Events that wait for a client that does not read; one more ends its stream, and it comes again by itself."""
+"""Limit of waiting events for a client that does not read.
+
+One more ends its stream; the client reconnects by itself.
+"""
 
 
 def event(data: str, *, name: str = "", id: str = "", retry_ms: int | None = None) -> bytes:  # noqa: A002 - the field's name
-    """Return one event. ValueError for a name or id that holds a line break or NUL: it would be another field."""
+    """Return one event.
+
+    Raises ValueError for a name or id with a line break or NUL, which would inject another
+    field.
+    """
     for field in (name, id):
         if "\n" in field or "\r" in field or "\0" in field:
-            raise ValueError(f"a name or id of an event holds no line break: {field!r}")
+            raise ValueError(f"an event name or id must not contain a line break or NUL: {field!r}")
     lines = [f"event: {name}"] if name else []
     lines += [f"id: {id}"] if id else []
     lines += [f"retry: {retry_ms}"] if retry_ms is not None else []
@@ -29,7 +37,7 @@ def event(data: str, *, name: str = "", id: str = "", retry_ms: int | None = Non
 
 
 def retry(milliseconds: int) -> bytes:
-    """Return the field that says after how long a client shall come again."""
+    """Return the field that sets after how long a client reconnects."""
     return b"retry: %d\n\n" % milliseconds
 
 
@@ -39,7 +47,6 @@ class EventStream:
     __slots__ = ("__weakref__", "_notified", "_on_close", "_waiting", "_wake", "closed")
 
     def __init__(self, on_close: Callable[[EventStream], None] | None = None) -> None:
-        """Begin with nothing."""
         self._waiting: deque[bytes] = deque()
         self._wake: Callable[[], None] | None = None
         self._notified = False
@@ -47,7 +54,11 @@ class EventStream:
         self.closed = False
 
     def put(self, data: bytes) -> bool:
-        """Add an event; from any thread. False when the stream has ended, or ends now because nobody reads it."""
+        """Add an event, from any thread.
+
+        Returns False if the stream has ended, or ends now because the client does not read
+        it.
+        """
         if self.closed:
             return False
         if len(self._waiting) >= MAX_WAITING:
@@ -58,7 +69,7 @@ class EventStream:
         return not self.closed
 
     def attach(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called when something has been put since the last `take`."""
+        """Call `wake` when something was put since the last `take`."""
         self._wake = wake
         if self._waiting or self.closed:
             self._notify()
@@ -69,13 +80,14 @@ class EventStream:
             self._wake()
 
     def take(self) -> bytes:
-        """Return what has been put, whole events only; nothing when nothing has."""
-        self._notified = False  # before the taking: what is put meanwhile tells again
+        """Return the waiting events, whole ones only; b"" if there are none."""
+        # Before taking: another thread may call put() at this moment, and must then wake again.
+        self._notified = False
         pieces = [self._waiting.popleft() for _ in range(len(self._waiting))]
         return b"".join(pieces)
 
     def close(self) -> None:
-        """End the stream; what waits is still sent."""
+        """End the stream; waiting events are still sent."""
         if not self.closed:
             self.closed = True
             if self._on_close is not None:
@@ -83,7 +95,10 @@ class EventStream:
             self._notify()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield what is there and end: for servers that cannot subscribe, whose clients come again by themselves."""
+        """Yield the waiting events and end.
+
+        For servers that cannot subscribe: their clients reconnect by themselves.
+        """
         waiting = self.take()
         if waiting:
             yield waiting

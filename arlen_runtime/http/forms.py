@@ -1,8 +1,10 @@
-"""The two kinds of form bodies. One rule: every count and size has a limit, and what breaks one is never kept.
+"""The two kinds of form bodies, and the query of an address.
 
-`read_query` is for what stands in the address. `read_multipart` reads from a file or from a body that still arrives, so
-an upload never has to be in memory whole. Text is UTF-8 as the WHATWG's forms are; a form that names another charset is
-refused, not read as what it is not.
+Invariant: every count and size has a limit, and nothing beyond a limit is kept.
+
+`read_multipart` reads from a file or from a body that still arrives, so an upload is never in
+memory as a whole. Text is UTF-8, as in the WHATWG's forms; a form that names another charset is
+refused, not misread.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from arlen_runtime.http.request import BodyStream
 
 _PIECE = 65536
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 section 5.1.1
-_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # the last one is part of the first
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # us-ascii is a subset of utf-8
 _CHARSET = re.compile(r";[ \t]*charset", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -36,10 +38,10 @@ Values = dict[str, list[str]]
 
 
 class FormLimits(NamedTuple):
-    """What a form may hold: parts are fields and files together. Sizes in bytes; the whole body's is the route's limit.
+    """Limits of a form; parts are fields and files together. Sizes in bytes.
 
-    Files have a limit of their own, for each of them may hold a descriptor; so have all fields together, for they are in
-    memory.
+    The size of the whole body is limited by the route. Files have a limit of their own because
+    each may hold a descriptor; the fields together have one because they are in memory.
     """
 
     parts: int = 1000
@@ -54,9 +56,10 @@ _DEFAULT = FormLimits()
 
 
 class Upload(NamedTuple):
-    """A file of a form: the name that the client gave it (never a path), its announced type, its size, its content.
+    """A file of a form: the client's name for it (never a path), declared type, size, content.
 
-    Name and type are the client's words: good to show and to check, never to open or to trust. `file` stands at its start.
+    Name and type are input of the client: show or check them, but never open or trust them.
+    `file` is at its start.
     """
 
     filename: str
@@ -66,30 +69,35 @@ class Upload(NamedTuple):
 
 
 class Form(NamedTuple):
-    """The fields and the files of a form by name, in the order they came."""
+    """The fields and the files of a form by name, in the order in which they came."""
 
     fields: Values
     files: dict[str, list[Upload]]
 
     def close(self) -> None:
-        """Close the files; those that were opened by `spool` may be gone then."""
+        """Close the files; files that `spool` opened may then be deleted."""
         for uploads in self.files.values():
             for upload in uploads:
                 upload.file.close()
 
 
 def read_query(query: str, limits: FormLimits = _DEFAULT) -> Values:
-    """Read the query of an address: names to their values in order. Raises BadRequest, past a limit too."""
+    """Read the query of an address: names to their values in order.
+
+    Raises BadRequest if it is malformed or beyond a limit.
+    """
     try:
         return _read_pairs(query, limits)
-    except PayloadTooLarge as error:  # there may be no body: 413 (RFC 9110 section 15.5.14) would blame the wrong part
+    except PayloadTooLarge as error:
+        # There may be no body, so 413 (RFC 9110 section 15.5.14) would name the wrong part.
         raise BadRequest(f"The query is not acceptable: {error.detail}") from None
 
 
 def read_urlencoded_body(body: bytes, content_type: str = "", limits: FormLimits = _DEFAULT) -> Values:
     """Read an application/x-www-form-urlencoded body.
 
-    Raises InvalidBody when it is not valid, PayloadTooLarge past a limit, UnsupportedMediaType for another charset.
+    Raises InvalidBody if it is malformed, PayloadTooLarge beyond a limit, UnsupportedMediaType
+    for another charset.
     """
     _check_charset(content_type)
     try:
@@ -101,12 +109,12 @@ def read_urlencoded_body(body: bytes, content_type: str = "", limits: FormLimits
 
 
 def _read_pairs(text: str, limits: FormLimits) -> Values:
-    """Read pairs. Raises BadRequest for bad percent-encoding, PayloadTooLarge for what exceeds a limit."""
+    """Raise BadRequest for bad percent-encoding, PayloadTooLarge beyond a limit."""
     values: Values = {}
     if not text:
         return values
     if text.count("&") >= limits.parts:
-        raise PayloadTooLarge(f"There may be {limits.parts} fields at most.")
+        raise PayloadTooLarge(f"At most {limits.parts} fields are allowed.")
     for pair in text.split("&"):
         if pair:
             name, _, value = pair.partition("=")
@@ -119,10 +127,10 @@ def _read_pairs(text: str, limits: FormLimits) -> Values:
 def read_multipart(
     body: BodyStream, content_type: str, limits: FormLimits = _DEFAULT, spool: Callable[[], BinaryIO] = BytesIO
 ) -> Form:
-    """Read a multipart/form-data body (RFC 7578). Each file's content goes to what `spool` opens.
+    """Read a multipart/form-data body (RFC 7578). Each file goes to what `spool` opens.
 
-    Raises UnsupportedMediaType for another type or charset, InvalidBody for a malformed body, PayloadTooLarge past a
-    limit.
+    Raises UnsupportedMediaType for another type or charset, InvalidBody if it is malformed,
+    PayloadTooLarge beyond a limit.
     """
     form = Form({}, {})
     boundary = parameter(content_type, "boundary") or ""
@@ -145,7 +153,7 @@ def read_multipart(
 def _read_parts(
     body: BodyStream, parser: PushMultipartParser, form: Form, limits: FormLimits, spool: Callable[[], BinaryIO]
 ) -> None:
-    """Read the parts into the form; on any error nothing that was opened stays open."""
+    """Read the parts into the form; on any error, close everything that was opened."""
     part: _Part | None = None
     files = field_bytes = 0
     try:
@@ -169,9 +177,10 @@ def _read_parts(
 
 
 def _events(parser: PushMultipartParser, body: BodyStream) -> Iterator[MultipartSegment | bytes | None]:
-    """Yield the parser's events over the whole body; what follows the last boundary is read and passed over.
+    """Yield the parser's events over the whole body; skip what follows the last boundary.
 
-    That is the epilogue (RFC 2046 section 5.1.1), mostly one CRLF. The parser refuses a piece of nothing else.
+    That is the epilogue (RFC 2046 section 5.1.1), usually one CRLF. The parser rejects a piece
+    that holds only epilogue.
     """
     pieces = _pieces(body)
     try:
@@ -185,7 +194,7 @@ def _events(parser: PushMultipartParser, body: BodyStream) -> Iterator[Multipart
 
 
 def _has_ended(parser: PushMultipartParser) -> bool:
-    """Say whether the last boundary has come. This closes the parser: none but a closed one tells it."""
+    """Return True if the last boundary was seen. Closes the parser: only then it can tell."""
     try:
         parser.close()
     except ParserError:
@@ -194,7 +203,10 @@ def _has_ended(parser: PushMultipartParser) -> bool:
 
 
 def _pieces(body: BodyStream) -> Iterator[bytes]:
-    """Yield a body in pieces of `_PIECE` bytes, the last one excepted: the parser looks for a boundary in the first."""
+    """Yield a body in pieces of `_PIECE` bytes, except the last.
+
+    The parser expects a boundary in the first one.
+    """
     buffered = b""
     while piece := body.read(_PIECE):
         buffered += piece
@@ -206,13 +218,13 @@ def _pieces(body: BodyStream) -> Iterator[bytes]:
 
 
 class _Part:
-    """One part while it comes: a field, or a file when it has a file name."""
+    """One part while it arrives: a field, or a file if it has a file name."""
 
     def __init__(self, segment: MultipartSegment, limits: FormLimits, spool: Callable[[], BinaryIO]) -> None:
-        """Check its header before any of its content is kept."""
+        """Check the header before any content is kept."""
         name = segment.name
         if not name or _NOT_IN_NAMES.search(name):
-            raise InvalidBody("A part of the form has no name, or one with a control character.")
+            raise InvalidBody("A part of the form has no name, or its name contains a control character.")
         _check_size("name of a field", len(name.encode()), limits.name_bytes)
         if segment.filename is None:
             for field, value in segment.headerlist:
@@ -225,17 +237,16 @@ class _Part:
         self.limit = limits.field_bytes if self.filename is None else limits.file_bytes
 
     def write(self, data: bytes) -> None:
-        """Take a piece of its content."""
         self.size += len(data)
         _check_size(f"field {self.name!r}", self.size, self.limit)
         self.file.write(data)
 
     def finish(self, form: Form) -> None:
-        """Put it into the form."""
+        """Add the part to the form."""
         self.file.seek(0)
         if self.filename is None:
             form.fields.setdefault(self.name, []).append(self._text())
-        elif self.filename or self.size:  # a file field left empty comes with neither
+        elif self.filename or self.size:  # an empty file field has neither
             upload = Upload(self.filename, self.content_type, self.size, self.file)
             form.files.setdefault(self.name, []).append(upload)
 
@@ -247,16 +258,21 @@ class _Part:
 
 
 def _plain_name(filename: str) -> str:
-    """Return the last part of what may be a path of either kind, without control characters."""
+    """Return the last part of a path of either kind, without control characters."""
     return _NOT_IN_NAMES.sub("", filename.replace("\\", "/").rpartition("/")[2])
 
 
 def _check_charset(content_type: str) -> None:
-    """Raise UnsupportedMediaType where a charset is named, in whatever case (RFC 9110 section 5.6.6), that is not ours."""
+    """Raise UnsupportedMediaType for a charset other than UTF-8.
+
+    The parameter name is case-insensitive (RFC 9110 section 5.6.6).
+    """
     if _CHARSET.search(content_type):
-        charset = parameter(content_type, "charset") or ""  # named twice is in doubt, and so refused
+        charset = parameter(content_type, "charset") or ""  # None if named twice: ambiguous, so refused
         if charset.lower() not in _CHARSETS:
-            raise UnsupportedMediaType(f"A form must say once that it is UTF-8, or nothing, not {content_type[:80]!r}.")
+            raise UnsupportedMediaType(
+                f"A form must be UTF-8: send charset=utf-8 once or no charset, not {content_type[:80]!r}."
+            )
 
 
 def _check_files(count: int, limits: FormLimits) -> None:

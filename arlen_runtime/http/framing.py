@@ -1,7 +1,10 @@
-"""What the header fields say about the message itself (RFC 9112 sections 3.2, 6 and 9). One rule: in doubt it is refused.
+"""Message framing of a request from its header fields (RFC 9112 sections 3.2, 6 and 9).
 
-Where a message ends is what request smuggling is about: two readers that disagree see different requests. So there is
-one way to say a length and one way to say chunked, and everything else ends the connection.
+Invariant: framing that is ambiguous is refused.
+
+Request smuggling exploits two readers that disagree about where a message ends: they see different
+requests. So there is one accepted way to declare a length and one for chunked; anything else ends
+the connection.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from arlen_runtime.errors import BadRequest, ExpectationFailed, HTTPError, NotIm
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request_line import check_host
 
-_LENGTH_DIGITS = 18  # below 2^63 whatever the digits are
+_LENGTH_DIGITS = 18  # any number of 18 digits is below 2^63
 
 
 class Framing(NamedTuple):
@@ -27,14 +30,14 @@ class Framing(NamedTuple):
 
 
 NOTHING = Framing("", keep_alive=True, content_length=None, chunked=False, expects_continue=False)
-"""What a parser knows before its first request."""
+"""The state of a parser before its first request."""
 
 
 def read(headers: Headers, minor: int) -> Framing:
-    """Say what the fields of an HTTP/1.`minor` request mean for its framing.
+    """Return the framing that the fields of an HTTP/1.`minor` request declare.
 
-    Raises BadRequest, NotImplementedByServer (a transfer coding) and ExpectationFailed. That none of these fields came
-    twice is checked where the fields are read.
+    Raises BadRequest, NotImplementedByServer (a transfer coding) and ExpectationFailed. The
+    code that reads the fields has already checked that none of these fields is repeated.
     """
     get = headers.first.get
     length = get(b"content-length")
@@ -53,9 +56,12 @@ def read(headers: Headers, minor: int) -> Framing:
     )
 
 
-@lru_cache(1024)  # few hosts, many requests; bounded, for strangers write these
+@lru_cache(1024)  # few hosts, many requests; bounded, because any client can send new values
 def read_host(value: bytes | None, minor: int) -> str:
-    """Return the Host, empty without one; raise BadRequest when it names no host or HTTP/1.1 lacks it (RFC 9112 3.2)."""
+    """Return the Host value, "" if there is none.
+
+    Raises BadRequest if it is not a valid host, or if HTTP/1.1 lacks it (RFC 9112 section 3.2).
+    """
     if value is not None:
         return check_host(value.decode("latin-1"))
     if minor:
@@ -64,28 +70,32 @@ def read_host(value: bytes | None, minor: int) -> str:
 
 
 def _length(value: bytes) -> int:
-    """Return the announced length: digits only, no sign, no list, none beyond what anybody can count to."""
+    """Return the declared length: only digits; no sign, no list, nothing too large to count."""
     if not value.isdigit() or len(value) > _LENGTH_DIGITS:
         raise BadRequest("The header field content-length is not a number of bytes.")
     return int(value)
 
 
 def _check_coding(value: bytes, minor: int, length: bytes | None) -> None:
-    """Pass `chunked` alone, raise for everything else (RFC 9112 sections 6.1 and 6.3)."""
+    """Accept only `chunked` (RFC 9112 sections 6.1 and 6.3)."""
     if length is not None:
-        raise BadRequest("Both content-length and transfer-encoding came; only one can be true.")
+        raise BadRequest("Both content-length and transfer-encoding are present; only one is allowed.")
     if not minor:
-        raise BadRequest("HTTP/1.0 knows no transfer-encoding.")
+        raise BadRequest("HTTP/1.0 has no transfer-encoding.")
     if value.lower() != b"chunked":
         raise _coding_error(value)
 
 
 def _coding_error(value: bytes) -> HTTPError:
-    """Say why: where chunked is not the last coding, and once, the end cannot be known (400); else it can (501)."""
+    """Return 501 if the body has a known end, else 400.
+
+    If chunked is not the last coding, or comes more than once, the end of the body cannot be
+    known.
+    """
     *others, last = (coding.strip(b" \t").lower() for coding in value.split(b","))
     if last == b"chunked" and all(coding not in (b"", b"chunked") for coding in others):
-        return NotImplementedByServer("This server knows no transfer coding but chunked.")
-    return BadRequest("The header field transfer-encoding does not end in chunked, once.")
+        return NotImplementedByServer("The only transfer coding that this server supports is chunked.")
+    return BadRequest("The header field transfer-encoding does not end in a single chunked.")
 
 
 @lru_cache(64)
@@ -96,7 +106,7 @@ def _keeps_alive(connection: bytes, minor: int) -> bool:
 
 
 def _expects_continue(value: bytes) -> bool:
-    """Pass 100-continue; any other expectation cannot be met (RFC 9110 section 10.1.1)."""
+    """Accept 100-continue; no other expectation can be met (RFC 9110 section 10.1.1)."""
     if value.lower() != b"100-continue":
-        raise ExpectationFailed("This server meets no expectation but 100-continue.")
+        raise ExpectationFailed("The only expectation that this server supports is 100-continue.")
     return True

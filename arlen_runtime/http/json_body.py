@@ -1,9 +1,10 @@
-"""JSON bodies. One rule: only what RFC 8259 calls JSON is read, and nothing in it can exhaust the reader.
+"""JSON bodies: accepts exactly RFC 8259, with limits on what the reader can consume.
 
-Python's reader also takes NaN and the infinities, turns 1e999 into one, reads UTF-16, and nests until the stack ends. Of
-members of one name it takes the last, others take the first (RFC 8259 section 4): here they are refused. So is half of a
-surrogate pair (section 8.2), which no UTF-8 can hold. The charset of a Content-Type is not looked at, for JSON's has none
-(section 11).
+Python's reader also accepts NaN and the infinities, turns 1e999 into one, reads UTF-16, and nests
+until the stack overflows. If an object has two members of one name it takes the last, while other
+readers take the first (RFC 8259 section 4): here they are refused. Half of a surrogate pair
+(section 8.2) is refused too, because UTF-8 cannot encode it. The charset of a Content-Type is
+ignored, because JSON's media type has none (section 11).
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from typing import Any
 from arlen_runtime.errors import InvalidBody
 
 _MAX_DEPTH = 100
-_MAX_CONTAINERS = 1_000_000  # arrays and objects: two bytes of text become eighty and more
-_MAX_DIGITS = 100  # of an integer: the text to number of many digits takes quadratic time
+_MAX_CONTAINERS = 1_000_000  # arrays and objects: two bytes of text become eighty or more in memory
+_MAX_DIGITS = 100  # of an integer: converting many digits takes quadratic time
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
-    """Return the value of a JSON text. Raises InvalidBody, whose detail names the line and the column."""
+    """Return the value of a JSON text.
+
+    Raises InvalidBody; for syntax errors its detail names the line and the column.
+    """
     containers = body.count(b"[") + body.count(b"{")
     if containers > _MAX_CONTAINERS:
         raise InvalidBody(f"The body is not acceptable JSON: it has more than {_MAX_CONTAINERS} arrays and objects.")
@@ -44,7 +48,10 @@ def read(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
 
 
 def _check_depth(value: object) -> None:
-    """Raise InvalidBody for too many levels, level by level: a recursion would end as the reader's does."""
+    """Raise InvalidBody if there are too many levels.
+
+    Works level by level: a recursive check would overflow the stack as the reader does.
+    """
     level = [value]
     for _ in range(_MAX_DEPTH):
         children: list[object] = []
@@ -60,11 +67,11 @@ def _check_depth(value: object) -> None:
 
 
 def _check_text(value: object) -> None:
-    """Raise InvalidBody where a text, or the name of a member, is no Unicode: the other half of a pair is missing."""
+    """Raise InvalidBody if a string or member name has half of a surrogate pair."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise InvalidBody("The body is not acceptable JSON: a text has half of a surrogate pair.") from None
+        raise InvalidBody("The body is not acceptable JSON: a string has half of a surrogate pair.") from None
 
 
 def _too_deep() -> InvalidBody:
@@ -75,7 +82,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         ((duplicate, _),) = Counter(name for name, _ in pairs).most_common(1)
-        raise InvalidBody(f"The body is not acceptable JSON: an object has two members {duplicate[:40]!r}.")
+        raise InvalidBody(f"The body is not acceptable JSON: an object has two members named {duplicate[:40]!r}.")
     return members
 
 
@@ -88,7 +95,7 @@ def _integer(text: str) -> int:
 def _fraction(text: str) -> float:
     value = float(text)
     if isinf(value):
-        raise InvalidBody(f"The body is not acceptable JSON: {text[:20]} is too large a number.")
+        raise InvalidBody(f"The body is not acceptable JSON: the number {text[:20]} is too large.")
     return value
 
 

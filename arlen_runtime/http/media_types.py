@@ -1,6 +1,7 @@
-"""Media types by file name. One rule: the table is ours, so no machine's own changes what is served.
+"""Media types by file name, from a fixed table: the machine's own table is not used.
 
-A type that is text says utf-8. What is not in the table is application/octet-stream: with nosniff nothing guesses then.
+Text types declare utf-8. Anything that is not in the table is application/octet-stream, which
+browsers do not guess about because of nosniff.
 """
 
 from __future__ import annotations
@@ -104,13 +105,16 @@ _COMPRESSIBLE = frozenset(
 
 
 def of(name: str) -> str:
-    """Return the Content-Type for a file of that name or path, by what stands behind the last dot of its last part."""
+    """Return the Content-Type for a file name or path by its extension."""
     _, dot, extension = name.rpartition("/")[2].rpartition(".")
     return _TYPES.get(extension.lower(), UNKNOWN) if dot else UNKNOWN
 
 
 def by_extension(name: str) -> str | None:
-    """Return the media type, without parameters, that the extension of a name or path says; None when it says none."""
+    """Return the media type for the extension of a name or path, without parameters.
+
+    None if the extension is missing or unknown.
+    """
     content_type = of(name)
     return None if content_type == UNKNOWN else essence(content_type)
 
@@ -123,7 +127,7 @@ def essence(content_type: str) -> str:
 def parameter(content_type: str, name: str) -> str | None:
     """Return a parameter of a Content-Type, unquoted (RFC 9110 sections 5.6.4 and 5.6.6).
 
-    None when it is not there, or there twice, or when something in the field cannot be read.
+    None if it is missing or repeated, or if any part of the field is malformed.
     """
     values: list[str] = []
     at = len(content_type.partition(";")[0])
@@ -137,13 +141,16 @@ def parameter(content_type: str, name: str) -> str | None:
 
 
 def is_json(content_type: str) -> bool:
-    """Say whether it is JSON or built on it (RFC 6839 section 3.1)."""
+    """Return True for JSON and types based on it (RFC 6839 section 3.1)."""
     media_type = essence(content_type)
     return media_type == "application/json" or media_type.endswith("+json")
 
 
 def is_compressible(content_type: str) -> bool:
-    """Say whether compressing it is worth while: text and what is built on text, but no event stream, which must flow."""
+    """Return True if compression pays: text and types based on text.
+
+    Not for event streams, which must not be delayed.
+    """
     media_type = essence(content_type)
     if media_type == "text/event-stream":
         return False

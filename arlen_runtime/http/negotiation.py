@@ -1,6 +1,7 @@
-"""What the client would like best (RFC 9110 section 12.5). One rule: the client's weights decide, then our own order.
+"""Content negotiation (RFC 9110 section 12.5): the client's weights decide, then our own order.
 
-An element that cannot be read is passed over, and no header makes more work than its first elements do.
+A malformed element is skipped, and only the first elements of a header are read, so no header costs
+much.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _SPLIT = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*")*),?')
 
 
 class _Element(NamedTuple):
-    """One element of a list: its value in lower case, its parameters but the weight, and the weight."""
+    """One list element: lower-case value, parameters except the weight, and the weight."""
 
     value: str
     parameters: frozenset[str]
@@ -26,10 +27,11 @@ class _Element(NamedTuple):
 
 
 def best(accept: str | None, offers: Sequence[str]) -> str | None:
-    """Return the media type of `offers` that an Accept header likes best, None when it likes none of them.
+    """Return the media type of `offers` that an Accept header prefers, None if it accepts none.
 
-    Without a header everything is welcome. Of equal weights the earlier offer wins; the most specific range that fits an
-    offer gives its weight, so `text/html;q=0, */*` refuses exactly text/html.
+    Without a header everything is accepted. Among equal weights the earlier offer wins. The
+    most specific range that matches an offer gives its weight, so `text/html;q=0, */*` refuses
+    exactly text/html.
     """
     ranges = _elements(accept, _RANGE)
     if not ranges:
@@ -40,9 +42,10 @@ def best(accept: str | None, offers: Sequence[str]) -> str | None:
 
 
 def best_encoding(accept: str | None, offers: Sequence[str]) -> str | None:
-    """Return the content coding of `offers` that Accept-Encoding likes best, None for none: send it as it is.
+    """Return the content coding of `offers` that Accept-Encoding prefers.
 
-    A coding that the client does not name, by itself or by `*`, is not used (section 12.5.3).
+    None means: send the content as it is. A coding that the client does not name, by itself or
+    by `*`, is not used (section 12.5.3).
     """
     codings = _elements(accept, _NAME)
     weights = {coding.value: coding.weight for coding in reversed(codings)}
@@ -54,7 +57,7 @@ def best_encoding(accept: str | None, offers: Sequence[str]) -> str | None:
 
 
 def _media_weight(offer: str, ranges: list[_Element]) -> float:
-    """Return the weight that the most specific fitting range gives an offer, 0 when none fits."""
+    """Return the weight of an offer from the most specific matching range, 0 if none matches."""
     value, *parameters = (part.strip() for part in offer.lower().split(";"))
     main = value.partition("/")[0]
     specificity = {value: 3, f"{main}/*": 2, "*/*": 1}
@@ -67,13 +70,13 @@ def _media_weight(offer: str, ranges: list[_Element]) -> float:
 
 
 def _elements(header: str | None, form: re.Pattern[str]) -> list[_Element]:
-    """Read the elements of a weighted list that have this form."""
+    """Return the elements of a weighted list whose values match `form`."""
     elements: list[_Element] = []
     at = 0
     while header and at < len(header) and len(elements) < _MAX_ELEMENTS:
         match = _SPLIT.match(header, at)
         if match is None or match.end() == at:
-            break  # an open quote: nothing behind it can be told apart
+            break  # an open quote: what follows cannot be split
         at = match.end()
         element = _element(match[1], form)
         if element is not None:
@@ -82,7 +85,7 @@ def _elements(header: str | None, form: re.Pattern[str]) -> list[_Element]:
 
 
 def _element(text: str, form: re.Pattern[str]) -> _Element | None:
-    """Read one element, None when it is malformed."""
+    """Return one element, None if it is malformed."""
     value, *parameters = (part.strip(" \t").lower() for part in text.split(";"))
     if not form.fullmatch(value):
         return None

@@ -1,9 +1,11 @@
-"""Who sent a request, how, and under which id. One rule: what a stranger says about that is ignored.
+"""The origin of a request: client address, scheme, Host and ids.
 
-Only peers inside `trusted_proxies` are believed about X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239),
-X-Request-Id, X-Correlation-Id and traceparent; about X-Forwarded-Host only where that is asked for. The chain of addresses
-is walked from the right, from the hop that we see, and ends at the first one that is not trusted: everything further left
-may be made up.
+Invariant: only peers inside `trusted_proxies` are believed.
+
+They are believed about X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239), X-Request-Id,
+X-Correlation-Id and traceparent; about X-Forwarded-Host only if that is configured. The chain of
+addresses is walked from the right, from the hop that connects to us, and ends at the first address
+that is not trusted: everything further left may be forged.
 """
 
 from __future__ import annotations
@@ -20,32 +22,36 @@ from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request_line import check_host
 
 UNIX_PEER = "unix"
-"""The peer of a connection by a unix socket, which has no address; also the word that trusts it."""
+"""The peer of a unix socket connection, which has no address; also the word that trusts it."""
 
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
-# W3C Trace Context section 3.2.2: version, trace, span, flags; nothing is 0, no version ff, and 00 has nothing behind.
+# W3C Trace Context section 3.2.2: version, trace, span, flags. No id is all zero, version ff is
+# invalid, and version 00 has nothing after the flags.
 _TRACEPARENT = re.compile(
     r"(?!ff|00.{53}-)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-+\--~]*)?"
 )
 _FORWARDED_PAIR = re.compile(
-    # Every repetition is possessive where another may follow it: blanks are given to one of them and not tried again.
+    # Every repetition is possessive if another may follow it: blanks go to one of them and are not
+    # tried again (no quadratic backtracking).
     r"""[ \t]*+(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]++)=([^;,"\s]++|"(?:[^"\\]|\\.)*"))?[ \t]*+([;,]|\Z)"""
 )
 _ADDRESS_AND_PORT = re.compile(r"\[([0-9A-Fa-f:.]++)\](?::\d{1,5})?|([0-9.]++)(?::\d{1,5})?")
 
 
 class IdSource:
-    """Draws ids: 24 hexadecimal characters, 16 drawn at random when this is built and 8 that count.
+    """Generate ids: 24 hexadecimal digits, 16 random ones per source and 8 that count.
 
-    Build it after the fork: a prefix from before would be the same in every worker. Calling it is safe from any thread.
+    Create it after the fork: a prefix from before would be the same in every worker. Calls are
+    safe from any thread.
     """
 
     __slots__ = ("_next_id",)
 
     def __init__(self) -> None:
-        # Both calls are C and keep the GIL, so no two threads get the same number. Past 2^32 ids they grow by a digit.
+        # Both calls are C and hold the GIL, so no two threads get the same number. After 2^32 ids
+        # they grow by a digit.
         self._next_id = map((os.urandom(8).hex() + "%08x").__mod__, count()).__next__
 
     def __call__(self) -> str:
@@ -54,18 +60,19 @@ class IdSource:
 
 
 class TrustedProxies:
-    """A set of networks. `address in trusted`; nothing is in it that is no address."""
+    """A set of networks: `address in trusted`. Text that is not an address is in none of them."""
 
     __slots__ = ("_lookup", "_networks", "_unix", "names_host")
 
     def __init__(
         self, networks: Iterable[str] = (), setting: str = "[server] trusted_proxies", *, names_host: bool = False
     ) -> None:
-        """Take networks in CIDR notation, single addresses, or "unix" for peers by unix socket.
+        """Build from networks in CIDR notation, single addresses, or "unix" for unix socket peers.
 
-        `names_host`: they are believed about the host as well. Most proxies pass the client's Host on, and with it an
-        X-Forwarded-Host that the client has made up, so this is for those that are known to write it themselves.
-        Raises ConfigError with the name of the setting that they come from.
+        `names_host`: believe them about the host as well. Most proxies pass on the client's
+        Host, and with it an X-Forwarded-Host that the client may have forged, so set this
+        only for proxies that write that header themselves. Raises ConfigError that names
+        the setting.
         """
         self.names_host = names_host
         names = list(networks)
@@ -78,11 +85,9 @@ class TrustedProxies:
         self._lookup = lru_cache(4096)(self._is_in_networks)
 
     def __bool__(self) -> bool:
-        """Say whether anybody is trusted."""
         return self._unix or bool(self._networks)
 
     def __contains__(self, address: str) -> bool:
-        """Say whether the address lies in one of the networks."""
         return bool(self) and self._lookup(address)
 
     def _is_in_networks(self, address: str) -> bool:
@@ -98,18 +103,18 @@ class TrustedProxies:
 
 
 class Origin:
-    """Where the requests of one connection come from."""
+    """The source of the requests of one connection."""
 
     __slots__ = ("_ids", "_peer_is_trusted", "_trusted", "names_host", "peer", "scheme")
 
     def __init__(self, peer: str, scheme: str, trusted: TrustedProxies, ids: Callable[[], str]) -> None:
-        """Take the socket's peer ("unix" without an address), its scheme, who is trusted, and where ids come from."""
+        """Build the origin of a socket; `peer` is "unix" if it has no address."""
         self.peer = peer
         self.scheme = scheme
         self._trusted = trusted
         self._peer_is_trusted = peer in trusted
         self.names_host = self._peer_is_trusted and trusted.names_host
-        """Whether `host` is to be asked whom a request is for."""
+        """Whether `host` must be called for the host of a request."""
         self._ids = ids
 
     def of(self, peer: str, scheme: str) -> Origin:
@@ -117,36 +122,42 @@ class Origin:
         return Origin(peer, scheme, self._trusted, self._ids)
 
     def resolve(self, headers: Headers) -> tuple[str, str, str, str]:
-        """Return the id, the client's address and the scheme of a request, and its correlation id, empty without one.
+        """Return the id, client address, scheme and correlation id ("" if none) of a request.
 
-        Raises BadRequest when a trusted peer passes on X-Forwarded-* and Forwarded that name different clients or
-        schemes: one of them is the client's own invention, and nothing tells which.
+        Raises BadRequest if a trusted peer passes on X-Forwarded-* and Forwarded that name
+        different clients or schemes: the client forged one of them, and nothing shows
+        which.
         """
         if not self._peer_is_trusted:
             return self._ids(), self.peer, self.scheme, ""
-        value = headers.get_list("x-request-id")  # a list of two is no id
+        value = headers.get_list("x-request-id")  # a list of two does not match
         request_id = value if _ID.fullmatch(value) else self._ids()
         client, scheme = self._forwarded(headers)
         return request_id, client, scheme, _correlation(headers)
 
     def host_of_absolute_form(self, scheme: str, host: str) -> str:
-        """Return the host of a target in absolute form. Raises MisdirectedRequest for what must come by https and did not.
+        """Return the host of a target in absolute form.
 
-        Only a proxy may have taken it by https and hand it on without (RFC 9110 section 7.4).
+        Raises MisdirectedRequest for an https target on an unencrypted connection. Only a
+        trusted proxy may have received it by https and forward it without (RFC 9110 section
+        7.4).
         """
         if scheme == "https" and self.scheme != "https" and not self._peer_is_trusted:
             raise MisdirectedRequest("An https address is not answered on a connection without encryption.")
         return host
 
     def host(self, headers: Headers, host: str) -> str:
-        """Return the host that the nearest proxy was asked for, `host` where it does not say. Raises BadRequest."""
+        """Return the host from the nearest proxy's headers, `host` if they name none.
+
+        Raises BadRequest if they disagree or name an invalid host.
+        """
         elements = list(_forwarded_elements(headers.get_list("forwarded")))
         from_forwarded = elements[-1].get("host", "") if elements else ""
         forwarded = _consistent("hosts", _last_element(headers, "x-forwarded-host"), from_forwarded)
         return check_host(forwarded) if forwarded else host
 
     def _forwarded(self, headers: Headers) -> tuple[str, str]:
-        """Return client and scheme as the trusted peer tells them."""
+        """Return client and scheme from the headers of the trusted peer."""
         hops = headers.get_list("x-forwarded-for")
         client = self.peer
         if hops:
@@ -161,9 +172,10 @@ class Origin:
         return client, scheme if scheme in {"http", "https"} else self.scheme
 
     def _find_client(self, hops: Iterable[Mapping[str, str]]) -> tuple[str, Mapping[str, str]]:
-        """Follow the hops from the nearest one until one is not trusted; something that is no address ends the walk.
+        """Follow the hops from the nearest one to the first that is not trusted.
 
-        Returns the client, and what was said of the last hop: all of that was written by somebody who is trusted.
+        A hop that is not an address ends the walk. Returns the client and the parameters of
+        the last hop, which a trusted proxy wrote.
         """
         client, last = self.peer, _NO_PARAMETERS
         for last in hops:
@@ -177,19 +189,25 @@ class Origin:
 
 
 def _consistent(subject: str, one: str, other: str) -> str:
-    """Return what two headers say alike, or one alone; BadRequest where they differ: one is the client's own invention."""
+    """Return the value that two headers agree on, or the only one.
+
+    Raises BadRequest if they differ: the client forged one of them.
+    """
     if one and other and one.lower() != other.lower():
         raise BadRequest(f"X-Forwarded-* and Forwarded name different {subject}.")
     return one or other
 
 
 def _last_element(headers: Headers, name: str) -> str:
-    """Return the last element of a list: a proxy that adds a line of its own leaves the client's before it."""
+    """Return the last element of a list field.
+
+    A proxy that adds a line of its own leaves the client's line before it.
+    """
     return headers.get_list(name).rpartition(",")[2].strip()
 
 
 def _correlation(headers: Headers) -> str:
-    """Return the id under which other services know what this request belongs to, else that of its trace, else nothing."""
+    """Return the correlation id, else the id of the trace, else ""."""
     value = headers.get_list("x-correlation-id")
     if _ID.fullmatch(value):
         return value
@@ -198,7 +216,7 @@ def _correlation(headers: Headers) -> str:
 
 
 def _address(hop: str) -> str | None:
-    """Return the address of a hop in its canonical form, without port and brackets; None when it is none."""
+    """Return the canonical address of a hop without port and brackets; None if invalid."""
     hop = hop.strip()
     match = _ADDRESS_AND_PORT.fullmatch(hop)
     try:
@@ -210,7 +228,8 @@ def _address(hop: str) -> str | None:
 def _forwarded_elements(value: str) -> Iterator[dict[str, str]]:
     """Yield the elements of Forwarded (RFC 7239 section 4), lower-case names to unquoted values.
 
-    Raises BadRequest for what is malformed: a quote that the client has left open would hide what a proxy writes behind.
+    Raises BadRequest if it is malformed: a quote left open by the client would hide what a
+    proxy adds after it.
     """
     if not value:
         return

@@ -1,11 +1,14 @@
-"""The requests of one connection: bytes in, heads and bodies out. One rule: no byte has two readings.
+"""The requests of one connection: bytes in, heads and bodies out.
 
-The parser finds the end of a head itself, reads it whole, and frames the body by its length or its chunks, so what is
-left over is known to the byte and travels with a connection that is passed on. After an error nothing more comes out:
-what follows a refused request may be the body that somebody else takes for a request.
+Invariant: no sequence of bytes has two readings, however it was cut into pieces.
 
-The work is linear in the bytes however they arrive, and errors are the same: a head that comes byte by byte is refused
-at the byte at which one that comes whole is.
+The parser finds the end of a head, reads the head as a whole, and frames the body by its length or
+its chunks. So the bytes left over are known exactly, and can go with a connection that another
+process takes over. After an error it returns nothing more: bytes after a refused request may be a
+body that another reader takes for a request (request smuggling).
+
+The work is linear in the number of bytes, however they arrive. Errors do not depend on the cuts
+either: a head that comes byte by byte is refused at the same byte as one that comes whole.
 """
 
 from __future__ import annotations
@@ -23,14 +26,18 @@ from arlen_runtime.http.request import Head
 _CRLF = b"\r\n"
 _HEAD_END = b"\r\n\r\n"
 
-# What has no place in a head, or not alone: controls, CR without LF, LF without CR (RFC 9112 section 2.2).
+# Not allowed in a head: control characters, CR without LF, LF without CR (RFC 9112 section 2.2).
 _STRAY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?=[^\n])|(?<!\r)\n")
 
-_CACHED_BLOCK_BYTES = 4096  # larger header blocks are not kept for the next request: idle connections must be cheap
+# Larger header blocks are not kept for the next request: idle connections must be cheap.
+_CACHED_BLOCK_BYTES = 4096
 
 
 class RequestParser:
-    """Parse the requests of one connection, one at a time: `feed`, `next_head`, `read_body` until `body_done`, again."""
+    """Parse the requests of one connection, one at a time.
+
+    Call `feed`, `next_head`, then `read_body` until `body_done`, and start again.
+    """
 
     __slots__ = (
         "_at",
@@ -51,19 +58,19 @@ class RequestParser:
     )
 
     def __init__(self, limits: LimitsSection, origin: Origin) -> None:
-        """Take what a client may send, and where it comes from."""
+        """Build a parser with the limits and the origin of one connection."""
         self._limits = limits
         self.origin = origin
         self._buffer: bytes | bytearray = b""
-        self._at = 0  # where in the buffer the unread begins
-        self._searched = 0  # up to where an unfinished head has been looked at
-        self._line_checked = False  # whether the request line of an unfinished head has been found good
-        self._crlf_skipped = False  # whether the one CRLF before a request has come
+        self._at = 0  # start of the unread bytes in the buffer
+        self._searched = 0  # end of the bytes of a partial head that were checked
+        self._line_checked = False  # whether the request line of a partial head is valid
+        self._crlf_skipped = False  # whether the one CRLF before a request was skipped
         self._error: HTTPError | None = None
         self.body_done = True
-        self._remaining = 0  # bytes to come of a body with a length
+        self._remaining = 0  # bytes still to come of a body with a length
         self._chunks: ChunkedDecoder | None = None
-        # The header block of the request before and what it means: clients repeat it verbatim more often than not.
+        # The header block of the previous request, and its meaning: clients mostly repeat it.
         self._last_block: bytes | None = None
         self._minor = 1
         self._headers = Headers([], {})
@@ -87,33 +94,40 @@ class RequestParser:
 
     @property
     def has_partial_head(self) -> bool:
-        """Whether some bytes of an unfinished head are there: time running out then means 408, else a silent close."""
+        """Whether part of a head is buffered: a timeout then answers 408, else closes silently."""
         return self.body_done and self._error is None and self._at < len(self._buffer)
 
     @property
     def at_boundary(self) -> bool:
-        """Whether no request is under way and nothing is buffered: the connection may be passed on."""
+        """Whether no request is in progress and nothing is buffered.
+
+        The connection may then be passed to another process.
+        """
         return self.body_done and self._error is None and self._at >= len(self._buffer)
 
     @property
     def is_head_request(self) -> bool:
-        """Whether what is unfinished or refused is a HEAD: no answer to one has a body (RFC 9110 section 9.3.2)."""
+        """Whether the unfinished or refused request is a HEAD.
+
+        A response to HEAD has no body (RFC 9110 section 9.3.2).
+        """
         return self.body_done and self._buffer.startswith(b"HEAD ", self._at)
 
     def leftover(self) -> bytes:
-        """Return the bytes beyond what has been read."""
+        """Return the bytes that have not been read."""
         return bytes(self._buffer[self._at :])
 
     def next_head(self) -> Head | None:
-        """Return the next head when all of it has arrived, else None.
+        """Return the next head if it has arrived completely, else None.
 
-        Raises an HTTPError for what must be refused (400, 414, 417, 431, 501, 505), from then on always the same one:
-        answer it and close. The body of the request before must have been read.
+        Raises an HTTPError for a request that must be refused (400, 414, 417, 431, 501,
+        505), from then on always the same one: respond and close. The body of the previous
+        request must have been read.
         """
         if self._error is not None:
             raise self._error
         if not self.body_done:
-            raise RuntimeError("the body of the request before has not been read to its end")
+            raise RuntimeError("the body of the previous request has not been read completely")
         try:
             return self._next_head()
         except HTTPError as error:
@@ -158,7 +172,7 @@ class RequestParser:
         return tuple.__new__(Head, facts)  # what Head's own __new__ does, without the Python call
 
     def _read_block(self, block: bytes, minor: int) -> None:
-        """Read a header block that is not the one of the request before."""
+        """Read a header block that differs from the previous one."""
         self._last_block = None
         self._headers = fields.read(block, self._limits.header_count)
         self._framing = framing.read(self._headers, minor)
@@ -167,19 +181,22 @@ class RequestParser:
             self._last_block = block
 
     def _check_partial_head(self) -> Head | None:
-        """Refuse an unfinished (or too large) head as soon as it can only be refused; None when it may become good.
+        """Refuse an incomplete or too large head as early as possible; None if it may become valid.
 
-        What is looked at ends where the limit does, so that the outcome does not depend on how the bytes were cut.
+        The search ends at the limit, so that the result does not depend on how the bytes
+        were cut.
         """
         buffer, at, limits = self._buffer, self._at, self._limits
         if buffer.startswith(_CRLF, at) and not self._crlf_skipped:
-            # One empty line before a request is ignored (RFC 9112 section 2.2): old clients end a body with it.
+            # One empty line before a request is ignored (RFC 9112 section 2.2): old clients send it
+            # after a body.
             self._crlf_skipped = True
             self._at = self._searched = at + 2
             return self._next_head()
         head_limit = at + limits.header_bytes + len(_HEAD_END)
         line_limit = at + limits.request_line_bytes + len(_CRLF)
-        if buffer.startswith(b"\n", at):  # the pattern below would take a CR that ends a body for this LF's
+        # The pattern below would pair a CR that ends a body with this LF.
+        if buffer.startswith(b"\n", at):
             raise BadRequest("The request starts with an LF.")
         line_end = -1 if self._line_checked else buffer.find(_CRLF, max(at, self._searched - 1), line_limit)
         line_fits = self._line_checked or line_end >= 0
@@ -187,12 +204,12 @@ class RequestParser:
             buffer, max(at, self._searched - 1), head_limit if line_fits else min(head_limit, line_limit)
         )
         if stray is not None and not at <= line_end < stray.start():
-            raise BadRequest("The head of the request holds a control character, or a CR or LF alone.")
+            raise BadRequest("The head of the request contains a control character, or a bare CR or LF.")
         if line_end >= 0:
             request_line.read(bytes(buffer[at:line_end]))
             self._line_checked = True
         if stray is not None:
-            raise BadRequest("The header block holds a control character, or a CR or LF alone.")
+            raise BadRequest("The header block contains a control character, or a bare CR or LF.")
         if not line_fits and len(buffer) >= line_limit:
             raise URITooLong(f"The request line is longer than {limits.request_line_bytes} bytes.")
         if len(buffer) >= head_limit:
@@ -201,9 +218,10 @@ class RequestParser:
         return None
 
     def read_body(self) -> bytes:
-        """Return what has arrived of the current body, decoded; b"" when nothing has. `body_done` says the end.
+        """Return what has arrived of the current body, decoded; b"" if nothing has.
 
-        Raises BadRequest or HeadersTooLarge for bad chunks: answer it when that is still possible, and close.
+        `body_done` tells the end. Raises BadRequest or HeadersTooLarge for bad chunks:
+        respond if that is still possible, and close.
         """
         if self._error is not None:
             raise self._error

@@ -1,6 +1,6 @@
-"""Percent-decoding (RFC 3986 section 2.1), once. One rule: what is not exactly encoded UTF-8 is refused, never guessed.
+"""Percent-decoding (RFC 3986 section 2.1): once, and only of exactly encoded UTF-8.
 
-Whoever decodes a path splits it first, so that %2F never makes a segment.
+Callers split a path before they decode it, so that %2F never separates segments.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def decode(text: str) -> str:
-    """Return the text behind %XX; BadRequest for a % without two digits and for what is not UTF-8."""
+    """Decode %XX; BadRequest for a % without two hexadecimal digits and for invalid UTF-8."""
     if "%" not in text:
         return text
     if _BROKEN.search(text):

@@ -1,7 +1,9 @@
-"""The PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt). One rule: it is there whole, first, or refused.
+"""The PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt).
 
-A balancer that does not speak HTTP puts the client's address before the first byte of a connection. Whether it does is
-configured and never guessed: a client could send such a header itself.
+A load balancer that does not speak HTTP sends the client's address before the first byte of a
+connection. Whether it does is configured, never guessed: otherwise a client could send such a
+header itself. If configured, the header must come first and be complete, or the connection is
+refused.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from arlen_runtime.errors import BadRequest
 
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 _FIXED = 16  # bytes of version 2 before the addresses: signature, version and command, family, length
-_LARGEST = 4096  # of what follows them: addresses and extensions; a real one has some hundreds
+_LARGEST = 4096  # bytes of addresses and extensions that follow; real headers have some hundreds
 
 _TEXT_START = b"PROXY "
 _TEXT_LARGEST = 107  # section 2.1, CR LF included
@@ -31,9 +33,9 @@ _CLIENT_TLS = 0x01
 
 
 class ProxyHeader(NamedTuple):
-    """What the balancer said: the client's address, None when it speaks for itself; whether the client came by TLS.
+    """Client address (None if the balancer speaks for itself) and whether it came by TLS.
 
-    `used` counts the bytes of the header: what follows is the connection's own.
+    `used` is the size of the header in bytes: what follows belongs to the connection.
     """
 
     client: str | None
@@ -42,9 +44,10 @@ class ProxyHeader(NamedTuple):
 
 
 def read(buffer: bytes) -> ProxyHeader | None:
-    """Read the header at the start of a connection; None: more bytes are needed.
+    """Read the header at the start of a connection; None if more bytes are needed.
 
-    Raises BadRequest for anything else: close the connection without a word, for who speaks there is unknown.
+    Raises BadRequest for anything else: close the connection without a response, because the
+    peer is unknown.
     """
     if _SIGNATURE.startswith(buffer[: len(_SIGNATURE)]):
         return _read_binary(buffer)
@@ -70,9 +73,9 @@ def _read_text(buffer: bytes) -> ProxyHeader | None:
     try:
         client, _ = str(address_type(source)), address_type(destination)
     except AddressValueError:
-        raise BadRequest("The PROXY header names no address.") from None
+        raise BadRequest("The PROXY header contains an invalid address.") from None
     if any(int(port) > _LARGEST_PORT for port in ports):
-        raise BadRequest("The PROXY header names no port.")
+        raise BadRequest("The PROXY header contains an invalid port.")
     return ProxyHeader(client, tls=False, used=end + 2)
 
 
@@ -82,21 +85,21 @@ def _read_binary(buffer: bytes) -> ProxyHeader | None:
         return None
     command, family, length = buffer[12] ^ _VERSION_2, buffer[13], int.from_bytes(buffer[14:16], "big")
     if command not in (_LOCAL, _PROXY) or length > _LARGEST:
-        raise BadRequest("The PROXY header is of no known version or command, or too large.")
+        raise BadRequest("The PROXY header has an unknown version or command, or is too large.")
     used = _FIXED + length
     if len(buffer) < used:
         return None
     if command == _LOCAL:
-        return ProxyHeader(None, tls=False, used=used)  # a health check of the balancer's own; the rest means nothing
+        return ProxyHeader(None, tls=False, used=used)  # the balancer's health check; the rest is ignored
     size = _ADDRESS_BYTES.get(family)
     if size is None or length < size:
-        raise BadRequest("The PROXY header is of no known family, or too short for its addresses.")
+        raise BadRequest("The PROXY header has an unknown family, or is too short for its addresses.")
     body = buffer[_FIXED:used]
     return ProxyHeader(_client(family, body), _came_by_tls(body[size:]), used)
 
 
 def _client(family: int, addresses: bytes) -> str | None:
-    """Return the source address, None where the family has none."""
+    """Return the source address, None if the family has none."""
     if family == _TCP4:
         return str(IPv4Address(addresses[:4]))
     if family == _TCP6:
@@ -105,7 +108,7 @@ def _client(family: int, addresses: bytes) -> str | None:
 
 
 def _came_by_tls(extensions: bytes) -> bool:
-    """Walk over the extensions (type, length, value) and look for the one about TLS (section 2.2.6)."""
+    """Search the extensions (type, length, value) for the one about TLS (section 2.2.6)."""
     tls = False
     while extensions:
         extension, end = extensions[0], 3 + int.from_bytes(extensions[1:3], "big")

@@ -1,7 +1,7 @@
-"""Byte ranges (RFC 9110 section 14). One rule: a range that cannot be read is ignored, one that cannot be met is a 416.
+"""Byte ranges (RFC 9110 section 14): malformed ranges are ignored, unsatisfiable ones are 416.
 
-Many small or overlapping ranges are a way to make a server work: overlapping and touching ones are joined, and a request
-with too many is answered whole.
+Many small or overlapping ranges can be used to overload a server: ranges that overlap or touch are
+joined, and a request with too many ranges gets the whole content.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import NamedTuple
 from arlen_runtime.errors import RangeNotSatisfiable
 
 _UNIT = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
-_SPEC = re.compile(r"([0-9]{1,99})-([0-9]{1,99})?|-([0-9]{1,99})")  # to make a number of a text takes quadratic time
+# Digits are limited: converting text to a number takes quadratic time.
+_SPEC = re.compile(r"([0-9]{1,99})-([0-9]{1,99})?|-([0-9]{1,99})")
 _MAX_RANGES = 16
 
 
 class Span(NamedTuple):
-    """A part of a representation: `start` is its first byte, `end` the one behind its last."""
+    """A part of a representation, from the byte `start` to the byte before `end`."""
 
     start: int
     end: int
 
     @property
     def length(self) -> int:
-        """How many bytes it has."""
+        """Its number of bytes."""
         return self.end - self.start
 
     def content_range(self, size: int) -> str:
@@ -34,9 +35,10 @@ class Span(NamedTuple):
 
 
 def read(header: str | None, size: int) -> list[Span] | None:
-    """Return the spans that a Range header asks of `size` bytes, joined and in the order asked; None: send all of it.
+    """Return the spans that a Range header requests of `size` bytes, joined, in request order.
 
-    Raises RangeNotSatisfiable, with the Content-Range that says the size, when none of them lies within.
+    None means: send the whole content. Raises RangeNotSatisfiable, with the size in
+    Content-Range, if none of the ranges lies within.
     """
     unit = _UNIT.fullmatch(header or "")
     if unit is None:
@@ -59,14 +61,14 @@ def read(header: str | None, size: int) -> list[Span] | None:
             spans.append(Span(start, end))
     if not spans:
         raise RangeNotSatisfiable(
-            f"The range lies outside the {size} bytes that there are.", headers=[("Content-Range", f"bytes */{size}")]
+            f"The range lies outside the {size} bytes of the content.", headers=[("Content-Range", f"bytes */{size}")]
         )
     joined = _join(spans)
     return joined if joined != [Span(0, size)] or len(specs) == 1 else None
 
 
 def _join(spans: list[Span]) -> list[Span]:
-    """Join what overlaps or touches; spans that do neither stay in the order asked (section 14.2)."""
+    """Join spans that overlap or touch; if none do, keep the requested order (section 14.2)."""
     ordered = sorted(spans)
     joined = ordered[:1]
     for span in ordered[1:]:
@@ -78,7 +80,7 @@ def _join(spans: list[Span]) -> list[Span]:
 
 
 def part_heads(spans: Sequence[Span], size: int, content_type: str, boundary: str) -> list[bytes]:
-    """Return what goes before each span of a multipart/byteranges body (section 14.6)."""
+    """Return the head of each part of a multipart/byteranges body (section 14.6)."""
     return [
         f"\r\n--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: {span.content_range(size)}\r\n\r\n".encode(
             "latin-1"
@@ -88,7 +90,7 @@ def part_heads(spans: Sequence[Span], size: int, content_type: str, boundary: st
 
 
 def parts_end(boundary: str) -> bytes:
-    """Return what ends a multipart/byteranges body."""
+    """Return the end of a multipart/byteranges body."""
     return f"\r\n--{boundary}--\r\n".encode("latin-1")
 
 

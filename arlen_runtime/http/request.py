@@ -1,7 +1,7 @@
-"""A request: the facts of the wire. One rule: nothing here changes after it is built.
+"""A request: `Head` is its header block, `Request` a head with its body. Both are immutable.
 
-`Head` is what the header block says, `Request` is a head and its body. Whoever builds the Head (propane, the test
-client, the WSGI adapter) also draws its id and says who the client is.
+The code that builds a Head (propane, the test client, the WSGI adapter) also generates its id and
+determines the client's address.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from arlen_runtime.http.headers import Headers
 
 
 class Head(NamedTuple):
-    """The header block, understood.
+    """A parsed header block.
 
-    `path` and `query` are the target's two halves as they came, still percent-encoded (RFC 3986 section 2); `host` is the
-    authority that wins (RFC 9112 section 3.2.2), empty in HTTP/1.0 without Host. `minor` is 0 or 1 of HTTP/1.x.
-    `content_length` is None without one; `chunked` and `content_length` exclude each other. `client` is the address of the
-    client as far as trusted proxies tell, `peer` the socket's own, `scheme` "http" or "https". `correlated` is the id that
-    a trusted proxy passed on for all that belongs together, empty without one.
+    `path` and `query` are the two halves of the target as they came, still percent-encoded (RFC
+    3986 section 2). `host` is the authority that counts (RFC 9112 section 3.2.2), "" in
+    HTTP/1.0 without Host. `minor` is 0 or 1 of HTTP/1.x. `content_length` is None if there is
+    none; `chunked` and `content_length` exclude each other. `client` is the client's address
+    according to trusted proxies, `peer` that of the socket, `scheme` "http" or "https".
+    `correlated` is the correlation id that a trusted proxy passed on, "" if none.
     """
 
     method: str
@@ -41,17 +42,17 @@ class Head(NamedTuple):
 
     @property
     def correlation_id(self) -> str:
-        """The id under which this request is found together with others, else its own."""
+        """The correlation id passed on by a trusted proxy, else the request's own id."""
         return self.correlated or self.id
 
     @property
     def ids(self) -> dict[str, str]:
-        """What a record of an error says about whose it is."""
+        """Both ids, as fields for a log record."""
         return {"request_id": self.id, "correlation_id": self.correlation_id}
 
     @property
     def has_body(self) -> bool:
-        """Say whether a body follows (RFC 9112 section 6.3)."""
+        """Whether a body follows (RFC 9112 section 6.3)."""
         return self.chunked or bool(self.content_length)
 
     @property
@@ -64,7 +65,7 @@ class BodyStream(Protocol):
     """A body that can be read piece by piece: a file, or one that is still arriving."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes, all that is left without a size; nothing at the end."""
+        """Return up to `size` bytes, all remaining bytes without a size, b"" at the end."""
         ...
 
     def __iter__(self) -> Iterator[bytes]:
@@ -73,14 +74,14 @@ class BodyStream(Protocol):
 
 
 class Request:
-    """A head and its body. The body is bytes, a file opened at its start when it was spooled, or still arriving."""
+    """A head and its body: bytes in memory, a file at its start, or a body still arriving."""
 
     __slots__ = ("_live", "_spool", "body_bytes", "head")
 
     def __init__(
         self, head: Head, body: bytes = b"", spool: BinaryIO | None = None, live: BodyStream | None = None
     ) -> None:
-        """Take the head and the body: in memory, in a file, or as it arrives."""
+        """Build a request; the body is in memory, in the file `spool`, or arrives by `live`."""
         self.head = head
         self.body_bytes = body
         self._spool = spool
@@ -88,7 +89,7 @@ class Request:
 
     @property
     def body(self) -> bytes:
-        """The whole body. A spooled one is read into memory: large uploads want `stream` instead."""
+        """The whole body. A spooled one is read into memory: use `stream` for large uploads."""
         if self._spool is not None:
             self._spool.seek(0)
             return self._spool.read()
@@ -98,17 +99,21 @@ class Request:
 
     @property
     def stream(self) -> BodyStream:
-        """The body, to be read piece by piece; under `body="stream"` each piece as it arrives, unless `body` has read it."""
+        """The body as a file to read piece by piece.
+
+        With `body="stream"` each piece is returned as it arrives, unless `body` was read
+        before.
+        """
         if self._live is not None and not self.body_bytes:
             return self._live
         return self._spool if self._spool is not None else BytesIO(self.body_bytes)
 
     @property
     def empty(self) -> bool:
-        """Say whether nothing of a body is here: none came, or nobody wanted it."""
+        """Whether there are no body bytes: none came, or the endpoint does not take a body."""
         return self._spool is None and self._live is None and not self.body_bytes
 
     @property
     def spool(self) -> BinaryIO | None:
-        """The file that holds the body, or None when it is in memory."""
+        """The file that holds the body, or None if it is in memory."""
         return self._spool

@@ -1,6 +1,9 @@
-"""A response: status, header fields and one of three kinds of body. One rule: what could split a response is refused here.
+"""A response: status, header fields and one of three kinds of body.
 
-The kinds of body are bytes, a file (`FileBody`) and an iterator of bytes. The serializer has one table for them.
+Invariant: a header field that could split the response is refused here.
+
+The kinds of body are bytes, a file (`FileBody`) and an iterator of bytes. The serializer has one
+table for them.
 """
 
 from __future__ import annotations
@@ -15,21 +18,22 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, LF, NUL nor other control
 _PIECE = 65536
 _MAX_CHECKED_TYPES = 256
-_new = object.__new__  # looked up once: each answer is copied
-_checked_types: set[str] = set()  # those that were checked: nearly every answer has one of a few
+_new = object.__new__  # looked up once: each response is copied
+_checked_types: set[str] = set()  # checked Content-Type values: nearly every response has one of a few
 
 
 class FileBody(NamedTuple):
-    """A part of an open file: sent by the kernel where it can be, closed by the server afterwards."""
+    """A part of an open file: sent by the kernel if possible, closed by the server afterwards."""
 
     file: BinaryIO
     offset: int
     length: int
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the part, where the kernel does not send it. Raises ValueError when the file has become shorter meanwhile.
+        """Yield the part, for servers that cannot let the kernel send it.
 
-        An end without a word would let what follows stand where the missing bytes were promised.
+        Raises ValueError if the file has become shorter: if it ended silently, the client
+        would read the next response as the missing bytes.
         """
         self.file.seek(self.offset)
         left = self.length
@@ -44,28 +48,27 @@ Body = bytes | FileBody | EventStream | Iterator[bytes]
 
 
 class WrappedBody:
-    """A body in pieces that are made of another body: whoever closes it has closed the other one too, once.
+    """A body whose pieces are made from another body; closing it closes the other one, once.
 
-    A generator cannot see to that alone: closed before its first piece was asked for, it runs nothing, its `finally` neither.
+    A generator alone is not enough: if it is closed before its first piece, it runs nothing,
+    not even its `finally`.
     """
 
     __slots__ = ("_pieces", "_source")
 
     def __init__(self, pieces: Iterator[bytes], source: object) -> None:
-        """Take the pieces, and the body that they are made of."""
+        """Keep the pieces and the body that they are made from."""
         self._pieces = pieces
         self._source: object = source
 
     def __iter__(self) -> Self:
-        """Return the body itself: it can be read once."""
         return self
 
     def __next__(self) -> bytes:
-        """Return the next piece."""
         return next(self._pieces)
 
     def close(self) -> None:
-        """Close the pieces, then what they are made of."""
+        """Close the pieces, then their source."""
         source, self._source = self._source, None
         try:
             close_body(self._pieces)
@@ -74,22 +77,28 @@ class WrappedBody:
 
 
 def close_body(body: object) -> None:
-    """Let go of a body of whatever kind, read to its end or not: close what can be closed."""
+    """Close a body of any kind, whether or not it was read to its end."""
     close = getattr(body.file if isinstance(body, FileBody) else body, "close", None)
     if close is not None:
         close()
 
 
 def check_field(name: str, value: str) -> None:
-    """Raise ValueError for a header field that could not be sent as it is (response splitting, RFC 9110 section 5.5)."""
+    """Raise ValueError for a header field that cannot be sent as it is.
+
+    It could split the response (RFC 9110 section 5.5).
+    """
     if not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is not a header name")
+        raise ValueError(f"{name!r} is not a valid header name")
     if not _VALUE.fullmatch(value):
-        raise ValueError(f"the value of {name} holds a control character or one beyond latin-1: {value!r}")
+        raise ValueError(f"the value of {name} contains a control character or a character outside latin-1: {value!r}")
 
 
 class Response:
-    """Status, fields, body. `prepared` is a block of field lines built at boot; `log` adds fields to the access line."""
+    """Status, fields, body.
+
+    `prepared` is a block of field lines built at boot; `log` adds fields to the access line.
+    """
 
     __slots__ = ("_fields", "body", "log", "prepared", "status")
 
@@ -100,7 +109,10 @@ class Response:
         headers: Iterable[tuple[str, str]] = (),
         content_type: str | None = None,
     ) -> None:
-        """Build a response; raise ValueError for a field that could split it. `content_type` is put first."""
+        """Build a response; `content_type` becomes the first field.
+
+        Raises ValueError for a field that could split the response.
+        """
         self.body = body
         self.status = status
         self.prepared = b""
@@ -116,9 +128,12 @@ class Response:
             self.add(name, value)
 
     def copy(self) -> Response:
-        """Return one with the same status, fields and body, whose changes are its own. TypeError when `log` is no mapping."""
+        """Return a copy with the same status, fields and body, which can be changed on its own.
+
+        Raises TypeError if `log` is not a mapping.
+        """
         if self.log is not None and not isinstance(self.log, Mapping):
-            raise TypeError(f"response.log is a mapping or None, not {type(self.log).__name__}")
+            raise TypeError(f"response.log must be a mapping or None, not {type(self.log).__name__}")
         copy = _new(Response)
         copy.body = self.body
         copy.status = self.status
@@ -129,24 +144,27 @@ class Response:
 
     @property
     def headers(self) -> Sequence[tuple[str, str]]:
-        """The fields in the order they will be sent; change them with `add`, `set` and `remove`."""
+        """The fields in the order of sending; change them with `add`, `set` and `remove`."""
         return self._fields
 
     def add(self, name: str, value: str) -> None:
-        """Add a field beside others of its name (several Set-Cookie). ValueError for what cannot be sent."""
+        """Add a field, beside others of its name (several Set-Cookie).
+
+        Raises ValueError if it cannot be sent.
+        """
         if not value.isascii() or not value.isprintable() or not name.isascii():
             check_field(name, value)
         elif not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is not a header name")
+            raise ValueError(f"{name!r} is not a valid header name")
         self._fields.append((name, value))
 
     def set(self, name: str, value: str) -> None:
-        """Put a field in place of all others of its name. ValueError for what cannot be sent."""
+        """Replace all fields of that name. Raises ValueError if the field cannot be sent."""
         self.remove(name)
         self.add(name, value)
 
     def remove(self, name: str) -> None:
-        """Drop every field of that name."""
+        """Remove every field of that name."""
         lower_name = name.lower()
         self._fields = [field for field in self._fields if field[0].lower() != lower_name]
 

@@ -1,11 +1,16 @@
-"""A response to bytes. One rule: framing is decided here alone, so exactly one thing says where a body ends.
+"""A response to bytes. Framing is decided only here.
 
-Of the fields that a caller sets, Connection, Date, Keep-Alive, Trailer, Transfer-Encoding and Upgrade are left out: they
-belong to the connection and not to the answer. Content-Length is left out too, for it is counted here, except where only
-the caller can know it: for an iterator, which is then held to it, and where no body is sent: an empty answer to HEAD and
-a 304 say how long the body would be. An empty answer to HEAD that does not say it has no length at all.
+Invariant: exactly one header declares where a body ends.
 
-A final status is 200 and above: after one below, clients wait for another answer (RFC 9110 section 15.2).
+Of the fields that a caller sets, Connection, Date, Keep-Alive, Trailer, Transfer-Encoding and
+Upgrade are omitted: they belong to the connection and not to the response. Content-Length is
+omitted too, because it is computed here, except if only the caller can know it. That is so for an
+iterator, which must then yield exactly so many bytes, and for responses without a body: an empty
+response to HEAD and a 304 may declare how long the body would be. An empty response to HEAD without
+a declared length has no Content-Length at all.
+
+A final status is 200 or above: after a lower one, clients wait for another response (RFC 9110
+section 15.2).
 """
 
 from __future__ import annotations
@@ -19,12 +24,13 @@ from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-"""The answer to `Expect: 100-continue` that asks for the body (RFC 9110 section 15.2.1)."""
+"""The response to `Expect: 100-continue` that requests the body (RFC 9110 section 15.2.1)."""
 
 UNKNOWN_LENGTH = -1
-"""The length of a body that only its end will tell."""
+"""The length of a body whose length is known only at its end."""
 
-_UNDECLARED_LENGTH = -2  # that of the body that GET would have sent, where the answer to HEAD is empty and does not say
+# The length of a GET body, for an empty response to HEAD that does not declare it.
+_UNDECLARED_LENGTH = -2
 
 _STATUSES = range(200, 1000)
 _STATUS_LINES = {
@@ -47,11 +53,12 @@ _MAX_PREFIXES = 1024
 
 
 class Serialized(NamedTuple):
-    """What is to be sent: `data` first (the head, and the body when it is bytes), then `rest`.
+    """The bytes of a response: `data` first (head, and a body of bytes), then `rest`.
 
-    `chunked` says that each piece of an iterator wants `chunked.chunk` around it and `chunked.LAST_CHUNK` behind the last;
-    `close` that the connection ends with this answer. `length` counts the bytes of the body that are sent, -1 when only
-    the end of the iterator will tell. `response.body` is the sender's to close, also when `rest` is None.
+    If `chunked`, each piece of the iterator must be framed by `chunked.chunk`, with
+    `chunked.LAST_CHUNK` at the end. `close` means that the connection ends with this response.
+    `length` is the number of body bytes that are sent, -1 if only the end of the iterator tells
+    it. The sender must close `response.body`, also if `rest` is None.
     """
 
     data: bytes
@@ -65,14 +72,15 @@ def serialize(
     head: Head | None,
     response: Response,
     date: bytes,
-    close: bool,  # noqa: FBT001 - its place says it: the last word on the connection
+    close: bool,  # noqa: FBT001 - its position says it: the final decision on closing
     *,
     for_head_request: bool = False,
 ) -> Serialized:
-    """Serialize the answer to `head`, which is None when no request was understood: that always closes.
+    """Serialize the response to `head`; None, if no request was understood, always closes.
 
-    `date` is the whole line, CR LF included; `close` ends the connection whatever the client wants; `to_head` says that
-    what was not understood is a HEAD all the same. Raises ValueError for a status that is none, or not a final one.
+    `date` is the whole line with CR LF; `close` ends the connection whatever the client
+    requests; `for_head_request` says that a request that was not understood is a HEAD. Raises
+    ValueError for a status that is invalid or not final.
     """
     status = response.status
     body = response.body
@@ -105,7 +113,7 @@ def _serialize_rare(
     close: bool,
     for_head_request: bool,
 ) -> Serialized:
-    """Serialize what is not plain bytes in answer to a request that wants them."""
+    """Serialize anything other than plain bytes in response to a request that wants a body."""
     status = response.status
     minor = 1 if head is None else head.minor
     inline, rest, length = _KINDS.get(type(response.body), _iterator)(response.body, declared_length)
@@ -115,7 +123,7 @@ def _serialize_rare(
     if for_head_request or status in _WITHOUT_BODY:
         inline, rest, length = b"", None, 0
     chunked = rest is not None and framing is _CHUNKED
-    until_close = rest is not None and not framing  # HTTP/1.0 has no other end for a body of unknown length
+    until_close = rest is not None and not framing  # the only end of a body of unknown length in HTTP/1.0
     close = close or until_close or head is None or not head.keep_alive
     data = b"%b%b%b%b\r\n%b" % (
         _STATUS_LINES.get(status) or _status_line(status),
@@ -128,7 +136,7 @@ def _serialize_rare(
 
 
 def _framing(status: int, declared_length: int | None, length: int, minor: int) -> bytes:
-    """Return the one line that says where the body ends, or none where nothing may say it."""
+    """Return the one line that declares where the body ends, b"" if none is allowed."""
     if status in _WITHOUT_LENGTH:
         if declared_length is None or status != _NOT_MODIFIED:
             return b""
@@ -155,21 +163,22 @@ def _events(body: Any, _declared_length: int | None) -> _Measured:  # noqa: ANN4
     return b"", body, UNKNOWN_LENGTH
 
 
-def _iterator(body: Any, declared_length: int | None) -> _Measured:  # noqa: ANN401 - what is neither bytes nor file
-    pieces = iter(body)  # TypeError here, before a byte is sent, for what is no body at all
+def _iterator(body: Any, declared_length: int | None) -> _Measured:  # noqa: ANN401 - anything that is neither bytes nor file
+    pieces = iter(body)  # raises TypeError before a byte is sent if this is not a body
     if declared_length is None:
         return b"", pieces, UNKNOWN_LENGTH
     return b"", _exactly(pieces, declared_length), declared_length
 
 
 _KINDS: dict[type, Callable[[Any, int | None], _Measured]] = {bytes: _bytes, FileBody: _file, EventStream: _events}
-"""The kinds of body: what goes out with the head, what follows, and how long the body is."""
+"""The kinds of body: bytes sent with the head, the rest, and the length of the body."""
 
 
 def _exactly(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
-    """Yield `length` bytes of the pieces; raise ValueError at the end when there are fewer or more.
+    """Yield `length` bytes of the pieces; raise ValueError at the end if there are fewer or more.
 
-    More would be read as the next answer, fewer leave the client waiting: the sender must close, and somebody should know.
+    The client would read more bytes as the next response, and wait for missing ones. So the
+    sender must close the connection, and the error must be logged.
     """
     left = length
     for piece in pieces:
@@ -178,21 +187,26 @@ def _exactly(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
         if left < 0:
             break
     if left:
-        raise ValueError(f"Content-Length announced {length} bytes, the body has {'more' if left < 0 else 'fewer'}")
+        raise ValueError(f"Content-Length declares {length} bytes, but the body has {'more' if left < 0 else 'fewer'}")
 
 
 def _status_line(status: int) -> bytes:
-    """Return the line of a status without a registered phrase; the space before the empty phrase must be there."""
+    """Return the line of a status without a registered phrase.
+
+    The space before the empty phrase is required.
+    """
     if status not in _STATUSES:
-        raise ValueError(f"{status} is not the status of an answer")
+        raise ValueError(f"{status} is not a valid final status")
     return b"HTTP/1.1 %d \r\n" % status
 
 
 class _Prefixes(dict[str, str]):
-    """Name to `Name: `, "" for a name that is left out. What an application calls its fields is soon all here."""
+    """Cache from a field name to `Name: `, "" for an omitted name.
+
+    It soon holds all field names that an application uses.
+    """
 
     def __missing__(self, name: str) -> str:
-        """Look at a name for the first time."""
         prefix = "" if name.lower() in _OMITTED else f"{name}: "
         if len(self) < _MAX_PREFIXES:
             self[name] = prefix
@@ -203,7 +217,7 @@ _prefixes = _Prefixes()
 
 
 def _fields(pairs: Sequence[tuple[str, str]]) -> tuple[bytes, int | None]:
-    """Return the field lines, and the Content-Length that the caller set."""
+    """Return the field lines, and the Content-Length that the caller declared."""
     lines = []
     declared_length = None
     for name, value in pairs:

@@ -1,1 +1,1 @@
-"""Log lines: text and JSON; nothing a client sends can forge one."""
+"""Log lines in text and JSON; no input of a client can forge one."""

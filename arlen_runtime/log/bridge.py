@@ -1,4 +1,4 @@
-"""What libraries say through the standard library's `logging`, in our lines. One rule: the level is theirs, the form ours."""
+"""Records of the standard library's `logging` as our log lines; they keep their level."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from arlen_runtime.log.logger import Log
 
 
 class Bridge(logging.Handler):
-    """A handler that hands records to a Log: event `library`, with the logger's name and the message."""
+    """A handler that writes records to a Log as event `library` with logger name and message."""
 
     def __init__(self, log: Log) -> None:
-        """Take the log to write to."""
         super().__init__()
         self._write = {
             logging.DEBUG: log.debug,
@@ -22,7 +21,7 @@ class Bridge(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; a record whose arguments do not fit its message is reported as logging does it."""
+        """Write one record; if its arguments do not fit its message, report it as logging does."""
         try:
             fields = {"logger": record.name, "message": record.getMessage()}
             if record.exc_info and record.exc_info[1]:
@@ -35,7 +34,7 @@ class Bridge(logging.Handler):
 
 
 def connect(log: Log) -> Bridge:
-    """Send warnings and errors of every library to the log; returns the handler, for who wants to take it off again."""
+    """Send warnings and errors of all libraries to the log; return the handler for removal."""
     bridge = Bridge(log)
     logging.getLogger().addHandler(bridge)
     return bridge

@@ -1,7 +1,9 @@
-"""Events to lines, as text or as JSON. One rule: nothing that a client sends can forge a line, a field or a colour.
+"""Events to lines, as text or JSON.
 
-Pure functions. What is not printable is escaped, so a line ends where its event ends; in text, the lines of a traceback
-begin with four spaces, which no event does.
+Invariant: no input of a client can forge a line, a field or a colour.
+
+Pure functions. Characters that are not printable are escaped, so a line ends where its event ends.
+In text, the lines of a traceback begin with four spaces, which no event does.
 """
 
 from __future__ import annotations
@@ -15,13 +17,13 @@ from typing import Protocol
 Fields = Mapping[str, object]
 
 Access = tuple[str, str, int, int, float, str, str, Fields | None]
-"""Method, target, status, length in bytes, seconds, request id, client, the application's further fields."""
+"""Method, target, status, length in bytes, seconds, request id, client, additional fields."""
 
 LONGEST = 2048
-"""Characters of a target that an access line shows: with all else it stays within one write to a pipe."""
+"""Characters of a target in an access line: the whole line then fits one write to a pipe."""
 
 TEN_MS = 0.01
-_BELOW_TEN_MS = tuple(f"{step / 100:.2f}" for step in range(1000))  # to look one up takes a third of writing it
+_BELOW_TEN_MS = tuple(f"{step / 100:.2f}" for step in range(1000))  # a lookup takes a third of formatting
 
 _BARE = re.compile(r"[!#-\[\]-~]+")  # printable ASCII without space, quote and backslash
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -29,34 +31,34 @@ _encode_ascii = json.JSONEncoder(allow_nan=False, default=str, separators=(",", 
 
 
 class LineFormat(Protocol):
-    """A way to write lines; each ends with its newline. `time` is a ready time stamp."""
+    """A way to write lines; each ends with its newline. `time` is a formatted time stamp."""
 
     def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
-        """Write an event."""
+        """Format an event."""
         ...
 
     def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
-        """Write an access line each: what `event` would make of it, by one format where every value is harmless."""
+        """Format access lines as `event` would, on a fast path if every value is harmless."""
         ...
 
 
 def stamp(seconds: float) -> str:
-    """Write seconds since the epoch as RFC 3339 with milliseconds, in UTC."""
+    """Format seconds since the epoch as RFC 3339 with milliseconds, in UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 class TextLines:
-    """`time level event key=value …`: for people, and still one regular expression away from data."""
+    """`time level event key=value …`: for people, and easy to parse by a regular expression."""
 
     def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
-        """Write an event; the traceback follows in lines of its own."""
+        """Format an event; the traceback follows on lines of its own."""
         words = [time, level, _word(event), *(f"{_word(key)}={_word(value)}" for key, value in fields.items())]
         below = [f"    {_printable(line)}\n" for line in traceback.splitlines()]
         return " ".join(words) + "\n" + "".join(below)
 
     def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
-        """Write an access line each."""
+        """Format access lines."""
         lines = []
         for request in requests:
             method, target, status, length, seconds, request_id, client, extra = request
@@ -73,20 +75,20 @@ class TextLines:
 
 
 class JsonLines:
-    """One object a line, pure ASCII: for machines."""
+    """One object per line, pure ASCII: for machines."""
 
     def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
-        """Write an event; the traceback is a field. No field can take the place of time, level or event."""
+        """Format an event; the traceback is a field. No field can replace time, level or event."""
         head = {"time": time, "level": level, "event": event}
         last = {"traceback": traceback} if traceback else {}
         record = {**head, **fields, **last, **head}
         try:
             return _encode_ascii(record) + "\n"
-        except Exception:  # noqa: BLE001 - whatever a field's __str__ raises; NaN, circles, keys that JSON has not
+        except Exception:  # noqa: BLE001 - any error of a field's __str__; NaN, cycles, keys that JSON lacks
             return _encode_ascii({_plain(key): _plain(value) for key, value in record.items()} | head) + "\n"
 
     def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
-        """Write an access line each."""
+        """Format access lines."""
         lines = []
         for request in requests:
             method, target, status, length, seconds, request_id, client, extra = request
@@ -103,11 +105,11 @@ class JsonLines:
 
 
 FORMATS: Mapping[str, LineFormat] = {"text": TextLines(), "json": JsonLines()}
-"""The formats by the name that [log] format gives them."""
+"""The formats by the names that [log] format uses."""
 
 
 def _access_fields(request: Access) -> Fields:
-    """Name the fields of an access line; those of the application come last and replace none."""
+    """Name the fields of an access line; the application's come last and replace none."""
     method, target, status, length, seconds, request_id, client, extra = request
     own: dict[str, object] = {
         "method": method,
@@ -122,26 +124,25 @@ def _access_fields(request: Access) -> Fields:
 
 
 def _word(value: object) -> str:
-    """Write a value as it is when it is one harmless word, else in quotes with everything unprintable escaped."""
+    """Write a harmless single word as it is, other values in quotes with escapes."""
     text = _plain(value)
     return text if _BARE.fullmatch(text) else _printable(_encode(text))
 
 
 def _plain(value: object) -> str:
-    """Write any value as text; true, false and null as JSON has them."""
+    """Write any value as text; true, false and null as in JSON."""
     if value is None or isinstance(value, bool):
         return _encode(value)
     try:
         return str(value)
-    except Exception as failure:  # noqa: BLE001 - a value that cannot be written must not take its line along
+    except Exception as failure:  # noqa: BLE001 - a value that cannot be written must not lose its line
         return f"<{type(value).__name__} whose __str__ raised {type(failure).__name__}>"
 
 
 def _printable(text: str) -> str:
-    """Escape control characters, ANSI sequences, line separators, text direction marks and surrogates."""
+    """Escape control characters, ANSI sequences, line separators, direction marks, surrogates."""
     return text if text.isprintable() else "".join(map(_escape, text))
 
 
 def _escape(character: str) -> str:
-    """Escape one character unless it is printable."""
     return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

@@ -1,7 +1,8 @@
-"""The log that the rooms write to. One rule: an event is written at once, access lines wait for the next `flush`.
+"""The log: events are written at once, access lines wait for the next `flush`.
 
-`access` is on the path of every request, so it only notes its arguments; the reactor calls `flush` once per batch of
-events. Safe from several threads, and across fork: nothing is pending and no lock is held when a child starts.
+`access` is on the path of every request, so it only records its arguments; the reactor calls
+`flush` once per batch of events. Safe from several threads. Also safe across fork: when a child
+starts, nothing is pending and no lock is held.
 """
 
 from __future__ import annotations
@@ -23,74 +24,80 @@ from arlen_runtime.log.sink import Sink
 _IDS = (("request_id", scope.request_id), ("correlation_id", scope.correlation_id))
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 MAX_PENDING = 512
-"""Access lines that wait before `access` flushes by itself, where no reactor does."""
+"""Number of pending access lines at which `access` flushes itself, if no reactor does."""
 
 
 class LogSettings(Protocol):
-    """What a log wants to know: the [log] section."""
+    """The settings that a log needs: the [log] section."""
 
     @property
     def format(self) -> str:
-        """Either "text" or "json", or empty for the environment's own."""
+        """Either "text" or "json", or "" for the default of the environment."""
         ...
 
     @property
     def level(self) -> str:
-        """The least level that is written."""
+        """The lowest level that is written."""
         ...
 
     @property
     def file(self) -> str:
-        """The file to append to, relative to the application; empty for standard error."""
+        """The file to append to, relative to the application; "" for standard error."""
         ...
 
     @property
     def access(self) -> bool:
-        """Whether each request gets a line."""
+        """Whether each request is logged."""
         ...
 
 
 class Log:
-    """Writes events: `log.info("worker_ready", worker=2)`; an event is a word, what varies are its fields."""
+    """Write events: `log.info("worker_ready", worker=2)`.
+
+    An event is one word; variable data go into its fields.
+    """
 
     def __init__(
         self, settings: LogSettings, environment: str, root: Path | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        """Open the log. `root` is what a relative file is relative to. ConfigError when the file cannot be opened."""
+        """Open the log; a relative file is relative to `root`.
+
+        Raises ConfigError if the file cannot be opened.
+        """
         plain = environment in {"development", "test"}
         self._format = FORMATS[settings.format or ("text" if plain else "json")]
         self._min_level = LEVELS[settings.level]
         self._access_enabled = settings.access and self._min_level <= LEVELS["info"]
         self._clock = clock
         self._pending: list[Access] = []
-        self._lock = threading.RLock()  # again by the same thread: a finalizer may log while a line is written
+        self._lock = threading.RLock()  # reentrant: a finalizer may log while a line is written
         self._sink = Sink((root or Path()) / settings.file if settings.file else None)
         self._reported_lost = 0
         _register_fork_hooks(self)
         _open.add(self)
 
     def debug(self, event: str, **fields: object) -> None:
-        """Write what helps to find a fault."""
+        """Log a detail that helps to find a fault."""
         self._event("debug", event, fields)
 
     def info(self, event: str, **fields: object) -> None:
-        """Write what happens as it should."""
+        """Log a normal event."""
         self._event("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Write what an operator should look at."""
+        """Log an event that an operator should check."""
         self._event("warning", event, fields)
 
     def error(self, event: str, **fields: object) -> None:
-        """Write what went wrong."""
+        """Log a failure."""
         self._event("error", event, fields)
 
     def failure(self, event: str, error: BaseException, **fields: object) -> None:
-        """Write what went wrong with its exception: type, message, and the traceback with all causes."""
+        """Log a failure with its exception: type, message, and the traceback with all causes."""
         described = {"error": type(error).__name__, "message": error, **fields}
         self._event("error", event, described, "".join(traceback.format_exception(error)))
 
-    def access(  # noqa: PLR0913, PLR0917 - one fact each, and positional because each keyword costs time here
+    def access(  # noqa: PLR0913, PLR0917 - positional, because each keyword costs time here
         self,
         method: str,
         target: str,
@@ -101,7 +108,7 @@ class Log:
         client: str,
         extra: Fields | None = None,
     ) -> None:
-        """Note an answered request: its length in bytes, its seconds, the fields that the application left."""
+        """Record an answered request: length in bytes, seconds, fields from the application."""
         if self._access_enabled:
             pending = self._pending
             pending.append((method, target, status, length, seconds, request_id, client, extra))
@@ -109,22 +116,26 @@ class Log:
                 self.flush()
 
     def flush(self) -> None:
-        """Write the access lines that wait; cheap when there are none.
+        """Write the pending access lines; cheap if there are none.
 
-        It returns after those that another thread is writing, so that a process may end then.
+        Waits for lines that another thread is writing, so that a process can exit
+        afterwards.
         """
         with self._lock:
             if self._pending:
                 self._write("")
 
     def reopen(self) -> None:
-        """Open the file by its name again, after a rotation. ConfigError when that fails; the old one stays then."""
+        """Reopen the file by its name after a rotation.
+
+        Raises ConfigError if that fails; the old file then stays open.
+        """
         with self._lock:
             self._write("")
             self._sink.reopen()
 
     def close(self) -> None:
-        """Write what waits and close the file."""
+        """Write the pending lines and close the file."""
         with self._lock:
             self._write("")
             self._sink.close()
@@ -141,7 +152,11 @@ class Log:
             self._write(line)
 
     def _write(self, line: str) -> None:
-        """Write what is pending, then the line. The lock is held: only its holder removes from the list."""
+        """Write the pending lines, then `line`. Call with the lock held.
+
+        Only the holder of the lock removes from the list; `access` may append from other
+        threads at the same time.
+        """
         pending = self._pending
         batch = pending[:]
         del pending[: len(batch)]
@@ -150,7 +165,7 @@ class Log:
         self._sink.write(text.encode("utf-8", "backslashreplace"))
 
     def _lost_event(self, now: str) -> str:
-        """Say once, as soon as the log can be written again, how many bytes could not be."""
+        """Return an event with the number of bytes lost since the last one, "" if none were."""
         lost = self._sink.lost - self._reported_lost
         if not lost:
             return ""
@@ -158,12 +173,15 @@ class Log:
         return self._format.event(now, "warning", "log_lost", {"bytes": lost})
 
     def before_fork(self) -> None:
-        """Take the lock with nothing pending, so that the child inherits neither lines nor another thread's lock."""
+        """Take the lock with nothing pending.
+
+        So the child inherits neither pending lines nor a lock that another thread holds.
+        """
         self._lock.acquire()
         self._write("")
 
     def after_fork(self) -> None:
-        """Give the lock back, in parent and child."""
+        """Release the lock, in parent and child."""
         self._lock.release()
 
 
@@ -171,7 +189,10 @@ _open: weakref.WeakSet[Log] = weakref.WeakSet()
 
 
 def reopen_all() -> None:
-    """Have every log of this process open its file by its name again; one that cannot says so and keeps the old one."""
+    """Reopen the files of all logs of this process.
+
+    A log that cannot reopen its file logs that and keeps the old one.
+    """
     for log in list(_open):
         try:
             log.reopen()
@@ -180,7 +201,7 @@ def reopen_all() -> None:
 
 
 def _register_fork_hooks(log: Log) -> None:
-    """Have the interpreter call the log around each fork for as long as it lives."""
+    """Call the log's hooks around each fork while the log exists."""
     reference = weakref.WeakMethod(log.before_fork), weakref.WeakMethod(log.after_fork)
 
     def caller(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:

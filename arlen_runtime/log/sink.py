@@ -1,8 +1,11 @@
-"""Where lines go: a file or an inherited stream. One rule: a log that cannot be written never stops the application.
+"""The output of the log: a file or an inherited stream.
 
-Several processes write to one pipe: a write of at most PIPE_BUF (4096) bytes is never torn apart by another's (pipe(7)),
-so writes to anything but a file are that small and end at a line's end. One line longer than that is one write where the
-descriptor does not block, and several small ones where it may: no reader keeps a thread for ever.
+Invariant: a log that cannot be written never stops the application.
+
+Several processes write to one pipe. A write of at most PIPE_BUF (4096) bytes is never interleaved
+with others (pipe(7)), so writes to anything but a file are at most that large and end at the end of
+a line. A line longer than that is one write if the descriptor does not block, and several small
+ones if it may block: no reader blocks a thread indefinitely.
 """
 
 from __future__ import annotations
@@ -18,14 +21,17 @@ from arlen_runtime.errors import ConfigError
 
 PIPE_BUF = 4096
 _STDERR = 2
-_TIMEOUT_MS = 1000  # how long the reader of a stream may keep us before its lines are dropped
+_TIMEOUT_MS = 1000  # longest wait for the reader of a stream before lines are dropped
 
 
 class Sink:
-    """An open descriptor for lines, and the count of bytes that could not be written."""
+    """An open descriptor for lines, and the number of bytes that could not be written."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open the file to append to, or take standard error. ConfigError when the file cannot be opened."""
+        """Open the file to append to, or standard error if `path` is None.
+
+        Raises ConfigError if the file cannot be opened.
+        """
         self._path = path
         self._descriptor = _open_stderr() if path is None else _open(path)
         self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
@@ -34,20 +40,22 @@ class Sink:
         self.lost = 0
 
     def write(self, data: bytes) -> None:
-        """Write lines; what cannot be written (disk full, reader gone) is dropped and counted."""
+        """Write lines; drop and count what cannot be written (disk full, reader gone)."""
         if self._is_file:
             self._write_all(data)
             return
         for piece in _pieces(data):
-            if self._wait_writable():  # a pipe that is ready takes PIPE_BUF bytes without waiting, also a blocking one
+            # A writable pipe takes PIPE_BUF bytes without waiting, even if it is blocking.
+            if self._wait_writable():
                 self._write_all(piece)
             else:
                 self.lost += len(piece)
 
     def reopen(self) -> None:
-        """Open the file by its name again, after a rotation moved it. The old one stays when that fails.
+        """Reopen the file by its name, after a rotation renamed it.
 
-        dup2 puts it under the same descriptor in one step, so a thread that writes meanwhile writes to one or the other.
+        If that fails, the old one stays open. dup2 replaces the descriptor in one step, so
+        a thread that writes at the same time writes to the old or the new file.
         """
         if self._path is None:
             return
@@ -61,7 +69,10 @@ class Sink:
             os.close(self._descriptor)
 
     def _write_all(self, piece: bytes) -> None:
-        """Write a piece, in several calls when a slow reader cuts one short; what follows a torn line begins a line."""
+        """Write a piece, in several calls if a slow reader makes one of them partial.
+
+        After a line that was cut, the next piece starts a new line.
+        """
         whole = b"\n" + piece if self._line_is_cut else piece
         rest = memoryview(whole)
         limit = PIPE_BUF if len(whole) > PIPE_BUF and self._blocks() else len(whole)
@@ -79,11 +90,14 @@ class Sink:
         self.lost += min(len(rest), len(piece))
 
     def _blocks(self) -> bool:
-        """Say whether a write may wait for a reader."""
+        """Return True if a write may wait for a reader."""
         return not self._is_file and os.get_blocking(self._descriptor)
 
     def _wait_writable(self) -> bool:
-        """Wait until a stream takes more; a reader that does not read is waited for only once."""
+        """Wait until a stream accepts more.
+
+        Wait only once for a reader that does not read.
+        """
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         ready = bool(poll.poll(self._timeout_ms))
@@ -92,9 +106,10 @@ class Sink:
 
 
 def _open_stderr() -> int:
-    """Open a pipe at standard error anew: others have that descriptor too, and may not expect that it does not block.
+    """Reopen a pipe at standard error: others share that descriptor and may expect it to block.
 
-    Where that cannot be, as for a socket or another user's pipe, it is the descriptor itself.
+    If it cannot be reopened, as for a socket or another user's pipe, return the descriptor
+    itself.
     """
     if stat.S_ISFIFO(os.fstat(_STDERR).st_mode):
         with suppress(ConfigError):
@@ -103,7 +118,10 @@ def _open_stderr() -> int:
 
 
 def _open(path: Path) -> int:
-    """Open a file to append to, for this user and group. A pipe does not block, not even here, where nobody reads it."""
+    """Open a file to append to, for this user and group.
+
+    A pipe does not block, not even here if it has no reader.
+    """
     try:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
     except OSError as error:
@@ -111,7 +129,10 @@ def _open(path: Path) -> int:
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    """Cut lines into pieces of at most PIPE_BUF bytes that end at a line's end; a longer line is a piece of its own."""
+    """Cut lines into pieces of at most PIPE_BUF bytes that end at the end of a line.
+
+    A longer line is a piece of its own.
+    """
     start = 0
     while len(data) - start > PIPE_BUF:
         end = data.rfind(b"\n", start, start + PIPE_BUF) + 1 or data.find(b"\n", start) + 1 or len(data)

@@ -1,4 +1,7 @@
-"""WSGI both ways (PEP 3333): any WSGI callable as something propane serves, an App as a WSGI callable."""
+"""WSGI (PEP 3333) in both directions: `WSGIAdapter` serves any WSGI callable under propane.
+
+`AppCallable` makes an App a WSGI callable for other servers.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""A WSGI callable as something propane serves. One rule: it does not learn that the server is not of its own kind.
+"""A WSGI callable as an application that propane serves.
 
-`WSGIDoor(callable, config)` is any WSGI application, Flask's or Django's, behind the door (PEP 3333).
+`WSGIAdapter(callable, config)` serves any WSGI application, such as Flask's or Django's, exactly as
+PEP 3333 says: the application cannot notice that the server is not a WSGI server.
 """
 
 from __future__ import annotations
@@ -29,31 +30,35 @@ from arlen_runtime.wsgi.file_wrapper import FileWrapper
 
 # A path segment that is not a plain word: a number, an id, a title.
 _VARIABLE_SEGMENT = re.compile(r"(?<=/)[a-z_.]*[^/a-z_.][^/]*")
-_STATUS = re.compile(r"([2-9][0-9]{2})(?: .*)?")  # 1xx are the server's own (RFC 9110 section 15.2)
+_STATUS = re.compile(r"([2-9][0-9]{2})(?: .*)?")  # only the server sends 1xx (RFC 9110 section 15.2)
 _SEQUENCES = frozenset({list, tuple})
 _PORTS = {"http": 80, "https": 443}
 
 
 class WSGIAdapter:
-    """A WSGI application behind the server's door."""
+    """A WSGI application with the interface that the server calls."""
 
     def __init__(self, application: WSGICallable, config: Config) -> None:
-        """Take the callable; limits are the configuration's, for there are no routes to say otherwise."""
+        """Adapt a callable. Limits come from the configuration, because there are no routes."""
         self._application = application
         self._config = config
         self._pages = ErrorPages(config, ())
         self._log = Log(config.log, config.environment, config.root)
 
     def start(self, worker: WorkerHandle) -> None:
-        """Open nothing: the application opens what it needs by itself."""
+        """Do nothing: the application opens what it needs by itself."""
 
     def admit(self, head: Head) -> Admission:
-        """Let the body come within the global limit; what looks like a value in the path does not tell endpoints apart."""
+        """Accept a body up to the global limit.
+
+        The timing key leaves out path segments that look like values, because they do not
+        distinguish endpoints.
+        """
         endpoint = f"{head.method} {_VARIABLE_SEGMENT.sub('0', head.path)}"
         return Admission(endpoint, "buffer", self._config.limits.body_bytes)
 
-    def run(self, admission: Admission, request: Request) -> Response:  # noqa: ARG002 - the door's signature
-        """Call the application; what it raises is logged and answered."""
+    def run(self, admission: Admission, request: Request) -> Response:  # noqa: ARG002 - the signature of Application
+        """Call the application; log and answer any exception that it raises."""
         scope.request_id.set(request.head.id)
         scope.correlation_id.set(request.head.correlated)
         started = _StartResponse()
@@ -69,7 +74,7 @@ class WSGIAdapter:
         return response
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
-        """Answer for the server."""
+        """Build the response to a request that the server rejects."""
         return self._answer(error, head)
 
     def __call__(self, request: Request) -> Response:
@@ -77,7 +82,7 @@ class WSGIAdapter:
         return self.run(self.admit(request.head), request)
 
     def _answer(self, error: BaseException, head: Head | None) -> Response:
-        """Give an error its face."""
+        """Build the error response."""
         response = self._pages.respond(error, ErrorContext(head))
         if head is not None:
             response.prepared = id_line(head)
@@ -85,14 +90,13 @@ class WSGIAdapter:
         return response
 
     def _environ(self, request: Request) -> Environ:
-        """Build the environment of one request."""
         head = request.head
         body, length = _input(request)
         return to_environ(head.headers) | {
             **self._host(head),
             "REQUEST_METHOD": head.method,
             "SCRIPT_NAME": "",
-            # A path begins with a slash (PEP 3333); `OPTIONS *` is about the server as a whole and has none.
+            # A path begins with a slash (PEP 3333); `OPTIONS *` is about the whole server: no path.
             "PATH_INFO": "" if head.path == "*" else unquote_to_bytes(head.path).decode("latin-1"),
             "QUERY_STRING": head.query,
             "REQUEST_URI": head.target,
@@ -107,13 +111,13 @@ class WSGIAdapter:
             "wsgi.input_terminated": True,
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": self._config.propane_accessories.threads > 0,
-            "wsgi.multiprocess": True,  # a single worker too overlaps with its successor, as at a reload
+            "wsgi.multiprocess": True,  # even a single worker overlaps with its successor at a reload
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
         }
 
     def _host(self, head: Head) -> Environ:
-        """Return for whom the request is: the host that it names, else where this server listens (HTTP/1.0 without Host)."""
+        """Return the requested host, else our own address (HTTP/1.0 without Host)."""
         server = self._config.server
         if not head.host:
             name = "localhost" if server.host.startswith("unix:") else server.host
@@ -124,7 +128,7 @@ class WSGIAdapter:
 
 
 class _StartResponse:
-    """`start_response` of one request, and what it was told."""
+    """`start_response` of one request, and what the application passed to it."""
 
     def __init__(self) -> None:
         self._response: Response | None = None
@@ -134,9 +138,10 @@ class _StartResponse:
         self._sent = False
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:  # noqa: ANN401 - sys.exc_info() of any kind
-        """Note status and fields; a second call needs an exception (PEP 3333, "The start_response() Callable").
+        """Record status and fields (PEP 3333, "The start_response() Callable").
 
-        Raises that exception once the head is on its way, and ArlenError or ValueError for what cannot be sent.
+        A second call requires `exc_info`. Raises that exception if the head was sent
+        already, and ArlenError or ValueError for what cannot be sent.
         """
         try:
             if exc_info and self._sent:
@@ -144,27 +149,25 @@ class _StartResponse:
             if not exc_info and self._response is not None:
                 raise ArlenError("start_response was called twice without exc_info")
         finally:
-            exc_info = None  # the frame is in its traceback: a circle
+            exc_info = None  # the traceback holds this frame: a reference cycle
         match = _STATUS.fullmatch(status)
         if match is None:
-            raise ArlenError(f"start_response was given no final status: {status!r}")
+            raise ArlenError(f"start_response needs a final status, not {status!r}")
         self._response = Response(b"", int(match[1]), headers)
         length = self._response.get("Content-Length", "")
         self._declared_length = int(length) if length and length.isascii() and length.isdigit() else None
         return self._write
 
     def _write(self, data: bytes) -> None:
-        """Keep what `write` is given for the front of the body; ArlenError beyond Content-Length."""
+        """Add data of `write` to the front of the body; ArlenError beyond Content-Length."""
         self._sent = True
         self._written_bytes += len(data)
         if self._declared_length is not None and self._written_bytes > self._declared_length:
-            raise ArlenError(
-                f"write was given more than the {self._declared_length} bytes that Content-Length announced"
-            )
+            raise ArlenError(f"write() got more than the {self._declared_length} bytes that Content-Length declares")
         self._written.append(data)
 
     def respond(self, result: Iterable[bytes]) -> Response:
-        """Turn what the application returned into a Response; close it when that fails."""
+        """Turn the application's result into a Response; close the result if that fails."""
         try:
             return self._build_response(self._body(result))
         except BaseException:
@@ -172,14 +175,14 @@ class _StartResponse:
             raise
 
     def _build_response(self, body: Body) -> Response:
-        """Return the Response that start_response asked for, with its body."""
+        """Return the Response of start_response with its body."""
         if self._response is None:
             raise ArlenError("the application never called start_response")
         self._response.body = body
         return self._response
 
     def _body(self, result: Iterable[bytes]) -> Body:
-        """Return the body; a generator may call start_response with its first piece."""
+        """Return the body. A generator may call start_response with its first piece."""
         if type(result) in _SEQUENCES:
             return self._complete_body(b"".join([*self._written, *result]))
         if isinstance(result, FileWrapper) and not self._written:
@@ -193,13 +196,20 @@ class _StartResponse:
         return ClosingIterator(_limited(chain([first], pieces), self._declared_length), result)
 
     def _complete_body(self, body: bytes) -> Body:
-        """Return a body that is all there; one that is shorter than announced in a piece, so that this is noticed."""
+        """Return a complete body.
+
+        One that is shorter than declared is returned as an iterator, so that the serializer
+        notices.
+        """
         body = body[: self._declared_length]
         return body if self._declared_length in (None, len(body)) else iter((body,))
 
 
 def _limited(pieces: Iterable[bytes], length: int | None) -> Iterator[bytes]:
-    """Yield pieces, of `length` bytes no more, and then fetch no more (PEP 3333, "Handling the Content-Length Header")."""
+    """Yield at most `length` bytes and then fetch no more pieces.
+
+    PEP 3333, "Handling the Content-Length Header".
+    """
     left = sys.maxsize if length is None else length
     for piece in pieces:
         yield piece[:left]

@@ -1,6 +1,6 @@
-"""An App as a WSGI callable. One rule: another server's requests get the same answers as propane's.
+"""An App as a WSGI callable (PEP 3333): other servers give the same responses as propane.
 
-`application = AppCallable(create(config))` is what such a server is given (PEP 3333).
+Use it as `application = AppCallable(create(config))`.
 """
 
 from __future__ import annotations
@@ -47,10 +47,12 @@ class AppCallable:
         forwarded_host: bool = False,
         spool_bytes: int = _SPOOL_BYTES,
     ) -> None:
-        """Take the App, the networks whose word about the client is believed, and whether about the host as well.
+        """Wrap an App.
 
-        Bodies above `spool_bytes` go to a file. These are `config.server.trusted_proxies`, `config.server.forwarded_host`
-        and `config.limits.spool_bytes`.
+        `trusted_proxies` are the networks that are believed about the client, with
+        `forwarded_host` also about the host. Bodies above `spool_bytes` go to a file. Pass
+        `config.server.trusted_proxies`, `config.server.forwarded_host` and
+        `config.limits.spool_bytes`.
         """
         self._app = app
         self._trusted = TrustedProxies(trusted_proxies, names_host=forwarded_host)
@@ -59,9 +61,13 @@ class AppCallable:
         self._pid = os.getpid()
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request, each step of it in one Context: the server's thread goes on to others."""
+        """Answer one request.
+
+        Each step runs in one Context, because the server's thread goes on to other requests
+        in between.
+        """
         context = copy_context()
-        with ExitStack() as exits:  # what is not sent, as in answer to HEAD, is closed at once
+        with ExitStack() as exits:  # a body that is not sent, as for HEAD, is closed at once
             head, response = context.run(self._answer, environ, exits)
             owner = response.body.file if isinstance(response.body, FileBody) else response.body
             exits.callback(context.run, CloseOnce(owner).close)
@@ -77,7 +83,7 @@ class AppCallable:
             return ClosingIterator(_steps(context, pieces), exits.pop_all())
 
     def _answer(self, environ: Environ, exits: ExitStack) -> tuple[Head | None, Response]:
-        """Return the head, None when it cannot be understood, and the answer."""
+        """Return the head (None if it is invalid) and the response."""
         head: Head | None = None
         try:
             head = self._head(environ)
@@ -86,7 +92,7 @@ class AppCallable:
             return head, self._app.refuse(error, head)
 
     def _run(self, head: Head, environ: Environ, exits: ExitStack) -> Response:
-        """Do what propane does once the head is there."""
+        """Do what propane does after the head has arrived."""
         admission = admit_or_raise(self._app, head, environ["wsgi.errors"])
         if admission.policy == "none":
             return self._app.run(admission, Request(head))
@@ -97,22 +103,21 @@ class AppCallable:
         body = IncomingBody(admission.limit, self._spool_bytes, length)
         exits.callback(body.close)
         errors = environ["wsgi.errors"]
-        for piece in incoming:  # what its reading raises is the server's own
+        for piece in incoming:  # an OSError of the input is not a disk error: not converted
             with _disk_errors_as_503(errors):
                 body.write(piece)
-        with _disk_errors_as_503(errors):  # the last bytes may leave their buffer only here
+        with _disk_errors_as_503(errors):  # the last bytes may be written only here
             whole = body.whole()
         return self._app.run(admission, Request(head, *whole))
 
     def _head(self, environ: Environ) -> Head:
-        """Build the head."""
         headers = to_headers(environ)
         length = environ.get("CONTENT_LENGTH") or None
         if length is not None and not _LENGTH.fullmatch(length):
             raise BadRequest("Content-Length is not a number.")
         chunked = length is None and "transfer-encoding" in headers
         if chunked and not environ.get("wsgi.input_terminated"):
-            raise LengthRequired("This server does not tell where a body in chunks ends: send Content-Length.")
+            raise LengthRequired("This server does not mark the end of a chunked body: send Content-Length.")
         peer, scheme = environ.get("REMOTE_ADDR") or "unix", environ["wsgi.url_scheme"]
         origin = Origin(peer, scheme, self._trusted, self._next_id)
         request_id, client, scheme, correlated = origin.resolve(headers)
@@ -137,17 +142,17 @@ class AppCallable:
         )
 
     def _next_id(self) -> str:
-        """Draw an id; after a fork from a source of the process's own."""
+        """Return an id; after a fork the process uses a new source."""
         if self._pid != os.getpid():
             self._ids, self._pid = IdSource(), os.getpid()
         return self._ids()
 
 
 class _InputBody:
-    """A body as another server has it: `length` bytes of its input, or all of it where the server ends it (None)."""
+    """A body of another server: `length` bytes of its input, or (None) all until its end."""
 
     def __init__(self, file: BinaryIO, length: int | None, limit: int) -> None:
-        """Take where it is read from. PayloadTooLarge at once when it is known to be above `limit` bytes."""
+        """Raise PayloadTooLarge at once if the declared length is above `limit` bytes."""
         if length is not None and length > limit:
             raise PayloadTooLarge(f"The body has {length} bytes; this address takes {limit}.")
         self._file = file
@@ -155,9 +160,10 @@ class _InputBody:
         self._remaining = limit + 1 if length is None else length
 
     def read(self, size: int = -1) -> bytes:
-        """Return `size` bytes, all that is left without a size; fewer at the end alone.
+        """Return `size` bytes, all remaining bytes without a size; fewer only at the end.
 
-        Raises PayloadTooLarge beyond the limit, BadRequest when the input ends before the announced length.
+        Raises PayloadTooLarge beyond the limit, BadRequest if the input ends before the
+        declared length.
         """
         missing = self._remaining if size < 0 else min(size, self._remaining)
         pieces: list[bytes] = []
@@ -172,13 +178,13 @@ class _InputBody:
         return b"".join(pieces)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield pieces. Raises what `read` raises."""
+        """Yield pieces. Raises as `read` does."""
         return iter(lambda: self.read(_PIECE), b"")
 
 
 @contextmanager
 def _disk_errors_as_503(errors: TextIO) -> Iterator[None]:
-    """Make a disk's refusal a ServiceUnavailable, as propane does; who runs the server reads the reason in `errors`."""
+    """Raise ServiceUnavailable for a disk error, as propane does; print the reason to `errors`."""
     try:
         yield
     except OSError as error:
@@ -187,13 +193,15 @@ def _disk_errors_as_503(errors: TextIO) -> Iterator[None]:
 
 
 def _path(environ: Environ) -> str:
-    """Return the path below the mount point: as it came where the server tells that, else as PEP 3333 left it.
+    """Return the path below the mount point.
 
-    What came counts only while it is the same path: something between the server and here may have changed it.
+    Uses the raw path if the server passes it, else the one that PEP 3333 defines. The raw path
+    counts only while it means the same path: a layer between the server and here may have
+    changed it.
     """
     mount, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
     raw = (environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0]
-    if raw == "*":  # OPTIONS of the server as a whole (RFC 9112 section 3.2.4), which has no path
+    if raw == "*":  # OPTIONS about the whole server (RFC 9112 section 3.2.4), which has no path
         return raw
     if raw.isascii() and unquote_to_bytes(raw).decode("latin-1") == mount + path:
         below = "".join(_OCTET.findall(raw)[len(mount) :]) if mount else raw
@@ -209,5 +217,5 @@ def _steps(context: Context, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _phrase(status: int) -> str:
-    """Return the phrase of a status; WSGI wants one."""
+    """Return the phrase of a status; WSGI requires one."""
     return _PHRASES.get(status, "Unknown")

@@ -1,4 +1,7 @@
-"""What CGI calls the fields of a head, both ways (RFC 3875 section 4.1.18). One rule: no field can pose as another."""
+"""Header fields by their CGI names, in both directions (RFC 3875 section 4.1.18).
+
+Invariant: no field can be taken for another one.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,22 @@ WSGICallable = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 _PLAIN_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 _DROPPED = frozenset({"host", "proxy", "transfer-encoding"})
-"""What must not be told in the words of the client: HTTP_PROXY would be taken for the variable of that name, the chunks
-are no longer there (RFC 9112 section 7.1.3), and for the host another field may have won."""
+"""Fields that are not passed on as the client sent them.
+
+HTTP_PROXY would be taken for the variable of that name, the body is no longer chunked (RFC 9112
+section 7.1.3), and another source may have determined the host.
+"""
 _AMBIGUOUS = frozenset({"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"})
-"""What a server makes of a field with an underscore: the true ones have names of their own (RFC 3875 section 4.1)."""
+"""What a server makes of a field with an underscore.
+
+The true fields have names of their own (RFC 3875 section 4.1).
+"""
 
 
 def to_environ(headers: Headers) -> Environ:
-    """Return the header fields as CGI names them, but for Host and Transfer-Encoding.
+    """Return the header fields under their CGI names, except Host and Transfer-Encoding.
 
-    One with an underscore, which could pose as another, is left out.
+    A field with an underscore is left out, because it could be taken for another one.
     """
     environ: Environ = {}
     for name, value in headers:

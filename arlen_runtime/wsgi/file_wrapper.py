@@ -1,7 +1,9 @@
-"""`wsgi.file_wrapper` (PEP 3333, "Optional Platform-Specific File Handling"). One rule: the kernel sends what reading would.
+"""`wsgi.file_wrapper` (PEP 3333, "Optional Platform-Specific File Handling").
 
-So it sends plain files on disk only, and of them no more than Content-Length. Whatever reads in another way (a GzipFile
-has a descriptor too, but of other bytes) is read.
+Invariant: the kernel sends exactly the bytes that reading would give.
+
+So it sends only plain files on disk, and not more of them than Content-Length. Other objects are
+read: a GzipFile has a descriptor too, but its bytes are different ones.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from arlen_runtime.wsgi.closing import CloseOnce
 
 _PIECE = 65536
 _PLAIN = frozenset({FileIO, BufferedReader, BufferedRandom})
-"""What `open` returns for bytes; of exactly these kinds, for a subclass may read in a way of its own."""
+"""What `open` returns for bytes. Exactly these types: a subclass may read differently."""
 
 
 class FileWrapper(CloseOnce):
-    """A file that the kernel sends where it can, and pieces of it elsewhere."""
+    """A file that the kernel sends if it can; otherwise it is read in pieces."""
 
     def __init__(self, file: BinaryIO, piece: int = _PIECE) -> None:
-        """Take an open file, at the place from which on it is to be sent, and how many bytes are read at a time."""
+        """Wrap an open file at the position to send from; `piece` is the read size."""
         super().__init__(file)
         self._file = file
         self._piece = piece
@@ -38,7 +40,7 @@ class FileWrapper(CloseOnce):
         return self._file.read(size)
 
     def seek(self, offset: int) -> int:
-        """Go to a place of the file."""
+        """Move to a position of the file."""
         return self._file.seek(offset)
 
     def fileno(self) -> int:
@@ -46,18 +48,18 @@ class FileWrapper(CloseOnce):
         return self._file.fileno()
 
     def part(self, declared_length: int | None) -> FileBody | None:
-        """Return what is to be sent as a part of a file on disk; None when it must be read to be known.
+        """Return the part of a file on disk to send; None if it must be read.
 
-        `announced` is the Content-Length in bytes, if there is one. A file without bytes is read too: there are some,
-        as in /proc, that have a size of 0 and a content.
+        `declared_length` is the Content-Length in bytes, if there is one. A file of size 0
+        is read too: some files, as in /proc, have a size of 0 and content.
         """
         try:
             if type(self._file) not in _PLAIN or type(getattr(self._file, "raw", self._file)) is not FileIO:
                 return None
-            self._file.flush()  # what was written and is still in the buffer would be read, but not sent
+            self._file.flush()  # buffered writes would be read, but not sent by the kernel
             offset = self._file.tell()
             available = os.fstat(self._file.fileno()).st_size - offset
-        except (OSError, ValueError):  # a pipe has no place; a closed or detached file fails when it is read
+        except (OSError, ValueError):  # a pipe has no position; a closed or detached file fails when read
             return None
         length = available if declared_length is None else declared_length
         if not 0 < length <= available:

@@ -1,15 +1,17 @@
-"""The corpus: raw requests, each with what it must become. One rule: a file is its bytes, its reason and its RFC section.
+"""The corpus: raw requests, each with the expected result.
 
-A file starts with lines `# key: value` and a line `#`; what follows is what a client sends, byte for byte.
+A file starts with lines `# key: value` and a line `#`; the rest is what a client sends, byte for
+byte.
 
     rfc       the RFC and its section
     why       the rule in one sentence
-    request   valid only, once per request: what its head must say (and `headers`, `body`), as JSON; text is latin-1
+    request   valid only, once per request: expected head (and `headers`, `body`), as JSON; latin-1
     status    invalid only: the status of the refusal
-    heads     invalid only: how many good requests come before it, 0 when it is not said
+    heads     invalid only: number of valid requests before it, 0 by default
 
-Behind each of them stands one more request, the sentinel. A valid file must let it through, and nothing else; an invalid
-one never: what follows a refused request may be what another reader takes for its body.
+Another request follows each of them, the sentinel. A valid file must let it through, and nothing
+else. An invalid file must not: bytes after a refused request may be what another reader takes for
+its body.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Case(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came out of a parser: (head, body) of each request, and the status of the refusal, if any."""
+    """The output of a parser: (head, body) of each request, and the status of the refusal."""
 
     requests: list[tuple[Head, bytes]]
     status: int | None
@@ -61,7 +63,7 @@ def _files(kind: str) -> list[Any]:
 
 
 def _parse(pieces: Iterable[bytes]) -> Outcome:
-    """Feed the pieces as a connection does and read all that comes out."""
+    """Feed the pieces as a connection does and return the result."""
     parser = RequestParser(LimitsSection(), Origin("192.0.2.1", "http", TrustedProxies(), IdSource()))
     requests: list[tuple[Head, bytes]] = []
     try:
@@ -101,7 +103,7 @@ def test_a_valid_request_is_understood_and_the_next_one_stays_whole(path: Path) 
 
 
 @pytest.mark.parametrize("path", _files("invalid"))
-def test_an_invalid_request_is_refused_and_nothing_behind_it_is_heard(path: Path) -> None:
+def test_an_invalid_request_is_refused_and_nothing_after_it_is_read(path: Path) -> None:
     case = _load(path)
     (status,) = case.all("status")
     (heads,) = case.all("heads") or ["0"]
@@ -125,7 +127,7 @@ def test_every_file_says_why_it_is_there() -> None:
 def test_there_are_250_files_and_each_is_different(capsys: pytest.CaptureFixture[str]) -> None:
     counts = {kind: len(list((HERE / kind).iterdir())) for kind in KEYS}
     with capsys.disabled():
-        print(f"\ncorpus: {counts['valid']} valid, {counts['invalid']} invalid")  # noqa: T201 - the count is to be seen
+        print(f"\ncorpus: {counts['valid']} valid, {counts['invalid']} invalid")  # noqa: T201 - show the count
     assert sum(counts.values()) >= 250
     data = [_load(path).data for kind in KEYS for path in (HERE / kind).iterdir()]
     assert len(set(data)) == len(data)

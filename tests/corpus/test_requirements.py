@@ -1,4 +1,4 @@
-"""The list of requirements: each names what holds us to it, and no file of the corpus stands outside of it."""
+"""The list of requirements: each names its tests, and every corpus file belongs to one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BESIDE_THE_RFCS = "3875 4.1.18", "6585 5", "9113 3.4"
-"""Sections that files give which are neither RFC 9110 nor RFC 9112: what other texts ask of us."""
+"""Sections of other texts than RFC 9110 and RFC 9112 that corpus files refer to."""
 
 
 def _requirements() -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
-"""What is fuzzed. One rule: whatever comes is read one way, refused with a known status, or waited for.
+"""The fuzzed functions.
 
-The first byte of an input says how the rest is cut; the reading must not depend on it. Beside the parser the readers of
-bodies, cookies and conditions are fed, which may raise nothing but the errors they name.
+Invariant: any input is parsed in one way, refused with a known status, or incomplete.
+
+The first byte of an input sets how the rest is cut; the result must not depend on it. The readers
+of bodies, cookies and conditions are fed too; they may raise only the errors that they document.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ Reading = tuple[list[object], int | None, bytes]
 
 
 def read(data: bytes, size: int) -> Reading:
-    """Return the requests, the status of the refusal, and what is left over where there was none."""
+    """Return the requests, the status of the refusal, and the leftover bytes if there was none."""
     parser = RequestParser(LIMITS, ORIGIN)
     heads: list[object] = []
     bodies: list[bytes] = []
@@ -40,7 +42,7 @@ def read(data: bytes, size: int) -> Reading:
 
 
 def drain(parser: RequestParser, heads: list[object], bodies: list[bytes]) -> None:
-    """Take out what is complete."""
+    """Take the complete requests out of the parser."""
     while True:
         if not parser.body_done:
             bodies[-1] += parser.read_body()
@@ -49,13 +51,13 @@ def drain(parser: RequestParser, heads: list[object], bodies: list[bytes]) -> No
         head = parser.next_head()
         if head is None:
             return
-        check(head.content_length is None or not head.chunked, "one thing says where a body ends")
+        check(head.content_length is None or not head.chunked, "exactly one field declares where a body ends")
         heads.append((head[:4], head.headers.raw, head[5:10], head.client, head.scheme))
         bodies.append(b"")
 
 
 def check(good: object, what: object) -> None:
-    """Stop the run; an assertion could be switched off."""
+    """Stop the run. Not an assert, because asserts can be switched off."""
     if not good:
         raise RuntimeError(f"{what!r}")
 
@@ -84,7 +86,7 @@ def read_values(data: bytes) -> None:
 
 
 def one_input(data: bytes) -> None:
-    """Try one input."""
+    """Run one input."""
     if not data or len(data) > MOST_BYTES:
         return
     cut, data = data[0] + 1, data[1:]

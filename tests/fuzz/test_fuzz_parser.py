@@ -1,4 +1,4 @@
-"""The fuzzer's inputs, replayed; and, by its marker, a run of it."""
+"""Replay the fuzzer's inputs; with the marker, run the fuzzer."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def test_no_input_that_the_fuzzer_has_found_has_two_readings(capsys: pytest.Capt
     for path in INPUTS:
         one_input(path.read_bytes())
     with capsys.disabled():
-        print(f"\nfuzzing: {len(INPUTS)} inputs replayed")  # noqa: T201 - the count is to be seen
+        print(f"\nfuzzing: {len(INPUTS)} inputs replayed")  # noqa: T201 - show the count
 
 
-def test_the_target_notices_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_target_detects_that_cuts_change_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     cuts = iter(range(10))
     monkeypatch.setattr("target.read", lambda data, size: (read(data, size), next(cuts)))
     with pytest.raises(RuntimeError, match="cuts change what is read"):

@@ -1,4 +1,4 @@
-"""Real servers for the black-box tests. One rule: what is tested here is heard on a socket."""
+"""Real servers for the black-box tests, which communicate only by socket."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from arlen_runtime import App, Config, Context, Response, Routes, Unauthorized, 
 from arlen_runtime.http.cookies import SetCookie
 
 def anything(ctx: Context) -> Response:
-    """Answer whatever comes, with the length of its body."""
+    """Answer any request with the length of its body."""
     return text(str(len(ctx.request.body)))
 
 def page(ctx: Context) -> Response:
@@ -46,7 +46,7 @@ def page(ctx: Context) -> Response:
 writes = []
 
 def write(ctx: Context) -> Response:
-    """Change the page: the conditions are checked before."""
+    """Change the page; the conditions were checked before."""
     ctx.check_conditions('"v1"', 784111777)
     writes.append(1)
     return text(str(len(writes)))
@@ -58,11 +58,11 @@ def stream(ctx: Context) -> Response:
     return Response(iter([b"one ", b"", b"two ", b"three"]), content_type="text/plain")
 
 def measured(ctx: Context) -> Response:
-    """Announce a length for a body in pieces, and try to say how it is coded."""
+    """Declare a length for a body in pieces, and try to set its transfer coding."""
     return Response(iter([b"12", b"345"]), 200, [("Content-Length", "5"), ("Transfer-Encoding", "chunked")], "text/plain")
 
 def forger(ctx: Context) -> Response:
-    """Try to send what would split the answer: each attempt is refused by the Response."""
+    """Try to split the response: Response refuses each attempt."""
     refused = 0
     splitting = (
         ("X-A", "a\\r\\nX-Evil: 1"), ("X-A", "a\\r\\n b"), ("X-A", "a\\nb"), ("X-A", "a\\0b"),
@@ -85,11 +85,11 @@ def closing(ctx: Context) -> Response:
     return Response(b"x", 200, [("Connection", "keep-alive, X-Own"), ("Keep-Alive", "max=5"), ("Date", "yesterday")])
 
 def field(ctx: Context) -> Response:
-    """Answer with one field of what the body says."""
+    """Answer with the field that the body names."""
     return text(ctx.params.body["n"])
 
 def leave(ctx: Context) -> Response:
-    """Lead to where the query says, as far as that is on this site."""
+    """Redirect to the address in the query if it is on this site."""
     return ctx.redirect(ctx.params.query["to"])
 
 def members_only(ctx: Context) -> None:
@@ -144,11 +144,11 @@ def _serve(folder: Path, source: str, *arguments: str) -> Iterator[RunningServer
 
 @pytest.fixture(scope="session")
 def echo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """Serve the WSGI application that says what it was asked."""
+    """Serve the WSGI application that echoes its request."""
     yield from _serve(tmp_path_factory.mktemp("echo"), ECHO, "app:application")
 
 
 @pytest.fixture(scope="session")
 def site_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """Serve the application with one address for each demand."""
+    """Serve the application with one address per requirement."""
     yield from _serve(tmp_path_factory.mktemp("site"), SITE)

@@ -1,7 +1,8 @@
-"""The corpus on the wire: each file is sent to a real port with a request behind it that must, or must never, be heard.
+"""The corpus against a real port: each file is sent with another request after it.
 
-An invalid file gets the answers to the good requests before it, then exactly one refusal of its status, then the end of
-the connection. A valid one gets its answers, which say what was understood, and the request behind it gets its own.
+After an invalid file, that request must never be answered: the connection gets the responses to the
+valid requests before it, then one refusal with the expected status, then its end. A valid file gets
+its responses, which echo what was parsed, and the request after it gets its own response.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from arlen_runtime.testing.wire import Wire, WireAnswer
 CORPUS = Path(__file__).parents[1] / "corpus"
 HERE = "tests/http/test_conformance"
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: sentinel.example\r\n\r\n"
-LONG = 4096  # longer files are about limits; sending them byte by byte tells nothing more
+LONG = 4096  # longer files test limits; sending them byte by byte tests nothing more
 
 
 class Case(NamedTuple):
-    """One file: what is sent, and what its notes say of it."""
+    """One file: the bytes to send, and its notes."""
 
     notes: list[tuple[str, str]]
     data: bytes
@@ -48,7 +49,7 @@ def _ways(data: bytes) -> list[int]:
 
 
 def _send(wire: Wire, data: bytes, size: int) -> None:
-    """Send in pieces; a server that has refused and closed need not be listened to for the rest."""
+    """Send in pieces; stop if the server has refused and closed."""
     try:
         for at in range(0, len(data), size):
             wire.send(data[at : at + size])
@@ -57,7 +58,7 @@ def _send(wire: Wire, data: bytes, size: int) -> None:
 
 
 def _good_before(path: Path, case: Case) -> int:
-    """Return how many requests are answered before the refusal; one whose chunks are bad is not among them."""
+    """Return how many requests are answered before the refusal, without one with bad chunks."""
     heads = int((case.all("heads") or ["0"])[0])
     return 0 if path.stem.startswith("chunk-") else heads
 
@@ -78,27 +79,27 @@ def _refusals(server: RunningServer, path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _files("invalid"))
-def test_an_application_refuses_an_invalid_request_and_answers_nothing_behind_it(
+def test_an_application_refuses_an_invalid_request_and_answers_nothing_after_it(
     site_server: RunningServer, path: Path
 ) -> None:
     _refusals(site_server, path)
 
 
 @pytest.mark.parametrize("path", _files("invalid"))
-def test_a_wsgi_application_never_sees_an_invalid_request_nor_what_is_behind_it(
+def test_a_wsgi_application_never_sees_an_invalid_request_or_what_follows_it(
     echo_server: RunningServer, path: Path
 ) -> None:
     _refusals(echo_server, path)
 
 
 def _next_answer(wire: Wire, data: bytes) -> WireAnswer:
-    """Read the next answer; one that only asks for the body does not count."""
+    """Read the next response; skip 100."""
     answer = wire.answer(to_head=data.startswith(b"HEAD "))
     return answer if answer.status != 100 else _next_answer(wire, data)
 
 
 @pytest.mark.parametrize("path", _files("valid"))
-def test_a_valid_request_is_answered_right_and_the_one_behind_it_by_itself(
+def test_a_valid_request_and_the_request_after_it_are_answered_correctly(
     echo_server: RunningServer, path: Path
 ) -> None:
     case = _load(path)
@@ -116,7 +117,7 @@ def test_a_valid_request_is_answered_right_and_the_one_behind_it_by_itself(
 
 
 def _says_what_was_asked(answer: WireAnswer, expected: dict[str, Any]) -> bool:
-    """Compare what the application saw with the notes; return whether the connection persists by them."""
+    """Compare what the application saw with the notes; return whether the connection persists."""
     facts = json.loads(answer.headers["x-facts"])
     if facts["method"] != "HEAD":
         facts["body"] = answer.body.decode("latin-1")
@@ -126,10 +127,8 @@ def _says_what_was_asked(answer: WireAnswer, expected: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("path", _files("valid"))
-def test_a_valid_request_to_an_application_never_makes_an_answer_too_many(
-    site_server: RunningServer, path: Path
-) -> None:
-    """Its routes know few of these addresses: what counts is how many answers there are, and that none is a 5xx."""
+def test_a_valid_request_never_gets_an_extra_response(site_server: RunningServer, path: Path) -> None:
+    """The routes have few of these addresses: test the number of responses and that none is 5xx."""
     case = _load(path)
     with Wire(site_server.port) as wire:
         _send(wire, case.data + SENTINEL, len(case.data))
@@ -146,7 +145,7 @@ def test_a_valid_request_to_an_application_never_makes_an_answer_too_many(
 
 
 def _heard_on_a_socket(case: str, corpus: set[str]) -> list[str]:
-    """Return what a requirement's case runs on a real port: files of the corpus, or a function of these tests."""
+    """Return what a case runs on a real port: files of the corpus, or a test function."""
     if "::" in case:
         return [case] if case.startswith(HERE) else []
     return [name for name in corpus if fnmatchcase(name, case)]
@@ -163,4 +162,4 @@ def test_every_must_of_the_rfcs_has_a_case_on_a_real_port(capsys: pytest.Capture
     assert [rule for rule, names in cases.items() if not names] == []
     heard = {name for names in cases.values() for name in names}
     with capsys.disabled():
-        print(f"\nconformance: {len(demands)} of {len(demands)} demands, by {len(heard)} cases on a real port")  # noqa: T201 - the count is to be seen
+        print(f"\nconformance: {len(demands)} of {len(demands)} demands, by {len(heard)} cases on a real port")  # noqa: T201 - show the count

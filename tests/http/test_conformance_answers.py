@@ -1,4 +1,4 @@
-"""What RFC 9112 and RFC 9110 demand of answers, asked of a real port. One rule: a test is a demand, its name the sentence."""
+"""Requirements of RFC 9112 and RFC 9110 on responses, tested on a real port."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_status_without_a_phrase_keeps_its_space(site_server: RunningServer) -
 
 @pytest.mark.parametrize("path", ["/stream", "/measured", "/page", "/missing", "/static/hundred.txt"])
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_one_thing_alone_says_where_a_body_ends(site_server: RunningServer, path: str, version: str) -> None:
+def test_exactly_one_field_declares_where_a_body_ends(site_server: RunningServer, path: str, version: str) -> None:
     request = f"GET {path} HTTP/{version}\r\nHost: x\r\nConnection: close\r\n\r\n"
     head = raw(site_server, request.encode()).partition(b"\r\n\r\n")[0].lower()
     count = head.count(b"\r\ncontent-length:") + head.count(b"\r\ntransfer-encoding:")
@@ -168,7 +168,7 @@ def test_pipelined_requests_are_answered_in_order(site_server: RunningServer) ->
 
 @pytest.mark.parametrize("path", ["/only-get", "/missing", "/page", "/fails"])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_a_body_that_nobody_wants_is_read_or_costs_the_connection(
+def test_an_unwanted_body_is_read_or_the_connection_is_closed(
     site_server: RunningServer, path: str, framing: str
 ) -> None:
     inner = b"GET /sentinel HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -209,13 +209,13 @@ def test_last_modified_is_not_later_than_date(site_server: RunningServer, path: 
     assert FIXDATE.fullmatch(answer.headers["last-modified"])
 
 
-def test_what_could_split_an_answer_is_never_sent(site_server: RunningServer) -> None:
+def test_a_field_that_could_split_a_response_is_never_sent(site_server: RunningServer) -> None:
     with Wire(site_server.port) as wire:
         assert ask(wire, "GET", "/forger").body == b"8"
         assert ask(wire, "GET", "/leave?to=/a%0d%0aX-Evil:%201").status == 400
 
 
-def test_fields_of_the_connection_are_the_servers_alone(site_server: RunningServer) -> None:
+def test_only_the_server_sets_connection_fields(site_server: RunningServer) -> None:
     data = raw(site_server, b"GET /closing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").lower()
     assert data.count(b"\r\nconnection:") == 1
     assert b"keep-alive" not in data
@@ -233,7 +233,7 @@ def test_fields_of_one_name_are_not_joined_where_they_must_not_be(site_server: R
 @pytest.mark.parametrize(
     "path", ["/", "/missing", "/fails", "/page", "/closing", "/tagged", "/report", "/login", "/stream"]
 )
-def test_no_field_comes_twice_that_may_come_once(site_server: RunningServer, path: str) -> None:
+def test_fields_that_may_come_once_are_not_repeated(site_server: RunningServer, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
     lines = raw(site_server, request.encode()).partition(b"\r\n\r\n")[0].lower().split(b"\r\n")[1:]
     names = [line.partition(b":")[0] for line in lines]
@@ -291,7 +291,7 @@ def test_http_1_0_gets_no_100(site_server: RunningServer) -> None:
 @pytest.mark.parametrize(
     ("path", "length", "status"), [("/upload", 1001, 413), ("/missing", 5, 404), ("/page", 5, 405)]
 )
-def test_who_waits_for_100_gets_the_refusal_instead(
+def test_a_client_that_waits_for_100_gets_the_refusal_instead(
     site_server: RunningServer, path: str, length: int, status: int
 ) -> None:
     with Wire(site_server.port) as wire:
@@ -305,7 +305,7 @@ def test_an_unknown_expectation_is_417(site_server: RunningServer) -> None:
         assert ask(wire, "GET", "/", "Expect: miracles").status == 417
 
 
-def test_405_says_what_is_allowed(site_server: RunningServer) -> None:
+def test_405_lists_the_allowed_methods(site_server: RunningServer) -> None:
     with Wire(site_server.port) as wire:
         answer = ask(wire, "DELETE", "/page")
         assert (answer.status, "" in answer.headers["allow"].split(", ")) == (405, False)
@@ -314,7 +314,7 @@ def test_405_says_what_is_allowed(site_server: RunningServer) -> None:
         assert set(ask(wire, "OPTIONS", "/page").headers["allow"].split(", ")) == {"GET", "HEAD", "PUT", "OPTIONS"}
 
 
-def test_a_coded_answer_is_another_representation_and_says_on_what_it_depends(site_server: RunningServer) -> None:
+def test_a_compressed_response_has_its_own_tag_and_vary(site_server: RunningServer) -> None:
     with Wire(site_server.port) as wire:
         plain, coded = ask(wire, "GET", "/tagged"), ask(wire, "GET", "/tagged", "Accept-Encoding: gzip")
         assert (plain.headers.get("content-encoding"), coded.headers["content-encoding"]) == (None, "gzip")
@@ -333,12 +333,12 @@ def test_401_challenges(site_server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("method", ["BREW", "CONNECT", "TRACE", "PROPFIND", "get"])
-def test_a_method_that_is_not_known_is_501(site_server: RunningServer, method: str) -> None:
+def test_an_unknown_method_is_501(site_server: RunningServer, method: str) -> None:
     with Wire(site_server.port) as wire:
         assert ask(wire, method, "/" if method != "CONNECT" else "/a").status == 501
 
 
-def test_options_of_the_server_as_a_whole_are_answered(site_server: RunningServer) -> None:
+def test_options_for_the_whole_server_is_answered(site_server: RunningServer) -> None:
     with Wire(site_server.port) as wire:
         assert ask(wire, "OPTIONS", "*").status in {200, 204}
 
@@ -408,7 +408,7 @@ def test_a_method_whose_condition_fails_is_not_performed(site_server: RunningSer
         assert int(ask(wire, "PUT", "/page", "Content-Length: 0").body) == before + 1
 
 
-def test_a_condition_that_is_for_reading_alone_holds_no_change_up(site_server: RunningServer) -> None:
+def test_a_condition_for_reads_does_not_block_a_change(site_server: RunningServer) -> None:
     with Wire(site_server.port) as wire:
         assert ask(wire, "PUT", "/page", f"If-Modified-Since: {LATER}", "Content-Length: 0").status == 200
         for line in ('If-Match: "other"', "If-None-Match: *", f"If-Unmodified-Since: {EARLIER}"):
@@ -418,7 +418,7 @@ def test_a_condition_that_is_for_reading_alone_holds_no_change_up(site_server: R
 @pytest.mark.parametrize(
     ("path", "status"), [("/missing", 404), ("/login", 401), ("/status/500", 500), ("/fails", 500)]
 )
-def test_conditions_are_ignored_where_the_answer_is_no_success(
+def test_conditions_are_ignored_if_the_response_is_not_a_success(
     site_server: RunningServer, path: str, status: int
 ) -> None:
     with Wire(site_server.port) as wire:
@@ -454,7 +454,7 @@ def test_a_range_is_206_with_its_part_and_the_fields_of_200(
 
 
 @pytest.mark.parametrize("path", PARTS)
-def test_several_ranges_are_parts_that_each_say_where_they_are_from(site_server: RunningServer, path: str) -> None:
+def test_several_ranges_are_parts_with_their_content_range(site_server: RunningServer, path: str) -> None:
     with Wire(site_server.port) as wire:
         answer = ask(wire, "GET", path, "Range: bytes=0-1, 50-51")
         assert answer.status == 206
@@ -473,7 +473,7 @@ def test_several_ranges_are_parts_that_each_say_where_they_are_from(site_server:
 
 @pytest.mark.parametrize("path", PARTS)
 @pytest.mark.parametrize("asked", ["bytes=100-", "bytes=-0", "bytes=200-300"])
-def test_a_range_outside_is_416_and_says_the_size(site_server: RunningServer, path: str, asked: str) -> None:
+def test_a_range_outside_the_content_is_416_with_its_size(site_server: RunningServer, path: str, asked: str) -> None:
     with Wire(site_server.port) as wire:
         answer = ask(wire, "GET", path, f"Range: {asked}")
         assert (answer.status, answer.headers["content-range"]) == (416, "bytes */100")
@@ -488,14 +488,14 @@ def test_a_range_that_cannot_be_read_is_ignored(site_server: RunningServer, path
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT"])
-def test_range_is_for_get_alone(site_server: RunningServer, method: str) -> None:
+def test_range_is_only_for_get(site_server: RunningServer, method: str) -> None:
     with Wire(site_server.port) as wire:
         answer = ask(wire, method, "/page", "Range: bytes=0-1", "Content-Length: 0")
         assert (answer.status, "content-range" in answer.headers) == (200, False)
 
 
 @pytest.mark.parametrize("path", PARTS)
-def test_if_range_matches_exactly_or_the_whole_is_sent(site_server: RunningServer, path: str) -> None:
+def test_if_range_must_match_exactly_or_the_whole_content_is_sent(site_server: RunningServer, path: str) -> None:
     with Wire(site_server.port) as wire:
         whole = ask(wire, "GET", path)
         tag, changed = whole.headers["etag"], whole.headers["last-modified"]

@@ -1,7 +1,4 @@
-"""What RFC 9112 and RFC 9110 demand of a server while a request is still coming, asked of a real port.
-
-One rule: a test is a demand, its name the sentence.
-"""
+"""Requirements of RFC 9112 and RFC 9110 on requests that still arrive, on a real port."""
 
 from __future__ import annotations
 
@@ -22,18 +19,18 @@ def ask(wire: Wire, method: str, path: str, *lines: str, body: bytes = b"") -> W
 
 
 def writes(server: RunningServer) -> int:
-    """Count how often the page has been changed, this time included."""
+    """Count the changes of the page, this one included."""
     with Wire(server.port) as wire:
         return int(ask(wire, "PUT", "/page", "Content-Length: 0").body)
 
 
 def until_the_end(wire: Wire) -> bytes:
-    """Say that nothing more is sent, and return all that the server still says."""
+    """Shut down sending, and return everything that the server still sends."""
     wire.socket.shutdown(socket.SHUT_WR)
     return b"".join(iter(lambda: wire.socket.recv(65536), b""))
 
 
-# ---- what never came to its end ----
+# ---- incomplete requests ----
 
 
 @pytest.mark.parametrize(
@@ -46,7 +43,7 @@ def until_the_end(wire: Wire) -> bytes:
     ],
     ids=["head", "length", "chunks", "trailers"],
 )
-def test_an_incomplete_request_is_not_carried_out_and_ends_its_connection(
+def test_an_incomplete_request_is_not_executed_and_ends_its_connection(
     site_server: RunningServer, request_bytes: bytes
 ) -> None:
     before = writes(site_server)
@@ -65,7 +62,7 @@ def test_a_complete_request_is_answered_though_its_client_has_stopped_sending(si
 # ---- Expect: 100-continue under each policy ----
 
 
-def test_an_endpoint_that_reads_as_it_comes_asks_for_the_body_when_it_reads(site_server: RunningServer) -> None:
+def test_a_streaming_endpoint_requests_the_body_when_it_reads(site_server: RunningServer) -> None:
     with Wire(site_server.port) as wire:
         assert ask(wire, "POST", "/live", "Content-Length: 3", "Expect: 100-continue").status == 100
         wire.send(b"abc")
@@ -75,7 +72,7 @@ def test_an_endpoint_that_reads_as_it_comes_asks_for_the_body_when_it_reads(site
 
 @pytest.mark.parametrize("framing", ["Content-Length: 900", "Transfer-Encoding: chunked"])
 @pytest.mark.parametrize(("path", "status"), [("/members", 401), ("/missing", 404), ("/page", 405)])
-def test_who_may_not_send_is_told_before_the_body_and_instead_of_100(
+def test_a_client_that_may_not_send_is_refused_before_the_body_instead_of_100(
     site_server: RunningServer, path: str, status: int, framing: str
 ) -> None:
     with Wire(site_server.port) as wire:
@@ -85,7 +82,7 @@ def test_who_may_not_send_is_told_before_the_body_and_instead_of_100(
 
 
 @pytest.mark.parametrize("path", ["/upload", "/live", "/members"])
-def test_a_body_announced_too_large_is_refused_before_it_comes(site_server: RunningServer, path: str) -> None:
+def test_a_body_declared_too_large_is_refused_before_it_arrives(site_server: RunningServer, path: str) -> None:
     with Wire(site_server.port) as wire:
         answer = ask(wire, "POST", path, "Content-Length: 1001")
         assert (answer.status, answer.headers["connection"]) == (413, "close")
@@ -93,13 +90,13 @@ def test_a_body_announced_too_large_is_refused_before_it_comes(site_server: Runn
 
 
 @pytest.mark.parametrize("path", ["/upload", "/live"])
-def test_a_body_that_turns_out_too_large_is_refused_where_its_limit_is(site_server: RunningServer, path: str) -> None:
+def test_a_body_that_becomes_too_large_is_refused_at_its_limit(site_server: RunningServer, path: str) -> None:
     with Wire(site_server.port) as wire:
         answer = ask(wire, "POST", path, "Transfer-Encoding: chunked", body=b"3e9\r\n" + b"x" * 1001 + b"\r\n")
         assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
-# ---- what fields mean ----
+# ---- the meaning of fields ----
 
 
 @pytest.mark.parametrize("name", ["content-length", "CONTENT-LENGTH", "Content-length", "cOnTeNt-LeNgTh"])
@@ -137,7 +134,7 @@ def test_parameters_have_no_case_and_may_be_quoted(site_server: RunningServer, k
         (["Content-Type: application/x-www-form-urlencoded"], b"n=%zz", 400),
     ],
 )
-def test_a_body_is_read_as_it_says_it_is_or_not_at_all(
+def test_a_body_is_read_by_its_declared_type_or_not_at_all(
     site_server: RunningServer, fields: list[str], body: bytes, status: int
 ) -> None:
     with Wire(site_server.port) as wire:
@@ -149,7 +146,7 @@ def test_a_body_is_read_as_it_says_it_is_or_not_at_all(
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/any/a%2Fb", 404),  # a decoded slash is none that separates, so no rest of a path is made of it
+        ("/any/a%2Fb", 404),  # a decoded slash does not separate segments
         ("/any/a%00b", 400),
         ("/any/a%ffb", 400),
         ("/any/a%zz", 400),

@@ -1,4 +1,4 @@
-"""A second opinion: whatever valid input is generated, h11 and the parser read the same requests out of it."""
+"""h11 and the parser read the same requests from generated valid input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from arlen_runtime.http.request_line import METHODS
 
 
 class Seen(NamedTuple):
-    """What a reader made of one request."""
+    """The result of parsing one request."""
 
     method: bytes
     target: bytes
@@ -125,7 +125,7 @@ def _theirs(pieces: list[bytes]) -> list[Seen]:
 
 @settings(max_examples=200)
 @given(st.lists(_requests(), min_size=1, max_size=4), st.integers(1, 200))
-def test_two_implementations_read_the_same_out_of_valid_input(requests: list[bytes], size: int) -> None:
+def test_two_implementations_read_the_same_from_valid_input(requests: list[bytes], size: int) -> None:
     data = b"".join(requests)
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     ours = _ours(pieces)
@@ -134,5 +134,5 @@ def test_two_implementations_read_the_same_out_of_valid_input(requests: list[byt
 
 
 def _as_kept(target: bytes) -> bytes:
-    """Write a target as a Head does, which does not tell an empty query from none."""
+    """Write a target as Head does, which does not distinguish an empty query from none."""
     return target.removesuffix(b"?") if target.count(b"?") == 1 else target

@@ -1,4 +1,4 @@
-"""The corpus, damaged: whatever is done to its bytes, the parser waits, answers or refuses, and cuts change nothing."""
+"""The corpus with damaged bytes: the result does not depend on how they are cut."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CORPUS = Path(__file__).parents[1] / "corpus"
 SEEDS = [
     data
     for path in sorted(CORPUS.glob("*/*.http"))
-    if len(data := path.read_bytes().partition(b"\n#\n")[2]) < 600  # what is long tests limits, which are lowered here
+    if len(data := path.read_bytes().partition(b"\n#\n")[2]) < 600  # long files test limits, which are lowered here
 ]
 NO_HEADERS = Headers([])
 LIMITS = LimitsSection(request_line_bytes=128, header_bytes=512, header_count=8)
@@ -43,7 +43,7 @@ FRAMING = [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"chunke
 
 @st.composite
 def _damaged(draw: st.DrawFn) -> bytes:
-    """Draw one or two files of the corpus behind each other, and put in, take out or repeat some of their bytes."""
+    """Draw one or two corpus files and insert, delete or repeat some of their bytes."""
     data = b"".join(draw(st.lists(st.sampled_from(SEEDS), min_size=1, max_size=2)))
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(data)))
@@ -54,7 +54,7 @@ def _damaged(draw: st.DrawFn) -> bytes:
 
 
 def _read(pieces: Iterable[bytes]) -> tuple[list[object], int | None, bytes]:
-    """Return the requests, the status of the refusal, and what was left over where there was none."""
+    """Return the requests, the status of the refusal, and the leftover bytes if there was none."""
     parser = RequestParser(LIMITS, Origin("192.0.2.1", "http", TrustedProxies(), IdSource()))
     heads: list[object] = []
     bodies: list[bytes] = []
@@ -63,7 +63,7 @@ def _read(pieces: Iterable[bytes]) -> tuple[list[object], int | None, bytes]:
             parser.feed(piece)
             _drain(parser, heads, bodies)
     except HTTPError as error:
-        # How much of a body came out before it was found bad depends on the cuts.
+        # How much of a body is returned before an error depends on the cuts.
         return [*heads, *bodies[:-1]], error.status, b""
     return [*heads, *bodies], None, parser.leftover()
 

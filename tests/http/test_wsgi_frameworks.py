@@ -1,4 +1,4 @@
-"""Applications of others on propane, driven by a client of others; and an App on a server of others."""
+"""WSGI frameworks on propane, driven by httpx and a browser; and an App on other servers."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def application(environ, start_response):
 def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[RunningServer, Path]]:
-    """Serve the same application as each of them would write it."""
+    """Serve the same application, written for each framework."""
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "site_module.py").write_text(f"PAGE = {PAGE!r}\n" + {"flask": FLASK, "django": DJANGO}[request.param])
     with RunningServer(folder, "site_module:application", "--workers", "2") as server:
@@ -169,7 +169,7 @@ def site(
 
 @pytest.fixture
 def client(site: tuple[RunningServer, Path]) -> Iterator[httpx.Client]:
-    """Ask it over one kept-alive connection."""
+    """Return a client with one kept-alive connection."""
     with httpx.Client(base_url=site[0].url) as client:
         yield client
 
@@ -227,7 +227,9 @@ def test_each_request_ends_once(client: httpx.Client) -> None:
     assert client.get("/ends").json() - after in {1, 2}  # Flask does not tell an answer that its file has been sent
 
 
-def test_the_environment_is_true_to_life(client: httpx.Client, site: tuple[RunningServer, Path]) -> None:
+def test_the_environ_describes_the_request_and_the_server(
+    client: httpx.Client, site: tuple[RunningServer, Path]
+) -> None:
     assert client.get("/facts").json() == {
         "REMOTE_ADDR": "127.0.0.1",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -244,7 +246,7 @@ def test_cookies_go_both_ways(client: httpx.Client) -> None:
     assert [client.get("/cookie").text, client.get("/cookie").text] == ["never", "before"]
 
 
-def test_what_fails_is_a_500_of_its_own_and_the_connection_stays(client: httpx.Client) -> None:
+def test_a_request_that_fails_is_500_and_the_connection_stays_open(client: httpx.Client) -> None:
     answer = client.get("/fails")
     assert (answer.status_code, "inside" in answer.text) == (500, False)
     assert client.get("/").status_code == 200
@@ -293,7 +295,7 @@ def test_a_browser_reads_the_page_sends_the_forms_and_takes_the_stream(
     assert failed == []
 
 
-def test_without_threads_the_application_is_told_so(tmp_path: Path) -> None:
+def test_without_threads_multithread_is_false(tmp_path: Path) -> None:
     (tmp_path / "site_module.py").write_text(FLASK)
     with RunningServer(tmp_path, "site_module:application", "--workers", "1", "--threads", "0") as server:
         assert httpx.get(f"{server.url}/facts").json()["wsgi.multithread"] is False
@@ -347,7 +349,7 @@ SERVERS = {
 
 @contextmanager
 def other_server(folder: Path, arguments: list[str]) -> Iterator[str]:
-    """Run a server of others; yield where it listens."""
+    """Run another WSGI server; yield its address."""
     (folder / "site_module.py").write_text(APP)
     command = [sys.executable, *arguments]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -362,7 +364,7 @@ def other_server(folder: Path, arguments: list[str]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_an_app_is_served_by_servers_of_others(tmp_path: Path, name: str) -> None:
+def test_an_app_is_served_by_other_servers(tmp_path: Path, name: str) -> None:
     with other_server(tmp_path, SERVERS[name]) as url, httpx.Client(base_url=url) as client:
         answer = client.get("/")
         assert (answer.text, answer.headers["x-content-type-options"]) == ("hello", "nosniff")

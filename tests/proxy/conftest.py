@@ -1,4 +1,4 @@
-"""nginx and HAProxy in front of propane. One rule: they run as in production, with connections to the server kept alive."""
+"""nginx and HAProxy in front of propane, with kept-alive connections as in production."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Front = Callable[..., str]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RunningServer]:
-    """Serve the application with two workers; its access lines would be all that its log says."""
+    """Serve the application with two workers, without access lines."""
     (tmp_path / "app.py").write_text(SITE)
     (tmp_path / "large.bin").write_bytes(bytes(range(250)) * (LARGE_BYTES // 250))
     environ = {"ARLEN_TRUSTED_PROXIES": "127.0.0.0/8", "ARLEN_LOG_ACCESS": "false"}
@@ -62,7 +62,7 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def front(tmp_path: Path) -> Iterator[Front]:
-    """Run a program with this configuration, in which `PORT` is a free port; return where it listens."""
+    """Run a program with this configuration, replacing `PORT` by a free port; return its URL."""
     with ExitStack() as stack:
 
         def start(command: list[str], configuration: str) -> str:
@@ -81,7 +81,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
-    """Run it in the foreground until the block ends; it is there when its port answers."""
+    """Run the program in the foreground until the block ends; wait until its port answers."""
     with (folder / "front.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
     try:

@@ -1,4 +1,4 @@
-"""Clients as they are in use, and their kept connections: curl, wrk, h2load and a browser."""
+"""Real clients and their kept-alive connections: curl, wrk, h2load and a browser."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def site(tmp_path: Path) -> RunningServer:
 
 
 def run(*command: str) -> str:
-    """Run a program and return what it says."""
+    """Run a program and return its output."""
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
@@ -129,5 +129,5 @@ def test_a_browser_shows_pages_sends_forms_and_keeps_its_copies(site: RunningSer
         assert page.title() == "sent"
         assert re.search(r"Grüße & .*upload\.txt 12", page.inner_text("body"))
         browser.close()
-    assert set(statuses) <= {200, 404}, "404 is the icon that nobody has drawn"
+    assert set(statuses) <= {200, 404}, "only the icon may be missing (404)"
     assert [complaint for complaint in complaints if "favicon" not in complaint and "404" not in complaint] == []

@@ -1,4 +1,4 @@
-"""What a proxy in front must see: kept connections, true clients, whole bodies, and no reload."""
+"""A proxy in front: kept connections, true client addresses, whole bodies, safe reloads."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ CONFIGURATIONS = {
 
 @pytest.fixture(params=CONFIGURATIONS)
 def url(request: pytest.FixtureRequest, server: RunningServer, front: Front) -> str:
-    """Put each of them in front of the server."""
+    """Put each proxy in front of the server."""
     configuration = CONFIGURATIONS[request.param].replace("UPSTREAM", str(server.port))
     return front(COMMANDS[request.param.partition("-")[0]], configuration)
 
@@ -86,7 +86,7 @@ def test_connections_to_the_server_are_kept(url: str, server: RunningServer) -> 
         assert 1 <= established(server.port) <= 4
 
 
-def test_the_client_is_whom_the_proxy_has_seen_whatever_it_says_itself(url: str) -> None:
+def test_the_client_address_is_what_the_proxy_saw_not_what_the_client_claims(url: str) -> None:
     forged = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http", "X-Request-Id": "x"}
     said = httpx.get(f"{url}/who", headers=forged).json()
     assert said["scheme"] == "https"
@@ -103,7 +103,7 @@ def test_a_large_upload_arrives_whole(url: str, kind: str) -> None:
 
 
 def test_an_upload_that_is_too_large_is_refused_and_the_next_request_answered(url: str) -> None:
-    """On another connection: nginx closes one whose upload it no longer wants, though it has not said so."""
+    """On another connection: after a refused upload nginx closes it without announcing that."""
     assert httpx.post(f"{url}/", content=b"x" * 3_000_000, timeout=30).status_code == 405
     assert httpx.get(url).status_code == 200
 

@@ -59,7 +59,7 @@ def test_a_target_names_module_and_function_and_the_folder_comes_first(folder: P
 @pytest.mark.parametrize(
     ("source", "target", "why"),
     [
-        (None, "", "is no application"),
+        (None, "", "is not an application"),
         (None, "nowhere_to_be_found:create", "there is no module 'nowhere_to_be_found'"),
         ("x = 1", "app:create", "app has no 'create'"),
         ("create = 17", "app:create", "neither create"),

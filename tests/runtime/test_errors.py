@@ -1,4 +1,4 @@
-"""The error tree: every error knows its status and its code, and the drawing is the tree."""
+"""The error tree: every error has its status and code, and the drawing matches the tree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from arlen_runtime.errors import (
 
 
 def tree(kind: type[ArlenError]) -> Iterator[type[ArlenError]]:
-    """Yield the class and all below it that this file defines."""
+    """Yield the class and its subclasses in this module."""
     yield kind
     for below in kind.__subclasses__():
         if below.__module__ == errors.__name__:
@@ -54,7 +54,7 @@ def test_the_drawing_shows_every_error_that_is_raised_with_its_status_and_code()
     assert drawn == {name: face for name, face in with_a_face.items() if name != "RetryLater"}
 
 
-def test_codes_tell_errors_apart() -> None:
+def test_codes_are_unique() -> None:
     codes = [kind.code for kind in REFUSING if kind.status != ArlenError.status]
     assert len(codes) == len(set(codes))
 
@@ -76,7 +76,7 @@ def test_an_invalid_body_is_a_bad_request() -> None:
     assert InvalidBody.status == 400
 
 
-def test_a_wrong_method_names_those_that_are_answered() -> None:
+def test_a_wrong_method_names_the_allowed_ones() -> None:
     error = MethodNotAllowed(["GET", "HEAD"])
     assert error.headers == (("Allow", "GET, HEAD"),)
     assert "GET, HEAD" in error.detail
@@ -90,7 +90,7 @@ def test_a_failed_validation_counts_its_fields(count: int, sentence: str) -> Non
 
 
 @pytest.mark.parametrize("kind", [TooManyRequests, ServiceUnavailable])
-def test_those_who_may_try_again_are_told_when(kind: type[TooManyRequests | ServiceUnavailable]) -> None:
+def test_errors_that_allow_a_retry_have_retry_after(kind: type[TooManyRequests | ServiceUnavailable]) -> None:
     assert kind("Later.", retry_after=7).headers == (("Retry-After", "7"),)
 
 
@@ -100,8 +100,8 @@ def test_a_status_finds_its_error_unless_more_than_a_sentence_is_needed() -> Non
     assert all(kind("x").status == status for status, kind in REFUSALS.items())
 
 
-def test_who_is_not_known_is_challenged() -> None:
-    """RFC 9110 section 15.5.2: a 401 without a challenge is none."""
+def test_an_unauthenticated_client_is_challenged() -> None:
+    """RFC 9110 section 15.5.2: a 401 must have a challenge."""
     assert Unauthorized().headers == (("WWW-Authenticate", 'Session realm="login"'),)
     assert Unauthorized("Whose?", challenge='Bearer realm="api"').headers == (
         ("WWW-Authenticate", 'Bearer realm="api"'),

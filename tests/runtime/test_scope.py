@@ -9,7 +9,7 @@ from arlen_runtime import scope
 from arlen_runtime.scope import StatementRecord
 
 
-def test_outside_a_request_nothing_is_carried() -> None:
+def test_outside_a_request_the_defaults_apply() -> None:
     outside = contextvars.Context()
     assert outside.run(scope.deadline.get) is None
     assert outside.run(scope.request_id.get) == ""

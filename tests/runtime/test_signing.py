@@ -1,4 +1,4 @@
-"""Signing: purposes kept apart, rotation, and secrets that are too weak for production."""
+"""Signing: separate purposes, rotation, and secrets too weak for production."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_last_character_of_a_signature_has_no_free_bits() -> None:
     assert [letter for letter in letters if keys.verify(b"user 7", signature[:-1] + letter)] == [signature[-1]]
 
 
-def test_what_is_signed_as_one_thing_is_worthless_as_another() -> None:
+def test_a_signature_for_one_purpose_is_worthless_for_another() -> None:
     secrets = Secrets([NEW], production=True)
     signature = secrets.keys("csrf").sign(b"user 7")
     assert not secrets.keys("session").verify(b"user 7", signature)
@@ -64,7 +64,7 @@ def test_every_process_derives_the_same_key() -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ([], "a secret is needed"),
+        ([], "a secret is required"),
         ([""], "secret 1 of 1 is shorter than 32 bytes"),
         (["x" * 31], "secret 1 of 1 is shorter than 32 bytes"),
         ([NEW, "x"], "secret 2 of 2 is shorter than 32 bytes"),
@@ -87,7 +87,7 @@ def test_the_length_of_a_secret_is_counted_in_bytes() -> None:
     assert len(Secrets(["é" * 16], production=True).keys("a").current) == KEY_BYTES
 
 
-def test_elsewhere_a_missing_secret_is_made_up_for_this_process() -> None:
+def test_outside_production_a_missing_secret_is_generated() -> None:
     keys = Secrets([], production=False).keys("a")
     assert keys.verify(b"m", keys.sign(b"m"))
     assert not Secrets([], production=False).keys("a").verify(b"m", keys.sign(b"m"))

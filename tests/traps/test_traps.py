@@ -1,6 +1,7 @@
-"""Traps that were measured before the code was written: each has its rule, and tests that hold it.
+"""Traps that were measured before the code was written, each with a rule and its tests.
 
-The tables beside this file name them: `[[trap]]` with `trap`, `rule` and `tests`, a list of `path::function`.
+The tables beside this file list them: `[[trap]]` with `trap`, `rule` and `tests`, a list of
+`path::function`.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ def _functions(path: Path) -> set[str]:
 def test_every_trap_has_a_rule_and_tests_that_exist(table: str, trap: dict[str, Any]) -> None:
     assert set(trap) == KEYS, table
     assert trap["rule"]
-    assert trap["tests"], "a rule that nothing holds is a wish"
+    assert trap["tests"], "a rule needs tests"
     for named in trap["tests"]:
         path, _, name = named.partition("::")
         assert (ROOT / path).is_file(), f"{path} is missing"
         assert name in _functions(ROOT / path), f"{path} has no {name}"
 
 
-def test_there_are_tables_and_no_trap_is_told_twice() -> None:
+def test_there_are_tables_and_no_trap_is_repeated() -> None:
     assert TABLES
     assert len({(table, trap["trap"]) for table, trap in TRAPS}) == len(TRAPS)

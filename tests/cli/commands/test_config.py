@@ -38,7 +38,7 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 def test_a_mistake_is_named_with_file_and_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (shop / "config" / "environments" / "development.toml").write_text("[log]\nlevle = 1\n")
     assert main(["config"]) == 1
-    assert "config/environments/development.toml, line 2: [log] levle is no setting" in capsys.readouterr().err
+    assert "config/environments/development.toml, line 2: [log] levle is not a setting" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

@@ -37,8 +37,8 @@ def test_flags_reach_the_configuration_and_win(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workers", "0"], "argument --worker-count/--workers: wants at least 1, not 0"),
-        (["--port", "http"], "argument --port: wants a whole number, not 'http'"),
+        (["--workers", "0"], "argument --worker-count/--workers: must be at least 1, not 0"),
+        (["--port", "http"], "argument --port: must be a whole number, not 'http'"),
         (["--port"], "argument --port: expected one argument"),
         (["--worker-cuont", "2"], "did you mean --worker-count?"),
         (["--work", "2"], "unrecognized arguments: --work"),

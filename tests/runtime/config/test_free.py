@@ -32,15 +32,15 @@ def test_a_variable_takes_the_type_of_the_value_in_the_files(present: object, te
 
 
 @pytest.mark.parametrize("present", [{"a": 1}, [{"a": 1}], [["a"]]])
-def test_a_table_is_set_by_no_variable(present: object) -> None:
-    with pytest.raises(ValueError, match="cannot be set: the files have a table there"):
+def test_a_variable_cannot_set_a_table(present: object) -> None:
+    with pytest.raises(ValueError, match="cannot be set by a variable: the files have a table"):
         read_settings_value("x", present, "a")
 
 
-def test_what_does_not_fit_is_told_and_a_secret_is_not_quoted() -> None:
-    with pytest.raises(ValueError, match=r"^wants a list, each of it a whole number, not 'a'$"):
+def test_a_wrong_type_is_reported_and_a_secret_is_not_quoted() -> None:
+    with pytest.raises(ValueError, match=r"^must be a list in which each item is a whole number, not 'a'$"):
         read_settings_value("ports", [1], "a")
-    with pytest.raises(ValueError, match=r"^wants a whole number, not what it has \(a secret is not shown\)$"):
+    with pytest.raises(ValueError, match=r"^must be a whole number, not the given value \(a secret is not shown\)$"):
         read_settings_value("api_token", 1, "hunter2")
 
 

@@ -1,4 +1,4 @@
-"""Loading: which layer wins, which environment it is, and mistakes told all at once."""
+"""Loading: override order, choice of environment, and all errors in one report."""
 
 from __future__ import annotations
 
@@ -49,45 +49,45 @@ def test_the_environment_is_the_flag_then_the_variable_then_the_callers_default(
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "Production", "a.b", "1"])
-def test_an_environment_is_no_path(tmp_path: Path, name: str) -> None:
+def test_the_name_of_an_environment_is_not_a_path(tmp_path: Path, name: str) -> None:
     assert "has no file in config/environments" in mistakes(tmp_path, name)[0]
 
 
-def test_an_unknown_environment_is_told_with_the_nearest_one(tmp_path: Path) -> None:
+def test_an_unknown_environment_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
     write(tmp_path, staging="")
     assert mistakes(tmp_path, "stagin") == [
         "environment 'stagin' has no file in config/environments; did you mean staging?"
     ]
 
 
-def test_all_mistakes_of_all_layers_are_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_of_all_layers_are_reported_together(tmp_path: Path) -> None:
     write(
         tmp_path,
         app='[server]\nprot = 1\nport = "x"\n[servr]\n[propane_accessories]\nworker_count = 0\n',
         test="log = 3\nfoo = 1\nsettings = 2\n",
     )
     assert mistakes(tmp_path, "test", ARLEN_PROPANE_WORKRS="2", ARLEN_LOG_LEVEL="loud") == [
-        "config/app.toml, line 2: [server] prot is no setting; did you mean port?",
-        "config/app.toml, line 3: [server] port wants a whole number, not 'x'",
-        "config/app.toml, line 4: [servr] is no section; did you mean server?",
-        "config/app.toml, line 6: [propane_accessories] worker_count wants at least 1, not 0",
+        "config/app.toml, line 2: [server] prot is not a setting; did you mean port?",
+        "config/app.toml, line 3: [server] port must be a whole number, not 'x'",
+        "config/app.toml, line 4: [servr] is not a section; did you mean server?",
+        "config/app.toml, line 6: [propane_accessories] worker_count must be at least 1, not 0",
         "config/environments/test.toml, line 1: log is a section: write [log]",
-        "config/environments/test.toml, line 2: [foo] is no section",
+        "config/environments/test.toml, line 2: [foo] is not a section",
         "config/environments/test.toml, line 3: settings is a section: write [settings]",
         "ARLEN_PROPANE_WORKRS: no setting has this variable; did you mean ARLEN_PROPANE_WORKER_COUNT?",
-        'ARLEN_LOG_LEVEL wants "debug", "info", "warning" or "error", not \'loud\'',
+        'ARLEN_LOG_LEVEL must be "debug", "info", "warning" or "error", not \'loud\'',
     ]
 
 
-def test_a_broken_file_does_not_hide_other_mistakes(tmp_path: Path) -> None:
+def test_a_broken_file_does_not_hide_other_errors(tmp_path: Path) -> None:
     write(tmp_path, app="[server\n", production="[log]\nlevel = 3\n")
     first, second = mistakes(tmp_path)
-    assert first.startswith("config/app.toml, line 1: not TOML")
-    assert second == "config/environments/production.toml, line 2: [log] level wants a string, not 3"
+    assert first.startswith("config/app.toml, line 1: not valid TOML")
+    assert second == "config/environments/production.toml, line 2: [log] level must be a string, not 3"
 
 
 @pytest.mark.parametrize("target", ["config", "x" * 300])
-def test_a_folder_that_cannot_be_entered_is_a_mistake_and_not_a_missing_one(tmp_path: Path, target: str) -> None:
+def test_a_folder_that_cannot_be_entered_is_an_error_not_a_missing_folder(tmp_path: Path, target: str) -> None:
     (tmp_path / "config").symlink_to(target)  # to itself, or to what no file system has: also root cannot enter these
 
     first, second = mistakes(tmp_path, "staging")
@@ -128,10 +128,10 @@ def test_a_variable_of_the_applications_own_settings_takes_the_type_of_the_files
     write(tmp_path, app="[settings]\nrate = 1.5\nloud = false\n")
     environ = {"ARLEN_SETTINGS_RATE": "2", "ARLEN_SETTINGS_LOUD": "on", "ARLEN_SETTINGS_NEW": "7"}
     assert load(tmp_path, None, environ).settings == {"rate": 2.0, "loud": True, "new": "7"}
-    assert mistakes(tmp_path, None, ARLEN_SETTINGS_RATE="fast") == ["ARLEN_SETTINGS_RATE wants a number, not 'fast'"]
+    assert mistakes(tmp_path, None, ARLEN_SETTINGS_RATE="fast") == ["ARLEN_SETTINGS_RATE must be a number, not 'fast'"]
 
 
-def test_a_variable_sets_the_key_that_the_files_have_and_a_secret_is_not_told(tmp_path: Path) -> None:
+def test_a_variable_sets_the_key_that_the_files_have_and_a_secret_is_not_shown(tmp_path: Path) -> None:
     write(tmp_path, app="[settings]\nMyHosts = ['a']\napi_token = 5\nmail = { port = 25 }\n")
     assert load(tmp_path, None, {"ARLEN_SETTINGS_MYHOSTS": "b,c"}).settings["MyHosts"] == ["b", "c"]
     assert "myhosts" not in load(tmp_path, None, {"ARLEN_SETTINGS_MYHOSTS": "b,c"}).settings
@@ -139,7 +139,7 @@ def test_a_variable_sets_the_key_that_the_files_have_and_a_secret_is_not_told(tm
         tmp_path, None, ARLEN_SETTINGS_API_TOKEN="hunter2", ARLEN_SETTINGS_MAIL="x", ARLEN_SETTINGS_="y"
     )
     assert messages[:2] == [
-        "ARLEN_SETTINGS_API_TOKEN wants a whole number, not what it has (a secret is not shown)",
-        "ARLEN_SETTINGS_MAIL cannot be set: the files have a table there, or lists in a list",
+        "ARLEN_SETTINGS_API_TOKEN must be a whole number, not the given value (a secret is not shown)",
+        "ARLEN_SETTINGS_MAIL cannot be set by a variable: the files have a table or nested lists there",
     ]
     assert messages[2].startswith("ARLEN_SETTINGS_: no setting has this variable")

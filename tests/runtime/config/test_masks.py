@@ -1,4 +1,4 @@
-"""Masks: nothing secret is printed, and what helps an operator still is."""
+"""Masks: no secret is printed, but what helps an operator is."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_printable_configuration_hides_secrets_at_any_depth_and_shows_the_re
         *("bG92ZSBsb3ZlIGxvdmU=", "love_love==", "love", "user = = love", "https://love@db/x"),
     ],
 )
-def test_a_connection_string_of_which_nobody_knows_what_in_it_is_secret_is_masked_whole(url: str) -> None:
+def test_a_connection_string_that_cannot_be_parsed_is_masked_whole(url: str) -> None:
     config = Config("production", Path(), database=DatabaseSection(url=url))
     assert printable(config)["database"]["url"] == MASK
 

@@ -1,4 +1,4 @@
-"""The reference page: made from the sections, and never stale."""
+"""The reference page is generated from the sections and is up to date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections: defaults that hold by themselves, and the two facts a Config knows."""
+"""The sections: defaults, and the two derived properties of a Config."""
 
 from __future__ import annotations
 

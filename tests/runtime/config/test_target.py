@@ -1,4 +1,4 @@
-"""What an application serves, and what is none."""
+"""The target of an application, and folders without one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_an_application_of_one_file_names_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("files", [(), ("app.py", "__init__.py"), ("app.toml",)])
-def test_the_folder_of_a_package_and_any_other_are_no_application(files: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_folder_of_a_package_or_any_other_is_not_an_application(files: tuple[str, ...], tmp_path: Path) -> None:
     for file in files:
         (tmp_path / file).touch()
     assert not is_one_file(tmp_path)
-    with pytest.raises(BootError, match="is no application"):
+    with pytest.raises(BootError, match="is not an application"):
         target_of(Config("test", tmp_path))

@@ -1,4 +1,4 @@
-"""TOML files whose mistakes are told with file, line and key."""
+"""TOML files whose errors name file, line and key."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def test_every_way_to_write_a_key_has_a_line(tmp_path: Path, text: str) -> None:
         ('name = """\nno end', 2, ""),
     ],
 )
-def test_broken_toml_is_told_with_file_line_and_key(tmp_path: Path, text: str, line: int, key: str) -> None:
+def test_broken_toml_is_reported_with_file_line_and_key(tmp_path: Path, text: str, line: int, key: str) -> None:
     with pytest.raises(ConfigError) as broken:
         read(tmp_path, text)
-    opening = f"config/app.toml, line {line}: {f'{key}: ' if key else ''}not TOML: "
+    opening = f"config/app.toml, line {line}: {f'{key}: ' if key else ''}not valid TOML: "
     assert broken.value.detail.startswith(opening)
 
 
@@ -75,25 +75,25 @@ def test_broken_toml_is_told_with_file_line_and_key(tmp_path: Path, text: str, l
 def test_only_a_newline_ends_a_line(tmp_path: Path, other: str) -> None:
     text = f"# a{other}b\n[server]\nhost = 'a{other}b'\r\nport = 1\n"
     assert read(tmp_path, text).place("server", "port").endswith("line 4")
-    with pytest.raises(ConfigError, match="line 5: port: not TOML"):
+    with pytest.raises(ConfigError, match="line 5: port: not valid TOML"):
         read(tmp_path, f"{text}port = abc\n")
 
 
-def test_a_file_that_is_nested_too_deeply_is_a_mistake_and_no_crash(tmp_path: Path) -> None:
+def test_a_file_that_is_nested_too_deeply_is_an_error_not_a_crash(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config/app\.toml: is nested too deeply"):
         read(tmp_path, f"x = {'[' * 100_000}")
 
 
-def test_a_number_too_long_for_python_is_a_mistake_and_no_crash(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="not TOML"):
+def test_a_number_too_long_for_python_is_an_error_not_a_crash(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not valid TOML"):
         read(tmp_path, f"port = {'9' * 5000}")
 
 
-def test_a_file_that_is_no_text_is_a_mistake(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config/app\.toml: is not UTF-8 \(byte 8\)"):
         read(tmp_path, b'name = "\xff"')
 
 
-def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config/app\.toml: cannot be read: Is a directory"):
         TomlFile(tmp_path, "config/app.toml")

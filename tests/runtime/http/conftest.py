@@ -1,4 +1,4 @@
-"""What the tests of this room share. One rule: a connection here is bytes in, values out."""
+"""Fixtures for HTTP: a connection here is bytes in, values out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from arlen_runtime.http.request import Head
 
 @dataclass
 class Conversation:
-    """What came out of a parser: heads with their bodies as far as they came, and the error that ended it."""
+    """The output of a parser: heads with their bodies so far, and the error that ended it."""
 
     heads: list[Head] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -42,7 +42,7 @@ def parser_for() -> Callable[..., RequestParser]:
 
 @pytest.fixture(scope="session")
 def converse(parser_for: Callable[..., RequestParser]) -> Callable[..., Conversation]:
-    """Feed pieces of bytes to a new parser as a connection does, and return all that comes out."""
+    """Feed pieces of bytes to a new parser as a connection does, and return its output."""
 
     def run(pieces: Iterable[bytes], **limits: int) -> Conversation:
         parser = parser_for(**limits)
@@ -73,7 +73,7 @@ def _drain(parser: RequestParser, out: Conversation) -> None:
 
 @pytest.fixture(scope="session")
 def head_of() -> Callable[..., Head]:
-    """Build a head as the parser would, for what needs one and does not parse."""
+    """Build a head as the parser would."""
 
     def build(method: str = "GET", target: str = "/", headers: Iterable[tuple[str, str]] = (), **facts: object) -> Head:
         path, _, query = target.partition("?")

@@ -1,4 +1,4 @@
-"""The door: four calls, and a ticket that carries what `admit` found to `run`."""
+"""The application interface: four calls, and an admission with data from `admit` to `run`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arlen_runtime.http.response import Response
 
 
 class Echo:
-    """The smallest thing that can stand behind the door."""
+    """The smallest application."""
 
     def start(self, worker: WorkerHandle) -> None:
         self.number = worker.number
@@ -28,7 +28,7 @@ class Echo:
         return Response(f"{error.code} {head is None}".encode(), error.status)
 
 
-def test_a_ticket_carries_what_admit_found_to_run(head_of: Callable[..., Head]) -> None:
+def test_an_admission_carries_data_from_admit_to_run(head_of: Callable[..., Head]) -> None:
     application: Application = Echo()
     admission = application.admit(head_of("POST", "/a"))
     assert (admission.key, admission.policy, admission.limit, admission.immediate) == (

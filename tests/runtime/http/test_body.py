@@ -29,7 +29,7 @@ def test_a_body_above_the_spool_size_is_a_file_at_its_start() -> None:
     body.close()
 
 
-def test_an_announced_size_above_the_limit_is_refused_before_a_byte_is_read() -> None:
+def test_a_declared_size_above_the_limit_is_refused_before_a_byte_is_read() -> None:
     with pytest.raises(PayloadTooLarge, match="101 bytes; this address takes 100"):
         IncomingBody(100, 50, 101)
 

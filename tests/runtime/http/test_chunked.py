@@ -1,4 +1,4 @@
-"""The chunked coding: what is exactly formed is decoded, however it is cut; all else ends the connection."""
+"""The chunked coding: well-formed chunks are decoded, anything else ends the connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arlen_runtime.http.chunked import LAST_CHUNK, ChunkedDecoder, chunk
 
 
 def _decode(data: bytes, size: int = 1 << 20) -> tuple[bytes, bytes, bool]:
-    """Return the body, what was left over, and whether the end was seen, feeding `size` bytes at a time."""
+    """Feed `size` bytes at a time; return the body, the leftover bytes, and if the end was seen."""
     decoder = ChunkedDecoder(1000, 10)
     body, buffer, at = b"", bytearray(), 0
     for start in range(0, len(data), size):

@@ -82,12 +82,12 @@ def test_a_representation_without_validators_matches_only_the_star() -> None:
         ({"If-Unmodified-Since": BEFORE}, None),
     ],
 )
-def test_where_nothing_is_a_star_matches_nothing(fields: dict[str, str], answer: int | None) -> None:
+def test_if_there_is_no_representation_a_star_matches_nothing(fields: dict[str, str], answer: int | None) -> None:
     assert change_outcome("PUT", _headers(fields), None, None) == answer
     assert outcome("PUT", _headers(fields), None, None, exists=False) == answer
 
 
-def test_what_has_a_date_and_no_tag_is_there() -> None:
+def test_a_resource_with_a_date_and_no_tag_exists() -> None:
     assert change_outcome("PUT", _headers({"If-None-Match": "*"}), None, MODIFIED) == 412
     assert change_outcome("PUT", _headers({"If-Match": "*"}), None, MODIFIED) is None
 
@@ -123,7 +123,7 @@ def test_equal_content_has_an_equal_strong_tag() -> None:
     assert outcome("PUT", _headers({"If-Match": tag_of(b"a")}), tag_of(b"a"), None) is None
 
 
-def test_a_coding_makes_another_tag_that_stands_for_the_same_state_where_something_is_changed() -> None:
+def test_the_tag_of_a_coding_means_the_same_state_for_a_change() -> None:
     tag = coded('"v1"', "gzip")
     assert tag == '"v1--gzip"'
     headers = Headers([(b"if-match", tag.encode())])

@@ -19,7 +19,7 @@ def test_pairs_become_names_and_values() -> None:
     assert _read() == {}
 
 
-def test_the_first_of_a_name_counts_for_it_is_the_most_specific() -> None:
+def test_the_first_cookie_of_a_name_counts_as_the_most_specific() -> None:
     assert _read("a=1; a=2", "a=3; b=4") == {"a": "1", "b": "4"}
 
 
@@ -27,11 +27,11 @@ def test_quotes_around_a_value_are_not_part_of_it() -> None:
     assert _read('a="x y"; b="; c="') == {"a": "x y", "b": '"', "c": '"'}
 
 
-def test_what_is_no_pair_is_passed_over() -> None:
+def test_text_that_is_not_a_pair_is_skipped() -> None:
     assert _read("; ;=1; naked; a=; =;;") == {"a": ""}
 
 
-def test_the_cost_grows_in_step_with_the_header() -> None:
+def test_the_cost_is_linear_in_the_header() -> None:
     def seconds(count: int) -> float:
         headers = Headers([(b"cookie", b"; ".join(b"n%d=%d" % (number, number) for number in range(count)))])
         started = process_time()
@@ -90,7 +90,7 @@ def test_bad_paths_and_domains_are_refused() -> None:
         lambda: SetCookie("a", "1" * 4096),
     ],
 )
-def test_what_browsers_would_drop_in_silence_is_refused(build: object) -> None:
+def test_cookies_that_browsers_drop_silently_are_refused(build: object) -> None:
     assert callable(build)
     with pytest.raises(ValueError, match=r"cookie|SameSite"):
         build()

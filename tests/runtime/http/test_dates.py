@@ -33,7 +33,7 @@ def test_what_is_written_is_read(seconds: int) -> None:
 
 
 @pytest.mark.parametrize("ahead", [-49, 0, 1, 50])
-def test_two_digits_of_a_year_mean_no_year_more_than_fifty_from_now(ahead: int) -> None:
+def test_a_two_digit_year_is_at_most_fifty_years_ahead(ahead: int) -> None:
     year = datetime.now(UTC).year + ahead
     assert dates.write(dates.read(f"Sunday, 06-Nov-{year % 100:02} 08:49:37 GMT") or 0).split()[3] == str(year)
 
@@ -60,5 +60,5 @@ def test_a_leap_second_is_the_second_before() -> None:
         "Sun, 0\u0666 Nov 1994 08:49:37 GMT",
     ],
 )
-def test_anything_else_is_no_date(text: str) -> None:
+def test_anything_else_is_not_a_date(text: str) -> None:
     assert dates.read(text) is None

@@ -1,4 +1,4 @@
-"""Server-sent events: their format, and the body that others fill."""
+"""Server-sent events: their format, and the body that other threads fill."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_no_field_can_be_smuggled_into_another(field: str) -> None:
         event("x", id=field)
 
 
-def test_what_is_put_is_taken_whole_and_once_and_wakes_once() -> None:
+def test_events_are_taken_whole_and_once_and_wake_once() -> None:
     wakes: list[int] = []
     stream = EventStream()
     stream.attach(lambda: wakes.append(1))
@@ -42,7 +42,7 @@ def test_what_is_put_is_taken_whole_and_once_and_wakes_once() -> None:
     assert len(wakes) == 2
 
 
-def test_what_was_put_before_anybody_listened_is_told() -> None:
+def test_events_put_before_attach_wake_the_server() -> None:
     wakes: list[int] = []
     stream = EventStream()
     stream.put(b"early")

@@ -1,4 +1,4 @@
-"""Header field lines: what RFC 9112 section 5 allows comes out clean, all else is refused."""
+"""Header field lines: everything that RFC 9112 section 5 does not allow is refused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_control_byte_but_the_tab_is_refused_in_a_value(code: int) -> None
         b'"X": 1',
     ],
 )
-def test_what_is_no_field_line_is_refused(line: bytes) -> None:
+def test_a_malformed_field_line_is_refused(line: bytes) -> None:
     with pytest.raises(BadRequest):
         fields.read(b"Host: a\r\n" + line, 100)
 
@@ -98,7 +98,7 @@ def test_dropped_fields_count_towards_the_limit() -> None:
         fields.read(b"\r\n".join([b"x_a: 1"] * 10), 9)
 
 
-def test_the_memory_of_lines_holds_no_secrets_and_is_bounded() -> None:
+def test_the_cache_of_lines_contains_no_secrets_and_is_bounded() -> None:
     fields.read(
         b"Cookie: session=s3same-a\r\nAuthorization: Bearer s3same-b\r\nX-Own: s3same-c\r\nAccept: four/five", 100
     )

@@ -1,4 +1,4 @@
-"""Form bodies: fields and files within their limits, and an error that names what is wrong."""
+"""Form bodies: fields and files within their limits, and errors that name the reason."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_form_in_another_charset_is_refused_and_not_misread() -> None:
         "charset",
     ],
 )
-def test_however_another_charset_is_named_it_is_refused(charset: str) -> None:
+def test_another_charset_is_refused_however_it_is_named(charset: str) -> None:
     with pytest.raises(UnsupportedMediaType, match="UTF-8"):
         read_urlencoded_body(b"n=1", f"application/x-www-form-urlencoded; {charset}")
     with pytest.raises(UnsupportedMediaType, match="UTF-8"):
@@ -88,7 +88,7 @@ def test_however_another_charset_is_named_it_is_refused(charset: str) -> None:
 
 
 @pytest.mark.parametrize("charset", ["", ";", "; Charset=UTF-8", '; x=1; charset="utf-8"', "; charset=US-ASCII"])
-def test_a_form_that_says_utf_8_or_nothing_is_taken(charset: str) -> None:
+def test_a_form_with_charset_utf_8_or_none_is_accepted(charset: str) -> None:
     assert read_urlencoded_body(b"n=1", f"application/x-www-form-urlencoded{charset}") == {"n": ["1"]}
     body = _part('name="n"', b"1", f"Content-Type: text/plain{charset}") + b"--edge--"
     assert read_multipart(BytesIO(body), f"{TYPE}{charset}").fields == {"n": ["1"]}
@@ -113,13 +113,13 @@ def test_the_fields_of_a_form_together_have_a_limit_and_its_files_do_not_count()
         _read(*parts, _part('name="c"', b"1"), limits=limits)
 
 
-def test_a_part_that_cannot_be_read_tells_nothing_of_python() -> None:
+def test_the_error_of_a_malformed_part_does_not_mention_python() -> None:
     with pytest.raises(InvalidBody, match="malformed") as caught:
         read_multipart(BytesIO(b'--edge\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--edge--\r\n'), TYPE)
     assert "UnicodeDecodeError" not in str(caught.value)
 
 
-def test_fields_and_files_of_a_multipart_form_are_told_apart() -> None:
+def test_fields_and_files_of_a_multipart_form_are_distinguished() -> None:
     form = _read(
         _part('name="title"', "caf\u00e9\r\n".encode()),
         _part('name="title"', b""),
@@ -184,7 +184,7 @@ def test_nothing_stays_open_after_an_error() -> None:
 
 
 @pytest.mark.parametrize("epilogue", [b"", b"\r\n", b"\r\nan epilogue", b"\r\n" * 30_000, b"e" * 150_000])
-def test_what_follows_the_last_boundary_is_passed_over_however_long_the_form_is(epilogue: bytes) -> None:
+def test_the_epilogue_is_skipped_however_long_the_form_is(epilogue: bytes) -> None:
     without = len(_part('name="a"', b"") + b"--edge--")
     for end in (*range(65530, 65550), *range(131066, 131080), 200_000):
         content = b"x" * (end - without)
@@ -200,9 +200,9 @@ def test_an_epilogue_is_read_to_its_end_and_not_taken_for_parts() -> None:
     assert read_multipart(BytesIO(b"--edge--" + b"e" * 200_000), TYPE) == Form({}, {})
 
 
-def test_a_body_that_arrives_in_small_pieces_is_read_like_one_that_is_there() -> None:
+def test_a_body_that_arrives_in_small_pieces_is_read_like_a_complete_one() -> None:
     class Arriving(BytesIO):
-        """Three bytes at a time, whatever is asked for."""
+        """Returns three bytes at a time, whatever size is requested."""
 
         def read(self, _size: int | None = -1, /) -> bytes:
             return super().read(3)
@@ -211,7 +211,7 @@ def test_a_body_that_arrives_in_small_pieces_is_read_like_one_that_is_there() ->
     assert read_multipart(Arriving(body), TYPE).fields == {"a": ["x" * 1000]}
 
 
-def test_a_form_has_a_limit_on_files_beside_that_on_parts() -> None:
+def test_a_form_has_separate_limits_on_files_and_parts() -> None:
     files = [_part('name="f"; filename="a"', b"1") for _ in range(3)]
     fields = [_part('name="a"', b"1") for _ in range(5)]
     assert len(_read(*fields, *files, limits=FormLimits(files=3)).files["f"]) == 3

@@ -1,4 +1,4 @@
-"""What the fields say about the message: one way to say each thing, everything else is refused."""
+"""Framing: one way to declare each property, anything else is refused."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_length_is_digits(value: bytes, length: int) -> None:
         b"9223372036854775808",
     ],
 )
-def test_a_length_that_is_not_only_digits_or_beyond_all_measure_is_refused(value: bytes) -> None:
+def test_a_length_that_is_not_digits_or_too_large_is_refused(value: bytes) -> None:
     with pytest.raises(BadRequest, match="content-length"):
         _read(b"Host: a\r\nContent-Length: " + value)
 
@@ -111,7 +111,7 @@ def test_a_length_beside_a_coding_is_refused_in_either_order() -> None:
             _read(b"Host: a\r\n" + block)
 
 
-def test_http_1_0_knows_no_coding() -> None:
+def test_http_1_0_has_no_transfer_coding() -> None:
     with pytest.raises(BadRequest, match=r"1\.0"):
         _read(b"Host: a\r\nTransfer-Encoding: chunked", 0)
 

@@ -1,4 +1,4 @@
-"""A Host is on the list by its name, whatever its port, brackets, case and last dot."""
+"""A Host matches by its name, whatever its port, brackets, case and last dot."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def listed(*hosts: str, environment: str = "production") -> AllowedHosts:
     return AllowedHosts(Config(environment, Path(), server=ServerSection(hosts=hosts)))
 
 
-def test_without_a_list_every_host_is_welcome_and_one_that_could_not_be_read() -> None:
+def test_without_a_list_every_host_is_allowed_and_an_unreadable_request() -> None:
     hosts = listed()
     assert not hosts.limited
     assert hosts.is_allowed(asked("anything.example"))
@@ -31,7 +31,7 @@ def test_without_a_list_every_host_is_welcome_and_one_that_could_not_be_read() -
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
-def test_with_a_list_a_request_that_could_not_be_read_is_told_nothing(environment: str) -> None:
+def test_with_a_list_an_unreadable_request_is_not_allowed(environment: str) -> None:
     hosts = listed("shop.example", environment=environment)
     assert hosts.limited
     assert not hosts.is_allowed(None)
@@ -44,14 +44,14 @@ def test_a_name_is_the_same_however_it_is_written(name: str) -> None:
         assert listed(name).is_allowed(asked(written))
 
 
-def test_only_development_tells_the_remedy() -> None:
+def test_only_development_shows_the_remedy() -> None:
     for environment, shows_remedy in (("development", True), ("production", False)):
         refusal = listed("shop.example", environment=environment).refusal(asked("evil.example"))
         assert refusal is not None
         assert ("Add 'evil.example' to [server] hosts" in refusal.detail) is shows_remedy
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_cache_is_bounded() -> None:
     hosts = listed(".example.org")
     for number in range(1100):
         assert hosts.is_allowed(asked(f"h{number}.example.org"))

@@ -1,4 +1,4 @@
-"""JSON bodies: RFC 8259, bounded, and errors that name the place."""
+"""JSON bodies: RFC 8259 with limits, and errors that name the position."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _JSON = st.recursive(
 
 
 @given(_JSON)
-def test_what_json_can_say_is_read(value: object) -> None:
+def test_every_json_value_is_read(value: object) -> None:
     assert read(json.dumps(value).encode()) == value
 
 
@@ -45,8 +45,8 @@ def test_what_json_can_say_is_read(value: object) -> None:
         (b"[1e999]", "1e999 is too large"),
         (b"[-1e999]", "too large"),
         (b"1" * 101, "100 digits"),
-        (b'[{"a": 1, "b": 2, "a": 1}]', "two members 'a'"),
-        (b'{"a": 1, "\\u0061": 2}', "two members 'a'"),
+        (b'[{"a": 1, "b": 2, "a": 1}]', "two members named 'a'"),
+        (b'{"a": 1, "\\u0061": 2}', "two members named 'a'"),
         (b'{"a": "\\ud800"}', "half of a surrogate pair"),
         (b'[[{"\\uDFFFx": 1}]]', "half of a surrogate pair"),
         (b'["\\ud83d \\ude00"]', "half of a surrogate pair"),
@@ -55,7 +55,7 @@ def test_what_json_can_say_is_read(value: object) -> None:
         (b"[" * 100_000, "100 levels"),
     ],
 )
-def test_what_is_not_json_is_refused_with_its_place(body: bytes, detail: str) -> None:
+def test_invalid_json_is_refused_with_its_position(body: bytes, detail: str) -> None:
     with pytest.raises(InvalidBody, match=detail):
         read(body)
 
@@ -64,7 +64,7 @@ def test_a_whole_surrogate_pair_is_its_character_and_an_escaped_backslash_begins
     assert read(b'["\\ud83d\\ude00", "\\\\ud800"]') == ["\U0001f600", "\\ud800"]
 
 
-def test_many_shallow_containers_are_no_depth() -> None:
+def test_many_shallow_containers_are_not_too_deep() -> None:
     assert len(read(b"[" + b",".join([b"{}"] * 500) + b"]")) == 500
     deep = b"[" * 100 + b"]" * 100
     assert json.dumps(read(deep)).encode() == deep
@@ -76,5 +76,5 @@ def test_a_body_of_nothing_but_brackets_is_not_unpacked_into_thirty_times_its_si
         read(b"[" + b"[]," * 1_000_000 + b"1]")
 
 
-def test_brackets_in_text_are_no_depth() -> None:
+def test_brackets_in_text_do_not_count_as_depth() -> None:
     assert read(b'"' + b"[" * 500 + b'"') == "[" * 500

@@ -23,11 +23,11 @@ from arlen_runtime.http import media_types
         ("", "application/octet-stream"),
     ],
 )
-def test_the_extension_tells_the_type(name: str, kind: str) -> None:
+def test_the_extension_determines_the_type(name: str, kind: str) -> None:
     assert media_types.of(name) == kind
 
 
-def test_no_extension_and_one_that_is_not_known_say_no_type() -> None:
+def test_a_missing_or_unknown_extension_has_no_type() -> None:
     assert media_types.by_extension("/posts/{id:int}.json") == "application/json"
     assert media_types.by_extension("a.HTML") == "text/html"
     assert [media_types.by_extension(name) for name in ("posts", "/v1.2/posts", "a.unheard-of")] == [None, None, None]
@@ -66,7 +66,5 @@ def test_text_is_worth_compressing_and_streams_and_images_are_not() -> None:
         ("multipart/form-data; boundary=x y", None),
     ],
 )
-def test_a_parameter_is_unquoted_and_none_where_it_could_be_read_in_two_ways(
-    content_type: str, boundary: str | None
-) -> None:
+def test_a_parameter_is_unquoted_and_none_if_it_is_ambiguous(content_type: str, boundary: str | None) -> None:
     assert media_types.parameter(content_type, "boundary") == boundary

@@ -1,4 +1,4 @@
-"""Who sent a request: what a stranger says about it is ignored, what a trusted proxy says is read from the right."""
+"""The origin of a request: only trusted proxies are believed, read from the right."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_ids_are_unique_over_threads() -> None:
     assert len({name for batch in batches for name in batch}) == 16_000
 
 
-def test_a_stranger_is_who_the_socket_says_whatever_it_claims() -> None:
+def test_an_untrusted_peer_is_identified_by_its_socket_only() -> None:
     claims = [
         ("x-forwarded-for", "198.51.100.1"),
         ("forwarded", "for=198.51.100.1;proto=https"),
@@ -64,7 +64,7 @@ def test_the_walk_starts_at_the_right_and_ends_at_the_first_hop_that_is_not_trus
     assert _client(("x-forwarded-for", "10.1.1.1, 10.2.2.2")) == "10.1.1.1"
 
 
-def test_what_is_no_address_ends_the_walk_at_the_last_hop_that_is_known() -> None:
+def test_an_invalid_address_ends_the_walk_at_the_last_valid_hop() -> None:
     assert _client(("x-forwarded-for", "198.51.100.1, unknown, 10.2.2.2")) == "10.2.2.2"
     assert _client(("x-forwarded-for", "198.51.100.1, <script>")) == "10.0.0.1"
     assert _client(("x-forwarded-for", "")) == "10.0.0.1"
@@ -88,12 +88,12 @@ def test_forwarded_is_read_with_its_quotes_and_its_elements() -> None:
     assert _resolve(("forwarded", value)) == ("drawn", "2001:db9::1", "https", "")
 
 
-def test_who_hides_in_forwarded_is_nobody() -> None:
+def test_an_obfuscated_client_in_forwarded_is_ignored() -> None:
     assert _client(("forwarded", "for=198.51.100.1, for=_hidden")) == "10.0.0.1"
 
 
 @pytest.mark.parametrize("value", ['for="', "for=x y", "=", "for", "for=198.51.100.1, =;", 'for="198.51.100.1'])
-def test_nobody_passes_for_the_proxy_by_what_is_left_open_in_forwarded(value: str) -> None:
+def test_a_client_cannot_hide_the_proxys_element_by_malformed_forwarded(value: str) -> None:
     own = "for=198.51.100.7;proto=https"
     for fields in [
         (("forwarded", value),),
@@ -104,11 +104,11 @@ def test_nobody_passes_for_the_proxy_by_what_is_left_open_in_forwarded(value: st
             _client(*fields)
 
 
-def test_blanks_in_forwarded_are_looked_at_once() -> None:
+def test_blanks_in_forwarded_are_read_in_linear_time() -> None:
     started = time.process_time()
     with pytest.raises(BadRequest, match="malformed"):
         _client(("forwarded", " " * 64_000 + "x"))
-    assert time.process_time() - started < 1, "each blank was looked at again for each one before it"
+    assert time.process_time() - started < 1, "each blank was read again for each blank before it"
 
 
 def test_two_headers_that_name_different_clients_are_refused() -> None:
@@ -135,7 +135,7 @@ def test_the_scheme_of_forwarded_is_that_by_which_the_client_came() -> None:
     assert _resolve(("forwarded", value))[1:3] == ("198.51.100.7", "https")
 
 
-def test_only_a_proxy_hands_on_in_the_clear_what_came_by_https() -> None:
+def test_only_a_trusted_proxy_may_forward_https_unencrypted() -> None:
     def origin(peer: str, scheme: str = "http") -> Origin:
         return Origin(peer, scheme, PROXIES, lambda: "drawn")
 
@@ -152,19 +152,19 @@ def test_the_scheme_is_what_the_nearest_proxy_says() -> None:
     assert _resolve(("x-forwarded-proto", "gopher"))[2] == "http"
 
 
-def test_a_line_that_the_client_sent_before_the_proxys_own_says_nothing() -> None:
+def test_a_line_of_the_client_before_the_proxys_line_is_ignored() -> None:
     assert _resolve(("x-forwarded-proto", "https"), ("x-forwarded-proto", "http"))[2] == "http"
     assert _host(("x-forwarded-host", "made-up.example"), ("x-forwarded-host", "example.org")) == "example.org"
 
 
 def _host(*fields: tuple[str, str], trusted: TrustedProxies | None = None) -> str:
-    """Return whom a request is for, as the parser asks: only where the origin says that it is to be asked."""
+    """Return the host of a request as the parser does: through `host` only if `names_host`."""
     headers = Headers([(name.encode(), value.encode()) for name, value in fields])
     origin = Origin("10.0.0.1", "http", trusted or TrustedProxies(["10.0.0.0/8"], names_host=True), lambda: "drawn")
     return origin.host(headers, "inner:8000") if origin.names_host else "inner:8000"
 
 
-def test_the_host_is_what_the_nearest_proxy_was_asked_for_where_that_is_believed() -> None:
+def test_a_trusted_host_is_that_of_the_nearest_proxy() -> None:
     assert _host(("x-forwarded-host", "example.org:8443")) == "example.org:8443"
     assert _host(("x-forwarded-host", "made-up.example, example.org")) == "example.org"
     assert _host(("forwarded", 'for=192.0.2.1;host="[2001:db8::1]:80";proto=https')) == "[2001:db8::1]:80"
@@ -172,7 +172,7 @@ def test_the_host_is_what_the_nearest_proxy_was_asked_for_where_that_is_believed
     assert _host() == "inner:8000"
 
 
-def test_a_host_is_not_believed_unasked_nor_of_strangers_nor_when_it_is_none() -> None:
+def test_a_forwarded_host_needs_the_setting_a_trusted_peer_and_a_valid_value() -> None:
     forged = ("x-forwarded-host", "evil.example")
     assert _host(forged, trusted=PROXIES) == "inner:8000"
     assert _host(forged, trusted=TrustedProxies(["192.0.2.7"], names_host=True)) == "inner:8000"
@@ -181,13 +181,13 @@ def test_a_host_is_not_believed_unasked_nor_of_strangers_nor_when_it_is_none() -
             _host(("x-forwarded-host", bad))
 
 
-def test_an_id_is_taken_over_only_when_it_is_well_formed() -> None:
+def test_an_id_is_accepted_only_if_it_is_well_formed() -> None:
     assert _resolve(("x-request-id", "a1b2c3d4-e5f6"))[0] == "a1b2c3d4-e5f6"
     for bad in ("short", "a" * 129, "with space here", "new\tline-here", 'quoted"id"here', "\u00e9" * 8):
         assert _resolve(("x-request-id", bad))[0] == "drawn"
 
     twice = ("x-request-id", "a1b2c3d4-e5f6")
-    assert _resolve(twice, twice)[0] == "drawn", "one of the two is not the proxy's"
+    assert _resolve(twice, twice)[0] == "drawn", "one of the two is not from the proxy"
 
 
 def _correlated(*fields: tuple[str, str]) -> str:
@@ -219,7 +219,7 @@ def test_the_correlation_id_is_the_one_passed_on_else_that_of_the_trace() -> Non
         f"01-{TRACE}-00f067aa0ba902b7-01-a b",
     ],
 )
-def test_a_traceparent_that_is_none_correlates_nothing(value: str) -> None:
+def test_an_invalid_traceparent_gives_no_correlation_id(value: str) -> None:
     assert _correlated(("traceparent", value)) == ""
 
 
@@ -238,6 +238,6 @@ def test_peers_by_unix_socket_are_trusted_by_that_word() -> None:
     )
 
 
-def test_a_network_that_is_none_is_a_wrong_configuration() -> None:
+def test_an_invalid_network_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match=r"trusted_proxies.*10\.0\.0\.1/8"):
         TrustedProxies(["10.0.0.1/8"])

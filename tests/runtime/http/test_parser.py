@@ -1,4 +1,4 @@
-"""The requests of one connection: whole or byte by byte, pipelined or refused, the same comes out."""
+"""The requests of one connection: whole or byte by byte, pipelined or refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _one_by_one(data: bytes) -> Iterable[bytes]:
     return (data[at : at + 1] for at in range(len(data)))
 
 
-def test_a_head_says_what_the_wire_said(parser_for: ParserFor) -> None:
+def test_a_head_holds_what_was_sent(parser_for: ParserFor) -> None:
     parser = parser_for()
     parser.feed(GET)
     head = parser.next_head()
@@ -47,7 +47,7 @@ def test_a_head_without_fields_is_complete_in_http_1_0(converse: Converse) -> No
         assert (head.host, head.keep_alive, len(head.headers)) == ("", False, 0)
 
 
-def test_a_repeated_header_block_is_understood_anew_in_another_version(parser_for: ParserFor) -> None:
+def test_a_repeated_header_block_is_parsed_again_for_another_version(parser_for: ParserFor) -> None:
     parser = parser_for()
     block = b"Host: example.org\r\n\r\n"
     kept = []
@@ -98,7 +98,7 @@ def test_the_next_head_waits_until_the_body_is_read(parser_for: ParserFor) -> No
     assert parser.leftover() == GET
 
 
-def test_an_announced_empty_body_is_done_at_once(parser_for: ParserFor) -> None:
+def test_a_declared_empty_body_is_done_at_once(parser_for: ParserFor) -> None:
     parser = parser_for()
     parser.feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
     head = parser.next_head()
@@ -126,7 +126,7 @@ def test_one_empty_line_before_a_request_is_ignored_and_two_are_not(converse: Co
         assert converse(cut(b"\n" + GET)).status == 400
 
 
-def test_a_cr_that_ends_a_body_does_not_belong_to_the_lf_behind_it(converse: Converse) -> None:
+def test_a_cr_that_ends_a_body_does_not_belong_to_the_lf_after_it(converse: Converse) -> None:
     data = POST.replace(b"hello", b"hell\r") + b"\nGET"
     for pieces in ([data], _one_by_one(data)):
         assert converse(pieces).status == 400
@@ -147,7 +147,7 @@ def test_the_parser_knows_whether_a_request_has_begun(parser_for: ParserFor) -> 
     assert (parser.has_partial_head, parser.at_boundary) == (False, True)
 
 
-def test_a_lone_empty_line_after_a_body_is_no_request(parser_for: ParserFor) -> None:
+def test_a_lone_empty_line_after_a_body_is_not_a_request(parser_for: ParserFor) -> None:
     parser = parser_for()
     parser.feed(POST + b"\r\n")
     parser.next_head()
@@ -159,7 +159,7 @@ def test_a_lone_empty_line_after_a_body_is_no_request(parser_for: ParserFor) -> 
 BAD = b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"
 
 
-def test_after_an_error_nothing_comes_out_any_more(parser_for: ParserFor) -> None:
+def test_after_an_error_nothing_is_returned(parser_for: ParserFor) -> None:
     parser = parser_for()
     parser.feed(BAD + GET)
     with pytest.raises(BadRequest) as first:
@@ -172,7 +172,7 @@ def test_after_an_error_nothing_comes_out_any_more(parser_for: ParserFor) -> Non
     assert (parser.has_partial_head, parser.at_boundary) == (False, False)
 
 
-def test_after_a_bad_chunk_nothing_comes_out_any_more(parser_for: ParserFor) -> None:
+def test_after_a_bad_chunk_nothing_is_returned(parser_for: ParserFor) -> None:
     parser = parser_for()
     parser.feed(CHUNKED.replace(b"3\r\nabc", b"3\r\nabcd") + GET)
     parser.next_head()
@@ -184,7 +184,7 @@ def test_after_a_bad_chunk_nothing_comes_out_any_more(parser_for: ParserFor) -> 
 
 
 def _limits(data: bytes, converse: Converse, **limits: int) -> set[int | None]:
-    """Return the statuses with which this ends, whole, in pieces, and byte by byte."""
+    """Return the final statuses: whole, in pieces, and byte by byte."""
     pieces = [data[at : at + 7] for at in range(0, len(data), 7)]
     return {converse(cut, **limits).status for cut in ([data], pieces, _one_by_one(data))}
 
@@ -224,9 +224,7 @@ def test_there_may_be_as_many_fields_as_the_limit(converse: Converse) -> None:
         (b"get \x01", 400),
     ],
 )
-def test_what_can_only_be_refused_is_refused_before_the_head_is_complete(
-    data: bytes, status: int, converse: Converse
-) -> None:
+def test_an_invalid_head_is_refused_before_it_is_complete(data: bytes, status: int, converse: Converse) -> None:
     assert _limits(data, converse) == {status}
 
 
@@ -238,13 +236,13 @@ _CUTS = st.lists(st.integers(1, 60), max_size=20)
 
 
 def _facts(out: Any) -> tuple[object, ...]:  # noqa: ANN401 - conftest's Conversation
-    """Return what must not depend on the cuts; how much of a body came out before it was found bad may."""
+    """Return what must not depend on the cuts: not the part of a body before an error."""
     heads = [(head._replace(id="", headers=None), head.headers.raw) for head in out.heads]
     return heads, out.bodies[: -1 if out.error else None], out.status
 
 
 @given(data=st.one_of(_VALID, _SPOILED), cuts=_CUTS)
-def test_however_the_bytes_are_cut_the_same_comes_out(converse: Converse, data: bytes, cuts: list[int]) -> None:
+def test_the_result_does_not_depend_on_how_the_bytes_are_cut(converse: Converse, data: bytes, cuts: list[int]) -> None:
     limits = {"request_line_bytes": 64, "header_bytes": 256, "header_count": 4}
     pieces, at = [], 0
     for size in cuts:
@@ -257,7 +255,7 @@ def test_however_the_bytes_are_cut_the_same_comes_out(converse: Converse, data: 
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_do_anything_but_wait_or_be_refused_with_a_status(converse: Converse, data: bytes) -> None:
+def test_random_bytes_wait_or_are_refused_with_a_status(converse: Converse, data: bytes) -> None:
     out = converse([data])
     assert out.error is None or isinstance(out.error, HTTPError)
 
@@ -271,7 +269,7 @@ def _seconds_byte_by_byte(parser: RequestParser, size: int) -> float:
     return process_time() - started
 
 
-def test_the_cost_of_a_head_that_comes_byte_by_byte_grows_in_step_with_its_size(parser_for: ParserFor) -> None:
+def test_the_cost_of_a_head_that_comes_byte_by_byte_is_linear(parser_for: ParserFor) -> None:
     limits = {"header_bytes": 1 << 20}
     small = min(_seconds_byte_by_byte(parser_for(**limits), 5_000) for _ in range(3))
     large = min(_seconds_byte_by_byte(parser_for(**limits), 40_000) for _ in range(3))

@@ -1,4 +1,4 @@
-"""The PROXY protocol: whole and first, or refused; however it is cut."""
+"""The PROXY protocol: complete and first, or refused, however it is cut."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_anything_else_is_refused(header: bytes) -> None:
 
 
 @given(st.binary(max_size=80), st.sampled_from([b"", b"PROXY TCP4 ", SIGNATURE, SIGNATURE + b"\x21\x11\x00\x20"]))
-def test_no_bytes_do_anything_but_wait_or_be_refused_or_be_read(data: bytes, start: bytes) -> None:
+def test_random_bytes_wait_or_are_refused_or_read(data: bytes, start: bytes) -> None:
     try:
         header = read(start + data)
     except BadRequest:

@@ -56,20 +56,20 @@ def test_spans_of_a_hundred_bytes(header: str, spans: list[tuple[int, int]]) -> 
         "bytes=0-50,20-",
     ],
 )
-def test_what_cannot_be_read_or_asks_for_all_of_it_in_pieces_is_ignored(header: str | None) -> None:
+def test_a_malformed_range_or_one_for_everything_in_pieces_is_ignored(header: str | None) -> None:
     assert ranges.read(header, 100) is None
 
 
 @pytest.mark.parametrize(
     ("header", "size"), [("bytes=100-", 100), ("bytes=-0", 100), ("bytes=0-", 0), ("bytes=500-600,700-", 100)]
 )
-def test_what_lies_outside_is_not_satisfiable_and_says_the_size(header: str, size: int) -> None:
+def test_a_range_outside_is_not_satisfiable_and_names_the_size(header: str, size: int) -> None:
     with pytest.raises(RangeNotSatisfiable) as caught:
         ranges.read(header, size)
     assert caught.value.headers == (("Content-Range", f"bytes */{size}"),)
 
 
-def test_a_span_says_what_it_is_of() -> None:
+def test_a_span_has_a_content_range() -> None:
     assert Span(10, 20).content_range(100) == "bytes 10-19/100"
     assert Span(10, 20).length == 10
 
@@ -89,7 +89,7 @@ def test_joined_spans_cover_exactly_what_was_asked_and_no_byte_twice(specs: list
     assert sorted(covered) == sorted(asked)
 
 
-def test_several_spans_make_a_multipart_body_of_the_length_that_was_announced() -> None:
+def test_several_spans_make_a_multipart_body_of_the_computed_length() -> None:
     spans = [Span(0, 10), Span(20, 25)]
     content = bytes(range(100))
     heads = ranges.part_heads(spans, 100, "image/png", "edge")

@@ -15,7 +15,7 @@ def test_the_target_is_path_and_query_as_they_came(head_of: HeadOf) -> None:
     assert head_of(target="/a").target == "/a"
 
 
-def test_who_belongs_to_nothing_else_is_correlated_by_its_own_id(head_of: HeadOf) -> None:
+def test_without_a_correlation_id_the_request_id_is_used(head_of: HeadOf) -> None:
     alone, together = head_of(id="r-1"), head_of(id="r-1", correlated="order-4711")
     assert alone.ids == {"request_id": "r-1", "correlation_id": "r-1"}
     assert together.ids == {"request_id": "r-1", "correlation_id": "order-4711"}
@@ -40,7 +40,7 @@ def test_a_spooled_body_is_read_from_its_start_each_time(head_of: HeadOf) -> Non
     assert request.spool is spool
 
 
-def test_a_body_that_arrives_is_read_once_and_kept_by_who_reads_it_whole(head_of: HeadOf) -> None:
+def test_a_live_body_is_read_once_and_kept_if_it_is_read_whole(head_of: HeadOf) -> None:
     request = Request(head_of(), live=BytesIO(b"hello"))
     assert request.stream.read(2) + request.stream.read() == b"hello"
     request = Request(head_of(), live=BytesIO(b"hello"))

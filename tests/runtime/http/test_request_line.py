@@ -27,7 +27,7 @@ from arlen_runtime.http import request_line
         (b"GET http://[::1]:80/ HTTP/1.1", ("GET", "/", "", 1, ("http", "[::1]:80"))),
     ],
 )
-def test_every_form_of_the_target_is_taken_apart(line: bytes, parts: tuple[object, ...]) -> None:
+def test_every_form_of_the_target_is_split(line: bytes, parts: tuple[object, ...]) -> None:
     assert request_line.read(line) == parts
 
 
@@ -76,7 +76,7 @@ def test_every_method_that_is_implemented_is_read(method: str) -> None:
         b"GET /\r HTTP/1.1",
     ],
 )
-def test_what_is_no_request_line_is_a_bad_request(line: bytes) -> None:
+def test_a_malformed_request_line_is_a_bad_request(line: bytes) -> None:
     with pytest.raises(BadRequest):
         request_line.read(line)
 
@@ -85,7 +85,7 @@ def test_what_is_no_request_line_is_a_bad_request(line: bytes) -> None:
     "line",
     [b"get / HTTP/1.1", b"TRACE / HTTP/1.1", b"CONNECT a:80 HTTP/1.1", b"BREW /pot HTTP/1.1", b"GETS / HTTP/1.1"],
 )
-def test_a_method_that_is_not_implemented_says_so(line: bytes) -> None:
+def test_an_unknown_method_is_not_implemented(line: bytes) -> None:
     with pytest.raises(NotImplementedByServer):
         request_line.read(line)
 
@@ -147,6 +147,6 @@ def test_names_and_addresses_are_hosts(host: str) -> None:
         "http://a",
     ],
 )
-def test_what_names_no_host_is_refused(host: str) -> None:
+def test_an_invalid_host_is_refused(host: str) -> None:
     with pytest.raises(BadRequest):
         request_line.check_host(host)

@@ -1,4 +1,4 @@
-"""A response: fields in their order, and nothing in them that could split the answer."""
+"""A response: fields in order, and none that could split the response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_add_keeps_set_replaces_and_remove_drops_whatever_the_case() -> None:
     assert response.get("Set-Cookie", "none") == "none"
 
 
-def test_what_is_changed_in_a_copy_is_the_copys_own() -> None:
+def test_changes_of_a_copy_do_not_affect_the_original() -> None:
     response = Response(b"x", 201, [("X-A", "1")])
     response.log = {"a": 1}
     copy = response.copy()
@@ -38,7 +38,7 @@ def test_what_is_changed_in_a_copy_is_the_copys_own() -> None:
 
 
 @pytest.mark.parametrize("value", ["a\r\nX: 1", "a\nb", "a\rb", "a\x00b", "a\x7fb", "a\x1bb", "\u20ac", "a\x85b\n"])
-def test_a_value_that_could_split_the_answer_is_refused(value: str) -> None:
+def test_a_value_that_could_split_the_response_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="X-A"):
         Response(headers=[("X-A", value)])
     with pytest.raises(ValueError, match="Content-Type"):
@@ -49,7 +49,7 @@ def test_a_value_that_could_split_the_answer_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "X A", "X:A", "X\r\nA", "X\u00e9", "X-A\n"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
+def test_an_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="header name"):
         Response(headers=[(name, "1")])
 
@@ -59,7 +59,7 @@ def test_tabs_and_latin_1_are_values() -> None:
 
 
 @pytest.mark.parametrize("read", [0, 1, 2])
-def test_a_body_made_of_another_closes_it_once_wherever_it_is_left(read: int) -> None:
+def test_a_wrapped_body_closes_its_source_once_wherever_it_stops(read: int) -> None:
     closed: list[str] = []
 
     class Source:

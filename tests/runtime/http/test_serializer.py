@@ -1,4 +1,4 @@
-"""A response on the wire: one end of the body, said once, whatever its kind, version and status."""
+"""A response as bytes: exactly one declared end, for every kind, version and status."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_plain_answer_is_one_piece_of_bytes(head_of: HeadOf) -> None:
     )
 
 
-def test_a_status_without_a_phrase_keeps_its_space_and_one_that_is_none_is_refused(head_of: HeadOf) -> None:
+def test_a_status_without_a_phrase_keeps_its_space_and_an_invalid_one_is_refused(head_of: HeadOf) -> None:
     assert _lines(serialize(head_of(), Response(status=299), DATE, close=False))[0] == b"HTTP/1.1 299 "
     for status in (0, 99, 100, 101, 103, 199, 1000, -200):
         with pytest.raises(ValueError, match="status"):
@@ -67,7 +67,7 @@ def test_the_connection_line_follows_the_version(
         assert out.close is (line == b"Connection: close")
 
 
-def test_an_answer_to_nothing_understood_closes() -> None:
+def test_a_response_without_a_head_closes() -> None:
     out = serialize(None, Response(b"no", 400), DATE, close=False)
     assert out.close
     assert b"Connection: close" in _lines(out)
@@ -82,12 +82,12 @@ def test_head_gets_the_headers_of_get_and_no_body(head_of: HeadOf) -> None:
         assert (out.data.partition(b"\r\n\r\n")[2], out.rest, out.length, out.chunked) == (b"", None, 0, False)
 
 
-def test_an_empty_answer_to_head_may_announce_the_length_of_get(head_of: HeadOf) -> None:
+def test_an_empty_answer_to_head_may_declare_the_length_of_get(head_of: HeadOf) -> None:
     out = serialize(head_of("HEAD"), Response(b"", 200, [("Content-Length", "77")]), DATE, close=False)
     assert b"Content-Length: 77" in _lines(out)
 
 
-def test_an_empty_answer_to_head_that_does_not_know_the_length_of_get_says_none(head_of: HeadOf) -> None:
+def test_an_empty_answer_to_head_that_declares_no_length_has_none(head_of: HeadOf) -> None:
     for minor in (0, 1):
         out = serialize(head_of("HEAD", minor=minor, keep_alive=True), Response(b""), DATE, close=False)
         assert not any(line.lower().startswith((b"content-length", b"transfer-encoding")) for line in _lines(out))
@@ -143,7 +143,7 @@ def _announced(pieces: list[bytes], length: str) -> Response:
     return Response(iter(pieces), 200, [("content-length", length)])
 
 
-def test_an_iterator_may_announce_its_length_and_is_held_to_it(head_of: HeadOf) -> None:
+def test_an_iterator_may_declare_its_length_and_must_match_it(head_of: HeadOf) -> None:
     out = serialize(head_of(minor=0), _announced([b"ab", b"", b"c"], "3"), DATE, close=False)
     assert b"Content-Length: 3" in _lines(out)
     assert (out.chunked, out.close, out.length) == (False, False, 3)
@@ -152,7 +152,7 @@ def test_an_iterator_may_announce_its_length_and_is_held_to_it(head_of: HeadOf) 
 
 
 @pytest.mark.parametrize(("pieces", "sent"), [([b"ab"], b"ab"), ([b"ab", b"cd", b"e"], b"abc"), ([], b"")])
-def test_an_iterator_that_lied_about_its_length_raises_and_sends_no_byte_too_many(
+def test_an_iterator_of_another_length_raises_and_sends_no_extra_byte(
     head_of: HeadOf, pieces: list[bytes], sent: bytes
 ) -> None:
     out = serialize(head_of(), _announced(pieces, "3"), DATE, close=False)
@@ -191,7 +191,7 @@ def test_repeated_fields_keep_their_order_and_latin_1_its_bytes(head_of: HeadOf)
 
 
 def _read_with_h11(method: str, data: bytes) -> tuple[int, bytes]:
-    """Let another implementation read the answer: its status and its whole body."""
+    """Read the response with h11; return its status and its whole body."""
     client = h11.Connection(h11.CLIENT)
     client.send(h11.Request(method=method, target="/", headers=[("Host", "a"), ("Connection", "close")]))
     client.send(h11.EndOfMessage())

@@ -1,4 +1,4 @@
-"""The bridge: what libraries log arrives in our lines."""
+"""Records of libraries as our log lines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_librarys_warning_is_an_event(log_folder: Path) -> None:
     assert (record["logger"], record["message"]) == ("some.library", "pool main is full")
 
 
-def test_levels_beyond_ours_take_the_one_below(log_folder: Path) -> None:
+def test_other_levels_use_the_next_lower_one(log_folder: Path) -> None:
     library.critical("worst")
     library.log(logging.WARNING + 5, "between")
     assert [record["level"] for record in records(log_folder)] == ["error", "warning"]

@@ -1,4 +1,4 @@
-"""Lines: what they look like, and that nothing from outside can forge one."""
+"""The format of lines, and that no input can forge one."""
 
 from __future__ import annotations
 
@@ -98,29 +98,29 @@ def test_a_traceback_is_a_field_in_json() -> None:
 
 
 class Unwritable:
-    """A value whose own text raises."""
+    """A value whose `__str__` raises."""
 
     def __str__(self) -> str:
-        """Fail, as a broken model may."""
+        """Raise, as a broken model may."""
         raise RuntimeError("no")
 
 
 @pytest.mark.parametrize("value", [Unwritable(), float("nan"), {("a", 1): 2}])
-def test_a_value_that_cannot_be_written_does_not_take_its_line_along(value: object) -> None:
+def test_a_value_that_cannot_be_written_does_not_lose_its_line(value: object) -> None:
     assert json_event({"bad": value, "good": 1})["event"] == "happened"
     assert text_event({"bad": value, "good": 1}).endswith(" good=1\n")
 
 
 class Named:
-    """A key with a text of its own."""
+    """A key whose `__str__` is a reserved name."""
 
     def __str__(self) -> str:
-        """Look like what every line has."""
+        """Return the name of a field that every line has."""
         return "level"
 
 
 @pytest.mark.parametrize("key", [(1, 2), Unwritable(), Named(), None, 3, b"k"])
-def test_a_key_that_json_has_not_does_not_take_its_line_along(key: object) -> None:
+def test_a_key_that_json_lacks_does_not_lose_its_line(key: object) -> None:
     extra: Any = {key: "value", "good": 1}
     (line,) = FORMATS["json"].accesses(NOW, [request(extra=extra)])
     event = json.loads(line)
@@ -129,7 +129,7 @@ def test_a_key_that_json_has_not_does_not_take_its_line_along(key: object) -> No
     assert line.endswith(" good=1\n")
 
 
-def test_an_access_line_tells_the_request() -> None:
+def test_an_access_line_describes_the_request() -> None:
     (text,) = FORMATS["text"].accesses(NOW, [request()])
     assert (
         text == f"{NOW} info request method=GET target=/a?b=c status=200 length=13 ms=0.12 request_id=r-1 client=::1\n"
@@ -151,7 +151,7 @@ def test_an_access_line_tells_the_request() -> None:
 
 @pytest.mark.parametrize("name", ["method", "target", "request_id", "client"])
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_no_word_of_the_client_can_forge_an_access_line(name: str, form: str) -> None:
+def test_no_input_of_the_client_can_forge_an_access_line(name: str, form: str) -> None:
     (line,) = FORMATS[form].accesses(NOW, [request(**{name: EVIL})])
     assert line.count("\n") == 1
     assert line.removesuffix("\n").isprintable()
@@ -172,7 +172,7 @@ def test_a_long_target_is_cut_so_that_the_line_fits_a_pipe(form: str) -> None:
 
 
 @given(access_lines)
-def test_a_quick_access_line_says_what_the_careful_one_would(facts: tuple[Any, ...]) -> None:
+def test_the_fast_access_line_equals_the_careful_one(facts: tuple[Any, ...]) -> None:
     method, target, status, length, seconds, request_id, client = facts
     quick = (method, target, status, length, seconds, request_id, client, None)
     careful = (method, target, status, length, seconds, request_id, client, {"extra": 1})

@@ -1,4 +1,4 @@
-"""The log: levels, order, request ids, threads, forks, and what an access line costs."""
+"""The log: levels, order, request ids, threads, forks and access lines."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_event_is_written_at_once(tmp_path: Path) -> None:
         ("development", "json", "{"),
     ],
 )
-def test_lines_are_text_in_development_and_test_and_json_elsewhere_unless_told(
+def test_lines_are_text_in_development_and_test_and_json_elsewhere_unless_configured(
     tmp_path: Path, environment: str, form: str, opening: str
 ) -> None:
     open_log(tmp_path, environment, format=form).info("hello")
@@ -73,7 +73,7 @@ def test_what_is_below_the_level_is_not_written(tmp_path: Path, level: str, writ
     assert [record["level"] for record in records(tmp_path)] == written
 
 
-def test_an_exception_is_told_with_type_message_and_its_causes(tmp_path: Path) -> None:
+def test_an_exception_is_logged_with_type_message_and_its_causes(tmp_path: Path) -> None:
     error = ValueError("second")
     error.__cause__ = KeyError("first")
     open_log(tmp_path).failure("action_failed", error, action="show")
@@ -82,7 +82,7 @@ def test_an_exception_is_told_with_type_message_and_its_causes(tmp_path: Path) -
     assert record["traceback"].index("KeyError: 'first'") < record["traceback"].index("ValueError: second")
 
 
-def test_an_event_inside_a_request_bears_its_id(tmp_path: Path) -> None:
+def test_an_event_inside_a_request_has_its_id(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     token = scope.request_id.set("r-7")
     log.info("inside")
@@ -92,7 +92,7 @@ def test_an_event_inside_a_request_bears_its_id(tmp_path: Path) -> None:
     assert [record.get("request_id") for record in records(tmp_path)] == ["r-7", "r-8", None]
 
 
-def test_an_event_bears_the_id_that_correlates_its_request_with_others(tmp_path: Path) -> None:
+def test_an_event_has_the_correlation_id_of_its_request(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     token = scope.correlation_id.set("order-4711")
     log.info("inside")
@@ -119,7 +119,7 @@ def test_access_lines_come_before_an_event_that_follows_them(tmp_path: Path) -> 
     assert [record["event"] for record in records(tmp_path)] == ["request", "later"]
 
 
-def test_access_lines_do_not_pile_up_where_nobody_flushes(tmp_path: Path) -> None:
+def test_access_lines_do_not_pile_up_without_a_flush(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     for _ in range(MAX_PENDING):
         log.access(*ACCESS)
@@ -134,7 +134,7 @@ def test_access_lines_can_be_turned_off(tmp_path: Path, settings: dict[str, Any]
     assert lines(tmp_path) == []
 
 
-def test_reopening_writes_what_waits_to_the_old_file(tmp_path: Path) -> None:
+def test_reopening_writes_pending_lines_to_the_old_file(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     log.access(*ACCESS)
     (tmp_path / "app.log").rename(tmp_path / "app.log.1")
@@ -145,7 +145,7 @@ def test_reopening_writes_what_waits_to_the_old_file(tmp_path: Path) -> None:
     assert [record["event"] for record in records(tmp_path)] == ["new"]
 
 
-def test_several_threads_lose_and_tear_no_line(tmp_path: Path) -> None:
+def test_several_threads_lose_and_cut_no_line(tmp_path: Path) -> None:
     log = open_log(tmp_path)
 
     def work(name: str) -> None:
@@ -169,8 +169,8 @@ def test_several_threads_lose_and_tear_no_line(tmp_path: Path) -> None:
     assert sum(record["event"] == "step" for record in events) == 40
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # to fork beside a thread is the point
-def test_a_child_inherits_no_waiting_line_and_no_lock(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the test is about forking beside a thread
+def test_a_child_inherits_no_pending_line_and_no_lock(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     held = threading.Event()
     go_on = threading.Event()
@@ -195,7 +195,7 @@ def test_a_child_inherits_no_waiting_line_and_no_lock(tmp_path: Path) -> None:
     assert [record["event"] for record in records(tmp_path)] == ["request", "child", "parent"]
 
 
-def test_lines_that_could_not_be_written_are_confessed(tmp_path: Path) -> None:
+def test_lines_that_could_not_be_written_are_reported(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     log._sink.lost = 42
     log.info("first")

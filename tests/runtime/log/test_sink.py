@@ -28,7 +28,7 @@ def test_lines_are_appended_to_a_file(tmp_path: Path) -> None:
 
 
 def pipe_sink(flags: int) -> tuple[int, Sink]:
-    """Make a sink that writes to a pipe with these flags on its descriptor; return the reading end with it."""
+    """Make a sink that writes to a pipe with these flags; return it with the read end."""
     reader, writer = os.pipe()
     sink = Sink(Path(f"/dev/fd/{writer}"))
     os.close(writer)
@@ -37,7 +37,7 @@ def pipe_sink(flags: int) -> tuple[int, Sink]:
 
 
 def test_writes_to_a_pipe_are_small_and_end_at_a_lines_end() -> None:
-    # In packet mode a pipe keeps the borders of writes (pipe(2), O_DIRECT), so each read is one write.
+    # In packet mode a pipe keeps the boundaries of writes (pipe(2), O_DIRECT): a read is one write.
     reader, sink = pipe_sink(os.O_DIRECT)
     atom = b"y" * (PIPE_BUF - 1) + b"\n"
     sink.write(LINES + atom)
@@ -49,7 +49,7 @@ def test_writes_to_a_pipe_are_small_and_end_at_a_lines_end() -> None:
     assert b"".join(pieces) == LINES + atom
 
 
-def test_a_line_longer_than_a_pipes_atom_is_written_whole() -> None:
+def test_a_line_longer_than_pipe_buf_is_written_whole() -> None:
     code = (
         "from arlen_runtime.log.sink import Sink\n"
         "Sink(None).write(b'a\\n' + b'x' * 10000 + b'\\nb\\n' + b'no newline')\n"
@@ -59,7 +59,7 @@ def test_a_line_longer_than_a_pipes_atom_is_written_whole() -> None:
 
 
 @pytest.mark.parametrize("flags", [0, os.O_NONBLOCK])
-def test_a_line_longer_than_a_pipes_atom_waits_for_no_reader_and_the_next_line_is_not_glued_to_it(flags: int) -> None:
+def test_a_line_longer_than_pipe_buf_waits_for_no_reader_and_the_next_line_stays_separate(flags: int) -> None:
     reader, sink = pipe_sink(flags)
     fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4 * PIPE_BUF)
     long = b"x" * 6 * PIPE_BUF + b"\n"
@@ -89,7 +89,7 @@ print(sink.lost, os.get_blocking(2))
 """
 
 
-def test_long_lines_to_a_pipe_that_nobody_reads_hold_nobody_up_and_change_nothing_for_others_at_it() -> None:
+def test_long_lines_to_an_unread_pipe_block_no_writer_and_keep_its_flags() -> None:
     reader, writer = os.pipe()
     done = subprocess.run(
         [sys.executable, "-c", UNREAD], stdout=subprocess.PIPE, stderr=writer, text=True, check=True, timeout=30
@@ -131,7 +131,7 @@ def test_a_file_that_cannot_be_opened_is_a_configuration_error(tmp_path: Path) -
         Sink(tmp_path / "none" / "app.log")
 
 
-def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+def test_an_unread_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="cannot open"):
         Sink(tmp_path / "pipe")
@@ -151,7 +151,7 @@ def test_a_full_disk_loses_lines_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("flags", [0, os.O_NONBLOCK])
-def test_a_reader_that_does_not_read_is_waited_for_once_and_what_it_misses_is_counted(flags: int) -> None:
+def test_a_reader_that_does_not_read_is_waited_for_once_and_lost_bytes_are_counted(flags: int) -> None:
     reader, sink = pipe_sink(flags)
     line = b"z" * 999 + b"\n"
     started = time.monotonic()

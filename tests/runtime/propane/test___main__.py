@@ -66,7 +66,7 @@ def test_a_folder_without_an_application_says_so(tmp_path: Path) -> None:
     ran = _propane(tmp_path, "--port", "0")
 
     assert ran.returncode == 1
-    assert "no application" in ran.stderr
+    assert "is not an application" in ran.stderr
 
 
 def test_the_package_inside_of_an_application_is_none_itself(
@@ -76,7 +76,7 @@ def test_the_package_inside_of_an_application_is_none_itself(
         (tmp_path / file).touch()
 
     assert main(["--app-root", str(tmp_path), "--check"]) == 1
-    assert "is no application" in capsys.readouterr().err
+    assert "is not an application" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("development", "name"), [(False, "propane"), (True, "arlen serve")])
@@ -84,7 +84,7 @@ def test_a_refusal_bears_the_name_of_the_command_that_was_called(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, *, development: bool
 ) -> None:
     assert main(["--app-root", str(tmp_path)], development=development) == 1
-    assert capsys.readouterr().err.startswith(f"{name}: {tmp_path} is no application")
+    assert capsys.readouterr().err.startswith(f"{name}: {tmp_path} is not an application")
 
 
 @pytest.mark.parametrize("flag", ["--print-config"])
@@ -115,7 +115,7 @@ def test_a_network_that_is_none_is_one_line_also_where_nothing_is_started(site: 
     ran = _propane(site, *check, ARLEN_TRUSTED_PROXIES="127.0.0.1,nonsense")
 
     assert ran.returncode == 1
-    assert ran.stderr.startswith("propane: ARLEN_TRUSTED_PROXIES wants networks as 10.0.0.0/8")
+    assert ran.stderr.startswith("propane: ARLEN_TRUSTED_PROXIES must list networks such as 10.0.0.0/8")
     assert ran.stderr.count("\n") == 1
 
 

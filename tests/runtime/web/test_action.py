@@ -77,4 +77,4 @@ def test_a_log_that_is_no_mapping_is_an_error_of_the_application(serve: Serve) -
     response = text("x")
     response.log = "words"  # type: ignore[assignment] # the mistake
     answer = serve(returning(response), environment="test").get("/")
-    assert (answer.status, "response.log is a mapping" in answer.json()["detail"]) == (500, True)
+    assert (answer.status, "response.log must be a mapping" in answer.json()["detail"]) == (500, True)

@@ -15,7 +15,7 @@ from arlen_runtime.wsgi.cgi_names import WSGICallable
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """Log to a file, and take small bodies only."""
+    """Log to a file, and accept only small bodies."""
     return Config("production", tmp_path, log=LogSection(file="log.txt"), limits=LimitsSection(body_bytes=100))
 
 

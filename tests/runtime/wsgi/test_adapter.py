@@ -1,4 +1,4 @@
-"""A WSGI callable behind the door: it does not learn that the server is not of its own kind."""
+"""A WSGI callable as an application: it cannot notice what kind of server serves it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Start = Callable[..., Any]
 
 
 def plain(environ: Environ, start: Start) -> list[bytes]:
-    """Tell what came."""
+    """Answer with a summary of the request."""
     body = environ["wsgi.input"].read()
     start("201 Made", [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
     names = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_X_A", "SERVER_PORT")
@@ -59,7 +59,7 @@ def test_the_request_arrives_as_pep_3333_says(serve: Callable[[WSGICallable], Te
 
 @pytest.fixture
 def seen(config: Config) -> Callable[[bytes], Environ]:
-    """Return a function that says what an application was told of a request, by the bytes of its head."""
+    """Return a function from the bytes of a head to the environ of the application."""
 
     def ask(wire: bytes) -> Environ:
         parser = RequestParser(config.limits, Origin("127.0.0.1", "http", TrustedProxies(), IdSource()))
@@ -95,26 +95,26 @@ def test_without_a_host_the_server_says_where_it_listens(seen: Callable[[bytes],
         (b"GET http://b.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "b.example", "b.example", "80"),
     ],
 )
-def test_the_host_that_wins_is_told(
+def test_the_environ_has_the_host_that_counts(
     seen: Callable[[bytes], Environ], head: bytes, host: str, name: str, port: str
 ) -> None:
     environ = seen(head)
     assert (environ["HTTP_HOST"], environ["SERVER_NAME"], environ["SERVER_PORT"]) == (host, name, port)
 
 
-def test_a_body_in_chunks_is_told_by_its_length_alone(seen: Callable[[bytes], Environ]) -> None:
+def test_a_chunked_body_is_passed_with_its_length(seen: Callable[[bytes], Environ]) -> None:
     environ = seen(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
     assert "HTTP_TRANSFER_ENCODING" not in environ
     assert environ["CONTENT_LENGTH"] == "3"
 
 
-def test_the_server_as_a_whole_has_no_path(seen: Callable[[bytes], Environ]) -> None:
+def test_options_for_the_whole_server_has_no_path(seen: Callable[[bytes], Environ]) -> None:
     environ = seen(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (environ["PATH_INFO"], environ["REQUEST_URI"]) == ("", "*")
 
 
 class Stream:
-    """A body that knows how often it was closed."""
+    """A body that counts how often it was closed."""
 
     def __init__(self, start: Start) -> None:
         self.start = start
@@ -180,7 +180,7 @@ class Closable(list[bytes]):
 
 
 @pytest.mark.parametrize("kind", [Failing, Silent, Texts])
-def test_what_fails_before_its_first_piece_is_closed_and_a_500(
+def test_a_body_that_fails_before_its_first_piece_is_closed_and_500(
     serve: Callable[[WSGICallable], TestClient], kind: type[Stream]
 ) -> None:
     streams: list[Stream] = []
@@ -193,7 +193,7 @@ def test_what_fails_before_its_first_piece_is_closed_and_a_500(
     assert streams[0].closed == 1
 
 
-def test_a_list_of_somebodys_own_is_closed_too(serve: Callable[[WSGICallable], TestClient]) -> None:
+def test_a_subclass_of_list_is_closed_too(serve: Callable[[WSGICallable], TestClient]) -> None:
     body = Closable([b"one"])
 
     def application(_environ: Environ, start: Start) -> Iterable[bytes]:
@@ -248,16 +248,16 @@ def test_start_response_may_be_called_again_with_an_exception(serve: Callable[[W
     assert (answer.status, answer.text) == (500, "sorry")
 
 
-def test_what_cannot_be_sent_is_told_to_who_starts(serve: Callable[[WSGICallable], TestClient]) -> None:
+def test_start_response_raises_for_what_cannot_be_sent(serve: Callable[[WSGICallable], TestClient]) -> None:
     def application(_environ: Environ, start: Start) -> list[bytes]:
         try:
             start("200 OK", [("X", "a\nb")])
         except ValueError:
             start("502 Bad Gateway", [])
-        return [b"mended"]
+        return [b"recovered"]
 
     answer = serve(application).get("/")
-    assert (answer.status, answer.text) == (502, "mended")
+    assert (answer.status, answer.text) == (502, "recovered")
 
 
 @pytest.mark.parametrize("written", [True, False])
@@ -317,7 +317,7 @@ def test_a_body_ends_at_its_length(
 
 
 @pytest.mark.parametrize("body", [[], [b"12345"], iter([])])
-def test_the_answer_to_head_says_the_length_that_the_application_says(
+def test_a_head_response_has_the_length_that_the_application_declares(
     serve: Callable[[WSGICallable], TestClient], body: Iterable[bytes]
 ) -> None:
     def application(_environ: Environ, start: Start) -> Iterable[bytes]:
@@ -328,7 +328,7 @@ def test_the_answer_to_head_says_the_length_that_the_application_says(
     assert (answer.body, answer.headers["content-length"]) == (b"", "5")
 
 
-def test_what_an_application_logs_finds_the_requests_id(serve: Callable[[WSGICallable], TestClient]) -> None:
+def test_log_lines_of_an_application_have_the_request_id(serve: Callable[[WSGICallable], TestClient]) -> None:
     def application(environ: Environ, start: Start) -> list[bytes]:
         start("200 OK", [])
         return [f"{environ['arlen.request_id'] == scope.request_id.get()}".encode()]
@@ -345,10 +345,10 @@ def test_what_an_application_logs_finds_the_requests_id(serve: Callable[[WSGICal
         ("/articles/the-title", "GET /articles/0"),
         ("/v2//f3b1c/Title/%C3%A9/", "GET /0//0/0/0/"),
         ("/static/main.css", "GET /static/main.css"),
-        ("/" + "a" * 100_000, "GET /" + "a" * 100_000),  # in linear time: the path is the client's
+        ("/" + "a" * 100_000, "GET /" + "a" * 100_000),  # in linear time, because the client chooses the path
     ],
 )
-def test_the_key_collapses_what_is_no_plain_word(config: Config, path: str, key: str) -> None:
+def test_the_timing_key_collapses_variable_segments(config: Config, path: str, key: str) -> None:
     assert WSGIAdapter(plain, config).admit(_head("GET", path)).key == key
 
 
@@ -433,7 +433,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.mark.parametrize("name", ["list", "pieces", "file", "gzip"])
-def test_bodies_of_all_kinds_are_held_to_their_length(server: RunningServer, name: str) -> None:
+def test_bodies_of_all_kinds_must_match_their_length(server: RunningServer, name: str) -> None:
     with Wire(server.port) as wire:
         assert wire.get(f"/{name}").body == b"0123456789"
         assert wire.get(f"/{name}?10").body == b"0123456789"
@@ -444,7 +444,7 @@ def test_bodies_of_all_kinds_are_held_to_their_length(server: RunningServer, nam
             wire.get(f"/{name}?11")
 
 
-def test_an_answer_that_goes_wrong_half_way_is_cut_off_and_logged(server: RunningServer) -> None:
+def test_a_response_that_fails_midway_is_cut_off_and_logged(server: RunningServer) -> None:
     with Wire(server.port) as wire:
         with pytest.raises(EOFError) as cut:
             wire.get("/late")
@@ -452,7 +452,7 @@ def test_an_answer_that_goes_wrong_half_way_is_cut_off_and_logged(server: Runnin
     server.wait_for("stream_failed", error="ZeroDivisionError")
 
 
-def test_who_leaves_before_the_end_closes_the_body_once(server: RunningServer) -> None:
+def test_a_client_that_disconnects_early_closes_the_body_once(server: RunningServer) -> None:
     with Wire(server.port) as wire:
         wire.get("/count")
         wire.get("/pieces")
@@ -466,7 +466,7 @@ def test_who_leaves_before_the_end_closes_the_body_once(server: RunningServer) -
             assert count == b"1"
 
 
-def test_a_request_is_correlated_by_what_a_trusted_server_in_front_passes_on(config: Config) -> None:
+def test_a_trusted_proxy_passes_on_the_correlation_id(config: Config) -> None:
     def application(environ: Environ, start: Start) -> list[bytes]:
         start("200 OK", [])
         return [f"{environ['arlen.correlation_id']} {scope.correlation_id.get()}".encode()]

@@ -1,4 +1,4 @@
-"""An App as a WSGI application: another server's requests get the same answers as propane's."""
+"""An App as a WSGI application: other servers give the same responses as propane."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_an_app_answers_any_wsgi_server(config: Config) -> None:
     assert "connection" not in headers
 
 
-def test_the_raw_path_is_taken_where_the_server_tells_it(config: Config) -> None:
+def test_the_raw_path_is_used_if_the_server_passes_it(config: Config) -> None:
     assert call(config, "GET", "/echo/a/b", RAW_URI="/echo/a%2Fb?q=2", QUERY_STRING="q=2")[2] == b"a/b 2  192.0.2.1"
 
 
@@ -153,7 +153,7 @@ def test_the_raw_path_is_taken_where_the_server_tells_it(config: Config) -> None
         ("/app", "/echo/b", "/app/echo/b", "b"),
         ("/app", "/echo/a/b", "/%61pp/echo/a%2Fb?q=1", "a/b"),
         ("/\xc3\xbc", "/echo/a/b", "/%C3%BC/echo/a%2fb", "a/b"),
-        ("/app", "/echo/b", "/echo/b", "b"),  # the server tells what comes below the mount point only
+        ("/app", "/echo/b", "/echo/b", "b"),  # the server passes only what is below the mount point
         ("", "/echo/b", "/before/it/was/rewritten", "b"),
         ("", "/echo/b", "http://x/echo/a%2Fb", "b"),
         ("", "/echo/\xc3\xbc", "/echo/\xc3\xbc", "ü"),
@@ -173,11 +173,11 @@ def test_without_a_path_it_is_the_root(config: Config, raw: str) -> None:
     environ["PATH_INFO"] = ""
     application = AppCallable(App(config, routes))
     assert ask(application, environ)[2] == b"root"
-    del environ["PATH_INFO"]  # what is empty may be missing (PEP 3333, "environ Variables"), says not the validator
+    del environ["PATH_INFO"]  # empty variables may be missing (PEP 3333, "environ Variables"), against the validator
     assert b"".join(application(environ, lambda _status, _headers: None)) == b"root"
 
 
-def test_the_server_as_a_whole_can_be_asked(config: Config) -> None:
+def test_options_for_the_whole_server_is_answered(config: Config) -> None:
     status, headers, _ = call(config, "OPTIONS", "/", REQUEST_URI="*")
     assert (status, "OPTIONS" in headers["allow"], "POST" in headers["allow"]) == ("204 No Content", True, True)
 
@@ -190,7 +190,7 @@ def test_streams_files_and_errors_go_out_by_wsgi(config: Config) -> None:
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "+1", "²", "9" * 5000])
-def test_a_length_that_is_no_number_is_400(config: Config, length: str) -> None:
+def test_a_length_that_is_not_a_number_is_400(config: Config, length: str) -> None:
     environ: Environ = {"CONTENT_LENGTH": length}
     setup_testing_defaults(environ)
     said: list[str] = []
@@ -203,7 +203,7 @@ def test_a_length_that_is_no_number_is_400(config: Config, length: str) -> None:
     [
         ({"SERVER_PROTOCOL": "HTTP/1.1"}, "200 OK"),
         ({"HTTP_HOST": 'a"b c'}, "400 Bad Request"),
-        ({"HTTP_HOST": "a,b"}, "400 Bad Request"),  # how a server passes on a field that came twice
+        ({"HTTP_HOST": "a,b"}, "400 Bad Request"),  # a server joins a repeated field like this
         ({"HTTP_HOST": ""}, "400 Bad Request"),
         ({"HTTP_HOST": None, "SERVER_PROTOCOL": "HTTP/1.1"}, "400 Bad Request"),
         ({"HTTP_HOST": None, "SERVER_PROTOCOL": "HTTP/1.0"}, "200 OK"),
@@ -212,7 +212,7 @@ def test_a_length_that_is_no_number_is_400(config: Config, length: str) -> None:
         ({"QUERY_STRING": "x=\xe9"}, "400 Bad Request"),
     ],
 )
-def test_a_head_that_propane_refuses_is_refused_of_other_servers_too(
+def test_a_head_that_propane_refuses_is_refused_from_other_servers_too(
     config: Config, more: dict[str, str | None], status: str
 ) -> None:
     environ = {name: value for name, value in (environ_of("GET", "/") | more).items() if value is not None}
@@ -226,7 +226,7 @@ def test_a_body_above_the_routes_limit_is_413(config: Config) -> None:
     assert call(config, "POST", "/echo/x", **more)[0].startswith("413 ")
 
 
-def test_a_body_in_chunks_is_read_to_the_end_that_the_server_makes(config: Config) -> None:
+def test_a_chunked_body_is_read_to_the_end_of_the_input(config: Config) -> None:
     chunked: dict[str, Any] = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     assert call(config, "POST", "/echo/x", **chunked, **{"wsgi.input": io.BytesIO(b"pieces")})[2] == (
         b"x None pieces 192.0.2.1"
@@ -236,7 +236,7 @@ def test_a_body_in_chunks_is_read_to_the_end_that_the_server_makes(config: Confi
     assert call(config, "POST", "/echo/x", **chunked, **{"wsgi.input": io.BytesIO(b"never ends")})[0].startswith("411 ")
 
 
-def test_an_endpoint_that_reads_as_it_comes_does_so_on_other_servers_too(config: Config) -> None:
+def test_a_streaming_endpoint_works_on_other_servers_too(config: Config) -> None:
     body = io.BytesIO(b"12345 and the next request")
     more = {"CONTENT_LENGTH": "5", "wsgi.input": body}
     assert call(config, "POST", "/live", **more)[0].startswith("401 ")
@@ -276,8 +276,8 @@ def test_a_large_body_is_in_a_file_while_it_is_needed(config: Config) -> None:
     assert spools[1].closed
 
 
-@pytest.mark.parametrize("size", [5000, 50_000])  # found out at the end, and on the way
-def test_a_body_that_finds_no_room_on_disk_is_503_and_the_reason_is_told(config: Config, size: int) -> None:
+@pytest.mark.parametrize("size", [5000, 50_000])  # detected at the end, and during the body
+def test_a_body_without_disk_space_is_503_and_the_reason_is_logged(config: Config, size: int) -> None:
     app = App(config, lambda r: r.post("/", _spool, limit=size))
     environ = environ_of("POST", "/", CONTENT_LENGTH=str(size), **{"wsgi.input": io.BytesIO(b"x" * size)})
     errors = environ["wsgi.errors"]
@@ -303,14 +303,14 @@ def test_a_body_is_closed_when_the_server_refuses_the_answer(config: Config) -> 
     bodies.append(Body())
 
     def refuse(_status: str, _headers: list[tuple[str, str]]) -> None:
-        raise RuntimeError("no answer is wanted")
+        raise RuntimeError("no response wanted")
 
-    with pytest.raises(RuntimeError, match="no answer is wanted"):
+    with pytest.raises(RuntimeError, match="no response wanted"):
         AppCallable(App(config, routes))(environ_of("GET", "/body"), refuse)
     assert bodies.pop().closed == 1
 
 
-def test_nobody_who_asks_with_head_goes_on_listening(config: Config) -> None:
+def test_a_head_request_leaves_no_subscription(config: Config) -> None:
     app = App(config, routes)
     for method in ("HEAD", "GET"):
         ask(AppCallable(app), environ_of(method, "/events"))
@@ -335,7 +335,7 @@ def test_a_file_that_has_shrunk_is_cut_off(config: Config, tmp_path: Path) -> No
     pieces.close()  # type: ignore[attr-defined] # as a server calls it where it is there
 
 
-def test_a_converter_that_fails_is_answered_as_propane_does_and_told(config: Config) -> None:
+def test_a_converter_that_fails_is_answered_as_propane_does_and_logged(config: Config) -> None:
     def app(r: Routes) -> None:
         r.converter("color", {"red": 1}.__getitem__)
         r.get("/{color:color}", lambda _ctx: text("never"))
@@ -349,7 +349,7 @@ def test_a_converter_that_fails_is_answered_as_propane_does_and_told(config: Con
     assert "KeyError: 'blue'" in errors.getvalue()
 
 
-def test_a_correlation_id_counts_where_a_trusted_server_passes_it_on(config: Config) -> None:
+def test_a_correlation_id_counts_if_a_trusted_server_passes_it_on(config: Config) -> None:
     environ: Environ = {"HTTP_X_CORRELATION_ID": "order-4711", "REMOTE_ADDR": "192.0.2.7"}
     setup_testing_defaults(environ)
     app = App(config, lambda r: r.get("/", lambda ctx: text(str(ctx.correlation_id == "order-4711"))))

@@ -1,4 +1,4 @@
-"""What is closed once, whoever asks and however often."""
+"""Close exactly once, however often `close` is called."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_owner_is_closed_once() -> None:
     assert owner.closed == 1
 
 
-def test_an_owner_that_cannot_be_closed_need_not_be() -> None:
+def test_an_owner_without_close_is_accepted() -> None:
     CloseOnce([]).close()
 
 

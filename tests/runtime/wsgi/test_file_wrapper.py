@@ -44,13 +44,13 @@ def wrapping(file: object, length: str = "") -> WSGICallable:
 
 
 def body_of(config: Config, file: object, length: str = "") -> Body:
-    """Return the body that the server is given."""
+    """Return the body that the server gets."""
     return WSGIAdapter(wrapping(file, length), config)(Request(HEAD)).body
 
 
 @pytest.mark.parametrize(("length", "sent"), [("", b"3456789"), ("7", b"3456789"), ("4", b"3456")])
 @pytest.mark.parametrize("buffering", [0, -1])
-def test_a_file_is_left_to_the_kernel_from_its_place_to_its_length(
+def test_the_kernel_sends_a_file_from_its_position_to_its_length(
     config: Config, path: Path, buffering: int, length: str, sent: bytes
 ) -> None:
     opened = path.open("rb", buffering)
@@ -62,7 +62,7 @@ def test_a_file_is_left_to_the_kernel_from_its_place_to_its_length(
     assert opened.closed
 
 
-def test_what_was_written_and_is_in_no_file_yet_is_sent(config: Config, path: Path) -> None:
+def test_buffered_writes_are_flushed_and_sent(config: Config, path: Path) -> None:
     opened = path.open("r+b")
     opened.read(2)
     opened.seek(0)
@@ -75,14 +75,14 @@ def test_what_was_written_and_is_in_no_file_yet_is_sent(config: Config, path: Pa
 
 
 class Reversed(io.FileIO):
-    """Has the descriptor of a file, and reads other bytes."""
+    """Has the descriptor of a file but reads other bytes."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read backwards."""
         return bytes(reversed(super().read(size) or b""))
 
 
-def test_what_reads_in_a_way_of_its_own_is_read(config: Config, tmp_path: Path, path: Path) -> None:
+def test_a_file_with_its_own_read_is_read(config: Config, tmp_path: Path, path: Path) -> None:
     packed = tmp_path / "packed"
     with gzip.open(packed, "wb") as file:
         file.write(b"plain text")
@@ -99,7 +99,7 @@ def test_a_file_without_a_size_is_read(config: Config) -> None:
     assert TestClient(WSGIAdapter(wrapping(io.FileIO(path)), config)).get("/").body == path.read_bytes()
 
 
-def test_beyond_the_end_of_a_file_there_is_nothing(config: Config, path: Path) -> None:
+def test_nothing_is_sent_beyond_the_end_of_a_file(config: Config, path: Path) -> None:
     opened = path.open("rb")
     opened.seek(50)
     assert TestClient(WSGIAdapter(wrapping(opened), config)).get("/").body == b""

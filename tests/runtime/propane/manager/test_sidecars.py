@@ -197,5 +197,5 @@ def test_no_program_holds_a_descriptor_of_the_manager(serve: Serve) -> None:
 @pytest.mark.parametrize("line", ["worker = 3", 'worker = ""', 'worker = "python \'jobs"'])
 def test_a_command_that_is_none_is_refused_with_file_and_key(site: Path, serve: Serve, line: str) -> None:
     _settings(site, line)
-    with pytest.raises(RuntimeError, match="wants a table of names and commands"):
+    with pytest.raises(RuntimeError, match="must be a table of names and commands"):
         serve()
