@@ -8,7 +8,6 @@ value: the password in a URL or a connection string, wherever it occurs.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -80,14 +79,6 @@ def printable(config: Config) -> dict[str, dict[str, Any]]:
         for section, settings in SECTIONS.items()
     }
     return {**shown, "settings": _masked(config.settings)}
-
-
-def as_text(config: Config) -> str:
-    """Return the printable configuration in lines, section by section, as `--print-config` shows it."""
-    lines = [f"# {config.environment}"]
-    for section, settings in printable(config).items():
-        lines += ["", f"[{section}]", *(f"{key} = {json.dumps(value, default=str)}" for key, value in settings.items())]
-    return "\n".join(lines) + "\n"
 
 
 def _masked(value: Any, *, secret: bool = False) -> Any:  # noqa: ANN401 - values of TOML

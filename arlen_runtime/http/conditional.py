@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from hashlib import blake2b
 
 from arlen_runtime.http import dates
 from arlen_runtime.http.headers import Headers
@@ -29,11 +28,6 @@ def coded(tag: str, coding: str) -> str:
     Other bytes need another tag (section 8.8.3.3).
     """
     return f'{tag[:-1]}--{coding}"'
-
-
-def tag_of(content: bytes) -> str:
-    """Return a strong entity tag for content: equal bytes, equal tag."""
-    return f'"{blake2b(content, digest_size=16).hexdigest()}"'
 
 
 def change_outcome(method: str, headers: Headers, tag: str | None, modified: int | None) -> int | None:

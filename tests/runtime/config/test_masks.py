@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from arlen_runtime.config.masks import MASK, as_text, is_secret_name, mask_text, printable
+from arlen_runtime.config.masks import MASK, is_secret_name, mask_text, printable
 from arlen_runtime.config.sections import Config, DatabaseSection
 
 
@@ -150,11 +149,3 @@ def test_text_without_an_end_is_masked_in_time() -> None:
 
 def test_an_unset_secret_shows_as_unset() -> None:
     assert printable(Config("test", Path()))["database"]["url"] == ""
-
-
-def test_the_text_of_a_configuration_can_be_read_as_toml_and_shows_no_secret() -> None:
-    config = Config("production", Path(), database=DatabaseSection(url="postgres://ada:love@db/x"))
-    text = as_text(config)
-    assert text.startswith("# production\n\n[app]\n")
-    assert tomllib.loads(text)["propane_accessories"]["worker_count"] == 4
-    assert "love" not in text
