@@ -1,7 +1,7 @@
-"""The documentation, run. One rule: what a page shows works, and where a page points there is something.
+"""The documentation: examples on a page work, and its links and paths exist.
 
-A page is one walk: its blocks run from top to bottom, in one folder. `console` blocks are commands, blocks whose first
-line names a file are written to it, other `python` blocks run. What waits for somebody is named in NOT_RUN.
+The blocks of a page run from top to bottom, in one folder. `console` blocks are commands. Blocks whose first line names
+a file are written to it, other `python` blocks run. Commands that do not end by themselves are in NOT_RUN.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import pytest
 from arlen_runtime.config.load import load
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ROOT_PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
+PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").rglob("*.md"))]
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:#|<!--|--) ([\w./-]+\.(?:py|html|sql|toml))(?: -->)?\n")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
-HERE = re.compile(r"`((?:arlen_runtime|arlen_cli|blueprints)/[\w./-]*)`")
+SOURCE_PATH = re.compile(r"`((?:arlen_runtime|arlen_cli|blueprints)/[\w./-]*)`")
 
 NOT_RUN = (
     "arlen serve",
@@ -38,7 +39,7 @@ NOT_RUN = (
     "systemctl",
     "pip",
 )
-"""Commands that serve, deploy or install: other tests run them."""
+"""Commands that serve, deploy or install. Other tests run them."""
 
 
 class Block(NamedTuple):
@@ -49,7 +50,7 @@ class Block(NamedTuple):
 
     @property
     def file(self) -> str | None:
-        """The file that it belongs to."""
+        """The file that the block belongs to, or None."""
         match = FILE.match(self.text)
         return match[1] if match else None
 
@@ -58,30 +59,28 @@ def blocks(page: Path) -> list[Block]:
     return [Block(*match.groups()) for match in BLOCK.finditer(page.read_text())]
 
 
-class Walk:
-    """The reader of one page: a folder, and the names that Python blocks have made."""
+class PageRun:
+    """One page that runs: its folder, and the names that its Python blocks have defined."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin in an empty folder."""
         self.folder = folder
         self.names: dict[str, Any] = {"__name__": "page"}
 
-    def take(self, block: Block) -> None:
-        """Do what the block shows."""
+    def run(self, block: Block) -> None:
         if block.file is not None:
             path = self.folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
         if block.language == "console":
             for line in block.text.splitlines():
-                self.command(line)
+                self.run_command(line)
         elif block.language == "toml":
-            self.configure(block)
+            self.load_config(block)
         elif block.language == "python" and (block.file is None or "/" not in block.file):
-            exec(compile(block.text, "page", "exec"), self.names)  # noqa: S102 - the page is ours
+            exec(compile(block.text, "page", "exec"), self.names)  # noqa: S102 - we wrote the page
 
-    def command(self, line: str) -> None:
-        """Run one line of a console block, as a reader would type it."""
+    def run_command(self, line: str) -> None:
+        """Run one line of a console block as a reader would type it."""
         words = line.removeprefix("$ ")
         if words.startswith("cd "):
             self.folder /= words.removeprefix("cd ")
@@ -89,7 +88,7 @@ class Walk:
             path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
             environ = {name: value for name, value in os.environ.items() if not name.startswith(("ARLEN_", "PYTEST_"))}
             environ["PATH"] = path
-            done = subprocess.run(  # noqa: S602 - as above
+            done = subprocess.run(  # noqa: S602 - we wrote the page
                 words,
                 shell=True,
                 cwd=self.folder,
@@ -101,8 +100,8 @@ class Walk:
             )
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
-    def configure(self, block: Block) -> None:
-        """Load a configuration; one without a file's name is taken for config/app.toml of an own application."""
+    def load_config(self, block: Block) -> None:
+        """Load a configuration. One without a file name is the config/app.toml of another application."""
         root = self.folder
         if block.file is None:
             root = self.folder / "configured"
@@ -116,17 +115,17 @@ class Walk:
     "page", [page for page in PAGES if blocks(page)], ids=lambda page: page.relative_to(ROOT).as_posix()
 )
 def test_what_a_page_shows_works(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # what a page makes is gone with the test
-    walk = Walk(tmp_path)
+    monkeypatch.chdir(tmp_path)  # pytest removes what the page creates
+    page_run = PageRun(tmp_path)
     for block in blocks(page):
-        walk.take(block)
+        page_run.run(block)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_where_a_page_points_there_is_something(page: Path) -> None:
+def test_links_and_paths_on_a_page_exist(page: Path) -> None:
     text = page.read_text()
     missing = [target for target in LINK.findall(text) if not (page.parent / target).exists()]
-    assert missing + [path for path in HERE.findall(text) if not (ROOT / path).exists()] == []
+    assert missing + [path for path in SOURCE_PATH.findall(text) if not (ROOT / path).exists()] == []
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:
@@ -137,5 +136,4 @@ def test_every_page_can_be_reached_from_the_index() -> None:
         if page not in seen and page.suffix == ".md":
             seen.add(page)
             ahead += [(page.parent / target).resolve() for target in LINK.findall(page.read_text())]
-    decisions = ROOT / "docs" / "design" / "decisions"  # the index leads to their folder
-    assert {page for page in PAGES[1:] if page.parent != decisions} - seen == set()
+    assert {*PAGES} - {ROOT / "README.md"} - seen == set()

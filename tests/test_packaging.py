@@ -18,7 +18,8 @@ from arlen_cli.generators import blueprint
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("arlen_runtime", "arlen_cli")
-SHIPPED = [*PACKAGES, "blueprints", "tests", "docs", ".ci", "Makefile", "LICENSE", "README.md", "pyproject.toml"]
+ROOT_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+SHIPPED = [*PACKAGES, "blueprints", "tests", "docs", ".ci", "Makefile", "LICENSE", "pyproject.toml", *ROOT_PAGES]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -96,7 +97,7 @@ def test_the_wheel_brings_both_commands(wheel: zipfile.ZipFile) -> None:
 def test_the_source_distribution_can_be_tested(sdist: set[str]) -> None:
     expected = {name for folder in (*PACKAGES, "blueprints", "tests", "docs") for name in files_below(folder)}
     assert expected - sdist == set()
-    assert {"Makefile", "LICENSE", "README.md", "pyproject.toml", ".ci/run"} <= sdist
+    assert {"Makefile", "LICENSE", "pyproject.toml", ".ci/run", *ROOT_PAGES} <= sdist
 
 
 def test_the_blueprints_are_found_beside_an_editable_install() -> None:
