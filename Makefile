@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 or newer with venv, make, git and a package index; nothing else.
+# `make demo` and `make test` need Python 3.11 or newer with venv, make, git and a package index.
 
 PYTHON ?= python3
 PORT ?= 3000
@@ -15,12 +15,12 @@ MINUTES = browser or proxy or bouncer or soak
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
 
-demo: $(READY) ## make an application with a table of posts in DIR (demo) and serve it on PORT (3000)
+demo: $(READY) ## create an application with a table of posts in DIR (demo) and serve it on PORT (3000)
 	@test -d '$(DIR)' || $(ARLEN) new '$(DIR)'
 	@cd '$(DIR)' && { ls db/migrations/*_create_posts.sql >/dev/null 2>&1 || $(ARLEN) generate resource posts title:string body:text; }
 	@cd '$(DIR)' && $(ARLEN) migrate && echo 'http://localhost:$(PORT)/posts' && exec $(ARLEN) serve --port '$(PORT)'
 
-test: check ## style, types and tests; what needs a browser, a proxy, a bouncer or minutes is left to .ci/run
+test: check ## style, types and tests; without those that need a browser, a proxy, a bouncer or minutes
 	@$(RUN)python -m pytest -q -n $(PROCESSES) --dist loadfile -m 'not ($(MINUTES) or fuzz)'
 
 slow: $(READY) ## the tests that `make test` leaves out
@@ -32,24 +32,24 @@ check: lint ## style and types
 lint: $(READY) ## style
 	@$(RUN)ruff check && $(RUN)ruff format --check
 
-format: $(READY) ## mend what the linter can mend
+format: $(READY) ## fix what the linter can fix
 	@$(RUN)ruff check --fix && $(RUN)ruff format
 
-bench: $(READY) ## compare with other servers; needs wrk, and npm for the one that runs on node
+bench: $(READY) ## compare with other servers; needs wrk, and npm for the server that runs on node
 	@$(RUN)pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@npm install --silent --no-package-lock --prefix tests/performance/contenders
 	@$(RUN)python tests/performance/bench_http.py
 
-fuzz: $(READY) ## look for inputs that break the HTTP parser, for a minute; installs atheris
+fuzz: $(READY) ## search for inputs that break the HTTP parser, for a minute; installs atheris
 	@$(RUN)pip install --quiet --disable-pip-version-check -e '.[fuzz]' && $(RUN)python -m pytest -q -m fuzz
 
-docs: $(READY) ## write the reference pages that come from the code
+docs: $(READY) ## generate the reference pages from the code
 	@$(RUN)python -m arlen_runtime.config.reference > docs/reference/config.md
 
-clean: ## remove what can be made again
+clean: ## remove generated files
 	@rm -rf .venv demo dist build .mypy_cache .ruff_cache
 
-# The stamp is the last thing that is written, so that an environment that was left half made is made again.
+# The stamp is written last: an environment that was not completed is built again.
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo 'Python 3.11 or newer with venv is needed; on Debian or Ubuntu: apt-get install python3 python3-venv make git' >&2; exit 1; }
 	@test -e $@ || { rm -rf .venv && $(PYTHON) -m venv .venv; }
