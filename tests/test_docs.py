@@ -1,7 +1,8 @@
 """The documentation: examples on a page work, and its links and paths exist.
 
-The blocks of a page run from top to bottom, in one folder. `console` blocks are commands. Blocks whose first line names
-a file are written to it, other `python` blocks run. Commands that do not end by themselves are in NOT_RUN.
+The blocks of a page run from top to bottom, in one folder. `console` blocks are commands. Blocks
+whose first line names a file are written to it, other `python` blocks run. Commands that serve,
+deploy or install are in NOT_RUN.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class PageRun:
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
     def load_config(self, block: Block) -> None:
-        """Load a configuration. One without a file name is the config/app.toml of another application."""
+        """Load a configuration; without a file name it is that of another application."""
         root = self.folder
         if block.file is None:
             root = self.folder / "configured"

@@ -1,4 +1,4 @@
-"""The table of features: each row names a test, and each of these tests exists."""
+"""The feature table: each row names a test, and each of these tests exists."""
 
 from __future__ import annotations
 

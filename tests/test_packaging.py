@@ -1,4 +1,4 @@
-"""What is shipped: the wheel and the source distribution hold all that a user needs, and nothing of ours."""
+"""The wheel and the source distribution contain all that a user needs, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def files_below(folder: str) -> set[str]:
-    """Name the files of a folder of the repository, without what Python and editors leave there."""
+    """Return the files of a folder of the repository, without caches of Python."""
     paths = (path for path in (ROOT / folder).rglob("*") if path.is_file())
     return {path.relative_to(ROOT).as_posix() for path in paths if "__pycache__" not in path.parts}
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build both from a copy of the sources; the wheel is built from the source distribution, as an index does."""
+    """Build the source distribution from a copy of the sources, and the wheel from it."""
     source = tmp_path_factory.mktemp("source")
     for name in SHIPPED:
         if (ROOT / name).is_dir():
