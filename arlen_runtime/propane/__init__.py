@@ -1,1 +1,1 @@
-"""The production server: a prefork manager and its workers."""
+"""The production server: a prefork manager, generations and their workers."""

@@ -1,7 +1,9 @@
-"""The command `propane`. One rule: everything that can be wrong is found before a worker starts, and told in one line.
+"""The `propane` command: read the configuration, open the state, run the manager.
 
-`arlen serve` is the same command in the development environment: one worker, and a watcher. Where another environment is
-asked of it, a failure is shown to nobody: it ends the command, as it ends `propane`.
+Invariant: what can be wrong is checked before a worker starts. An error ends the command with its
+reason on standard error. `arlen serve` is the same command in the development environment, with one
+worker and a file watcher. If it is asked for another environment, it shows no failure as a page: a
+failure ends the command, as it ends `propane`.
 """
 
 from __future__ import annotations
@@ -38,11 +40,14 @@ from arlen_runtime.propane.system.pid_file import PidFile
 from arlen_runtime.propane.system.systemd import SystemdNotifier
 
 PROGRAM = ("-m", "arlen_runtime.boot")
-"""What the interpreter runs as a generation: a name, for this room knows nothing of what is served."""
+"""What the interpreter runs as a generation: a name, for propane does not import what it serves."""
 
 
 def main(arguments: Sequence[str] | None = None, *, development: bool = False) -> int:
-    """Run the command; return its exit status: 0 stopped, 1 failed, 2 wrong use (by SystemExit)."""
+    """Run the command and return its exit status: 0 stopped, 1 failed.
+
+    Wrong usage exits with status 2 (SystemExit).
+    """
     words = sys.argv[1:] if arguments is None else arguments
     program_name = "arlen serve" if development else "propane"
     try:
@@ -63,7 +68,7 @@ def _run(
     if launch.print_config:
         sys.stdout.write(json.dumps(printable(config), indent=2, default=str) + "\n")
         return 0
-    target_of(config)  # where there is none, nothing is bound
+    target_of(config)  # raises if there is no application, before anything is bound
     raise_descriptor_limit()
     log = Log(config.log, config.environment, config.root)
     section = config.propane_accessories
@@ -96,28 +101,27 @@ def _run(
 
 
 class _LastValidConfig:
-    """The settings as they could be read last: what is wrong with them now is for the next generation to find and show."""
+    """Last configuration that loaded.
+
+    If it is invalid now, the next generation reports the error.
+    """
 
     def __init__(self, read: Callable[[], Config], config: Config) -> None:
-        """Take how to read them, and those of the start."""
         self._read = read
         self._config = config
 
     def __call__(self) -> Config:
-        """Read them again."""
         with suppress(ConfigError):
             self._config = self._read()
         return self._config
 
 
 def _request_reload_on_change(state: ManagerState, watcher: WatcherProcess) -> None:
-    """Have the manager reload when files have changed."""
     if watcher.read_change():
         state.reload_reason = "files_changed"
 
 
 def _serve_status(manager: Manager, config: Config, log: Log, stack: ExitStack) -> None:
-    """Have the manager answer `propane status`."""
     status_socket = StatusSocket.open(config, manager.snapshot, log)
     if status_socket is not None:
         stack.callback(status_socket.close)
@@ -128,7 +132,7 @@ def _serve_status(manager: Manager, config: Config, log: Log, stack: ExitStack) 
 def _open_state(
     launch: LaunchOptions, config: Config, environ: MutableMapping[str, str], inherited: dict[str, Any] | None
 ) -> Iterator[ManagerState]:
-    """Yield what the manager owns: a predecessor's, or new; its listeners are closed at the end."""
+    """Yield the predecessor's state, or a new one. Close its listeners at the end."""
     section = config.propane_accessories
     if inherited is not None:
         state = ManagerState.from_dict(inherited)
@@ -142,7 +146,7 @@ def _open_state(
         state = ManagerState(
             listeners, worker_count=worker_count, configured=worker_count, notifier=SystemdNotifier.start(environ)
         )
-        state.preload = state.preload or launch.check  # a check never forks, and the import is what it checks
+        state.preload = state.preload or launch.check  # --check never forks: it checks the import
     with state.listeners, closing(state.listener_change):
         yield state
 
@@ -156,9 +160,10 @@ def _load(launch: LaunchOptions, environ: Mapping[str, str], *, development: boo
 
 
 def _configured_folder(root: Path) -> str:
-    """Return the folder as it was named, symbolic links unresolved: a deploy may move them between two reloads.
+    """Return the folder as it was named, with symbolic links unresolved.
 
-    Raises BootError where the name is relative to a folder that is no more.
+    A deployment may move a link between two reloads. Raise BootError if the name is relative to a
+    working directory that no longer exists.
     """
     if root.is_absolute():
         return str(root)
@@ -168,7 +173,7 @@ def _configured_folder(root: Path) -> str:
         raise BootError("the working folder has been removed: change to another, or name one with --app-root") from None
     logical = os.environ.get("PWD", "")
     working_folder = logical if logical and os.path.realpath(logical) == resolved else resolved
-    return os.path.normpath(os.path.join(working_folder, root))  # noqa: PTH118 - Path would follow the link that must stay
+    return os.path.normpath(os.path.join(working_folder, root))  # noqa: PTH118 - Path.resolve() would follow links
 
 
 if __name__ == "__main__":

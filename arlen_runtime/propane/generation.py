@@ -1,7 +1,8 @@
-"""A generation: a process that imports the application once and forks workers. One rule: it forks when told, and reports.
+"""A generation: a process that imports the application once and forks workers.
 
-It decides nothing: the supervisor says when to fork and why. What it has imported is frozen out of the garbage collector's
-sight, so the memory stays shared with the workers and a crashed worker is back in milliseconds.
+It decides nothing: the manager requests forks and the end, the generation reports what happened.
+After the import, everything is frozen (gc.freeze): the collector does not touch it, so its memory
+stays shared with the workers, and a crashed worker is replaced within milliseconds.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ _IGNORED_SIGNALS = (
 
 
 def _started_threads() -> list[str]:
-    """Name the threads that importing the application has started: after a fork they would not exist."""
+    """Return the names of threads that the import has started.
+
+    They would not exist after a fork.
+    """
     tasks = Path("/proc/self/task")
     if tasks.exists() and len(list(tasks.iterdir())) == 1:
         return []
@@ -49,10 +53,12 @@ def _started_threads() -> list[str]:
 
 
 class Generation:
-    """One version of the application's code, and the workers that run it."""
+    """One version of the application's code, and the workers that run it.
+
+    Takes over the inherited descriptors. `load` imports the application and returns it.
+    """
 
     def __init__(self, boot_args: BootArgs, config: Config, log: Log, load: Callable[[], Application]) -> None:
-        """Take over the inherited descriptors; `load` imports the application and builds its door."""
         self._boot_args = boot_args
         self._log = log
         self._load = load
@@ -72,11 +78,12 @@ class Generation:
     def _open_socket(self, fd: int) -> socket.socket:
         packet_socket = socket.socket(fileno=fd)
         packet_socket.setblocking(False)
-        os.set_inheritable(fd, False)  # for what the application starts; `_import_per_worker` lifts it again
+        # Programs that the application starts must not hold it. `_import_per_worker` undoes this.
+        os.set_inheritable(fd, False)
         return packet_socket
 
     def run(self) -> int:
-        """Import, then fork as told, until told to end; return the exit status."""
+        """Import the application, then fork workers on request. Return the exit status."""
         try:
             self._import()
         except ArlenError as error:
@@ -99,7 +106,7 @@ class Generation:
                         return 0
                     self._fork(message)
             except EOFError:
-                return 0  # the supervisor is gone; the workers see it too, finish and end
+                return 0  # the manager has exited; the workers notice it too, drain and exit
 
     def _report_failure(self, reason: str) -> int:
         send(self._control, "failed", number=None, pid=os.getpid(), reason=reason)
@@ -108,7 +115,7 @@ class Generation:
     def _import(self) -> None:
         if not self._boot_args.preload:
             return
-        gc.disable()  # no collection may touch, and so unshare, what is built now
+        gc.disable()  # a collection would write to what is built now and so unshare its pages
         application = self._load()
         threads = _started_threads()
         if threads:
@@ -118,19 +125,21 @@ class Generation:
         gc.freeze()
 
     def _import_per_worker(self, threads: list[str]) -> None:
-        """Begin again as a generation whose workers import for themselves."""
+        """Exec this generation again, with workers that import for themselves."""
         self._log.warning("import_started_threads", threads=", ".join(threads), action="import_per_worker")
         self._log.flush()
         boot_args = replace(self._boot_args, preload=False)
         for fd in boot_args.descriptors:
             os.set_inheritable(fd, True)
-        signals.block()  # as whoever has started us did
+        # As for the first exec (spawn): a signal must not end an interpreter that is starting. What
+        # arrives now stays pending until `signals.begin` in the new program.
+        signals.block()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], boot_args.as_argument()])  # noqa: S606 - ourselves again
 
     def _handle_signals(self) -> None:
         for sig in self._signals.take():
             if sig is signal.SIGUSR1:
-                reopen_all()  # else a worker forked later would inherit the old file
+                reopen_all()  # a worker forked later would inherit the old file
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -141,13 +150,16 @@ class Generation:
             send(self._control, "exited", pid=pid, status=os.waitstatus_to_exitcode(status))
 
     def _fork(self, message: Message) -> None:
-        self._log.flush()  # nothing may be in a buffer twice
+        self._log.flush()  # parent and child would both write what is buffered
         number, row = int(message["number"]), int(message["row"])
         try:
             pid = fork(f"worker {number}")
         except BootError as error:
             send(self._control, "not_forked", row=row, reason=error.detail)
             return
+        # Both processes come here with signals blocked. The parent goes on with its queue. The
+        # child unblocks them once it has a queue of its own (Worker.run); until then they stay
+        # pending.
         if pid == 0:
             self._become_worker(number, row)
         signals.unblock()
@@ -156,7 +168,7 @@ class Generation:
     def _become_worker(self, number: int, row: int) -> None:
         status = 1
         try:
-            self._signals.close()
+            self._signals.close()  # a signal to the child must not wake the parent through the shared pipe
             status = Worker(self._worker_context, number, row).run(self._load)
         except BaseException as error:  # noqa: BLE001 - the child must never return into its parent's frames
             self._log.failure("worker_failed", error, worker=number)

@@ -1,4 +1,7 @@
-"""`propane status`: what the manager of an application is doing. One rule: 0 when one answers, 1 when none does."""
+"""`propane status`: print what the managers of an application are doing.
+
+The exit status is 0 if at least one manager answers, 1 if none does.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ COLUMNS: dict[str, Callable[[Snapshot], str]] = {
     "PSS": lambda worker: f"{worker['pss'] / MEGABYTE:.1f} MB",
     "FILES": lambda worker: str(worker["descriptors"]),
 }
-"""A worker's line: heading to what stands below it."""
+"""Columns of a worker's line: heading and value."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     snapshots = managers(options.app_root, options.env)
     if not snapshots and not options.json:
-        raise BootError(f"no manager of the application in {options.app_root.absolute()} answers")
+        raise BootError(f"no running propane manager found for {options.app_root.absolute()}")
     text = (
         json.dumps(snapshots, indent=2)
         if options.json
@@ -51,18 +54,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def managers(root: Path, environment: str | None = None) -> list[Snapshot]:
-    """Return what the running managers of the application in `root` tell. Raises ConfigError."""
+    """Return a snapshot of each running manager of the application in `root`.
+
+    Raises ConfigError.
+    """
     folder = load(root, environment, os.environ).propane_accessories.status_folder
     return query_managers(root / folder) if folder else []
 
 
 def lines(snapshot: Snapshot) -> Iterator[str]:
-    """Yield a snapshot as lines for people."""
+    """Yield a snapshot as lines of text."""
     totals = snapshot["totals"]
     uptime = format_duration(snapshot["uptime_seconds"])
     yield f"propane {snapshot['pid']} {snapshot['state']} for {uptime}, {snapshot['environment']}"
     yield f"listening  {', '.join(snapshot['listening'])}"
-    yield f"requests   {totals['requests']} ({totals['requests_shed']} shed, {totals['takeovers']} lost the reactor)"
+    yield f"requests   {totals['requests']} ({totals['requests_shed']} shed, {totals['takeovers']} handed off)"
     yield f"responses  {_format_counts(snapshot['responses'])}"
     yield f"reloads    {_format_counts(snapshot['reloads'])}"
     yield f"restarts   {_format_counts(snapshot['restarts'])}"
@@ -82,7 +88,7 @@ def _format_counts(counts: dict[str, int]) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Write a time as people say it: the two largest units."""
+    """Return a duration with its two largest units, for example 1h0m."""
     units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
     remaining = int(seconds)
     parts: list[str] = []

@@ -1,7 +1,9 @@
-"""Tells when an application's files change. One rule: by content, so a touch or a same-second edit is judged rightly.
+"""Watches an application's files and reports changes of their content.
 
-A process of its own, so that the supervisor stays single-threaded: `python -m arlen_runtime.propane.watcher FOLDER PARENT`
-writes a line for each change to standard output. With watchfiles installed the kernel tells; otherwise files are read.
+It is a process of its own, so that the manager stays single-threaded:
+`python -m arlen_runtime.propane.watcher FOLDER PARENT` writes a line to standard output for each
+change. Contents are compared by digest: touching a file is no change, and a second edit within one
+second is one. With watchfiles installed the kernel reports events; otherwise files are polled.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ SUFFIXES = {".py", ".html", ".toml", ".sql", ".txt", ".md", ".css", ".js"}
 IGNORED = {"__pycache__", "node_modules", "venv", "build", "dist"}
 POLL_SECONDS = 0.3
 RECENT_NS = 2_000_000_000
-"""A file changed within this time is read again whatever its time stamp says: clocks of file systems are coarse."""
+"""A file changed this recently is read again in any case: file system clocks are coarse."""
 SETTLE_SECONDS = 0.05
-"""Editors write a file in several steps: a change is told once this long nothing more has happened."""
+"""Editors write a file in several steps: wait this long before a change is reported."""
 
 
 def watched_files(root: Path) -> Iterator[Path]:
-    """Yield the files whose content matters, hidden and generated folders left out."""
+    """Yield the files whose content matters; skip hidden and generated folders."""
     for folder, names, files in os.walk(root):
         names[:] = [name for name in names if name not in IGNORED and not name.startswith(".")]
         for name in files:
@@ -34,16 +36,18 @@ def watched_files(root: Path) -> Iterator[Path]:
 
 
 class Fingerprints:
-    """The contents of an application's files, as digests; read again only where size or time of change differ."""
+    """Digests of an application's files.
+
+    A file is read again if its size or modification time has changed.
+    """
 
     def __init__(self, root: Path) -> None:
-        """Take the first look."""
         self._root = root
         self._files: dict[Path, tuple[int, int, bytes]] = {}
         self.refresh()
 
     def refresh(self) -> bool:
-        """Look again; say whether any content has changed since the last look."""
+        """Read the files again. Return True if any content has changed since."""
         old_digests = {path: entry[2] for path, entry in self._files.items()}
         self._files = dict(self._scan())
         return old_digests != {path: entry[2] for path, entry in self._files.items()}
@@ -60,7 +64,7 @@ class Fingerprints:
                     digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest()
                     yield path, (stat.st_size, stat.st_mtime_ns, digest)
             except OSError:
-                continue  # gone between the listing and the look
+                continue  # removed since it was listed
 
 
 def _wait_for_changes(root: Path) -> Iterator[None]:
@@ -76,9 +80,10 @@ def _wait_for_changes(root: Path) -> Iterator[None]:
 
 
 def main(root: Path, parent: int, delay: float | None = None) -> int:
-    """Write a line for each change, until whoever reads them, the process `parent`, is gone.
+    """Write a line for each change, until the reader, process `parent`, has exited.
 
-    With a delay in seconds another watcher has been here: what has changed since it ended nobody knows, so a change is told.
+    With a `delay` in seconds this watcher replaces one that exited. Nothing is known about changes
+    since then, so it reports one at once.
     """
     time.sleep(delay or 0.0)
     fingerprints = Fingerprints(root)

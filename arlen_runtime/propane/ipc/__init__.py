@@ -1,1 +1,1 @@
-"""What manager, generation and worker share: messages, boot arguments, the scoreboard, metrics."""
+"""What manager, generation and worker share: messages, arguments, scoreboard."""

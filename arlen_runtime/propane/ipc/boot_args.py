@@ -1,7 +1,7 @@
-"""What a supervisor tells a generation, and a generation its workers. One rule: all of it is here, nothing is guessed.
+"""What a manager passes to a generation, and a generation to its workers.
 
-`Orders` travel as one JSON argument of a fresh exec; the descriptors in them are inherited. `Inheritance` is what a worker
-gets by fork.
+`BootArgs` travel as one JSON argument of a new exec; the descriptors in them are inherited.
+`WorkerContext` is what a worker gets by fork. Both are complete: the receiver guesses nothing.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
 
 PRELOAD = sys.platform != "darwin"
-"""Whether the import is before the fork: macOS's own libraries do not survive one."""
+"""Whether to import before the fork. Not on macOS: its own libraries do not survive a fork."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """How the command was called: where the application is, and what was said on the command line."""
+    """How the command was called: where the application is, and the flags."""
 
     root: str
     environment: str | None
     flags: dict[str, str]
     development: bool = False
-    """Whether this is `arlen serve`, in an environment in which what is internal may be shown."""
+    """Whether this is `arlen serve`, in an environment where internals may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class BootArgs:
-    """What a generation needs to know to begin. Numbers named `…_fd` are inherited descriptors."""
+    """What a generation needs at its start. Each `…_fd` is an inherited descriptor."""
 
     command_line: CommandLine
     generation: int
@@ -42,19 +42,19 @@ class BootArgs:
     handover_fds: tuple[int, int]
     listener_fds: tuple[int, ...]
     owns_listeners: bool
-    """Whether a stop empties their queues; what waits at sockets of others is left to the next server."""
+    """Whether a stop empties their backlogs. Otherwise these are left to the next server."""
     preload: bool = PRELOAD
     """Import once and fork; otherwise each worker imports for itself."""
     boot_error: str = ""
-    """Why the application cannot even be tried: serve this as the page instead."""
+    """Why the application cannot be tried at all: serve this as an error page instead."""
 
     def as_argument(self) -> str:
-        """Return the orders as one argument of a command."""
+        """Return the boot arguments as one argument of a command."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_argument(cls, argument: str) -> BootArgs:
-        """Read what `as_argument` wrote."""
+        """Read what `as_argument` returned."""
         fields: dict[str, Any] = json.loads(argument)
         fields["command_line"] = CommandLine(**fields["command_line"])
         fields["handover_fds"] = tuple(fields["handover_fds"])
@@ -69,14 +69,14 @@ class BootArgs:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What a worker has from its generation."""
+    """What a worker inherits from its generation."""
 
     config: Config
     log: Log
     scoreboard: Scoreboard
     control: socket.socket
     handover: tuple[socket.socket, socket.socket]
-    """(to take connections from, to pass connections to)."""
+    """(to receive connections from, to send connections to)."""
     listeners: tuple[socket.socket, ...]
     owns_listeners: bool
     generation: int

@@ -1,7 +1,10 @@
-"""What the processes say to each other. One rule: a message is one packet, whole or not at all.
+"""Messages between the processes.
 
-The supervisor and each generation share a pair of SOCK_SEQPACKET sockets; the workers inherit the generation's end, to
-speak (`ready`) and to notice the supervisor's end, not to listen. A second pair carries connections that are passed on.
+Invariant: a message is one packet: it arrives whole or not at all.
+
+The manager and each generation share a pair of SOCK_SEQPACKET sockets. The workers inherit the
+generation's end: they send on it (`ready`) and notice the manager's exit, but never receive from
+it. A second pair carries connections that are handed over.
 """
 
 from __future__ import annotations
@@ -13,9 +16,13 @@ from typing import Any, NamedTuple
 
 PACKET_BYTES = 65536
 MAX_TEXT_CHARACTERS = 4000
-"""How much of a text is said, so that a packet is never too long: in JSON a character takes twelve bytes at most."""
+"""Longer texts are cut, so that a packet is never too long: in JSON a character takes at most
+twelve bytes.
+"""
 CONNECTION_PACKET_BYTES = 131072
-"""A connection that is passed on travels with what has been received of a request: the kernel takes twice this (socket(7))."""
+"""A connection is handed over with what was received of a request: the kernel takes twice this
+(socket(7)).
+"""
 FIELDS: dict[str, dict[str, type]] = {
     "fork": {"number": int, "row": int},
     "end": {},
@@ -27,13 +34,13 @@ FIELDS: dict[str, dict[str, type]] = {
     "retiring": {"pid": int},
     "exited": {"pid": int, "status": int},
 }
-"""The kinds of messages and what each tells; `failed` has a number too, or None for the generation as a whole."""
+"""Kinds of messages and their fields. `failed` also has a number: None for the whole generation."""
 _FULL_ERRNOS = {errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM}
 Message = dict[str, Any]
 
 
 def open_pair() -> tuple[socket.socket, socket.socket]:
-    """Open two connected ends; both non-blocking, closed on exec unless passed on."""
+    """Open a connected pair: non-blocking, closed on exec unless passed on."""
     kind = socket.SOCK_SEQPACKET if hasattr(socket, "SOCK_SEQPACKET") else socket.SOCK_DGRAM
     ends = socket.socketpair(socket.AF_UNIX, kind)
     for end in ends:
@@ -42,7 +49,10 @@ def open_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def send(end: socket.socket, kind: str, **fields: Any) -> bool:  # noqa: ANN401 - JSON values
-    """Send a message, long texts cut; False when the other side is gone or takes no more just now."""
+    """Send a message, long texts cut. Return False if the peer takes no more now.
+
+    It is also False if the peer has closed.
+    """
     shortened = {
         name: value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value for name, value in fields.items()
     }
@@ -54,7 +64,7 @@ def send(end: socket.socket, kind: str, **fields: Any) -> bool:  # noqa: ANN401 
 
 
 def receive(end: socket.socket) -> Message | None:
-    """Return the next message, None when none is waiting; EOFError when the other side is gone."""
+    """Return the next message, None if none waits. EOFError if the peer has closed."""
     while True:
         try:
             packet = end.recv(PACKET_BYTES)
@@ -70,7 +80,10 @@ def receive(end: socket.socket) -> Message | None:
 
 
 def _parse(packet: bytes) -> Message | None:
-    """Read a packet; None for what is nothing of ours: an application may write to any descriptor that it has."""
+    """Return the message of a packet; None for a stray one.
+
+    An application can write to any descriptor that it has.
+    """
     try:
         message = json.loads(packet)
     except (ValueError, RecursionError):
@@ -84,10 +97,11 @@ def _parse(packet: bytes) -> Message | None:
 
 
 class ConnectionInfo(NamedTuple):
-    """What is known of a connection that comes in: its peer and scheme, and what another worker has learned of it.
+    """What is known of a connection: peer, scheme, what another worker has learned.
 
-    `introduced` says that a balancer has named the client already, or that none is to; `received` are the bytes of a
-    request that has begun; `passed` says that another worker had it before.
+    `proxy_header_read` is True if the PROXY header was read already, or if none is expected.
+    `received` are the bytes of a request that has begun. `handed_over` is True if another worker
+    had it before.
     """
 
     peer: str
@@ -98,11 +112,17 @@ class ConnectionInfo(NamedTuple):
 
 
 class PacketTooLargeError(Exception):
-    """More than a packet takes has been received on a connection; it cannot be passed on as it is."""
+    """More was received on a connection than fits in a packet.
+
+    It cannot be handed over as it is.
+    """
 
 
 def send_connection(end: socket.socket, connection: socket.socket, info: ConnectionInfo) -> bool:
-    """Send a connection and what is known of it; False when the pair is full just now. PacketTooLargeError."""
+    """Send a connection and its info. Return False if the pair is full now.
+
+    Raise PacketTooLargeError if what was received does not fit in a packet.
+    """
     facts = json.dumps(info[:3]).encode()
     if len(facts) + len(info.received) >= CONNECTION_PACKET_BYTES:
         raise PacketTooLargeError
@@ -116,7 +136,7 @@ def send_connection(end: socket.socket, connection: socket.socket, info: Connect
 
 
 def receive_connection(end: socket.socket) -> tuple[socket.socket, ConnectionInfo] | None:
-    """Return the next connection that was passed on, and what is known of it; None when none is waiting."""
+    """Return the next handed-over connection with its info; None if none waits."""
     try:
         packet, fds, _flags, _address = socket.recv_fds(end, CONNECTION_PACKET_BYTES, 1)
     except BlockingIOError:

@@ -1,6 +1,7 @@
-"""The scoreboard as Prometheus' text format. One rule: what is shown is summed over the workers, never one worker's part.
+"""The scoreboard in Prometheus' text format.
 
-The dead count too: a counter goes on from where a worker has left it, over respawns, reloads and a new manager.
+Each value is a sum over the workers, never one worker's part. Exited workers count too: a counter
+continues over respawns, reloads and a new manager.
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4).
 """
 
@@ -13,7 +14,7 @@ from itertools import accumulate
 from arlen_runtime.propane.ipc.scoreboard import ANSWERED, DURATIONS, LASTED, Cell, ManagerCell, Scoreboard, WorkerState
 
 Sample = tuple[str, float]
-"""Labels, as they are written, and a value."""
+"""Labels as text, and a value."""
 
 GAUGES = {
     "arlen_connections": (Cell.CONNECTIONS, "open connections"),
@@ -23,13 +24,13 @@ GAUGES = {
 }
 COUNTERS = {
     "arlen_requests_total": (Cell.REQUESTS, "requests begun"),
-    "arlen_takeovers_total": (Cell.TAKEOVERS, "handlers that lost the reactor to a standby"),
+    "arlen_takeovers_total": (Cell.TAKEOVERS, "handlers that handed the reactor off to a follower"),
     "arlen_requests_shed_total": (Cell.SHED, "requests turned away with 503"),
 }
 RESPONSES = dict(zip(("2xx", "3xx", "4xx", "5xx"), ANSWERED, strict=True))
 RESOURCES = {
-    "arlen_memory_pss_bytes": (Cell.PSS, ManagerCell.PSS, "memory, what is shared counted once"),
-    "arlen_memory_rss_bytes": (Cell.RSS, ManagerCell.RSS, "memory, what is shared counted for each process"),
+    "arlen_memory_pss_bytes": (Cell.PSS, ManagerCell.PSS, "memory, shared pages counted once"),
+    "arlen_memory_rss_bytes": (Cell.RSS, ManagerCell.RSS, "memory, shared pages counted for each process"),
     "arlen_open_descriptors": (Cell.DESCRIPTORS, ManagerCell.DESCRIPTORS, "open descriptors"),
 }
 RELOADS = {"done": ManagerCell.RELOADS_DONE, "failed": ManagerCell.RELOADS_FAILED}
@@ -39,7 +40,7 @@ RESTARTS = {
     "silent": ManagerCell.SILENT,
     "retired": ManagerCell.RETIRED,
 }
-"""Why workers were replaced: ended by themselves in trouble, by SIGKILL or SIGTERM, by a hang, by a limit of theirs."""
+"""Why workers were replaced: own exit or crash, SIGKILL or SIGTERM, a hang, a recycling limit."""
 
 
 def render(scoreboard: Scoreboard) -> str:
@@ -71,7 +72,7 @@ def _render(scoreboard: Scoreboard) -> str:
 
 
 def _durations(scoreboard: Scoreboard) -> list[str]:
-    """Return how long answers took, from the beginning of their handlers to their last byte, as a histogram."""
+    """Return the histogram of times from a handler's start to the last byte."""
     name = "arlen_request_duration_seconds"
     counts = list(accumulate(scoreboard.total(cell) for cell in LASTED))
     bounds = (*(f"{bound:g}" for bound in DURATIONS), "+Inf")

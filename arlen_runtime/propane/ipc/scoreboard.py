@@ -1,8 +1,9 @@
-"""What the processes know of each other: a table in shared memory. One rule: each cell has one writer.
+"""The scoreboard: a table in shared memory that all processes map.
 
-A row per worker, a cell is one aligned 64-bit number, so it is never seen half-written. The supervisor hands out rows,
-moves a dead worker's counters to the row of the dead, and notes what the kernel says of the living; the worker writes the
-rest. Behind the rows lie named blocks for the application.
+Invariant: each cell has one writer. There is a row per worker; a cell is one aligned 64-bit number,
+so it is never read half-written. The manager hands out rows, adds an exited worker's counters to
+the retired row, and writes what the kernel reports about running workers. The worker writes the
+rest. Named blocks for the application follow the rows.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from arlen_runtime.config.sections import MOST_WORKERS
 from arlen_runtime.errors import BootError
 
 ROWS = 2 * MOST_WORKERS
-"""Most workers at one time: those of a generation that goes and those of one that comes."""
+"""Most workers at one time: those of a generation that drains and those of its successor."""
 CELLS = 32
 DURATIONS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
-"""Upper borders, in seconds, of the classes into which answered requests are counted by what they took."""
+"""Upper bounds, in seconds, of the classes by which responses are counted."""
 _ROW_BYTES = CELLS * 8
 _RETIRED, _MANAGER = ROWS, ROWS + 1
 _BLOCKS_AT = (ROWS + 2) * _ROW_BYTES
@@ -63,19 +64,19 @@ class Cell(enum.IntEnum):
     ANSWERED_4XX = 17
     ANSWERED_5XX = 18
     MICROSECONDS = 19
-    """What all answers took together."""
+    """The sum of all response times."""
     LASTED = 20
-    """The first of the cells that count answers by their duration, one for each class of the ledger."""
+    """The first of the cells that count responses by duration: one for each class."""
 
 
 ANSWERED = (Cell.ANSWERED_2XX, Cell.ANSWERED_3XX, Cell.ANSWERED_4XX, Cell.ANSWERED_5XX)
 LASTED = range(Cell.LASTED, Cell.LASTED + len(DURATIONS) + 1)
 COUNTERS: tuple[int, ...] = (Cell.REQUESTS, Cell.TAKEOVERS, Cell.SHED, *ANSWERED, Cell.MICROSECONDS, *LASTED)
-"""The cells that only grow, and go on growing when their worker is gone."""
+"""The cells that only grow. Their sums go on growing after their worker has exited."""
 
 
 class ManagerCell(enum.IntEnum):
-    """The columns of the supervisor's own row."""
+    """The columns of the manager's own row."""
 
     STARTED = 0
     GENERATION = 1
@@ -89,11 +90,11 @@ class ManagerCell(enum.IntEnum):
     RSS = 9
     DESCRIPTORS = 10
     MOVING = 11
-    """Odd while a dead worker's counters are between two rows."""
+    """Odd while an exited worker's counters are between two rows."""
 
 
 class WorkerState(enum.IntEnum):
-    """Where a worker is in its life."""
+    """The states of a worker."""
 
     FREE = 0
     STARTING = 1
@@ -106,7 +107,7 @@ def _open_memory() -> int:
         fd = os.memfd_create("arlen-scoreboard", os.MFD_CLOEXEC)
     else:
         fd, path = tempfile.mkstemp()
-        os.unlink(path)  # noqa: PTH108 - a descriptor is all that is wanted
+        os.unlink(path)  # noqa: PTH108 - only the descriptor is needed
     os.ftruncate(fd, _BYTES)
     return fd
 
@@ -115,28 +116,27 @@ class WorkerRow:
     """One worker's cells, by their names."""
 
     def __init__(self, cells: memoryview) -> None:
-        """Take the row's slice of the table."""
         self.cells = cells
 
     def __getitem__(self, cell: int) -> int:
-        """Read a cell."""
         return int(self.cells[cell])
 
     def __setitem__(self, cell: int, value: int) -> None:
-        """Write a cell."""
         self.cells[cell] = value
 
     def clear(self) -> None:
-        """Zero the row: nobody lives here."""
+        """Set all cells to zero: the row is free."""
         for cell in range(CELLS):
             self.cells[cell] = 0
 
 
 class Scoreboard:
-    """The table, opened by the supervisor and mapped by every process below it."""
+    """The table, opened by the manager and mapped by every process below it.
+
+    Maps the memory behind `fd`; without one, opens new memory.
+    """
 
     def __init__(self, fd: int | None = None) -> None:
-        """Map the memory behind `fd`; without one, open new memory."""
         self.fd = _open_memory() if fd is None else fd
         self._map = mmap.mmap(self.fd, _BYTES)
         numbers = memoryview(self._map)[:_BLOCKS_AT].cast("Q")
@@ -144,7 +144,7 @@ class Scoreboard:
         self.rows, self.retired, self.manager = rows[:ROWS], rows[_RETIRED], rows[_MANAGER]
 
     def free_row(self) -> int:
-        """Return the number of the first row that nobody has. Raises BootError when there is none."""
+        """Return the number of the first free row. Raise BootError if there is none."""
         for number, row in enumerate(self.rows):
             if row[Cell.STATE] == WorkerState.FREE:
                 return number
@@ -155,7 +155,9 @@ class Scoreboard:
         return [(number, row) for number, row in enumerate(self.rows) if row[Cell.STATE] != WorkerState.FREE]
 
     def retire_row(self, row: WorkerRow) -> None:
-        """Free a dead worker's row; what it has counted is kept. The supervisor alone does this."""
+        """Free an exited worker's row and keep its counters. For the manager only."""
+        # Other processes may read at any time. MOVING is odd until the counters are in one row
+        # again: `read_consistent` sees that and reads again.
         self.manager[ManagerCell.MOVING] += 1
         for cell in COUNTERS:
             self.retired[cell] += row[cell]
@@ -163,28 +165,32 @@ class Scoreboard:
         self.manager[ManagerCell.MOVING] += 1
 
     def total(self, cell: int) -> int:
-        """Sum a counter over the living and the dead."""
+        """Return the sum of a counter over running and exited workers."""
         return self.retired[cell] + sum(row[cell] for _number, row in self.active_rows())
 
     def read_consistent(self, read: Callable[[], Result]) -> Result:
-        """Return what `read` finds while no counters are between two rows: a counter must never be seen to fall."""
+        """Return the result of `read`, taken while no counters are between two rows.
+
+        Otherwise a reader could see a counter fall.
+        """
         for _ in range(_MAX_READS):
             before = self.manager[ManagerCell.MOVING]
             result = read()
             if before % 2 == 0 and before == self.manager[ManagerCell.MOVING]:
                 return result
-        return read()  # the supervisor died in between: a figure that is a little off is better than none
+        return read()  # the manager died while moving: a slightly wrong figure is better than none
 
     def shared_block(self, name: str, size: int) -> memoryview:
-        """Return the block of that name, zero when new; the same memory in every process, over all generations.
+        """Return the block of that name, zero when new.
 
-        ValueError when the name is longer than 48 bytes, the size differs from the first caller's, or memory is used up.
+        It is the same memory in every process, over all generations. Raise ValueError if the name
+        is longer than 48 bytes, the size differs from the first caller's, or memory is used up.
         """
         encoded_name = name.encode()
         if len(encoded_name) > 48:  # noqa: PLR2004 - the field's width in _BLOCK_HEADER
             raise ValueError(f"the name of a shared block has at most 48 bytes: {name!r}")
         with _BLOCKS_LOCK:
-            fcntl.lockf(self.fd, fcntl.LOCK_EX, 1, 0)  # the kernel frees it if we die here
+            fcntl.lockf(self.fd, fcntl.LOCK_EX, 1, 0)  # the kernel releases it if this process dies here
             try:
                 return self._find_block(encoded_name, size)
             finally:

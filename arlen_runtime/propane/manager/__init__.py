@@ -1,1 +1,4 @@
-"""The manager: keeps the wanted processes running. It never imports the application."""
+"""The manager keeps the configured processes running.
+
+Invariant: it never imports the application.
+"""

@@ -1,7 +1,7 @@
-"""When a worker that has ended is started again. One rule: at once, unless it ends as soon as it starts.
+"""Delays before a restart of a worker or a program: none, then exponential.
 
-Only exits before ready, or within a second of it and not by SIGKILL or SIGTERM, count towards the back-off: a worker that
-is killed each second by an operator is no crash loop.
+Only exits before "ready", or within a second after it and not by SIGKILL or SIGTERM, count as
+crashes: a worker that an operator kills each second is not in a crash loop.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from arlen_runtime.propane.manager.generation_record import GenerationRecord, Wo
 
 MAX_DELAY_SECONDS = 30.0
 RETRY_SECONDS = 1.0
-"""How soon something is tried again that could not even be started."""
+"""The delay after an attempt that could not even start a process."""
 STABLE_SECONDS = 1.0
-"""A worker that has served this long has started well."""
+"""A worker that has served this long has started successfully."""
 _EXTERNAL_KILLS = {-signal.SIGKILL, -signal.SIGTERM}
 
 
 def respawn_delay(generation: GenerationRecord, worker: WorkerRecord, status: int, first_delay: float) -> float:
-    """Return after how many seconds a worker is to be started again; `first` is the delay after its second crash."""
+    """Return the delay in seconds before a worker is started again.
+
+    `first_delay` is the delay after its second crash.
+    """
     served_seconds = time.monotonic() - worker.ready_at if worker.ready_at else 0.0
     if served_seconds > STABLE_SECONDS or (worker.ready_at and status in _EXTERNAL_KILLS):
         generation.crashes.pop(worker.number, None)
@@ -31,7 +34,11 @@ def respawn_delay(generation: GenerationRecord, worker: WorkerRecord, status: in
 
 
 def backoff(crash_count: int, first_delay: float) -> float:
-    """Return the delay after so many crashes in a row: none, `first`, then twice as long each time up to the ceiling."""
+    """Return the delay after that many crashes in a row.
+
+    It is 0 after the first crash and `first_delay` after the second; then it doubles each time, up
+    to MAX_DELAY_SECONDS, with jitter.
+    """
     if crash_count <= 1:
         return 0.0
     delay: float = min(first_delay * 2.0 ** min(crash_count - 2, 30), MAX_DELAY_SECONDS)

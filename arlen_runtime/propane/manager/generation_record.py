@@ -1,6 +1,7 @@
-"""What the supervisor knows of a generation and its workers. One rule: a record, filled from messages and reaped children.
+"""The manager's records of generations and their workers.
 
-It starts the generation's process and speaks to it; when to do what is the supervisor's affair.
+A record is filled from messages and from reaped children. It also starts the generation's process
+and sends messages and signals to it; Generations and Workers decide when.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from arlen_runtime.propane.system.children import spawn
 
 @dataclass(slots=True)
 class WorkerRecord:
-    """One worker as the supervisor sees it. Times are seconds of the monotonic clock."""
+    """One worker as the manager sees it. Times are seconds of the monotonic clock."""
 
     number: int
     row: int
@@ -30,21 +31,21 @@ class WorkerRecord:
     ready_at: float = 0.0
     aborted_at: float = 0.0
     retiring_since: float = 0.0
-    """When it said that it has had its time; it serves until its replacement does."""
+    """When it reported that it has reached a limit. It serves until its replacement is ready."""
     draining_since: float = 0.0
-    """When it was told, alone, to pass its connections on and go."""
+    """When it was signalled, alone, to hand its connections over and exit."""
     stop_signal: str = ""
-    """The last signal that the supervisor sent it, or nothing."""
+    """The last signal that the manager sent to it, or an empty string."""
 
     @property
     def is_staying(self) -> bool:
-        """Say whether nobody has to take its place."""
+        """Return True if it needs no replacement."""
         return not (self.retiring_since or self.draining_since)
 
 
 @dataclass(slots=True)
 class GenerationRecord:
-    """One generation as the supervisor sees it."""
+    """One generation as the manager sees it. Times are seconds of the monotonic clock."""
 
     boot_args: BootArgs
     control: socket.socket
@@ -53,28 +54,28 @@ class GenerationRecord:
     worker_count: int
     booted: bool = False
     reopens_logs_once_booted: bool = False
-    """The logs were to be opened again while it was not there yet to heed that."""
+    """SIGUSR1 came before it could handle it."""
     ready_at: float = 0.0
     drain_at: float = 0.0
-    """When it is to be dismissed, once another one has taken its place."""
+    """When to drain it, once another generation has taken its place; otherwise 0."""
     draining_since: float = 0.0
     stop_signal: signal.Signals | None = None
-    """The signal by which its workers have been told to go."""
+    """The signal that stopped its workers."""
     exit_requested_at: float = 0.0
-    """When its own process was told to end, which it does without workers only."""
+    """When its own process was asked to exit. It is asked only when it has no workers."""
     has_exited: bool = False
-    """Its own process has ended; it may have workers yet."""
+    """Its own process has exited; it may still have workers."""
     replacement_attempts: int = 0
-    """How many times another one was started because this one has ended while it was to serve."""
+    """How many replacements were started since it exited while it was active."""
     replace_at: float = 0.0
-    """When that is to be done again, or 0."""
+    """When to start the next replacement, or 0."""
     failure: str = ""
     workers: dict[int, WorkerRecord] = field(default_factory=dict)
-    """By their rows: one that goes and the one that replaces it have the same number."""
+    """By row: a worker that retires and its replacement have the same number."""
     crashes: dict[int, int] = field(default_factory=dict)
-    """How many times in a row the worker of that number has crashed at once."""
+    """By worker number: how many times in a row it crashed right after its start."""
     pending_starts: dict[int, tuple[float, str]] = field(default_factory=dict)
-    """Numbers whose respawn waits, until when, and why."""
+    """By worker number: when to start it, and why."""
 
     @property
     def number(self) -> int:
@@ -82,7 +83,7 @@ class GenerationRecord:
         return self.boot_args.generation
 
     def due_times(self) -> list[float]:
-        """Return when something of it is due; an ended one starts no worker any more."""
+        """Return the times of its pending actions. After its exit it starts no worker."""
         drain_times = [self.drain_at] if self.drain_at and not self.draining_since else []
         return (
             drain_times
@@ -92,7 +93,7 @@ class GenerationRecord:
 
     @property
     def all_ready(self) -> bool:
-        """Say whether every wanted worker serves."""
+        """Return True if every configured worker serves."""
         ready = {
             worker.number for worker in self.workers.values() if worker.ready_at and worker.number < self.worker_count
         }
@@ -100,23 +101,23 @@ class GenerationRecord:
 
     @property
     def covered_slots(self) -> set[int]:
-        """Return the numbers for which nobody need be started: someone stays there, or is due."""
+        """Return the worker numbers that need no start: one stays, or will start."""
         return {worker.number for worker in self.workers.values() if worker.is_staying} | set(self.pending_starts)
 
     @property
     def is_quick_stop(self) -> bool:
-        """Say whether it was told to go without grace."""
+        """Return True if its workers were stopped without grace."""
         return self.stop_signal in {signal.SIGQUIT, signal.SIGKILL}
 
     def request_fork(self, number: int, row: int, reason: str) -> bool:
-        """Have a worker forked; False when the generation takes no word just now."""
+        """Request the fork of a worker. Return False if the message cannot be sent now."""
         if not send(self.control, "fork", number=number, row=row):
             return False
         self.workers[row] = WorkerRecord(number, row, reason, time.monotonic())
         return True
 
     def request_exit(self, now: float) -> None:
-        """Have its own process end: the last worker has."""
+        """Ask its own process to exit. Call after its last worker has exited."""
         self.exit_requested_at = now
         send(self.control, "end")
 
@@ -126,16 +127,16 @@ class GenerationRecord:
             signal_worker(worker, sig)
 
     def signal_process(self, sig: signal.Signals) -> None:
-        """Send a signal to the generation's own process, if it is still there."""
+        """Send a signal to the generation's own process, unless it has exited."""
         if not self.has_exited:
-            os.kill(self.pid, sig)  # a child of ours that has not been reaped: the number is its own
+            os.kill(self.pid, sig)  # an unreaped child: the pid is still its own
 
     def find_worker(self, pid: int) -> WorkerRecord | None:
-        """Return the worker with that process id."""
+        """Return the worker with that process id, or None."""
         return next((worker for worker in self.workers.values() if worker.pid == pid), None)
 
     def unresponsive(self, rows: list[WorkerRow], tick: int, seconds: float) -> list[WorkerRecord]:
-        """Return the workers that have not ticked for so long; `tick` is the number of the cell."""
+        """Return the ready workers without a heartbeat for `seconds`; `tick` is its cell."""
         earliest_tick = time.monotonic_ns() - int(seconds * 1e9)
         return [
             worker
@@ -145,7 +146,7 @@ class GenerationRecord:
 
 
 def signal_worker(worker: WorkerRecord, sig: signal.Signals) -> None:
-    """Send a signal to a worker that may just have ended."""
+    """Send a signal to a worker. It may have exited just now."""
     worker.stop_signal = sig.name
     if worker.pid:
         try:
@@ -155,7 +156,10 @@ def signal_worker(worker: WorkerRecord, sig: signal.Signals) -> None:
 
 
 def start(boot_args: BootArgs, control: socket.socket, program: tuple[str, ...], worker_count: int) -> GenerationRecord:
-    """Start a generation's process: a fresh exec in the configured folder, so that a moved symbolic link is followed."""
+    """Start a generation's process: exec a new interpreter in the configured folder.
+
+    The folder's path is resolved again each time, so a moved symbolic link is followed.
+    """
     command = [sys.executable, *program, boot_args.as_argument()]
     pid = spawn(command, boot_args.command_line.root, descriptors=boot_args.descriptors, keep_signals_blocked=True)
     return GenerationRecord(boot_args, control, pid, time.monotonic(), worker_count)

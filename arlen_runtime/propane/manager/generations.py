@@ -1,7 +1,8 @@
-"""Which generation serves, which is to come, which go. One rule: the one that serves goes only when another one is ready.
+"""All generations: the active one, a starting candidate, and those that drain.
 
-A generation that cannot serve is thrown away, and its reason is written down. One that has died while it was to serve is
-followed by another, again and again, while its workers serve on.
+Invariant: the active generation drains only after another one is ready. A generation that cannot
+serve is discarded and its reason is logged. If the process of the active generation exits, the
+manager starts replacements, with exponential backoff, while its workers continue to serve.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from arlen_runtime.propane.manager.workers import Workers
 
 
 class Generations:
-    """All generations of one manager, from the start of the first to the end of the last."""
+    """All generations of one manager, from the first start to the last exit.
+
+    `program` are the interpreter's arguments that run a generation; `read_config` loads the
+    configuration again.
+    """
 
     def __init__(
         self,
@@ -36,7 +41,6 @@ class Generations:
         program: tuple[str, ...],
         read_config: Callable[[], Config],
     ) -> None:
-        """Take the arguments of the interpreter that run a generation; `reread` loads the settings."""
         self.config = config
         self.command_line = command_line
         self._log = log
@@ -47,30 +51,33 @@ class Generations:
         self.workers = Workers(config.propane_accessories, state.scoreboard, log)
         self.sidecars = Sidecars(command_line.root, config, log, state.sidecars)
         self.poll = select.poll()
-        """What the generations say wakes whoever waits here."""
+        """Polls the control sockets of all generations."""
         self.all = state.generations
         self.active: GenerationRecord | None = None
         self.candidate: GenerationRecord | None = None
         self.stopping = False
-        """Nobody follows any more."""
+        """A stop is in progress: no generation is started any more."""
         self.failed = False
-        """The first generation could not serve: there is nothing to manage."""
+        """The first generation could not serve, so there is nothing to manage."""
 
     @property
     def is_stable(self) -> bool:
-        """Say whether nothing is under way that would not bear a change beside it."""
+        """Return True if no reload, stop or listener change is in progress."""
         change_in_progress = self.candidate is not None or self.stopping or self._state.listener_change.is_pending
         return len(self.all) <= 1 and not change_in_progress
 
     def due_times(self) -> list[float]:
-        """Return when something is due: only what will be done then, else whoever waits for it would never wait."""
+        """Return the times of pending actions.
+
+        Leave out actions that are blocked now; the poll loop would spin on them.
+        """
         due_times = [due_at for generation in self.all for due_at in generation.due_times()]
         if self.active is not None and self.active.replace_at and self.is_stable:
             due_times.append(self.active.replace_at)
         return due_times
 
     def start_or_resume(self) -> None:
-        """Start the first generation, or go on with those of a predecessor."""
+        """Start the first generation, or resume those of a predecessor."""
         if not self.all:
             self.start("start")
             return
@@ -79,7 +86,7 @@ class Generations:
             self.poll.register(generation.control.fileno(), select.POLLIN)
 
     def start(self, reason: str, boot_error: str = "") -> None:
-        """Start a generation; with `broken` it serves that as a page."""
+        """Start a generation. With a `boot_error` it serves that as an error page."""
         ours, theirs = open_pair()
         boot_args = self._state.next_boot_args(self.command_line, theirs, boot_error)
         self._log.info("generation_starting", generation=boot_args.generation, reason=reason)
@@ -96,7 +103,7 @@ class Generations:
         self.poll.register(ours.fileno(), select.POLLIN)
 
     def promote(self, generation: GenerationRecord) -> None:
-        """Let a generation that can serve take the place of the old one."""
+        """Make a ready generation the active one, and let the previous one drain later."""
         generation.ready_at = time.monotonic()
         previous, self.active, self.candidate = self.active, generation, None
         self._log.info("generation_ready", generation=generation.number, workers=len(generation.workers))
@@ -112,7 +119,7 @@ class Generations:
         self.sidecars.sync("start" if previous is None else "reload")
 
     def drain(self, generation: GenerationRecord, stop_signal: signal.Signals) -> None:
-        """Have a generation's workers finish; it ends when the last of them has."""
+        """Let a generation's workers finish; its process exits after the last of them."""
         generation.draining_since, generation.stop_signal = time.monotonic(), stop_signal
         generation.pending_starts.clear()
         generation.signal_workers(stop_signal)
@@ -120,7 +127,7 @@ class Generations:
             generation.request_exit(generation.draining_since)
 
     def stop(self, stop_signal: signal.Signals) -> None:
-        """Dismiss all of them."""
+        """Drain all generations and start no more."""
         self.stopping = True
         self.candidate = None
         for generation in self.all:
@@ -129,7 +136,7 @@ class Generations:
             self.drain(generation, stop_signal)
 
     def reload(self, reason: str) -> None:
-        """Start a new generation beside the old one."""
+        """Start a new generation beside the active one."""
         self._state.notifier.reloading()
         try:
             config = self._read_config()
@@ -138,16 +145,16 @@ class Generations:
             self._report_reload_failure(error.detail)
             return
         count = config.propane_accessories.worker_count
-        if count != self._state.configured:  # else what signals have made of it stays
+        if count != self._state.configured:  # otherwise the count set by TTIN and TTOU stays
             self._state.worker_count = self._state.configured = count
         self.config = config
         self.workers.accessories = self.sidecars.accessories = config.propane_accessories
         if self.command_line.development and self.active is not None:
-            self.active.signal_workers(signal.SIGUSR2)  # no request may meet old code
+            self.active.signal_workers(signal.SIGUSR2)  # workers pause: old code must not answer new requests
         self.start(reason)
 
     def on_exited(self, generation: GenerationRecord, status: int) -> None:
-        """Deal with the end of a generation's process: wanted, failed at boot, or crashed."""
+        """Handle the exit of a generation's process: expected, a failed boot, or a crash."""
         if generation is self.candidate:
             self.discard_candidate(
                 generation, generation.failure or f"the generation ended with status {status} before it was ready"
@@ -157,14 +164,14 @@ class Generations:
             self.workers.schedule_replacement(generation)
 
     def discard_candidate(self, generation: GenerationRecord, reason: str) -> None:
-        """Throw a generation away that cannot serve; the old one goes on."""
+        """Kill a generation that cannot serve; the active one continues."""
         self.candidate = None
         generation.signal_process(signal.SIGKILL)
         self.drain(generation, signal.SIGKILL)
         self._fall_back(generation.boot_args, reason)
 
     def _fall_back(self, boot_args: BootArgs, reason: str) -> None:
-        """Go on without a generation that should have served: with the one before it, or with a page that says so."""
+        """Continue after a failed boot: with the active generation, or with an error page."""
         self._state.listener_change.roll_back()
         if self.active is None and not self.command_line.development:
             self._log.error("boot_failed", reason=reason)
@@ -177,12 +184,12 @@ class Generations:
     def _report_reload_failure(self, reason: str, **fields: object) -> None:
         self._manager_row[ManagerCell.RELOADS_FAILED] += 1
         self._log.error("reload_failed", **fields, reason=reason, action="old_generation_serves_on")
-        self._state.notifier.ready("the last reload has failed; the generation before it serves on")
-        if self.active is not None and self.active.has_exited:  # its workers serve, but nobody could replace them
+        self._state.notifier.ready("the last reload failed; the previous generation continues to serve")
+        if self.active is not None and self.active.has_exited:  # its workers serve, but it cannot replace them
             self.workers.schedule_replacement(self.active)
 
     def _drop_exited(self) -> None:
-        """Drop the records of generations of which no process is left."""
+        """Drop the records of generations that have no process left."""
         for generation in [generation for generation in self.all if generation.has_exited and not generation.workers]:
             self.poll.unregister(generation.control.fileno())
             generation.control.close()
@@ -190,7 +197,7 @@ class Generations:
             self._log.info("generation_ended", generation=generation.number)
 
     def run_due_tasks(self, now: float) -> None:
-        """Dismiss whose time has come, and throw away what does not become ready in its time."""
+        """Drain generations that are due; discard a candidate that exceeds its time."""
         for generation in list(self.all):
             self.workers.run_due_tasks(generation, now)
             if generation.drain_at and not generation.draining_since and now >= generation.drain_at:

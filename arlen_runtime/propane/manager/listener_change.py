@@ -1,7 +1,8 @@
-"""What a reload changes about where to listen. One rule: a listener that goes is sealed, and who waits in it is passed on.
+"""Applies a reload's change of listen addresses without losing a connection.
 
-The old generation accepts at it through the overlap. After that its queue is all that is left of it: the manager passes each
-connection in it to the generation that serves, and then closes it.
+The old generation accepts at a removed listener until the overlap is over. Then the listener is
+shut down: it refuses new connections and keeps its backlog. The manager hands each connection of
+the backlog over to the active generation, and then closes the listener.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from arlen_runtime.propane.ipc.messages import ConnectionInfo, send_connection
 from arlen_runtime.propane.system.listeners import BindAddress, Listeners, addresses_of, mode_of
 
 SETTLE_SECONDS = 0.2
-"""How long a sealed listener waits for the last packet of handshakes that were under way."""
+"""How long a listener that was shut down waits for the last packet of handshakes in progress."""
 
 
 class ListenerChange:
-    """The listeners that go, from the reload that does without them until nobody waits there."""
+    """The listeners that a reload removes, until their backlog is empty.
+
+    `listeners` are the manager's; connections are sent to `handover`.
+    """
 
     def __init__(self, listeners: Listeners, handover: socket.socket) -> None:
-        """Take the listeners of the manager, and where connections are passed on."""
         self._listeners = listeners
         self._handover = handover
         self._added_addresses: list[BindAddress] = []
@@ -32,13 +35,13 @@ class ListenerChange:
 
     @property
     def is_pending(self) -> bool:
-        """Say whether a listener has still to go."""
+        """Return True while a removed listener is still open."""
         return bool(self._closing.sockets)
 
     def apply(self, config: Config) -> None:
-        """Listen where the settings say from now on. Raises BootError, and then nothing has changed.
+        """Listen at the configured addresses. Raise BootError; then nothing has changed.
 
-        What came from elsewhere, as by systemd, stays as it is.
+        Listeners that came from elsewhere, for example from systemd, stay as they are.
         """
         current = set(self._listeners.addresses)
         self._applied = False
@@ -54,9 +57,9 @@ class ListenerChange:
         self._applied = True
 
     def roll_back(self) -> None:
-        """Keep what was to go and let go of what was new: the generation that should have served there cannot.
+        """Keep the removed listeners, remove the new ones: the new generation failed.
 
-        Where that has been done since `begin`, nothing is left to do: the page that shows a failure may fail too.
+        A second call after one `apply` does nothing: the generation of the error page may fail too.
         """
         if not self._applied:
             return
@@ -66,7 +69,10 @@ class ListenerChange:
         self._closing = added
 
     def run_due_tasks(self, now: float, *, overlap: bool) -> None:
-        """Seal what goes once no generation accepts there any more (`overlap`); pass on who waits, then close it."""
+        """Close removed listeners, unless a generation still accepts there (`overlap`).
+
+        They are shut down first, then their backlog is handed over, then they are closed.
+        """
         if not self.is_pending or overlap:
             return
         if not self._close_at:
@@ -78,15 +84,15 @@ class ListenerChange:
             self._close_at = 0.0
 
     def close(self) -> None:
-        """Close what was to go: the manager ends before it has gone."""
+        """Close removed listeners that are still open when the manager exits."""
         self._closing.close()
 
     def _hand_over_backlog(self, listener: socket.socket) -> bool:
-        """Pass on the connections of a queue; False when the generations cannot take more just now."""
+        """Hand over a backlog. Return False if the generations take no more now."""
         while select.select([], [self._handover], [], 0)[1]:
             try:
                 accepted, address = listener.accept()
-            except OSError:  # nobody waits (EAGAIN), or it has been shut down (EINVAL)
+            except OSError:  # the backlog is empty (EAGAIN), or it is shut down (EINVAL)
                 return True
             with accepted:
                 peer = address[0] if address else UNIX_PEER

@@ -1,7 +1,8 @@
-"""The manager. One rule: it never imports application code, so nothing the application does can stop it.
+"""The manager: reads messages, handles signals, and decides when to exit.
 
-It hears what its generations say, heeds signals, and decides when all of it ends. Its loop is one sentence: hear what was
-said, heed the signals, reap who has ended, look after what is due. What it owns is its estate, for its successor.
+Invariant: it never imports application code, so nothing the application does can stop it. One
+thread runs one loop: read messages, handle signals, reap children, run due tasks. All it owns is in
+ManagerState, which it hands over to its successor.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from arlen_runtime.propane.system.linux import become_subreaper
 from arlen_runtime.propane.system.signals import SignalQueue
 
 POLL_SECONDS = 1.0
-"""How often workers are looked after when nothing else happens."""
+"""The longest pause between two rounds of the loop: workers are checked that often."""
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _RESIZE_STEPS = {signal.SIGTTIN: 1, signal.SIGTTOU: -1}
@@ -37,10 +38,9 @@ _HANDLED_SIGNALS = (*_STOP_SIGNALS, *_RESIZE_STEPS, signal.SIGHUP, signal.SIGUSR
 
 
 class Manager:
-    """The process at the top. `run` returns the exit status of the command."""
+    """The top process. `run` returns the exit status of the command."""
 
     def __init__(self, generations: Generations, state: ManagerState, log: Log, reexec: ReExec) -> None:
-        """Take the generations to manage, what they are given, and how another manager follows this one."""
         self._generations = generations
         self._log = log
         self._state = state
@@ -58,12 +58,12 @@ class Manager:
         self.respawn = True
 
     def add_reader(self, fd: int, callback: Callable[[], None]) -> None:
-        """Call `what` whenever there is something to read."""
+        """Call `callback` whenever `fd` is readable."""
         self._readers[fd] = callback
         self._poll.register(fd, select.POLLIN)
 
     def run(self) -> int:
-        """Manage until told to stop; return the exit status."""
+        """Manage generations until a stop completes. Return the exit status."""
         self._signals = SignalQueue(_HANDLED_SIGNALS)
         self._poll.register(self._signals.fd, select.POLLIN)
         become_subreaper()
@@ -80,7 +80,7 @@ class Manager:
         return self._final_status
 
     def _start(self) -> None:
-        """Start the first generation, or go on where a predecessor has stopped."""
+        """Start the first generation, or resume those of a predecessor."""
         if self._records:
             self._log.info("manager_replaced", pid=os.getpid())
         else:
@@ -88,7 +88,7 @@ class Manager:
         self._generations.start_or_resume()
 
     def snapshot(self) -> Snapshot:
-        """Tell how things stand."""
+        """Return the current state, as `propane status` shows it."""
         generations = self._generations
         states = {
             "stopping": generations.stopping,
@@ -106,7 +106,7 @@ class Manager:
             processes=[{"name": sidecar.name, "pid": sidecar.pid} for sidecar in self._sidecars.running],
         )
 
-    # --- hear
+    # --- messages
 
     def _poll_once(self) -> None:
         now = time.monotonic()
@@ -129,7 +129,7 @@ class Manager:
                 while record in self._records and (message := receive(record.control)) is not None:
                     if handler := self._ON_MESSAGE.get(message["kind"]):
                         handler(self, record, message)
-            except EOFError:  # all its processes have ended; those that have told of themselves are reaped next
+            except EOFError:  # all its processes have exited; those whose pid is known are reaped next
                 self._workers.drop_missing(record)
 
     def _on_booted(self, generation: GenerationRecord, _message: Message) -> None:
@@ -139,7 +139,7 @@ class Manager:
             self._finish(0)
             return
         if generation.has_exited or generation.draining_since:
-            return  # nobody is there to be asked
+            return  # it forks no more
         if generation.reopens_logs_once_booted:
             generation.signal_process(signal.SIGUSR1)
         try:
@@ -172,7 +172,7 @@ class Manager:
     # --- workers
 
     def _on_worker_exit(self, generation: GenerationRecord, worker: WorkerRecord, status: int) -> None:
-        """Deal with a worker's end: part of a boot, of a leave-taking, or a crash."""
+        """Handle a worker's exit: during a boot, while draining, or a crash."""
         is_draining = bool(generation.draining_since or self._generations.stopping)
         failed_to_boot = (
             generation is self._generations.candidate
@@ -191,7 +191,7 @@ class Manager:
         elif generation.draining_since and not generation.workers:
             generation.request_exit(time.monotonic())
 
-    # --- heed
+    # --- signals
 
     def _handle_signals(self) -> None:
         for sig in self._signals.take():
@@ -225,16 +225,16 @@ class Manager:
             if record.booted:
                 record.signal_process(signal.SIGUSR1)
             else:
-                record.reopens_logs_once_booted = True  # it heeds no signal yet
+                record.reopens_logs_once_booted = True  # it ignores signals until it has booted
             record.signal_workers(signal.SIGUSR1)
 
     def _stop(self, stop_signal: signal.Signals) -> None:
-        """Stop: gracefully by SIGTERM, at once by SIGQUIT."""
+        """Stop: gracefully on SIGTERM, at once on SIGQUIT."""
         if not self._generations.stopping:
             self._log.info("manager_stopping", signal=stop_signal.name)
             self._state.notifier.stopping()
             if self.check:
-                self._exit_status = 1  # nobody knows whether it would have passed
+                self._exit_status = 1  # an interrupted check has not passed
             self._reexec.cancel()
             self._sidecars.stop()
         if stop_signal is signal.SIGQUIT:
@@ -243,7 +243,7 @@ class Manager:
             self._state.listeners.shut_down()
         self._generations.stop(stop_signal)
 
-    # --- reap
+    # --- children
 
     def _reap(self) -> None:
         for pid, status in reap():
@@ -251,16 +251,19 @@ class Manager:
                 self._on_child_exit(pid, status)
 
     def _on_child_exit(self, pid: int, status: int) -> None:
-        """File the end of a child: a generation, or a worker whose generation is gone; others are nobody's."""
+        """Record the exit of a generation, or of a worker whose generation has exited.
+
+        Ignore other children: a subreaper also gets orphans that the application left behind.
+        """
         for record in list(self._records):
             if record.pid == pid:
-                record.has_exited = True  # first of all: the number may be another process's from now on
-                self._read_messages()  # its last words come before its end
+                record.has_exited = True  # first: from now on another process may get this pid
+                self._read_messages()  # its last messages come before its exit
                 self._generations.on_exited(record, status)
             elif (worker := record.find_worker(pid)) is not None:
                 self._on_worker_exit(record, worker, status)
 
-    # --- look after
+    # --- due tasks
 
     def _run_due_tasks(self, now: float) -> None:
         generations = self._generations
@@ -276,14 +279,14 @@ class Manager:
             self._start_pending_change(self._state, generations.active, now)
 
     def _start_pending_change(self, state: ManagerState, active: GenerationRecord | None, now: float) -> None:
-        """Begin what is due and would not bear another change beside it: one thing at a time."""
+        """Start one pending change. Call only while no other change is in progress."""
         if active is not None and 0 < active.replace_at <= now:
             active.replace_at = 0.0
             state.reload_reason = state.reload_reason or "generation_exited"
         if self._reexec.passed:
             state_dict = state.to_dict() | {
                 "reload_reason": "manager_replaced"
-            }  # a reload that is due stays due if this fails
+            }  # if exec fails, a due reload stays due
             self._reexec.exec(state_dict, state.descriptors(), self._signals.block_signals)
         elif state.reload_reason and not self._reexec.is_checking:
             reason, state.reload_reason = state.reload_reason, ""
@@ -292,13 +295,13 @@ class Manager:
             self._reexec.start_preflight()
 
     def _finish(self, status: int) -> None:
-        """End the command; nothing that was started outlives it."""
+        """End the command and kill what still runs."""
         self._sidecars.kill()
         self._reexec.cancel()
         for record in self._records:
             record.signal_workers(signal.SIGKILL)
             record.signal_process(signal.SIGKILL)
-        self._records.clear()  # we have ended them, and their ends say nothing about the status
+        self._records.clear()  # killed by this process: their exits must not change the status
         self._final_status = status
 
     _ON_MESSAGE: ClassVar[dict[str, Callable[[Manager, GenerationRecord, Message], None]]] = {

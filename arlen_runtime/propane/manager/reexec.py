@@ -1,7 +1,9 @@
-"""How a manager is replaced by a new one (SIGUSR2). One rule: what cannot be undone comes after everything that can fail.
+"""Replaces the manager by a new interpreter on SIGUSR2, in the same process.
 
-The new interpreter first builds the application with `--check`, as a child; only then is the process replaced, in place:
-same process id, same children, same sockets. Its possessions travel in memory whose descriptor is named in the environment.
+All that can fail comes before what cannot be undone. First the preflight, a child, runs the new
+interpreter with `--check`, which imports the application. If that passes, an exec replaces this
+process: it keeps its process id, children and sockets. The state is passed in memory; the
+environment variable PROPANE_STATE_FD names its descriptor.
 """
 
 from __future__ import annotations
@@ -25,10 +27,12 @@ VARIABLE = "PROPANE_STATE_FD"
 
 
 class ReExec:
-    """A wish for a new manager, from the signal to the exec."""
+    """A requested re-exec, from the signal to the exec.
+
+    `root` and `arguments` are also those of the new manager; `read_config` loads the configuration.
+    """
 
     def __init__(self, root: str, arguments: Sequence[str], log: Log, read_config: Callable[[], Config]) -> None:
-        """Take the configured folder and the command line, both the successor's too; `reread` loads the settings."""
         self._root = root
         self._read_config = read_config
         self._arguments = ["-m", "arlen_runtime.propane", *arguments, "--app-root", root]
@@ -37,17 +41,17 @@ class ReExec:
         self._pid = 0
         self._deadline = 0.0
         self.requested = False
-        """A signal has asked for it, and the check has not begun."""
+        """A signal has requested it, and the preflight has not begun."""
         self.passed = False
-        """The check has passed, and the exec is due."""
+        """The preflight has passed, and the exec is due."""
 
     @property
     def is_checking(self) -> bool:
-        """Say whether the check is under way."""
+        """Return True while the preflight runs."""
         return self._pid > 0
 
     def start_preflight(self) -> None:
-        """Let the new interpreter build the application, within the time of a boot."""
+        """Run the new interpreter with --check; it has the time of a boot."""
         self.requested = False
         try:
             accessories = self._read_config().propane_accessories
@@ -64,7 +68,7 @@ class ReExec:
             self.keep_current(error.detail)
 
     def on_exited(self, pid: int, status: int) -> bool:
-        """File the end of a child, if it is the check."""
+        """Handle the exit of a child. Return True if it was the preflight."""
         if pid != self._pid:
             return False
         self._pid = 0
@@ -75,30 +79,38 @@ class ReExec:
         return True
 
     def check_deadline(self, now: float) -> None:
-        """End a check that takes too long."""
+        """Cancel a preflight that takes too long."""
         if self.is_checking and now > self._deadline:
             self.cancel()
 
     def cancel(self) -> None:
-        """Give the wish up. What the check has started goes with it: its generation hears of nothing while it imports."""
+        """Cancel the upgrade and kill the preflight's process group.
+
+        A generation that is importing does not react to signals, so the whole group must be killed.
+        """
         self.requested = self.passed = False
         if self.is_checking:
             signal_group(self._pid, signal.SIGKILL)
 
     def keep_current(self, reason: str) -> None:
-        """Say that everything stays as it is, and why."""
+        """Log that the current manager stays, and why."""
         self._log.error("manager_kept", reason=reason, action="nothing_changed")
 
     def exec(self, state: dict[str, Any], descriptors: Iterable[int], block_signals: Callable[[], None]) -> None:
-        """Become the new manager; this returns only when the kernel refuses, and then nothing has changed.
+        """Become the new manager. Return only if the kernel refuses.
 
-        `hold_signals` lets those wait that come from now on, and those that nobody has heeded yet.
+        After a refusal nothing has changed. `block_signals` makes signals wait: those that arrive
+        from now on, and those that were not handled yet.
         """
         self.passed = False
         descriptors = list(descriptors)
         state_fd = write_state(state)
         self._log.info("manager_replacing", python=self._python)
         self._log.flush()
+        # From here until the new manager's loop runs, nothing reads messages, handles signals or
+        # reaps. Generations and workers continue to serve; what they send waits in the control
+        # sockets, their exits wait as zombies, and signals stay pending: all of these survive the
+        # exec.
         block_signals()
         try:
             os.chdir(self._root)
@@ -115,7 +127,7 @@ class ReExec:
 
 
 def write_state(state: dict[str, Any]) -> int:
-    """Write a will into memory that outlives an exec; return its descriptor."""
+    """Write a state into memory that survives an exec. Return its descriptor."""
     if sys.platform == "linux":
         fd = os.memfd_create("arlen-propane-state")
     else:
@@ -126,7 +138,7 @@ def write_state(state: dict[str, Any]) -> int:
 
 
 def read_state(environ: MutableMapping[str, str]) -> dict[str, Any] | None:
-    """Return the will that a predecessor has left in this very process, None without one."""
+    """Return the state that a predecessor left in this very process, or None."""
     fd = environ.pop(VARIABLE, "")
     if not fd:
         return None

@@ -1,7 +1,8 @@
-"""What the kernel says of the processes: memory and descriptors. One rule: asked from outside, so a worker that hangs is seen.
+"""Memory and open descriptors of all processes, read from /proc.
 
-The supervisor asks every `check_seconds` and writes the answers on the scoreboard. PSS is the proportional share: what a
-worker shares with its generation counts for each only in part, so the sum is what the machine really spends.
+The manager samples them every `check_seconds` and writes them to the scoreboard. It measures from
+outside, so a worker that hangs is measured too. PSS is the proportional share: memory that a worker
+shares with its generation counts for each of them in part, so the sum is what the machine spends.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from arlen_runtime.propane.manager.generation_record import GenerationRecord
 
 
 class ResourceUsage(NamedTuple):
-    """What one process uses: bytes of memory by share and in all, open descriptors. 0 where nobody tells."""
+    """One process's memory in bytes (PSS, RSS) and its open descriptors. 0 if unknown."""
 
     pss: int
     rss: int
@@ -24,7 +25,7 @@ class ResourceUsage(NamedTuple):
 
 
 def resource_usage(pid: int) -> ResourceUsage:
-    """Ask the kernel about a process (proc(5): smaps_rollup, fd); a process that is gone uses nothing."""
+    """Return what a process uses (proc(5): smaps_rollup, fd); nothing after its exit."""
     process = Path(f"/proc/{pid}")
     try:
         rollup = (process / "smaps_rollup").read_text(encoding="ascii")
@@ -35,15 +36,17 @@ def resource_usage(pid: int) -> ResourceUsage:
 
 
 class ResourceMonitor:
-    """Takes the figures again whenever they are due."""
+    """Samples the usage of all processes into the scoreboard."""
 
     def __init__(self, scoreboard: Scoreboard) -> None:
-        """Take where to write them."""
         self._scoreboard = scoreboard
         self._due_at = 0.0
 
     def sample_if_due(self, now: float, seconds: float, generations: Iterable[GenerationRecord]) -> None:
-        """Write what the workers use, and manager and generations together, unless that was done `seconds` ago."""
+        """Write what each worker uses, and the sum of manager and generations.
+
+        Does nothing if the last sample is less than `seconds` old.
+        """
         if now < self._due_at:
             return
         self._due_at = now + seconds

@@ -1,8 +1,10 @@
-"""Programs that run beside the workers: `[propane_accessories.processes]`. One rule: one of each name, never two.
+"""Sidecars: programs beside the workers (`[propane_accessories.processes]`).
 
-They start when the first generation is ready, are started anew by a reload, and after an exit by the rules for workers: at
-once, unless they end as soon as they start. A stop is SIGTERM, and SIGKILL at the end of the grace, for their whole group.
-Where the manager is killed nobody is left to tell a group: the kernel tells its head, which is to end what it has started.
+Invariant: at most one process runs for each name. Programs start when the first generation is
+ready. A reload restarts them. After an exit they are restarted as workers are: at once, with
+backoff if they exit right after their start. A stop sends SIGTERM, and SIGKILL at the end of the
+grace, to the whole process group. If the manager is killed, nothing is left to signal a group: the
+kernel then signals the group's leader, which must end what it has started.
 """
 
 from __future__ import annotations
@@ -24,33 +26,32 @@ from arlen_runtime.propane.system.linux import die_with_parent
 
 @dataclass(slots=True)
 class Sidecar:
-    """One program that runs. Times are seconds of the monotonic clock."""
+    """One running program. Times are seconds of the monotonic clock."""
 
     name: str
     pid: int
     started_at: float
     stop_requested_at: float = 0.0
-    """When it was told to end."""
+    """When it was asked to exit, or 0."""
 
 
 @dataclass(slots=True)
 class SidecarState:
-    """What is known of all programs: it outlives the manager."""
+    """The state of all programs. It is handed over to the next manager."""
 
     running: list[Sidecar] = field(default_factory=list)
     commands: dict[str, str] = field(default_factory=dict)
-    """What is to run, by name: the settings of the generation that serves."""
+    """By name: the configured commands, those of the active generation."""
     crashes: dict[str, int] = field(default_factory=dict)
-    """How many times in a row the program of that name has ended as soon as it had started."""
+    """By name: how many times in a row the program exited right after its start."""
     pending_starts: dict[str, tuple[float, str]] = field(default_factory=dict)
-    """Names of programs that are to be started, when, and why."""
+    """By name: when to start the program, and why."""
 
 
 class Sidecars:
-    """All programs of one manager."""
+    """All programs of one manager. They run in `folder`; `state` is kept up to date."""
 
     def __init__(self, folder: str, config: Config, log: Log, state: SidecarState) -> None:
-        """Take where programs run, and what is known of them already: that is kept up to date."""
         self.accessories = config.propane_accessories
         self._folder = folder
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # noqa: PTH120 - text
@@ -58,20 +59,20 @@ class Sidecars:
         self._log = log
         self._state = state
         self.unclean = False
-        """Whether one was cut off by the end of the grace."""
+        """True once a program had to be killed at the end of the grace."""
 
     @property
     def running(self) -> list[Sidecar]:
-        """The programs that run."""
+        """The running programs."""
         return self._state.running
 
     @property
     def pending_starts(self) -> dict[str, tuple[float, str]]:
-        """Names of programs that are to be started, when, and why."""
+        """By name: when to start the program, and why."""
         return self._state.pending_starts
 
     def sync(self, reason: str) -> None:
-        """Have the programs of the settings run from now on; what runs ends first and starts anew."""
+        """Run the configured programs from now on; restart those that run already."""
         self._clear_state()
         self._state.commands |= self.accessories.processes
         running_names = {sidecar.name for sidecar in self.running}
@@ -80,13 +81,13 @@ class Sidecars:
             self._request_stop(sidecar, signal.SIGTERM)
 
     def stop(self) -> None:
-        """Have none run."""
+        """Stop all programs and restart none."""
         self._clear_state()
         for sidecar in self.running:
             self._request_stop(sidecar, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End all at once."""
+        """Kill all programs at once and restart none."""
         self._clear_state()
         for sidecar in self.running:
             signal_group(sidecar.pid, signal.SIGKILL)
@@ -96,12 +97,12 @@ class Sidecars:
             table.clear()
 
     def on_exited(self, pid: int, status: int) -> bool:
-        """File the end of a child, if it is one of these."""
+        """Handle the exit of a child. Return True if it was one of these programs."""
         sidecar = next((sidecar for sidecar in self.running if sidecar.pid == pid), None)
         if sidecar is None:
             return False
         self.running.remove(sidecar)
-        kill_group(pid)  # what it has started and left behind
+        kill_group(pid)  # processes that it started and left behind
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
         is_needed = sidecar.name in self._state.commands
         if is_needed:
@@ -126,7 +127,7 @@ class Sidecars:
         return backoff(crash_count, self.accessories.respawn_delay_ms / 1000)
 
     def run_due_tasks(self, now: float) -> None:
-        """Start what is due, and end what exceeds the grace."""
+        """Start pending programs, and kill those that exceed the grace."""
         for name, (due_at, reason) in list(self.pending_starts.items()):
             if due_at <= now:
                 del self.pending_starts[name]
@@ -158,6 +159,9 @@ class Sidecars:
 
 
 def _prepare(parent: int) -> None:
-    """Become the head of a group of its own, and end when the manager does: a program of others holds no socket of ours."""
+    """Lead a process group of its own, and exit when the manager does.
+
+    A program holds no socket of the manager, so it cannot notice the manager's exit by itself.
+    """
     os.setsid()
     die_with_parent(parent)

@@ -1,6 +1,7 @@
-"""What the manager tells about itself: one JSON object. One rule: it is read off records and scoreboard, nothing is asked anew.
+"""The manager's snapshot: one JSON object, from its records and the scoreboard.
 
-Keys are for programs and stay; times are seconds, sizes bytes. `propane status --json` prints it as it is.
+Nothing is measured for it. Programs read its keys, so keys keep their names. Times are seconds,
+sizes are bytes. `propane status --json` prints it unchanged.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ SHOWN_CELLS = (
     Cell.RSS,
     Cell.DESCRIPTORS,
 )
-"""The cells of a worker that are told as they are."""
+"""The cells of a worker that are copied unchanged."""
 
 
 def snapshot(scoreboard: Scoreboard, generations: Sequence[GenerationRecord], **facts: object) -> Snapshot:
-    """Return everything there is to tell; `facts` are what only the caller knows."""
+    """Return the whole snapshot. `facts` are what only the caller knows."""
     return scoreboard.read_consistent(lambda: _snapshot(scoreboard, generations, facts))
 
 
@@ -83,5 +84,5 @@ def _worker(worker: WorkerRecord, scoreboard: Scoreboard, now: float) -> Snapsho
 
 
 def _seconds_since(moment_ns: int, now: float) -> float:
-    """Return the seconds since a moment in nanoseconds; 0 where it has not come yet."""
+    """Return the seconds since a time in nanoseconds; 0 if it is 0 or in the future."""
     return round(max(now - moment_ns / 1e9, 0.0), 1) if moment_ns else 0.0

@@ -1,6 +1,7 @@
-"""What a manager owns: sockets, memory, the records of its generations. One rule: all of it can be handed to a successor.
+"""What a manager owns: sockets, the scoreboard, the records of its generations.
 
-`will` writes it down, `inherit` reads that in the same process after an exec, where the descriptors have stayed open.
+Invariant: all of it can be handed over to a successor. `to_dict` writes it and `from_dict` reads
+it, in the same process after an exec, where the descriptors have stayed open.
 """
 
 from __future__ import annotations
@@ -23,36 +24,35 @@ from arlen_runtime.propane.system.systemd import SystemdNotifier
 
 @dataclass(slots=True)
 class ManagerState:
-    """The possessions of one manager, from the first to its last successor."""
+    """What one manager hands over to the next."""
 
     listeners: Listeners
     worker_count: int
-    """How many workers there are to be: as configured, or what signals have made of it."""
+    """How many workers should run: as configured, or as changed by TTIN and TTOU."""
     configured: int
-    """What the configuration said last about that."""
+    """The number of workers that was configured last."""
     notifier: SystemdNotifier = field(default_factory=lambda: SystemdNotifier({}))
     scoreboard: Scoreboard = field(default_factory=Scoreboard)
     handover: tuple[socket.socket, socket.socket] = field(default_factory=open_pair)
     generations: list[GenerationRecord] = field(default_factory=list)
     sidecars: SidecarState = field(default_factory=SidecarState)
     generation_count: int = 0
-    """How many generations there have been."""
+    """How many generations have been started."""
     reload_reason: str = ""
-    """Why a reload is to come, or nothing."""
+    """Why a reload is due, or an empty string."""
     pid_file_fd: int = -1
     """The locked descriptor of the pid file, or -1."""
     preload: bool = PRELOAD
     """Whether generations import once and fork."""
 
     listener_change: ListenerChange = field(init=False)
-    """What a reload changes about the listeners; nothing is under way when there is a will."""
+    """A reload's change of the listeners. None is in progress at a handover."""
 
     def __post_init__(self) -> None:
-        """Put together what needs two of the parts."""
         self.listener_change = ListenerChange(self.listeners, self.handover[1])
 
     def next_boot_args(self, command_line: CommandLine, control: socket.socket, boot_error: str) -> BootArgs:
-        """Write the orders of the next generation."""
+        """Return the boot arguments of the next generation."""
         self.generation_count += 1
         return BootArgs(
             command_line=command_line,
@@ -67,7 +67,7 @@ class ManagerState:
         )
 
     def addresses(self) -> list[str]:
-        """Return where it listens, for people."""
+        """Return the listen addresses as text."""
         return [address_of(listener) for listener in self.listeners.sockets]
 
     def descriptors(self) -> Iterator[int]:
@@ -79,7 +79,7 @@ class ManagerState:
             yield self.pid_file_fd
 
     def to_dict(self) -> dict[str, Any]:
-        """Write everything down."""
+        """Return the whole state as JSON values."""
         return {
             "listeners": [sock.fileno() for sock in self.listeners.sockets],
             "paths": self.listeners.paths,
@@ -98,7 +98,7 @@ class ManagerState:
 
     @classmethod
     def from_dict(cls, state_dict: dict[str, Any]) -> ManagerState:
-        """Take over what a predecessor has written down."""
+        """Take over the state that a predecessor has written."""
         first, second = (_open_socket(fd) for fd in state_dict["handover"])
         state = cls(
             listeners=Listeners(
@@ -118,7 +118,7 @@ class ManagerState:
             pid_file_fd=state_dict["pid_file_fd"],
         )
         for fd in state.descriptors():
-            os.set_inheritable(fd, False)  # that was for the exec: a program beside the workers is to hold none
+            os.set_inheritable(fd, False)  # inheritable for the exec only: sidecars must not hold them
         return state
 
 
@@ -129,14 +129,12 @@ def _open_socket(fd: int) -> socket.socket:
 
 
 def _sidecars_from_dict(values: dict[str, Any]) -> SidecarState:
-    """Read back what is known of the programs."""
     running = [Sidecar(**fields) for fields in values.pop("running")]
     pending_starts = {name: (due_at, reason) for name, (due_at, reason) in values.pop("pending_starts").items()}
     return SidecarState(running=running, pending_starts=pending_starts, **values)
 
 
 def _generation_to_dict(generation: GenerationRecord) -> dict[str, Any]:
-    """Write a generation down."""
     return {
         "boot_args": generation.boot_args.as_argument(),
         "control": generation.control.fileno(),
@@ -153,7 +151,6 @@ def _generation_to_dict(generation: GenerationRecord) -> dict[str, Any]:
 
 
 def _generation_from_dict(values: dict[str, Any]) -> GenerationRecord:
-    """Read a generation back."""
     workers = [WorkerRecord(**fields) for fields in values.pop("workers")]
     return GenerationRecord(
         boot_args=BootArgs.from_argument(values.pop("boot_args")),

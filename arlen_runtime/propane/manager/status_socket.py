@@ -1,7 +1,8 @@
-"""Where a running manager is found and asked. One rule: asking cannot hold it up: it writes one answer and closes.
+"""The status socket: where a running manager is found and queried.
 
-A unix socket `<pid>.sock` that only its user may ask, in a folder that may be others' too. There may be several managers of
-one application, and there may be none: a folder that cannot be written costs the status, not the service.
+Invariant: a query cannot hold the manager up; it writes one answer and closes. The unix socket
+`<pid>.sock` may be used only by its own user, in a folder that others may share. An application can
+have several managers or none. If the folder cannot be written, only the status is unavailable.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.log.logger import Log
 
 MAX_PATH_BYTES = 100
-"""Bytes of a path that every system takes as the address of a unix socket (unix(7): 108, on macOS 104)."""
+"""The longest path that every system accepts for a unix socket (unix(7): 108, macOS: 104)."""
 TIMEOUT_SECONDS = 5.0
 
 
 @contextmanager
 def socket_address(path: Path) -> Iterator[str]:
-    """Yield an address for the socket at `path`, however long that is: through an open folder where it is too long."""
+    """Yield an address for the socket at `path`.
+
+    If the path is too long, the address goes through a descriptor of its folder.
+    """
     if len(os.fsencode(path)) <= MAX_PATH_BYTES:
         yield str(path)
         return
@@ -37,10 +41,9 @@ def socket_address(path: Path) -> Iterator[str]:
 
 
 class StatusSocket:
-    """The manager's end."""
+    """The manager's end: listens in `folder`, answers with `snapshot`. Raises OSError."""
 
     def __init__(self, folder: Path, snapshot: Callable[[], Any]) -> None:
-        """Listen in `folder`; `tell` is what is answered. OSError where that cannot be."""
         self._snapshot = snapshot
         self._path = folder / f"{os.getpid()}.sock"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,7 +51,7 @@ class StatusSocket:
             if path.stem.isdecimal() and _is_stale(path):
                 path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
-        old_umask = os.umask(0o177)  # the folder may let others in
+        old_umask = os.umask(0o177)  # other users may have access to the folder
         try:
             with socket_address(self._path) as address:
                 self._listener.bind(address)
@@ -63,7 +66,7 @@ class StatusSocket:
 
     @classmethod
     def open(cls, config: Config, snapshot: Callable[[], Any], log: Log) -> StatusSocket | None:
-        """Listen where the settings say; where that cannot be it is said, and nothing else is worse for it."""
+        """Listen in the configured folder. If that fails, log a warning and return None."""
         folder = config.propane_accessories.status_folder
         if not folder:
             return None
@@ -74,7 +77,7 @@ class StatusSocket:
             return None
 
     def answer(self) -> None:
-        """Answer who asks; a reader that is too slow gets what fits in its socket."""
+        """Answer one query. A slow reader gets what fits in its socket buffer."""
         with suppress(OSError):
             connection, _address = self._listener.accept()
             with connection:
@@ -82,20 +85,20 @@ class StatusSocket:
                 connection.sendall(json.dumps(self._snapshot()).encode())
 
     def close(self) -> None:
-        """Stop listening and leave nothing behind."""
+        """Stop listening and remove the socket."""
         self._listener.close()
         self._path.unlink(missing_ok=True)
 
 
 def _is_stale(path: Path) -> bool:
-    """Say whether this is a socket behind which nobody is: a manager that was killed has left it."""
+    """Return True if nothing listens on this socket: a killed manager has left it."""
     with socket.socket(socket.AF_UNIX) as probe, socket_address(path) as address:
         probe.settimeout(TIMEOUT_SECONDS)
         return path.is_socket() and probe.connect_ex(address) == errno.ECONNREFUSED
 
 
 def query_managers(folder: Path) -> list[dict[str, Any]]:
-    """Return what each manager in that folder answers."""
+    """Return the snapshot of each manager that answers in that folder."""
     snapshots = []
     for path in sorted(folder.glob("*.sock")):
         with (

@@ -1,6 +1,6 @@
-"""The watcher of `arlen serve` as the manager sees it. One rule: while the command runs, one watches.
+"""The file watcher of `arlen serve`, as the manager sees it.
 
-One that has ended is followed by another: at once, and later and later while they end as soon as they start.
+Restarts the watcher when it exits, with exponential backoff if it exits immediately.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ FIRST_DELAY_SECONDS = 0.25
 
 
 class WatcherProcess:
-    """Has a folder watched. `fd` is readable when there is news; its number stays the same over all watchers."""
+    """Watches a folder; `fd` is readable when there is news.
+
+    The number of `fd` stays the same over all watchers.
+    """
 
     def __init__(self, root: Path, log: Log) -> None:
-        """Start the first watcher of an application's folder."""
         self._root = str(root)
         self._log = log
         self._exits_in_a_row = 0
@@ -34,7 +36,7 @@ class WatcherProcess:
         self._start(write_fd)
 
     def read_change(self) -> bool:
-        """Read the news; say whether files have changed. Where the watcher has ended, start another."""
+        """Return True if files have changed. If the watcher has exited, start another one."""
         if os.read(self.fd, 4096):
             return True
         self._exits_in_a_row = 1 if time.monotonic() - self._started_at > STABLE_SECONDS else self._exits_in_a_row + 1
@@ -48,7 +50,7 @@ class WatcherProcess:
         return False
 
     def _start(self, write_fd: int, *delay: str) -> None:
-        """Start a watcher, which waits by itself; closes `writing` here."""
+        """Start a watcher, which waits for `delay` first. Close `write_fd` here."""
         command = [sys.executable, "-m", "arlen_runtime.propane.watcher", self._root, str(os.getpid()), *delay]
         self._started_at = time.monotonic() + sum(map(float, delay))
         try:
@@ -56,18 +58,19 @@ class WatcherProcess:
         except BootError as error:
             self._log.error("watcher_not_started", reason=error.detail)
             self._log.flush()
-            # The next try comes as after any end; without a process nobody could reload anyway.
+            # The end of the pipe leads to the next attempt. Sleeping here holds up the manager,
+            # which does no harm: while no process can be started, no reload could start either.
             time.sleep(RETRY_SECONDS)
         os.close(write_fd)
 
     def __enter__(self) -> Self:
-        """Return the lookout."""
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End the watcher. One that has closed its end may have been reaped: its number may be another's by now."""
+        # A watcher that has closed its end may have been reaped: another process may have its pid
+        # now.
         poll = select.poll()
         poll.register(self.fd, 0)
         if not poll.poll(0):
@@ -77,6 +80,9 @@ class WatcherProcess:
 
 
 def _prepare(write_fd: int) -> None:
-    """Let the news go into the pipe. A Ctrl-C of the terminal is the manager's, which ends the watcher."""
+    """Write to the pipe, and ignore SIGINT.
+
+    A Ctrl-C in the terminal is for the manager, which then ends the watcher.
+    """
     os.dup2(write_fd, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

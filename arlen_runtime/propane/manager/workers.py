@@ -1,6 +1,7 @@
-"""The workers of all generations. One rule: for each worker that ends there is one decision, written down with its reason.
+"""The workers of all generations: forks, exits, crashes, hangs and replacements.
 
-Asks generations to fork, files what became of it, replaces who crashed or hangs, cuts off who exceeds the grace.
+Each worker exit leads to one decision, which is logged with its reason. Workers that exceed the
+grace are killed.
 """
 
 from __future__ import annotations
@@ -19,31 +20,35 @@ from arlen_runtime.propane.manager.backoff import RETRY_SECONDS, backoff, respaw
 from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord, signal_worker
 
 KILL_SECONDS = 1.0
-"""How long after the end of the grace, after SIGQUIT or SIGABRT, a worker is killed."""
+"""How long after the end of the grace, after SIGQUIT or after SIGABRT a worker is killed."""
 PAUSE_SECONDS = 2.0
-"""Whoever looks every second and has not for so long was held up: a paused container, SIGSTOP to all."""
+"""The loop runs every second. After a longer gap the process was paused, for example by a frozen
+container or by SIGSTOP to all processes.
+"""
 
 
 class Workers:
-    """What the supervisor does about workers."""
+    """Starts, replaces and ends workers. A reload replaces `accessories`."""
 
     def __init__(self, accessories: PropaneSection, scoreboard: Scoreboard, log: Log) -> None:
-        """Take the settings, which a reload replaces, and where rows are handed out."""
         self.accessories = accessories
         self._scoreboard = scoreboard
         self._log = log
         self._checked_at = 0.0
         self.running_since = 0.0
-        """Since when this process looks without a pause. What held it up held the others up too: no silence before counts."""
-        self.unclean = False
-        """Whether something was cut off by the end of the grace."""
+        """Since when this process has run without a pause.
 
-    # --- what a generation and its workers say
+        A pause stops the workers too: heartbeats that were missed before this time do not count.
+        """
+        self.unclean = False
+        """True once a worker failed to exit cleanly within the grace."""
+
+    # --- messages
 
     def request_forks(self, generation: GenerationRecord, number: int, reason: str) -> None:
-        """Have a worker forked, in a row of its own. Raises BootError when none is free.
+        """Request the fork of a worker, in a free row. Raise BootError if there is none.
 
-        A generation that takes no word just now is asked again, unless it has died.
+        If the generation takes no message now, try again later, unless it has exited.
         """
         row = self._scoreboard.free_row()
         self._scoreboard.rows[row][Cell.STATE] = WorkerState.STARTING
@@ -62,7 +67,7 @@ class Workers:
         generation.pending_starts[number] = (time.monotonic() + RETRY_SECONDS, reason)
 
     def on_fork_failed(self, generation: GenerationRecord, message: Message) -> None:
-        """File that there was no process for a worker: where it is still wanted, it is asked for again."""
+        """Record that a fork failed. If the worker is still needed, try again later."""
         worker = generation.workers.pop(int(message["row"]), None)
         if worker is None:
             return
@@ -75,7 +80,7 @@ class Workers:
             self._postpone(generation, worker.number, worker.reason, str(message["reason"]))
 
     def on_forked(self, generation: GenerationRecord, message: Message) -> None:
-        """File a worker's process id."""
+        """Record a worker's process id."""
         worker = self._record_pid(generation, message)
         if worker is not None:
             self._log.info(
@@ -87,7 +92,10 @@ class Workers:
             )
 
     def _record_pid(self, generation: GenerationRecord, message: Message) -> WorkerRecord | None:
-        """Return the worker that a message tells of: its generation's word, or its own, which may be faster."""
+        """Return the worker that a message is about.
+
+        The generation's "forked" and the worker's own "ready" may come in either order.
+        """
         worker, pid = generation.workers.get(int(message["row"])), int(message["pid"])
         if worker is None:
             _terminate_unknown(pid)
@@ -95,12 +103,12 @@ class Workers:
             worker.pid = pid
             if pending_signal := generation.stop_signal or (
                 worker.draining_since and signal.SIGHUP
-            ):  # before anybody knew whom to tell
+            ):  # it was stopped before its pid was known
                 signal_worker(worker, pending_signal)
         return worker
 
     def on_ready(self, generation: GenerationRecord, message: Message) -> None:
-        """File that a worker serves; whom it replaces may go."""
+        """Record that a worker serves. Drain the worker that it replaces."""
         worker = self._record_pid(generation, message)
         if worker is None:
             return
@@ -112,7 +120,7 @@ class Workers:
                 _drain(generation, other)
 
     def retire(self, generation: GenerationRecord, message: Message, *, replaced: bool) -> None:
-        """Have a worker go that has had its time: as soon as another serves in its place, if it is to be `replaced`."""
+        """Retire a worker. If `replaced`, wait until its replacement is ready."""
         worker = generation.find_worker(int(message["pid"]))
         if worker is None or not worker.is_staying or generation.draining_since:
             return
@@ -124,7 +132,7 @@ class Workers:
             _drain(generation, worker)
 
     def on_exited(self, generation: GenerationRecord, worker: WorkerRecord, status: int, *, is_needed: bool) -> None:
-        """File a worker's end, and have it replaced where it is still wanted."""
+        """Record a worker's exit. If it is still needed, schedule its replacement."""
         del generation.workers[worker.row]
         self._scoreboard.retire_row(self._scoreboard.rows[worker.row])
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
@@ -144,9 +152,11 @@ class Workers:
         )
 
     def drop_missing(self, generation: GenerationRecord) -> None:
-        """Drop the workers that are not there, though nobody has told of their ends: no process of theirs is left.
+        """Drop workers that have no process although no exit was reported.
 
-        Before that there may be one: their generation may have died between a fork, or a reaping, and its word about it.
+        A generation can die between a fork, or a reaping, and its message about it. Call only when
+        such a worker cannot run any more: at the end of the control socket, or after the time of a
+        boot.
         """
         for worker in list(generation.workers.values()):
             if not worker.pid or _has_exited(worker.pid):
@@ -159,10 +169,10 @@ class Workers:
         if delay:
             self._log.warning("worker_crash_loop", worker=worker.number, reason=reason, delay_seconds=round(delay, 3))
 
-    # --- what is due
+    # --- due tasks
 
     def run_due_tasks(self, generation: GenerationRecord, now: float) -> None:
-        """Start who is due, replace who hangs, cut off who exceeds the grace."""
+        """Start pending workers, replace hung ones, kill those that exceed the grace."""
         self._detect_pause(now)
         for number, (due_at, reason) in list(generation.pending_starts.items()):
             if due_at <= now and not generation.has_exited:
@@ -171,8 +181,8 @@ class Workers:
         self._check_heartbeats(generation, self.accessories.worker_timeout_seconds, now)
         for worker in generation.workers.values():
             if worker.retiring_since and now > worker.retiring_since + self.accessories.boot_timeout_seconds:
-                _drain(generation, worker)  # whoever was to replace it is not ready even now
-        if generation.ready_at or generation.has_exited:  # a boot has its own time
+                _drain(generation, worker)  # its replacement is still not ready
+        if generation.ready_at or generation.has_exited:  # a candidate's boot has its own deadline
             self._check_boot_timeouts(generation, self.accessories.boot_timeout_seconds, now)
         grace = 0.0 if generation.is_quick_stop else self.accessories.graceful_shutdown_seconds
         if generation.draining_since and now > generation.draining_since + grace + KILL_SECONDS:
@@ -192,13 +202,15 @@ class Workers:
         self._checked_at = now
 
     def _check_heartbeats(self, generation: GenerationRecord, seconds: float, now: float) -> None:
-        """End who hangs."""
         if now > self.running_since + seconds:
             for worker in generation.unresponsive(self._scoreboard.rows, Cell.TICK, seconds):
                 self._end_unresponsive(generation, worker, seconds, now)
 
     def _check_boot_timeouts(self, generation: GenerationRecord, seconds: float, now: float) -> None:
-        """End who should be ready by now; where there is no process at all, it is the generation that does not fork."""
+        """End workers that are not ready in time.
+
+        If such a worker has no process, its generation does not fork: end the generation.
+        """
         for worker in list(generation.workers.values()):
             if worker.ready_at or now < max(worker.requested_at, self.running_since) + seconds:
                 continue
@@ -210,16 +222,16 @@ class Workers:
                 self._end_generation(generation, "it neither forks nor reaps")
 
     def _end_generation(self, generation: GenerationRecord, reason: str) -> None:
-        """End a generation that does not do what it is told; the supervisor starts another where one is needed."""
+        """Kill a generation that does not work. The manager starts another if needed."""
         if not (generation.has_exited or generation.failure):
             generation.failure = reason
             self._log.error("generation_silent", generation=generation.number, reason=generation.failure, action="kill")
             generation.signal_process(signal.SIGKILL)
 
     def _end_unresponsive(self, generation: GenerationRecord, worker: WorkerRecord, seconds: float, now: float) -> None:
-        """Have a worker that hangs print its stacks (faulthandler does on SIGABRT), then end it.
+        """Make a hung worker print its stacks (SIGABRT, faulthandler), then kill it.
 
-        One that is there after that is dead, and its generation has not said so.
+        If it is still recorded after that, it is dead and its generation has not reported it.
         """
         if not worker.aborted_at:
             worker.aborted_at = now
@@ -234,27 +246,27 @@ class Workers:
         for worker in generation.workers.values():
             if worker.stop_signal != "SIGKILL":
                 self._log.error("grace_exceeded", worker=worker.number, pid=worker.pid, action="kill")
-                self.unclean = self.unclean or not generation.is_quick_stop  # a quick stop is to cut off
+                self.unclean = self.unclean or not generation.is_quick_stop  # a quick stop kills by design
                 signal_worker(worker, signal.SIGKILL)
 
     def schedule_replacement(self, generation: GenerationRecord) -> None:
-        """Have another generation started for one that has ended: at once, and later and later while that fails."""
+        """Schedule a replacement for an exited generation, with exponential backoff."""
         generation.replacement_attempts += 1
         generation.replace_at = time.monotonic() + backoff(
             generation.replacement_attempts, self.accessories.respawn_delay_ms / 1000
         )
 
-    # --- how many
+    # --- number of workers
 
     def resize(self, generation: GenerationRecord, worker_count: int) -> None:
-        """Have more or fewer workers."""
+        """Change the number of workers."""
         generation.worker_count = worker_count
         if not generation.booted:
             return
         generation.pending_starts = {
             number: due for number, due in generation.pending_starts.items() if number < worker_count
         }
-        if not generation.has_exited:  # else its successor starts as many
+        if not generation.has_exited:  # otherwise its replacement starts that many
             for number in sorted(set(range(worker_count)) - generation.covered_slots):
                 self._request_when_due(generation, number, "resize")
         for worker in generation.workers.values():
@@ -263,7 +275,7 @@ class Workers:
 
 
 def _drain(generation: GenerationRecord, worker: WorkerRecord) -> None:
-    """Have one worker go; the others take its connections over."""
+    """Stop one worker; the others take its connections over."""
     if not (worker.draining_since or generation.draining_since):
         worker.draining_since = time.monotonic()
         signal_worker(worker, signal.SIGHUP)
@@ -278,13 +290,12 @@ def _has_exited(pid: int) -> bool:
 
 
 def _terminate_unknown(pid: int) -> None:
-    """End a worker that nobody waits for any more: its generation has died between its fork and its word."""
+    """End a worker without a record: its generation died before it reported the fork."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
 
 
 def _restart_counter(worker: WorkerRecord, status: int) -> ManagerCell:
-    """Say under which reason a replacement is counted."""
     if worker.aborted_at:
         return ManagerCell.SILENT
     counters = {0: ManagerCell.RETIRED, -signal.SIGKILL: ManagerCell.KILLED, -signal.SIGTERM: ManagerCell.KILLED}

@@ -1,1 +1,1 @@
-"""Thin calls of the operating system. Nothing here knows propane."""
+"""Thin wrappers of system calls. They know nothing of propane."""

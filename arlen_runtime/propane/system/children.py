@@ -1,6 +1,7 @@
-"""Starting programs and hearing of their end. One rule: nothing of ours leaks into a program: no signal mask, no descriptor.
+"""Starts child processes and reaps them.
 
-The kernel reaps for nobody: whoever forks calls `reaped` in its loop, and a subreaper gets the orphans of others too.
+Invariant: a program gets no signal mask and no descriptor of ours, unless it is passed on purpose.
+A process that forks must call `reap` in its loop; a subreaper also gets the orphans of others.
 """
 
 from __future__ import annotations
@@ -23,16 +24,20 @@ def spawn(
     prepare: Callable[[], None] | None = None,
     keep_signals_blocked: bool = False,
 ) -> int:
-    """Run a program in a folder as a child that inherits these descriptors; return its process id. BootError without one.
+    """Run a program in a folder, with these descriptors. Return its process id.
 
-    `prepare` is called in the child before the program takes over. A program that cannot be run ends with status 127 and
-    says why on standard error. `held` is for programs of ours: signals wait until it calls `signals.begin`, so none ends an
-    interpreter that only starts.
+    Raise BootError if no process can be forked. `prepare` is called in the child before the exec. A
+    program that cannot be run exits with status 127 and writes the reason to standard error.
+    `keep_signals_blocked` is for our own programs: signals stay pending until it calls
+    `signals.begin`, so none ends an interpreter that is only starting.
     """
     pid = fork(command[0])
     if pid == 0:
         try:
-            for sig in signals.HANDLED:  # one that comes before the exec would be enqueued, and lost with the queue
+            # The child has one thread, signals are blocked, and the parent's handlers are still
+            # installed. A signal that is delivered before the exec would be enqueued, and lost with
+            # the queue.
+            for sig in signals.HANDLED:
                 signal.signal(sig, signal.SIG_DFL)
             os.chdir(folder)
             for fd in descriptors:
@@ -51,21 +56,26 @@ def spawn(
 
 
 def fork(purpose: str) -> int:
-    """Fork with signals held in both, for `what`; return the process id, 0 in the child. BootError when there is none left."""
+    """Fork with signals blocked in both processes. Return the pid, 0 in the child.
+
+    `purpose` is for the message of the BootError, raised if no process can be forked. Each of the
+    two processes must unblock signals when it can handle them.
+    """
     signals.block()
     try:
         return os.fork()
-    except OSError as error:  # the limit of processes, or no memory: that may pass
+    except OSError as error:  # the limit of processes, or no memory: this can pass
         signals.unblock()
-        raise BootError(f"no process for {purpose}: {error.strerror}") from error
+        raise BootError(f"cannot start a process for {purpose}: {error.strerror}") from error
 
 
 def signal_group(pid: int, sig: signal.Signals) -> None:
-    """Send a signal to a child that has not been reaped, and to all of the group that it leads.
+    """Send a signal to an unreaped child, and to the group that it leads.
 
-    A child that has only just been forked leads none yet: it gets the signal alone, and it has started nothing.
+    A child that has just been forked leads no group yet: it gets the signal alone, and it has
+    started nothing.
     """
-    with suppress(PermissionError):  # a program may have become another user's
+    with suppress(PermissionError):  # the program may run as another user by now
         try:
             os.killpg(pid, sig)
         except ProcessLookupError:
@@ -73,13 +83,16 @@ def signal_group(pid: int, sig: signal.Signals) -> None:
 
 
 def kill_group(pid: int) -> None:
-    """Kill what is left of the group that a child has led, which has ended and been reaped."""
+    """Kill what is left of the group that an exited and reaped child has led."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
 
 def reap() -> Iterator[tuple[int, int]]:
-    """Yield process id and exit code of each child that has ended; a negative code is the signal that has ended it."""
+    """Yield process id and exit code of each exited child.
+
+    A negative code is the signal that ended it.
+    """
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

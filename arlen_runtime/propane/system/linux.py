@@ -1,4 +1,7 @@
-"""What Python's library does not offer of the kernel. One rule: each call is optional; without it the rest still works."""
+"""System calls that Python's library does not offer.
+
+Each is optional: where it is missing, the rest still works.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ _LIBC = ctypes.CDLL(None)
 
 
 def become_subreaper() -> bool:
-    """Have orphaned grandchildren handed to this process: a dead generation's workers stay ours. Linux only."""
+    """Adopt orphaned grandchildren: a dead generation's workers stay our children.
+
+    Linux only. Return True on success.
+    """
     if sys.platform != "linux":
         return False
     status: int = _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -22,9 +28,10 @@ def become_subreaper() -> bool:
 
 
 def use_batch_scheduling() -> None:
-    """Have the calling thread take its turn when it wakes instead of displacing who runs (SCHED_BATCH, sched(7)).
+    """Let the calling thread wait for its turn when it wakes; it preempts no other.
 
-    Programs and threads that it starts inherit that. Linux only; where it is forbidden the thread stays as it is.
+    This is SCHED_BATCH (sched(7)). Programs and threads that it starts inherit it. Linux only; if
+    it is forbidden, the thread stays as it is.
     """
     if sys.platform == "linux":
         with suppress(OSError):
@@ -32,9 +39,13 @@ def use_batch_scheduling() -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have this process get SIGTERM when `parent` ends, by the thread that has forked it: that must be its only one."""
+    """Let this process get SIGTERM when `parent` exits (prctl(2), PR_SET_PDEATHSIG).
+
+    The signal comes when the thread that forked this process exits, so that thread must be the
+    parent's only one.
+    """
     if sys.platform != "linux":
         return
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:  # it has ended in between
+    if os.getppid() != parent:  # it exited before the call
         os._exit(1)

@@ -1,7 +1,9 @@
-"""Listening sockets. One rule: they are bound once, by the supervisor, and inherited: no generation ever binds.
+"""Listening sockets.
 
-A socket with SO_REUSEPORT per worker loses the queue of each listener that closes, so there is one socket and one queue.
-A place is written `host:port`, `[v6]:port` or `unix:path`; sockets that systemd hands over come instead of all others.
+Invariant: the manager binds them once and generations inherit them; no generation ever binds. With
+a SO_REUSEPORT socket for each worker, the backlog of a listener that closes would be lost, so there
+is one socket with one backlog. An address is written `host:port`, `[v6]:port` or `unix:path`.
+Sockets from systemd replace all configured addresses.
 """
 
 from __future__ import annotations
@@ -21,14 +23,14 @@ from arlen_runtime.errors import BootError
 
 UNIX = "unix:"
 FIRST_FD = 3
-"""The first descriptor that systemd hands over (sd_listen_fds(3))."""
+"""The first descriptor that systemd passes (sd_listen_fds(3))."""
 
-_SO_BINDTOIFINDEX = 62  # asm-generic/socket.h; from Linux 5.7 on an ordinary user may, once
+_SO_BINDTOIFINDEX = 62  # asm-generic/socket.h; from Linux 5.7 on an ordinary user may set it, once
 _NO_INTERFACE = 0x7FFFFFFF
 
 
 class BindAddress(NamedTuple):
-    """Where to listen: a host (name, IPv4 or IPv6) and a port, or the path of a unix socket."""
+    """Where to listen: host (name, IPv4, IPv6) and port, or a unix socket's path."""
 
     host: str
     port: int
@@ -36,14 +38,20 @@ class BindAddress(NamedTuple):
 
 
 def addresses_of(server: ServerSection) -> list[BindAddress]:
-    """Return where the settings say to listen: `bind` where it is given, else `host` and `port`. Raises BootError."""
+    """Return the configured addresses: `bind` if set, else `host` and `port`.
+
+    Raise BootError if one is invalid.
+    """
     if server.bind:
         return [_bind_address(text) for text in server.bind]
     return [_bind_address(server.host) if server.host.startswith(UNIX) else BindAddress(server.host, server.port)]
 
 
 def check_addresses(server: ServerSection) -> None:
-    """Raise BootError where the settings name a place that no server could have; nothing is bound, it may be in use."""
+    """Raise BootError if no server could listen at a configured address.
+
+    Nothing is bound: the address may be in use.
+    """
     mode_of(server)
     for address in addresses_of(server):
         if not address.path:
@@ -64,7 +72,11 @@ def _bind_address(text: str) -> BindAddress:
 
 
 class Listeners:
-    """The sockets, and the paths that are removed when the command ends."""
+    """Listening sockets, and the paths to remove when the command ends.
+
+    `paths` are our own unix sockets with their inodes. `addresses` has one entry for each socket,
+    or none if the sockets come from elsewhere.
+    """
 
     def __init__(
         self,
@@ -72,17 +84,16 @@ class Listeners:
         paths: Mapping[str, int] | None = None,
         addresses: Iterable[BindAddress] = (),
     ) -> None:
-        """Take open sockets, the paths of unix sockets of our own with their inodes, and each socket's place.
-
-        Sockets that come from elsewhere have no places.
-        """
         self.sockets = list(sockets)
         self.paths = dict(paths or {})
         self.addresses = list(addresses)
 
     @classmethod
     def open(cls, server: ServerSection, backlog: int, root: Path, environ: MutableMapping[str, str]) -> Listeners:
-        """Take what systemd hands over, else bind what the settings say. Raises BootError; nothing is left open then."""
+        """Use the sockets from systemd, else bind the configured addresses.
+
+        Raise BootError; nothing is left open then.
+        """
         inherited = from_systemd(environ)
         if inherited:
             return cls(inherited)
@@ -90,7 +101,7 @@ class Listeners:
 
     @classmethod
     def bind_all(cls, addresses: Iterable[BindAddress], mode: int, backlog: int, root: Path) -> Listeners:
-        """Listen at these places. Raises BootError; nothing is left open then."""
+        """Listen at these addresses. Raise BootError; nothing is left open then."""
         listeners = cls([])
         try:
             for address in addresses:
@@ -111,13 +122,13 @@ class Listeners:
         self.addresses += [address] * len(bound)
 
     def add(self, others: Listeners) -> None:
-        """Take over all that others have."""
+        """Take over the listeners of another object."""
         self.sockets += others.sockets
         self.addresses += others.addresses
         self.paths |= others.paths
 
     def remove(self, addresses: Iterable[BindAddress]) -> Listeners:
-        """Take the listeners at these places out."""
+        """Remove the listeners at these addresses, and return them."""
         removed_addresses = set(addresses)
         removed, kept = Listeners([]), Listeners([])
         for listener, address in zip(self.sockets, self.addresses, strict=True):
@@ -133,37 +144,38 @@ class Listeners:
 
     @property
     def owned(self) -> bool:
-        """Say whether we have bound them. Who waits at others' sockets waits for whoever they are handed to next."""
+        """Return True if this process has bound them.
+
+        Clients in the backlog of another process's sockets wait for the next server that gets them.
+        """
         return bool(self.addresses)
 
     def shut_down(self) -> None:
-        """Let no new connection in, while those that the kernel has accepted can still be taken out of the queue."""
+        """Refuse new connections; those in the backlog can still be accepted."""
         if self.owned:
             for listener in self.sockets:
                 shut_down(listener)
 
     def close(self) -> None:
-        """Close all, and remove our own unix sockets, unless another process has taken their place."""
+        """Close all. Remove our unix sockets, unless another process has replaced them."""
         for listener in self.sockets:
             listener.close()
         for path, inode in self.paths.items():
             with suppress(OSError):
-                if os.stat(path).st_ino == inode:  # noqa: PTH116 - a number is all that is wanted
+                if os.stat(path).st_ino == inode:  # noqa: PTH116 - only the number is needed
                     os.unlink(path)  # noqa: PTH108 - likewise
 
     def __enter__(self) -> Self:
-        """Return the listeners."""
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close them."""
         self.close()
 
 
 def from_systemd(environ: MutableMapping[str, str]) -> list[socket.socket]:
-    """Return the sockets that are meant for this very process, and take the words about them out of the environment."""
+    """Return the sockets passed to this process; remove the variables from `environ`."""
     count, pid = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_PID", "")
     environ.pop("LISTEN_FDNAMES", None)
     if not count.isdecimal() or pid != str(os.getpid()):
@@ -176,15 +188,15 @@ def from_systemd(environ: MutableMapping[str, str]) -> list[socket.socket]:
                 socket.SOL_SOCKET, socket.SO_ACCEPTCONN
             )
         except OSError as error:
-            raise BootError(f"descriptor {fd}, which LISTEN_FDS names, is no socket: {error.strerror}") from error
+            raise BootError(f"descriptor {fd} from LISTEN_FDS is not a socket: {error.strerror}") from error
         if not is_listening:
-            raise BootError(f"descriptor {fd}, which LISTEN_FDS names, is no listening stream socket")
+            raise BootError(f"descriptor {fd} from LISTEN_FDS is not a listening stream socket")
         inherited.append(listener)
     return inherited
 
 
 def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
-    """Bind every address of `host` (a name, IPv4 or IPv6) and listen; port 0 takes a free one. Raise BootError."""
+    """Listen at every address of `host`; port 0 takes a free one. Raise BootError."""
     listeners: list[socket.socket] = []
     for family, address in _resolve(host, port):
         bound_port = listeners[0].getsockname()[1] if listeners else port
@@ -201,7 +213,7 @@ def _resolve(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
     """Return family and address of every address of a name. Raise BootError."""
     try:
         results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, ValueError) as error:  # UnicodeError is a ValueError: a name with a label that no resolver takes
+    except (OSError, ValueError) as error:  # UnicodeError is a ValueError: no resolver accepts such a label
         raise BootError(f"cannot listen on {host!r}: {getattr(error, 'strerror', None) or error}") from error
     return list(dict.fromkeys((family, address) for family, _kind, _protocol, _name, address in results))
 
@@ -231,15 +243,18 @@ def _bind_error(host: str, port: int, error: OSError) -> str:
 
 
 def mode_of(server: ServerSection) -> int:
-    """Return the permissions of a unix socket. Raises BootError."""
+    """Return the permissions of a unix socket. Raise BootError."""
     try:
         return int(server.socket_mode, 8) & 0o777
     except ValueError:
-        raise BootError(f"[server] socket_mode wants octal digits like 0660, not {server.socket_mode!r}") from None
+        raise BootError(f"[server] socket_mode must be octal digits like 0660, not {server.socket_mode!r}") from None
 
 
 def bind_unix(path: Path, mode: int, backlog: int) -> socket.socket:
-    """Listen at a path, with these permissions from its first moment on; a dead server's socket is replaced. BootError."""
+    """Listen at a path, with these permissions from the start. Raise BootError.
+
+    The socket of a server that has exited is replaced.
+    """
     listener = socket.socket(socket.AF_UNIX)
     old_umask = os.umask(0o777 & ~mode)
     try:
@@ -260,11 +275,11 @@ def bind_unix(path: Path, mode: int, backlog: int) -> socket.socket:
 
 
 def _remove_stale_socket(path: Path) -> None:
-    """Remove the socket of a server that is gone; BootError when one listens there, or when it is no socket."""
+    """Remove an exited server's socket. Raise BootError if it is in use or no socket."""
     if not path.exists() and not path.is_symlink():
         return
     if not path.is_socket():
-        raise BootError(f"cannot listen on {UNIX}{path}: there is something else than a socket")
+        raise BootError(f"cannot listen on {UNIX}{path}: the path exists and is not a socket")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
@@ -273,11 +288,13 @@ def _remove_stale_socket(path: Path) -> None:
 
 
 def shut_down(listener: socket.socket) -> None:
-    """Refuse new connections and keep the queue: closing would reset what is in it. Does nothing where that cannot be.
+    """Refuse new connections and keep the backlog, where that is possible.
 
-    A unix socket is shut down for reading: connecting fails from then on (unix(7)). TCP's would drop the queue at that, so
-    it is bound to an interface that is not there: no SYN finds it any more, and who connects is refused at once. A handshake
-    under way has the interface of its own SYN, and is completed. It cannot be undone without CAP_NET_RAW.
+    Closing would reset the connections in the backlog. A unix socket is shut down for reading:
+    connecting fails from then on (unix(7)). For TCP that would drop the backlog, so the socket is
+    bound to an interface that does not exist: no SYN reaches it any more, and clients are refused
+    at once. A handshake in progress has the interface of its own SYN and completes. Undoing this
+    needs CAP_NET_RAW.
     """
     with suppress(OSError):
         if listener.family == socket.AF_UNIX:
@@ -292,12 +309,12 @@ def adopt(fd: int) -> socket.socket:
     listener.setblocking(False)
     os.set_inheritable(fd, False)
     if listener.family != socket.AF_UNIX:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what it accepts
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
     return listener
 
 
 def address_of(listener: socket.socket) -> str:
-    """Return where it listens, for people: http://host:port or unix:/path."""
+    """Return a listener's address as text: http://host:port or unix:/path."""
     if listener.family == socket.AF_UNIX:
         return f"{UNIX}{listener.getsockname()}"
     host, port = listener.getsockname()[:2]

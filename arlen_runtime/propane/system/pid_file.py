@@ -1,7 +1,9 @@
-"""The manager's pid file. One rule: whoever holds its lock runs; the number in it is for people and their scripts.
+"""The manager's pid file.
 
-A manager that was killed leaves its file behind, and its number may be another program's by now: the kernel gives the lock
-back at once. It is flock(2), which belongs to the open file: it outlives an exec, and no other reader's close ends it.
+Invariant: the process that holds the file's lock is the running manager; the number in the file is
+for people and their scripts. A killed manager leaves its file behind, and another program may have
+its number by then, but the kernel releases the lock at once. The lock is flock(2), which belongs to
+the open file: it survives an exec, and closing another descriptor of the file does not release it.
 """
 
 from __future__ import annotations
@@ -17,24 +19,24 @@ from arlen_runtime.errors import BootError
 
 
 class PidFile:
-    """Holds the file for as long as the command runs; without a path it does nothing."""
+    """Holds the pid file while the command runs; without a path it does nothing.
+
+    `locked_fd` is the locked descriptor of a predecessor, or -1. A successor (`is_successor`)
+    already has workers: if it cannot write the file, it serves without one.
+    """
 
     def __init__(self, path: Path | None, locked_fd: int = -1, *, is_successor: bool = False) -> None:
-        """Take where to write the process id, and the locked descriptor that a predecessor has left, or -1.
-
-        Who `succeeds` a manager has workers already: it serves on where there can be no file.
-        """
         self._path = path
         self._is_successor = is_successor
         self.fd = locked_fd
         """The locked descriptor, or -1."""
         self.failure = ""
-        """Why there is no file though one is wanted, or nothing."""
+        """Why there is no file although one is configured, or an empty string."""
 
     def __enter__(self) -> Self:
-        """Write the file. Raise BootError when a manager runs already or the file cannot be written."""
+        """Write the file. Raise BootError if a manager is running or it cannot be written."""
         if self.fd >= 0 and (self._path is None or not _is_at(self.fd, self._path)):
-            os.close(self.fd)  # the settings name another file now
+            os.close(self.fd)  # the configured path has changed
             self.fd = -1
         try:
             if self._path is not None:
@@ -58,7 +60,7 @@ class PidFile:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Remove the file, unless another is in its place by now."""
+        """Remove the file, unless another one has replaced it."""
         if self._path is None or self.fd < 0:
             return
         if _is_at(self.fd, self._path):
@@ -67,7 +69,10 @@ class PidFile:
 
 
 def _open_locked(path: Path) -> int:
-    """Open the file and lock it. Raise BootError when a manager holds the lock, OSError when there can be no file."""
+    """Open and lock the file. Raise BootError if a manager holds the lock.
+
+    Raise OSError if the file cannot be opened.
+    """
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -80,11 +85,11 @@ def _open_locked(path: Path) -> int:
             raise
         if _is_at(fd, path):
             return fd
-        os.close(fd)  # a manager that ended has removed it between the two calls
+        os.close(fd)  # an exiting manager has removed it between the two calls
 
 
 def _is_at(fd: int, path: Path) -> bool:
-    """Say whether the open file is the one at the path."""
+    """Return True if the open file is the one at the path."""
     with suppress(OSError):
         return os.path.samestat(os.fstat(fd), path.stat())
     return False

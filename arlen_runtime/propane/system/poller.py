@@ -1,7 +1,8 @@
-"""Readiness of descriptors: epoll on Linux, kqueue elsewhere, behind one small door. One rule: register once.
+"""Readiness of descriptors behind one interface: epoll on Linux, kqueue elsewhere.
 
-A connection is watched edge-triggered, for reading and writing at once, from accept to close: no system call per
-request changes what is watched. Listeners and the waker are level-triggered, so that nothing waiting is forgotten.
+A connection is registered once, edge-triggered, for reading and writing, from accept to close: no
+request needs a system call to change that. Listeners and the waker are level-triggered, so nothing
+that waits is missed.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from contextlib import suppress
 from typing import Protocol
 
 READ = 1
-"""There is something to read, or the other side has closed or failed: reading will tell."""
+"""Readable, or the peer has closed or failed: reading shows which."""
 WRITE = 4
-"""There is room to write."""
+"""Writable."""
 HANGUP = 0x2018
-"""The other side has closed its end or failed: EPOLLRDHUP, EPOLLHUP and EPOLLERR."""
+"""The peer has closed its end or failed: EPOLLRDHUP, EPOLLHUP and EPOLLERR."""
 
 Event = tuple[int, int]
 """(descriptor, READ | WRITE | HANGUP)."""
@@ -31,23 +32,25 @@ class Poller(Protocol):
         ...
 
     def listen(self, fd: int) -> None:
-        """Report `fd` as long as it can be read."""
+        """Report `fd` while it is readable."""
         ...
 
     def forget(self, fd: int) -> None:
-        """Stop reporting `fd`, if that was done."""
+        """Stop reporting `fd`. Does nothing if it is not registered."""
         ...
 
     def wait(self, seconds: float | None) -> list[Event]:
-        """Return what has happened; block up to `seconds`, None for ever."""
+        """Return what has happened. Block up to `seconds`, or without a limit if None."""
         ...
 
 
 class EpollPoller:
-    """Linux. Its masks are epoll's own: READ is EPOLLIN, WRITE is EPOLLOUT, and EPOLLHUP and EPOLLERR come unasked."""
+    """Linux. READ is EPOLLIN, WRITE is EPOLLOUT.
+
+    EPOLLHUP and EPOLLERR are always reported.
+    """
 
     def __init__(self) -> None:
-        """Open an epoll descriptor."""
         self._epoll = select.epoll()
         self._edges = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
@@ -56,26 +59,25 @@ class EpollPoller:
         self._epoll.register(fd, self._edges)
 
     def listen(self, fd: int) -> None:
-        """Report `fd` as long as it can be read."""
+        """Report `fd` while it is readable."""
         self._epoll.register(fd, select.EPOLLIN)
 
     def forget(self, fd: int) -> None:
-        """Stop reporting `fd`."""
+        """Stop reporting `fd`. Does nothing if it is not registered."""
         with suppress(FileNotFoundError):
             self._epoll.unregister(fd)
 
     def wait(self, seconds: float | None) -> list[Event]:
-        """Return what has happened; block up to `seconds`, None for ever."""
+        """Return what has happened. Block up to `seconds`, or without a limit if None."""
         return self._epoll.poll(seconds)
 
 
-if sys.platform != "linux":  # the twin: macOS and the BSDs
+if sys.platform != "linux":  # macOS and the BSDs
 
     class KqueuePoller:
-        """Edges by EV_CLEAR; a reading and a writing filter per connection."""
+        """Edges by EV_CLEAR; one read and one write filter for each connection."""
 
         def __init__(self) -> None:
-            """Open a kqueue descriptor."""
             self._kqueue = select.kqueue()
 
         def _change(self, fd: int, filters: tuple[int, ...], flags: int) -> None:
@@ -87,11 +89,11 @@ if sys.platform != "linux":  # the twin: macOS and the BSDs
             self._change(fd, both, select.KQ_EV_ADD | select.KQ_EV_CLEAR)
 
         def listen(self, fd: int) -> None:
-            """Report `fd` as long as it can be read."""
+            """Report `fd` while it is readable."""
             self._change(fd, (select.KQ_FILTER_READ,), select.KQ_EV_ADD)
 
         def forget(self, fd: int) -> None:
-            """Stop reporting `fd`."""
+            """Stop reporting `fd`. Does nothing if it is not registered."""
             for event_filter in (select.KQ_FILTER_READ, select.KQ_FILTER_WRITE):
                 try:
                     self._change(fd, (event_filter,), select.KQ_EV_DELETE)
@@ -99,7 +101,7 @@ if sys.platform != "linux":  # the twin: macOS and the BSDs
                     continue
 
         def wait(self, seconds: float | None) -> list[Event]:
-            """Return what has happened; block up to `seconds`, None for ever."""
+            """Return what has happened. Block up to `seconds`, or without a limit if None."""
             events = self._kqueue.control(None, 512, seconds)
             return [(event.ident, self._mask(event)) for event in events]
 
@@ -117,10 +119,12 @@ def open_poller() -> Poller:
 
 
 class Waker:
-    """Wakes a poller from another thread or a signal: an eventfd where there is one, else a pipe."""
+    """Wakes a poller from another thread or from a signal handler.
+
+    `fd`, which the poller must listen to, is an eventfd, or a pipe where there is none.
+    """
 
     def __init__(self) -> None:
-        """Open the descriptor that the poller listens to: `fd`."""
         if sys.platform == "linux":
             self.fd = self._end = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         else:
@@ -133,10 +137,10 @@ class Waker:
         try:
             os.write(self._end, b"\1\0\0\0\0\0\0\0")
         except BlockingIOError:
-            return  # it is full of wakes: one more adds nothing
+            return  # full of wakes already: one more adds nothing
 
     def clear(self) -> None:
-        """Take the wakes that have come."""
+        """Discard the wakes that have arrived."""
         try:
             os.read(self.fd, 4096)
         except BlockingIOError:

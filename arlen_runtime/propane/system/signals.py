@@ -1,7 +1,7 @@
-"""Signals as values. One rule: a handler only enqueues; the loop of the process heeds.
+"""Signals as values: a handler only enqueues them, a loop handles them.
 
-The kernel wakes the loop through a descriptor, so no signal waits for a time-out and none is lost between a check and a
-wait.
+The kernel wakes the loop through a descriptor (signal.set_wakeup_fd), so no signal waits for a
+timeout, and none is lost between a check and a wait.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from types import FrameType
 
 
 class SignalQueue:
-    """The signals that have come to this process and have not been heeded."""
+    """The signals that have arrived in this process and were not handled yet.
+
+    Enqueues the `handled` signals from now on, ignores the `ignored` ones, and unblocks both. Main
+    thread only.
+    """
 
     def __init__(self, handled: Iterable[signal.Signals], ignored: Iterable[signal.Signals] = ()) -> None:
-        """Enqueue the wanted signals from now on and unblock them; ignore the ignored ones. Main thread only."""
         self.fd, self._end = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._end, False)
@@ -35,29 +38,32 @@ class SignalQueue:
         self._pending.append(signal.Signals(number))
 
     def take(self) -> list[signal.Signals]:
-        """Return what has come since the last call."""
+        """Return the signals that have arrived since the last call."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.fd, 4096)
         received = []
-        while self._pending:  # one by one: a signal may come between any two lines, and clearing would lose it
+        # Python runs `_enqueue` in the main thread between any two bytecodes, also inside this
+        # loop. Taking signals out one by one loses none; clear() would lose one that arrives just
+        # before.
+        while self._pending:
             received.append(self._pending.popleft())
         return received
 
     def block_signals(self) -> None:
-        """Let signals wait from now on, also those that have come and were not heeded: they outlive an exec."""
+        """Block signals, and make unhandled ones pending again: these survive an exec."""
         block()
         for sig in self.take():
             os.kill(os.getpid(), sig)
 
     def close(self) -> None:
-        """Give the descriptors back: after a fork the child's own queue takes over."""
+        """Close the descriptors. For a forked child, before it opens a queue of its own."""
         signal.set_wakeup_fd(-1)
         os.close(self.fd)
         os.close(self._end)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Ignore a signal; what SIG_IGN ignores, programs that are started would ignore too."""
+    """Ignore a signal. Programs that this process starts would inherit SIG_IGN."""
 
 
 HANDLED = frozenset(
@@ -76,20 +82,20 @@ HANDLED = frozenset(
 
 
 def block() -> None:
-    """Let signals wait: between a fork and the child's own queue; whoever execs, holds its queue."""
+    """Block signals: between a fork and the child's own queue, and before an exec."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
 
 
 def unblock() -> None:
-    """Let waiting signals come."""
+    """Unblock signals; pending ones are delivered."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
 
 def begin() -> None:
-    """Let signals come that have waited since this process was started, and heed none: they are the manager's.
+    """Unblock signals and ignore them all: the manager handles them.
 
-    A terminal sends Ctrl-C to all processes, and so may who means the service. For whoever was started with them held,
-    before it runs anything of others.
+    For a process that was started with signals blocked, before it runs any code of others. A
+    terminal sends Ctrl-C to all processes, and an operator who means the service may do the same.
     """
     for sig in HANDLED - {signal.SIGCHLD}:
         signal.signal(sig, _ignore)

@@ -1,6 +1,9 @@
-"""What systemd is told (sd_notify(3)). One rule: where nobody listens, nothing is said and nothing fails.
+"""Notifications to systemd (sd_notify(3)).
 
-The words about it are taken out of the environment: the application is not the service, and must not speak for it.
+Without a listener nothing is sent and nothing fails.
+
+The variables are removed from the environment: the application is not the service, and must not
+send notifications for it.
 """
 
 from __future__ import annotations
@@ -12,15 +15,17 @@ from collections import deque
 from collections.abc import Mapping, MutableMapping
 
 RETRY_SECONDS = 0.1
-"""How soon what did not fit into the service manager's queue is said again."""
+"""How soon to send again what did not fit in the service manager's queue."""
 _VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class SystemdNotifier:
-    """Speaks to the service manager. A watchdog is fed twice in its time, by the loop of the supervisor itself."""
+    """Sends the service's state and the watchdog's messages to systemd.
+
+    The loop of the manager itself sends the latter, twice within the watchdog's time.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Take the words of the environment."""
         self.variables = {name: environ[name] for name in _VARIABLES if name in environ}
         path = self.variables.get("NOTIFY_SOCKET", "")
         self._address = f"\0{path[1:]}" if path.startswith("@") else path
@@ -32,25 +37,25 @@ class SystemdNotifier:
 
     @classmethod
     def start(cls, environ: MutableMapping[str, str]) -> SystemdNotifier:
-        """Build it from the environment, which loses these words."""
+        """Create it from the environment, and remove the variables from there."""
         return cls({name: environ.pop(name) for name in _VARIABLES if name in environ})
 
     def ready(self, status: str) -> None:
-        """Say that the service serves: after the start, and after each reload, whatever came of it."""
+        """Report that the service serves: after the start and each reload, failed or not."""
         self._send("READY=1", f"MAINPID={os.getpid()}", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """Say that a reload has begun; `ready` ends it."""
+        """Report that a reload has begun; `ready` ends it."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """Say that the stop has begun."""
+        """Report that the stop has begun."""
         self._send("STOPPING=1")
 
     def send_due(self, now: float) -> float:
-        """Say what is still to be said, and tell the watchdog that the loop runs, if it is time.
+        """Send pending messages, and the watchdog's message if it is due.
 
-        Returns the seconds until the next time, infinity where there is none.
+        Return the seconds until the next call is due, or infinity.
         """
         if self._pending and not self._send_pending():
             return RETRY_SECONDS
@@ -67,7 +72,10 @@ class SystemdNotifier:
             self._send_pending()
 
     def _send_pending(self) -> bool:
-        """Say what waits, in its order; False when the queue of who listens is full: a start must not go unheard."""
+        """Send pending messages in order. Return False if systemd's queue is full.
+
+        They are kept then: the message about a start must not be lost.
+        """
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.setblocking(False)
             while self._pending:
@@ -75,7 +83,7 @@ class SystemdNotifier:
                     end.sendto(self._pending[0], self._address)
                 except BlockingIOError:
                     return False
-                except OSError:  # nobody listens
+                except OSError:  # no process listens there
                     self._pending.clear()
                     return True
                 self._pending.popleft()

@@ -26,13 +26,13 @@ def pid(ctx: Context) -> Response:
     return text(str(os.getpid()))
 
 def sleep(ctx: Context) -> Response:
-    """Sleep; the answer counts how many requests have come here."""
+    """Sleep; the answer counts the requests to this action."""
     run = next(runs)
     time.sleep(ctx.params.route["ms"] / 1000)
     return text(f"slept {run}")
 
 def wait(ctx: Context) -> Response:
-    """Say that a wait begins, then wait."""
+    """Announce a wait, then wait."""
     scope.about_to_wait.get()()
     time.sleep(ctx.params.route["ms"] / 1000)
     return text("waited")
@@ -68,7 +68,7 @@ def forged(ctx: Context) -> Response:
     return response
 
 def sparse(ctx: Context) -> Response:
-    """Answer with a file that no socket takes at once."""
+    """Answer with a file that is larger than a socket buffer."""
     opened = tempfile.TemporaryFile()
     opened.truncate(50 << 20)
     return Response(FileBody(opened, 0, 50 << 20))
@@ -81,13 +81,13 @@ def fast_stream(ctx: Context) -> Response:
     return Response(pieces())
 
 def flood(ctx: Context) -> Response:
-    """Publish more than a socket takes at once."""
+    """Publish more than fits in a socket buffer."""
     for _ in range(300):
         ctx.topics.publish("news", "x" * 60_000)
     return text("flooded")
 
 class Body:
-    """A body whose close does what the test wants, and tells where it ran."""
+    """A body whose close calls `on_close`, and records the thread it ran on."""
     closed_on = ""
 
     def __init__(self, on_close) -> None:
@@ -102,7 +102,7 @@ class Body:
         self._on_close()
 
 def closing(ctx: Context) -> Response:
-    """Answer with a body whose close raises, or lasts."""
+    """Answer with a body whose close raises or takes two seconds."""
     lasts = ctx.params.route["how"] == "lasts"
     return Response(Body((lambda: time.sleep(2)) if lasts else (lambda: 1 / 0)))
 
@@ -119,12 +119,12 @@ def threads(ctx: Context) -> Response:
     return text(str(threading.active_count()))
 
 def upload(ctx: Context) -> Response:
-    """Read as it comes; say how much came and in how many pieces at least."""
+    """Read the stream; answer with its size and its number of pieces, at most 2."""
     sizes = [len(piece) for piece in ctx.request.stream]
     return text(f"{sum(sizes)} {min(len(sizes), 2)}")
 
 def form(ctx: Context) -> Response:
-    """Read a form as it comes; say its field, the size of its file, how much is left, and the descriptors it took."""
+    """Read a form; answer with its field, its file's size, the rest of the body, and the descriptors it took."""
     before = len(os.listdir("/dev/fd"))
     file = ctx.params.file("f")
     size = len(file.file.read()) if file else -1
@@ -186,7 +186,7 @@ def limited() -> int:
 
 os.fork = limited
 """
-"""What an interpreter runs as it starts: while there is a file that says so, there is no process for what it names."""
+"""Runs at an interpreter's start. It cannot fork while the file no-process names its kind."""
 
 Serve = Callable[..., RunningServer]
 Rewrite = Callable[..., None]
@@ -212,7 +212,7 @@ def rewrite(site: Path) -> Rewrite:
 
 @pytest.fixture
 def exhaust(site: Path, monkeypatch: pytest.MonkeyPatch) -> Exhaust:
-    """Let servers of this test find no process for a "worker" or for another "program"; with "" they find them again."""
+    """Stop servers from forking a "worker" or a "program"; "" allows it again."""
     (site / "sitecustomize.py").write_text(NO_PROCESS)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")])))
 

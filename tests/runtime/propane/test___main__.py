@@ -1,4 +1,4 @@
-"""The command line of propane: what is wrong is one line and the right exit status."""
+"""The command line of propane: an error is one line and the right exit status."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _propane(root: Path, *arguments: str, **environ: str) -> subprocess.Complete
     )
 
 
-def test_a_port_in_use_is_one_line_and_exit_1(site: Path) -> None:
+def test_a_port_in_use_prints_one_line_and_exits_with_1(site: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         ran = _propane(site, "--port", str(occupied.getsockname()[1]))
 
@@ -38,21 +38,21 @@ def test_a_port_in_use_is_one_line_and_exit_1(site: Path) -> None:
     assert "is in use" in ran.stderr
 
 
-def test_an_unknown_flag_is_exit_2_and_says_what_was_meant(site: Path) -> None:
+def test_an_unknown_flag_exits_with_2_and_suggests_the_right_one(site: Path) -> None:
     ran = _propane(site, "--worker-cuont", "2")
 
     assert ran.returncode == 2
     assert "did you mean --worker-count" in ran.stderr
 
 
-def test_more_workers_than_the_manager_has_room_for_are_refused(site: Path) -> None:
+def test_more_workers_than_the_scoreboard_can_hold_are_refused(site: Path) -> None:
     ran = _propane(site, "--workers", str(MOST_WORKERS + 1))
 
     assert ran.returncode == 2
     assert f"at most {MOST_WORKERS}" in ran.stderr
 
 
-def test_a_broken_configuration_file_is_exit_1_with_file_and_line(site: Path) -> None:
+def test_an_invalid_configuration_file_exits_with_1_and_names_file_and_line(site: Path) -> None:
     (site / "config").mkdir()
     (site / "config" / "app.toml").write_text("[server]\nport = 'many'\n")
     ran = _propane(site)
@@ -62,14 +62,14 @@ def test_a_broken_configuration_file_is_exit_1_with_file_and_line(site: Path) ->
     assert "Traceback" not in ran.stderr
 
 
-def test_a_folder_without_an_application_says_so(tmp_path: Path) -> None:
+def test_a_folder_without_an_application_is_reported(tmp_path: Path) -> None:
     ran = _propane(tmp_path, "--port", "0")
 
     assert ran.returncode == 1
     assert "is not an application" in ran.stderr
 
 
-def test_the_package_inside_of_an_application_is_none_itself(
+def test_the_package_inside_an_application_is_not_an_application(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for file in ("__init__.py", "app.py"):
@@ -80,7 +80,7 @@ def test_the_package_inside_of_an_application_is_none_itself(
 
 
 @pytest.mark.parametrize(("development", "name"), [(False, "propane"), (True, "arlen serve")])
-def test_a_refusal_bears_the_name_of_the_command_that_was_called(
+def test_an_error_starts_with_the_name_of_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, *, development: bool
 ) -> None:
     assert main(["--app-root", str(tmp_path)], development=development) == 1
@@ -100,7 +100,7 @@ def test_the_configuration_is_printed_without_secrets(site: Path, flag: str) -> 
     "flags", [("--host", "x" * 64), ("--host", "ü..x"), ("--bind", "unix:"), ("--socket-mode", "rw")]
 )
 @pytest.mark.parametrize("check", [(), ("--check",)])
-def test_a_place_that_is_none_is_one_line_and_exit_1(
+def test_an_invalid_address_prints_one_line_and_exits_with_1(
     site: Path, flags: tuple[str, ...], check: tuple[str, ...]
 ) -> None:
     ran = _propane(site, *flags, *check)
@@ -111,7 +111,7 @@ def test_a_place_that_is_none_is_one_line_and_exit_1(
 
 
 @pytest.mark.parametrize("check", [(), ("--check",)])
-def test_a_network_that_is_none_is_one_line_also_where_nothing_is_started(site: Path, check: tuple[str, ...]) -> None:
+def test_an_invalid_network_prints_one_line_even_if_nothing_is_started(site: Path, check: tuple[str, ...]) -> None:
     ran = _propane(site, *check, ARLEN_TRUSTED_PROXIES="127.0.0.1,nonsense")
 
     assert ran.returncode == 1
@@ -119,7 +119,7 @@ def test_a_network_that_is_none_is_one_line_also_where_nothing_is_started(site: 
     assert ran.stderr.count("\n") == 1
 
 
-def test_a_running_manager_is_not_started_twice_not_even_beside_its_successor(serve: Serve, site: Path) -> None:
+def test_a_second_manager_is_refused_even_after_a_reexec(serve: Serve, site: Path) -> None:
     server = serve("--pid-file", "propane.pid")
     assert f"already running with pid {server.pid} " in _propane(site, "--pid-file", "propane.pid").stderr
     server.send(signal.SIGUSR2)
@@ -130,14 +130,14 @@ def test_a_running_manager_is_not_started_twice_not_even_beside_its_successor(se
     assert f"already running with pid {server.pid} " in ran.stderr
 
 
-def test_a_manager_starts_beside_the_pid_file_of_one_that_was_killed(serve: Serve, site: Path) -> None:
+def test_a_manager_starts_although_a_killed_one_left_its_pid_file(serve: Serve, site: Path) -> None:
     (site / "propane.pid").write_text(f"{os.getpid()}\n")
     server = serve("--pid-file", "propane.pid")
 
     assert (site / "propane.pid").read_text() == f"{server.pid}\n"
 
 
-def test_a_working_folder_that_is_gone_is_one_line_and_exit_1(tmp_path: Path) -> None:
+def test_a_removed_working_folder_prints_one_line_and_exits_with_1(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     command = ["sh", "-c", 'cd gone && rmdir ../gone && exec "$0" -m arlen_runtime.propane', sys.executable]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -149,7 +149,7 @@ def test_a_working_folder_that_is_gone_is_one_line_and_exit_1(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
-def test_a_check_that_is_told_to_end_has_not_passed(site: Path, rewrite: Rewrite, sig: signal.Signals) -> None:
+def test_an_interrupted_check_has_not_passed(site: Path, rewrite: Rewrite, sig: signal.Signals) -> None:
     rewrite(more='\nprint("imports", flush=True)\ntime.sleep(600)\n')
     server = RunningServer(site, "--check")
     with ExitStack() as stack:
@@ -160,7 +160,7 @@ def test_a_check_that_is_told_to_end_has_not_passed(site: Path, rewrite: Rewrite
         assert server.stop(sig) == 1
 
 
-def test_a_check_imports_also_where_workers_import_for_themselves(site: Path, rewrite: Rewrite) -> None:
+def test_a_check_imports_even_if_workers_import_for_themselves(site: Path, rewrite: Rewrite) -> None:
     rewrite(more="\nraise RuntimeError('half a deploy')\n")
     code = "import sys; sys.platform = 'darwin'; from arlen_runtime.propane.__main__ import main; sys.exit(main())"
     ran = subprocess.run(
@@ -176,7 +176,7 @@ def test_a_check_imports_also_where_workers_import_for_themselves(site: Path, re
 
 
 def test_the_manager_imports_nothing_that_only_applications_need() -> None:
-    """Its start is part of every start, and its memory is there as long as the site."""
+    """Its import is part of every start, and its memory is held as long as it runs."""
     code = "import sys, arlen_runtime.propane.__main__; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
 

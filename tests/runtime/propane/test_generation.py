@@ -1,4 +1,4 @@
-"""A generation imports once; what fails there is one clear line and exit status 1."""
+"""A generation imports once. If that fails, one clear line and exit status 1."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_application_is_imported_once_for_all_workers(serve: Serve, site: Pa
     assert (site / "imports").read_text() == "x"
 
 
-def test_where_the_import_started_threads_they_are_named_and_each_worker_imports(
+def test_if_the_import_starts_threads_they_are_named_and_each_worker_imports(
     serve: Serve, site: Path, rewrite: Rewrite
 ) -> None:
     rewrite(
@@ -83,12 +83,12 @@ def _logs(pid: int) -> set[str]:
     """Return the names of the log files that a process has open."""
     names = set()
     for path in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed since the folder was read
+        with suppress(FileNotFoundError):  # closed since the folder was listed
             names.add(path.readlink().name)
     return {name for name in names if name.endswith(".log")}
 
 
-def test_usr1_opens_the_log_again_in_every_process_so_that_later_workers_write_to_the_new_one(site: Path) -> None:
+def test_usr1_reopens_the_log_in_every_process_and_later_workers_use_the_new_file(site: Path) -> None:
     with _logging(site, "app.log") as server:
         (site / "app.log").rename(site / "old.log")
         server.send(signal.SIGUSR1)
@@ -100,7 +100,7 @@ def test_usr1_opens_the_log_again_in_every_process_so_that_later_workers_write_t
         assert _logs(_youngest(site)[0]) == {"app.log"}
 
 
-def test_a_log_that_cannot_be_opened_again_stops_nobody(site: Path) -> None:
+def test_a_log_that_cannot_be_reopened_stops_no_process(site: Path) -> None:
     (site / "logs").mkdir()
     with _logging(site, "logs/app.log") as server:
         (site / "logs").rename(site / "moved")
@@ -116,7 +116,7 @@ def test_a_log_that_cannot_be_opened_again_stops_nobody(site: Path) -> None:
 ALL_SIGNALS = """
 import os, signal, sys
 if "arlen_runtime.boot" in sys.orig_argv:
-    # A worker that imports for itself has a generation for its parent. It may be stopped by whoever wants that.
+    # A worker that imports for itself has a generation as its parent. A signal may stop it.
     worker = "arlen_runtime.boot" in open(f"/proc/{os.getppid()}/cmdline").read()
     for name in ["INT"] if worker else "TERM INT QUIT HUP USR1 USR2 TTIN TTOU".split():
         os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
@@ -124,10 +124,10 @@ if "arlen_runtime.boot" in sys.orig_argv:
 
 
 @pytest.mark.parametrize("threads", ["", "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"])
-def test_no_signal_that_all_processes_get_ends_a_generation_that_starts_or_imports(
+def test_a_signal_to_all_processes_does_not_end_a_starting_or_importing_generation(
     serve: Serve, site: Path, rewrite: Rewrite, threads: str
 ) -> None:
-    (site / "sitecustomize.py").write_text(ALL_SIGNALS)  # it runs while the interpreter starts
+    (site / "sitecustomize.py").write_text(ALL_SIGNALS)  # runs while the interpreter starts
     rewrite(more=f"{ALL_SIGNALS}\n{threads}\n")
     server = serve(PYTHONPATH=os.pathsep.join([str(site), *filter(None, sys.path)]))
 
@@ -136,7 +136,7 @@ def test_no_signal_that_all_processes_get_ends_a_generation_that_starts_or_impor
     assert not any("Traceback" in str(event) for event in server.events)
 
 
-def test_usr1_while_an_application_is_imported_is_heeded_when_that_is_done(site: Path, rewrite: Rewrite) -> None:
+def test_usr1_during_an_import_reopens_the_log_after_it(site: Path, rewrite: Rewrite) -> None:
     with _logging(site, "app.log") as server:
         rewrite(
             more="""
@@ -170,7 +170,7 @@ def _logging(site: Path, log: str) -> Iterator[RunningServer]:
 
 
 def _youngest(site: Path) -> tuple[int, int]:
-    """Return the process ids of the worker, 0 while it is not ready, and of its generation."""
+    """Return the pids of the worker, 0 until it is ready, and of its generation."""
     (snapshot,) = managers(site)
     (generation,) = snapshot["generations"]
     ready = [worker["pid"] for worker in generation["workers"] if worker["state"] == "ready"]
@@ -178,7 +178,7 @@ def _youngest(site: Path) -> tuple[int, int]:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    """Look until it is true, for as long as a test may take."""
+    """Wait until the condition is true, for as long as a test may take."""
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it has not become true"

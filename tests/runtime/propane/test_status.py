@@ -1,4 +1,4 @@
-"""`propane status` and /metrics, asked of real managers."""
+"""`propane status` and /metrics of real managers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _metric(wire: Wire, name: str) -> int:
     return int(next(line for line in lines if line.startswith(f"{name} ")).rpartition(" ")[2])
 
 
-def test_the_status_of_a_running_manager_is_told_as_json(serve: Serve, site: Path) -> None:
+def test_the_status_of_a_running_manager_is_printed_as_json(serve: Serve, site: Path) -> None:
     server = serve(workers=2)
     with Wire(server.port) as wire:
         wire.get("/")
@@ -52,17 +52,17 @@ def test_the_status_is_a_table_for_people(serve: Serve, site: Path) -> None:
     assert all(str(pid) in ran.stdout for pid in server.workers().values())
 
 
-def test_without_a_manager_the_status_is_1_and_one_line(serve: Serve, site: Path) -> None:
+def test_without_a_manager_status_prints_one_line_and_exits_with_1(serve: Serve, site: Path) -> None:
     serve().stop()
     ran = _status(site)
 
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.count("\n") == 1
-    assert "no manager" in ran.stderr
+    assert "no running propane manager" in ran.stderr
     assert _status(site, "--json").stdout == "[]\n"
 
 
-def test_a_folder_that_cannot_be_written_costs_the_status_and_nothing_else(serve: Serve, site: Path) -> None:
+def test_a_status_folder_that_cannot_be_written_disables_only_the_status(serve: Serve, site: Path) -> None:
     (site / "file").write_text("")
     server = serve(ARLEN_PROPANE_STATUS_FOLDER="file/below")
 
@@ -84,7 +84,7 @@ def test_the_counters_survive_reloads(serve: Serve) -> None:
         assert _metric(wire, 'arlen_reloads_total{result="done"}') == 1
 
 
-def test_answers_are_counted_by_status_and_duration_over_the_death_of_their_worker(serve: Serve, site: Path) -> None:
+def test_responses_are_counted_by_status_and_duration_even_after_their_worker_exits(serve: Serve, site: Path) -> None:
     server = serve(workers=1)
     with Wire(server.port) as wire:
         wire.get("/")
@@ -119,5 +119,5 @@ def test_a_respawned_worker_is_counted_by_its_reason(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0s"), (61, "1m1s"), (3600, "1h0m"), (90_000, "1d1h"), (59.9, "59s")]
 )
-def test_a_time_is_written_as_its_two_largest_units(seconds: float, text: str) -> None:
+def test_a_duration_is_printed_with_its_two_largest_units(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

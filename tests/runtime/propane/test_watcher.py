@@ -1,4 +1,4 @@
-"""Changes of content are told; touches and other people's files are not."""
+"""Changes of content are reported; touches and files of others are not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from arlen_runtime.propane.watcher import Fingerprints, watched_files
 
 
-def test_only_content_counts(tmp_path: Path) -> None:
+def test_only_a_change_of_content_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "app.py"
     file.write_text("one")
     fingerprints = Fingerprints(tmp_path)
@@ -41,7 +41,7 @@ def test_hidden_generated_and_foreign_files_are_not_watched(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["app.toml", "001.sql", "site.css"])
-def test_configuration_statements_and_styles_count(tmp_path: Path, name: str) -> None:
+def test_configuration_sql_and_styles_are_watched(tmp_path: Path, name: str) -> None:
     fingerprints = Fingerprints(tmp_path)
     (tmp_path / name).write_text("x")
     assert fingerprints.refresh()

@@ -1,4 +1,4 @@
-"""BootArgs survive the trip through a command line."""
+"""Boot arguments survive the way through a command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arlen_runtime.propane.ipc import boot_args as module
 from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
 
 
-def test_orders_are_read_as_they_were_written() -> None:
+def test_boot_args_are_read_as_they_were_written() -> None:
     command_line = CommandLine("/srv/it's here", "production", {"server.port": "80"}, development=True)
     boot_args = BootArgs(
         command_line,
@@ -35,7 +35,7 @@ def test_orders_are_read_as_they_were_written() -> None:
 def test_on_macos_each_worker_imports_for_itself(
     monkeypatch: pytest.MonkeyPatch, platform: str, *, preload: bool
 ) -> None:
-    spec = importlib.util.spec_from_file_location("orders_of_another_system", module.__file__)
+    spec = importlib.util.spec_from_file_location("boot_args_of_another_system", module.__file__)
     assert spec is not None
     assert spec.loader is not None
     again = importlib.util.module_from_spec(spec)

@@ -34,7 +34,7 @@ def connection() -> Iterator[Pair]:
         yield client, server
 
 
-def test_a_message_is_heard_as_it_was_said_and_none_is_none(pair: Pair) -> None:
+def test_a_message_is_received_as_it_was_sent_and_none_if_none_waits(pair: Pair) -> None:
     here, there = pair
     assert receive(there) is None
 
@@ -43,7 +43,7 @@ def test_a_message_is_heard_as_it_was_said_and_none_is_none(pair: Pair) -> None:
     assert receive(there) == {"kind": "ready", "row": 3, "pid": 7}
 
 
-def test_the_end_of_the_other_side_is_told_to_both(pair: Pair) -> None:
+def test_a_closed_peer_is_noticed_by_sender_and_receiver(pair: Pair) -> None:
     here, there = pair
     there.close()
 
@@ -52,7 +52,7 @@ def test_the_end_of_the_other_side_is_told_to_both(pair: Pair) -> None:
         receive(here)
 
 
-def test_a_passed_connection_is_open_on_the_other_side_with_its_facts(pair: Pair, connection: Pair) -> None:
+def test_a_handed_over_connection_is_open_on_the_other_side_with_its_info(pair: Pair, connection: Pair) -> None:
     (here, there), (client, server) = pair, connection
     assert send_connection(
         here, server, ConnectionInfo("192.0.2.1", "https", proxy_header_read=True, received=b"GET \xe9\n")
@@ -70,7 +70,7 @@ def test_a_passed_connection_is_open_on_the_other_side_with_its_facts(pair: Pair
     assert receive_connection(there) is None
 
 
-def test_a_full_pair_is_told_and_loses_nothing(pair: Pair, connection: Pair) -> None:
+def test_a_full_pair_is_reported_and_loses_nothing(pair: Pair, connection: Pair) -> None:
     (here, there), (_client, server) = pair, connection
     sent = 0
     while send_connection(here, server, ConnectionInfo("x")):
@@ -83,7 +83,7 @@ def test_a_full_pair_is_told_and_loses_nothing(pair: Pair, connection: Pair) -> 
     assert received_count == sent > 0
 
 
-def test_a_connection_travels_with_all_that_a_head_may_hold_and_no_more_than_a_packet_takes(
+def test_a_connection_is_sent_with_a_whole_head_but_not_with_more_than_a_packet_holds(
     pair: Pair, connection: Pair
 ) -> None:
     (here, there), (_client, server) = pair, connection
@@ -119,11 +119,11 @@ def test_a_long_text_is_cut_so_that_its_message_arrives(pair: Pair, character: s
         b"[" * 60_000,
         b"{}",
         b'{"kind": []}',
-        b'{"kind": "unheard of"}',
+        b'{"kind": "unknown"}',
         b'{"kind": "ready", "row": "1", "pid": null}',
     ],
 )
-def test_what_is_no_message_is_passed_over(pair: Pair, stray: bytes) -> None:
+def test_a_stray_packet_is_ignored(pair: Pair, stray: bytes) -> None:
     here, there = pair
     here.send(stray)
     send(here, "end")

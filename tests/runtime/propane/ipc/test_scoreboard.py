@@ -1,4 +1,4 @@
-"""The table in shared memory: rows, and named blocks that outlive generations."""
+"""The scoreboard: rows, and named blocks that outlive generations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_row_is_free_until_it_has_a_state_and_again_when_it_is_cleared() -> No
     assert board.free_row() == 0
 
 
-def test_a_full_table_is_told() -> None:
+def test_a_full_table_raises() -> None:
     board = Scoreboard()
     for row in board.rows:
         row[Cell.STATE] = WorkerState.READY
@@ -54,7 +54,7 @@ def test_a_block_is_the_same_memory_under_its_name_and_apart_from_others() -> No
 @pytest.mark.parametrize(
     ("name", "size", "why"), [("a", 8, "100 bytes, not 8"), ("n" * 49, 8, "48 bytes"), ("b", 1 << 30, "left")]
 )
-def test_a_block_that_cannot_be_had_is_refused_with_the_reason(name: str, size: int, why: str) -> None:
+def test_a_block_that_is_not_available_is_refused_with_the_reason(name: str, size: int, why: str) -> None:
     board = Scoreboard()
     board.shared_block("a", 100)
 
@@ -62,7 +62,7 @@ def test_a_block_that_cannot_be_had_is_refused_with_the_reason(name: str, size: 
         board.shared_block(name, size)
 
 
-def test_what_a_dead_worker_has_counted_is_kept_and_its_row_is_free() -> None:
+def test_the_counters_of_an_exited_worker_are_kept_and_its_row_is_free() -> None:
     board = Scoreboard()
     row = board.rows[2]
     for count in (5, 7):
@@ -74,7 +74,7 @@ def test_what_a_dead_worker_has_counted_is_kept_and_its_row_is_free() -> None:
     assert row[Cell.STATE] == WorkerState.FREE
 
 
-def test_counters_are_read_again_when_a_dead_workers_are_just_moved() -> None:
+def test_counters_are_read_again_if_some_were_just_moved() -> None:
     board = Scoreboard()
     row = board.rows[0]
     row[Cell.STATE], row[Cell.REQUESTS] = WorkerState.READY, 5
@@ -83,7 +83,7 @@ def test_counters_are_read_again_when_a_dead_workers_are_just_moved() -> None:
     def read() -> int:
         count = row[Cell.REQUESTS]
         if not reads:
-            board.retire_row(row)  # between two looks at the rows
+            board.retire_row(row)  # between two reads of the rows
         reads.append(count)
         return count + board.retired[Cell.REQUESTS]
 
@@ -91,14 +91,14 @@ def test_counters_are_read_again_when_a_dead_workers_are_just_moved() -> None:
     assert len(reads) == 2
 
 
-def test_a_supervisor_that_died_while_moving_does_not_stop_the_readers() -> None:
+def test_a_manager_that_died_while_moving_counters_does_not_block_readers() -> None:
     board = Scoreboard()
     board.manager[ManagerCell.MOVING] = 1
 
     assert board.read_consistent(lambda: 3) == 3
 
 
-def test_threads_and_processes_that_want_blocks_at_once_get_each_its_own() -> None:
+def test_threads_and_processes_that_request_blocks_at_once_each_get_their_own() -> None:
     """A lock of lockf excludes processes, not threads."""
     board = Scoreboard()
 

@@ -1,4 +1,4 @@
-"""The first respawn is immediate; only what ends as soon as it starts backs off."""
+"""The first respawn is immediate; workers that exit right after a start back off."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def test_a_worker_that_has_served_is_replaced_at_once_however_often(generation: 
     assert [respawn_delay(generation, _worker(5.0), -11, 0.25) for _ in range(5)] == [0.0] * 5
 
 
-def test_one_that_is_killed_each_second_is_no_crash_loop(generation: GenerationRecord) -> None:
+def test_a_worker_that_is_killed_each_second_is_not_in_a_crash_loop(generation: GenerationRecord) -> None:
     assert [respawn_delay(generation, _worker(0.1), -9, 0.25) for _ in range(5)] == [0.0] * 5
 
 
-def test_one_that_ends_before_it_is_ready_backs_off_doubling_with_jitter_to_a_ceiling(
+def test_a_worker_that_exits_before_ready_backs_off_doubling_with_jitter_to_a_maximum(
     generation: GenerationRecord,
 ) -> None:
     delays = [respawn_delay(generation, _worker(None), 1, 0.25) for _ in range(20)]
@@ -45,7 +45,7 @@ def test_one_that_ends_before_it_is_ready_backs_off_doubling_with_jitter_to_a_ce
     assert delays[-1] >= MAX_DELAY_SECONDS * 0.75
 
 
-def test_a_worker_that_has_served_ends_the_back_off(generation: GenerationRecord) -> None:
+def test_a_worker_that_has_served_resets_the_backoff(generation: GenerationRecord) -> None:
     for _ in range(4):
         respawn_delay(generation, _worker(None), 1, 0.25)
     respawn_delay(generation, _worker(2.0), 1, 0.25)

@@ -1,4 +1,4 @@
-"""The supervisor's record of a generation: who is there, who is ready, who is silent."""
+"""The record of a generation: its workers, which are ready, which do not respond."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Record = tuple[GenerationRecord, socket.socket]
 
 @pytest.fixture
 def record() -> Iterator[Record]:
-    """Make a record of a generation of two workers, and the end at which its process would hear."""
+    """Make a record of two workers, and its process's end of the control socket."""
     boot_args = BootArgs(CommandLine("/", None, {}), 4, 0, 0, (0, 0), (), owns_listeners=True)
     here, there = open_pair()
     with here, there:
         yield GenerationRecord(boot_args, here, 0, 0.0, 2, booted=True), there
 
 
-def test_asking_for_a_worker_tells_the_generation_and_is_written_down(record: Record) -> None:
+def test_a_fork_request_is_sent_and_recorded(record: Record) -> None:
     generation, there = record
     generation.request_fork(1, 7, "start")
 
@@ -37,7 +37,7 @@ def test_asking_for_a_worker_tells_the_generation_and_is_written_down(record: Re
     assert generation.workers[7].reason == "start"
 
 
-def test_it_is_ready_when_all_that_are_wanted_are(record: Record) -> None:
+def test_a_generation_is_ready_when_all_its_workers_are(record: Record) -> None:
     generation, _there = record
     generation.request_fork(0, 0, "start")
     generation.request_fork(1, 1, "start")
@@ -48,7 +48,7 @@ def test_it_is_ready_when_all_that_are_wanted_are(record: Record) -> None:
     assert generation.all_ready
 
 
-def test_one_that_goes_and_its_replacement_are_one_worker_of_those_that_are_wanted(record: Record) -> None:
+def test_a_retiring_worker_and_its_replacement_count_as_one(record: Record) -> None:
     generation, _there = record
     for row in (0, 1):
         generation.request_fork(0, row, "start")
@@ -63,7 +63,7 @@ def test_one_that_goes_and_its_replacement_are_one_worker_of_those_that_are_want
     assert generation.covered_slots == {1}
 
 
-def test_a_generation_that_takes_no_word_has_no_worker_more(record: Record) -> None:
+def test_a_fork_request_that_cannot_be_sent_records_no_worker(record: Record) -> None:
     generation, there = record
     there.close()
 
@@ -71,7 +71,7 @@ def test_a_generation_that_takes_no_word_has_no_worker_more(record: Record) -> N
     assert generation.workers == {}
 
 
-def test_a_ready_worker_that_has_not_ticked_is_silent(record: Record) -> None:
+def test_a_ready_worker_without_a_heartbeat_is_unresponsive(record: Record) -> None:
     generation, _there = record
     board = Scoreboard()
     for number in (0, 1):
@@ -83,7 +83,7 @@ def test_a_ready_worker_that_has_not_ticked_is_silent(record: Record) -> None:
     assert generation.unresponsive(board.rows, Cell.TICK, 5.0) == [generation.workers[1]]
 
 
-def test_telling_reaches_a_process_and_forgives_one_that_is_gone(record: Record) -> None:
+def test_a_signal_reaches_a_worker_and_one_to_an_exited_worker_is_ignored(record: Record) -> None:
     generation, _there = record
     generation.request_fork(0, 0, "start")
     worker = generation.workers[0]
@@ -99,7 +99,7 @@ def test_telling_reaches_a_process_and_forgives_one_that_is_gone(record: Record)
         os.kill(child.pid, 0)
 
 
-def test_what_is_due_is_waited_for_only_where_it_will_be_done(record: Record) -> None:
+def test_only_actions_that_will_be_done_have_due_times(record: Record) -> None:
     generation, _there = record
     generation.pending_starts[1] = (5.0, "respawn_after_exit_1")
     generation.drain_at = 7.0

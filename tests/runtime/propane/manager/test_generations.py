@@ -1,4 +1,4 @@
-"""Which generation serves: one that cannot is thrown away, one that dies is followed by another."""
+"""One generation serves: if it cannot it is discarded, if it dies it is replaced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rewrite = Callable[..., None]
 Exhaust = Callable[[str], None]
 
 
-def test_a_generation_that_never_becomes_ready_is_thrown_away(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_generation_that_never_becomes_ready_is_discarded(serve: Serve, rewrite: Rewrite) -> None:
     server = serve("--boot-timeout-seconds", "5")
     rewrite("two", more="\ntime.sleep(60)\n")
     server.send(signal.SIGHUP)
@@ -30,7 +30,7 @@ def test_a_generation_that_never_becomes_ready_is_thrown_away(serve: Serve, rewr
         assert wire.get("/").body == b"one"
 
 
-def test_the_old_generation_goes_on_accepting_through_the_overlap(serve: Serve) -> None:
+def test_the_old_generation_accepts_until_the_overlap_is_over(serve: Serve) -> None:
     server = serve("--reload-overlap-seconds", "600")
     old = server.workers()[0]
     server.send(signal.SIGHUP)
@@ -43,8 +43,8 @@ def test_the_old_generation_goes_on_accepting_through_the_overlap(serve: Serve) 
     assert str(old).encode() in seen
 
 
-def test_a_generation_that_dies_with_its_workers_unborn_is_followed_by_another(serve: Serve) -> None:
-    """Stopped, it forks nobody; killed, it never will."""
+def test_a_generation_that_dies_before_its_workers_start_is_replaced(serve: Serve) -> None:
+    """While it is stopped it does not fork, and once it is killed it never will."""
     server = serve(workers=1)
     with Wire(server.port) as wire:
         worker = int(wire.get("/pid").body)
@@ -59,9 +59,7 @@ def test_a_generation_that_dies_with_its_workers_unborn_is_followed_by_another(s
     assert server.stop() == 0
 
 
-def test_a_dead_generation_is_followed_by_another_as_soon_as_there_is_one_that_can_serve(
-    serve: Serve, rewrite: Rewrite
-) -> None:
+def test_a_dead_generation_is_replaced_once_a_new_one_can_serve(serve: Serve, rewrite: Rewrite) -> None:
     server = serve("--respawn-delay-ms", "50")
     worker = server.workers()[0]
     rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
@@ -69,14 +67,16 @@ def test_a_dead_generation_is_followed_by_another_as_soon_as_there_is_one_that_c
     server.wait_for("reload_failed", generation=2)
     server.wait_for("reload_failed", generation=4)
     with Wire(server.port) as wire:
-        assert wire.get("/").body == b"one", "its workers serve on"
+        assert wire.get("/").body == b"one", "its workers continue to serve"
         rewrite("three")
         server.wait_for("generation_ended", generation=1)
 
         assert wire.get("/").body == b"three"
 
 
-def test_a_reason_of_any_length_is_told_and_the_old_code_serves_on(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_failure_reason_of_any_length_is_logged_and_the_old_code_continues_to_serve(
+    serve: Serve, rewrite: Rewrite
+) -> None:
     server = serve()
     rewrite("two", more="\nraise RuntimeError('x' * 300_000)\n")
     server.send(signal.SIGHUP)
@@ -86,7 +86,7 @@ def test_a_reason_of_any_length_is_told_and_the_old_code_serves_on(serve: Serve,
         assert wire.get("/").body == b"one"
 
 
-def test_a_configuration_that_cannot_be_entered_is_told_and_the_old_code_serves_on(serve: Serve, site: Path) -> None:
+def test_an_unreadable_configuration_is_logged_and_the_old_code_continues_to_serve(serve: Serve, site: Path) -> None:
     server = serve()
     (site / "config").symlink_to("x" * 300)
     server.send(signal.SIGHUP)
@@ -97,7 +97,7 @@ def test_a_configuration_that_cannot_be_entered_is_told_and_the_old_code_serves_
 
 
 @pytest.mark.parametrize("program", ["program", "worker"])
-def test_a_reload_for_which_there_is_no_process_fails_and_the_next_one_serves(
+def test_a_reload_that_cannot_fork_fails_and_the_next_one_serves(
     serve: Serve, exhaust: Exhaust, rewrite: Rewrite, program: str
 ) -> None:
     server = serve(workers=2)
@@ -115,7 +115,7 @@ def test_a_reload_for_which_there_is_no_process_fails_and_the_next_one_serves(
         assert wire.get("/").body == b"two"
 
 
-def test_a_first_generation_for_which_there_is_no_process_ends_the_command_with_its_reason(
+def test_a_first_generation_that_cannot_be_forked_ends_the_command_with_its_reason(
     site: Path, exhaust: Exhaust
 ) -> None:
     exhaust("program")
@@ -173,7 +173,7 @@ from arlen_runtime.propane.manager.manager import Manager
 handle = Manager._handle_signals
 
 def late(self):
-    \"\"\"Let a second generation end between hearing and reaping.\"\"\"
+    \"\"\"Let a second generation exit between reading messages and reaping.\"\"\"
     handle(self)
     while (candidate := self._generations.candidate) is not None and candidate.number == 2 and candidate.booted:
         if Path(f"/proc/{candidate.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
@@ -184,7 +184,7 @@ sys.exit(main())
 """
 
 
-def test_a_generation_that_dies_right_behind_its_last_word_harms_nobody(site: Path, rewrite: Rewrite) -> None:
+def test_a_generation_that_dies_right_after_its_last_message_does_no_harm(site: Path, rewrite: Rewrite) -> None:
     with RunningServer(site, "--workers", "1", command=("-c", LATE)) as server:
         rewrite(
             more="""
@@ -231,7 +231,7 @@ def test_a_manager_that_waits_for_code_that_can_serve_is_idle(serve: Serve, rewr
     assert _cpu_seconds(server.pid) - used < 0.1 * (time.monotonic() - began)
 
 
-def test_a_manager_whose_generation_has_died_is_idle_while_the_one_before_it_drains(serve: Serve) -> None:
+def test_a_manager_whose_generation_has_died_is_idle_while_the_previous_one_drains(serve: Serve) -> None:
     server = serve("--reload-overlap-seconds", "0")
     old = server.workers()[0]
     with Wire(server.port) as wire:
@@ -247,7 +247,7 @@ def test_a_manager_whose_generation_has_died_is_idle_while_the_one_before_it_dra
     server.wait_for("generation_ready", generation=3)
 
 
-def test_a_worker_more_between_a_generation_and_its_successor_is_one_of_the_successor(
+def test_a_worker_added_while_a_replacement_starts_belongs_to_the_replacement(
     serve: Serve, site: Path, rewrite: Rewrite
 ) -> None:
     server = serve()
@@ -291,7 +291,7 @@ generation.send = die_before_exited
 
 
 @pytest.mark.parametrize("more", [DIES_AT_A_FORK, DIES_AT_A_REAPING])
-def test_a_generation_that_dies_without_its_word_about_a_worker_leaves_nothing_behind(
+def test_a_generation_that_dies_before_it_reports_a_worker_leaves_nothing_behind(
     serve: Serve, site: Path, rewrite: Rewrite, more: str
 ) -> None:
     rewrite(more=more)
@@ -317,7 +317,7 @@ if "arlen_runtime.boot" in sys.orig_argv and os.path.exists("broken"):
 """
 
 
-def test_in_development_a_reload_is_tried_even_when_nothing_could_ever_be_served(site: Path) -> None:
+def test_in_development_a_reload_is_tried_even_if_nothing_has_ever_served(site: Path) -> None:
     (site / "sitecustomize.py").write_text(BROKEN_INTERPRETER)
     (site / "broken").write_text("")
     paths = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
@@ -335,7 +335,7 @@ def test_in_development_a_reload_is_tried_even_when_nothing_could_ever_be_served
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    """Look until it is true, for as long as a test may take."""
+    """Wait until the condition is true, for as long as a test may take."""
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it has not become true"

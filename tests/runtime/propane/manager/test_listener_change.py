@@ -1,4 +1,4 @@
-"""A reload changes where the server listens, and nobody who has been let in is lost."""
+"""A reload changes the listen addresses without losing a connection."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Write = Callable[..., None]
 
 @pytest.fixture
 def write(site: Path) -> Write:
-    """Write where to listen into the settings."""
+    """Write listen addresses into the configuration."""
     (site / "config").mkdir()
 
-    def written(*places: str) -> None:
-        listed = ", ".join(f'"{place}"' for place in places)
+    def written(*addresses: str) -> None:
+        listed = ", ".join(f'"{address}"' for address in addresses)
         (site / "config" / "app.toml").write_text(f"[server]\nbind = [{listed}]\n")
 
     return written
 
 
-def test_a_reload_listens_where_the_settings_say_now(serve: Serve, site: Path, write: Write) -> None:
+def test_a_reload_listens_at_the_newly_configured_addresses(serve: Serve, site: Path, write: Write) -> None:
     write("127.0.0.1:0", "unix:old.sock")
     server = serve()
     with Wire(server.port) as kept, Wire(0, path=f"{site}/old.sock") as old:
@@ -47,16 +47,16 @@ def test_a_reload_listens_where_the_settings_say_now(serve: Serve, site: Path, w
         with Wire(0, path=f"{site}/new.sock") as new:
             assert new.get("/").status == 200
         assert kept.get("/").status == 200
-        assert old.get("/").status == 200, "its connection lives on though its listener has gone"
+        assert old.get("/").status == 200, "its connection stays open although its listener is closed"
         write("127.0.0.1:0")
-        server.send(signal.SIGHUP)  # it waits until the listener that goes has gone
+        server.send(signal.SIGHUP)  # it waits until the removed listener is closed
         server.wait_for("generation_ended", generation=2)
     assert not (site / "old.sock").exists()
     assert server.stop() == 0
     assert not (site / "new.sock").exists()
 
 
-def test_a_place_that_cannot_be_had_fails_the_reload_and_nothing_changes(serve: Serve, write: Write) -> None:
+def test_an_unavailable_address_fails_the_reload_and_nothing_changes(serve: Serve, write: Write) -> None:
     write("127.0.0.1:0")
     server = serve()
     with socket.create_server(("127.0.0.1", 0)) as occupied:
@@ -67,18 +67,18 @@ def test_a_place_that_cannot_be_had_fails_the_reload_and_nothing_changes(serve: 
         assert wire.get("/").status == 200
 
 
-@pytest.mark.parametrize("place", ["www..example:0", "unix:", "unix:\\u0000"])
-def test_a_place_that_is_none_fails_the_reload_and_nothing_changes(serve: Serve, write: Write, place: str) -> None:
+@pytest.mark.parametrize("address", ["www..example:0", "unix:", "unix:\\u0000"])
+def test_an_invalid_address_fails_the_reload_and_nothing_changes(serve: Serve, write: Write, address: str) -> None:
     write("127.0.0.1:0")
     server = serve()
-    write("127.0.0.1:0", place)
+    write("127.0.0.1:0", address)
     server.send(signal.SIGHUP)
     assert "cannot listen on" in str(server.wait_for("reload_failed")["reason"])
     with Wire(server.port) as wire:
         assert wire.get("/").status == 200
 
 
-def test_a_generation_that_fails_leaves_the_old_places(
+def test_a_generation_that_fails_leaves_the_old_addresses(
     serve: Serve, site: Path, write: Write, rewrite: Rewrite
 ) -> None:
     write("127.0.0.1:0")
@@ -99,19 +99,19 @@ def test_a_generation_that_fails_leaves_the_old_places(
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """Return settings with two places."""
+    """Return a configuration with two addresses."""
     return Config("production", tmp_path, server=ServerSection(bind=("127.0.0.1:0", "unix:a.sock")))
 
 
 @pytest.fixture
 def parts(config: Config) -> Iterator[tuple[Listeners, ListenerChange, socket.socket]]:
-    """Return open listeners, what rearranges them, and the end at which connections are taken."""
+    """Return open listeners, their change, and the socket that receives connections."""
     here, there = open_pair()
     with here, there, Listeners.open(config.server, 8, config.root, {}) as listeners:
         yield listeners, ListenerChange(listeners, there), here
 
 
-def test_who_waits_at_a_listener_that_goes_is_passed_on(
+def test_the_backlog_of_a_removed_listener_is_handed_over(
     config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]
 ) -> None:
     listeners, change, handover = parts
@@ -137,7 +137,7 @@ def test_who_waits_at_a_listener_that_goes_is_passed_on(
         socket.create_connection(address, 5)
 
 
-def test_a_place_that_cannot_be_had_leaves_all_as_it_was(
+def test_an_unavailable_address_changes_nothing(
     config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]
 ) -> None:
     listeners, change, _handover = parts
@@ -145,7 +145,7 @@ def test_a_place_that_cannot_be_had_leaves_all_as_it_was(
     with pytest.raises(BootError, match="write host:port"):
         change.apply(replace(config, server=ServerSection(bind=("unix:b.sock", "nonsense"))))
     (config.root / "c.sock").write_text("")
-    with pytest.raises(BootError, match="something else"):
+    with pytest.raises(BootError, match="not a socket"):
         change.apply(replace(config, server=ServerSection(bind=("unix:b.sock", "unix:c.sock"))))
 
     assert listeners.sockets == before
@@ -153,7 +153,7 @@ def test_a_place_that_cannot_be_had_leaves_all_as_it_was(
     assert not (config.root / "b.sock").exists()
 
 
-def test_what_is_undone_twice_is_undone_once(
+def test_a_second_roll_back_does_nothing(
     config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]
 ) -> None:
     listeners, change, _handover = parts
@@ -169,7 +169,7 @@ def test_what_is_undone_twice_is_undone_once(
     assert [(config.root / name).exists() for name in ("a.sock", "b.sock")] == [True, False]
 
 
-def test_what_systemd_has_opened_stays(config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]) -> None:
+def test_listeners_from_systemd_stay(config: Config, parts: tuple[Listeners, ListenerChange, socket.socket]) -> None:
     listeners, change, _handover = parts
     listeners.addresses = []
     change.apply(replace(config, server=ServerSection(bind=("unix:b.sock",))))

@@ -1,4 +1,4 @@
-"""The manager: reloads that lose nothing, signals, and what happens when its children or itself are killed."""
+"""The manager: reloads that lose no request, signals, and killed processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_reload_brings_new_code_to_a_connection_that_stays_open(serve: Serve, 
         assert wire.get("/").body == b"two"
 
 
-def test_a_request_in_flight_at_a_reload_is_answered_by_old_code_and_its_connection_goes_on(
+def test_a_request_in_flight_at_a_reload_is_answered_by_old_code_and_its_connection_stays_open(
     serve: Serve, rewrite: Rewrite
 ) -> None:
     server = serve()
@@ -51,7 +51,7 @@ def test_a_request_in_flight_at_a_reload_is_answered_by_old_code_and_its_connect
         assert wire.get("/").body == b"two"
 
 
-def test_half_a_request_at_a_reload_is_passed_on_with_the_connection(serve: Serve, rewrite: Rewrite) -> None:
+def test_half_a_request_at_a_reload_is_handed_over_with_the_connection(serve: Serve, rewrite: Rewrite) -> None:
     server = serve()
     with Wire(server.port) as wire:
         assert wire.get("/").body == b"one"
@@ -93,7 +93,7 @@ def test_many_reloads_at_once_become_two(serve: Serve) -> None:
     assert sum(event["event"] == "generation_starting" for event in server.events) <= 3
 
 
-def test_a_release_behind_a_moved_link_is_what_a_reload_serves(serve: Serve, tmp_path: Path, rewrite: Rewrite) -> None:
+def test_a_reload_serves_the_release_behind_a_moved_link(serve: Serve, tmp_path: Path, rewrite: Rewrite) -> None:
     for version in ("one", "two"):
         (tmp_path / version).mkdir()
         rewrite(version, folder=tmp_path / version)
@@ -134,7 +134,7 @@ def test_ttin_and_ttou_change_the_number_of_workers(serve: Serve) -> None:
         assert wire.get("/").status == 200
 
 
-def test_a_generation_that_is_killed_is_replaced_while_its_workers_serve_on(serve: Serve) -> None:
+def test_a_generation_that_is_killed_is_replaced_while_its_workers_continue_to_serve(serve: Serve) -> None:
     server = serve(workers=2)
     with Wire(server.port) as wire:
         wire.get("/")
@@ -146,7 +146,7 @@ def test_a_generation_that_is_killed_is_replaced_while_its_workers_serve_on(serv
         assert wire.get("/").status == 200
 
 
-def test_when_the_manager_is_killed_what_is_in_flight_completes_and_nothing_is_left(serve: Serve) -> None:
+def test_when_the_manager_is_killed_requests_in_flight_complete_and_no_process_is_left(serve: Serve) -> None:
     server = serve(workers=2)
     pids = list(server.workers().values())
     pids.append(_parent(pids[0]))
@@ -158,11 +158,11 @@ def test_when_the_manager_is_killed_what_is_in_flight_completes_and_nothing_is_l
 
         assert wire.answer().body == b"slept 1"
         assert wire.ends()
-    server._reader.join(20)  # the log's end: the last process has closed it
+    server._reader.join(20)  # the log ends when the last process has closed it
     assert all(_gone(pid) for pid in pids)
 
 
-def test_usr2_to_all_processes_of_a_service_is_for_its_manager_alone(serve: Serve, rewrite: Rewrite) -> None:
+def test_only_the_manager_handles_usr2_sent_to_all_processes(serve: Serve, rewrite: Rewrite) -> None:
     server = serve(workers=2)
     rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
     os.killpg(server.pid, signal.SIGUSR2)
@@ -173,7 +173,7 @@ def test_usr2_to_all_processes_of_a_service_is_for_its_manager_alone(serve: Serv
 
 
 @pytest.mark.parametrize("sig", [signal.SIGHUP, signal.SIGUSR1])
-def test_what_all_processes_of_a_service_get_during_a_reload_does_not_fail_it(
+def test_a_signal_to_all_processes_during_a_reload_does_not_fail_it(
     serve: Serve, site: Path, rewrite: Rewrite, sig: signal.Signals
 ) -> None:
     rewrite(more='\nopen("importing", "w").close()\nwhile os.path.exists("hold"):\n    time.sleep(0.01)\n')
@@ -206,7 +206,7 @@ def create(config: Config) -> App:
 """
 
 
-def test_an_application_that_writes_to_every_socket_stops_no_manager(serve: Serve, rewrite: Rewrite) -> None:
+def test_an_application_that_writes_to_every_socket_does_not_stop_the_manager(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(more=STRAY)
     server = serve(workers=2)
     rewrite("two")
@@ -215,7 +215,7 @@ def test_an_application_that_writes_to_every_socket_stops_no_manager(serve: Serv
     assert server.stop() == 0
 
 
-def test_a_worker_fewer_passes_its_connections_on(serve: Serve) -> None:
+def test_a_removed_worker_hands_its_connections_over(serve: Serve) -> None:
     server = serve(workers=2)
     wires = [Wire(server.port) for _ in range(8)]
     before = {wire.get("/pid").body for wire in wires}
@@ -228,7 +228,7 @@ def test_a_worker_fewer_passes_its_connections_on(serve: Serve) -> None:
         wire.socket.close()
 
 
-def test_what_signals_have_made_of_the_number_of_workers_stays_over_a_reload(serve: Serve) -> None:
+def test_the_number_of_workers_set_by_signals_survives_a_reload(serve: Serve) -> None:
     server = serve(workers=1)
     server.send(signal.SIGTTIN)
     server.wait_for("worker_ready", worker=1)
@@ -237,7 +237,7 @@ def test_what_signals_have_made_of_the_number_of_workers_stays_over_a_reload(ser
     assert server.wait_for("generation_ready", generation=2)["workers"] == 2
 
 
-def test_a_worker_more_while_a_reload_is_under_way_is_one_of_the_new_generation(serve: Serve) -> None:
+def test_a_worker_added_during_a_reload_belongs_to_the_new_generation(serve: Serve) -> None:
     server = serve(workers=1)
     server.send(signal.SIGHUP)
     server.wait_for("generation_starting", generation=2)
@@ -247,7 +247,7 @@ def test_a_worker_more_while_a_reload_is_under_way_is_one_of_the_new_generation(
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    """Look until it is true, for as long as a test may take."""
+    """Wait until the condition is true, for as long as a test may take."""
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it has not become true"

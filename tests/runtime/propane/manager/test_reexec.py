@@ -1,4 +1,4 @@
-"""SIGUSR2: a new manager in the same process, or everything as it was."""
+"""SIGUSR2: a new manager in the same process, or no change at all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _accessories(site: Path, *lines: str) -> None:
     (site / "config" / "app.toml").write_text("\n".join(["[propane_accessories]", *lines, ""]))
 
 
-def test_a_will_is_read_once_and_only_by_whom_it_is_meant_for() -> None:
+def test_a_handed_over_state_is_read_once() -> None:
     environ = {"PROPANE_STATE_FD": str(write_state({"count": 3})), "OTHER": "x"}
 
     assert read_state(environ) == {"count": 3}
@@ -58,7 +58,7 @@ def test_a_successor_manages_what_it_has_inherited(serve: Serve, site: Path) -> 
     sleeper = server.wait_for("process_started")["pid"]
     server.send(signal.SIGUSR2)
 
-    assert server.wait_for("generation_ready", generation=2)["workers"] == 2  # what signals have made of it
+    assert server.wait_for("generation_ready", generation=2)["workers"] == 2  # as set by signals
     server.wait_for("process_exited", pid=sleeper)
     status = [sys.executable, "-m", "arlen_runtime.propane", "status", "--json", "--app-root", str(site)]
     (snapshot,) = json.loads(subprocess.run(status, capture_output=True, check=True).stdout)
@@ -90,7 +90,7 @@ def test_a_broken_interpreter_is_refused_and_nothing_changes(
     server.wait_for("manager_replaced")
 
 
-def test_an_interpreter_may_be_a_name_that_the_path_leads_to(serve: Serve, site: Path) -> None:
+def test_an_interpreter_may_be_a_name_that_is_found_on_the_path(serve: Serve, site: Path) -> None:
     python = Path(sys.executable)
     server = serve(PATH=os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]))
     _accessories(site, f'python = "{python.name}"')
@@ -100,8 +100,8 @@ def test_an_interpreter_may_be_a_name_that_the_path_leads_to(serve: Serve, site:
     server.wait_for("generation_ready", generation=2)
 
 
-def test_a_reload_that_is_asked_for_during_a_check_follows_an_exec_that_is_refused(serve: Serve, site: Path) -> None:
-    """The interpreter takes itself away once its check has passed."""
+def test_a_reload_requested_during_the_preflight_follows_a_refused_exec(serve: Serve, site: Path) -> None:
+    """The interpreter deletes itself once the preflight has passed."""
     vanishing = site / "vanishing-python"
     vanishing.write_text(f'#!/bin/sh\nuntil [ -e go ]; do sleep 0.01; done\n{sys.executable} "$@" && rm "$0"\n')
     vanishing.chmod(0o755)
@@ -111,7 +111,7 @@ def test_a_reload_that_is_asked_for_during_a_check_follows_an_exec_that_is_refus
     server.wait_for("manager_checking")
     server.send(signal.SIGHUP)
     server.send(signal.SIGTTIN)
-    server.wait_for("workers_wanted")  # so the reload has been heard of too
+    server.wait_for("workers_wanted")  # signals are handled in order: the reload was seen too
     (site / "go").write_text("")
 
     assert "cannot be run" in server.wait_for("manager_kept")["reason"]
@@ -119,7 +119,7 @@ def test_a_reload_that_is_asked_for_during_a_check_follows_an_exec_that_is_refus
     server.wait_for("generation_ready", generation=2)
 
 
-def test_a_successor_without_a_pid_file_serves_on(serve: Serve, site: Path) -> None:
+def test_a_successor_without_a_pid_file_continues_to_serve(serve: Serve, site: Path) -> None:
     (site / "file").write_text("")
     server = serve()
     _accessories(site, 'pid_file = "file/x.pid"')
@@ -144,7 +144,7 @@ def test_an_application_that_does_not_load_is_refused_and_nothing_changes(serve:
     assert server.stop() == 0
 
 
-def test_without_a_process_for_the_check_nothing_changes(serve: Serve, exhaust: Exhaust) -> None:
+def test_if_the_preflight_cannot_be_forked_nothing_changes(serve: Serve, exhaust: Exhaust) -> None:
     server = serve()
     exhaust("program")
     server.send(signal.SIGUSR2)
@@ -155,7 +155,7 @@ def test_without_a_process_for_the_check_nothing_changes(serve: Serve, exhaust: 
     server.wait_for("manager_replaced")
 
 
-def test_a_check_that_is_given_up_leaves_nothing_behind(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_cancelled_preflight_leaves_nothing_behind(serve: Serve, rewrite: Rewrite) -> None:
     server = serve()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)
@@ -169,7 +169,7 @@ def test_a_check_that_is_given_up_leaves_nothing_behind(serve: Serve, rewrite: R
         assert held.recv(1) == b"", "the process that imports has ended"
 
 
-def test_settings_that_are_wrong_are_refused_and_nothing_changes(serve: Serve, site: Path) -> None:
+def test_invalid_settings_are_refused_and_nothing_changes(serve: Serve, site: Path) -> None:
     server = serve()
     _accessories(site, "worker_count = 'many'")
     server.send(signal.SIGUSR2)
@@ -177,7 +177,7 @@ def test_settings_that_are_wrong_are_refused_and_nothing_changes(serve: Serve, s
     assert "worker_count" in server.wait_for("manager_kept")["reason"]
 
 
-def test_signals_that_come_during_the_exec_are_heeded_after_it(serve: Serve) -> None:
+def test_signals_that_arrive_during_the_exec_are_handled_after_it(serve: Serve) -> None:
     server = serve()
     server.send(signal.SIGUSR2)
     server.wait_for("manager_replacing")
@@ -190,7 +190,7 @@ def test_signals_that_come_during_the_exec_are_heeded_after_it(serve: Serve) -> 
     assert server.wait_for("generation_ready", generation=2)["workers"] == 2
 
 
-def test_the_same_behind_a_link_that_is_switched(serve: Serve, tmp_path: Path, rewrite: Rewrite) -> None:
+def test_a_reexec_follows_a_switched_symbolic_link(serve: Serve, tmp_path: Path, rewrite: Rewrite) -> None:
     for version in ("one", "two"):
         (tmp_path / version).mkdir()
         rewrite(version, folder=tmp_path / version)

@@ -1,4 +1,4 @@
-"""The figures of the processes, as the kernel tells them."""
+"""Resource usage of the processes, as the kernel reports it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, 
 from arlen_runtime.propane.manager.resource_usage import ResourceMonitor, ResourceUsage, resource_usage
 
 
-def test_a_process_uses_memory_and_descriptors_and_one_that_is_gone_nothing() -> None:
+def test_a_process_uses_memory_and_descriptors_and_an_exited_one_nothing() -> None:
     child = os.fork()
     if child == 0:
         os._exit(0)
@@ -20,7 +20,7 @@ def test_a_process_uses_memory_and_descriptors_and_one_that_is_gone_nothing() ->
     assert resource_usage(child) == ResourceUsage(0, 0, 0)
 
 
-def test_the_figures_are_written_when_they_are_due_and_not_before() -> None:
+def test_usage_is_sampled_when_it_is_due_and_not_before() -> None:
     board = Scoreboard()
     row = board.rows[3]
     row[Cell.STATE], row[Cell.PID] = WorkerState.READY, os.getpid()

@@ -1,4 +1,4 @@
-"""Programs beside the workers: started, started anew, stopped, and never left behind."""
+"""Sidecars: started, restarted, stopped, and never left behind."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Exhaust = Callable[[str], None]
 JOBS = """
 import os, signal, sys, time
 print('{"event": "job_runs", "environment": "%s", "pid": %d}' % (os.environ["ARLEN_ENV"], os.getpid()), flush=True)
-if "--deaf" in sys.argv:
+if "--ignore-sigterm" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print('{"event": "job_deaf"}', flush=True)
+    print('{"event": "job_ignores_sigterm"}', flush=True)
 if "--crash" in sys.argv:
     sys.exit(3)
 time.sleep(600)
@@ -34,7 +34,7 @@ time.sleep(600)
 
 @pytest.fixture(autouse=True)
 def jobs(site: Path) -> None:
-    """Write the program, and settings that name it."""
+    """Write the program, and a configuration that names it."""
     (site / "jobs.py").write_text(JOBS)
     (site / "config").mkdir()
     _settings(site, 'worker = "python jobs.py"')
@@ -56,7 +56,7 @@ def test_a_program_starts_when_the_first_generation_is_ready_and_ends_with_the_c
     server.wait_for("process_exited", pid=started["pid"], reason="signal_15", action="none")
 
 
-def test_a_program_that_is_killed_is_back(serve: Serve) -> None:
+def test_a_program_that_is_killed_is_restarted(serve: Serve) -> None:
     server = serve()
     victim = server.wait_for("job_runs")["pid"]
     os.kill(victim, signal.SIGKILL)
@@ -65,7 +65,7 @@ def test_a_program_that_is_killed_is_back(serve: Serve) -> None:
     server.wait_for("process_started", process="worker", reason="respawn_after_signal_9")
 
 
-def test_a_program_for_which_there_is_no_process_is_tried_again(serve: Serve, exhaust: Exhaust) -> None:
+def test_a_program_that_cannot_be_forked_is_tried_again(serve: Serve, exhaust: Exhaust) -> None:
     server = serve()
     victim = server.wait_for("job_runs")["pid"]
     exhaust("program")
@@ -77,7 +77,7 @@ def test_a_program_for_which_there_is_no_process_is_tried_again(serve: Serve, ex
     server.wait_for("process_started", after=server.events.index(refused), process="worker")
 
 
-def test_a_program_that_ends_as_soon_as_it_starts_backs_off_and_is_reported(serve: Serve, site: Path) -> None:
+def test_a_program_that_exits_at_once_backs_off_and_is_reported(serve: Serve, site: Path) -> None:
     _settings(site, 'crashing = "python jobs.py --crash"')
     server = serve("--respawn-delay-ms", "20")
 
@@ -87,7 +87,7 @@ def test_a_program_that_ends_as_soon_as_it_starts_backs_off_and_is_reported(serv
     assert sum(event["event"] == "process_started" for event in server.events) >= 2
 
 
-def test_a_reload_starts_programs_anew_with_the_settings_of_now(serve: Serve, site: Path) -> None:
+def test_a_reload_restarts_programs_with_the_new_settings(serve: Serve, site: Path) -> None:
     server = serve()
     before = server.wait_for("job_runs")["pid"]
     _settings(site, 'other = "python jobs.py"', 'worker = "python jobs.py"')
@@ -100,20 +100,20 @@ def test_a_reload_starts_programs_anew_with_the_settings_of_now(serve: Serve, si
     assert names.index(("generation_ready", 2)) < names.index(("process_exited", None))
 
 
-def test_a_program_that_does_not_heed_is_killed_at_the_end_of_the_grace_and_that_is_no_clean_stop(
+def test_a_program_that_ignores_sigterm_is_killed_after_the_grace_and_the_stop_is_not_clean(
     serve: Serve, site: Path
 ) -> None:
-    _settings(site, 'deaf = "python jobs.py --deaf"')
+    _settings(site, 'stubborn = "python jobs.py --ignore-sigterm"')
     server = serve("--graceful-shutdown-seconds", "1")
     pid = server.wait_for("job_runs")["pid"]
-    server.wait_for("job_deaf")
+    server.wait_for("job_ignores_sigterm")
 
     assert server.stop() == 1
-    server.wait_for("grace_exceeded", process="deaf", pid=pid)
-    server.wait_for("process_exited", process="deaf", reason="signal_9")
+    server.wait_for("grace_exceeded", process="stubborn", pid=pid)
+    server.wait_for("process_exited", process="stubborn", reason="signal_9")
 
 
-def test_a_program_that_cannot_be_run_says_so_and_the_site_serves(serve: Serve, site: Path) -> None:
+def test_a_program_that_cannot_be_run_is_reported_and_the_site_serves(serve: Serve, site: Path) -> None:
     _settings(site, 'missing = "no-such-program --really"')
     server = serve()
 
@@ -126,11 +126,11 @@ def test_no_program_outlives_a_manager_that_is_killed(serve: Serve) -> None:
     server.wait_for("job_runs")
     os.kill(server.pid, signal.SIGKILL)
 
-    server._reader.join(20)  # the log ends when the last process that holds it has ended
+    server._reader.join(20)  # the log ends when the last process that holds it has exited
     assert not server._reader.is_alive()
 
 
-def test_what_a_program_has_started_ends_with_it(serve: Serve, site: Path) -> None:
+def test_processes_that_a_program_has_started_end_with_it(serve: Serve, site: Path) -> None:
     (site / "tree.sh").write_text("python jobs.py &\nwait\n")
     _settings(site, 'tree = "sh tree.sh"')
     server = serve()
@@ -141,7 +141,7 @@ def test_what_a_program_has_started_ends_with_it(serve: Serve, site: Path) -> No
     assert not server._reader.is_alive()
 
 
-def test_one_that_has_only_been_forked_is_told_to_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_has_just_been_forked_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     own_session = os.setsid
     monkeypatch.setattr(os, "setsid", lambda: (os.read(reading, 1), own_session()))
@@ -164,7 +164,7 @@ def test_one_that_has_only_been_forked_is_told_to_end_too(tmp_path: Path, monkey
     os.close(writing)
 
 
-def test_programs_are_looked_after_by_a_successor_whose_reload_fails(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_successor_whose_reload_fails_still_restarts_programs(serve: Serve, rewrite: Rewrite) -> None:
     server = serve()
     victim = server.wait_for("job_runs")["pid"]
     rewrite(more="\ndef create(config):\n    return App(config, routes, on_worker_start=[lambda: 1 / 0])\n")
@@ -195,7 +195,7 @@ def test_no_program_holds_a_descriptor_of_the_manager(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("line", ["worker = 3", 'worker = ""', 'worker = "python \'jobs"'])
-def test_a_command_that_is_none_is_refused_with_file_and_key(site: Path, serve: Serve, line: str) -> None:
+def test_an_invalid_command_is_refused_with_file_and_key(site: Path, serve: Serve, line: str) -> None:
     _settings(site, line)
     with pytest.raises(RuntimeError, match="must be a table of names and commands"):
         serve()

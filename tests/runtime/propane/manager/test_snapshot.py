@@ -1,4 +1,4 @@
-"""What a manager tells about itself."""
+"""The manager's snapshot of itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arlen_runtime.propane.manager.generation_record import GenerationRecord
 from arlen_runtime.propane.manager.snapshot import snapshot
 
 
-def test_it_has_every_generation_with_its_workers_and_the_sums_with_the_dead() -> None:
+def test_a_snapshot_has_every_generation_with_its_workers_and_the_sums_with_exited_ones() -> None:
     board = Scoreboard()
     board.retired[Cell.REQUESTS] = 1000
     board.manager[ManagerCell.KILLED] = 2

@@ -1,4 +1,4 @@
-"""What a manager owns can be written down and read back."""
+"""A manager's state can be written and read back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from arlen_runtime.propane.system.systemd import SystemdNotifier
 
 
 def _inherited(state: ManagerState) -> ManagerState:
-    """Read the will as a successor does, on copies of the descriptors: here both are in one process."""
+    """Read the state as a successor does.
+
+    Both are in one process here, so the successor gets copies of the descriptors.
+    """
     copies = {fd: os.dup(fd) for fd in state.descriptors()}
     for fd in copies.values():
         os.set_inheritable(fd, True)
@@ -30,7 +33,7 @@ def _inherited(state: ManagerState) -> ManagerState:
     return ManagerState.from_dict(state_dict)
 
 
-def test_a_successor_has_sockets_memory_records_and_processes() -> None:
+def test_a_successor_gets_sockets_scoreboard_records_and_sidecars() -> None:
     listeners = Listeners(bind("127.0.0.1", 0, 8), {"/run/x.sock": 7})
     state = ManagerState(listeners, worker_count=3, configured=2, notifier=SystemdNotifier({"NOTIFY_SOCKET": "@x"}))
     here, there = open_pair()
@@ -69,7 +72,7 @@ def test_a_successor_has_sockets_memory_records_and_processes() -> None:
     assert successor.scoreboard.rows[4][Cell.REQUESTS] == 8
     assert successor.notifier.variables == {"NOTIFY_SOCKET": "@x"}
     assert successor.listeners.paths == {"/run/x.sock": 7}
-    receive(there)  # the wish for a worker
+    receive(there)  # the fork request
     send(inherited_generation.control, "end")
     assert receive(there) == {"kind": "end"}
     with socket.create_connection(successor.listeners.sockets[0].getsockname(), 5):

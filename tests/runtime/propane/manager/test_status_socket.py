@@ -1,4 +1,4 @@
-"""Where a manager is asked, whatever the folder looks like."""
+"""The status socket answers whatever the folder looks like."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arlen_runtime.propane.manager.status_socket import StatusSocket, query_mana
 
 
 @pytest.mark.parametrize("name", ["short", "deep/" + "folder" * 30])
-def test_an_answer_comes_through_a_folder_of_any_depth_that_is_closed_to_others(tmp_path: Path, name: str) -> None:
+def test_a_manager_answers_in_a_folder_of_any_depth_that_is_closed_to_others(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     status_socket = StatusSocket(folder, lambda: {"pid": 1, "text": "x" * 50_000})
     answering = threading.Thread(target=_answer, args=(status_socket,))
@@ -31,7 +31,7 @@ def _answer(status_socket: StatusSocket) -> None:
     status_socket.answer()
 
 
-def test_what_a_killed_manager_has_left_is_taken_away_and_another_one_is_left_alone(tmp_path: Path) -> None:
+def test_the_socket_of_a_killed_manager_is_removed_and_that_of_a_live_one_stays(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "1.sock"))
     with socket.socket(socket.AF_UNIX) as live:
@@ -43,7 +43,7 @@ def test_what_a_killed_manager_has_left_is_taken_away_and_another_one_is_left_al
         status_socket.close()
 
 
-def test_a_folder_of_others_stays_as_it_is_and_so_does_what_is_not_ours_in_it(tmp_path: Path) -> None:
+def test_a_shared_folder_and_the_files_of_others_in_it_stay_unchanged(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "7.sock").write_text("no socket at all")
     names = ("database.sock", "8.sock")
@@ -58,6 +58,6 @@ def test_a_folder_of_others_stays_as_it_is_and_so_does_what_is_not_ours_in_it(tm
     status_socket.close()
 
 
-def test_nobody_answers_where_nobody_is(tmp_path: Path) -> None:
+def test_a_folder_without_sockets_has_no_answers(tmp_path: Path) -> None:
     assert query_managers(tmp_path) == []
     assert query_managers(tmp_path / "nowhere") == []

@@ -1,4 +1,4 @@
-"""There is one who watches as long as the command runs, whatever becomes of the one before."""
+"""While the command runs a watcher runs, whatever happens to the previous one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ for number in range(200):
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Change a file again and again: a watcher may still be taking its first look."""
+    """Change a file repeatedly: a watcher may still be in its first scan."""
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)])
     try:
         yield
@@ -47,14 +47,14 @@ def _watchers(pid: int) -> list[int]:
     return [child for child in children if b".watcher" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
-def test_each_change_is_told(tmp_path: Path) -> None:
+def test_a_change_is_reported(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("one")
     with WatcherProcess(tmp_path, Log(LogSection(), "development", tmp_path)) as watcher, _writing(tmp_path / "app.py"):
         assert watcher.read_change()
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are read from /proc")
-def test_a_watcher_that_ends_is_followed_by_another_and_no_change_is_lost(site: Path, rewrite: Rewrite) -> None:
+def test_a_watcher_that_exits_is_restarted_and_no_change_is_lost(site: Path, rewrite: Rewrite) -> None:
     with RunningServer(site, environment="development", command=("-c", SERVE)) as server:
         (victim,) = _watchers(server.pid)
         os.kill(victim, signal.SIGSTOP)
@@ -71,7 +71,7 @@ def test_a_watcher_that_ends_is_followed_by_another_and_no_change_is_lost(site: 
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are read from /proc")
-def test_a_watcher_for_which_there_is_no_process_is_tried_again(site: Path, exhaust: Exhaust) -> None:
+def test_a_watcher_that_cannot_be_forked_is_tried_again(site: Path, exhaust: Exhaust) -> None:
     with RunningServer(site, environment="development", command=("-c", SERVE)) as server:
         (victim,) = _watchers(server.pid)
         exhaust("program")
@@ -85,8 +85,11 @@ def test_a_watcher_for_which_there_is_no_process_is_tried_again(site: Path, exha
 
 
 def _as_first() -> list[str]:
-    """Return what makes a program process 1 of a namespace; nothing where the system lets nobody begin one."""
-    for command in (["unshare", "-pf", "--kill-child"], ["unshare", "-Urpf", "--kill-child"]):  # the latter as a user
+    """Return a prefix that makes a program process 1 of a namespace, if permitted."""
+    for command in (
+        ["unshare", "-pf", "--kill-child"],
+        ["unshare", "-Urpf", "--kill-child"],
+    ):  # the second for ordinary users
         try:
             subprocess.run([*command, "true"], capture_output=True, check=True)
         except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,4 @@
-"""Workers that crash or hang are replaced, each with its reason."""
+"""Workers that crash or hang are replaced, and the reason is logged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Rewrite = Callable[..., None]
 Exhaust = Callable[[str], None]
 
 
-def test_a_worker_that_is_killed_is_back(serve: Serve) -> None:
+def test_a_worker_that_is_killed_is_replaced(serve: Serve) -> None:
     server = serve(workers=2)
     victim = server.workers()[1]
     os.kill(victim, signal.SIGKILL)
@@ -36,7 +36,7 @@ def test_a_worker_that_is_killed_is_back(serve: Serve) -> None:
     server.wait_for("worker_started", worker=1, reason="respawn_after_signal_9")
 
 
-def test_a_worker_for_which_there_is_no_process_is_asked_for_again(serve: Serve, exhaust: Exhaust) -> None:
+def test_a_worker_that_cannot_be_forked_is_requested_again(serve: Serve, exhaust: Exhaust) -> None:
     server = serve(workers=2)
     exhaust("worker")
     os.kill(server.workers()[1], signal.SIGKILL)
@@ -49,7 +49,7 @@ def test_a_worker_for_which_there_is_no_process_is_asked_for_again(serve: Serve,
     server.wait_for("worker_ready", after=server.events.index(refused), worker=1)
 
 
-def test_a_worker_for_which_there_was_no_process_is_not_waited_for(serve: Serve, exhaust: Exhaust) -> None:
+def test_a_stop_does_not_wait_for_a_worker_that_could_not_be_forked(serve: Serve, exhaust: Exhaust) -> None:
     server = serve(workers=1)
     exhaust("worker")
     server.send(signal.SIGTTIN)
@@ -58,9 +58,7 @@ def test_a_worker_for_which_there_was_no_process_is_not_waited_for(serve: Serve,
     assert server.stop() == 0
 
 
-def test_a_worker_that_crashes_at_once_again_and_again_backs_off_and_is_reported(
-    serve: Serve, site: Path, rewrite: Rewrite
-) -> None:
+def test_a_worker_in_a_crash_loop_backs_off_and_is_reported(serve: Serve, site: Path, rewrite: Rewrite) -> None:
     rewrite(
         more="""
 def crash() -> None:
@@ -84,7 +82,7 @@ def create(config: Config) -> App:
     server.wait_for("worker_started", after=at, worker=1)
 
 
-def test_a_worker_that_hangs_is_found_out_and_replaced(serve: Serve) -> None:
+def test_a_worker_that_hangs_is_detected_and_replaced(serve: Serve) -> None:
     server = serve(workers=2, ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="2")
     victim = server.workers()[0]
     os.kill(victim, signal.SIGSTOP)
@@ -95,7 +93,7 @@ def test_a_worker_that_hangs_is_found_out_and_replaced(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_a_pause_of_all_processes_is_no_silence_of_a_worker(tmp_path: Path, *, ready: bool) -> None:
+def test_a_pause_of_all_processes_does_not_make_a_worker_count_as_hung(tmp_path: Path, *, ready: bool) -> None:
     accessories = PropaneSection(worker_timeout_seconds=3, boot_timeout_seconds=3)
     board, log = Scoreboard(), Log(LogSection(file="log"), "production", tmp_path)
     workers = Workers(accessories, board, log)
@@ -107,7 +105,7 @@ def test_a_pause_of_all_processes_is_no_silence_of_a_worker(tmp_path: Path, *, r
         generation = GenerationRecord(
             boot_args, here, process.pid, 0.0, 1, booted=True, ready_at=began - 90, workers={0: worker}
         )
-        for seconds in (0, 1, 2, 100, 101, 102):  # it has never ticked, and for a long time nobody has looked
+        for seconds in (0, 1, 2, 100, 101, 102):  # no heartbeat, and a long pause of the manager
             workers.run_due_tasks(generation, began + seconds)
         assert not worker.aborted_at
 
@@ -122,7 +120,7 @@ def test_without_respawn_the_command_ends_with_its_worker(serve: Serve) -> None:
     assert server.process.wait(20) == 1
 
 
-def test_a_worker_that_hangs_before_it_is_ready_is_found_out_and_its_stacks_are_printed(
+def test_a_worker_that_hangs_before_it_is_ready_is_detected_and_its_stacks_are_printed(
     serve: Serve, site: Path, rewrite: Rewrite
 ) -> None:
     rewrite(
@@ -162,10 +160,10 @@ def test_a_generation_that_neither_forks_nor_reaps_is_replaced(serve: Serve, sig
         assert wire.get("/").status == 200
 
 
-def test_a_generation_whose_exit_handlers_hang_is_ended(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_generation_whose_exit_handlers_hang_is_killed(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(more="\nimport atexit\n\natexit.register(time.sleep, 600)\n")
     server = serve(workers=1)
-    for generation in (1, 2):  # else a first one that stays would hold up every later reload
+    for generation in (1, 2):  # a first one that stays would hold up every later reload
         server.send(signal.SIGHUP)
         server.wait_for("generation_silent", generation=generation, reason="it does not end")
         server.wait_for("generation_ended", generation=generation)
@@ -173,7 +171,7 @@ def test_a_generation_whose_exit_handlers_hang_is_ended(serve: Serve, rewrite: R
     assert server.stop() == 0
 
 
-def test_a_generation_is_said_to_have_ended_when_no_process_of_it_is_left(serve: Serve) -> None:
+def test_generation_ended_is_logged_when_no_process_of_it_is_left(serve: Serve) -> None:
     server = serve(workers=1)
     worker = server.workers()[0]
     generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
@@ -202,16 +200,16 @@ def narrow(self):
 state.ManagerState.__post_init__ = narrow
 sys.exit(main())
 """
-"""A manager whose table has room for so few."""
+"""A manager whose scoreboard has only so many rows."""
 
 
-def test_more_workers_than_the_table_is_for_are_not_to_be_had(site: Path) -> None:
+def test_the_number_of_workers_cannot_exceed_the_size_of_the_scoreboard(site: Path) -> None:
     with RunningServer(site, "--workers", "1", command=("-c", TABLE.format(most=2, rows=9))) as server:
         for count in (2, 2):
             _ask_for_one_more(server, count)
 
 
-def test_a_reload_for_which_the_table_has_no_room_fails_and_a_respawn_waits_for_it(site: Path) -> None:
+def test_a_reload_without_free_rows_fails_and_a_respawn_waits_for_a_row(site: Path) -> None:
     with RunningServer(site, "--workers", "2", command=("-c", TABLE.format(most=9, rows=3))) as server:
         server.send(signal.SIGHUP)
         assert "rows of the scoreboard are taken" in str(server.wait_for("reload_failed", generation=2)["reason"])
@@ -231,7 +229,7 @@ def _ask_for_one_more(server: RunningServer, count: int) -> None:
     server.wait_for("workers_wanted", after=before, count=count)
 
 
-def test_without_respawn_a_worker_fewer_is_what_was_asked_for(serve: Serve) -> None:
+def test_without_respawn_a_worker_can_still_be_removed(serve: Serve) -> None:
     server = serve("--no-respawn", workers=2)
     server.send(signal.SIGTTOU)
     server.wait_for("worker_exited", worker=1, reason="exit_0")

@@ -1,4 +1,4 @@
-"""Programs are started clean, and their ends are heard of."""
+"""Programs start with a clean state, and their exits are reported."""
 
 from __future__ import annotations
 
@@ -35,24 +35,22 @@ def test_a_program_runs_in_its_folder_with_its_descriptors_and_no_signal_blocked
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) & signals.HANDLED == set()
 
 
-def test_what_cannot_be_run_ends_with_127(tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_run_exits_with_127(tmp_path: Path) -> None:
     assert _end_of(spawn(["no-such-program"], str(tmp_path))) == 127
     assert _end_of(spawn([sys.executable], str(tmp_path / "nowhere"))) == 127
 
 
-def test_without_a_process_it_is_told_and_no_signal_stays_blocked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_fork_raises_and_leaves_no_signal_blocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> int:
         raise BlockingIOError(errno.EAGAIN, "none is left")
 
     monkeypatch.setattr(os, "fork", refuse)
-    with pytest.raises(BootError, match="no process for it: none is left"):
+    with pytest.raises(BootError, match="cannot start a process for it: none is left"):
         spawn(["it"], str(tmp_path))
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) & signals.HANDLED == set()
 
 
-def test_an_end_by_a_signal_is_its_negative_number(tmp_path: Path) -> None:
+def test_an_exit_by_a_signal_is_its_negative_number(tmp_path: Path) -> None:
     pid = spawn([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], str(tmp_path))
 
     assert _end_of(pid) == -signal.SIGKILL

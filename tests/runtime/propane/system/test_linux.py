@@ -1,4 +1,4 @@
-"""Orphaned grandchildren become the subreaper's, and a program may end with its parent."""
+"""A subreaper gets orphaned grandchildren, and a program can exit with its parent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ assert become_subreaper()
 child = os.fork()
 if child == 0:
     if os.fork() == 0:
-        os.read(0, 1)  # until the test lets go
+        os.read(0, 1)  # until the test writes
         os._exit(7)
     os._exit(0)
 os.waitpid(child, 0)
@@ -30,7 +30,7 @@ def test_an_orphan_is_reaped_by_its_grandparent() -> None:
 LEFT = """
 import os, signal
 from arlen_runtime.propane.system.linux import die_with_parent
-signal.signal(signal.SIGTERM, lambda *_: (print("told", flush=True), os._exit(0)))
+signal.signal(signal.SIGTERM, lambda *_: (print("signalled", flush=True), os._exit(0)))
 parent = os.fork()
 if parent == 0:
     here = os.getpid()
@@ -45,7 +45,7 @@ os.waitpid(parent, 0)
 """
 
 
-def test_a_program_can_be_told_of_the_end_of_its_parent() -> None:
+def test_a_program_can_get_a_signal_when_its_parent_exits() -> None:
     ran = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, timeout=30, check=True)
 
-    assert ran.stdout == b"told\n"
+    assert ran.stdout == b"signalled\n"

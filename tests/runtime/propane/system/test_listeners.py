@@ -1,4 +1,4 @@
-"""Listening sockets: every address of a name, unix sockets, what systemd hands over; clear refusals."""
+"""Listeners: addresses of a name, unix sockets, systemd's sockets, clear errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from arlen_runtime.testing.wire import Wire
 Serve = Callable[..., RunningServer]
 
 
-def test_port_zero_takes_a_free_one_and_a_client_gets_in() -> None:
+def test_port_zero_takes_a_free_port_and_a_client_can_connect() -> None:
     (listener,) = bind("127.0.0.1", 0, 16)
     port = listener.getsockname()[1]
 
@@ -65,19 +65,19 @@ def test_an_address_of_another_machine_is_one_clear_line() -> None:
 
 
 @pytest.mark.parametrize("name", ["no such host", "www..example", "ü..x", "x" * 64, "zero\0byte"])
-def test_a_name_that_is_none_is_one_clear_line(name: str) -> None:
+def test_an_invalid_host_name_is_one_clear_line(name: str) -> None:
     with pytest.raises(BootError, match=re.escape(f"cannot listen on {name!r}: ")):
         bind(name, 0, 16)
 
 
 @pytest.mark.parametrize("name", ["zero\0byte", "x" * 200])
-def test_a_path_that_is_none_is_one_clear_line(tmp_path: Path, name: str) -> None:
+def test_an_invalid_path_is_one_clear_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(BootError, match="cannot listen on unix:"):
         bind_unix(tmp_path / name, 0o600, 16)
 
 
 @pytest.mark.parametrize(
-    ("server", "places"),
+    ("server", "addresses"),
     [
         (ServerSection(), [BindAddress("127.0.0.1", 3000)]),
         (ServerSection(host="::1", port=80), [BindAddress("::1", 80)]),
@@ -88,17 +88,17 @@ def test_a_path_that_is_none_is_one_clear_line(tmp_path: Path, name: str) -> Non
         ),
     ],
 )
-def test_the_settings_say_where_to_listen(server: ServerSection, places: list[BindAddress]) -> None:
-    assert addresses_of(server) == places
+def test_the_settings_say_where_to_listen(server: ServerSection, addresses: list[BindAddress]) -> None:
+    assert addresses_of(server) == addresses
 
 
 @pytest.mark.parametrize("text", ["3000", ":3000", "::1:3000", "x:", "x:70000", "x:http", "x:" + "9" * 5000, "unix:"])
-def test_a_place_that_is_none_says_how_to_write_one(text: str) -> None:
+def test_an_invalid_address_says_how_to_write_one(text: str) -> None:
     with pytest.raises(BootError, match="write host:port"):
         addresses_of(ServerSection(bind=(text,)))
 
 
-def test_places_are_checked_without_taking_them(tmp_path: Path) -> None:
+def test_addresses_are_checked_without_binding_them(tmp_path: Path) -> None:
     with bind("127.0.0.1", 0, 16)[0] as occupied:
         check_addresses(ServerSection(bind=(f"127.0.0.1:{occupied.getsockname()[1]}", f"unix:{tmp_path}/x.sock")))
     assert not (tmp_path / "x.sock").exists()
@@ -107,13 +107,13 @@ def test_places_are_checked_without_taking_them(tmp_path: Path) -> None:
             check_addresses(wrong)
 
 
-def test_a_mode_that_is_none_is_refused() -> None:
+def test_an_invalid_mode_is_refused() -> None:
     assert mode_of(ServerSection(socket_mode="0600")) == 0o600
     with pytest.raises(BootError, match="octal digits"):
         mode_of(ServerSection(socket_mode="rw"))
 
 
-def test_the_socket_of_a_dead_server_is_replaced_and_a_living_ones_respected(tmp_path: Path) -> None:
+def test_the_socket_of_a_dead_server_is_replaced_and_that_of_a_live_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     bind_unix(path, 0o600, 16).close()
     assert path.is_socket()
@@ -124,11 +124,11 @@ def test_the_socket_of_a_dead_server_is_replaced_and_a_living_ones_respected(tmp
             bind_unix(path, 0o600, 16)
     path.unlink()
     path.write_text("a letter")
-    with pytest.raises(BootError, match="something else than a socket"):
+    with pytest.raises(BootError, match="the path exists and is not a socket"):
         bind_unix(path, 0o600, 16)
 
 
-def test_closing_removes_our_own_socket_and_leaves_the_one_that_took_its_place(tmp_path: Path) -> None:
+def test_closing_removes_our_own_socket_but_not_one_that_has_replaced_it(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     server = ServerSection(bind=(f"unix:{path}",))
     with Listeners.open(server, 16, tmp_path, {}):
@@ -142,7 +142,7 @@ def test_closing_removes_our_own_socket_and_leaves_the_one_that_took_its_place(t
     other.close()
 
 
-def test_when_one_of_several_places_cannot_be_had_none_stays_open(tmp_path: Path) -> None:
+def test_if_one_of_several_addresses_is_unavailable_none_stays_open(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     with bind("127.0.0.1", 0, 16)[0] as occupied:
         server = ServerSection(bind=(f"unix:{path}", f"127.0.0.1:{occupied.getsockname()[1]}"))
@@ -151,14 +151,14 @@ def test_when_one_of_several_places_cannot_be_had_none_stays_open(tmp_path: Path
     assert not path.exists()
 
 
-def test_sockets_that_are_meant_for_another_process_are_not_taken() -> None:
+def test_sockets_for_another_process_are_not_used() -> None:
     environ = {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid() + 1), "LISTEN_FDNAMES": "x"}
 
     assert from_systemd(environ) == []
     assert environ == {}
 
 
-def test_a_server_listens_at_several_places_at_once(serve: Serve, tmp_path: Path) -> None:
+def test_a_server_listens_at_several_addresses_at_once(serve: Serve, tmp_path: Path) -> None:
     server = serve("--bind", f"127.0.0.1:0,unix:{tmp_path}/x.sock")
     listening = server.wait_for("listening", address=f"unix:{tmp_path}/x.sock")
     with Wire(server.port) as wire, Wire(0, path=f"{tmp_path}/x.sock") as local:
@@ -191,12 +191,12 @@ os.execv(sys.executable, [sys.executable, "-m", "arlen_runtime.propane", *sys.ar
 
 
 def _activated(site: Path, listener: socket.socket) -> RunningServer:
-    """Return a server that starts as by systemd, with a socket that somebody else has opened and keeps."""
+    """Return a server started as by systemd, with a socket that another process keeps."""
     fd = listener.fileno()
     return RunningServer(site, command=("-c", ACTIVATE), descriptors=(fd,), environ={"LISTENER": str(fd)})
 
 
-def test_sockets_of_systemd_are_taken_instead_of_the_settings(site: Path) -> None:
+def test_sockets_from_systemd_replace_the_configured_addresses(site: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, _activated(site, listener) as server:
         port = listener.getsockname()[1]
         assert server.port == port
@@ -206,7 +206,7 @@ def test_sockets_of_systemd_are_taken_instead_of_the_settings(site: Path) -> Non
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
-def test_who_comes_to_a_socket_of_systemd_while_no_server_runs_is_answered_by_the_next(
+def test_a_client_that_connects_to_a_systemd_socket_while_no_server_runs_is_answered_by_the_next(
     site: Path, kind: str, sig: signal.Signals
 ) -> None:
     path = site / "x.sock"
@@ -223,7 +223,7 @@ def test_who_comes_to_a_socket_of_systemd_while_no_server_runs_is_answered_by_th
             assert late.recv(1024).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_descriptor_that_is_no_listener_is_one_line_and_exit_1(site: Path) -> None:
+def test_a_descriptor_that_is_not_a_listener_prints_one_line_and_exits_with_1(site: Path) -> None:
     command = [sys.executable, "-c", ACTIVATE, "--app-root", str(site)]
     environ = {**os.environ, "LISTENER": "0"}
     ran = subprocess.run(
@@ -237,7 +237,7 @@ def test_a_descriptor_that_is_no_listener_is_one_line_and_exit_1(site: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
-def test_a_sealed_listener_lets_nobody_in_and_keeps_its_queue(tmp_path: Path, kind: str) -> None:
+def test_a_listener_that_is_shut_down_refuses_clients_and_keeps_its_backlog(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x.sock"
     listener = bind_unix(path, 0o600, 16) if kind == "unix" else bind("127.0.0.1", 0, 16)[0]
     early, late = (socket.socket(listener.family) for _ in range(2))

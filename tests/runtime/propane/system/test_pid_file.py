@@ -1,4 +1,4 @@
-"""The pid file: written, removed, replaced when stale, respected when not."""
+"""The pid file: written, removed, replaced if stale, locked while a manager runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_it_holds_the_process_id_while_the_command_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "rubbish", "999999999"])
-def test_a_stale_one_is_replaced(tmp_path: Path, content: str) -> None:
+def test_a_stale_file_is_replaced(tmp_path: Path, content: str) -> None:
     path = tmp_path / "propane.pid"
     path.write_text(content)
 
@@ -28,7 +28,7 @@ def test_a_stale_one_is_replaced(tmp_path: Path, content: str) -> None:
         assert path.read_text() == f"{os.getpid()}\n"
 
 
-def test_a_number_that_another_program_has_now_is_stale(tmp_path: Path) -> None:
+def test_a_pid_that_belongs_to_another_program_is_stale(tmp_path: Path) -> None:
     path = tmp_path / "propane.pid"
     path.write_text(f"{os.getppid()}\n")
 
@@ -36,7 +36,7 @@ def test_a_number_that_another_program_has_now_is_stale(tmp_path: Path) -> None:
         assert path.read_text() == f"{os.getpid()}\n"
 
 
-def test_a_running_manager_is_respected(tmp_path: Path) -> None:
+def test_a_second_manager_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "propane.pid"
     with PidFile(path):
         with pytest.raises(BootError, match=f"already running with pid {os.getpid()} "), PidFile(path):
@@ -44,7 +44,7 @@ def test_a_running_manager_is_respected(tmp_path: Path) -> None:
         assert path.read_text() == f"{os.getpid()}\n"
 
 
-def test_the_lock_is_handed_to_a_successor_unless_the_file_is_another_now(tmp_path: Path) -> None:
+def test_the_lock_goes_to_a_successor_unless_the_path_has_changed(tmp_path: Path) -> None:
     path, other = tmp_path / "propane.pid", tmp_path / "other.pid"
     with PidFile(path) as first, PidFile(path, os.dup(first.fd)) as successor:
         with pytest.raises(BootError), PidFile(path):
@@ -53,7 +53,7 @@ def test_the_lock_is_handed_to_a_successor_unless_the_file_is_another_now(tmp_pa
             assert other.read_text() == f"{os.getpid()}\n"
 
 
-def test_a_file_that_has_taken_its_place_is_left(tmp_path: Path) -> None:
+def test_a_file_that_has_replaced_it_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "propane.pid"
     with PidFile(path):
         path.unlink()
@@ -67,7 +67,7 @@ def test_without_a_path_nothing_is_written() -> None:
         assert nothing is not None
 
 
-def test_a_successor_does_without_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_successor_continues_without_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     before = tmp_path / "before.pid"
     with (
@@ -82,7 +82,7 @@ def test_a_successor_does_without_a_file_that_cannot_be_written(tmp_path: Path) 
     assert not before.exists()
 
 
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BootError, match="cannot write the pid file"), PidFile(tmp_path / "file" / "x.pid"):
         pytest.fail("it must not get here")

@@ -1,7 +1,7 @@
-"""Readiness: edges for connections, levels for listeners, wakes from other threads; the same from both pollers.
+"""Readiness: edges for connections, levels for listeners, wakes from threads.
 
-kqueue's twin runs on a kqueue made of epoll descriptors, one for each filter: what it asks for and how it reads the
-answers is tried, not the kernels of others.
+Both pollers must behave alike. The one for kqueue runs on a kqueue made of epoll descriptors, one
+for each filter: its requests and how it reads the answers are tested, not the kernels of others.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Kevent(NamedTuple):
 
 
 class Kqueue:
-    """As much of kqueue as the poller asks for."""
+    """As much of kqueue as the poller uses."""
 
     def __init__(self) -> None:
         self._filters = {FILTER_READ: select.epoll(), FILTER_WRITE: select.epoll()}
@@ -55,7 +55,7 @@ class Kqueue:
 
     def _change(self, fd: int, kind: int, flags: int) -> None:
         if flags & DELETE:
-            self._filters[kind].unregister(fd)  # FileNotFoundError where it is not, as kevent(2)'s ENOENT
+            self._filters[kind].unregister(fd)  # FileNotFoundError if it is not registered, like ENOENT of kevent(2)
             return
         mask = select.EPOLLIN | select.EPOLLRDHUP if kind == FILTER_READ else select.EPOLLOUT
         self._filters[kind].register(fd, mask | (select.EPOLLET if flags & CLEAR else 0))
@@ -83,7 +83,7 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> M
 
 
 def _gathered(poller: Poller, enough: Callable[[int], bool]) -> int:
-    """Wait until the masks of one descriptor say enough; kqueue tells of each direction by itself."""
+    """Collect masks until there are enough: kqueue reports each direction by itself."""
     mask = 0
     while not enough(mask):
         events = poller.wait(5)
@@ -93,7 +93,7 @@ def _gathered(poller: Poller, enough: Callable[[int], bool]) -> int:
     return mask
 
 
-def test_a_connection_is_told_once_for_each_arrival(system: ModuleType) -> None:
+def test_a_connection_is_reported_once_for_each_arrival(system: ModuleType) -> None:
     poller: Poller = system.open_poller()
     here, there = socket.socketpair()
     with here, there:
@@ -102,7 +102,7 @@ def test_a_connection_is_told_once_for_each_arrival(system: ModuleType) -> None:
 
         there.send(b"x")
         assert not _gathered(poller, lambda mask: bool(mask & READ)) & HANGUP
-        assert poller.wait(0) == [], "an edge is told once, read or not"
+        assert poller.wait(0) == [], "an edge is reported once, read or not"
         there.send(b"y")
         assert _gathered(poller, lambda mask: bool(mask & READ))
 
@@ -110,7 +110,7 @@ def test_a_connection_is_told_once_for_each_arrival(system: ModuleType) -> None:
         assert _gathered(poller, lambda mask: bool(mask & HANGUP))
 
 
-def test_room_to_write_is_told_when_it_comes_back(system: ModuleType) -> None:
+def test_a_connection_is_reported_when_it_is_writable_again(system: ModuleType) -> None:
     poller: Poller = system.open_poller()
     here, there = socket.socketpair()
     with here, there:
@@ -125,7 +125,7 @@ def test_room_to_write_is_told_when_it_comes_back(system: ModuleType) -> None:
         assert _gathered(poller, lambda mask: bool(mask & WRITE))
 
 
-def test_a_listener_is_told_as_long_as_something_waits(system: ModuleType) -> None:
+def test_a_listener_is_reported_while_a_client_waits(system: ModuleType) -> None:
     poller: Poller = system.open_poller()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         poller.listen(listener.fileno())
@@ -135,7 +135,7 @@ def test_a_listener_is_told_as_long_as_something_waits(system: ModuleType) -> No
             assert poller.wait(0) == []
 
 
-def test_a_connection_that_is_forgotten_is_told_no_more_and_again_when_it_is_watched_again(system: ModuleType) -> None:
+def test_a_forgotten_connection_is_not_reported_until_it_is_watched_again(system: ModuleType) -> None:
     poller: Poller = system.open_poller()
     here, there = socket.socketpair()
     with here, there:
@@ -161,7 +161,7 @@ def test_a_waker_ends_a_wait_from_another_thread_and_can_be_cleared(system: Modu
     assert poller.wait(0) == []
 
 
-def test_a_waker_that_is_full_of_wakes_takes_one_more(system: ModuleType) -> None:
+def test_a_waker_that_is_full_accepts_another_wake(system: ModuleType) -> None:
     waker = system.Waker()
     for _ in range(20_000):
         waker.wake()

@@ -9,7 +9,7 @@ PROGRAM = """
 import os, select, signal
 from arlen_runtime.propane.system import signals
 signals.block()
-os.kill(os.getpid(), signal.SIGHUP)  # before anybody listens: it must wait, and not be lost
+os.kill(os.getpid(), signal.SIGHUP)  # before there is a queue: it must stay pending
 queue = signals.SignalQueue({signal.SIGHUP, signal.SIGTERM}, {signal.SIGUSR2})
 os.kill(os.getpid(), signal.SIGUSR2)
 os.kill(os.getpid(), signal.SIGTERM)
@@ -19,7 +19,7 @@ print(*queue.take())
 """
 
 
-def test_signals_are_queued_ignored_or_held_back_but_never_lost() -> None:
+def test_signals_are_queued_ignored_or_blocked_but_never_lost() -> None:
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, timeout=30, check=True)
 
     assert sorted(ran.stdout.split()) == [b"SIGHUP", b"SIGTERM"]
@@ -38,7 +38,7 @@ print(*sorted(sig.name for sig in queue.take()))
 """
 
 
-def test_what_has_come_and_was_not_heeded_waits_for_whoever_this_process_becomes() -> None:
+def test_unhandled_signals_stay_pending_for_the_program_that_replaces_this_one() -> None:
     ran = subprocess.run([sys.executable, "-c", HOLD], capture_output=True, text=True, timeout=30, check=True)
 
     assert ran.stdout == "0 SIGHUP SIGTERM\nSIGHUP SIGTERM\n"
@@ -53,7 +53,7 @@ here = os.getpid()
 if os.fork() == 0:
     for _ in range(5000):
         os.kill(here, signal.SIGHUP)
-        os.read(read_fd, 1)  # so that no two of them become one in the kernel
+        os.read(read_fd, 1)  # pending signals of one kind would merge in the kernel
     os.kill(here, signal.SIGTERM)
     os._exit(0)
 count, last = 0, time.monotonic()
@@ -69,7 +69,7 @@ while True:
 """
 
 
-def test_a_signal_that_comes_while_others_are_taken_is_not_lost() -> None:
+def test_a_signal_that_arrives_while_others_are_taken_is_not_lost() -> None:
     ran = subprocess.run([sys.executable, "-c", RACE], capture_output=True, text=True, timeout=100, check=False)
 
     assert (ran.stdout, ran.stderr) == ("5000\n", "")

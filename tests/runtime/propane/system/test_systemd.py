@@ -1,4 +1,4 @@
-"""What a service manager hears: a fake systemd listens."""
+"""What a service manager receives: a fake systemd listens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Systemd:
         self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
 
     def receive(self, word: str) -> list[str]:
-        """Return the lines of the next message that has this one."""
+        """Return the lines of the next message that contains this one."""
         while True:
             lines = self.socket.recv(4096).decode().split("\n")
             if word in lines:
@@ -39,14 +39,14 @@ class Systemd:
 
 @pytest.fixture(params=["path", "abstract"])
 def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]:
-    """Listen, by both kinds of names."""
+    """Listen, at both kinds of names."""
     address = f"{tmp_path}/notify" if request.param == "path" else f"@arlen-test-{time.monotonic_ns()}"
     listening = Systemd(address)
     with listening.socket:
         yield listening
 
 
-def test_it_hears_of_start_reload_and_stop(serve: Serve, systemd: Systemd) -> None:
+def test_systemd_is_notified_of_start_reload_and_stop(serve: Serve, systemd: Systemd) -> None:
     server = serve(NOTIFY_SOCKET=systemd.address)
     assert f"MAINPID={server.pid}" in systemd.receive("READY=1")
 
@@ -72,7 +72,7 @@ def test_a_reload_that_fails_ends_for_systemd_too(serve: Serve, rewrite: Rewrite
         assert any("failed" in line for line in listening.receive("READY=1"))
 
 
-def test_the_watchdog_is_fed_twice_in_its_time(serve: Serve, tmp_path: Path) -> None:
+def test_the_watchdog_is_notified_twice_in_its_time(serve: Serve, tmp_path: Path) -> None:
     listening = Systemd(f"{tmp_path}/notify")
     with listening.socket:
         serve(NOTIFY_SOCKET=listening.address, WATCHDOG_USEC="400000")
@@ -81,23 +81,25 @@ def test_the_watchdog_is_fed_twice_in_its_time(serve: Serve, tmp_path: Path) -> 
         for _ in range(6):
             listening.receive("WATCHDOG=1")
 
-        assert time.monotonic() - began > 0.4  # not at every turn of the loop
+        assert time.monotonic() - began > 0.4  # not in every round of the loop
 
 
-def test_the_application_cannot_speak_for_the_service(serve: Serve, rewrite: Rewrite, tmp_path: Path) -> None:
+def test_the_application_cannot_send_notifications_for_the_service(
+    serve: Serve, rewrite: Rewrite, tmp_path: Path
+) -> None:
     rewrite(more="\ndef home(ctx: Context) -> Response:\n    return text(os.environ.get('NOTIFY_SOCKET', 'none'))\n")
-    server = serve(NOTIFY_SOCKET=f"{tmp_path}/nobody")
+    server = serve(NOTIFY_SOCKET=f"{tmp_path}/nothing")
     with Wire(server.port) as wire:
         assert wire.get("/").body == b"none"
 
 
-def test_a_watchdog_of_another_process_is_not_fed() -> None:
+def test_a_watchdog_of_another_process_is_not_notified() -> None:
     notifier = SystemdNotifier({"NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"})
 
     assert notifier.send_due(0.0) == float("inf")
 
 
-def test_what_finds_the_queue_full_is_said_again_in_its_order(tmp_path: Path) -> None:
+def test_messages_that_find_the_queue_full_are_sent_again_in_order(tmp_path: Path) -> None:
     listening = Systemd(f"{tmp_path}/notify")
     with listening.socket, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.setblocking(False)
@@ -108,7 +110,7 @@ def test_what_finds_the_queue_full_is_said_again_in_its_order(tmp_path: Path) ->
         notifier = SystemdNotifier({"NOTIFY_SOCKET": listening.address})
         notifier.ready("it serves")
         notifier.stopping()
-        assert notifier.send_due(0.0) < 1, "there is something left to say"
+        assert notifier.send_due(0.0) < 1, "a message is still pending"
         for _ in range(filled):
             listening.socket.recv(4096)
 
