@@ -101,7 +101,7 @@ class PropaneSection:
         "upper bound of every wait for a client, whatever the *_seconds of [limits] allow; 0 sets no bound",
         minimum=0,
     )
-    handoff_ms: int = setting(5, "after how long a handler loses the reactor to a standby thread", minimum=1)
+    handoff_ms: int = setting(5, "after how long a handler loses the reactor to a follower thread", minimum=1)
     queue_limit: int = setting(1000, "requests that may wait for a pool thread", minimum=0)
     queue_seconds: float = setting(10.0, "how long a request may wait for a pool thread", minimum=0)
     max_requests: int = setting(

@@ -212,9 +212,9 @@ def main() -> None:
     parser.add_argument("--kept", type=int, default=64)
     parser.add_argument("--fresh", type=int, default=8)
     parser.add_argument("--path", default="/")
-    found = parser.parse_args()
-    load = Load(found.port, found.path, found.kept, found.fresh)
-    load.run(found.seconds)
+    arguments = parser.parse_args()
+    load = Load(arguments.port, arguments.path, arguments.kept, arguments.fresh)
+    load.run(arguments.seconds)
     sys.stdout.write(json.dumps(load.report()) + "\n")
 
 

@@ -46,7 +46,7 @@ def test_closed_connections_and_other_statuses_are_failures(load: Drive) -> None
     assert counted["kinds"]["HTTP/1.1 500 No"] == 10
     assert counted["kinds"]["read"] >= 10
     assert set(counted["kinds"]) <= {"HTTP/1.1 500 No", "read", "send", "connect"}
-    assert any("500" in each for each in counted["failures"])
-    assert any("read" in each for each in counted["failures"])
+    assert any("500" in failure for failure in counted["failures"])
+    assert any("read" in failure for failure in counted["failures"])
     first, last = counted["failed_between"]
     assert began <= first <= last <= time.monotonic()

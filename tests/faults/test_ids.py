@@ -17,12 +17,12 @@ Serve = Callable[..., RunningServer]
 
 pytestmark = pytest.mark.soak
 
-WANTED = 1_000_000
+COUNT = 1_000_000
 DEPTH = 50
 ID = re.compile(rb"x-request-id: ([0-9a-f]+)\r\n", re.IGNORECASE)
 
 
-class Asking:
+class PipeliningClient:
     """A client that sends many requests at once and reads the ids of all answers."""
 
     def __init__(self, port: int, path: str) -> None:
@@ -46,9 +46,9 @@ class Asking:
 
     def ids(self) -> list[bytes]:
         """Return the ids of the batch, fewer where its worker was killed meanwhile."""
-        found: list[bytes] = []
+        ids: list[bytes] = []
         rest = b""
-        while len(found) < DEPTH:
+        while len(ids) < DEPTH:
             try:
                 data = self._socket.recv(1 << 18)
             except ConnectionResetError:
@@ -56,14 +56,14 @@ class Asking:
             if not data:
                 self.close()
                 self._connect()
-                return found
+                return ids
             rest += data
             for match in ID.finditer(rest):
-                found.append(match[1])
+                ids.append(match[1])
                 end = match.end()
-            rest = rest[end:] if found else rest
+            rest = rest[end:] if ids else rest
             end = 0
-        return found
+        return ids
 
     def close(self) -> None:
         """Let go."""
@@ -77,10 +77,12 @@ def test_ids_of_a_million_requests_are_unique_over_workers_threads_reloads_and_r
     pooled = 'r.get("/pooled", lambda ctx: time.sleep(0.0005) or text("pooled"))\n    r.get("/pid"'
     (site / "app.py").write_text(source.replace('r.get("/pid"', pooled))
     server = serve("--reload-overlap-seconds", "0.1", workers=4)
-    clients = [Asking(server.port, "/") for _ in range(12)] + [Asking(server.port, "/pooled") for _ in range(4)]
+    clients = [PipeliningClient(server.port, "/") for _ in range(12)] + [
+        PipeliningClient(server.port, "/pooled") for _ in range(4)
+    ]
     seen: set[bytes] = set()
     count = rounds = reloads = kills = 0
-    while count < WANTED:
+    while count < COUNT:
         for client in clients:
             client.ask()
         for client in clients:
@@ -97,7 +99,7 @@ def test_ids_of_a_million_requests_are_unique_over_workers_threads_reloads_and_r
     for client in clients:
         client.close()
 
-    print(f"ids: {count} of {len({each[:16] for each in seen})} sources, {reloads} reloads, {kills} kills")  # noqa: T201 - the figures
-    assert len(seen) == count >= WANTED
+    print(f"ids: {count} of {len({name[:16] for name in seen})} sources, {reloads} reloads, {kills} kills")  # noqa: T201 - the figures
+    assert len(seen) == count >= COUNT
     assert reloads >= 5
     assert kills >= 5

@@ -47,7 +47,7 @@ def _statuses(slow: list[socket.socket]) -> Counter[str]:
     """Collect how each connection ended: its status, or that it was closed without one."""
     ends: Counter[str] = Counter()
     poll = select.poll()
-    by_fd = {each.fileno(): each for each in slow}
+    by_fd = {client.fileno(): client for client in slow}
     for fd in by_fd:
         poll.register(fd, select.POLLIN)
     while by_fd:
@@ -76,7 +76,7 @@ def _p99(load: Drive, port: int) -> float:
 def _p99s(load: Drive, bare: RunningServer, full: RunningServer) -> tuple[float, float]:
     """Measure three times in turn, since the speed of a machine drifts; return the middle one of each."""
     rounds = [(_p99(load, bare.port), _p99(load, full.port)) for _ in range(3)]
-    alone, beside = (median(each) for each in zip(*rounds, strict=True))
+    alone, beside = (median(values) for values in zip(*rounds, strict=True))
     return alone, beside
 
 
@@ -93,8 +93,8 @@ def test_two_thousand_slow_clients_are_cut_at_their_limit(serve: Serve, load: Dr
     (pid,) = server.workers().values()
     before = _resident(pid)
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2000)]
-    for each in slow:
-        each.sendall(begin)
+    for client in slow:
+        client.sendall(begin)
     alone, beside = _p99s(load, bare, server)
     grown = _resident(pid) - before
 
@@ -115,17 +115,17 @@ def test_two_thousand_clients_that_do_not_read_are_cut_at_their_limit(serve: Ser
     before = _resident(pid)
     deaf = []
     for _ in range(2000):
-        each = socket.socket()
-        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        each.connect(("127.0.0.1", server.port))
-        each.sendall(b"GET /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\n")
-        deaf.append(each)
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(b"GET /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        deaf.append(client)
     alone, beside = _p99s(load, bare, server)
     grown = _resident(pid) - before
     while _connections(site, server.pid):
         pass
-    for each in deaf:
-        each.close()
+    for client in deaf:
+        client.close()
 
     print(f"deaf: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each")  # noqa: T201 - the figures of the run
     assert grown < 60 << 20
@@ -134,8 +134,8 @@ def test_two_thousand_clients_that_do_not_read_are_cut_at_their_limit(serve: Ser
 
 def _connections(site: Path, manager: int) -> int:
     """Count the open connections, by what the manager tells."""
-    (told,) = (each for each in managers(site) if each["pid"] == manager)
-    return sum(int(worker["connections"]) for each in told["generations"] for worker in each["workers"])
+    (status,) = (status for status in managers(site) if status["pid"] == manager)
+    return sum(int(worker["connections"]) for generation in status["generations"] for worker in generation["workers"])
 
 
 def _share_one_core(*servers: RunningServer) -> None:
@@ -161,7 +161,7 @@ def _costs(*servers: RunningServer) -> list[float]:
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server.port)) for server in servers]
         rounds = [[_cost(wire) for wire in wires] for _ in range(100)]
-    return [median(each) for each in zip(*rounds, strict=True)]
+    return [median(values) for values in zip(*rounds, strict=True)]
 
 
 @contextmanager
@@ -169,10 +169,10 @@ def _idle(server: RunningServer) -> Iterator[None]:
     """Keep ten thousand connections, each of which has had an answer."""
     with ExitStack() as stack:
         idle = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(10_000)]
-        for each in idle:
-            each.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        for each in idle:
-            assert each.recv(65536).startswith(b"HTTP/1.1 200")
+        for client in idle:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        for client in idle:
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
         yield
 
 
@@ -183,11 +183,11 @@ def test_ten_thousand_idle_connections_cost_a_request_next_to_nothing(serve: Ser
     _costs(one, other)
     memory = _resident(pid)
     with _idle(one):
-        each_bytes = (_resident(pid) - memory) / 10_000
+        bytes_each = (_resident(pid) - memory) / 10_000
         first = _costs(one, other)
     with _idle(other):  # each is once the full one: no two processes lie in memory alike
         second = _costs(other, one)
     ratio = median((first[0] / first[1], second[0] / second[1]))
 
-    print(f"idle: {first}, {second} us beside 10,000 and alone: {ratio:.3f}, {each_bytes:.0f} bytes each")  # noqa: T201 - the figures of the run
+    print(f"idle: {first}, {second} us beside 10,000 and alone: {ratio:.3f}, {bytes_each:.0f} bytes each")  # noqa: T201 - the figures of the run
     assert ratio <= 1.15

@@ -30,15 +30,15 @@ LEAST_RATE = 2000
 
 def _alive(server: RunningServer) -> list[int]:
     """Return the process ids of the server's session: the manager, generations and workers."""
-    found = []
+    pids = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = status.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[3]) == server.pid and fields[0] != "Z":
-            found.append(int(status.parent.name))
-    return found
+            pids.append(int(status.parent.name))
+    return pids
 
 
 def _memory(server: RunningServer) -> int:
@@ -105,7 +105,7 @@ def test_a_worker_killed_each_second_costs_only_what_it_held(serve: Serve, load:
             at = len(server.events)
             started = [event for event in server.events if event["event"] == "worker_started"]
             alive = server.workers()
-            oldest = next(each["pid"] for each in started if each["pid"] in alive.values())
+            oldest = next(event["pid"] for event in started if event["pid"] in alive.values())
             held.append(_connections(oldest))
             os.kill(oldest, signal.SIGKILL)
             ended = server.wait_for("worker_exited", after=at, pid=oldest)

@@ -46,6 +46,7 @@ class Connection:
         "body",
         "broken",
         "busy",
+        "check_at",
         "closed",
         "context",
         "deadline",
@@ -56,7 +57,6 @@ class Connection:
         "hangup",
         "head",
         "lingering",
-        "looked_at",
         "more",
         "out",
         "parser",
@@ -105,7 +105,7 @@ class Connection:
         self.hangup = False  # the poller has seen the client's end: read on until it comes
         self.eof = self.broken = False  # nothing more comes; nothing more can be sent either
         self.ending = self.lingering = self.closed = False
-        self.deadline = self.looked_at = NEVER
+        self.deadline = self.check_at = NEVER
 
     # --- bytes to requests
 
@@ -139,29 +139,29 @@ class Connection:
                 return None
             self.head = head
             self.admission = self._admit(head)
-            if self.parser.body_done or not self._wants_body(head, self.admission):
+            if self.parser.body_done or not self._prepare_body(head, self.admission):
                 return Request(head)
-        return self._collect(self.head)
+        return self._collect_body(self.head)
 
-    def _wants_body(self, head: Head, admission: Admission) -> bool:
+    def _prepare_body(self, head: Head, admission: Admission) -> bool:
         """Prepare for the body; False when it is left to the handler, or unread, which costs the connection."""
         if admission.policy == "stream":
             return False
-        wanted = admission.policy != "none"
-        if not wanted and (head.expects_continue or not 0 < (head.content_length or 0) <= DRAIN_BYTES):
+        accepts_body = admission.policy != "none"
+        if not accepts_body and (head.expects_continue or not 0 < (head.content_length or 0) <= DRAIN_BYTES):
             return False
         self.body = IncomingBody(
-            admission.limit if wanted else DRAIN_BYTES, self._limits.spool_bytes, head.content_length
+            admission.limit if accepts_body else DRAIN_BYTES, self._limits.spool_bytes, head.content_length
         )
         if head.expects_continue:
-            self.ask_for_body()
+            self.send_continue()
         return True
 
-    def ask_for_body(self) -> None:
+    def send_continue(self) -> None:
         """Send 100 Continue, now that the body is wanted (RFC 9110 section 10.1.1)."""
         self._push(CONTINUE)
 
-    def _collect(self, head: Head) -> Request | None:
+    def _collect_body(self, head: Head) -> Request | None:
         body = self.body
         assert body is not None  # noqa: S101 - a request whose body is being read
         if body.failed is not None:
@@ -192,33 +192,33 @@ class Connection:
 
     def flush(self) -> bool:
         """Send what waits; True when nothing waits any more. A stream may still have `rest`."""
-        waiting, self.out = self.out, None
-        return waiting is None or self._push(waiting)
+        unsent, self.out = self.out, None
+        return unsent is None or self._push(unsent)
 
     def _push(self, data: bytes | memoryview) -> bool:
         if self.out is not None:  # a 100 that found no room goes before its answer
             data, self.out = self.out.tobytes() + data, None
         while data:
             try:
-                taken = self.socket.send(data)
+                sent = self.socket.send(data)
             except BlockingIOError:
                 self.out = memoryview(data)
                 return False
             except OSError:
                 self.broken = True  # reset by the client: there is nobody to send to
                 return True
-            self.sent += taken
-            if taken == len(data):
+            self.sent += sent
+            if sent == len(data):
                 return True
-            data = memoryview(data)[taken:]
+            data = memoryview(data)[sent:]
         return True
 
-    def step(self) -> bool:
+    def send_piece(self) -> bool:
         """Fetch and send the next piece of a body that comes in pieces; False when the socket is full."""
         assert self.rest is not None  # noqa: S101 - the reactor asks only while there is a rest
         rest = self.rest.rest
         if isinstance(rest, FileBody):
-            return self._step_file(self.rest, rest)
+            return self._send_file_piece(self.rest, rest)
         assert rest is not None and not isinstance(rest, EventStream)  # noqa: S101, PT018 - events are not asked for
         piece = next(rest, None)
         if piece is None:
@@ -227,51 +227,51 @@ class Connection:
             return self._push(end)
         return self._push(chunk(piece) if self.rest.chunked and piece else piece)
 
-    def _step_file(self, serialized: Serialized, part: FileBody) -> bool:
+    def _send_file_piece(self, serialized: Serialized, part: FileBody) -> bool:
         count = min(part.length, SENDFILE_BYTES)
         try:
-            taken = os.sendfile(self.fd, part.file.fileno(), part.offset, count) if count else 0
+            sent = os.sendfile(self.fd, part.file.fileno(), part.offset, count) if count else 0
         except BlockingIOError:
             return False
         except OSError:
             self.broken = True
             return True
-        self.sent += taken
-        if taken == part.length:
+        self.sent += sent
+        if sent == part.length:
             part.file.close()
             self.rest = None
-        elif not taken:  # the file has shrunk under us: the promise of Content-Length cannot be kept
+        elif not sent:  # the file has shrunk under us: the promise of Content-Length cannot be kept
             self.broken = True
         else:
-            left = FileBody(part.file, part.offset + taken, part.length - taken)
-            self.rest = serialized._replace(rest=left)
+            unsent = FileBody(part.file, part.offset + sent, part.length - sent)
+            self.rest = serialized._replace(rest=unsent)
         return True
 
     @property
-    def writing(self) -> bool:
+    def is_writing(self) -> bool:
         """Say whether a response is under way that the client has not taken yet."""
         return self.out is not None or self.rest is not None
 
-    def arrived(self) -> int:
+    def count_acknowledged(self) -> int:
         """Count the bytes of the answer that the client's system has acknowledged: what the kernel holds has reached nobody."""
         try:
-            held = fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4))
+            unacknowledged = fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4))
         except OSError:  # not every system tells of every socket: then what was sent counts
             return self.sent
-        return max(self.sent - int.from_bytes(held, sys.byteorder), 0)
+        return max(self.sent - int.from_bytes(unacknowledged, sys.byteorder), 0)
 
     def is_answering(self) -> bool:
         """Say whether a handler has the connection, or a response is on its way or not yet completed.
 
         A thread may have sent the last of it before who gave it the job looks here.
         """
-        return self.busy or self.writing or self.response is not None
+        return self.busy or self.is_writing or self.response is not None
 
     def can_be_handed_over(self) -> bool:
         """Say whether another process could go on here: no request under way, no end in sight."""
-        return self.head is None and not (self.busy or self.writing or self.ending or self.eof or self.broken)
+        return self.head is None and not (self.busy or self.is_writing or self.ending or self.eof or self.broken)
 
-    def is_gone(self) -> bool:
+    def is_disconnected(self) -> bool:
         """Say, to any thread, whether nobody can take an answer any more: both ways are closed, or the client has reset it.
 
         A client that has closed its own end only may still read (RFC 9112 section 9.6), and counts as being there.
@@ -282,7 +282,7 @@ class Connection:
         poll.register(self.fd, 0)  # POLLHUP and POLLERR come unasked
         return bool(poll.poll(0))
 
-    def listening(self) -> EventStream | None:
+    def active_stream(self) -> EventStream | None:
         """Return the stream of events that the client listens to, once all that came before it is sent."""
         if self.rest is None or self.out is not None or not isinstance(self.rest.rest, EventStream):
             return None
@@ -296,9 +296,9 @@ class Connection:
     def end_events(self, last: bytes) -> bool:
         """Send the last events and the end of the body; True when all of it is with the kernel."""
         assert self.rest is not None  # noqa: S101 - there is a stream
-        ends = chunk(last) + LAST_CHUNK if self.rest.chunked else last
+        data = chunk(last) + LAST_CHUNK if self.rest.chunked else last
         self.rest = None
-        return self._push(ends)
+        return self._push(data)
 
     def complete(self) -> None:
         """Forget the request that has been answered, and what is left of its answer; the body is the sender's to close."""

@@ -11,7 +11,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from contextvars import Context
 from functools import partial
 
@@ -19,24 +18,23 @@ from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, HTTPError, RequestTimeout, ServiceUnavailable
 from arlen_runtime.http.application import Admission, Application
-from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import FileBody, Response, WrappedBody
+from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.worker.body_spooler import BodySpooler
 from arlen_runtime.propane.worker.connection import Connection
 from arlen_runtime.propane.worker.leadership import Leadership
 from arlen_runtime.propane.worker.loop_state import LoopState
-from arlen_runtime.propane.worker.response_writer import ResponseWriter
+from arlen_runtime.propane.worker.response_writer import ResponseWriter, start_iterating
 from arlen_runtime.propane.worker.streaming_body import StreamingBody
 from arlen_runtime.propane.worker.threads import CpuPool, ThreadPool
 from arlen_runtime.propane.worker.timings import QUICK_SECONDS, WAIT_SECONDS, EndpointTiming, EndpointTimings, Execution
 
 FILE_THREADS = 2
 """Threads that read and write files and do nothing else: no handler that waits holds a file up."""
-REQUESTS_AT_ONCE = 16
+REQUESTS_PER_TURN = 16
 """Requests of one connection that are answered before the others get their turn."""
-READS_AT_ONCE = 16
+READS_PER_TURN = 16
 """Times that one connection is read from before that."""
 
 Job = Callable[[], object]
@@ -59,15 +57,15 @@ class Dispatcher:
         self.response_writer = ResponseWriter(application, config, log, loop_state)
         self._timings = EndpointTimings()
         threads = self._accessories.threads
-        self._threaded = threads > 0
+        self._has_threads = threads > 0
         self.thread_pool: ThreadPool[Job] = ThreadPool(threads, self._run_job)
         self.cpu_pool: CpuPool[Job] = CpuPool(max(threads, 1), self._run_job, self._limits.request_timeout_seconds)
         if threads:
             self.response_writer.put_job = self.thread_pool.put
             self.response_writer.put_file_job = ThreadPool(FILE_THREADS, self._run_job).put
         self._spooler = BodySpooler(loop_state, self.response_writer.put_file_job)
-        self._base = Context()
-        self._base.run(scope.about_to_wait.set, leadership.hand_off)
+        self._base_context = Context()
+        self._base_context.run(scope.about_to_wait.set, leadership.hand_off)
 
     # --- the leading thread
 
@@ -85,8 +83,8 @@ class Dispatcher:
             if not connection.more or connection.is_answering():
                 return False
             reads += 1
-            if reads == READS_AT_ONCE:
-                self._pause(connection)
+            if reads == READS_PER_TURN:
+                self._yield_turn(connection)
                 return False
 
     def on_resumable(self, connection: Connection) -> bool:
@@ -95,12 +93,12 @@ class Dispatcher:
             return False
         if connection.lingering:
             return self.on_readable(connection)
-        if connection.writing and not connection.broken and self._still_answering(connection):
+        if connection.is_writing and not connection.broken and self._still_answering(connection):
             return False
         if connection.response is not None and not connection.broken:
             self.response_writer.finish(connection)
         if connection.ending or connection.broken:
-            self.response_writer.end(connection)
+            self.response_writer.close_or_linger(connection)
             return False
         connection.more = True  # an edge that came while it was answered has not been read
         if self._process_requests(connection):
@@ -110,12 +108,12 @@ class Dispatcher:
     def _still_answering(self, connection: Connection) -> bool:
         """Send what can be sent; say whether more is to be waited for."""
         self.response_writer.write_more(connection)
-        return connection.busy or (connection.writing and not connection.broken)
+        return connection.busy or (connection.is_writing and not connection.broken)
 
     def _process_requests(self, connection: Connection) -> bool:
         """Answer each complete request that has been received, or a turn's share; True when the baton is lost."""
-        share = connection.served + REQUESTS_AT_ONCE
-        while connection.served < share:
+        stop_at = connection.served + REQUESTS_PER_TURN
+        while connection.served < stop_at:
             try:
                 request = connection.next_request()
             except HTTPError as error:
@@ -132,13 +130,13 @@ class Dispatcher:
             if self._dispatch(connection, request):
                 return True
             if connection.ending and not (connection.lingering or connection.is_answering()):
-                self.response_writer.end(connection)
+                self.response_writer.close_or_linger(connection)
             if connection.ending or connection.is_answering():
                 return False
-        self._pause(connection)
+        self._yield_turn(connection)
         return False
 
-    def _pause(self, connection: Connection) -> None:
+    def _yield_turn(self, connection: Connection) -> None:
         """Let the others have their turn."""
         connection.busy = True  # what comes meanwhile is noted: an end must not overtake the requests that wait
         self._state.yielded.append(connection)
@@ -147,9 +145,9 @@ class Dispatcher:
     def _refuse_after_error(self, connection: Connection, error: Exception) -> None:
         """Refuse a request that could not be received or admitted through no fault of the client's."""
         self._log.failure("request_failed", error, **(connection.head.ids if connection.head else {}))
-        full = isinstance(error, OSError)
-        reason = "There is no room for the body now." if full else "the request could not be admitted"
-        refusal = ServiceUnavailable(reason, retry_after=1) if full else ArlenError(reason)
+        no_room = isinstance(error, OSError)
+        reason = "There is no room for the body now." if no_room else "the request could not be admitted"
+        refusal = ServiceUnavailable(reason, retry_after=1) if no_room else ArlenError(reason)
         self.response_writer.refuse(connection, refusal)
 
     def _await_bytes(self, connection: Connection) -> None:
@@ -182,7 +180,7 @@ class Dispatcher:
         if admission.policy == "stream" and not connection.parser.body_done:
             return self._open_stream(connection, admission, request.head, timing)
         unusual = timing.wall > QUICK_SECONDS or timing.mostly_waits or self._followers.exhausted
-        if unusual and self._threaded and not admission.immediate and self._prefers_thread(timing):
+        if unusual and self._has_threads and not admission.immediate and self._prefers_thread(timing):
             self._queue(connection, request, timing)
             return False
         return self._run_inline(connection, admission, request, timing)
@@ -196,12 +194,12 @@ class Dispatcher:
     def _open_stream(self, connection: Connection, admission: Admission, head: Head, timing: EndpointTiming) -> bool:
         """Begin a request whose handler reads the body as it comes: on a pool thread, whatever its estimate says."""
         try:
-            live = StreamingBody(connection, admission.limit, self._limits)
+            body = StreamingBody(connection, admission.limit, self._limits)
         except HTTPError as error:
             self.response_writer.refuse(connection, error)
             return False
-        request = connection.request = Request(head, live=live)
-        if not self._threaded:
+        request = connection.request = Request(head, live=body)
+        if not self._has_threads:
             return self._run_inline(connection, admission, request, timing)
         self._queue(connection, request, timing)
         return False
@@ -211,7 +209,7 @@ class Dispatcher:
     ) -> bool:
         """Run the handler here; its connection lies in the token meanwhile."""
         leadership = self._leadership
-        token = leadership.running
+        running = leadership.running
         connection.busy = True
         # A new one for each request: a job that comes late must not find this one.
         claim = connection.response_claim = ["running"]
@@ -219,32 +217,32 @@ class Dispatcher:
         # A system call: not for those that take no time.
         cpu = time.thread_time() if timing.wall > WAIT_SECONDS else 0.0
         leadership.runs += 1
-        token.append(connection)
-        if not leadership.watched:
-            leadership.watch()
-        response = self._run(connection, admission, request)
+        running.append(connection)
+        if not leadership.is_monitored:
+            leadership.start_monitoring()
+        response = self._run_handler(connection, admission, request)
         try:
-            token.pop()
+            running.pop()
         except IndexError:
-            timing.note_wall(time.monotonic() - started)
+            timing.record_wall(time.monotonic() - started)
             self._finish(connection, response, claim)
             return True
         claim.pop()
         ended = time.monotonic()
-        timing.note_wall(ended - started)
+        timing.record_wall(ended - started)
         if cpu:
-            timing.note_wait(ended - started - time.thread_time() + cpu)
+            timing.record_wait(ended - started - time.thread_time() + cpu)
         self.response_writer.start(connection, response, ended)
         connection.busy = False
-        if connection.writing:
+        if connection.is_writing:
             self.response_writer.write_more(connection)
             if connection.broken and not connection.busy:
-                self.response_writer.end(connection)
+                self.response_writer.close_or_linger(connection)
         return False
 
     def _queue(self, connection: Connection, request: Request, timing: EndpointTiming) -> None:
         """Give a request that will wait or burn to the threads, unless too many are before it."""
-        target = self.cpu_pool if timing.execution is Execution.LANE else self.thread_pool
+        target = self.cpu_pool if timing.execution is Execution.CPU_POOL else self.thread_pool
         if target.queued() - target.idle() >= self._accessories.queue_limit:
             self._shed(connection)
             return
@@ -253,8 +251,8 @@ class Dispatcher:
         claim = connection.response_claim = ["queued"]
         connection.started = now
         # Looked at when the first of the two could pass: the thread that takes it cannot have it looked at earlier.
-        soonest = min(self._accessories.queue_seconds, self._limits.request_timeout_seconds)
-        self._state.deadlines.set(connection, now + soonest)
+        earliest = min(self._accessories.queue_seconds, self._limits.request_timeout_seconds)
+        self._state.deadlines.set(connection, now + earliest)
         target.put(partial(self._run_queued, connection, request, timing, claim))
 
     def _shed(self, connection: Connection) -> None:
@@ -267,36 +265,35 @@ class Dispatcher:
 
     def expire(self, connection: Connection) -> None:
         """Do what the table of limits says for a deadline that has passed."""
+        writer = self.response_writer
         if connection.busy:
             self._expire_handler(connection)
         elif connection.deadline > self._state.now:  # a thread has let go of it since it was found to be due
             self._state.deadlines.set(connection, connection.deadline)
-        elif connection.listening() is not None:
-            self.response_writer.heartbeat(connection)
-        elif connection.receiving_since and not connection.writing and not connection.lingering:
+        elif connection.active_stream() is not None:
+            writer.send_heartbeat(connection)
+        elif connection.receiving_since and not connection.is_writing and not connection.lingering:
             part = "header block" if connection.head is None else "body"
-            self.response_writer.refuse(
-                connection, RequestTimeout(f"The {part} of the request took too long to arrive.")
-            )
-        elif connection.broken or not (connection.writing and self.response_writer.extend_write_deadline(connection)):
+            writer.refuse(connection, RequestTimeout(f"The {part} of the request took too long to arrive."))
+        elif connection.broken or not (connection.is_writing and writer.extend_write_deadline(connection)):
             # It is idle, lingers, or does not read.
-            connection.broken = connection.broken or connection.writing
+            connection.broken = connection.broken or connection.is_writing
             self._state.to_close.append(connection)
 
     def _expire_handler(self, connection: Connection) -> None:
         loop_state, claim = self._state, connection.response_claim
-        state = next(iter(claim), "")
-        allowed = self._accessories.queue_seconds if state == "queued" else self._limits.request_timeout_seconds
-        if state and loop_state.now < connection.started + allowed:
+        claimed = next(iter(claim), "")
+        allowed = self._accessories.queue_seconds if claimed == "queued" else self._limits.request_timeout_seconds
+        if claimed and loop_state.now < connection.started + allowed:
             loop_state.deadlines.set(connection, connection.started + allowed)
             return
         try:
-            claim.remove(state)
+            claim.remove(claimed)
         except ValueError:  # it is being answered this moment, has just begun to run, or has limits of its own
             loop_state.deadlines.set(connection, loop_state.now + 1)
             return
         connection.busy = False
-        if state == "queued":
+        if claimed == "queued":
             self._shed(connection)
             loop_state.resumable.append(connection)
             return
@@ -317,15 +314,15 @@ class Dispatcher:
 
     def arm_timeouts(self) -> None:
         """Put a deadline on handlers that have lost the baton since the last look."""
-        lost = self._leadership.overtaken
-        while lost:
-            connection = lost.popleft()
+        overtaken = self._leadership.overtaken
+        while overtaken:
+            connection = overtaken.popleft()
             admission = connection.admission
             if connection.busy and connection.response_claim and admission is not None:
                 timeout = self._limits.request_timeout_seconds
                 self._state.deadlines.set(connection, connection.started + timeout)
                 # Not only when it comes back: those that come meanwhile would each cost another standby.
-                self._timings.of(admission.key).note_wall(time.monotonic() - connection.started)
+                self._timings.of(admission.key).record_wall(time.monotonic() - connection.started)
 
     # --- the thread that runs the handler
 
@@ -336,13 +333,13 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind; the time-out answers
             self._log.failure("job_failed", error)
 
-    def _run(self, connection: Connection, admission: Admission, request: Request) -> Response:
-        context = connection.context = self._base.copy()
+    def _run_handler(self, connection: Connection, admission: Admission, request: Request) -> Response:
+        context = connection.context = self._base_context.copy()
         deadline = connection.started + self._limits.request_timeout_seconds
         try:
-            return context.run(_enter, self._application, admission, request, deadline, connection.is_gone)
+            return context.run(_run_chain, self._application, admission, request, deadline, connection.is_disconnected)
         except BaseException as error:  # noqa: BLE001 - the door promises not to raise; a worker survives a broken promise
-            self._log.failure("door_raised", error, **request.head.ids)
+            self._log.failure("application_raised", error, **request.head.ids)
             return self._application.refuse(ArlenError("the application raised past its own boundary"), request.head)
 
     def _run_queued(self, connection: Connection, request: Request, timing: EndpointTiming, claim: list[str]) -> None:
@@ -358,8 +355,8 @@ class Dispatcher:
         connection.deadline = started + self._limits.request_timeout_seconds
         claim.append("running")
         cpu = time.thread_time()
-        response = self._run(connection, admission, request)
-        timing.note(time.monotonic() - started, time.thread_time() - cpu)
+        response = self._run_handler(connection, admission, request)
+        timing.record(time.monotonic() - started, time.thread_time() - cpu)
         self._finish(connection, response, claim)
 
     def _finish(self, connection: Connection, response: Response, claim: list[str]) -> None:
@@ -376,32 +373,22 @@ class Dispatcher:
             connection.pending
             or connection.more
             or connection.ending
-            or connection.writing
+            or connection.is_writing
             or connection.broken
             or self._state.handing_over
-            or connection.deadline < connection.looked_at
+            or connection.deadline < connection.check_at
             or not connection.parser.at_boundary
         ):
             self._state.resume_later(connection)
 
 
-def _enter(
-    application: Application, admission: Admission, request: Request, deadline: float, gone: Callable[[], bool]
+def _run_chain(
+    application: Application, admission: Admission, request: Request, deadline: float, client_gone: Callable[[], bool]
 ) -> Response:
     """Run the chain inside the request's own Context."""
     scope.deadline.set(deadline)
-    scope.client_is_gone.set(gone)
+    scope.client_is_gone.set(client_gone)
     response = application.run(admission, request)
     if type(response.body) is not bytes:
-        _begin(response)
+        start_iterating(response)
     return response
-
-
-def _begin(response: Response) -> None:
-    """Begin to iterate over a body of the application's own: that may run code of its, which may wait."""
-    body = response.body
-    if not isinstance(body, (bytes, FileBody, EventStream)):
-        with suppress(Exception):  # who serialises it meets that again, and answers it
-            pieces = iter(body)
-            if pieces is not body:
-                response.body = WrappedBody(pieces, body)

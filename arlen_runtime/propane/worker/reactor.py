@@ -31,7 +31,7 @@ from arlen_runtime.propane.worker.proxy_protocol_parser import ProxyProtocolPars
 SETTLE_SECONDS = 0.1
 """How long a stop waits for the last packet of handshakes that were under way when it began."""
 SERVER_LINE = b"Server: propane\r\n"
-FULL_SECONDS = 0.001
+HANDOVER_RETRY_SECONDS = 0.001
 """How long is waited before a connection is offered again that found the way to the other workers full."""
 
 
@@ -56,9 +56,9 @@ class Reactor:
         self._admit = application.admit
         self._ids = IdSource()
         self._trusted = TrustedProxies(config.server.trusted_proxies, names_host=config.server.forwarded_host)
-        self._first_parser = ProxyProtocolParser if config.server.proxy_protocol else RequestParser
+        self._parser_class = ProxyProtocolParser if config.server.proxy_protocol else RequestParser
         self._cells = row.cells
-        self._open_cell = int(Cell.CONNECTIONS)
+        self._connections_cell = int(Cell.CONNECTIONS)
         self._poller = open_poller()
         self._poller.listen(self._waker.fd)
         self._events = self.state.events
@@ -85,15 +85,17 @@ class Reactor:
 
     # --- commands: called before the start or by `post`
 
-    def stop(self, *, empties_queue: bool) -> None:
-        """Close each connection with its next answer; go on taking what the kernel has accepted if `empties_queue`."""
-        if not empties_queue:
+    def stop(self, *, drain_backlog: bool) -> None:
+        """Close each connection with its next answer; go on taking what the kernel has accepted if `drain_backlog`."""
+        if not drain_backlog:
             self.acceptor.stop_listeners()
         self.state.stopping = self.acceptor.stopping = True
         self.state.handing_over = False  # whoever would have taken them stops as well
         self._handover = None
         # Those that were to be passed on get their one more answer here.
-        self.state.to_close = [each for each in self.state.to_close if each.eof or each.broken or each.ending]
+        self.state.to_close = [
+            connection for connection in self.state.to_close if connection.eof or connection.broken or connection.ending
+        ]
         self._settled_at = time.monotonic() + SETTLE_SECONDS
         self._end_event_streams()
 
@@ -114,7 +116,7 @@ class Reactor:
     def _end_event_streams(self) -> None:
         """Have each stream of events looked at, which ends it: its client comes again to whoever serves then."""
         self.state.resumable.extend(
-            connection for connection in self._connections.values() if connection.listening() is not None
+            connection for connection in self._connections.values() if connection.active_stream() is not None
         )
 
     def pause(self) -> None:
@@ -151,7 +153,7 @@ class Reactor:
 
     def _lead(self) -> None:
         """Take events one by one. A batch of events ends with the closing of what has ended."""
-        self.leadership.begin()
+        self.leadership.start_leading()
         dispatcher, events, connections = self.dispatcher, self._events, self._connections
         while True:
             if not events:
@@ -167,13 +169,13 @@ class Reactor:
                     self.acceptor.accept(fd)
             else:
                 try:
-                    if self._ready(dispatcher, connection, mask):
+                    if self._on_ready(dispatcher, connection, mask):
                         return
                 except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
-                    if self._fail(connection, error):
+                    if self._fail_connection(connection, error):
                         return
 
-    def _fail(self, connection: Connection, error: Exception) -> bool:
+    def _fail_connection(self, connection: Connection, error: Exception) -> bool:
         """End a connection on which something unforeseen went wrong, and no other; True when the baton is lost."""
         self.log.failure("connection_failed", error, **(connection.head.ids if connection.head else {}))
         connection.broken = True
@@ -181,7 +183,7 @@ class Reactor:
         self.state.to_close.append(connection)
         return not self.leadership.still_leads()
 
-    def _ready(self, dispatcher: Dispatcher, connection: Connection, mask: int) -> bool:
+    def _on_ready(self, dispatcher: Dispatcher, connection: Connection, mask: int) -> bool:
         if mask & HANGUP:
             connection.hangup = True
         if connection.busy:
@@ -190,14 +192,14 @@ class Reactor:
                 return False
         # One that ends has been answered, and what comes now is no request: its thread may have let go just before this event.
         ends = connection.ending and not connection.lingering
-        if ends or connection.writing or connection.response is not None:
+        if ends or connection.is_writing or connection.response is not None:
             return dispatcher.on_resumable(connection)
         return dispatcher.on_readable(connection)
 
     def _end_batch(self) -> bool:
         """Do what is done once a batch, wait, and take the next batch; True when the baton is lost."""
         state = self.state
-        if state.resumable and self._resume_returned():
+        if state.resumable and self._resume_connections():
             return True
         self._run_commands()
         if self.leadership.overtaken:
@@ -206,8 +208,8 @@ class Reactor:
             if not connection.closed:
                 self._expire(connection)
         if state.to_close:
-            doomed, state.to_close, self._handover_full = state.to_close, [], False
-            for connection in doomed:
+            closing, state.to_close, self._handover_full = state.to_close, [], False
+            for connection in closing:
                 self._release(connection)
         self.log.flush()
         self._events.extend(self._poller.wait(self._poll_timeout()))
@@ -220,23 +222,22 @@ class Reactor:
         state = self.state
         if state.resumable or self._commands:
             return 0.0
-        full = (FULL_SECONDS if self._handover_full else 0.0) if state.to_close else None
-        due = (state.deadlines.wait(state.now), self.acceptor.pause_left(state.now), full)
-        waits = [each for each in due if each is not None]
-        return min(waits, default=None)
+        retry = (HANDOVER_RETRY_SECONDS if self._handover_full else 0.0) if state.to_close else None
+        timeouts = (state.deadlines.timeout(state.now), self.acceptor.pause_remaining(state.now), retry)
+        return min((timeout for timeout in timeouts if timeout is not None), default=None)
 
-    def _resume_returned(self) -> bool:
-        state, returned = self.state, self.state.resumable
+    def _resume_connections(self) -> bool:
+        state, resumable = self.state, self.state.resumable
         for connection in state.yielded:
             connection.busy = False
         state.yielded.clear()
-        for _ in range(len(returned)):  # those that come back meanwhile wait for the others' turn
-            connection = returned.popleft()
+        for _ in range(len(resumable)):  # those that come back meanwhile wait for the others' turn
+            connection = resumable.popleft()
             try:
                 if self.dispatcher.on_resumable(connection):
                     return True
             except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
-                if self._fail(connection, error):
+                if self._fail_connection(connection, error):
                     return True
         return False
 
@@ -244,7 +245,7 @@ class Reactor:
         try:
             self.dispatcher.expire(connection)  # runs no handler, so the baton stays
         except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
-            self._fail(connection, error)
+            self._fail_connection(connection, error)
 
     def _run_commands(self) -> None:
         while self._commands:
@@ -256,10 +257,10 @@ class Reactor:
     def _add(self, accepted: socket.socket, info: ConnectionInfo) -> None:
         accepted.setblocking(False)
         origin = Origin(info.peer, info.scheme, self._trusted, self._ids)
-        parser = (RequestParser if info.proxy_header_read else self._first_parser)(self.limits, origin)
+        parser = (RequestParser if info.proxy_header_read else self._parser_class)(self.limits, origin)
         connection = Connection(accepted, parser, self._admit, self.limits)
         self._connections[connection.fd] = connection
-        self._cells[self._open_cell] = len(self._connections)
+        self._cells[self._connections_cell] = len(self._connections)
         self.state.deadlines.set(connection, time.monotonic() + self.limits.header_seconds)
         self._poller.watch(connection.fd)
         if info.handed_over:
@@ -294,11 +295,11 @@ class Reactor:
     def _close(self, connection: Connection) -> None:
         self.dispatcher.response_writer.abort(connection)
         del self._connections[connection.fd]
-        self._cells[self._open_cell] = len(self._connections)
+        self._cells[self._connections_cell] = len(self._connections)
         connection.close()
 
 
 def _connection_info(parser: RequestParser) -> ConnectionInfo:
     """Return what another worker must know of a connection that it goes on with."""
-    introduced = not isinstance(parser, ProxyProtocolParser) or parser.header_read
-    return ConnectionInfo(parser.origin.peer, parser.origin.scheme, introduced, parser.leftover())
+    header_read = not isinstance(parser, ProxyProtocolParser) or parser.header_read
+    return ConnectionInfo(parser.origin.peer, parser.origin.scheme, header_read, parser.leftover())

@@ -39,34 +39,34 @@ class Recycling:
 
     def __init__(self, accessories: PropaneSection, log: Log, number: int, now: float) -> None:
         """Begin to count; limits of requests and age are spread, so that workers do not go all at once."""
-        spread = random.uniform(1.0, 1.1)  # noqa: S311 - jitter, no secret
+        jitter = random.uniform(1.0, 1.1)  # noqa: S311 - jitter, no secret
         self._accessories = accessories
         self._log = log
         self._number = number
-        self._most_requests = accessories.max_requests * spread or float("inf")
-        self._ends_at = now + accessories.max_age_seconds * spread if accessories.max_age_seconds else float("inf")
+        self._max_requests = accessories.max_requests * jitter or float("inf")
+        self._retire_at = now + accessories.max_age_seconds * jitter if accessories.max_age_seconds else float("inf")
         self._memory_at_start = memory_share() if accessories.max_growth_mb else 0
         self._next_check = now
         self._warned = False
 
     def reason(self, now: float, requests: int, stuck: int) -> str:
         """Return why the worker should go, or nothing."""
-        if requests >= self._most_requests:
+        if requests >= self._max_requests:
             return "requests"
-        if now >= self._ends_at:
+        if now >= self._retire_at:
             return "age"
         if stuck >= self._accessories.stuck_limit:
             return "stuck_handlers"
         if now < self._next_check:
             return ""
         self._next_check = now + self._accessories.check_seconds
-        return self._memory() or self._descriptors()
+        return self._check_memory() or self._check_descriptors()
 
-    def _memory(self) -> str:
-        most = self._accessories.max_growth_mb * MEGABYTE
-        return "memory_growth" if most and memory_share() - self._memory_at_start > most else ""
+    def _check_memory(self) -> str:
+        max_growth = self._accessories.max_growth_mb * MEGABYTE
+        return "memory_growth" if max_growth and memory_share() - self._memory_at_start > max_growth else ""
 
-    def _descriptors(self) -> str:
+    def _check_descriptors(self) -> str:
         accessories = self._accessories
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         count = open_descriptors()

@@ -9,13 +9,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.application import Application
 from arlen_runtime.http.events import HEARTBEAT, EventStream, retry
-from arlen_runtime.http.response import FileBody, Response, close_body
+from arlen_runtime.http.response import FileBody, Response, WrappedBody, close_body
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.worker.connection import Connection
@@ -24,9 +25,9 @@ from arlen_runtime.propane.worker.loop_state import LoopState
 LINGER_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15.0
 """How long a stream of events is quiet before a comment is sent."""
-STEPS_AT_ONCE = 8
+PIECES_PER_JOB = 8
 """Pieces of a stream that are sent before another job of the pool gets its turn."""
-_OURS = frozenset({bytes, FileBody, EventStream})
+_SERVER_BODIES = frozenset({bytes, FileBody, EventStream})
 
 
 class ResponseWriter:
@@ -37,8 +38,8 @@ class ResponseWriter:
         self._application = application
         self._log = log
         self._limits = config.limits
-        self._accesses = config.log.access
-        self._is_named = config.server.server_header
+        self._logs_access = config.log.access
+        self._sends_server_header = config.server.server_header
         self._state = state
         self._closing: set[int] = set()
         self.put_job: Callable[[Callable[[], object]], object] = lambda job: job()
@@ -50,7 +51,7 @@ class ResponseWriter:
         """Serialise and begin to send, `now` by the monotonic clock; complete the exchange when all of it is out."""
         state = self._state
         first_lines = state.first_lines(now)
-        if self._is_named and response.get("Server") is not None:
+        if self._sends_server_header and response.get("Server") is not None:
             response.remove("Server")
         close = (
             connection.ending
@@ -83,7 +84,7 @@ class ResponseWriter:
         seconds = now - connection.started if connection.started else 0.0
         if response is not None:
             self._state.counters.count(response.status, seconds)
-        if response is not None and head is not None and self._accesses:
+        if response is not None and head is not None and self._logs_access:
             self._log.access(
                 head.method,
                 head.target,
@@ -101,7 +102,7 @@ class ResponseWriter:
 
     def close_body(self, body: object, context: Context | None) -> None:
         """Close a body of any kind. One of the application's own is closed on the pool: nobody knows what it does there."""
-        if type(body) in _OURS:
+        if type(body) in _SERVER_BODIES:
             self._close(body)
         elif hasattr(body, "close"):
             self._closing.add(id(body))
@@ -132,12 +133,12 @@ class ResponseWriter:
         """Answer for the server and close; the client may still be sending, so the close lingers."""
         connection.ending = True
         self.start(connection, self._application.refuse(error, connection.head), self._state.now)
-        if connection.writing:
+        if connection.is_writing:
             self.write_more(connection)
-        if connection.broken or not connection.writing:
-            self.end(connection)
+        if connection.broken or not connection.is_writing:
+            self.close_or_linger(connection)
 
-    def end(self, connection: Connection) -> None:
+    def close_or_linger(self, connection: Connection) -> None:
         """Close once the answer is out: at once if the client has nothing more to say, else after lingering."""
         if connection.eof or connection.broken or connection.lingering:
             self._state.to_close.append(connection)
@@ -147,23 +148,23 @@ class ResponseWriter:
 
     def write_more(self, connection: Connection) -> None:
         """Send more of a response that is under way."""
-        listening = connection.listening()
-        if listening is not None:
-            self._write_events(connection, listening)
+        stream = connection.active_stream()
+        if stream is not None:
+            self._write_events(connection, stream)
             return
-        full, connection.full = connection.full and not connection.pending, False
+        still_full, connection.full = connection.full and not connection.pending, False
         if connection.pending:  # the edge may have brought bytes as well: they are read after the answer
             connection.pending, connection.more = False, True
-        if full or not connection.flush():
+        if still_full or not connection.flush():
             self._state.deadlines.set(connection, connection.writing_since + self._limits.write_seconds)
         elif connection.broken:
             return
-        elif (listening := connection.listening()) is not None:
-            self._write_events(connection, listening)
+        elif (stream := connection.active_stream()) is not None:
+            self._write_events(connection, stream)
         elif connection.rest is not None:
             connection.busy = True
             put = self.put_file_job if isinstance(connection.rest.rest, FileBody) else self.put_job
-            put(lambda: self._step(connection))
+            put(lambda: self._send_pieces(connection))
         elif connection.response is not None:
             self.finish(connection)
 
@@ -194,47 +195,57 @@ class ResponseWriter:
         """
         limits, now = self._limits, self._state.now
         if now >= connection.writing_since + limits.write_seconds:
-            arrived = connection.arrived()
-            if arrived - connection.acknowledged < limits.write_seconds * limits.write_bytes_per_second:
+            acknowledged = connection.count_acknowledged()
+            if acknowledged - connection.acknowledged < limits.write_seconds * limits.write_bytes_per_second:
                 return False
-            connection.acknowledged, connection.writing_since = arrived, now
+            connection.acknowledged, connection.writing_since = acknowledged, now
         self._state.deadlines.set(connection, connection.writing_since + limits.write_seconds)
         return True
 
-    def heartbeat(self, connection: Connection) -> None:
+    def send_heartbeat(self, connection: Connection) -> None:
         """Send a comment to a client that listens."""
-        stream = connection.listening()
+        stream = connection.active_stream()
         if stream is not None:
             stream.put(HEARTBEAT)
             self._state.resume_later(connection)
 
     # --- a pool thread
 
-    def _step(self, connection: Connection) -> None:
+    def _send_pieces(self, connection: Connection) -> None:
         """Send some pieces of a body, while the socket takes them."""
-        context, head, before = connection.context, connection.head, connection.sent
+        context, head, sent_before = connection.context, connection.head, connection.sent
         assert context is not None  # noqa: S101 - a stream belongs to a request
         try:
-            for _ in range(STEPS_AT_ONCE):
+            for _ in range(PIECES_PER_JOB):
                 if connection.rest is None or connection.broken:
                     break
-                if not context.run(connection.step):
+                if not context.run(connection.send_piece):
                     connection.full = True
                     break
         except BaseException as error:  # noqa: BLE001 - a generator's error ends its stream, not the worker
             self._log.failure("stream_failed", error, **(head.ids if head else {}))
             connection.broken = True
         if connection.rest is None or connection.broken:
-            self._end_body(connection, context)
-        if connection.sent > before or not connection.full:
+            self._close_ended_body(connection, context)
+        if connection.sent > sent_before or not connection.full:
             connection.writing_since = time.monotonic()  # who has made room, or was not waited for, has all its time
         connection.deadline = connection.writing_since + self._limits.write_seconds
         connection.busy = False
         self._state.resume_later(connection)
 
-    def _end_body(self, connection: Connection, context: Context) -> None:
+    def _close_ended_body(self, connection: Connection, context: Context) -> None:
         """Close a body of the application's own here, where its pieces came from: another job would come later."""
         response = connection.response
-        if response is not None and type(response.body) not in _OURS:
+        if response is not None and type(response.body) not in _SERVER_BODIES:
             body, response.body = response.body, b""
             context.run(self._close, body)
+
+
+def start_iterating(response: Response) -> None:
+    """Begin to iterate over a body of the application's own: that may run code of its, which may wait."""
+    body = response.body
+    if not isinstance(body, (bytes, FileBody, EventStream)):
+        with suppress(Exception):  # who serialises it meets that again, and answers it
+            pieces = iter(body)
+            if pieces is not body:
+                response.body = WrappedBody(pieces, body)

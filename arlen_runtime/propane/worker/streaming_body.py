@@ -29,10 +29,10 @@ class StreamingBody:
         self._head = head
         self._limit = limit
         self._limits = limits
-        self._ask = head.expects_continue
-        self._since = time.monotonic()
+        self._continue_due = head.expects_continue
+        self._started = time.monotonic()
         self._received = 0
-        self._kept = memoryview(b"")  # a view: small reads take from its front without a copy of what is left
+        self._buffer = memoryview(b"")  # a view: small reads take from its front without a copy of what is left
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes, all that is left without a size; nothing at the end.
@@ -41,28 +41,28 @@ class StreamingBody:
         early or has been answered.
         """
         pieces: list[bytes] = []
-        left = sys.maxsize if size < 0 else size
-        while left and (self._kept or self._fetch()):
-            piece = bytes(self._kept[:left])
-            self._kept = self._kept[len(piece) :]
+        remaining = sys.maxsize if size < 0 else size
+        while remaining and (self._buffer or self._fill_buffer()):
+            piece = bytes(self._buffer[:remaining])
+            self._buffer = self._buffer[len(piece) :]
             pieces.append(piece)
-            left -= len(piece)
+            remaining -= len(piece)
         return b"".join(pieces)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield pieces as they come. Raises what `read` raises."""
-        if self._kept:
-            kept, self._kept = bytes(self._kept), memoryview(b"")
-            yield kept
-        while piece := self._next():
+        if self._buffer:
+            buffered, self._buffer = bytes(self._buffer), memoryview(b"")
+            yield buffered
+        while piece := self._next_piece():
             yield piece
 
-    def _fetch(self) -> bool:
+    def _fill_buffer(self) -> bool:
         """Keep the next piece; False at the end of the body."""
-        self._kept = memoryview(self._next())
-        return bool(self._kept)
+        self._buffer = memoryview(self._next_piece())
+        return bool(self._buffer)
 
-    def _next(self) -> bytes:
+    def _next_piece(self) -> bytes:
         connection, parser = self._connection, self._connection.parser
         while connection.head is self._head:
             piece = parser.read_body()
@@ -79,24 +79,24 @@ class StreamingBody:
             elif connection.eof:
                 raise BadRequest("The connection ended before the body did.")
             else:
-                self._wait()
+                self._wait_readable()
         # By the time-out, or by a handler that has left a thread behind: what comes now is somebody else's.
         raise BadRequest("The request has been answered, and its body is gone.")
 
-    def _wait(self) -> None:
+    def _wait_readable(self) -> None:
         """Wait for more, as long as the least rate allows (RFC 9110 section 10.1.1: 100 only when the body is wanted)."""
         connection, limits = self._connection, self._limits
-        if self._ask:
-            self._ask = False
-            connection.ask_for_body()
+        if self._continue_due:
+            self._continue_due = False
+            connection.send_continue()
         allowed = limits.body_seconds + self._received / limits.body_bytes_per_second
         # What has come is no credit for silence, for a thread waits here.
-        until = min(self._since + allowed, time.monotonic() + limits.body_seconds)
+        deadline = min(self._started + allowed, time.monotonic() + limits.body_seconds)
         mask = 0
         while not mask & ~select.POLLOUT:
             poll = select.poll()
             poll.register(connection.fd, select.POLLIN | (select.POLLOUT if connection.out is not None else 0))
-            events = poll.poll(max(until - time.monotonic(), 0) * 1000)
+            events = poll.poll(max(deadline - time.monotonic(), 0) * 1000)
             if not events:
                 raise RequestTimeout("The body of the request took too long to arrive.")
             mask = events[0][1]

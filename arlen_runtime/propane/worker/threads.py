@@ -16,9 +16,9 @@ from typing import Generic, NamedTuple, TypeVar
 from arlen_runtime.propane.system.linux import use_batch_scheduling
 
 CPU_POOL_WIDTH = 2
-CPU_POOL_PATIENCE_SECONDS = 0.25
+CPU_POOL_WIDEN_SECONDS = 0.25
 """When the oldest one in the lane has run for so long, one more may run beside it."""
-WAITING_SHARE = 1 / 50
+WAITING_CPU_SHARE = 1 / 50
 """Who has run for that long and computed for less than this part of it waits, and takes no place in the lane."""
 
 Job = TypeVar("Job")
@@ -31,7 +31,7 @@ class ThreadPool(Generic[Job]):
         """Start the threads; `run` is called with each job and must not raise."""
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._run = run
-        self._at_work: set[int] = set()
+        self._busy_threads: set[int] = set()
         self._threads = threads
         for number in range(threads):
             threading.Thread(target=self._work, name=f"pool-{number}", daemon=True).start()
@@ -46,43 +46,43 @@ class ThreadPool(Generic[Job]):
 
     def busy(self) -> int:
         """Count the threads that are inside a job."""
-        return len(self._at_work)
+        return len(self._busy_threads)
 
     def idle(self) -> int:
         """Count the threads that could take a job at once."""
-        return self._threads - len(self._at_work)
+        return self._threads - len(self._busy_threads)
 
     def _work(self) -> None:
         use_batch_scheduling()
-        me, at_work = threading.get_ident(), self._at_work
+        thread_id, busy_threads = threading.get_ident(), self._busy_threads
         while True:
             job = self._jobs.get()
-            at_work.add(me)
+            busy_threads.add(thread_id)
             self._run(job)
-            at_work.discard(me)
+            busy_threads.discard(thread_id)
 
 
 class CpuRun(NamedTuple):
     """A job of the lane that runs: since when, and what its thread's clock of processor time said then."""
 
     started: float
-    clock: int | None
-    cpu: float
+    clock_id: int | None
+    cpu_started: float
 
     @classmethod
-    def begin(cls) -> CpuRun:
+    def start(cls) -> CpuRun:
         """Note the calling thread's."""
         if sys.platform != "linux":  # others cannot read a thread's clock from outside: all of its time counts
             return cls(time.monotonic(), None, 0.0)
         return cls(time.monotonic(), time.pthread_getcpuclockid(threading.get_ident()), time.thread_time())
 
-    def waits(self, now: float) -> bool:
+    def is_waiting(self, now: float) -> bool:
         """Say whether it has computed for a small part of its time only."""
         seconds = now - self.started
-        if self.clock is None or seconds <= CPU_POOL_PATIENCE_SECONDS:
+        if self.clock_id is None or seconds <= CPU_POOL_WIDEN_SECONDS:
             return False
         try:
-            return time.clock_gettime(self.clock) - self.cpu < seconds * WAITING_SHARE
+            return time.clock_gettime(self.clock_id) - self.cpu_started < seconds * WAITING_CPU_SHARE
         except OSError:  # its thread has just ended
             return False
 
@@ -93,10 +93,10 @@ class CpuPool(Generic[Job]):
     Those that wait do not count, nor those that have been given up: else a few endless ones would close the lane.
     """
 
-    def __init__(self, most: int, run: Callable[[Job], None], given_up_seconds: float = float("inf")) -> None:
-        """Run jobs on at most `most` threads, which are started as they are needed; none is waited for longer."""
-        self._most = most
-        self._given_up_seconds = given_up_seconds
+    def __init__(self, max_threads: int, run: Callable[[Job], None], timeout_seconds: float = float("inf")) -> None:
+        """Run jobs on at most `max_threads` threads, which are started as they are needed; none is waited for longer."""
+        self._max_threads = max_threads
+        self._timeout_seconds = timeout_seconds
         self._run = run
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
@@ -122,36 +122,36 @@ class CpuPool(Generic[Job]):
 
         More would not compute sooner: each takes the interpreter from the others, and all of them from quick requests.
         """
-        if self._jobs.empty() or self._threads >= self._most:
+        if self._jobs.empty() or self._threads >= self._max_threads:
             return
         running = list(self._running.values())
         if not running or len(running) < self._threads:
             return
-        late = now - min(each.started for each in running) > CPU_POOL_PATIENCE_SECONDS
-        alive = [each for each in running if now - each.started <= self._given_up_seconds]
-        computing = sum(not each.waits(now) for each in alive)
+        late = now - min(run.started for run in running) > CPU_POOL_WIDEN_SECONDS
+        in_time = [run for run in running if now - run.started <= self._timeout_seconds]
+        computing = sum(not run.is_waiting(now) for run in in_time)
         if computing < CPU_POOL_WIDTH + late:
             self._widen()
 
     def _widen(self) -> None:
         with self._lock:
-            if self._threads >= self._most:
+            if self._threads >= self._max_threads:
                 return
             self._threads += 1
         try:
-            threading.Thread(target=self._work, name="lane", daemon=True).start()
+            threading.Thread(target=self._work, name="cpu-pool", daemon=True).start()
         except RuntimeError:  # the system gives no more threads: those that are there do the work
             with self._lock:
                 self._threads -= 1
 
     def _work(self) -> None:
         use_batch_scheduling()
-        me = threading.get_ident()
+        thread_id = threading.get_ident()
         while True:
             job = self._jobs.get()
-            self._running[me] = CpuRun.begin()
+            self._running[thread_id] = CpuRun.start()
             self._run(job)
-            del self._running[me]
+            del self._running[thread_id]
             with self._lock:
                 if self._threads > CPU_POOL_WIDTH:
                     self._threads -= 1
@@ -161,68 +161,68 @@ class CpuPool(Generic[Job]):
 class Followers:
     """Threads that wait to lead the reactor. `lead` returns when its thread has lost the baton and is back."""
 
-    def __init__(self, most: int, lead: Callable[[], None]) -> None:
-        """Start one; never have more than `most`, of which there may be none."""
+    def __init__(self, max_threads: int, lead: Callable[[], None]) -> None:
+        """Start one; never have more than `max_threads`, of which there may be none."""
         self._lead = lead
-        self._most = most
-        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._max_threads = max_threads
+        self._promotions: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.Lock()
         self._waiting = 0
         self._threads = 0
         self.exhausted = False
         """None waits and none may be started: all are inside handlers that do not come back."""
-        if most:
+        if max_threads:
             self._start(waiting=1)
 
     def reserve(self) -> bool:
         """Make sure that one is there for `go`; False when all are inside handlers that do not come back."""
         with self._lock:
             if self._waiting:
-                self._count(waiting=-1)
+                self._adjust(waiting=-1)
                 return True
-            if self._threads >= self._most:
+            if self._threads >= self._max_threads:
                 return False
         try:
             self._start(waiting=0)
         except RuntimeError:  # the system gives no more threads
             with self._lock:
-                self._count(threads=-1)
+                self._adjust(threads=-1)
             return False
         return True
 
     def release(self) -> None:
         """Give a reserved one back: the baton was not to be had."""
         with self._lock:
-            self._count(waiting=1)
+            self._adjust(waiting=1)
 
     def promote(self) -> None:
         """Have the reserved one lead."""
-        self._calls.put(None)
+        self._promotions.put(None)
 
     def wait_turn(self) -> None:
         """Spend the calling thread, which has lost the baton, as a standby; return when there are enough."""
         with self._lock:
             if self._waiting:
                 return
-            self._count(waiting=1, threads=1)
-        self._serve()
+            self._adjust(waiting=1, threads=1)
+        self._run()
 
-    def _count(self, *, waiting: int = 0, threads: int = 0) -> None:
+    def _adjust(self, *, waiting: int = 0, threads: int = 0) -> None:
         self._waiting += waiting
         self._threads += threads
-        self.exhausted = not self._waiting and self._threads >= self._most
+        self.exhausted = not self._waiting and self._threads >= self._max_threads
 
     def _start(self, *, waiting: int) -> None:
         with self._lock:
-            self._count(waiting=waiting, threads=1)
-        threading.Thread(target=self._serve, name="standby", daemon=True).start()
+            self._adjust(waiting=waiting, threads=1)
+        threading.Thread(target=self._run, name="follower", daemon=True).start()
 
-    def _serve(self) -> None:
+    def _run(self) -> None:
         while True:
-            self._calls.get()
+            self._promotions.get()
             self._lead()
             with self._lock:
                 if self._waiting:
-                    self._count(threads=-1)
+                    self._adjust(threads=-1)
                     return
-                self._count(waiting=1)
+                self._adjust(waiting=1)

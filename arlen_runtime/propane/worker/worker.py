@@ -34,10 +34,10 @@ from arlen_runtime.propane.worker.recycling import Recycling
 SWITCH_SECONDS = 0.001
 """How long a computing thread keeps the interpreter lock while others want it; Python's 0.005 makes quick ones wait."""
 TICK_SECONDS = 1.0
-QUIET_NANOSECONDS = int(3 * TICK_SECONDS * 1e9)
+SILENT_NANOSECONDS = int(3 * TICK_SECONDS * 1e9)
 """Nobody leaves connections to a worker that has not ticked for so long."""
 
-_WANTED = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_HANDLED = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _IGNORED = (signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU)  # a terminal sends these to the whole group
 
 
@@ -64,7 +64,7 @@ class Worker:
 
     def metrics(self) -> str:
         """Return the counters of all workers in Prometheus' text format."""
-        self._note()  # this worker's own part is exact, the others' a tick old at most
+        self._write_row()  # this worker's own part is exact, the others' a tick old at most
         return render(self._context.scoreboard)
 
     def shared(self, name: str, size: int) -> memoryview:
@@ -91,15 +91,15 @@ class Worker:
             self._log.flush()
             send(self._context.control, "failed", number=self.number, pid=os.getpid(), reason=repr(error))
             return 1
-        self._begin(application)
+        self._start_serving(application)
         while not self._finished:
-            self._watch()
-        return self._end()
+            self._run_once()
+        return self._run_stop_hooks()
 
     def _prepare(self) -> None:
         """Become a process of its own after the fork."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self._signals = SignalQueue(_WANTED, _IGNORED)
+        self._signals = SignalQueue(_HANDLED, _IGNORED)
         signals.unblock()  # all of them: a program that the application starts inherits the mask
         faulthandler.enable()  # the supervisor sends SIGABRT to a worker that hangs: its stacks are printed
         gc.enable()
@@ -114,64 +114,64 @@ class Worker:
             self._poll.register(fd, select.POLLIN)
         self._poll.register(self._context.control.fileno(), 0)  # nothing to hear, but its end is always told
 
-    def _begin(self, application: Application) -> None:
+    def _start_serving(self, application: Application) -> None:
         """Open the doors and say so."""
-        inherited = self._context
-        config = inherited.config
+        context = self._context
+        config = context.config
         limits = config.limits.within(config.propane_accessories.connection_timeout_seconds)
         self._reactor = Reactor(application, replace(config, limits=limits), self._log, self._row, self._waker.wake)
         acceptor = self._reactor.acceptor
-        acceptor.others = self._connections_of_others
-        acceptor.in_all = self._connections_in_all
-        for listener in inherited.listeners:
+        acceptor.counts_of_others = self._connections_of_others
+        acceptor.count_all = self._count_all_connections
+        for listener in context.listeners:
             acceptor.listen(listener)
-        acceptor.take_over(inherited.handover[0])
-        threading.Thread(target=self._reactor.leadership.first, name="reactor", daemon=True).start()
-        self._recycling = Recycling(inherited.config.propane_accessories, self._log, self.number, time.monotonic())
+        acceptor.add_handover(context.handover[0])
+        threading.Thread(target=self._reactor.leadership.run_first_leader, name="reactor", daemon=True).start()
+        self._recycling = Recycling(context.config.propane_accessories, self._log, self.number, time.monotonic())
         self._row[Cell.STATE] = WorkerState.READY
-        send(inherited.control, "ready", row=self._row_number, pid=os.getpid())
+        send(context.control, "ready", row=self._row_number, pid=os.getpid())
 
     def _connections_of_others(self) -> list[int]:
         """Return how many connections the other workers of this generation have, those left out that do not tick."""
-        mine, generation = self._row_number, self._context.generation
-        oldest = time.monotonic_ns() - QUIET_NANOSECONDS
+        own_number, generation = self._row_number, self._context.generation
+        oldest = time.monotonic_ns() - SILENT_NANOSECONDS
         return [
             row[Cell.CONNECTIONS]
             for number, row in self._context.scoreboard.active_rows()
-            if number != mine
+            if number != own_number
             and row[Cell.GENERATION] == generation
             and row[Cell.STATE] == WorkerState.READY
             and row[Cell.TICK] > oldest
         ]
 
-    def _connections_in_all(self) -> int:
+    def _count_all_connections(self) -> int:
         """Count the connections of all workers of all generations."""
         return sum(row[Cell.CONNECTIONS] for _number, row in self._context.scoreboard.active_rows())
 
     def _tick(self) -> None:
         self._row[Cell.TICK] = time.monotonic_ns()
 
-    def _watch(self) -> None:
+    def _run_once(self) -> None:
         """Wait for one round: a signal, the next patrol, the next tick."""
         leadership = self._reactor.leadership
-        patrols = leadership.watched and self._context.config.propane_accessories.threads > 0
-        patience = self._context.config.propane_accessories.handoff_ms if patrols else TICK_SECONDS * 1000
+        is_monitoring = leadership.is_monitored and self._context.config.propane_accessories.threads > 0
+        timeout_ms = self._context.config.propane_accessories.handoff_ms if is_monitoring else TICK_SECONDS * 1000
         if self._stop_at is not None:
-            patience = min(patience, 20)
-        happened = dict(self._poll.poll(patience))
-        if self._waker.fd in happened:
+            timeout_ms = min(timeout_ms, 20)
+        ready_fds = dict(self._poll.poll(timeout_ms))
+        if self._waker.fd in ready_fds:
             self._waker.clear()
-        elif patrols:
+        elif is_monitoring:
             leadership.check_slow_handler()
         self._reactor.dispatcher.cpu_pool.widen_if_late(
             time.monotonic()
         )  # also at a tick: what computes need not be beside quick ones
-        self._note()
+        self._write_row()
         if self._stop_at is None and not self._retiring:
             self._check_recycling()
-        for each in self._signals.take():
-            _ON_SIGNAL[each](self)
-        if self._context.control.fileno() in happened:  # the supervisor is gone: nobody else will tell us to stop
+        for signum in self._signals.take():
+            _ON_SIGNAL[signum](self)
+        if self._context.control.fileno() in ready_fds:  # the supervisor is gone: nobody else will tell us to stop
             self._poll.unregister(self._context.control.fileno())
             if self._context.owns_listeners:
                 for listener in self._context.listeners:
@@ -180,7 +180,7 @@ class Worker:
         if self._stop_at is not None:
             self._check_idle(self._stop_at)
 
-    def _note(self) -> None:
+    def _write_row(self) -> None:
         """Write the row."""
         row, reactor = self._row, self._reactor
         row[Cell.TICK] = time.monotonic_ns()
@@ -192,8 +192,8 @@ class Worker:
         row[Cell.SHED] = reactor.state.counters.shed
         for cell, count in zip(ANSWERED, reactor.state.counters.responses[2:6], strict=True):
             row[cell] = count
-        for place, count in zip(LASTED, reactor.state.counters.duration_buckets, strict=True):
-            row[place] = count
+        for bucket, count in zip(LASTED, reactor.state.counters.duration_buckets, strict=True):
+            row[bucket] = count
         row[Cell.MICROSECONDS] = int(reactor.state.counters.seconds * 1e6)
 
     def _check_recycling(self) -> None:
@@ -210,7 +210,7 @@ class Worker:
         """Answer what is under way and what comes on open connections, closing each."""
         if self._stop_at is None:
             self._drain()
-        self._reactor.post(lambda: self._reactor.stop(empties_queue=self._context.owns_listeners))
+        self._reactor.post(lambda: self._reactor.stop(drain_backlog=self._context.owns_listeners))
 
     def _quit(self) -> None:
         """Close everything now."""
@@ -245,7 +245,7 @@ class Worker:
                 self._log.error("grace_exceeded", worker=self.number, connections=self._reactor.count())
                 self._finished = True
 
-    def _end(self) -> int:
+    def _run_stop_hooks(self) -> int:
         """Call the hooks, leave the row; what is still running ends with the process."""
         exceeded = self._stop_at is not None and self._reactor.count() > 0 and time.monotonic() > self._stop_at
         for hook in self._hooks:
@@ -253,7 +253,7 @@ class Worker:
                 hook()
             except Exception as error:  # noqa: BLE001 - one hook's failure must not keep the others from running
                 self._log.failure("stop_hook_failed", error, worker=self.number)
-        self._note()
+        self._write_row()
         self._log.flush()
         return 1 if exceeded else 0
 

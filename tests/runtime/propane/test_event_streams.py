@@ -33,11 +33,11 @@ def test_what_is_published_reaches_all_listeners_and_no_thread_is_held(serve: Se
         assert wire.get("/sleep/10").status == 200
 
         assert before <= 8, "two of the pool, two for files, the reactor, its standby, the main thread and the like"
-    for each in wires:
-        head = each._read_until(b"\r\n\r\n")
+    for wire in wires:
+        head = wire._read_until(b"\r\n\r\n")
         assert b"text/event-stream" in head
-        assert each._read_exactly(int(each._read_until(b"\r\n"), 16)) == b"data: hello\n\n"
-        each.socket.close()
+        assert wire._read_exactly(int(wire._read_until(b"\r\n"), 16)) == b"data: hello\n\n"
+        wire.socket.close()
 
 
 def test_a_reload_ends_streams_at_an_events_end_and_keeps_their_connections(serve: Serve) -> None:
@@ -48,12 +48,12 @@ def test_a_reload_ends_streams_at_an_events_end_and_keeps_their_connections(serv
     server.send(signal.SIGHUP)
     server.wait_for("generation_ended", generation=1)
 
-    for each in wires:
-        body = each.answer().body
+    for wire in wires:
+        body = wire.answer().body
         assert body.startswith(b"data: last\n\nretry: ")
         assert body.endswith(b"\n\n")
-        assert each.get("/").body == b"one", "the same connection, on the new generation"
-        each.socket.close()
+        assert wire.get("/").body == b"one", "the same connection, on the new generation"
+        wire.socket.close()
 
 
 def test_a_listener_that_goes_is_forgotten(serve: Serve) -> None:

@@ -22,7 +22,7 @@ Suspend = Callable[[int], None]
 Rewrite = Callable[..., None]
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
 MORE = """
 import contextvars, ctypes, gc, random, socket, subprocess, sys, uuid
@@ -58,10 +58,10 @@ def ask_myself(ctx):
         with asking.makefile("rb") as answer:
             return text(answer.read().rpartition(b"\\r\\n")[2].decode())
 
-RAISED = {each.__name__: each for each in (SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError)}
+RAISED = {error.__name__: error for error in (SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError)}
 
 def fail(ctx):
-    raise RAISED[ctx.params.route["kind"]]
+    raise RAISED[ctx.params.route["error"]]
 
 def slow_stream(ctx):
     def pieces():
@@ -72,8 +72,8 @@ def slow_stream(ctx):
 
 def signals(ctx):
     status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
-    told = dict(line.split(":", 1) for line in status.splitlines())
-    return text("\\n".join(told[key].strip() for key in ("SigBlk", "SigIgn")))
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return text("\\n".join(fields[key].strip() for key in ("SigBlk", "SigIgn")))
 
 def orphan(ctx):
     script = "sleep 0.2 & echo $!"
@@ -85,7 +85,7 @@ def hold(ctx):
 def routes(r):
     original(r)
     for path, action in {
-        "/state": state, "/paint": paint, "/burn": burn, "/ask-myself": ask_myself, "/fail/{kind}": fail,
+        "/state": state, "/paint": paint, "/burn": burn, "/ask-myself": ask_myself, "/fail/{error}": fail,
         "/slow-stream": slow_stream, "/signals": signals, "/orphan": orphan, "/hold": hold,
     }.items():
         r.get(path, action)
@@ -97,15 +97,15 @@ def _application(rewrite: Rewrite) -> None:
     rewrite(more=MORE)
 
 
-def _until(true: Callable[[], bool]) -> None:
+def _wait_until(is_true: Callable[[], bool]) -> None:
     """Look until it is true, for as long as a test may take."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not is_true():
         assert time.monotonic() < deadline, "it has not become true"
         time.sleep(0.01)
 
 
-def _gone(pid: int) -> bool:
+def _has_exited(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
@@ -125,14 +125,14 @@ def test_nothing_random_that_was_there_before_the_fork_repeats(serve: Serve) -> 
         with Wire(server.port) as wire:
             drawn.setdefault(int(wire.get("/pid").body), wire.get("/state").body.partition(b'"drawn":')[2])
 
-    numbers = [word for each in drawn.values() for word in each.strip(b"[]}").split(b",")]
+    numbers = [word for line in drawn.values() for word in line.strip(b"[]}").split(b",")]
     assert len(set(numbers)) == 9
 
 
 def test_each_request_has_a_context_of_its_own(serve: Serve) -> None:
     with Wire(serve("--threads", "1").port) as wire:
-        inline = [wire.get(f"/paint?colour={each}").body for each in ("red", "green")]
-        pooled = [wire.get(f"/paint?colour={each}&slowly=1").body for each in ("red", "green", "blue")]
+        inline = [wire.get(f"/paint?colour={colour}").body for colour in ("red", "green")]
+        pooled = [wire.get(f"/paint?colour={colour}&slowly=1").body for colour in ("red", "green", "blue")]
 
     assert inline == [b"none red", b"none green"]
     assert pooled == [b"none red", b"none green", b"none blue"]
@@ -145,18 +145,18 @@ def test_quick_requests_go_on_beside_many_that_compute(serve: Serve) -> None:
         for _ in range(3):
             wire.get("/burn")
     burning = [Wire(server.port) for _ in range(16)]
-    for each in burning:
-        each.send(GET % b"/burn")
-        each.socket.setblocking(False)
+    for wire in burning:
+        wire.send(GET % b"/burn")
+        wire.socket.setblocking(False)
     answered = 0
     with Wire(server.port) as quick:
         while not _has_come(burning[-1]):
             assert quick.get("/").body == b"one"
             answered += 1
-    for each in burning:
-        each.socket.settimeout(PATIENCE_SECONDS)
-        assert each.answer().body == b"burned"
-        each.socket.close()
+    for wire in burning:
+        wire.socket.settimeout(TIMEOUT_SECONDS)
+        assert wire.answer().body == b"burned"
+        wire.socket.close()
 
     assert answered > 100, "in the 1.6 seconds of computing"
 
@@ -176,14 +176,14 @@ def test_a_handler_may_ask_its_own_server(serve: Serve) -> None:
             assert wire.get(f"/ask-myself?port={server.port}").body == b"one"
 
 
-@pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "MemoryError"])
-def test_whatever_a_handler_raises_its_worker_lives(serve: Serve, kind: str) -> None:
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "MemoryError"])
+def test_whatever_a_handler_raises_its_worker_lives(serve: Serve, error: str) -> None:
     with Wire(serve().port) as wire:
         pid = wire.get("/pid").body
-        assert wire.get(f"/fail/{kind}").status == 500
+        assert wire.get(f"/fail/{error}").status == 500
     with Wire(serve().port) as other:
         assert other.get("/").status == 200
-    assert not _gone(int(pid))
+    assert not _has_exited(int(pid))
 
 
 def test_a_stream_may_take_longer_than_a_handler(serve: Serve) -> None:
@@ -198,8 +198,8 @@ def test_a_stream_may_take_longer_than_a_handler(serve: Serve) -> None:
 def _signals_of_a_program() -> list[int]:
     """Return what a program of ours blocks and ignores: nothing, or what came down from whoever has started us all."""
     status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
-    told = dict(line.split(":", 1) for line in status.splitlines())
-    return [int(told[key], 16) for key in ("SigBlk", "SigIgn")]
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return [int(fields[key], 16) for key in ("SigBlk", "SigIgn")]
 
 
 def test_a_program_that_a_handler_starts_heeds_its_signals(serve: Serve) -> None:
@@ -217,7 +217,7 @@ def test_an_orphan_that_nobody_knows_is_reaped_silently(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
         orphan = int(wire.get("/orphan").body)
-    _until(lambda: _gone(orphan))
+    _wait_until(lambda: _has_exited(orphan))
 
     assert server.stop() == 0
     assert not any(orphan in event.values() for event in server.events)
@@ -243,11 +243,11 @@ def test_a_signal_is_heeded_while_a_handler_blocks_the_only_thread_that_serves(s
         wire.send(GET % b"/sleep/2000")
         server.send(signal.SIGTERM)
         server.wait_for("manager_stopping")
-        _until(lambda: managers(site)[0]["generations"][0]["workers"][0]["state"] == "draining")
+        _wait_until(lambda: managers(site)[0]["generations"][0]["workers"][0]["state"] == "draining")
         wire.socket.setblocking(False)
         with pytest.raises(BlockingIOError):
             wire.socket.recv(1)
-        wire.socket.settimeout(PATIENCE_SECONDS)
+        wire.socket.settimeout(TIMEOUT_SECONDS)
         assert wire.answer().body == b"slept 1"
 
 
@@ -297,7 +297,7 @@ def test_the_limit_of_connections_in_all_counts_those_of_every_worker(serve: Ser
     server = serve(workers=3, ARLEN_LIMITS_CONNECTIONS_IN_ALL="6")
     wires = [Wire(server.port) for _ in range(30)]
     server.wait_for("accept_paused")
-    _until(lambda: _connections(site) >= 6)
+    _wait_until(lambda: _connections(site) >= 6)
 
     assert _connections(site) <= 6 + 2, "each of the others may have let one in at the same moment"
     for wire in wires:
@@ -305,8 +305,8 @@ def test_the_limit_of_connections_in_all_counts_those_of_every_worker(serve: Ser
 
 
 def _connections(site: Path) -> int:
-    (told,) = managers(site)
-    return sum(int(worker["connections"]) for worker in told["generations"][0]["workers"])
+    (status,) = managers(site)
+    return sum(int(worker["connections"]) for worker in status["generations"][0]["workers"])
 
 
 def test_a_connection_ends_with_the_answer_to_its_last_request(serve: Serve) -> None:

@@ -128,25 +128,25 @@ def _over_tcp() -> tuple[socket.socket, socket.socket]:
 
 def test_a_client_that_has_ended_its_own_side_is_not_gone(pair: Pair) -> None:
     client, connection = pair
-    assert not connection.is_gone()
+    assert not connection.is_disconnected()
     client.shutdown(socket.SHUT_WR)
-    assert not connection.is_gone()
+    assert not connection.is_disconnected()
 
 
 def test_a_client_that_resets_is_gone(pair: Pair) -> None:
     client, connection = pair
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
-    assert connection.is_gone()
+    assert connection.is_disconnected()
 
 
 def test_a_connection_that_is_closed_or_broken_has_nobody(pair: Pair) -> None:
     _client, connection = pair
     connection.broken = True
-    assert connection.is_gone()
+    assert connection.is_disconnected()
     connection.broken = False
     connection.close()
-    assert connection.is_gone()
+    assert connection.is_disconnected()
 
 
 def test_a_100_that_finds_no_room_goes_out_before_the_answer(pair: Pair) -> None:
@@ -181,12 +181,12 @@ def test_a_client_that_has_gone_is_no_error_when_its_body_is_asked_for(pair: Pai
 def test_what_has_arrived_is_what_the_clients_system_has_taken(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     client, connection = pair
     connection.send(Serialized(b"x" * 50_000_000, None, chunked=False, close=False, length=0))
-    before = connection.arrived()
+    before = connection.count_acknowledged()
     assert before < connection.sent
     left = connection.sent * 3 // 4
     while left > 0:
         left -= len(client.recv(left))
 
-    assert before < connection.arrived() <= connection.sent
+    assert before < connection.count_acknowledged() <= connection.sent
     monkeypatch.setattr("termios.TIOCOUTQ", 0)  # as where the system does not tell
-    assert connection.arrived() == connection.sent
+    assert connection.count_acknowledged() == connection.sent

@@ -8,69 +8,69 @@ from arlen_runtime.propane.worker.deadlines import NEVER, Deadlines
 
 
 @dataclass
-class One:
+class Item:
     """Something with a deadline."""
 
     name: str
     deadline: float = NEVER
-    looked_at: float = NEVER
+    check_at: float = NEVER
 
 
 def test_one_expires_once_when_its_second_is_over() -> None:
-    deadlines: Deadlines[One] = Deadlines()
-    one = One("a")
-    deadlines.set(one, 10.5)
+    deadlines: Deadlines[Item] = Deadlines()
+    item = Item("a")
+    deadlines.set(item, 10.5)
 
     assert deadlines.expired(10.4) == []
-    assert deadlines.expired(11.0) == [one]
+    assert deadlines.expired(11.0) == [item]
     assert deadlines.expired(99.0) == []
 
 
 def test_a_deadline_that_moves_on_is_not_met_at_the_old_moment() -> None:
-    deadlines: Deadlines[One] = Deadlines()
-    one = One("a")
-    deadlines.set(one, 10.0)
-    one.deadline = 20.0  # what the hot path does
+    deadlines: Deadlines[Item] = Deadlines()
+    item = Item("a")
+    deadlines.set(item, 10.0)
+    item.deadline = 20.0  # what the hot path does
 
     assert deadlines.expired(15.0) == []
-    assert deadlines.expired(21.0) == [one]
+    assert deadlines.expired(21.0) == [item]
 
 
 def test_a_deadline_that_moves_nearer_is_met_at_the_new_moment() -> None:
-    deadlines: Deadlines[One] = Deadlines()
-    one = One("a")
-    deadlines.set(one, 60.0)
-    deadlines.set(one, 5.0)
+    deadlines: Deadlines[Item] = Deadlines()
+    item = Item("a")
+    deadlines.set(item, 60.0)
+    deadlines.set(item, 5.0)
 
-    assert deadlines.expired(6.0) == [one]
+    assert deadlines.expired(6.0) == [item]
     assert deadlines.expired(61.0) == []
 
 
 def test_the_wait_is_until_the_next_look_and_endless_without_deadlines() -> None:
-    deadlines: Deadlines[One] = Deadlines()
-    assert deadlines.wait(0.0) is None
+    deadlines: Deadlines[Item] = Deadlines()
+    assert deadlines.timeout(0.0) is None
 
-    deadlines.set(One("a"), 3.2)
-    deadlines.set(One("b"), 7.0)
+    deadlines.set(Item("a"), 3.2)
+    deadlines.set(Item("b"), 7.0)
 
-    assert deadlines.wait(1.0) == 3.0
+    assert deadlines.timeout(1.0) == 3.0
 
 
 def test_who_never_expires_leaves_the_buckets() -> None:
-    deadlines: Deadlines[One] = Deadlines()
-    one = One("a")
-    deadlines.set(one, 1.0)
-    one.deadline = NEVER
+    deadlines: Deadlines[Item] = Deadlines()
+    item = Item("a")
+    deadlines.set(item, 1.0)
+    item.deadline = NEVER
 
     assert deadlines.expired(5.0) == []
-    assert deadlines.wait(5.0) is None
+    assert deadlines.timeout(5.0) is None
 
 
 def test_a_deadline_that_moves_within_its_second_is_filed_once() -> None:
-    deadlines: Deadlines[One] = Deadlines()
-    one = One("a")
+    deadlines: Deadlines[Item] = Deadlines()
+    item = Item("a")
     for step in range(9):
-        deadlines.set(one, 10.1 + step / 10)
+        deadlines.set(item, 10.1 + step / 10)
 
     assert [len(bucket) for bucket in deadlines._buckets.values()] == [1]
-    assert deadlines.expired(11.0) == [one]
+    assert deadlines.expired(11.0) == [item]

@@ -99,7 +99,7 @@ def test_a_full_queue_sheds_with_retry_after_while_quick_endpoints_are_answered(
 
     shed = [answer for answer in answers if answer.status == 503]
     assert {answer.status for answer in answers} == {200, 503}
-    assert all(each.headers["retry-after"] == "1" and "connection" not in each.headers for each in shed)
+    assert all(answer.headers["retry-after"] == "1" and "connection" not in answer.headers for answer in shed)
     assert len(shed) >= 3
 
 
@@ -152,24 +152,24 @@ def routes(r):
     r.get("/late", late)
     r.get("/quick", quick)
 
-def take():
+def check():
     reactor.leadership.check_slow_handler()
     reactor.leadership.check_slow_handler()
-    taken()
+    overtaken()
 
 config = Config("test", Path())
-reactor = Reactor(App(config, routes), config, Log(config.log, "test", Path()), Scoreboard().rows[0], take)
+reactor = Reactor(App(config, routes), config, Log(config.log, "test", Path()), Scoreboard().rows[0], check)
 (listener,) = bind("127.0.0.1", 0, 16)
 reactor.acceptor.listen(listener)
-threading.Thread(target=reactor.leadership.first, daemon=True).start()
+threading.Thread(target=reactor.leadership.run_first_leader, daemon=True).start()
 first, second = (Wire(listener.getsockname()[1]) for _ in range(2))
 """
 """A reactor whose leader loses it as soon as it is about to run its first handler."""
 
-TAKEN_EARLY = """
+OVERTAKEN_EARLY = """
 early, led = threading.Event(), threading.Event()
 
-def taken():
+def overtaken():
     early.set()
     led.wait(20)
 
@@ -179,22 +179,22 @@ second.get("/quick")
 led.set()
 """
 
-LOOKED_AT_EARLY = """
-def taken():
+CHECKED_EARLY = """
+def overtaken():
     pass
 
 first.send(b"GET /late HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
 first_step.wait(20)
-(connection,) = [each for each in reactor._connections.values() if each.busy]
+(connection,) = [conn for conn in reactor._connections.values() if conn.busy]
 reactor.post(lambda: reactor.dispatcher.expire(connection))
 second.get("/quick")
 """
 
 
-@pytest.mark.parametrize("what_happens", [TAKEN_EARLY, LOOKED_AT_EARLY], ids=["taken early", "looked at early"])
-def test_the_time_of_a_handler_is_reckoned_from_its_own_beginning(what_happens: str) -> None:
+@pytest.mark.parametrize("events", [OVERTAKEN_EARLY, CHECKED_EARLY], ids=["taken early", "looked at early"])
+def test_the_time_of_a_handler_is_reckoned_from_its_own_beginning(events: str) -> None:
     """Not from the beginning of what ran before it on that connection, nor from its place in the queue."""
-    script = f"{IN_PROCESS}{what_happens}\ngo.set()\nstatus = first.answer().status\nassert status == 200, status"
+    script = f"{IN_PROCESS}{events}\ngo.set()\nstatus = first.answer().status\nassert status == 200, status"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
 
     assert ran.returncode == 0, ran.stderr + ran.stdout

@@ -36,10 +36,10 @@ def server(serve: Serve, rewrite: Rewrite) -> RunningServer:
     return serve(ARLEN_PROXY_PROTOCOL="true", ARLEN_TRUSTED_PROXIES="127.0.0.0/8")
 
 
-def who(wire: Wire, *lines: str) -> tuple[str, str]:
+def _client(wire: Wire, *lines: str) -> tuple[str, str]:
     """Ask who the client is."""
-    said = json.loads(wire.get("/who", *lines).body)
-    return said["client"], said["scheme"]
+    answer = json.loads(wire.get("/who", *lines).body)
+    return answer["client"], answer["scheme"]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_client_is_whom_the_header_names_on_every_request(
     with Wire(server.port) as wire:
         for at in range(0, len(header), size):
             wire.send(header[at : at + size])
-        assert [who(wire), who(wire)] == [client, client]
+        assert [_client(wire), _client(wire)] == [client, client]
 
 
 def test_what_follows_the_header_in_one_packet_is_the_first_request(server: RunningServer) -> None:
@@ -66,7 +66,7 @@ def test_what_follows_the_header_in_one_packet_is_the_first_request(server: Runn
 def test_the_trust_in_the_balancer_is_not_its_clients(server: RunningServer) -> None:
     with Wire(server.port) as wire:
         wire.send(TEXT)
-        assert who(wire, "X-Forwarded-For: 198.51.100.1", "X-Forwarded-Proto: https") == ("203.0.113.7", "http")
+        assert _client(wire, "X-Forwarded-For: 198.51.100.1", "X-Forwarded-Proto: https") == ("203.0.113.7", "http")
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ def test_a_second_header_is_no_request(server: RunningServer) -> None:
 
 
 def test_a_reload_forgets_neither_who_is_introduced_nor_who_is_about_to_be(server: RunningServer) -> None:
-    with Wire(server.port) as known, Wire(server.port) as half, Wire(server.port) as silent:
-        known.send(BINARY)
+    with Wire(server.port) as named, Wire(server.port) as half, Wire(server.port) as silent:
+        named.send(BINARY)
         half.send(TEXT[:20])
-        assert who(known) == ("203.0.113.8", "https")
+        assert _client(named) == ("203.0.113.8", "https")
         server.send(signal.SIGHUP)
         server.wait_for("generation_ready", generation=2)
         server.wait_for("generation_ended", generation=1)
 
-        assert who(known) == ("203.0.113.8", "https")
+        assert _client(named) == ("203.0.113.8", "https")
         half.send(TEXT[20:])
         silent.send(TEXT)
-        assert [who(half), who(silent)] == [("203.0.113.7", "http")] * 2
+        assert [_client(half), _client(silent)] == [("203.0.113.7", "http")] * 2
 
 
 def test_without_the_setting_such_a_header_is_refused(serve: Serve) -> None:

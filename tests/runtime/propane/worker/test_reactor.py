@@ -80,14 +80,14 @@ def test_an_idle_connection_is_closed_silently_at_its_limit(serve: Serve) -> Non
         assert wire.ends()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
 def test_a_connection_that_is_open_at_a_stop_gets_one_more_answer_and_is_closed(
-    serve: Serve, how: signal.Signals
+    serve: Serve, stop_signal: signal.Signals
 ) -> None:
     server = serve(ARLEN_PROPANE_GRACEFUL_SHUTDOWN_SECONDS="20")
     with Wire(server.port) as wire:
         assert wire.get("/").headers.get("connection") != "close"
-        server.send(how)
+        server.send(stop_signal)
         server.wait_for("manager_stopping")
 
         answer = wire.get("/")
@@ -122,16 +122,16 @@ def routes(r):
         assert [int(greedy.answer().body) for _ in range(1000)][-1] == before + 1001, "and all are answered"
 
 
-@pytest.mark.parametrize("how", [socket.SHUT_WR, None])
+@pytest.mark.parametrize("shutdown", [socket.SHUT_WR, None])
 def test_a_thousand_requests_at_once_are_all_answered_also_when_their_client_ends_his_side(
-    serve: Serve, how: int | None
+    serve: Serve, shutdown: int | None
 ) -> None:
     with Wire(serve().port) as wire:
         wire.send(GET % b"/" * 1000)
-        if how is not None:
-            wire.socket.shutdown(how)
+        if shutdown is not None:
+            wire.socket.shutdown(shutdown)
         assert {wire.answer().status for _ in range(1000)} == {200}
-        assert how is None or wire.ends()
+        assert shutdown is None or wire.ends()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process watches")
@@ -139,7 +139,7 @@ def test_a_connection_that_is_passed_on_is_watched_no_more(serve: Serve) -> None
     server = serve(ARLEN_PROPANE_RELOAD_OVERLAP_SECONDS="0.1")
     (old,) = server.workers().values()
 
-    def watched() -> int:
+    def count_watched() -> int:
         count = 0
         for path in Path(f"/proc/{old}/fdinfo").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
@@ -148,18 +148,18 @@ def test_a_connection_that_is_passed_on_is_watched_no_more(serve: Serve) -> None
 
     with Wire(server.port) as busy:
         assert busy.get("/").status == 200
-        before = watched()
+        before = count_watched()
         wires = [Wire(server.port) for _ in range(10)]
         for wire in wires:
             assert wire.get("/").status == 200
-        assert watched() > before
+        assert count_watched() > before
         busy.send(GET % b"/sleep/10000")  # as long as that the old worker is there
         server.send(signal.SIGHUP)
         server.wait_for("generation_ready", generation=2)
         for wire in wires:
             while int(wire.get("/pid").body) == old:
                 pass
-        while watched() > before:
+        while count_watched() > before:
             pass
         busy.socket.setblocking(False)
         with pytest.raises(BlockingIOError):

@@ -46,10 +46,10 @@ def test_the_date_of_an_answer_is_not_that_of_its_request(serve: Serve, threads:
 
 
 def test_an_answer_names_the_server_once_where_that_is_wanted(serve: Serve) -> None:
-    wanted, unwanted = serve("--server-header", "true"), serve()
+    named, unnamed = serve("--server-header", "true"), serve()
     for path in ("/", "/named", "/missing"):
-        assert _server_lines(wanted, path) == [b"Server: propane"]
-        assert _server_lines(unwanted, path) == ([b"Server: own"] if path == "/named" else [])
+        assert _server_lines(named, path) == [b"Server: propane"]
+        assert _server_lines(unnamed, path) == ([b"Server: own"] if path == "/named" else [])
 
 
 def _server_lines(server: RunningServer, path: str) -> list[bytes]:

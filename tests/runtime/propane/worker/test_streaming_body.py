@@ -74,20 +74,20 @@ def test_a_form_is_taken_apart_as_it_comes(serve: Serve) -> None:
 
 def test_a_form_that_is_malformed_or_too_large_is_refused_as_it_comes(serve: Serve) -> None:
     server = serve()
-    kind = "Content-Type: multipart/form-data; boundary=b"
+    content_type = "Content-Type: multipart/form-data; boundary=b"
     for start, status in ((b"--c\r\n", 400), (_form(b"x")[:-9] + b"x" * 200_000 + b"\r\n--b?", 400)):
         with Wire(server.port) as wire:
-            wire.send(_post("/form", "Content-Length: 5000000", kind) + start + b"x" * 200_000)
+            wire.send(_post("/form", "Content-Length: 5000000", content_type) + start + b"x" * 200_000)
             assert (wire.answer().status, wire.ends()) == (status, True)
     with Wire(server.port) as wire:
-        wire.send(_post("/form", "Transfer-Encoding: chunked", kind))
+        wire.send(_post("/form", "Transfer-Encoding: chunked", content_type))
         part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n\r\n'
         wire.send(b"%x\r\n%b\r\n" % (len(part) * 101, part * 101) + b"0\r\n\r\n")
         assert wire.answer().status == 413
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[[int], StreamingBody]]:
+def open_body() -> Iterator[Callable[[int], StreamingBody]]:
     """Return a function that begins to read a body of so many bytes, all of which are there at once."""
     with ExitStack() as stack:
 
@@ -105,9 +105,9 @@ def opened() -> Iterator[Callable[[int], StreamingBody]]:
         yield build
 
 
-def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(opened: Callable[[int], StreamingBody]) -> None:
+def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(open_body: Callable[[int], StreamingBody]) -> None:
     def seconds(size: int) -> float:
-        body = opened(size)
+        body = open_body(size)
         body.read(1)
         began = time.thread_time()
         for _ in range(1000):
@@ -117,15 +117,17 @@ def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(opened: Callable
     assert seconds(1 << 24) < 20 * seconds(1 << 14)
 
 
-def test_reads_of_all_sizes_and_pieces_go_on_where_the_last_one_ended(opened: Callable[[int], StreamingBody]) -> None:
-    body = opened(1024)
+def test_reads_of_all_sizes_and_pieces_go_on_where_the_last_one_ended(
+    open_body: Callable[[int], StreamingBody],
+) -> None:
+    body = open_body(1024)
     whole = bytes(range(256)) * 4
     assert [body.read(0), body.read(1), body.read(300)] == [b"", whole[:1], whole[1:301]]
     assert b"".join(body) == whole[301:]
     assert [body.read(1), body.read()] == [b"", b""]
-    body = opened(1024)
+    body = open_body(1024)
     assert body.read(1000) + body.read() == whole
-    assert opened(1024).read(5000) == whole
+    assert open_body(1024).read(5000) == whole
 
 
 def test_a_guard_answers_before_the_body_is_sent(serve: Serve) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from arlen_runtime.propane.worker.threads import CPU_POOL_PATIENCE_SECONDS, CpuPool, Followers, ThreadPool
+from arlen_runtime.propane.worker.threads import CPU_POOL_WIDEN_SECONDS, CpuPool, Followers, ThreadPool
 
 Job = Callable[[], None]
 
@@ -30,14 +30,14 @@ def test_the_pool_runs_jobs_in_the_order_they_came() -> None:
 
 
 def test_threads_that_wait_or_compute_stand_back() -> None:
-    told: SimpleQueue[int] = SimpleQueue()
+    policies: SimpleQueue[int] = SimpleQueue()
 
     def job() -> None:
-        told.put(os.sched_getscheduler(0))
+        policies.put(os.sched_getscheduler(0))
 
     for threads in (ThreadPool[Job](1, _run), CpuPool[Job](1, _run)):
         threads.put(job)
-        assert told.get(timeout=10) == os.SCHED_BATCH
+        assert policies.get(timeout=10) == os.SCHED_BATCH
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
@@ -74,7 +74,7 @@ def test_the_lane_runs_two_and_one_more_when_the_oldest_takes_long() -> None:
 
     cpu_pool.widen_if_late(time.monotonic())
     assert not running.acquire(timeout=0.1)
-    cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_PATIENCE_SECONDS)
+    cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_WIDEN_SECONDS)
     assert running.acquire(timeout=5)
     assert cpu_pool.queued() == 1
     go.set()
@@ -98,10 +98,10 @@ def test_those_that_compute_are_three_at_most_however_long_they_take() -> None:
             cpu_pool.put(compute)
         assert running.acquire(timeout=20)
         assert running.acquire(timeout=20)
-        cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_PATIENCE_SECONDS)
+        cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_WIDEN_SECONDS)
         assert running.acquire(timeout=20)
         for _ in range(10):
-            cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_PATIENCE_SECONDS)
+            cpu_pool.widen_if_late(time.monotonic() + CPU_POOL_WIDEN_SECONDS)
 
         assert cpu_pool.queued() == 3
         for count in range(3):

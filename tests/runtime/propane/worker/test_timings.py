@@ -11,16 +11,16 @@ def test_what_is_unknown_runs_inline() -> None:
 
 def test_one_long_wait_sends_the_next_request_to_the_pool() -> None:
     timing = EndpointTiming()
-    timing.note_wall(0.050)
+    timing.record_wall(0.050)
 
     assert timing.execution is Execution.POOL
 
 
 def test_an_endpoint_that_has_become_quick_comes_back_inline() -> None:
     timing = EndpointTiming()
-    timing.note_wall(0.050)
+    timing.record_wall(0.050)
     for _ in range(60):
-        timing.note(0.0001, 0.0001)
+        timing.record(0.0001, 0.0001)
 
     assert timing.execution is Execution.INLINE
 
@@ -28,29 +28,29 @@ def test_an_endpoint_that_has_become_quick_comes_back_inline() -> None:
 def test_one_that_burns_goes_to_the_lane_and_stays_while_it_burns() -> None:
     timing = EndpointTiming()
     for _ in range(10):
-        timing.note(0.050, 0.050)
+        timing.record(0.050, 0.050)
     ways = [timing.execution]
     for _ in range(100):
-        timing.note(0.200, 0.0001)
+        timing.record(0.200, 0.0001)
 
-    assert [*ways, timing.execution] == [Execution.LANE, Execution.POOL]
+    assert [*ways, timing.execution] == [Execution.CPU_POOL, Execution.POOL]
 
 
 def test_who_waits_is_known_by_most_of_its_requests_and_not_by_a_few() -> None:
     timing = EndpointTiming()
     for _ in range(20):
-        timing.note_wait(0.0001)
+        timing.record_wait(0.0001)
     waited = timing.mostly_waits
     for _ in range(20):
-        timing.note_wait(0.0)
-    timing.note_wait(0.5)
+        timing.record_wait(0.0)
+    timing.record_wait(0.5)
 
     assert [waited, timing.mostly_waits] == [True, False]
 
 
 def test_the_number_of_estimates_is_bounded_and_what_is_used_stays() -> None:
-    timings = EndpointTimings(most=100)
-    timings.of("hot").note_wall(1.0)
+    timings = EndpointTimings(max_entries=100)
+    timings.of("hot").record_wall(1.0)
     for number in range(5000):
         timings.of("hot")
         timings.of(number)
