@@ -1,4 +1,4 @@
-"""A site under load: servers, and the driver that counts every request."""
+"""Servers under load, and the driver that counts every request."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ DRIVER = Path(__file__).parent / "driver.py"
 
 
 class Load:
-    """The driver's process; `report` ends it and returns what it has counted."""
+    """The process of the driver. `report` ends it and returns its counts."""
 
     def __init__(self, port: int, *, path: str = "/", kept: int = 64, fresh: int = 8) -> None:
-        """Begin to drive; return when every connection has had an answer."""
+        """Start the load. Return when every connection has had an answer."""
         command = [sys.executable, str(DRIVER), str(port), "300", "--path", path]
         command += ["--kept", str(kept), "--fresh", str(fresh)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -44,17 +44,15 @@ class Load:
         assert self.process.stdout.readline() == b"driving\n"
 
     def report(self) -> dict[str, Any]:
-        """Let the last answers come and return the counts."""
+        """Wait for the last answers and return the counts."""
         output, _errors = self.process.communicate(timeout=60)
         counted: dict[str, Any] = json.loads(output)
         return counted
 
     def __enter__(self) -> Self:
-        """Return the load."""
         return self
 
     def __exit__(self, *_raised: object) -> None:
-        """End it, whatever became of the test."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
@@ -73,7 +71,7 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def rewrite(site: Path) -> Rewrite:
-    """Write another version of the application."""
+    """Return a function that writes another version of the application."""
 
     def write(version: str, more: str = "", folder: Path = site) -> None:
         folder.mkdir(exist_ok=True)
@@ -84,7 +82,7 @@ def rewrite(site: Path) -> Rewrite:
 
 @pytest.fixture
 def serve(site: Path) -> Iterator[Serve]:
-    """Start servers of the application, or of one elsewhere; all end with the test."""
+    """Return a function that starts servers; all end with the test."""
     with ExitStack() as stack:
 
         def start(*arguments: str, workers: int = 2, root: Path = site, **environ: str) -> RunningServer:
@@ -96,5 +94,5 @@ def serve(site: Path) -> Iterator[Serve]:
 
 @pytest.fixture
 def load() -> type[Load]:
-    """Return what drives and counts."""
+    """Return the class that drives and counts."""
     return Load

@@ -1,9 +1,14 @@
-"""Steady load that counts every answer: `python driver.py PORT SECONDS --kept 64 --fresh 8 --path /`.
+"""Steady load that counts every answer.
 
-Two groups: `kept` connections make one request after the other, `fresh` ones connect for each request. Ends after SECONDS
-or when standard input closes, each connection after its last answer. Prints "driving" when there was an answer for each
-connection, and one JSON object at the end. A failure is anything but a
-whole 200: no connection to be had ("connect"), a reset or an end before the answer ("send", "read"), another status.
+    python driver.py PORT SECONDS --kept 64 --fresh 8 --path /
+
+There are two groups of clients. The `kept` ones send one request after the other on one connection.
+The `fresh` ones connect for each request. The load ends after SECONDS or when standard input
+closes; each connection ends after its last answer.
+
+It prints "driving" when as many answers have arrived as there are clients, and one JSON object at
+the end. A failure is anything but a complete 200: no connection ("connect"), a reset or an end
+before the answer ("send", "read"), another status.
 """
 
 from __future__ import annotations
@@ -19,10 +24,9 @@ from collections import Counter, deque
 
 
 class Client:
-    """One connection of the load, or one that is made anew for each request."""
+    """One client of the load, with a kept connection or a new one for each request."""
 
     def __init__(self, load: Load, *, fresh: bool) -> None:
-        """Take the load it is part of."""
         self.load = load
         self.fresh = fresh
         self.socket: socket.socket | None = None
@@ -31,7 +35,7 @@ class Client:
         self.began = 0.0
 
     def begin(self) -> None:
-        """Send the next request; on a new connection, once there is one, where there is none."""
+        """Send the next request. Without a connection, connect first."""
         self.buffer = b""
         self.began = time.perf_counter()
         if self.socket is None:
@@ -40,7 +44,10 @@ class Client:
             self.socket.send(self.load.fresh_request if self.fresh else self.load.kept_request)
 
     def connect(self) -> None:
-        """Begin to connect: nobody waits for anybody, though a SYN that is dropped is sent again only after a second."""
+        """Start to connect.
+
+        It does not block: a SYN that is dropped is repeated only after a second.
+        """
         self.socket = socket.socket()
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -50,7 +57,7 @@ class Client:
         self.socket.connect_ex(("127.0.0.1", self.load.port))
 
     def connected(self) -> None:
-        """Send the first request; OSError when nobody has let the client in."""
+        """Send the first request. Raise OSError if the connection was refused."""
         assert self.socket is not None
         refused = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if refused:
@@ -61,7 +68,7 @@ class Client:
         self.begin()
 
     def readable(self) -> bool:
-        """Read; True when the answer is whole."""
+        """Read. Return True if the answer is complete."""
         assert self.socket is not None
         data = self.socket.recv(65536)
         if not data:
@@ -84,7 +91,7 @@ class Client:
         return True
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self.socket is not None:
             self.load.poll.unregister(self.socket.fileno())
             del self.load.by_fd[self.socket.fileno()]
@@ -94,10 +101,9 @@ class Client:
 
 
 class Load:
-    """All clients and what they have counted."""
+    """All clients and their counts."""
 
     def __init__(self, port: int, path: str, kept: int, fresh: int) -> None:
-        """Prepare the clients."""
         self.port = port
         line = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n"
         self.kept_request = f"{line}\r\n".encode()
@@ -116,13 +122,16 @@ class Load:
         self.times: deque[float] = deque(maxlen=200_000)
 
     def fail(self, reason: str) -> None:
-        """Count a failure with its reason and moment."""
+        """Count a failure with its reason and time."""
         self.failures.append(f"{time.strftime('%H:%M:%S')} {reason}")
         self.kinds[reason.partition(":")[0]] += 1
         self.failed_at.append(time.monotonic())
 
     def attempt(self, client: Client) -> None:
-        """Go on with connecting, or begin the next request; what fails is counted, and tried anew in the next round."""
+        """Go on connecting, or send the next request.
+
+        A failure is counted, and tried again in the next round.
+        """
         step = "connect" if client.connecting else "send"
         try:
             if client.connecting:
@@ -134,7 +143,7 @@ class Load:
             client.close()
 
     def run(self, seconds: float) -> None:
-        """Drive the load."""
+        """Run the load."""
         began = time.monotonic()
         end = began + seconds
         self.poll.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
@@ -151,14 +160,14 @@ class Load:
                 if client.socket is None:
                     self.attempt(client)
         for client in self.clients:
-            if client.connecting:  # it has asked for nothing yet
+            if client.connecting:  # it has not sent a request yet
                 client.close()
         while self.by_fd:
             self.round(end, again=False)
         self.seconds = time.monotonic() - began
 
     def round(self, end: float, *, again: bool = True) -> float:
-        """Go on with whoever can; return the end, which is now when standard input has closed."""
+        """Handle one batch of events; return the end, which is 0 if standard input has closed."""
         for fd, _mask in self.poll.poll(0.1):
             if fd == sys.stdin.fileno():
                 end = 0.0
@@ -170,7 +179,7 @@ class Load:
         return end
 
     def serve(self, client: Client, *, again: bool) -> None:
-        """Go on with a client that is connected, or can read."""
+        """Go on with a client that has connected or is readable."""
         if client.connecting:
             self.attempt(client)
             return
@@ -187,7 +196,7 @@ class Load:
             client.close()
 
     def report(self) -> dict[str, object]:
-        """Return the counts; times in milliseconds, moments in seconds of the machine's monotonic clock."""
+        """Return the counts: times in milliseconds, failures in seconds of time.monotonic()."""
         times = sorted(self.times)
         middle, late = (times[int(len(times) * part)] * 1000 for part in (0.5, 0.99)) if times else (0.0, 0.0)
         return {
@@ -205,7 +214,7 @@ class Load:
 
 
 def main() -> None:
-    """Read the command line, drive, report."""
+    """Read the command line, run the load, print the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
     parser.add_argument("seconds", type=float)

@@ -1,4 +1,7 @@
-"""A site on a database that comes and goes, and clients that go: only what cannot be answered is not."""
+"""A site whose database restarts, and clients that disconnect.
+
+Only requests that cannot be answered fail.
+"""
 
 from __future__ import annotations
 
@@ -44,16 +47,15 @@ RESET = struct.pack("ii", 1, 0)
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """Write the application that asks the database."""
+    """Write an application that queries the database."""
     (tmp_path / "app.py").write_text(SITE)
     return tmp_path
 
 
 class Postgres:
-    """A server of one's own, to stop and to start again at the same address."""
+    """A PostgreSQL server that can be stopped and started again at the same address."""
 
     def __init__(self, folder: Path) -> None:
-        """Create its data in `folder`."""
         self.folder = folder
         sidecars = find(os.environ)
         self._programs = runnable(sidecars, os.getuid())
@@ -73,7 +75,7 @@ class Postgres:
         self.url = f"postgresql://arlen@/postgres?host={folder}"
 
     def start(self) -> float:
-        """Start it; return the moment at which it answered."""
+        """Start it. Return the time of its first answer."""
         settings = {"unix_socket_directories": str(self.folder), "listen_addresses": "", "fsync": "off"}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command: list[str | Path] = [
@@ -93,14 +95,14 @@ class Postgres:
                 assert time.monotonic() < limit, "postgres did not start"
 
     def stop(self) -> None:
-        """Stop it, and with it every connection."""
+        """Stop it, which ends every connection."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
 
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    """Start a server of one's own."""
+    """Start a server for this test."""
     folder = Path(tempfile.mkdtemp(prefix="restarted-", dir="/tmp"))
     folder.chmod(0o755)
     server = Postgres(folder)
@@ -112,7 +114,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 def _sleepers(url: str) -> int:
-    """Count the statements of the site that the server is running."""
+    """Count the running statements of the site."""
     with psycopg.connect(url, autocommit=True) as connection:
         sql = "select count(*) from pg_stat_activity where state = 'active' and query like 'select ''slept''%'"
         row = connection.execute(sql).fetchone()
@@ -123,7 +125,7 @@ def _sleepers(url: str) -> int:
 def _await_sleepers(url: str, count: int) -> None:
     limit = time.monotonic() + 15
     while _sleepers(url) != count:
-        assert time.monotonic() < limit, f"{_sleepers(url)} statements run, {count} were to"
+        assert time.monotonic() < limit, f"{_sleepers(url)} statements run, not {count}"
 
 
 def _ask(wire: Wire, seconds: int) -> None:
@@ -145,7 +147,7 @@ def test_a_client_that_resets_its_connection_has_its_statement_cancelled(
         assert next_one.get("/").body == b"1"
 
 
-def test_over_a_unix_socket_a_plain_close_is_enough(
+def test_over_a_unix_socket_a_plain_close_cancels_the_statement(
     serve: Serve, database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("s") / "socket"
@@ -156,7 +158,7 @@ def test_over_a_unix_socket_a_plain_close_is_enough(
     _await_sleepers(database_url, 0)
 
 
-def test_a_client_that_has_only_ended_its_own_side_gets_its_answer(serve: Serve, database_url: str) -> None:
+def test_a_half_closed_client_gets_its_answer(serve: Serve, database_url: str) -> None:
     server = serve(workers=1, ARLEN_DATABASE_URL=database_url)
     with Wire(server.port) as wire:
         _ask(wire, 1)
@@ -175,7 +177,7 @@ def test_a_stop_during_a_query_answers_it(serve: Serve, database_url: str) -> No
 
 
 def _recovered(server: RunningServer, after: int) -> None:
-    """Return when every worker has said that it has the database again: each says it once."""
+    """Wait until every worker has logged, once, that the database is available again."""
     for _ in server.workers():
         event = server.wait_for("database_available", after=after)
         after = next(at for at in range(after, len(server.events)) if server.events[at] is event) + 1
@@ -211,8 +213,8 @@ def test_a_database_that_restarts_under_load_costs_503_while_it_is_down_and_noth
     first, last = counted["failed_between"]
     assert set(counted["kinds"]) == {"HTTP/1.1 503 Service Unavailable"}, counted
     assert first >= stopped
-    assert last - started < 10, "a second between two attempts, and what the machine's load adds"
-    assert asked > 10 * seconds, "a thread that waited out its time would answer a few times a second"
+    assert last - started < 10, "a second between two attempts, and what the load of the machine adds"
+    assert asked > 10 * seconds, "a thread that waits for its time-out would answer only a few times a second"
     assert (after["failed"], alive["failed"]) == (0, 0), (after, alive)
     assert alive["answered"] > 50
     assert server.workers() == workers

@@ -1,4 +1,4 @@
-"""The driver counts what it sees: a server that fails is not reported as well."""
+"""The driver counts what it sees: a server that fails is not reported as good."""
 
 from __future__ import annotations
 

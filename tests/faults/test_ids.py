@@ -1,4 +1,7 @@
-"""Ids of requests: a million of them, over workers, threads, reloads and respawns, and no two are the same. `soak`."""
+"""A million request ids over workers, threads, reloads and respawns, all different.
+
+Marked `soak`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,6 @@ class PipeliningClient:
     """A client that sends many requests at once and reads the ids of all answers."""
 
     def __init__(self, port: int, path: str) -> None:
-        """Connect."""
         self._port = port
         self._batch = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * DEPTH
         self._connect()
@@ -36,7 +38,7 @@ class PipeliningClient:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self) -> None:
-        """Send a batch; on another connection where the worker of this one has been killed."""
+        """Send a batch. Reconnect if the worker of this connection was killed."""
         try:
             self._socket.sendall(self._batch)
         except OSError:
@@ -45,7 +47,7 @@ class PipeliningClient:
             self._socket.sendall(self._batch)
 
     def ids(self) -> list[bytes]:
-        """Return the ids of the batch, fewer where its worker was killed meanwhile."""
+        """Return the ids of the batch, fewer if its worker was killed."""
         ids: list[bytes] = []
         rest = b""
         while len(ids) < DEPTH:
@@ -66,7 +68,7 @@ class PipeliningClient:
         return ids
 
     def close(self) -> None:
-        """Let go."""
+        """Close the connection."""
         self._socket.close()
 
 

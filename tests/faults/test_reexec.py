@@ -1,4 +1,4 @@
-"""The manager is replaced under load, and not one request is lost."""
+"""Replacing the manager under load loses no request."""
 
 from __future__ import annotations
 

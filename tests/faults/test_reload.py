@@ -1,4 +1,4 @@
-"""Reloads under load: good code, broken code, and not one request lost."""
+"""Reloads under load, of good code and of broken code, lose no request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_reloads_lose_no_request_and_close_no_connection(serve: Serve, load: Dri
     assert counted["answered"] > 1000
 
 
-def test_every_answer_has_its_line_in_the_log_over_reloads(serve: Serve, load: Drive) -> None:
+def test_every_answer_has_its_access_line_over_reloads(serve: Serve, load: Drive) -> None:
     server = serve(ARLEN_LOG_ACCESS="true")
     with load(server.port) as drive:
         for generation in range(2, 8):
@@ -65,7 +65,7 @@ def test_new_code_answers_after_a_reload_and_old_code_after_a_failed_one(
         assert set(again.report()["seen"]) == {"two"}
 
 
-def test_the_same_with_releases_behind_a_link_that_is_switched(
+def test_reloads_with_releases_behind_a_switched_link_lose_no_request(
     serve: Serve, rewrite: Rewrite, load: Drive, tmp_path: Path
 ) -> None:
     rewrite("one", folder=tmp_path / "r1")

@@ -1,4 +1,7 @@
-"""Thousands of slow clients: honest ones hardly notice, each slow one gets its documented end. For minutes: `soak`."""
+"""Thousands of slow clients.
+
+Others are hardly slowed down, and each slow one is ended as documented. Runs for minutes: `soak`.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,8 @@ BODY = b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """Allow this process the sockets that it needs; the next test finds it as this one has found it."""
+def _restore_limits() -> Iterator[None]:
+    """Raise the descriptor limit for the test; restore it and the CPU affinity afterwards."""
     (soft, hard), cores = resource.getrlimit(resource.RLIMIT_NOFILE), os.sched_getaffinity(0)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
@@ -44,7 +47,7 @@ def _resident(pid: int) -> int:
 
 
 def _statuses(slow: list[socket.socket]) -> Counter[str]:
-    """Collect how each connection ended: its status, or that it was closed without one."""
+    """Collect how each connection ended: its status, or "closed" without one."""
     ends: Counter[str] = Counter()
     poll = select.poll()
     by_fd = {client.fileno(): client for client in slow}
@@ -52,7 +55,7 @@ def _statuses(slow: list[socket.socket]) -> Counter[str]:
         poll.register(fd, select.POLLIN)
     while by_fd:
         ready = poll.poll(30_000)
-        assert ready, f"{len(by_fd)} slow connections were never ended; so far {ends}"
+        assert ready, f"{len(by_fd)} slow connections are still open; so far {ends}"
         for fd, _mask in ready:
             poll.unregister(fd)
             with by_fd.pop(fd) as ended:
@@ -65,7 +68,7 @@ def _statuses(slow: list[socket.socket]) -> Counter[str]:
 
 
 def _p99(load: Drive, port: int) -> float:
-    """Measure the honest clients' p99 in milliseconds, alone."""
+    """Measure the p99 of ordinary clients in milliseconds."""
     with load(port, kept=16, fresh=2) as drive:
         with Wire(port) as wire:
             for _ in range(500):
@@ -74,14 +77,17 @@ def _p99(load: Drive, port: int) -> float:
 
 
 def _p99s(load: Drive, bare: RunningServer, full: RunningServer) -> tuple[float, float]:
-    """Measure three times in turn, since the speed of a machine drifts; return the middle one of each."""
+    """Measure three times in turn, because the speed of a machine drifts; return the medians."""
     rounds = [(_p99(load, bare.port), _p99(load, full.port)) for _ in range(3)]
     alone, beside = (median(values) for values in zip(*rounds, strict=True))
     return alone, beside
 
 
 def _hardly_slower(alone: float, beside: float) -> bool:
-    """Say whether honest clients keep their p99 within three times; a few milliseconds are a time slice of the kernel's."""
+    """Return True if the p99 of ordinary clients at most triples.
+
+    A few milliseconds more are a time slice of the kernel.
+    """
     return beside < max(3 * alone, alone + 20)
 
 
@@ -113,33 +119,36 @@ def test_two_thousand_clients_that_do_not_read_are_cut_at_their_limit(serve: Ser
     _p99(load, server.port)
     (pid,) = server.workers().values()
     before = _resident(pid)
-    deaf = []
+    stalled = []
     for _ in range(2000):
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", server.port))
         client.sendall(b"GET /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\n")
-        deaf.append(client)
+        stalled.append(client)
     alone, beside = _p99s(load, bare, server)
     grown = _resident(pid) - before
     while _connections(site, server.pid):
         pass
-    for client in deaf:
+    for client in stalled:
         client.close()
 
-    print(f"deaf: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each")  # noqa: T201 - the figures of the run
+    print(f"stalled: p99 {alone} alone, {beside} beside, {grown / 2000:.0f} bytes each")  # noqa: T201 - the figures of the run
     assert grown < 60 << 20
     assert _hardly_slower(alone, beside)
 
 
 def _connections(site: Path, manager: int) -> int:
-    """Count the open connections, by what the manager tells."""
+    """Count the open connections that the manager reports."""
     (status,) = (status for status in managers(site) if status["pid"] == manager)
     return sum(int(worker["connections"]) for generation in status["generations"] for worker in generation["workers"])
 
 
 def _share_one_core(*servers: RunningServer) -> None:
-    """Keep workers and client on one core: to wake another one costs as much as a request, or nothing, as it falls."""
+    """Pin workers and client to one core.
+
+    Waking another core costs as much as a request, or nothing, by chance.
+    """
     core = {min(os.sched_getaffinity(0))}
     for server in servers:
         for pid in server.workers().values():
@@ -149,7 +158,7 @@ def _share_one_core(*servers: RunningServer) -> None:
 
 
 def _cost(wire: Wire) -> float:
-    """Return the processor time in microseconds that a worker needs for a request."""
+    """Return the CPU time in microseconds that a worker needs for a request."""
     before = int(wire.get("/cpu").body)
     for _ in range(100):
         wire.get("/")
@@ -157,7 +166,10 @@ def _cost(wire: Wire) -> float:
 
 
 def _costs(*servers: RunningServer) -> list[float]:
-    """Measure what a request costs each of them, a hundred requests at a time in turn, since the speed of a machine drifts."""
+    """Measure the cost of a request on each server.
+
+    A hundred requests at a time in turn, because the speed of a machine drifts.
+    """
     with ExitStack() as stack:
         wires = [stack.enter_context(Wire(server.port)) for server in servers]
         rounds = [[_cost(wire) for wire in wires] for _ in range(100)]
@@ -166,7 +178,7 @@ def _costs(*servers: RunningServer) -> list[float]:
 
 @contextmanager
 def _idle(server: RunningServer) -> Iterator[None]:
-    """Keep ten thousand connections, each of which has had an answer."""
+    """Keep ten thousand connections open that have each had an answer."""
     with ExitStack() as stack:
         idle = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(10_000)]
         for client in idle:
@@ -185,7 +197,7 @@ def test_ten_thousand_idle_connections_cost_a_request_next_to_nothing(serve: Ser
     with _idle(one):
         bytes_each = (_resident(pid) - memory) / 10_000
         first = _costs(one, other)
-    with _idle(other):  # each is once the full one: no two processes lie in memory alike
+    with _idle(other):  # each server is once the full one: no two processes have the same memory layout
         second = _costs(other, one)
     ratio = median((first[0] / first[1], second[0] / second[1]))
 

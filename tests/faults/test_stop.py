@@ -1,4 +1,7 @@
-"""A stop in the middle of a flood of connections: whoever the kernel has let in is answered, and nobody is reset."""
+"""A stop during a flood of connections.
+
+Every connection that the kernel has completed is answered, and none is reset.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 class Flood:
-    """Connects as fast as it can, a request on each connection, and sorts what becomes of them."""
+    """Connects as fast as it can, with one request each, and sorts the outcomes."""
 
     def __init__(self, address: tuple[str, int] | str) -> None:
         """Take a TCP address or the path of a unix socket."""
@@ -30,9 +33,9 @@ class Flood:
         self.failed: list[str] = []
 
     def connect(self) -> bool:
-        """Begin one connection and send its request; False when nobody listens any more."""
+        """Open one connection and send its request. Return False if nothing listens any more."""
         client = socket.socket(self._family)
-        client.settimeout(0.2)  # a SYN that is dropped is sent again after a second: that one is not let in
+        client.settimeout(0.2)  # a dropped SYN is repeated after a second: counts as refused
         try:
             client.connect(self._address)
         except (ConnectionRefusedError, FileNotFoundError, TimeoutError, BlockingIOError):
@@ -48,7 +51,7 @@ class Flood:
         return True
 
     def gather(self, milliseconds: int) -> None:
-        """Take the answers that have come."""
+        """Read the answers that have arrived."""
         for fd, _mask in self._poll.poll(milliseconds):
             client = self._open.pop(fd)
             self._poll.unregister(fd)
@@ -74,7 +77,7 @@ class Flood:
 
 
 def _stop_under(server: RunningServer, flood: Flood) -> None:
-    """Flood, stop in the middle of it, go on until nobody is let in."""
+    """Flood, send the stop, and go on until no connection is accepted."""
     for _ in range(300):
         assert flood.connect()
     server.send(signal.SIGTERM)
@@ -85,7 +88,7 @@ def _stop_under(server: RunningServer, flood: Flood) -> None:
     server.process.wait(30)
 
 
-def test_a_stop_answers_whoever_the_kernel_has_let_in_and_resets_nobody(serve: Serve) -> None:
+def test_a_stop_answers_every_connection_that_the_kernel_has_completed_and_resets_none(serve: Serve) -> None:
     for _ in range(3):
         server = serve()
         flood = Flood(("127.0.0.1", server.port))
@@ -97,7 +100,7 @@ def test_a_stop_answers_whoever_the_kernel_has_let_in_and_resets_nobody(serve: S
         assert server.process.returncode == 0
 
 
-def test_the_same_at_a_unix_socket(serve: Serve, tmp_path: Path) -> None:
+def test_a_stop_at_a_unix_socket_answers_every_connection(serve: Serve, tmp_path: Path) -> None:
     server = serve("--host", "unix:x.sock")
     flood = Flood(f"{tmp_path}/x.sock")
     _stop_under(server, flood)

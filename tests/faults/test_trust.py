@@ -1,4 +1,4 @@
-"""What propane promises under faults, with every request counted. These run for minutes: `soak`."""
+"""What propane guarantees under faults, with every request counted. Runs for minutes: `soak`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Drive = Callable[..., Any]
 pytestmark = pytest.mark.soak
 
 LEAST_RATE = 2000
-"""Answers a second without which a load is too light to show anything."""
+"""Answers per second below which the load is too light to show anything."""
 
 
 def _alive(server: RunningServer) -> list[int]:
@@ -68,7 +68,7 @@ def _moment(event: dict[str, Any]) -> float:
 def test_twenty_reloads_lose_nothing_close_nothing_and_leave_no_memory_behind(serve: Serve, load: Drive) -> None:
     server = serve()
     with load(server.port) as drive:
-        server.send(signal.SIGHUP)  # the first one settles what the load has made grow
+        server.send(signal.SIGHUP)  # after the first one memory no longer grows from the load
         server.wait_for("generation_ended", generation=1)
         before = _memory(server)
         most = 0
@@ -139,7 +139,7 @@ def test_a_generation_killed_under_load_costs_nothing(serve: Serve, load: Drive)
     assert counted["failed"] == 0, counted
 
 
-def test_a_manager_killed_under_load_costs_nobody_an_answer_and_leaves_no_process(
+def test_a_manager_killed_under_load_loses_no_answer_and_leaves_no_process(
     serve: Serve, site: Path, load: Drive
 ) -> None:
     _add_slow(site)
@@ -160,13 +160,13 @@ def test_a_manager_killed_under_load_costs_nobody_an_answer_and_leaves_no_proces
 
 
 def _add_slow(site: Path) -> None:
-    """Have the application answer /slow after two seconds."""
+    """Make the application answer /slow after two seconds."""
     source = (site / "app.py").read_text().replace("import os", "import os, time")
     slow = 'r.get("/slow", lambda ctx: time.sleep(2) or text("slow"))\n    r.get("/pid"'
     (site / "app.py").write_text(source.replace('r.get("/pid"', slow))
 
 
-def test_a_stop_answers_what_is_in_flight_and_resets_nobody(serve: Serve, site: Path, load: Drive) -> None:
+def test_a_stop_answers_requests_in_flight_and_resets_no_connection(serve: Serve, site: Path, load: Drive) -> None:
     _add_slow(site)
     server = serve()
     with load(server.port, fresh=0) as drive, Wire(server.port) as slow:
@@ -191,13 +191,13 @@ def _seconds_for_thirty(port: int) -> float:
     return time.monotonic() - began
 
 
-def test_a_stopped_worker_is_found_out_and_the_load_returns(serve: Serve, load: Drive, suspend: Suspend) -> None:
+def test_a_stopped_worker_is_replaced_and_the_load_recovers(serve: Serve, load: Drive, suspend: Suspend) -> None:
     server = serve(ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="3")
     victim = server.workers()[0]
     with load(server.port) as drive:
         before = _seconds_for_thirty(server.port)
         suspend(victim)
-        stopped = _seconds_for_thirty(server.port)  # new connections go to who is left, at once
+        stopped = _seconds_for_thirty(server.port)  # new connections go to the other worker at once
         server.wait_for("worker_silent", pid=victim)
         server.wait_for("worker_ready", worker=0)
         counted = drive.report()

@@ -1,7 +1,8 @@
-"""Where connections come from: the listeners, and what other workers pass on. One rule: who is let in is served.
+"""Sources of new connections: the listeners, and hand-overs from other workers.
 
-A worker with more connections than the others lets these go first, once; one without room lets nobody in for a moment.
-Who is not let in waits in a queue of the kernel, where any worker finds him.
+A worker with more connections than the others skips one accept round. A worker without free
+descriptors or memory, or at its limit of connections, pauses. Connections that are not accepted
+stay in the listen backlog, where any worker can accept them.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ from arlen_runtime.propane.ipc.messages import ConnectionInfo, receive_connectio
 from arlen_runtime.propane.system.poller import Poller
 
 YIELD_SECONDS = 0.001
-"""How long a worker that has more connections than the others leaves the entrances to them, once."""
+"""How long a worker with more connections than the others skips accepting, once."""
 PAUSE_SECONDS = 0.05
-"""How long no connection is let in after the process ran out of descriptors or memory."""
+"""How long nothing is accepted after the process ran out of descriptors or memory."""
 LOG_INTERVAL_SECONDS = 10.0
-"""How often it is told that connections are left in the queue."""
+"""At most how often it is logged that connections are left in the backlog."""
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Acceptor:
-    """The entrances of one worker. Everything but `drained` is for the leading thread."""
+    """Accepts the connections of one worker.
+
+    Only the leading thread calls its methods, except `backlog_is_empty`, and the main thread before
+    the reactor starts.
+    """
 
     def __init__(
         self,
@@ -39,7 +44,7 @@ class Acceptor:
         count: Callable[[], int],
         on_accept: Callable[[socket.socket, ConnectionInfo], None],
     ) -> None:
-        """Take who counts the open connections, and who takes one in."""
+        """`count` counts the open connections of this worker; `on_accept` adds one."""
         self._poller = poller
         self._limits = limits
         self._log = log
@@ -52,13 +57,17 @@ class Acceptor:
         self._must_accept = False
         self._next_log_at = 0.0
         self.fds: frozenset[int] = frozenset()
-        """Their descriptors; other threads look at it."""
+        """The descriptors of all sources.
+
+        The leader replaces the set and never changes it in place: `backlog_is_empty` iterates over
+        one consistent set on any thread.
+        """
         self.stopping = False
-        """The queue is to be emptied: nobody else will."""
+        """Accept all that is in the backlog, without pauses: no other worker will."""
         self.counts_of_others: Callable[[], list[int]] = list
-        """How many connections each other worker of the generation has."""
+        """Return how many connections each other worker of the generation has."""
         self.count_all: Callable[[], int] = int
-        """How many connections all workers of all generations have."""
+        """Return how many connections all workers of all generations have."""
 
     def listen(self, listener: socket.socket) -> None:
         """Accept connections from a listener."""
@@ -66,7 +75,7 @@ class Acceptor:
         self._start_polling(listener.fileno())
 
     def add_handover(self, handover: socket.socket) -> None:
-        """Take the connections that other workers pass on."""
+        """Accept the connections that other workers hand over."""
         self._handovers[handover.fileno()] = handover
         self._start_polling(handover.fileno())
 
@@ -75,17 +84,17 @@ class Acceptor:
         self._poller.listen(fd)
 
     def stop(self) -> None:
-        """Leave the listeners, and what is passed on, to others."""
+        """Stop accepting from listeners and from other workers."""
         for fd in self.fds:
             self._stop_listening(fd)
 
     def stop_listeners(self) -> None:
-        """Leave the listeners to others."""
+        """Stop accepting from listeners."""
         for fd in list(self._listeners):
             self._stop_listening(fd)
 
     def _stop_listening(self, fd: int) -> None:
-        if fd not in self._paused:  # else the poller has forgotten it already
+        if fd not in self._paused:  # a paused one is not in the poller
             self._poller.forget(fd)
         self._paused -= {fd}
         self.fds -= {fd}
@@ -93,16 +102,16 @@ class Acceptor:
         self._handovers.pop(fd, None)
 
     def backlog_is_empty(self) -> bool:
-        """Say whether nobody waits in a queue of the kernel any more; from any thread."""
+        """Return True if no connection waits to be accepted; callable from any thread."""
         poll = select.poll()
         for fd in self.fds:
             poll.register(fd, select.POLLIN)
         return not any(mask & select.POLLIN for _fd, mask in poll.poll(0))
 
-    # --- who comes
+    # --- accepting
 
     def accept(self, fd: int) -> None:
-        """Let in one who waits at that entrance, if it is one still."""
+        """Accept one connection from `fd`, if that is still a source."""
         listener, handover = self._listeners.get(fd), self._handovers.get(fd)
         if (listener is None and handover is None) or self._yields_to_less_loaded():
             return
@@ -130,21 +139,23 @@ class Acceptor:
         self._must_accept = False
         try:
             accepted, address = listener.accept()
-        except BlockingIOError:
+        except BlockingIOError:  # another worker was faster
             if self.stopping and listener.family == socket.AF_UNIX:
-                self._stop_listening(listener.fileno())  # shut down and empty: it would wake us for ever
+                # Shut down and empty, it stays readable: it would wake the poller without end.
+                self._stop_listening(listener.fileno())
             return
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 self._pause_accepting(error.strerror or "", self.fds)
-            return  # any other error is that connection's own (accept(2))
+            return  # any other error concerns that connection alone (accept(2))
         self.on_accept(accepted, ConnectionInfo(address[0] if address else UNIX_PEER))
 
     def _accept_handed_over(self, handover: socket.socket) -> None:
-        """Take a connection over. The limits do not hold it off: it is open already, and its client has no other place."""
+        # The limits of connections do not apply: this one is open already and has no other worker.
         self._must_accept = False
         try:
-            os.close(os.dup(handover.fileno()))  # without room for it the kernel would drop the descriptor (unix(7))
+            # Without a free descriptor the kernel would drop the one that is received (unix(7)).
+            os.close(os.dup(handover.fileno()))
         except OSError as error:
             self._pause_accepting(error.strerror or "", self.fds)
             return
@@ -152,10 +163,10 @@ class Acceptor:
         if received is not None:
             self.on_accept(*received)
 
-    # --- rests
+    # --- pauses
 
     def _pause_accepting(self, reason: str, fds: frozenset[int]) -> None:
-        """Let nobody in there for a moment, since there is no room; who waits is served when there is again."""
+        """Log the reason and pause; waiting connections stay in the backlog."""
         now = time.monotonic()
         if now >= self._next_log_at:
             self._next_log_at = now + LOG_INTERVAL_SECONDS
@@ -163,18 +174,18 @@ class Acceptor:
         self._pause_for(PAUSE_SECONDS, fds)
 
     def _pause_for(self, seconds: float, fds: frozenset[int]) -> None:
-        """Leave these entrances alone for a while; after that one connection is let in whatever happens."""
+        """Stop polling `fds` for a while. After that one connection is accepted in any case."""
         for fd in fds - self._paused:
             self._poller.forget(fd)
         self._paused |= fds
         self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
     def pause_remaining(self, now: float) -> float | None:
-        """Return the seconds until a rest ends, None without one."""
+        """Return the seconds until the pause ends, None without a pause."""
         return max(self._paused_until - now, 0.0) if self._paused_until else None
 
     def run_due_tasks(self, now: float) -> None:
-        """End a rest that is over."""
+        """End a pause that is over."""
         if self._paused_until and self._paused_until <= now:
             self._paused_until = 0.0
             self._must_accept = True

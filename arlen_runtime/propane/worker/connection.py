@@ -1,7 +1,9 @@
-"""One client. One rule: one request at a time; its successor's bytes are not looked at before it has been answered.
+"""One client connection: bytes to requests, responses to bytes.
 
-A connection turns bytes into requests and responses into bytes. It never waits and never decides: the reactor asks it
-for the next complete request, has it answered, and hands back the response.
+It never blocks and decides nothing: the dispatcher asks for the next complete request and gives it
+the response.
+
+Invariant: one request at a time. The bytes of the next one are not parsed before it is answered.
 """
 
 from __future__ import annotations
@@ -32,11 +34,13 @@ from arlen_runtime.propane.worker.deadlines import NEVER
 RECEIVE_BYTES = 65536
 SENDFILE_BYTES = 1 << 20
 DRAIN_BYTES = 65536
-"""A body that nobody wants is read and dropped up to this size; a larger one costs the connection."""
+"""Unwanted bodies up to this size are read and discarded; for larger ones the connection is
+closed.
+"""
 
 
 class Connection:
-    """A socket, its parser, the request under way and what is left to send."""
+    """A socket, its parser, the current request and what is left to send."""
 
     __slots__ = (
         "_admit",
@@ -81,7 +85,7 @@ class Connection:
         admit: Callable[[Head], Admission],
         limits: LimitsSection,
     ) -> None:
-        """Take a non-blocking socket and the parser that knows where its requests come from."""
+        """`sock` is non-blocking; `parser` knows the origin of the requests."""
         self.socket = sock
         self.fd = sock.fileno()
         self.parser = parser
@@ -93,24 +97,35 @@ class Connection:
         self.request: Request | None = None
         self.response: Response | None = None
         self.context: Context | None = None
-        self.busy = False  # a handler, or a step of a stream, owns the connection; or it has had its turn
-        self.pending = False  # an edge came meanwhile
-        self.response_claim: list[str] = []  # who pops it answers: the handler's thread or the time-out
+        # While `busy` is True the connection belongs to the thread that runs its handler, sends
+        # pieces of its body, or writes its upload to disk; or it waits for its next turn. The
+        # leader then stores only `pending`, `hangup` and deadlines, unless it takes the claim. With
+        # `busy` False it belongs to the leader.
+        self.busy = False
+        self.pending = False  # an event came while it was busy
+        # Holds "queued" or "running" from the start of a request to its answer. The handler's
+        # thread and the leader, on a time-out, both try to remove it; list operations are atomic,
+        # so one succeeds and answers. A new list per request: an old job cannot remove a later
+        # claim.
+        self.response_claim: list[str] = []
         self.thread = self.served = self.sent = self.acknowledged = 0
         self.started = self.receiving_since = self.writing_since = 0.0
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
-        self.full = False  # the last step of a body found no room in the socket
+        self.full = False  # the last piece of a body found the socket full
         self.more = False
-        self.hangup = False  # the poller has seen the client's end: read on until it comes
-        self.eof = self.broken = False  # nothing more comes; nothing more can be sent either
+        self.hangup = False  # the poller has reported the end: read until it comes
+        self.eof = self.broken = False  # no more to read; nothing can be sent
         self.ending = self.lingering = self.closed = False
         self.deadline = self.check_at = NEVER
 
     # --- bytes to requests
 
     def receive(self) -> bool:
-        """Read once into the parser; False when there was nothing, then `eof` says whether more will come."""
+        """Read once into the parser.
+
+        Return False if nothing was there; then `eof` is True if nothing more will come.
+        """
         self.more = False
         try:
             data = self.socket.recv(RECEIVE_BYTES)
@@ -126,13 +141,16 @@ class Connection:
         if not self.lingering:
             try:
                 self.parser.feed(data)
-            except BadRequest:  # a balancer was to introduce the client, and somebody else speaks: there is no answer
+            except BadRequest:  # the PROXY header is missing: not a load balancer, so no answer
                 self.broken = self.eof = True
                 return False
         return True
 
     def next_request(self) -> Request | None:
-        """Return the next request once it is complete, None before. Raise the HTTPError with which it must be refused."""
+        """Return the next complete request, None if there is none yet.
+
+        Raise the HTTPError with which it must be refused.
+        """
         if self.head is None:
             head = self.parser.next_head()
             if head is None:
@@ -144,7 +162,11 @@ class Connection:
         return self._collect_body(self.head)
 
     def _prepare_body(self, head: Head, admission: Admission) -> bool:
-        """Prepare for the body; False when it is left to the handler, or unread, which costs the connection."""
+        """Prepare to collect the body.
+
+        Return False if the handler reads it, or if it stays unread and the connection is closed
+        after the answer.
+        """
         if admission.policy == "stream":
             return False
         accepts_body = admission.policy != "none"
@@ -158,7 +180,7 @@ class Connection:
         return True
 
     def send_continue(self) -> None:
-        """Send 100 Continue, now that the body is wanted (RFC 9110 section 10.1.1)."""
+        """Send 100 Continue, because the body will be read (RFC 9110 section 10.1.1)."""
         self._push(CONTINUE)
 
     def _collect_body(self, head: Head) -> Request | None:
@@ -172,18 +194,21 @@ class Connection:
         if not self.parser.body_done or body.is_due(whole=True):
             return None
         if self.admission is not None and self.admission.policy == "none":
-            return Request(head)  # the body was read only to find the next request behind it
+            return Request(head)  # the body was read only to find the request behind it
         data, spool = body.whole()
         return Request(head, data, spool)
 
     def has_body_to_write(self) -> bool:
-        """Say whether pieces of the body wait for their file: the leading thread does not wait for a disk."""
+        """Return True if pieces of the body wait to be written to its file.
+
+        The leading thread does not do it: it must not wait for a disk.
+        """
         return self.body is not None and self.body.is_due(whole=self.parser.body_done)
 
     # --- responses to bytes
 
     def send(self, serialized: Serialized) -> bool:
-        """Begin to send a response; True when all of it is with the kernel."""
+        """Start to send a response. Return True if all of it is in the kernel."""
         self.sent = self.acknowledged = 0
         self.ending = self.ending or serialized.close
         if serialized.rest is not None:
@@ -191,12 +216,12 @@ class Connection:
         return self._push(serialized.data)
 
     def flush(self) -> bool:
-        """Send what waits; True when nothing waits any more. A stream may still have `rest`."""
+        """Send what waits. Return True if nothing waits; a stream may still have `rest`."""
         unsent, self.out = self.out, None
         return unsent is None or self._push(unsent)
 
     def _push(self, data: bytes | memoryview) -> bool:
-        if self.out is not None:  # a 100 that found no room goes before its answer
+        if self.out is not None:  # a 100 that found the socket full goes first
             data, self.out = self.out.tobytes() + data, None
         while data:
             try:
@@ -205,7 +230,7 @@ class Connection:
                 self.out = memoryview(data)
                 return False
             except OSError:
-                self.broken = True  # reset by the client: there is nobody to send to
+                self.broken = True  # reset by the client
                 return True
             self.sent += sent
             if sent == len(data):
@@ -214,12 +239,12 @@ class Connection:
         return True
 
     def send_piece(self) -> bool:
-        """Fetch and send the next piece of a body that comes in pieces; False when the socket is full."""
-        assert self.rest is not None  # noqa: S101 - the reactor asks only while there is a rest
+        """Fetch and send the next piece of a body. Return False if the socket is full."""
+        assert self.rest is not None  # noqa: S101 - called only while there is a rest
         rest = self.rest.rest
         if isinstance(rest, FileBody):
             return self._send_file_piece(self.rest, rest)
-        assert rest is not None and not isinstance(rest, EventStream)  # noqa: S101, PT018 - events are not asked for
+        assert rest is not None and not isinstance(rest, EventStream)  # noqa: S101, PT018 - no event stream
         piece = next(rest, None)
         if piece is None:
             end = LAST_CHUNK if self.rest.chunked else b""
@@ -240,7 +265,7 @@ class Connection:
         if sent == part.length:
             part.file.close()
             self.rest = None
-        elif not sent:  # the file has shrunk under us: the promise of Content-Length cannot be kept
+        elif not sent:  # the file has shrunk: Content-Length cannot be kept
             self.broken = True
         else:
             unsent = FileBody(part.file, part.offset + sent, part.length - sent)
@@ -249,59 +274,64 @@ class Connection:
 
     @property
     def is_writing(self) -> bool:
-        """Say whether a response is under way that the client has not taken yet."""
+        """Whether part of a response is not yet in the kernel."""
         return self.out is not None or self.rest is not None
 
     def count_acknowledged(self) -> int:
-        """Count the bytes of the answer that the client's system has acknowledged: what the kernel holds has reached nobody."""
+        """Count the bytes of the answer that the client's system has acknowledged.
+
+        What the kernel still holds has not reached the client.
+        """
         try:
             unacknowledged = fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4))
-        except OSError:  # not every system tells of every socket: then what was sent counts
+        except OSError:  # not supported for every socket: what was sent counts
             return self.sent
         return max(self.sent - int.from_bytes(unacknowledged, sys.byteorder), 0)
 
     def is_answering(self) -> bool:
-        """Say whether a handler has the connection, or a response is on its way or not yet completed.
+        """Return True if a handler runs, or a response is not sent or not completed.
 
-        A thread may have sent the last of it before who gave it the job looks here.
+        `response` counts because a thread may have sent the last piece before the thread that gave
+        it the job looks here.
         """
         return self.busy or self.is_writing or self.response is not None
 
     def can_be_handed_over(self) -> bool:
-        """Say whether another process could go on here: no request under way, no end in sight."""
+        """Return True if another process can go on: no request has begun, no end is due."""
         return self.head is None and not (self.busy or self.is_writing or self.ending or self.eof or self.broken)
 
     def is_disconnected(self) -> bool:
-        """Say, to any thread, whether nobody can take an answer any more: both ways are closed, or the client has reset it.
+        """Return True if no answer can be delivered: both directions closed, or reset.
 
-        A client that has closed its own end only may still read (RFC 9112 section 9.6), and counts as being there.
+        Callable from any thread. A client that has closed only its own direction may still read
+        (RFC 9112 section 9.6) and counts as connected.
         """
         if self.closed or self.broken:
             return True
         poll = select.poll()
-        poll.register(self.fd, 0)  # POLLHUP and POLLERR come unasked
+        poll.register(self.fd, 0)  # POLLHUP and POLLERR are always reported
         return bool(poll.poll(0))
 
     def active_stream(self) -> EventStream | None:
-        """Return the stream of events that the client listens to, once all that came before it is sent."""
+        """Return the event stream of the client once all before it is sent, else None."""
         if self.rest is None or self.out is not None or not isinstance(self.rest.rest, EventStream):
             return None
         return self.rest.rest
 
     def send_events(self, data: bytes) -> bool:
-        """Send events; True when all of them are with the kernel."""
+        """Send events. Return True if all of them are in the kernel."""
         assert self.rest is not None  # noqa: S101 - there is a stream
         return self._push(chunk(data) if self.rest.chunked else data)
 
     def end_events(self, last: bytes) -> bool:
-        """Send the last events and the end of the body; True when all of it is with the kernel."""
+        """Send the last events and the end of the body. Return True if all is in the kernel."""
         assert self.rest is not None  # noqa: S101 - there is a stream
         data = chunk(last) + LAST_CHUNK if self.rest.chunked else last
         self.rest = None
         return self._push(data)
 
     def complete(self) -> None:
-        """Forget the request that has been answered, and what is left of its answer; the body is the sender's to close."""
+        """Forget the answered request and its response. The writer closes the body."""
         self.rest = self.out = None
         if self.body is not None:
             self.body.close()
@@ -311,13 +341,20 @@ class Connection:
         self.served += 1
 
     def reset_if_unframed(self) -> None:
-        """Have the close reset the client where its orderly end would call a body whole that is not (HTTP/1.0)."""
+        """Make `close` reset a connection whose body ends with it (HTTP/1.0).
+
+        An orderly end would make an incomplete body look complete.
+        """
         if self.rest is not None and not self.rest.chunked and self.rest.length == UNKNOWN_LENGTH:
             with suppress(OSError):
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def linger(self) -> None:
-        """Close the sending side only: closing at once with unread bytes would reset the answer away (RFC 9112 9.6)."""
+        """Close the sending direction only.
+
+        Closing with unread bytes would reset the connection and lose the answer (RFC 9112 section
+        9.6).
+        """
         self.lingering = True
         try:
             self.socket.shutdown(socket.SHUT_WR)
@@ -325,7 +362,7 @@ class Connection:
             self.broken = True
 
     def close(self) -> None:
-        """Close the socket; the reactor alone does this."""
+        """Close the socket. Only the reactor calls this."""
         self.closed = True
         if self.body is not None:
             self.body.close()

@@ -1,7 +1,8 @@
-"""What one worker has served, in numbers, for its row of the scoreboard.
+"""Numbers of one worker since it started, for its row of the scoreboard.
 
-Any thread counts. No lock is needed: the interpreter changes threads at calls and loops only, so no other thread can come
-between the reading and the writing of a number.
+Any thread counts, without a lock: with its global lock the interpreter switches threads only at
+calls and at the end of loops, so no other thread runs between reading and storing a number.
+Invariant: no call stands between the two.
 """
 
 from __future__ import annotations
@@ -12,19 +13,23 @@ from arlen_runtime.propane.ipc.scoreboard import DURATIONS
 
 
 class Counters:
-    """Requests and answers of one worker since it started."""
+    """Requests and answers of one worker."""
 
     def __init__(self) -> None:
         self.requests = 0
         self.shed = 0
         self.stuck = 0
-        """Handlers whose clients have been given up on and that have not come back."""
+        """Handlers whose request was answered by the time-out and that have not returned.
+
+        The leader adds, the handler's thread subtracts. It may be -1 for a moment: the handler may
+        return after the leader has removed the claim and before it has added.
+        """
         self.responses = [0] * 10
-        """Answers by the first digit of their status."""
+        """Answers by the first digit of the status."""
         self.duration_buckets = [0] * (len(DURATIONS) + 1)
-        """Answers by DURATIONS, those that took longer than all of them last."""
+        """Answers by the bounds in DURATIONS; the last element counts those above all bounds."""
         self.seconds = 0.0
-        """What all answers took together."""
+        """The durations of all answers, added up."""
 
     def count(self, status: int, seconds: float) -> None:
         """Count an answer that took `seconds`."""

@@ -1,7 +1,8 @@
-"""Deadlines of connections. One rule: setting a later deadline costs one attribute store, however often it is done.
+"""Deadlines of connections.
 
-Connections lie in buckets of a second. A bucket that comes due is looked through: whoever's deadline has moved on goes
-to the bucket of its new item. So ten thousand idle connections cost nothing while nothing is due.
+Connections are kept in buckets of one second. When a bucket is due, those whose deadline has moved
+on are put into the bucket of the new one. So setting a later deadline costs one attribute store,
+and ten thousand idle connections cost nothing while no bucket is due.
 """
 
 from __future__ import annotations
@@ -12,28 +13,32 @@ NEVER = float("inf")
 
 
 class HasDeadline(Protocol):
-    """What has a deadline. `deadline` and `looked_at` are seconds of the monotonic clock."""
+    """Something with a deadline. Both attributes are seconds of the monotonic clock."""
 
     deadline: float
     check_at: float
-    """The second at which this one will be looked at: never later than its deadline."""
+    """The second of its bucket, at which the deadline is checked."""
 
 
 W = TypeVar("W", bound=HasDeadline)
 
 
 class Deadlines(Generic[W]):
-    """The deadlines of one reactor, touched only by the thread that holds the baton."""
+    """The deadlines of one reactor. Only the leading thread calls its methods.
+
+    Another thread that owns a connection may store its `deadline`. If that is earlier than
+    `check_at`, it must give the connection back to the leader, which calls `set`.
+    """
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._buckets: dict[int, list[W]] = {}
         self._next_check: float = NEVER
 
     def set(self, item: W, deadline: float) -> None:
-        """Let `one` expire at `deadline`, in place of what was set before."""
+        """Let `item` expire at `deadline`, which replaces its previous deadline."""
         item.deadline = deadline
-        if deadline < item.check_at and int(deadline) + 1 < item.check_at:  # else it is looked at in time already
+        # Otherwise its bucket is early enough.
+        if deadline < item.check_at and int(deadline) + 1 < item.check_at:
             self._add_to_bucket(item, deadline)
 
     def _add_to_bucket(self, item: W, deadline: float) -> None:
@@ -43,18 +48,18 @@ class Deadlines(Generic[W]):
         self._next_check = min(self._next_check, second)
 
     def timeout(self, now: float) -> float | None:
-        """Return the seconds until the next look is due, None when nothing has a deadline."""
+        """Return the seconds until the next bucket is due, None without deadlines."""
         return None if self._next_check is NEVER else max(self._next_check - now, 0.0)
 
     def expired(self, now: float) -> list[W]:
-        """Take those whose deadline has passed; file the others of the due buckets anew."""
+        """Remove and return what has expired; move the rest of the due buckets on."""
         if now < self._next_check:
             return []
         due: list[W] = []
         for second in sorted(bucket for bucket in self._buckets if bucket <= now):
             for item in self._buckets.pop(second):
                 if item.check_at != second:
-                    continue  # it lies in an earlier bucket too, or has been looked at since
+                    continue  # it was in an earlier bucket as well, or was checked since
                 item.check_at = NEVER
                 if item.deadline <= now:
                     due.append(item)

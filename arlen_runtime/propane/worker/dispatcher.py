@@ -1,7 +1,10 @@
-"""From bytes to a handler's response. One rule: whoever pops a connection's claim answers, once.
+"""From received bytes to a response that is sent.
 
-Three ways to run a handler: inline by the leading thread, on the pool, in the lane. Only the leading thread calls `serve`,
-`resume` and `expire`; `_late` runs on other threads and owns its connection while it is busy.
+A handler runs inline on the leading thread, in the thread pool, or in the CPU pool. Only the
+leading thread calls `on_readable`, `on_resumable`, `expire` and `arm_timeouts`. A pool thread runs
+`_run_queued` and owns its connection while it is busy (see Connection.busy).
+
+Invariant: the thread that removes the entry of a request's claim answers it, once.
 """
 
 from __future__ import annotations
@@ -31,22 +34,21 @@ from arlen_runtime.propane.worker.threads import CpuPool, ThreadPool
 from arlen_runtime.propane.worker.timings import QUICK_SECONDS, WAIT_SECONDS, EndpointTiming, EndpointTimings, Execution
 
 FILE_THREADS = 2
-"""Threads that read and write files and do nothing else: no handler that waits holds a file up."""
+"""Threads that only read and write files, so that no waiting handler delays a file."""
 REQUESTS_PER_TURN = 16
-"""Requests of one connection that are answered before the others get their turn."""
+"""Requests of one connection that are answered before other connections get their turn."""
 READS_PER_TURN = 16
-"""Times that one connection is read from before that."""
+"""Reads from one connection before other connections get their turn."""
 
 Job = Callable[[], object]
 
 
 class Dispatcher:
-    """Everything between the reactor, which has the events, and the door, behind which is the application."""
+    """Everything between the reactor, which has the events, and the application."""
 
     def __init__(
         self, application: Application, config: Config, log: Log, loop_state: LoopState, leadership: Leadership
     ) -> None:
-        """Start the threads of the pool."""
         self._application = application
         self._log = log
         self._limits = config.limits
@@ -70,12 +72,12 @@ class Dispatcher:
     # --- the leading thread
 
     def on_readable(self, connection: Connection) -> bool:
-        """Read and answer what is there, or a turn's share; True when the calling thread has lost the baton meanwhile."""
+        """Read and answer requests, up to a turn's share. Return True if overtaken."""
         reads = 0
         while True:
             connection.pending = False
             if not connection.receive():
-                if connection.eof and not connection.is_answering():  # a half-closed socket can still be written
+                if connection.eof and not connection.is_answering():  # a half-closed socket is still writable
                     self._state.to_close.append(connection)
                 return False
             if not connection.lingering and self._process_requests(connection):
@@ -88,7 +90,7 @@ class Dispatcher:
                 return False
 
     def on_resumable(self, connection: Connection) -> bool:
-        """Go on with a connection that a thread gave back or that can be written again; True when the baton is lost."""
+        """Go on with a connection that is free or writable again. Return True if overtaken."""
         if connection.closed or connection.busy:
             return False
         if connection.lingering:
@@ -100,18 +102,17 @@ class Dispatcher:
         if connection.ending or connection.broken:
             self.response_writer.close_or_linger(connection)
             return False
-        connection.more = True  # an edge that came while it was answered has not been read
+        connection.more = True  # an edge that came during the answer has not been read
         if self._process_requests(connection):
             return True
         return not (connection.is_answering() or connection.ending) and self.on_readable(connection)
 
     def _still_answering(self, connection: Connection) -> bool:
-        """Send what can be sent; say whether more is to be waited for."""
         self.response_writer.write_more(connection)
         return connection.busy or (connection.is_writing and not connection.broken)
 
     def _process_requests(self, connection: Connection) -> bool:
-        """Answer each complete request that has been received, or a turn's share; True when the baton is lost."""
+        """Answer the complete requests, up to a turn's share. Return True if overtaken."""
         stop_at = connection.served + REQUESTS_PER_TURN
         while connection.served < stop_at:
             try:
@@ -119,7 +120,7 @@ class Dispatcher:
             except HTTPError as error:
                 self.response_writer.refuse(connection, error)
                 return False
-            except Exception as error:  # noqa: BLE001 - a converter of the application's own, a full disk: one request's affair
+            except Exception as error:  # noqa: BLE001 - a full disk, a converter of the application
                 self._refuse_after_error(connection, error)
                 return False
             if request is None:
@@ -137,13 +138,11 @@ class Dispatcher:
         return False
 
     def _yield_turn(self, connection: Connection) -> None:
-        """Let the others have their turn."""
-        connection.busy = True  # what comes meanwhile is noted: an end must not overtake the requests that wait
+        connection.busy = True  # events only set `pending`: an end must not overtake requests
         self._state.yielded.append(connection)
         self._state.resumable.append(connection)
 
     def _refuse_after_error(self, connection: Connection, error: Exception) -> None:
-        """Refuse a request that could not be received or admitted through no fault of the client's."""
         self._log.failure("request_failed", error, **(connection.head.ids if connection.head else {}))
         no_room = isinstance(error, OSError)
         reason = "There is no room for the body now." if no_room else "the request could not be admitted"
@@ -151,7 +150,7 @@ class Dispatcher:
         self.response_writer.refuse(connection, refusal)
 
     def _await_bytes(self, connection: Connection) -> None:
-        """Set the deadline for what must come next (the table of limits)."""
+        """Set the deadline for what must arrive next (the table of limits)."""
         limits, loop_state = self._limits, self._state
         if loop_state.handing_over and connection.head is None:
             loop_state.to_close.append(connection)
@@ -170,9 +169,9 @@ class Dispatcher:
             loop_state.deadlines.set(connection, loop_state.now + limits.header_seconds)
 
     def _dispatch(self, connection: Connection, request: Request) -> bool:
-        """Send a request its way; True when it ran here and the baton was lost."""
+        """Choose the thread for a request. Return True if it ran here and was overtaken."""
         admission = connection.admission
-        assert admission is not None  # noqa: S101 - a request has a ticket
+        assert admission is not None  # noqa: S101 - a request has an admission
         connection.receiving_since = 0.0
         connection.request = request
         self._state.counters.requests += 1
@@ -186,13 +185,12 @@ class Dispatcher:
         return self._run_inline(connection, admission, request, timing)
 
     def _prefers_thread(self, timing: EndpointTiming) -> bool:
-        """Say so of one that takes long, or waits while others could go on, or runs when nobody could take over."""
         if timing.wall > QUICK_SECONDS or self._followers.exhausted:
             return True
         return bool(self._state.events) or self.thread_pool.busy() > 0
 
     def _open_stream(self, connection: Connection, admission: Admission, head: Head, timing: EndpointTiming) -> bool:
-        """Begin a request whose handler reads the body as it comes: on a pool thread, whatever its estimate says."""
+        """Run a handler that reads the body while it arrives, on a pool thread if there is one."""
         try:
             body = StreamingBody(connection, admission.limit, self._limits)
         except HTTPError as error:
@@ -207,14 +205,17 @@ class Dispatcher:
     def _run_inline(
         self, connection: Connection, admission: Admission, request: Request, timing: EndpointTiming
     ) -> bool:
-        """Run the handler here; its connection lies in the token meanwhile."""
+        # The leading thread is here. Between `append` and `pop` the monitor, or the handler itself
+        # before it waits, may take the connection out of `running`. Then a follower leads, which
+        # may time the request out at any moment: what it reads for that (`busy`, claim, `started`)
+        # is stored before `append`, and after the handler nothing is touched before `pop`.
         leadership = self._leadership
         running = leadership.running
         connection.busy = True
-        # A new one for each request: a job that comes late must not find this one.
+        # A new list for each request: a late job of an earlier one must not find this claim.
         claim = connection.response_claim = ["running"]
-        started = connection.started = time.monotonic()  # before the token: who takes it reckons the time-out from here
-        # A system call: not for those that take no time.
+        started = connection.started = time.monotonic()
+        # A system call: left out for endpoints that take no time.
         cpu = time.thread_time() if timing.wall > WAIT_SECONDS else 0.0
         leadership.runs += 1
         running.append(connection)
@@ -227,7 +228,7 @@ class Dispatcher:
             timing.record_wall(time.monotonic() - started)
             self._finish(connection, response, claim)
             return True
-        claim.pop()
+        claim.pop()  # still there: only a leader times out, and that is this thread
         ended = time.monotonic()
         timing.record_wall(ended - started)
         if cpu:
@@ -241,7 +242,6 @@ class Dispatcher:
         return False
 
     def _queue(self, connection: Connection, request: Request, timing: EndpointTiming) -> None:
-        """Give a request that will wait or burn to the threads, unless too many are before it."""
         target = self.cpu_pool if timing.execution is Execution.CPU_POOL else self.thread_pool
         if target.queued() - target.idle() >= self._accessories.queue_limit:
             self._shed(connection)
@@ -250,13 +250,12 @@ class Dispatcher:
         connection.busy = True
         claim = connection.response_claim = ["queued"]
         connection.started = now
-        # Looked at when the first of the two could pass: the thread that takes it cannot have it looked at earlier.
+        # The earlier of the two limits: the thread that runs it cannot file an earlier deadline.
         earliest = min(self._accessories.queue_seconds, self._limits.request_timeout_seconds)
         self._state.deadlines.set(connection, now + earliest)
         target.put(partial(self._run_queued, connection, request, timing, claim))
 
     def _shed(self, connection: Connection) -> None:
-        """Turn a request away that has waited long enough; its connection is as good as before."""
         self._state.counters.shed += 1
         busy = ServiceUnavailable("The server is busy; try again in a moment.", retry_after=1)
         self.response_writer.start(connection, self._application.refuse(busy, connection.head), self._state.now)
@@ -264,11 +263,11 @@ class Dispatcher:
     # --- time
 
     def expire(self, connection: Connection) -> None:
-        """Do what the table of limits says for a deadline that has passed."""
+        """Act on a deadline that has passed (the table of limits)."""
         writer = self.response_writer
         if connection.busy:
             self._expire_handler(connection)
-        elif connection.deadline > self._state.now:  # a thread has let go of it since it was found to be due
+        elif connection.deadline > self._state.now:  # a thread moved it since `expired` returned
             self._state.deadlines.set(connection, connection.deadline)
         elif connection.active_stream() is not None:
             writer.send_heartbeat(connection)
@@ -281,6 +280,8 @@ class Dispatcher:
             self._state.to_close.append(connection)
 
     def _expire_handler(self, connection: Connection) -> None:
+        # A pool thread may start or end the handler at any time and then changes the claim:
+        # `remove` fails if the entry is no longer the one that was read here.
         loop_state, claim = self._state, connection.response_claim
         claimed = next(iter(claim), "")
         allowed = self._accessories.queue_seconds if claimed == "queued" else self._limits.request_timeout_seconds
@@ -289,7 +290,7 @@ class Dispatcher:
             return
         try:
             claim.remove(claimed)
-        except ValueError:  # it is being answered this moment, has just begun to run, or has limits of its own
+        except ValueError:  # just answered or started, or a stream or upload with its own limits
             loop_state.deadlines.set(connection, loop_state.now + 1)
             return
         connection.busy = False
@@ -303,8 +304,7 @@ class Dispatcher:
         self.response_writer.refuse(connection, stuck)
 
     def _report_stuck(self, connection: Connection) -> None:
-        """Say where a handler stands that has used up its time."""
-        frame = sys._current_frames().get(connection.thread)  # noqa: SLF001 - the documented way to see a thread's stack
+        frame = sys._current_frames().get(connection.thread)  # noqa: SLF001 - documented for this
         self._log.error(
             "request_stuck",
             **(connection.head.ids if connection.head else {}),
@@ -313,24 +313,24 @@ class Dispatcher:
         )
 
     def arm_timeouts(self) -> None:
-        """Put a deadline on handlers that have lost the baton since the last look."""
+        """Set a deadline for handlers that were overtaken since the last batch."""
         overtaken = self._leadership.overtaken
         while overtaken:
             connection = overtaken.popleft()
             admission = connection.admission
             if connection.busy and connection.response_claim and admission is not None:
+                # No call after the test: at any call its thread may finish and set `started` to 0.
                 timeout = self._limits.request_timeout_seconds
                 self._state.deadlines.set(connection, connection.started + timeout)
-                # Not only when it comes back: those that come meanwhile would each cost another standby.
+                # Now, not when it returns: until then each further request would cost a follower.
                 self._timings.of(admission.key).record_wall(time.monotonic() - connection.started)
 
-    # --- the thread that runs the handler
+    # --- the thread that runs the handler: leading, overtaken or of a pool
 
     def _run_job(self, job: Job) -> None:
-        """Run a job of pool or lane; something unforeseen costs neither its thread."""
         try:
             job()
-        except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind; the time-out answers
+        except Exception as error:  # noqa: BLE001 - of any kind: it must not end the thread
             self._log.failure("job_failed", error)
 
     def _run_handler(self, connection: Connection, admission: Admission, request: Request) -> Response:
@@ -338,18 +338,20 @@ class Dispatcher:
         deadline = connection.started + self._limits.request_timeout_seconds
         try:
             return context.run(_run_chain, self._application, admission, request, deadline, connection.is_disconnected)
-        except BaseException as error:  # noqa: BLE001 - the door promises not to raise; a worker survives a broken promise
+        except BaseException as error:  # noqa: BLE001 - it must not raise: survive if it does
             self._log.failure("application_raised", error, **request.head.ids)
-            return self._application.refuse(ArlenError("the application raised past its own boundary"), request.head)
+            return self._application.refuse(ArlenError("Application.run raised an exception"), request.head)
 
     def _run_queued(self, connection: Connection, request: Request, timing: EndpointTiming, claim: list[str]) -> None:
-        """Run a queued request on a pool thread, unless it has been given up meanwhile."""
+        # A pool thread is here. If the claim is empty, the leader has shed the request and may use
+        # the connection for the next one. After the pop it belongs to this thread until `busy` is
+        # False. A time-out that comes before "running" is appended tries again a second later.
         try:
             claim.pop()
         except IndexError:
             return
         admission = connection.admission
-        assert admission is not None  # noqa: S101 - it is not forgotten before it has been answered
+        assert admission is not None  # noqa: S101 - it is there until the answer is complete
         connection.thread = threading.get_ident()
         started = connection.started = time.monotonic()
         connection.deadline = started + self._limits.request_timeout_seconds
@@ -360,7 +362,8 @@ class Dispatcher:
         self._finish(connection, response, claim)
 
     def _finish(self, connection: Connection, response: Response, claim: list[str]) -> None:
-        """Answer from a thread that does not lead; the time-out may have been first."""
+        # A pool thread or an overtaken one is here. An empty claim means that the time-out has
+        # answered: the connection may be closed or serve another request; only `response` is ours.
         try:
             claim.pop()
         except IndexError:
@@ -368,6 +371,9 @@ class Dispatcher:
             self.response_writer.close_body(response.body, None)
             return
         self.response_writer.start(connection, response, time.monotonic())
+        # After this store the leader may be at work on the connection: then it is resumed below for
+        # nothing. It is never missed: the leader stores `pending` and `handing_over` before it last
+        # reads `busy`, this thread stored the rest. Only the leader files an earlier deadline.
         connection.busy = False
         if (
             connection.pending

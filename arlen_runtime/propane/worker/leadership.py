@@ -1,8 +1,13 @@
-"""Who leads the reactor. One rule: whoever takes the token out leads or appoints the leader; nobody else may.
+"""The Leader/Followers pattern: which thread runs the reactor.
 
-The leading thread runs quick handlers itself. While it is inside one, the handler's connection lies in `token`. A handler
-that comes back takes it out again and its thread goes on leading. When the monitor (after `handoff_ms`) or the handler
-itself (before a wait of unknown length) takes it out first, a standby leads on and the late thread only answers.
+One thread, the leader, polls for events and runs quick handlers itself. While it is inside a
+handler, the handler's connection is in `running`. A leader that returns from its handler removes
+the connection from `running` and goes on. If another thread removes it first, the handler is
+overtaken: a follower becomes the leader, and the overtaken thread only sends its answer. The
+monitor (the worker's main thread) does this after `handoff_ms`; the handler's own thread does it
+before a wait of unknown length.
+
+Invariant: a follower is promoted only by the thread that removed the connection from `running`.
 """
 
 from __future__ import annotations
@@ -15,67 +20,91 @@ from arlen_runtime.propane.worker.connection import Connection
 from arlen_runtime.propane.worker.threads import Followers
 
 QUIET_CHECKS = 20
-"""After so many patrols without a handler the monitor sleeps until the next one runs: an idle worker is not woken."""
+"""After so many checks without a handler the monitor sleeps until one runs: it does not wake an
+idle worker.
+"""
 
 
 class Leadership:
-    """The right to lead one reactor."""
+    """Decides which thread leads one reactor."""
 
     def __init__(self, lead: Callable[[], None], threads: int, wake_monitor: Callable[[], None]) -> None:
-        """Prepare for `lead` to be run by one thread at a time; with no threads the baton is never taken away."""
+        """`lead` is run by one thread at a time. Without `threads` it is never overtaken."""
         self._lead = lead
         self._wake_monitor = wake_monitor
         self.followers = Followers(threads + 1 if threads else 0, lead)
         self._checked_runs = 0
         self._quiet_checks = 0
         self.running: list[Connection] = []
-        """The connection whose handler the leader is inside of; a new list for each leader, so no one pops another's."""
+        """The connection whose handler the leader is running, or nothing.
+
+        Leader and monitor both pop from it, without a lock: `list.pop` is atomic, so exactly one of
+        them gets the connection. Each leader makes a new list: an overtaken thread finds its own
+        list empty and cannot pop what the next leader has appended to another one.
+        """
         self.runs = 0
-        """Handlers run by leaders so far."""
+        """Handlers started by leaders so far."""
         self.takeovers = 0
         self.is_monitored = not threads
-        """Whether the monitor patrols; who runs a handler unwatched calls `watch`."""
+        """Whether the monitor checks for slow handlers. The leader starts it if it does not."""
         self.leader_id = 0
         self.overtaken: deque[Connection] = deque()
-        """Connections whose handlers lost the baton and are not yet watched by a deadline."""
+        """Connections with an overtaken handler for which the leader has not set a deadline yet."""
 
     def start_leading(self) -> list[Connection]:
-        """Lead: called by the leading thread first of all. Returns its running."""
+        """Make the calling thread the leader. Return its `running`."""
+        # In this order: `still_leads` reads `running` before `leader_id`.
         self.running = []
         self.leader_id = threading.get_ident()
         return self.running
 
     def run_first_leader(self) -> None:
-        """Lead, then, when the baton is lost, wait with the others: the whole life of the first leading thread."""
+        """Run the first leading thread: lead, and when overtaken become a follower."""
         self._lead()
         self.followers.wait_turn()
 
     def start_monitoring(self) -> None:
-        """Have the monitor patrol from now on."""
+        """Have the monitor check for slow handlers from now on."""
         self.is_monitored = True
         self._wake_monitor()
 
     def check_slow_handler(self) -> None:
-        """Take the baton from a handler that has had it since the last patrol; called every `handoff_ms`."""
+        """Overtake a handler that has run since the last check; called every `handoff_ms`."""
+        # The main thread is here; the leader may start or end a handler at any time. The leader
+        # counts `runs` up before it appends to `running`. So if `runs` is what it was at the last
+        # check, the handler in `running` is the one that was running, or about to run, at that
+        # check.
         running, runs = self.running, self.runs
         if running and runs == self._checked_runs:
             self._promote_follower(running)
         self._quiet_checks = 0 if running or runs != self._checked_runs else self._quiet_checks + 1
         self._checked_runs = runs
         if self._quiet_checks > QUIET_CHECKS:
+            # The leader appends to `running`, then reads `is_monitored` (Dispatcher._run_inline);
+            # this thread stores `is_monitored`, then reads `running`. Whichever of the two comes
+            # second sees the other's store, so no handler runs unmonitored.
             self.is_monitored = False
-            if self.running:  # a handler has begun between the two lines above and saw itself watched
+            if self.running:
                 self.is_monitored = True
                 self._quiet_checks = 0
 
     def hand_off(self) -> None:
-        """Give the baton away if the calling thread has it: it is about to wait."""
+        """Promote a follower if the calling thread leads: its handler is about to wait."""
+        # Pool threads come here too, and so does a thread that was overtaken a moment ago. There is
+        # no call between reading `leader_id` and `running`, so the interpreter does not switch
+        # threads in between (see counters.py): `running` is the calling thread's own, not the next
+        # leader's.
         if threading.get_ident() == self.leader_id:
             self._promote_follower(self.running)
 
     def still_leads(self) -> bool:
-        """Say, after an error, whether the calling thread still leads; it is inside of no handler any more."""
-        running = self.running  # looked up before the leader: if that is us, it is ours
+        """Return True if the calling thread leads; call after an error.
+
+        The thread has left its handler: what the handler left in `running` is removed.
+        """
+        # Read before `leader_id`: if this thread is the leader after that, the list is its own. If
+        # not, another thread may lead by now, and its list must not be touched.
+        running = self.running
         if threading.get_ident() != self.leader_id:
             return False
         try:
@@ -85,6 +114,9 @@ class Leadership:
         return True
 
     def _promote_follower(self, running: list[Connection]) -> None:
+        # The monitor may be here while the leading thread is here too (`hand_off`) or returns from
+        # its handler. `running.pop()` decides between the two threads. The follower is reserved
+        # first: after the pop there must be a thread that leads.
         followers = self.followers
         if not followers.reserve():
             return
@@ -93,6 +125,8 @@ class Leadership:
         except IndexError:
             followers.release()
             return
+        # Until `promote` no thread leads, so only this one writes the following. `overtaken` is
+        # filled before `promote`, so the new leader finds it at its first batch.
         connection.thread, self.leader_id = self.leader_id, 0
         self.takeovers += 1
         self.overtaken.append(connection)

@@ -1,7 +1,8 @@
-"""What reactor, service and sender write down for each other. One rule: plain facts, each with the threads that may write it.
+"""What reactor, dispatcher and response writer share about one worker's traffic.
 
-The leading thread writes everything here; other threads only append to `returned`, and wake the leader, and count in
-`counters` what they have answered.
+Invariant: the leading thread writes everything here, with three exceptions. Any thread may call
+`resume_later`. Any thread counts its answers in `counters`. A thread that was overtaken inside a
+handler and then failed appends its connection to `to_close` (Reactor._fail_connection).
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from arlen_runtime.propane.worker.deadlines import Deadlines
 
 
 class LoopState:
-    """The state of one worker's traffic."""
+    """The state of one event loop."""
 
     def __init__(self, wake: Callable[[], None], server: bytes = b"") -> None:
-        """Take how to wake the leading thread, and the Server line of every answer, if it is wanted."""
+        """`wake` wakes the leading thread. `server` is the Server line of answers, or nothing."""
         self._wake = wake
         self._server = server
         self._first_lines = b""
@@ -29,36 +30,42 @@ class LoopState:
         self.now = time.monotonic()
         """The monotonic clock at the last batch of events."""
         self.stopping = False
-        """Each answer closes its connection."""
+        """Every answer closes its connection."""
         self.handing_over = False
-        """Each connection goes to the new generation at its next boundary."""
+        """Every connection goes to the new generation at its next boundary between requests."""
         self.counters = Counters()
         self.events: deque[Event] = deque()
-        """What the poller has told and nobody has looked at yet."""
+        """Events from the poller that are not handled yet. A new leader goes on with them."""
         self.deadlines: Deadlines[Connection] = Deadlines()
         self.resumable: deque[Connection] = deque()
-        """Connections whose thread has let go of them and which need the leader."""
+        """Connections for the leader to go on with. Other threads append, the leader pops."""
         self.yielded: list[Connection] = []
-        """Those of them that have had their turn: they are busy until the others have had theirs."""
+        """Those in `resumable` that have used up their turn: busy until the others had theirs."""
         self.to_close: list[Connection] = []
-        """Connections that leave at the end of the batch."""
+        """Connections to close or to hand over at the end of the batch."""
 
     def set_now(self, now: float) -> None:
-        """Note the time, `now` by the monotonic clock: the leading thread does once a batch."""
+        """Set the time, `now` by the monotonic clock; called once per batch by the leader."""
         self.now = now
         if now >= self._first_lines_until:
             clock = time.time()
             self._first_lines_until = now + 1.0 - clock % 1.0
+            # A pool thread that calls `first_lines` between these two stores sends the Date of
+            # before.
             self._first_lines = self._lines(clock)
 
     def first_lines(self, now: float) -> bytes:
-        """Return the lines that begin every answer: Date, perhaps Server. A handler may have taken longer than a batch."""
+        """Return the header lines that begin every answer: Date, and Server if it is sent."""
+        # Also called by pool threads. The leader may be inside a handler or in poll for longer than
+        # a second: then the stored lines are too old, and the caller makes its own.
         return self._first_lines if now < self._first_lines_until else self._lines(time.time())
 
     def _lines(self, clock: float) -> bytes:
         return b"Date: %b\r\n%b" % (dates.write(clock).encode(), self._server)
 
     def resume_later(self, connection: Connection) -> None:
-        """Have the leading thread go on with a connection; from any thread."""
+        """Have the leading thread go on with a connection; callable from any thread."""
+        # Append first: the leader clears the wake-up before it looks into `resumable`. After the
+        # append it may be at work on the connection: the caller must not touch it any more.
         self.resumable.append(connection)
         self._wake()

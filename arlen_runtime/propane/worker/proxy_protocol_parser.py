@@ -1,6 +1,7 @@
-"""The parser of a connection that a balancer introduces by a PROXY header. One rule: before that header nothing is read.
+"""The parser for connections that begin with a PROXY protocol header.
 
-Once the header has come, the connection's peer is the client that it names. A balancer that speaks for itself names none.
+Nothing else is read before that header. After it, the connection's peer is the client that the
+header names. A load balancer that speaks for itself (LOCAL) names none.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from arlen_runtime.http.parser import RequestParser
 
 
 class ProxyProtocolParser(RequestParser):
-    """A RequestParser whose first bytes are the PROXY header's."""
+    """A RequestParser whose first bytes are a PROXY header."""
 
     __slots__ = ("_header", "header_read")
 
     def __init__(self, limits: LimitsSection, origin: Origin) -> None:
-        """Take the limits, and the origin of the balancer itself."""
+        """`origin` is that of the load balancer itself."""
         super().__init__(limits, origin)
         self._header = b""
         self.header_read = False
 
     def feed(self, data: bytes) -> None:
-        """Append bytes. Raises BadRequest for a connection that begins with anything else than the header."""
+        """Append bytes. Raise BadRequest if the connection does not begin with the header."""
         if self.header_read:
             super().feed(data)
             return
@@ -40,9 +41,9 @@ class ProxyProtocolParser(RequestParser):
 
     @property
     def at_boundary(self) -> bool:
-        """Whether nothing is under way, the header neither."""
+        """Whether neither a header nor a request is incomplete."""
         return not self._header and super().at_boundary
 
     def leftover(self) -> bytes:
-        """Return what has been received and not read: of the header, where it is not all there."""
+        """Return bytes that were received and not parsed: the incomplete header, if any."""
         return self._header or super().leftover()

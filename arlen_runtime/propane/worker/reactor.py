@@ -1,8 +1,10 @@
-"""The event loop of a worker. One rule: only the leading thread touches the poller and closes descriptors.
+"""The event loop of a worker.
 
-The reactor accepts, reads what is ready, lets the service answer, and keeps time. When the handler of a request loses it
-the baton, `lead` returns and another thread goes on with the events that are left: they lie in the reactor, not in a
-local variable.
+The reactor accepts connections, passes ready ones to the dispatcher, and runs timers. When a
+handler is overtaken, `lead` returns on its thread, and another thread goes on with the events that
+are left: they are in `LoopState.events`, not in a local variable.
+
+Invariant: only the leading thread uses the poller and closes connections.
 """
 
 from __future__ import annotations
@@ -29,10 +31,10 @@ from arlen_runtime.propane.worker.loop_state import LoopState
 from arlen_runtime.propane.worker.proxy_protocol_parser import ProxyProtocolParser
 
 SETTLE_SECONDS = 0.1
-"""How long a stop waits for the last packet of handshakes that were under way when it began."""
+"""How long a stop waits for the last packet of TCP handshakes that have begun."""
 SERVER_LINE = b"Server: propane\r\n"
 HANDOVER_RETRY_SECONDS = 0.001
-"""How long is waited before a connection is offered again that found the way to the other workers full."""
+"""The delay before a hand-over is tried again that found the socket to the other workers full."""
 
 
 class Reactor:
@@ -46,7 +48,7 @@ class Reactor:
         row: WorkerRow,
         wake_monitor: Callable[[], None],
     ) -> None:
-        """Prepare; `entrances` are opened by the caller, `lead` runs it."""
+        """Set up the parts. The caller adds listeners to `acceptor`; `leadership` runs `lead`."""
         self.log = log
         self._waker = Waker()
         self.state = LoopState(self._waker.wake, SERVER_LINE if config.server.server_header else b"")
@@ -68,9 +70,12 @@ class Reactor:
         self._settled_at = 0.0
         self._paused = False
         self._handover: socket.socket | None = None
-        self._handover_full = False  # the way to the other workers
+        self._handover_full = False  # the socket to the other workers took no more in this batch
         self.is_idle = False
-        """Nobody is connected, waits to be let in, or has a body closed; looked at by `look_for_rest`."""
+        """No connection is open or waits in the backlog, and no body is being closed.
+
+        The leader writes it in `check_idle`; the main thread reads it.
+        """
 
     # --- from other threads
 
@@ -83,16 +88,19 @@ class Reactor:
         """Count the open connections."""
         return len(self._connections)
 
-    # --- commands: called before the start or by `post`
+    # --- commands: called before the start, or by `post` on the leading thread
 
     def stop(self, *, drain_backlog: bool) -> None:
-        """Close each connection with its next answer; go on taking what the kernel has accepted if `drain_backlog`."""
+        """Close each connection after its next answer.
+
+        If `drain_backlog`, still accept the connections that the kernel has completed.
+        """
         if not drain_backlog:
             self.acceptor.stop_listeners()
         self.state.stopping = self.acceptor.stopping = True
-        self.state.handing_over = False  # whoever would have taken them stops as well
+        self.state.handing_over = False  # the other generation stops as well
         self._handover = None
-        # Those that were to be passed on get their one more answer here.
+        # Connections that waited for their hand-over get one more answer here.
         self.state.to_close = [
             connection for connection in self.state.to_close if connection.eof or connection.broken or connection.ending
         ]
@@ -100,7 +108,7 @@ class Reactor:
         self._end_event_streams()
 
     def hand_over_all(self, handover: socket.socket) -> None:
-        """Give each connection to the new generation, as soon as no request is under way on it."""
+        """Hand each connection over to the new generation as soon as it has no request."""
         if self._handover is not None:
             return
         self.acceptor.stop()
@@ -114,13 +122,14 @@ class Reactor:
         self._end_event_streams()
 
     def _end_event_streams(self) -> None:
-        """Have each stream of events looked at, which ends it: its client comes again to whoever serves then."""
+        # The dispatcher ends a stream that it resumes now; its client connects again, to the new
+        # worker.
         self.state.resumable.extend(
             connection for connection in self._connections.values() if connection.active_stream() is not None
         )
 
     def pause(self) -> None:
-        """Read and accept nothing more: what arrives from now on is for the next generation."""
+        """Stop reading and accepting: what arrives from now on is for the next generation."""
         if self._paused:
             return
         self.acceptor.stop()
@@ -129,13 +138,17 @@ class Reactor:
             self._poller.forget(connection.fd)
 
     def close_idle(self) -> None:
-        """Close the connections on which nothing is under way."""
+        """Close the connections that have no request."""
         for connection in list(self._connections.values()):
             if not connection.is_answering():
                 self._close(connection)
 
     def check_idle(self) -> None:
-        """Note whether there is nothing left to do. It must be the leader who looks: he is not just letting somebody in."""
+        """Update `is_idle`.
+
+        Call on the leader thread only: while it accepts a connection, the count is not yet up to
+        date.
+        """
         busy = self._connections or len(self._commands) > 1 or self.dispatcher.response_writer.is_closing()
         settled = time.monotonic() >= self._settled_at
         self.is_idle = settled and not busy and self.acceptor.backlog_is_empty()
@@ -143,17 +156,22 @@ class Reactor:
     # --- the leading thread
 
     def lead(self) -> None:
-        """Serve until a handler loses the baton. An error of our own ends the worker: nobody would lead after it."""
+        """Serve until a handler is overtaken.
+
+        An error of the reactor itself ends the process: no thread would lead after it.
+        """
         try:
             self._lead()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, a worker without a reactor must be replaced
+        except BaseException as error:  # noqa: BLE001 - a worker without a reactor must be replaced
             self.log.failure("reactor_failed", error)
             self.log.flush()
             os._exit(1)
 
     def _lead(self) -> None:
-        """Take events one by one. A batch of events ends with the closing of what has ended."""
         self.leadership.start_leading()
+        # One thread leads here at a time. The next leader may be in this loop while an overtaken
+        # thread is still inside its handler, which may take long. So as soon as a call returns True
+        # this thread returns, and touches neither `events` nor the poller nor `connections`.
         dispatcher, events, connections = self.dispatcher, self._events, self._connections
         while True:
             if not events:
@@ -176,7 +194,9 @@ class Reactor:
                         return
 
     def _fail_connection(self, connection: Connection, error: Exception) -> bool:
-        """End a connection on which something unforeseen went wrong, and no other; True when the baton is lost."""
+        """Close a connection after an unforeseen error. Return True if overtaken."""
+        # An overtaken thread may be here too: the append is atomic, the leader sees it at its next
+        # batch.
         self.log.failure("connection_failed", error, **(connection.head.ids if connection.head else {}))
         connection.broken = True
         connection.busy = False
@@ -186,18 +206,27 @@ class Reactor:
     def _on_ready(self, dispatcher: Dispatcher, connection: Connection, mask: int) -> bool:
         if mask & HANGUP:
             connection.hangup = True
+        # A pool thread may own the connection. It stores `busy = False`, then reads `pending`
+        # (Dispatcher._finish, or it calls `resume_later` in any case). This thread stores
+        # `pending`, then reads `busy` again. Whichever comes second sees the other's store: the
+        # event is not lost. If both see it, the connection is resumed once more than needed, which
+        # finds nothing to do.
         if connection.busy:
             connection.pending = True
-            if connection.busy:  # looked at again: its thread may have let go between the two lines
+            if connection.busy:
                 return False
-        # One that ends has been answered, and what comes now is no request: its thread may have let go just before this event.
+        # A connection with `ending` gets no further request: what arrives now is not one. Its pool
+        # thread may have let go of it just before this event.
         ends = connection.ending and not connection.lingering
         if ends or connection.is_writing or connection.response is not None:
             return dispatcher.on_resumable(connection)
         return dispatcher.on_readable(connection)
 
     def _end_batch(self) -> bool:
-        """Do what is done once a batch, wait, and take the next batch; True when the baton is lost."""
+        """Finish this batch, poll for the next one.
+
+        Return True if this thread is no longer the leader.
+        """
         state = self.state
         if state.resumable and self._resume_connections():
             return True
@@ -231,7 +260,7 @@ class Reactor:
         for connection in state.yielded:
             connection.busy = False
         state.yielded.clear()
-        for _ in range(len(resumable)):  # those that come back meanwhile wait for the others' turn
+        for _ in range(len(resumable)):  # those that are added in the loop wait for the next batch
             connection = resumable.popleft()
             try:
                 if self.dispatcher.on_resumable(connection):
@@ -243,14 +272,16 @@ class Reactor:
 
     def _expire(self, connection: Connection) -> None:
         try:
-            self.dispatcher.expire(connection)  # runs no handler, so the baton stays
+            self.dispatcher.expire(connection)  # runs no handler, so this thread stays the leader
         except Exception as error:  # noqa: BLE001 - unforeseen, so of any kind
             self._fail_connection(connection, error)
 
     def _run_commands(self) -> None:
         while self._commands:
+            # Other threads append. The command is removed after its call: until then it counts as
+            # pending for `check_idle` and `_poll_timeout`.
             self._commands[0]()
-            self._commands.popleft()  # only now: who asks whether some wait would take it for obeyed
+            self._commands.popleft()
 
     # --- connections come and go
 
@@ -268,7 +299,7 @@ class Reactor:
             self.state.resumable.append(connection)
 
     def _release(self, connection: Connection) -> None:
-        """Let go of a connection: pass it on where that is wanted, else close it."""
+        """Hand a connection over if the worker does so, else close it."""
         if connection.closed:
             return
         if self._handover is not None and not (connection.eof or connection.broken or connection.ending):
@@ -277,7 +308,10 @@ class Reactor:
             self._close(connection)
 
     def _hand_over(self, connection: Connection, handover: socket.socket) -> None:
-        """Pass a connection on. One that is not at a boundary yet comes here again when it has been answered."""
+        """Send a connection to another worker.
+
+        One that is not at a boundary between requests comes here again after its answer.
+        """
         if not connection.can_be_handed_over():
             return
         try:
@@ -285,11 +319,12 @@ class Reactor:
                 handover, connection.socket, _connection_info(connection.parser)
             )
         except PacketTooLargeError:
-            return  # as if it were not at a boundary: the rest of its head comes here
+            return  # as if it were not at a boundary: the rest of its head is read here
         if self._handover_full:
             self.state.to_close.append(connection)
         else:
-            self._poller.forget(connection.fd)  # closing does not: who has been passed the connection keeps it open
+            # Closing does not remove it from epoll: the other worker keeps the connection open.
+            self._poller.forget(connection.fd)
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:
@@ -300,6 +335,6 @@ class Reactor:
 
 
 def _connection_info(parser: RequestParser) -> ConnectionInfo:
-    """Return what another worker must know of a connection that it goes on with."""
+    """Return what another worker must know to go on with a connection."""
     header_read = not isinstance(parser, ProxyProtocolParser) or parser.header_read
     return ConnectionInfo(parser.origin.peer, parser.origin.scheme, header_read, parser.leftover())

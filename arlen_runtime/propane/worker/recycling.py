@@ -1,7 +1,8 @@
-"""When a worker has had its time. One rule: it goes when another serves in its place, and passes its connections on.
+"""When a worker is replaced because of its age or its use of resources.
 
-By requests, by age, by growth of memory since it was ready, by open descriptors, by handlers that do not come back. Memory
-is the proportional share (PSS): what is shared with the generation is not this worker's.
+The limits are requests, age, growth of memory since it was ready, open descriptors, and handlers
+that do not return. Memory is the proportional share (PSS): what is shared with the generation does
+not count as the worker's own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ MEGABYTE = 1 << 20
 
 
 def memory_share() -> int:
-    """Return this process's proportional share of memory in bytes (proc(5), smaps_rollup); 0 where nobody tells."""
+    """Return this process's proportional share of memory in bytes.
+
+    0 if the system does not report it (proc(5), smaps_rollup).
+    """
     try:
         rollup = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
     except OSError:
@@ -27,9 +31,9 @@ def memory_share() -> int:
 
 
 def open_descriptors() -> int:
-    """Count the open descriptors of this process; 0 where nobody tells."""
+    """Count the open descriptors of this process; 0 if the system does not list them."""
     for folder in ("/proc/self/fd", "/dev/fd"):
-        if os.path.isdir(folder):  # noqa: PTH112 - no Path for a count that is taken again and again
+        if os.path.isdir(folder):  # noqa: PTH112 - called again and again, a Path costs more
             return len(os.listdir(folder))  # noqa: PTH208 - likewise
     return 0
 
@@ -38,7 +42,7 @@ class Recycling:
     """The limits of one worker's life."""
 
     def __init__(self, accessories: PropaneSection, log: Log, number: int, now: float) -> None:
-        """Begin to count; limits of requests and age are spread, so that workers do not go all at once."""
+        # Limits of requests and age are spread, so that workers are not replaced all at once.
         jitter = random.uniform(1.0, 1.1)  # noqa: S311 - jitter, no secret
         self._accessories = accessories
         self._log = log
@@ -50,7 +54,7 @@ class Recycling:
         self._warned = False
 
     def reason(self, now: float, requests: int, stuck: int) -> str:
-        """Return why the worker should go, or nothing."""
+        """Return why the worker should be replaced, or an empty string."""
         if requests >= self._max_requests:
             return "requests"
         if now >= self._retire_at:

@@ -1,7 +1,10 @@
-"""From a response to the last byte at the client. One rule: only who owns the connection sends on it.
+"""From a response to the last byte in the socket.
 
-A response of bytes goes out in one call, by the thread that ran the handler. What the socket does not take, files and
-generators go on in steps, each a job of the pool, and only while the socket can be written: a slow reader holds no thread.
+The thread that ran the handler sends the first bytes, in one call. What the socket does not take,
+files and generators go on in jobs of the pool, and only while the socket is writable: a slow reader
+holds no thread.
+
+Invariant: only the thread that owns the connection sends on it (see Connection.busy).
 """
 
 from __future__ import annotations
@@ -24,17 +27,17 @@ from arlen_runtime.propane.worker.loop_state import LoopState
 
 LINGER_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15.0
-"""How long a stream of events is quiet before a comment is sent."""
+"""After so many seconds without an event a comment is sent."""
 PIECES_PER_JOB = 8
-"""Pieces of a stream that are sent before another job of the pool gets its turn."""
+"""Pieces of a stream that are sent before other jobs of the pool get their turn."""
 _SERVER_BODIES = frozenset({bytes, FileBody, EventStream})
 
 
 class ResponseWriter:
-    """Sends responses, and what is left of them later."""
+    """Sends responses, and later what is left of them."""
 
     def __init__(self, application: Application, config: Config, log: Log, state: LoopState) -> None:
-        """Take the parts of the worker; `put_job` hands a job to the pool, and runs it at once where there is none."""
+        """`put_job` passes a job to the pool; it runs it at once if there is no pool."""
         self._application = application
         self._log = log
         self._limits = config.limits
@@ -48,7 +51,10 @@ class ResponseWriter:
     # --- the thread that owns the connection
 
     def start(self, connection: Connection, response: Response, now: float) -> None:
-        """Serialise and begin to send, `now` by the monotonic clock; complete the exchange when all of it is out."""
+        """Serialise a response and start to send it; finish it if all of it is out.
+
+        `now` is the monotonic clock.
+        """
         state = self._state
         first_lines = state.first_lines(now)
         if self._sends_server_header and response.get("Server") is not None:
@@ -62,10 +68,8 @@ class ResponseWriter:
         )
         for_head_request = connection.head is None and connection.parser.is_head_request
         try:
-            serialized = serialize(
-                connection.head, response, first_lines, close=close, for_head_request=for_head_request
-            )
-        except BaseException as error:  # noqa: BLE001 - the application built what cannot be sent, perhaps with code of its own
+            serialized = serialize(connection.head, response, first_lines, close=close, for_head_request=for_head_request)
+        except BaseException as error:  # noqa: BLE001 - the application built it
             self._log.failure("response_invalid", error, **(connection.head.ids if connection.head else {}))
             self.close_body(response.body, connection.context)
             response = self._application.refuse(ArlenError("the response could not be serialised"), connection.head)
@@ -78,9 +82,9 @@ class ResponseWriter:
             self.finish(connection)
 
     def finish(self, connection: Connection) -> None:
-        """Count it, write the access line, forget the request, and close a body that has a close."""
+        """Count the answer, log it, forget the request and close the body."""
         head, response, context = connection.head, connection.response, connection.context
-        now = time.monotonic()  # not the ledger's: on a thread that is late, the last batch of events is long past
+        now = time.monotonic()  # not LoopState.now: for an overtaken thread that is long past
         seconds = now - connection.started if connection.started else 0.0
         if response is not None:
             self._state.counters.count(response.status, seconds)
@@ -96,41 +100,50 @@ class ResponseWriter:
                 response.log,
             )
         connection.complete()
+        # A store only, from any thread: the leader files it if it is earlier (see Deadlines).
         connection.deadline = now + self._limits.keep_alive_seconds
         if response is not None and type(response.body) is not bytes:
             self.close_body(response.body, context)
 
     def close_body(self, body: object, context: Context | None) -> None:
-        """Close a body of any kind. One of the application's own is closed on the pool: nobody knows what it does there."""
+        """Close a body of any kind.
+
+        One of the application is closed on the pool: its `close` may take any time.
+        """
         if type(body) in _SERVER_BODIES:
             self._close(body)
         elif hasattr(body, "close"):
+            # Any thread adds and removes; the leader asks `is_closing`. Added before the job is
+            # queued, so a worker that stops does not take itself for idle in between.
             self._closing.add(id(body))
             run = context.run if context is not None else Context().run
             self.put_job(lambda: run(self._close, body))
 
     def is_closing(self) -> bool:
-        """Say whether a body is being closed, or will be; from any thread."""
+        """Return True if a body is being closed or waits for it; callable from any thread."""
         return bool(self._closing)
 
     def _close(self, body: object) -> None:
         try:
             close_body(body)
-        except BaseException as error:  # noqa: BLE001 - the answer is out; what its closing raises harms nobody else
+        except BaseException as error:  # noqa: BLE001 - it concerns this body only
             self._log.failure("close_failed", error)
         self._closing.discard(id(body))
 
     # --- the leading thread
 
     def abort(self, connection: Connection) -> None:
-        """Write the access line of an answer that was cut off."""
+        """Log an answer that was cut off."""
         if connection.response is not None:
             connection.reset_if_unframed()
             connection.response.log = {**(connection.response.log or {}), "aborted": True}
             self.finish(connection)
 
     def refuse(self, connection: Connection, error: ArlenError) -> None:
-        """Answer for the server and close; the client may still be sending, so the close lingers."""
+        """Answer for the server and close.
+
+        The client may still be sending, so the close lingers.
+        """
         connection.ending = True
         self.start(connection, self._application.refuse(error, connection.head), self._state.now)
         if connection.is_writing:
@@ -139,7 +152,7 @@ class ResponseWriter:
             self.close_or_linger(connection)
 
     def close_or_linger(self, connection: Connection) -> None:
-        """Close once the answer is out: at once if the client has nothing more to say, else after lingering."""
+        """Close after the answer: at once if the client has ended, else after lingering."""
         if connection.eof or connection.broken or connection.lingering:
             self._state.to_close.append(connection)
             return
@@ -147,13 +160,16 @@ class ResponseWriter:
         self._state.deadlines.set(connection, self._state.now + LINGER_SECONDS)
 
     def write_more(self, connection: Connection) -> None:
-        """Send more of a response that is under way."""
+        """Send more of an unfinished response."""
         stream = connection.active_stream()
         if stream is not None:
             self._write_events(connection, stream)
             return
+        # The poller is edge-triggered. `full` says that the last pool job found the socket full,
+        # and `pending` that an event came while it ran: perhaps the very one that reports space,
+        # which does not come again. So without `pending` wait for the event; with it try again.
         still_full, connection.full = connection.full and not connection.pending, False
-        if connection.pending:  # the edge may have brought bytes as well: they are read after the answer
+        if connection.pending:  # it may have been bytes: read after the answer
             connection.pending, connection.more = False, True
         if still_full or not connection.flush():
             self._state.deadlines.set(connection, connection.writing_since + self._limits.write_seconds)
@@ -169,7 +185,9 @@ class ResponseWriter:
             self.finish(connection)
 
     def _write_events(self, connection: Connection, stream: EventStream) -> None:
-        """Send what has been put into a stream of events; end it at an event's end when the worker goes."""
+        # The leading thread. After `attach` any thread that puts an event wakes it through
+        # `resume_later`. At a stop or a hand-over the stream ends between two events; its client
+        # connects again.
         state = self._state
         if connection.hangup:
             connection.broken = True
@@ -177,7 +195,8 @@ class ResponseWriter:
         data = stream.take()
         if stream.closed or state.handing_over or state.stopping:
             connection.ending = connection.ending or state.stopping
-            last = data + retry(random.randint(100, 1000))  # noqa: S311 - spread, no secret
+            # The delays before clients reconnect are spread.
+            last = data + retry(random.randint(100, 1000))  # noqa: S311 - no secret
             if connection.end_events(last):
                 self.finish(connection)
             return
@@ -189,9 +208,10 @@ class ResponseWriter:
             state.deadlines.set(connection, state.now + self._limits.write_seconds)
 
     def extend_write_deadline(self, connection: Connection) -> bool:
-        """Say whether a client has read at the least rate since its time began; if so, it begins anew.
+        """Return True and restart the write deadline if the client reads fast enough.
 
-        Room in the socket does not tell: the kernel reports none before a good part of what it holds, megabytes, is gone.
+        Free space in the socket says little: the kernel reports none before a good part of its
+        buffer, which may be megabytes, is empty.
         """
         limits, now = self._limits, self._state.now
         if now >= connection.writing_since + limits.write_seconds:
@@ -203,7 +223,7 @@ class ResponseWriter:
         return True
 
     def send_heartbeat(self, connection: Connection) -> None:
-        """Send a comment to a client that listens."""
+        """Send a comment on an event stream."""
         stream = connection.active_stream()
         if stream is not None:
             stream.put(HEARTBEAT)
@@ -212,7 +232,9 @@ class ResponseWriter:
     # --- a pool thread
 
     def _send_pieces(self, connection: Connection) -> None:
-        """Send some pieces of a body, while the socket takes them."""
+        # A pool thread (without threads, the leader) owns the connection here. The leader stores
+        # `pending` when an event comes. Nothing of the connection is touched after `busy = False`;
+        # `resume_later` is called in any case, so an event that came just before is not lost.
         context, head, sent_before = connection.context, connection.head, connection.sent
         assert context is not None  # noqa: S101 - a stream belongs to a request
         try:
@@ -222,19 +244,20 @@ class ResponseWriter:
                 if not context.run(connection.send_piece):
                     connection.full = True
                     break
-        except BaseException as error:  # noqa: BLE001 - a generator's error ends its stream, not the worker
+        except BaseException as error:  # noqa: BLE001 - it ends this stream only
             self._log.failure("stream_failed", error, **(head.ids if head else {}))
             connection.broken = True
         if connection.rest is None or connection.broken:
             self._close_ended_body(connection, context)
         if connection.sent > sent_before or not connection.full:
-            connection.writing_since = time.monotonic()  # who has made room, or was not waited for, has all its time
+            # Restart the write deadline: the client read something, or the socket was not full.
+            connection.writing_since = time.monotonic()
         connection.deadline = connection.writing_since + self._limits.write_seconds
         connection.busy = False
         self._state.resume_later(connection)
 
     def _close_ended_body(self, connection: Connection, context: Context) -> None:
-        """Close a body of the application's own here, where its pieces came from: another job would come later."""
+        # Closed here, on the thread that fetched its pieces: another job would run later.
         response = connection.response
         if response is not None and type(response.body) not in _SERVER_BODIES:
             body, response.body = response.body, b""
@@ -242,10 +265,13 @@ class ResponseWriter:
 
 
 def start_iterating(response: Response) -> None:
-    """Begin to iterate over a body of the application's own: that may run code of its, which may wait."""
+    """Call `iter` on a body of the application: that may run code of its own, which may wait.
+
+    Called on the handler's thread, not while the response is sent.
+    """
     body = response.body
     if not isinstance(body, (bytes, FileBody, EventStream)):
-        with suppress(Exception):  # who serialises it meets that again, and answers it
+        with suppress(Exception):  # the serialiser gets the same error and answers 500
             pieces = iter(body)
             if pieces is not body:
                 response.body = WrappedBody(pieces, body)

@@ -1,7 +1,9 @@
-"""The body of a request while its handler reads it. One rule: the handler's thread owns the connection until it is answered.
+"""The body of a request whose handler reads it while it arrives (`body="stream"`).
 
-For endpoints with `body="stream"`: the chain has begun before the body, so a 401 precedes a gigabyte. Rate and size are
-held to the same limits as those of a body that the reactor collects.
+The chain runs before the body, so a 401 does not cost the upload of a gigabyte. The limits of rate
+and size are those of a body that the server collects.
+
+Invariant: the handler's thread owns the connection until the request is answered.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from arlen_runtime.propane.worker.connection import Connection
 
 
 class StreamingBody:
-    """What `request.stream` is: read it by size, or piece by piece."""
+    """`request.stream`: read it by size, or piece by piece."""
 
     def __init__(self, connection: Connection, limit: int, limits: LimitsSection) -> None:
-        """Take the connection; PayloadTooLarge at once when the announced size is above `limit` bytes."""
+        """Raise PayloadTooLarge if Content-Length is above `limit` bytes."""
         head = connection.head
         assert head is not None  # noqa: S101 - there is a request
         if head.content_length is not None and head.content_length > limit:
@@ -32,13 +34,13 @@ class StreamingBody:
         self._continue_due = head.expects_continue
         self._started = time.monotonic()
         self._received = 0
-        self._buffer = memoryview(b"")  # a view: small reads take from its front without a copy of what is left
+        self._buffer = memoryview(b"")  # a view: small reads do not copy the rest
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, all that is left without a size; nothing at the end.
+        """Return up to `size` bytes, without a size all that is left; nothing at the end.
 
-        Raises RequestTimeout below the least rate, PayloadTooLarge above the limit, BadRequest when the client ends
-        early or has been answered.
+        Raises RequestTimeout below the minimum rate, PayloadTooLarge above the limit, BadRequest if
+        the client ends early or the request has been answered.
         """
         pieces: list[bytes] = []
         remaining = sys.maxsize if size < 0 else size
@@ -50,7 +52,7 @@ class StreamingBody:
         return b"".join(pieces)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield pieces as they come. Raises what `read` raises."""
+        """Yield pieces as they arrive. Raises what `read` raises."""
         if self._buffer:
             buffered, self._buffer = bytes(self._buffer), memoryview(b"")
             yield buffered
@@ -58,12 +60,15 @@ class StreamingBody:
             yield piece
 
     def _fill_buffer(self) -> bool:
-        """Keep the next piece; False at the end of the body."""
+        """Get the next piece. Return False at the end of the body."""
         self._buffer = memoryview(self._next_piece())
         return bool(self._buffer)
 
     def _next_piece(self) -> bytes:
         connection, parser = self._connection, self._connection.parser
+        # The handler's thread is here, or a thread that the handler started and did not join. The
+        # leader may have timed the request out, or the request may be answered: then `head` is None
+        # or that of the next request, whose bytes must not be taken.
         while connection.head is self._head:
             piece = parser.read_body()
             if piece:
@@ -74,23 +79,24 @@ class StreamingBody:
             if parser.body_done:
                 return b""
             if connection.receive():
-                # The handler's time begins anew with each piece: it is the client that takes long.
+                # Each piece restarts the time-out of the handler: the client is slow, not the
+                # handler. A store only: the leader checks `deadline` when the old one is due (see
+                # Deadlines).
                 connection.deadline = time.monotonic() + self._limits.request_timeout_seconds
             elif connection.eof:
                 raise BadRequest("The connection ended before the body did.")
             else:
                 self._wait_readable()
-        # By the time-out, or by a handler that has left a thread behind: what comes now is somebody else's.
-        raise BadRequest("The request has been answered, and its body is gone.")
+        raise BadRequest("The request has been answered; its body can no longer be read.")
 
     def _wait_readable(self) -> None:
-        """Wait for more, as long as the least rate allows (RFC 9110 section 10.1.1: 100 only when the body is wanted)."""
+        # 100 Continue is sent now, when the handler wants the body (RFC 9110 section 10.1.1).
         connection, limits = self._connection, self._limits
         if self._continue_due:
             self._continue_due = False
             connection.send_continue()
         allowed = limits.body_seconds + self._received / limits.body_bytes_per_second
-        # What has come is no credit for silence, for a thread waits here.
+        # A fast start does not allow a longer silence: a thread waits here.
         deadline = min(self._started + allowed, time.monotonic() + limits.body_seconds)
         mask = 0
         while not mask & ~select.POLLOUT:

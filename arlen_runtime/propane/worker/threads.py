@@ -1,7 +1,8 @@
-"""The threads of a worker. One rule: there is always one thread that can take the reactor over.
+"""The threads of a worker beside its main thread.
 
-Three groups: pool threads take waiting requests from a FIFO; the lane runs what burns CPU, two at a time; standbys wait
-for the baton. A thread that lost the baton becomes a standby again when its handler comes back.
+The thread pool runs waiting requests in their order. The CPU pool runs requests that compute, two
+at a time. Followers wait to lead the reactor; a thread that was overtaken inside a handler becomes
+a follower again when the handler returns.
 """
 
 from __future__ import annotations
@@ -17,20 +18,26 @@ from arlen_runtime.propane.system.linux import use_batch_scheduling
 
 CPU_POOL_WIDTH = 2
 CPU_POOL_WIDEN_SECONDS = 0.25
-"""When the oldest one in the lane has run for so long, one more may run beside it."""
+"""If the oldest job of the CPU pool has run for so long, one more may run beside it."""
 WAITING_CPU_SHARE = 1 / 50
-"""Who has run for that long and computed for less than this part of it waits, and takes no place in the lane."""
+"""A job that has run for that long, and computed for a smaller part of it than this, is waiting: it
+holds no place in the CPU pool.
+"""
 
 Job = TypeVar("Job")
 
 
 class ThreadPool(Generic[Job]):
-    """`threads` threads that run jobs in the order they came."""
+    """A fixed number of threads that run jobs in the order of their arrival."""
 
     def __init__(self, threads: int, run: Callable[[Job], None]) -> None:
-        """Start the threads; `run` is called with each job and must not raise."""
+        """Start `threads` threads. `run` is called with each job and must not raise."""
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._run = run
+        # Each pool thread adds and removes only its own id; the leader and the main thread read the
+        # size without a lock. `add`, `discard` and `len` are atomic. A thread that has taken a job
+        # and not added itself yet still counts as idle, which only moves one decision of the
+        # dispatcher.
         self._busy_threads: set[int] = set()
         self._threads = threads
         for number in range(threads):
@@ -41,15 +48,15 @@ class ThreadPool(Generic[Job]):
         self._jobs.put(job)
 
     def queued(self) -> int:
-        """Count the jobs that no thread has taken yet."""
+        """Count the jobs that no thread has started."""
         return self._jobs.qsize()
 
     def busy(self) -> int:
-        """Count the threads that are inside a job."""
+        """Count the threads that are running a job."""
         return len(self._busy_threads)
 
     def idle(self) -> int:
-        """Count the threads that could take a job at once."""
+        """Count the threads that can start a job at once."""
         return self._threads - len(self._busy_threads)
 
     def _work(self) -> None:
@@ -63,7 +70,11 @@ class ThreadPool(Generic[Job]):
 
 
 class CpuRun(NamedTuple):
-    """A job of the lane that runs: since when, and what its thread's clock of processor time said then."""
+    """A running job of the CPU pool.
+
+    `started` is the time of its start, `clock_id` the CPU clock of its thread, `cpu_started` what
+    that clock showed at the start.
+    """
 
     started: float
     clock_id: int | None
@@ -71,35 +82,44 @@ class CpuRun(NamedTuple):
 
     @classmethod
     def start(cls) -> CpuRun:
-        """Note the calling thread's."""
-        if sys.platform != "linux":  # others cannot read a thread's clock from outside: all of its time counts
+        """Record a start on the calling thread."""
+        # Elsewhere the clock of another thread cannot be read: all the time of the job counts.
+        if sys.platform != "linux":
             return cls(time.monotonic(), None, 0.0)
         return cls(time.monotonic(), time.pthread_getcpuclockid(threading.get_ident()), time.thread_time())
 
     def is_waiting(self, now: float) -> bool:
-        """Say whether it has computed for a small part of its time only."""
+        """Return True if the job has computed for only a small part of its time."""
         seconds = now - self.started
         if self.clock_id is None or seconds <= CPU_POOL_WIDEN_SECONDS:
             return False
         try:
             return time.clock_gettime(self.clock_id) - self.cpu_started < seconds * WAITING_CPU_SHARE
-        except OSError:  # its thread has just ended
+        except OSError:  # the thread has just ended
             return False
 
 
 class CpuPool(Generic[Job]):
-    """Jobs that compute: a few at a time, one more when the oldest takes long.
+    """Threads for jobs that compute: two at a time, one more if the oldest takes long.
 
-    Those that wait do not count, nor those that have been given up: else a few endless ones would close the lane.
+    Jobs that wait do not count, nor do jobs that run longer than their time-out: otherwise a few
+    endless jobs would block the pool.
     """
 
     def __init__(self, max_threads: int, run: Callable[[Job], None], timeout_seconds: float = float("inf")) -> None:
-        """Run jobs on at most `max_threads` threads, which are started as they are needed; none is waited for longer."""
+        """Start threads as they are needed, at most `max_threads`.
+
+        A job that runs for more than `timeout_seconds` no longer counts as computing.
+        """
         self._max_threads = max_threads
         self._timeout_seconds = timeout_seconds
         self._run = run
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
+        # Each pool thread stores and deletes only its own entry; the main thread copies the values,
+        # which is atomic. `_threads` is changed under the lock, by the leader (`put`), the main
+        # thread (`widen_if_late`) and the pool's threads. It is read without the lock: `_widen`
+        # checks the maximum again.
         self._running: dict[int, CpuRun] = {}
         self._threads = 0
 
@@ -110,17 +130,18 @@ class CpuPool(Generic[Job]):
             self._widen()
 
     def queued(self) -> int:
-        """Count the jobs that no thread has taken yet."""
+        """Count the jobs that no thread has started."""
         return self._jobs.qsize()
 
     def idle(self) -> int:
-        """Count how many more could run at once."""
+        """Count how many more jobs can start at once."""
         return max(CPU_POOL_WIDTH - len(self._running), 0)
 
     def widen_if_late(self, now: float) -> None:
-        """Let one more run when fewer compute than may; called by the worker's monitor.
+        """Start one more thread if fewer jobs compute than may; called by the monitor.
 
-        More would not compute sooner: each takes the interpreter from the others, and all of them from quick requests.
+        More threads would not compute sooner: each takes the interpreter lock from the others, and
+        all of them take it from quick requests.
         """
         if self._jobs.empty() or self._threads >= self._max_threads:
             return
@@ -140,7 +161,7 @@ class CpuPool(Generic[Job]):
             self._threads += 1
         try:
             threading.Thread(target=self._work, name="cpu-pool", daemon=True).start()
-        except RuntimeError:  # the system gives no more threads: those that are there do the work
+        except RuntimeError:  # no more threads can be started: the existing ones do the work
             with self._lock:
                 self._threads -= 1
 
@@ -159,10 +180,13 @@ class CpuPool(Generic[Job]):
 
 
 class Followers:
-    """Threads that wait to lead the reactor. `lead` returns when its thread has lost the baton and is back."""
+    """Threads that wait to lead the reactor.
+
+    `lead` returns when its thread was overtaken and its handler has returned.
+    """
 
     def __init__(self, max_threads: int, lead: Callable[[], None]) -> None:
-        """Start one; never have more than `max_threads`, of which there may be none."""
+        """Start one thread, unless `max_threads` is 0; never have more than `max_threads`."""
         self._lead = lead
         self._max_threads = max_threads
         self._promotions: SimpleQueue[None] = SimpleQueue()
@@ -170,12 +194,21 @@ class Followers:
         self._waiting = 0
         self._threads = 0
         self.exhausted = False
-        """None waits and none may be started: all are inside handlers that do not come back."""
+        """No follower waits and none may be started: all are inside handlers that do not return.
+
+        The leader reads it without the lock: an old value only moves one decision.
+        """
         if max_threads:
             self._start(waiting=1)
 
     def reserve(self) -> bool:
-        """Make sure that one is there for `go`; False when all are inside handlers that do not come back."""
+        """Reserve a follower for `promote`.
+
+        Return False if there is none: all are inside handlers that do not return.
+        """
+        # The monitor or the leading thread is here, while overtaken threads may return and become
+        # followers (`_run`, `wait_turn`). A follower that is reserved is not counted as waiting: it
+        # cannot be reserved twice, though it waits until `promote` in the same queue as the others.
         with self._lock:
             if self._waiting:
                 self._adjust(waiting=-1)
@@ -184,23 +217,26 @@ class Followers:
                 return False
         try:
             self._start(waiting=0)
-        except RuntimeError:  # the system gives no more threads
+        except RuntimeError:  # no more threads can be started
             with self._lock:
                 self._adjust(threads=-1)
             return False
         return True
 
     def release(self) -> None:
-        """Give a reserved one back: the baton was not to be had."""
+        """Undo `reserve`: the handler returned before it could be overtaken."""
         with self._lock:
             self._adjust(waiting=1)
 
     def promote(self) -> None:
-        """Have the reserved one lead."""
+        """Let the reserved follower lead."""
         self._promotions.put(None)
 
     def wait_turn(self) -> None:
-        """Spend the calling thread, which has lost the baton, as a standby; return when there are enough."""
+        """Make the calling thread a follower: it was overtaken and has returned.
+
+        Return at once if there is one already.
+        """
         with self._lock:
             if self._waiting:
                 return

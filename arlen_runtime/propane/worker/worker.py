@@ -1,7 +1,11 @@
-"""A worker process, from fork to exit. One rule: its main thread never serves; it receives signals, ticks and patrols.
+"""A worker process, from fork to exit.
 
-The reactor runs in a thread of its own, so a signal is heeded while a handler computes, and a worker whose main thread
-does not tick is one in which C code keeps the interpreter lock: only the supervisor can help it.
+Its main thread handles signals, writes the worker's row of the scoreboard and checks for slow
+handlers. The reactor runs in a thread of its own: so a signal is handled while a handler computes,
+and if the main thread does not tick, C code holds the interpreter lock and only the manager can
+help.
+
+Invariant: the main thread serves no request.
 """
 
 from __future__ import annotations
@@ -32,20 +36,22 @@ from arlen_runtime.propane.worker.reactor import Reactor
 from arlen_runtime.propane.worker.recycling import Recycling
 
 SWITCH_SECONDS = 0.001
-"""How long a computing thread keeps the interpreter lock while others want it; Python's 0.005 makes quick ones wait."""
+"""After so long a computing thread must yield the interpreter lock to others. Python's default of
+0.005 makes quick requests wait.
+"""
 TICK_SECONDS = 1.0
 SILENT_NANOSECONDS = int(3 * TICK_SECONDS * 1e9)
-"""Nobody leaves connections to a worker that has not ticked for so long."""
+"""Other workers do not skip accepting for a worker that has not ticked for so long."""
 
 _HANDLED = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-_IGNORED = (signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU)  # a terminal sends these to the whole group
+_IGNORED = (signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU)  # the terminal sends them to the group
 
 
 class Worker:
-    """One worker; also what `Door.start` is given."""
+    """One worker; also the `WorkerHandle` that `Application.start` gets."""
 
     def __init__(self, context: WorkerContext, number: int, row: int) -> None:
-        """Take the worker's number within its generation and its row on the scoreboard."""
+        """Create worker `number` of its generation, with row `row` of the scoreboard."""
         self.number = number
         self._context = context
         self._row = context.scoreboard.rows[row]
@@ -56,19 +62,19 @@ class Worker:
         self._finished = False
         self._retiring = False
 
-    # --- what the application may ask (http.door.Worker)
+    # --- for the application (http.application.WorkerHandle)
 
     def draining(self) -> bool:
-        """Say whether this worker is about to stop."""
+        """Return True if this worker is about to stop."""
         return self._stop_at is not None
 
     def metrics(self) -> str:
         """Return the counters of all workers in Prometheus' text format."""
-        self._write_row()  # this worker's own part is exact, the others' a tick old at most
+        self._write_row()  # the own row is exact, those of others at most a tick old
         return render(self._context.scoreboard)
 
     def shared(self, name: str, size: int) -> memoryview:
-        """Return memory that all workers of all generations share under that name."""
+        """Return memory that all workers of all generations share under a name."""
         return self._context.scoreboard.shared_block(name, size)
 
     def on_stop(self, hook: Callable[[], None]) -> None:
@@ -78,7 +84,7 @@ class Worker:
     # --- the life of the process
 
     def run(self, load: Callable[[], Application]) -> int:
-        """Serve until told to stop; return the exit status."""
+        """Serve until a signal ends it. Return the exit status."""
         self._prepare()
         try:
             application = load()
@@ -86,7 +92,7 @@ class Worker:
         except ArlenError as error:
             send(self._context.control, "failed", number=self.number, pid=os.getpid(), reason=error.detail)
             return 1
-        except Exception as error:  # noqa: BLE001 - whatever the application raises ends this worker, with its reason
+        except Exception as error:  # noqa: BLE001 - of any kind: it is reported
             self._log.failure("worker_failed", error, worker=self.number)
             self._log.flush()
             send(self._context.control, "failed", number=self.number, pid=os.getpid(), reason=repr(error))
@@ -97,11 +103,11 @@ class Worker:
         return self._run_stop_hooks()
 
     def _prepare(self) -> None:
-        """Become a process of its own after the fork."""
+        """Set up signals, garbage collection and the row after the fork."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._signals = SignalQueue(_HANDLED, _IGNORED)
-        signals.unblock()  # all of them: a program that the application starts inherits the mask
-        faulthandler.enable()  # the supervisor sends SIGABRT to a worker that hangs: its stacks are printed
+        signals.unblock()  # all: a program that the application starts inherits the mask
+        faulthandler.enable()  # prints the stacks when the manager sends SIGABRT to a hung worker
         gc.enable()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._row[Cell.PID] = os.getpid()
@@ -112,10 +118,10 @@ class Worker:
         self._poll = select.poll()
         for fd in (self._signals.fd, self._waker.fd):
             self._poll.register(fd, select.POLLIN)
-        self._poll.register(self._context.control.fileno(), 0)  # nothing to hear, but its end is always told
+        self._poll.register(self._context.control.fileno(), 0)  # POLLHUP is always reported
 
     def _start_serving(self, application: Application) -> None:
-        """Open the doors and say so."""
+        """Start the reactor and report that the worker is ready."""
         context = self._context
         config = context.config
         limits = config.limits.within(config.propane_accessories.connection_timeout_seconds)
@@ -132,7 +138,7 @@ class Worker:
         send(context.control, "ready", row=self._row_number, pid=os.getpid())
 
     def _connections_of_others(self) -> list[int]:
-        """Return how many connections the other workers of this generation have, those left out that do not tick."""
+        """Return the connection counts of this generation's other workers that tick."""
         own_number, generation = self._row_number, self._context.generation
         oldest = time.monotonic_ns() - SILENT_NANOSECONDS
         return [
@@ -152,7 +158,7 @@ class Worker:
         self._row[Cell.TICK] = time.monotonic_ns()
 
     def _run_once(self) -> None:
-        """Wait for one round: a signal, the next patrol, the next tick."""
+        """Wait for a signal, the next check or the next tick, and act on it."""
         leadership = self._reactor.leadership
         is_monitoring = leadership.is_monitored and self._context.config.propane_accessories.threads > 0
         timeout_ms = self._context.config.propane_accessories.handoff_ms if is_monitoring else TICK_SECONDS * 1000
@@ -163,15 +169,14 @@ class Worker:
             self._waker.clear()
         elif is_monitoring:
             leadership.check_slow_handler()
-        self._reactor.dispatcher.cpu_pool.widen_if_late(
-            time.monotonic()
-        )  # also at a tick: what computes need not be beside quick ones
+        # At a tick too: jobs that compute may run without quick requests beside them.
+        self._reactor.dispatcher.cpu_pool.widen_if_late(time.monotonic())
         self._write_row()
         if self._stop_at is None and not self._retiring:
             self._check_recycling()
         for signum in self._signals.take():
             _ON_SIGNAL[signum](self)
-        if self._context.control.fileno() in ready_fds:  # the supervisor is gone: nobody else will tell us to stop
+        if self._context.control.fileno() in ready_fds:  # the manager has exited
             self._poll.unregister(self._context.control.fileno())
             if self._context.owns_listeners:
                 for listener in self._context.listeners:
@@ -181,7 +186,9 @@ class Worker:
             self._check_idle(self._stop_at)
 
     def _write_row(self) -> None:
-        """Write the row."""
+        # The main thread reads what reactor and pool threads count, without a lock: a number may be
+        # a moment old. `stuck` may be -1 for a moment (see Counters). The reactor writes
+        # Cell.CONNECTIONS itself.
         row, reactor = self._row, self._reactor
         row[Cell.TICK] = time.monotonic_ns()
         row[Cell.REQUESTS] = reactor.state.counters.requests
@@ -197,17 +204,20 @@ class Worker:
         row[Cell.MICROSECONDS] = int(reactor.state.counters.seconds * 1e6)
 
     def _check_recycling(self) -> None:
-        """Say when it is time to go; the supervisor has this worker replaced first, and then tells it to hand over."""
+        """Report when the worker should be replaced.
+
+        The manager starts its replacement first, then makes this worker hand over its connections.
+        """
         state = self._reactor.state
         reason = self._recycling.reason(time.monotonic(), state.counters.requests, state.counters.stuck)
         if reason and send(self._context.control, "retiring", pid=os.getpid()):
             self._retiring = True
             self._log.info("worker_retiring", worker=self.number, reason=reason)
 
-    # --- what the signals mean
+    # --- signals
 
     def _stop(self) -> None:
-        """Answer what is under way and what comes on open connections, closing each."""
+        """Answer current requests and one more on each connection, closing each."""
         if self._stop_at is None:
             self._drain()
         self._reactor.post(lambda: self._reactor.stop(drain_backlog=self._context.owns_listeners))
@@ -218,7 +228,7 @@ class Worker:
         self._finished = True
 
     def _hand_over(self) -> None:
-        """Pass every connection on to the new generation."""
+        """Hand every connection over to the new generation."""
         self._drain()
         self._reactor.post(lambda: self._reactor.hand_over_all(self._context.handover[1]))
 
@@ -226,7 +236,10 @@ class Worker:
         reopen_all()  # the application may have opened logs of its own
 
     def _pause(self) -> None:
-        """Leave whatever arrives from now on to the next generation: of `arlen serve`; else it is not meant for workers."""
+        """Leave what arrives from now on to the next generation.
+
+        Only for `arlen serve`; elsewhere USR2 is not sent to workers.
+        """
         if self._context.development:
             self._reactor.post(self._reactor.pause)
 
@@ -235,6 +248,7 @@ class Worker:
         self._stop_at = time.monotonic() + self._context.config.propane_accessories.graceful_shutdown_seconds
 
     def _check_idle(self, stop_at: float) -> None:
+        # `is_idle` is what the leader found at the last round; this asks for the next one.
         if self._reactor.is_idle:
             self._finished = True
             return
@@ -246,12 +260,12 @@ class Worker:
                 self._finished = True
 
     def _run_stop_hooks(self) -> int:
-        """Call the hooks, leave the row; what is still running ends with the process."""
+        """Run the hooks and write the row; threads that still run end with the process."""
         exceeded = self._stop_at is not None and self._reactor.count() > 0 and time.monotonic() > self._stop_at
         for hook in self._hooks:
             try:
                 hook()
-            except Exception as error:  # noqa: BLE001 - one hook's failure must not keep the others from running
+            except Exception as error:  # noqa: BLE001 - the other hooks must run
                 self._log.failure("stop_hook_failed", error, worker=self.number)
         self._write_row()
         self._log.flush()

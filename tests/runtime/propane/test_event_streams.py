@@ -1,4 +1,4 @@
-"""Subscriptions on real sockets: no thread is held, and a reload ends them at an event's end."""
+"""Subscriptions on real sockets hold no thread, and a reload ends them between two events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LISTEN = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def _listeners(port: int, count: int) -> list[Wire]:
-    """Subscribe, and wait until the server says that all are there."""
+    """Subscribe; return when the server has counted all of them."""
     wires = [Wire(port) for _ in range(count)]
     for wire in wires:
         wire.send(LISTEN)
@@ -24,7 +24,7 @@ def _listeners(port: int, count: int) -> list[Wire]:
     return wires
 
 
-def test_what_is_published_reaches_all_listeners_and_no_thread_is_held(serve: Serve) -> None:
+def test_a_published_event_reaches_all_listeners_and_holds_no_thread(serve: Serve) -> None:
     server = serve("--threads", "2")
     wires = _listeners(server.port, 200)
     with Wire(server.port) as wire:
@@ -32,7 +32,7 @@ def test_what_is_published_reaches_all_listeners_and_no_thread_is_held(serve: Se
         assert wire.get("/publish?data=hello").body == b"200"
         assert wire.get("/sleep/10").status == 200
 
-        assert before <= 8, "two of the pool, two for files, the reactor, its standby, the main thread and the like"
+        assert before <= 8, "two of the pool, two for files, the reactor, its follower, the main thread and the like"
     for wire in wires:
         head = wire._read_until(b"\r\n\r\n")
         assert b"text/event-stream" in head
@@ -40,7 +40,7 @@ def test_what_is_published_reaches_all_listeners_and_no_thread_is_held(serve: Se
         wire.socket.close()
 
 
-def test_a_reload_ends_streams_at_an_events_end_and_keeps_their_connections(serve: Serve) -> None:
+def test_a_reload_ends_streams_between_events_and_keeps_their_connections(serve: Serve) -> None:
     server = serve()
     wires = _listeners(server.port, 20)
     with Wire(server.port) as wire:
@@ -56,7 +56,7 @@ def test_a_reload_ends_streams_at_an_events_end_and_keeps_their_connections(serv
         wire.socket.close()
 
 
-def test_a_listener_that_goes_is_forgotten(serve: Serve) -> None:
+def test_a_listener_that_disconnects_is_removed(serve: Serve) -> None:
     server = serve()
     for listener in _listeners(server.port, 10):
         listener.socket.close()
@@ -91,7 +91,7 @@ def test_a_listener_that_falls_behind_catches_up_and_goes_on_listening(serve: Se
         assert listener.socket.recv(1 << 20).endswith(b"data: again\n\n")
 
 
-def test_a_subscription_whose_answer_is_never_sent_is_forgotten(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_subscription_whose_answer_is_never_sent_is_removed(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(
         more="""
 def fails(ctx):

@@ -1,4 +1,4 @@
-"""What an application may do to a worker: compute, wait, block, fork, raise; and what it finds there."""
+"""What an application may do to a worker: compute, wait, block, fork, raise."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def burn(ctx):
         pass
     return text("burned")
 
-def ask_myself(ctx):
+def ask_itself(ctx):
     port = int(ctx.params.query["port"])
     with socket.create_connection(("127.0.0.1", port), 20) as asking:
         asking.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
@@ -80,12 +80,12 @@ def orphan(ctx):
     return text(subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 def hold(ctx):
-    ctypes.PyDLL(None).sleep(60)  # a C call that keeps the interpreter lock
+    ctypes.PyDLL(None).sleep(60)  # a C call that holds the interpreter lock
 
 def routes(r):
     original(r)
     for path, action in {
-        "/state": state, "/paint": paint, "/burn": burn, "/ask-myself": ask_myself, "/fail/{error}": fail,
+        "/state": state, "/paint": paint, "/burn": burn, "/ask-itself": ask_itself, "/fail/{error}": fail,
         "/slow-stream": slow_stream, "/signals": signals, "/orphan": orphan, "/hold": hold,
     }.items():
         r.get(path, action)
@@ -98,10 +98,10 @@ def _application(rewrite: Rewrite) -> None:
 
 
 def _wait_until(is_true: Callable[[], bool]) -> None:
-    """Look until it is true, for as long as a test may take."""
+    """Poll a condition, for as long as a test may take."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not is_true():
-        assert time.monotonic() < deadline, "it has not become true"
+        assert time.monotonic() < deadline, "the condition has not become true"
         time.sleep(0.01)
 
 
@@ -109,7 +109,7 @@ def _has_exited(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
-def test_workers_share_what_is_frozen_collect_garbage_and_switch_threads_each_millisecond(serve: Serve) -> None:
+def test_workers_share_frozen_objects_collect_garbage_and_switch_threads_every_millisecond(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         state = wire.get("/state").body
 
@@ -118,7 +118,7 @@ def test_workers_share_what_is_frozen_collect_garbage_and_switch_threads_each_mi
     assert int(state.partition(b'"frozen":')[2].partition(b",")[0]) > 10_000
 
 
-def test_nothing_random_that_was_there_before_the_fork_repeats(serve: Serve) -> None:
+def test_random_state_from_before_the_fork_is_not_repeated(serve: Serve) -> None:
     server = serve(workers=3)
     drawn: dict[int, bytes] = {}
     while len(drawn) < 3:
@@ -138,8 +138,8 @@ def test_each_request_has_a_context_of_its_own(serve: Serve) -> None:
     assert pooled == [b"none red", b"none green", b"none blue"]
 
 
-def test_quick_requests_go_on_beside_many_that_compute(serve: Serve) -> None:
-    """Without a lane of its own, what computes takes the interpreter a thousand times from each quick request."""
+def test_quick_requests_are_answered_while_many_others_compute(serve: Serve) -> None:
+    """Without the CPU pool, they take the interpreter a thousand times from each quick request."""
     server = serve()
     with Wire(server.port) as wire:
         for _ in range(3):
@@ -169,11 +169,11 @@ def _has_come(wire: Wire) -> bool:
     return True
 
 
-def test_a_handler_may_ask_its_own_server(serve: Serve) -> None:
+def test_a_handler_can_send_a_request_to_its_own_server(serve: Serve) -> None:
     server = serve(workers=1)
     with Wire(server.port) as wire:
-        for _ in range(3):  # as a surprise, then on the pool
-            assert wire.get(f"/ask-myself?port={server.port}").body == b"one"
+        for _ in range(3):  # the first is overtaken, the next run on the pool
+            assert wire.get(f"/ask-itself?port={server.port}").body == b"one"
 
 
 @pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "MemoryError"])
@@ -196,24 +196,24 @@ def test_a_stream_may_take_longer_than_a_handler(serve: Serve) -> None:
 
 
 def _signals_of_a_program() -> list[int]:
-    """Return what a program of ours blocks and ignores: nothing, or what came down from whoever has started us all."""
+    """Return what a program started here blocks and ignores: what this process inherited."""
     status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
     fields = dict(line.split(":", 1) for line in status.splitlines())
     return [int(fields[key], 16) for key in ("SigBlk", "SigIgn")]
 
 
-def test_a_program_that_a_handler_starts_heeds_its_signals(serve: Serve) -> None:
+def test_a_program_that_a_handler_starts_receives_its_signals(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         blocked, ignored = (int(word, 16) for word in wire.get("/signals").body.split())
 
     blocked_here, ignored_here = _signals_of_a_program()
     assert blocked == blocked_here
     assert not ignored & ~ignored_here, (
-        "the server may heed what was ignored when it was started, and ignores nothing more"
+        "the server may handle what was ignored when it was started, and ignores nothing more"
     )
 
 
-def test_an_orphan_that_nobody_knows_is_reaped_silently(serve: Serve) -> None:
+def test_an_unknown_orphan_is_reaped_silently(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
         orphan = int(wire.get("/orphan").body)
@@ -223,7 +223,7 @@ def test_an_orphan_that_nobody_knows_is_reaped_silently(serve: Serve) -> None:
     assert not any(orphan in event.values() for event in server.events)
 
 
-def test_c_code_that_keeps_the_interpreter_lock_is_found_out_by_the_manager(serve: Serve) -> None:
+def test_the_manager_detects_c_code_that_holds_the_interpreter_lock(serve: Serve) -> None:
     server = serve(ARLEN_PROPANE_WORKER_TIMEOUT_SECONDS="3")
     victim = server.workers()[0]
     with Wire(server.port) as wire:
@@ -236,7 +236,7 @@ def test_c_code_that_keeps_the_interpreter_lock_is_found_out_by_the_manager(serv
         assert wire.get("/").body == b"one"
 
 
-def test_a_signal_is_heeded_while_a_handler_blocks_the_only_thread_that_serves(serve: Serve, site: Path) -> None:
+def test_a_signal_is_handled_while_a_handler_blocks_the_only_thread_that_serves(serve: Serve, site: Path) -> None:
     server = serve("--threads", "0")
     with Wire(server.port) as wire:
         wire.get("/")
@@ -260,7 +260,7 @@ def test_a_respawned_worker_runs_the_code_of_its_generation(serve: Serve, rewrit
         assert wire.get("/").body == b"one"
 
 
-def test_without_descriptors_nobody_is_accepted_who_is_there_is_served_and_who_waits_gets_in_later(
+def test_without_descriptors_open_connections_are_served_and_new_ones_are_accepted_later(
     serve: Serve,
 ) -> None:
     server = serve()
@@ -274,7 +274,7 @@ def test_without_descriptors_nobody_is_accepted_who_is_there_is_served_and_who_w
             wire.send(GET % b"/")
         assert server.wait_for("accept_paused")["reason"] == "Too many open files"
         assert first.get("/").body == b"one"
-        for wire in wires:  # in their order: each one that goes makes room for another
+        for wire in wires:  # in their order: each one that is closed frees a descriptor for another
             assert wire.answer().body == b"one"
             wire.socket.close()
 
@@ -282,7 +282,7 @@ def test_without_descriptors_nobody_is_accepted_who_is_there_is_served_and_who_w
 @pytest.mark.parametrize(
     ("limit", "workers"), [("ARLEN_LIMITS_CONNECTIONS", 1), ("ARLEN_LIMITS_CONNECTIONS_IN_ALL", 1)]
 )
-def test_above_the_limit_of_connections_further_ones_wait_in_the_queue(serve: Serve, limit: str, workers: int) -> None:
+def test_above_the_limit_of_connections_new_ones_wait_in_the_backlog(serve: Serve, limit: str, workers: int) -> None:
     server = serve(workers=workers, **{limit: "5"})
     wires = [Wire(server.port) for _ in range(12)]
     for wire in wires:
@@ -299,7 +299,7 @@ def test_the_limit_of_connections_in_all_counts_those_of_every_worker(serve: Ser
     server.wait_for("accept_paused")
     _wait_until(lambda: _connections(site) >= 6)
 
-    assert _connections(site) <= 6 + 2, "each of the others may have let one in at the same moment"
+    assert _connections(site) <= 6 + 2, "each of the others may have accepted one at the same moment"
     for wire in wires:
         wire.socket.close()
 
@@ -317,7 +317,7 @@ def test_a_connection_ends_with_the_answer_to_its_last_request(serve: Serve) -> 
         assert wire.ends()
 
 
-def test_the_connection_timeout_is_above_no_wait_for_a_client(serve: Serve) -> None:
+def test_no_wait_for_a_client_exceeds_the_connection_timeout(serve: Serve) -> None:
     server = serve("--connection-timeout-seconds", "0.3")
     with Wire(server.port) as idle, Wire(server.port) as slow:
         slow.send(b"GET / HTTP/1.1\r\n")
@@ -326,7 +326,7 @@ def test_the_connection_timeout_is_above_no_wait_for_a_client(serve: Serve) -> N
         assert slow.answer().status == 408
 
 
-def test_connections_of_ten_times_64_are_level_over_two_workers(serve: Serve) -> None:
+def test_ten_times_64_connections_spread_evenly_over_two_workers(serve: Serve) -> None:
     server = serve(workers=2)
     fewest = []
     for _ in range(10):
@@ -336,12 +336,12 @@ def test_connections_of_ten_times_64_are_level_over_two_workers(serve: Serve) ->
             wire.socket.close()
         assert len(set(pids)) == 2
         fewest.append(min(map(pids.count, pids)))
-    # Whoever the machine lets wait for longer than the others leave him the entrance gets fewer in that round, rightly.
+    # A worker that is not scheduled for longer than the others skip accepting gets fewer, rightly.
     assert statistics.median(fewest) >= 28, fewest
 
 
 def test_with_a_stopped_worker_new_connections_are_answered_by_the_other(serve: Serve, suspend: Suspend) -> None:
-    server = serve(workers=2)  # it would be found out after half a minute
+    server = serve(workers=2)  # the manager would detect it after half a minute
     before = _seconds_for_thirty(server.port)
     victim = server.workers()[0]
     suspend(victim)

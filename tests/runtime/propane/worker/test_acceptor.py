@@ -1,4 +1,4 @@
-"""How connections come in: by listeners, and from other workers."""
+"""Accepting connections from listeners and from other workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _spread(wires: list[Wire]) -> list[int]:
     return list(Counter(wire.get("/pid").body for wire in wires).values())
 
 
-def test_connections_that_are_passed_on_are_level_over_the_new_workers(serve: Serve) -> None:
+def test_connections_that_are_handed_over_spread_evenly_over_the_new_workers(serve: Serve) -> None:
     server = serve(workers=2)
     wires = [Wire(server.port) for _ in range(64)]
     try:
@@ -31,11 +31,11 @@ def test_connections_that_are_passed_on_are_level_over_the_new_workers(serve: Se
     finally:
         for wire in wires:
             wire.socket.close()
-    # Whoever the machine lets wait for longer than the others leave him the entrance gets fewer that time, rightly.
+    # A worker that is not scheduled for longer than the others skip accepting gets fewer, rightly.
     assert statistics.median(most) <= 36, most
 
 
-def test_a_head_that_has_begun_is_passed_on_whatever_its_bytes(serve: Serve) -> None:
+def test_an_incomplete_head_is_handed_over_whatever_its_bytes(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire, Wire(server.port) as bystander:
         assert bystander.get("/").status == 200
@@ -60,7 +60,7 @@ def create(config: Config) -> App:
 """
 
 
-def test_what_is_passed_on_waits_while_there_are_no_descriptors_for_it(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_handed_over_connection_waits_until_a_descriptor_is_free(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(more=FEW_DESCRIPTORS)
     server = serve(workers=2)
     wires = [Wire(server.port) for _ in range(16)]

@@ -1,4 +1,4 @@
-"""Large bodies: they come back as they were sent, and a disk that is slow holds up nobody else."""
+"""Large bodies arrive as they were sent, and a slow disk delays no other connection."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _post(body: bytes) -> bytes:
     return b"POST /digest HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def test_a_disk_that_is_slow_holds_up_only_whose_body_goes_there(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_slow_disk_delays_only_the_connection_whose_body_it_writes(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(more=SLOW_DISK + "\ntempfile.TemporaryFile = SlowFile\n")
     server = serve()
     with Wire(server.port) as wire, Wire(server.port) as other:
@@ -67,7 +67,9 @@ def test_a_disk_that_is_slow_holds_up_only_whose_body_goes_there(serve: Serve, r
 
 @pytest.mark.parametrize("threads", ["0", "4"])
 @pytest.mark.parametrize("size", [262_144, 262_145, 524_288, 524_289, len(BODY)])
-def test_a_body_that_goes_to_disk_is_what_was_sent(serve: Serve, rewrite: Rewrite, size: int, threads: str) -> None:
+def test_a_body_that_was_written_to_disk_is_what_was_sent(
+    serve: Serve, rewrite: Rewrite, size: int, threads: str
+) -> None:
     rewrite(more=SLOW_DISK)
     body = BODY[:size]
     with Wire(serve("--threads", threads).port) as wire:

@@ -22,7 +22,7 @@ Serve = Callable[..., RunningServer]
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
 
 
-def test_a_body_of_announced_length_arrives_whole_in_pieces(serve: Serve) -> None:
+def test_a_body_with_a_length_arrives_complete_in_pieces(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(POST + b"Content-Length: 300000\r\n\r\n")
         for _ in range(30):
@@ -32,7 +32,7 @@ def test_a_body_of_announced_length_arrives_whole_in_pieces(serve: Serve) -> Non
         assert wire.get("/").body == b"one"
 
 
-def test_a_chunked_body_arrives_whole_and_the_next_request_is_its_own(serve: Serve) -> None:
+def test_a_chunked_body_is_complete_and_separate_from_the_next_request(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
         wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -40,7 +40,7 @@ def test_a_chunked_body_arrives_whole_and_the_next_request_is_its_own(serve: Ser
         assert [wire.answer().body, wire.answer().body] == [b"11", b"one"]
 
 
-def test_a_body_is_asked_for_only_when_it_is_wanted(serve: Serve) -> None:
+def test_100_continue_is_sent_only_for_a_body_that_will_be_read(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         assert wire.answer().status == 100
@@ -54,7 +54,7 @@ def test_a_body_is_asked_for_only_when_it_is_wanted(serve: Serve) -> None:
             assert wire.ends()
 
 
-def test_a_body_that_nobody_wants_is_read_and_dropped(serve: Serve) -> None:
+def test_an_unwanted_body_is_read_and_discarded(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(b"GET /length HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
         assert wire.answer().body == b"0"
@@ -71,15 +71,15 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(serve: Serve) -> 
         assert answer.headers["connection"] == "close"
 
 
-def test_a_refused_upload_still_gets_to_read_its_answer(serve: Serve) -> None:
-    """Closing at once would reset the connection under the client's bytes, and the answer with it."""
+def test_a_client_can_read_the_refusal_of_its_upload(serve: Serve) -> None:
+    """Closing at once would reset the connection under the client's bytes and lose the answer."""
     with Wire(serve().port) as wire:
         wire.send(b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000)
 
         assert wire.answer().status == 404
 
 
-def test_a_refused_upload_that_would_have_been_streamed_gets_to_read_its_answer_too(serve: Serve) -> None:
+def test_a_client_can_read_the_refusal_of_a_streamed_upload(serve: Serve) -> None:
     server = serve()
     for _ in range(3):
         with Wire(server.port) as wire:
@@ -96,7 +96,7 @@ def test_a_large_body_is_the_same_from_disk(serve: Serve) -> None:
         assert wire.answer().body == b"4000000"
 
 
-def test_what_cannot_be_understood_is_refused_in_the_one_shape_and_closed(serve: Serve) -> None:
+def test_a_malformed_request_gets_the_standard_error_and_is_closed(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nContent-Length: 1, 2\r\n\r\n")
 
@@ -126,21 +126,21 @@ def _over_tcp() -> tuple[socket.socket, socket.socket]:
         return socket.create_connection(listener.getsockname()), listener.accept()[0]
 
 
-def test_a_client_that_has_ended_its_own_side_is_not_gone(pair: Pair) -> None:
+def test_a_half_closed_client_is_still_connected(pair: Pair) -> None:
     client, connection = pair
     assert not connection.is_disconnected()
     client.shutdown(socket.SHUT_WR)
     assert not connection.is_disconnected()
 
 
-def test_a_client_that_resets_is_gone(pair: Pair) -> None:
+def test_a_client_that_resets_is_disconnected(pair: Pair) -> None:
     client, connection = pair
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
     assert connection.is_disconnected()
 
 
-def test_a_connection_that_is_closed_or_broken_has_nobody(pair: Pair) -> None:
+def test_a_closed_or_broken_connection_is_disconnected(pair: Pair) -> None:
     _client, connection = pair
     connection.broken = True
     assert connection.is_disconnected()
@@ -149,7 +149,7 @@ def test_a_connection_that_is_closed_or_broken_has_nobody(pair: Pair) -> None:
     assert connection.is_disconnected()
 
 
-def test_a_100_that_finds_no_room_goes_out_before_the_answer(pair: Pair) -> None:
+def test_a_100_continue_that_finds_the_socket_full_precedes_the_answer(pair: Pair) -> None:
     client, connection = pair
     while connection.send(Serialized(b"x" * 65536, None, chunked=False, close=False, length=0)):
         pass
@@ -167,7 +167,7 @@ def test_a_100_that_finds_no_room_goes_out_before_the_answer(pair: Pair) -> None
     assert received.endswith(b"x" + CONTINUE + b"the answer")
 
 
-def test_a_client_that_has_gone_is_no_error_when_its_body_is_asked_for(pair: Pair) -> None:
+def test_100_continue_to_a_disconnected_client_is_not_an_error(pair: Pair) -> None:
     client, connection = pair
     client.sendall(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
     assert connection.receive()
@@ -178,7 +178,9 @@ def test_a_client_that_has_gone_is_no_error_when_its_body_is_asked_for(pair: Pai
     assert connection.broken
 
 
-def test_what_has_arrived_is_what_the_clients_system_has_taken(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_acknowledged_bytes_are_those_that_the_clients_system_received(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client, connection = pair
     connection.send(Serialized(b"x" * 50_000_000, None, chunked=False, close=False, length=0))
     before = connection.count_acknowledged()
@@ -188,5 +190,5 @@ def test_what_has_arrived_is_what_the_clients_system_has_taken(pair: Pair, monke
         left -= len(client.recv(left))
 
     assert before < connection.count_acknowledged() <= connection.sent
-    monkeypatch.setattr("termios.TIOCOUTQ", 0)  # as where the system does not tell
+    monkeypatch.setattr("termios.TIOCOUTQ", 0)  # as on systems that do not report it
     assert connection.count_acknowledged() == connection.sent

@@ -1,4 +1,4 @@
-"""Deadlines expire in time, move for free, and cost nothing while nothing is due."""
+"""Deadlines expire in time, are cheap to move, and cost nothing while none is due."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Item:
     check_at: float = NEVER
 
 
-def test_one_expires_once_when_its_second_is_over() -> None:
+def test_an_item_expires_once_at_the_end_of_its_second() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     item = Item("a")
     deadlines.set(item, 10.5)
@@ -26,7 +26,7 @@ def test_one_expires_once_when_its_second_is_over() -> None:
     assert deadlines.expired(99.0) == []
 
 
-def test_a_deadline_that_moves_on_is_not_met_at_the_old_moment() -> None:
+def test_a_later_deadline_does_not_expire_at_the_old_time() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     item = Item("a")
     deadlines.set(item, 10.0)
@@ -36,7 +36,7 @@ def test_a_deadline_that_moves_on_is_not_met_at_the_old_moment() -> None:
     assert deadlines.expired(21.0) == [item]
 
 
-def test_a_deadline_that_moves_nearer_is_met_at_the_new_moment() -> None:
+def test_an_earlier_deadline_expires_at_the_new_time() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     item = Item("a")
     deadlines.set(item, 60.0)
@@ -46,7 +46,7 @@ def test_a_deadline_that_moves_nearer_is_met_at_the_new_moment() -> None:
     assert deadlines.expired(61.0) == []
 
 
-def test_the_wait_is_until_the_next_look_and_endless_without_deadlines() -> None:
+def test_the_timeout_is_until_the_next_bucket_and_none_without_deadlines() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     assert deadlines.timeout(0.0) is None
 
@@ -56,7 +56,7 @@ def test_the_wait_is_until_the_next_look_and_endless_without_deadlines() -> None
     assert deadlines.timeout(1.0) == 3.0
 
 
-def test_who_never_expires_leaves_the_buckets() -> None:
+def test_an_item_that_never_expires_leaves_the_buckets() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     item = Item("a")
     deadlines.set(item, 1.0)

@@ -1,4 +1,4 @@
-"""The table of limits, and the ways of a request, seen from outside."""
+"""The table of limits, and where requests run, seen from outside."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GET = b"GET %s HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n"
 
 
 def _teach(port: int, path: str, times: int = 1) -> None:
-    """Let the server see how long an endpoint takes."""
+    """Let the server measure how long an endpoint takes."""
     with Wire(port) as wire:
         for _ in range(times):
             wire.get(path)
@@ -56,7 +56,7 @@ def test_dripping_does_not_extend_the_time_of_a_header_block(serve: Serve) -> No
             dripper.join()
 
 
-def test_a_body_below_the_least_rate_is_408(serve: Serve) -> None:
+def test_a_body_below_the_minimum_rate_is_408(serve: Serve) -> None:
     server = serve(ARLEN_LIMITS_BODY_SECONDS="0.2", ARLEN_LIMITS_BODY_BYTES_PER_SECOND="100000")
     with Wire(server.port) as wire:
         wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
@@ -64,7 +64,7 @@ def test_a_body_below_the_least_rate_is_408(serve: Serve) -> None:
         assert (wire.answer().status, wire.ends()) == (408, True)
 
 
-def test_a_connection_that_never_says_anything_is_closed_silently(serve: Serve) -> None:
+def test_a_connection_that_never_sends_anything_is_closed_silently(serve: Serve) -> None:
     with Wire(serve(ARLEN_LIMITS_HEADER_SECONDS="0.2").port) as wire:
         assert wire.ends()
 
@@ -112,7 +112,7 @@ def test_a_request_that_waits_too_long_for_a_thread_is_shed_and_never_runs(serve
 
         shed = second.answer()
         assert shed.status == 503
-        assert second.get("/").body == b"one", "its connection is as good as before"
+        assert second.get("/").body == b"one", "its connection is still usable"
         assert first.answer().body == b"slept 2"
         assert second.get("/sleep/0").body == b"slept 3", "the one that was shed has not run"
 
@@ -124,7 +124,7 @@ def test_quick_requests_are_not_held_up_by_waiting_ones(serve: Serve) -> None:
         slow.send(GET % b"/sleep/3000")
         for _ in range(20):
             quick.get("/")
-        assert not select.select([slow.socket], [], [], 0)[0], "twenty quick ones are done before the slow one"
+        assert not select.select([slow.socket], [], [], 0)[0], "twenty quick requests are done before the slow one"
         assert slow.answer().status == 200
 
 
@@ -164,7 +164,7 @@ reactor.acceptor.listen(listener)
 threading.Thread(target=reactor.leadership.run_first_leader, daemon=True).start()
 first, second = (Wire(listener.getsockname()[1]) for _ in range(2))
 """
-"""A reactor whose leader loses it as soon as it is about to run its first handler."""
+"""A reactor whose leader is overtaken as soon as it is about to run its first handler."""
 
 OVERTAKEN_EARLY = """
 early, led = threading.Event(), threading.Event()
@@ -191,16 +191,16 @@ second.get("/quick")
 """
 
 
-@pytest.mark.parametrize("events", [OVERTAKEN_EARLY, CHECKED_EARLY], ids=["taken early", "looked at early"])
-def test_the_time_of_a_handler_is_reckoned_from_its_own_beginning(events: str) -> None:
-    """Not from the beginning of what ran before it on that connection, nor from its place in the queue."""
+@pytest.mark.parametrize("events", [OVERTAKEN_EARLY, CHECKED_EARLY], ids=["overtaken early", "checked early"])
+def test_the_time_out_of_a_handler_counts_from_its_own_start(events: str) -> None:
+    """Not from an earlier request of the connection, nor from its place in the queue."""
     script = f"{IN_PROCESS}{events}\ngo.set()\nstatus = first.answer().status\nassert status == 200, status"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
 
     assert ran.returncode == 0, ran.stderr + ran.stdout
 
 
-def test_a_request_that_the_application_cannot_admit_is_its_error_and_ends_no_worker(
+def test_a_request_that_the_application_fails_to_admit_is_a_500_and_the_worker_lives(
     serve: Serve, rewrite: Rewrite
 ) -> None:
     rewrite(
@@ -227,7 +227,7 @@ def create(config: Config) -> App:
     assert len(server.workers()) == 1
 
 
-def test_a_body_for_which_the_disk_has_no_room_is_refused_and_ends_no_worker(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_body_that_does_not_fit_on_the_disk_is_refused_and_the_worker_lives(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(
         more="""
 import resource
@@ -252,7 +252,7 @@ def create(config: Config) -> App:
     assert len(server.workers()) == 1
 
 
-def test_a_short_wait_is_left_to_a_thread_while_others_are_there(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_short_wait_runs_on_a_thread_if_other_requests_are_pending(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(
         more="""
 def brief(ctx: Context) -> Response:
@@ -279,14 +279,14 @@ def create(config: Config) -> App:
     assert any(name.startswith(b"pool") for name in beside)
 
 
-def test_a_time_out_that_is_shorter_than_the_queue_holds_on_the_pool_too(serve: Serve) -> None:
+def test_a_time_out_shorter_than_queue_seconds_applies_on_the_pool_too(serve: Serve) -> None:
     server = serve("--threads", "2", ARLEN_LIMITS_REQUEST_TIMEOUT_SECONDS="1")
     _teach(server.port, "/sleep/20", 3)
     with Wire(server.port) as wire:
         began = time.monotonic()
         wire.send(GET % b"/sleep/30000")
         assert wire.answer().status == 503
-        assert time.monotonic() - began < 10, "the queue's ten seconds do not count"
+        assert time.monotonic() - began < 10, "queue_seconds is ten, which does not count"
     server.wait_for("request_stuck")
 
 
@@ -302,7 +302,7 @@ def test_a_file_is_sent_while_every_thread_of_the_pool_waits(serve: Serve) -> No
         assert [one.answer().status, two.answer().status] == [200, 200]
 
 
-def test_a_quick_endpoint_that_begins_to_hang_leaves_the_others_answered(
+def test_a_quick_endpoint_that_starts_to_hang_does_not_stop_the_others(
     serve: Serve, site: Path, rewrite: Rewrite
 ) -> None:
     rewrite(
@@ -328,7 +328,7 @@ def create(config: Config) -> App:
             assert quick.get(f"/moody/{number}").body == b"ok"
         hang.write_text("")
         hanging = [Wire(server.port) for _ in range(8)]
-        for number, wire in enumerate(hanging):  # each an endpoint of its own, of which nothing bad is known
+        for number, wire in enumerate(hanging):  # each is an endpoint of its own, so far known as quick
             wire.send(GET % b"/moody/%d" % number)
             assert quick.get("/livez").status == 200
         assert {wire.answer().status for wire in hanging} == {503}
@@ -351,14 +351,14 @@ def test_a_request_that_was_shed_never_answers_for_the_one_behind_it(serve: Serv
         assert wire.get("/").body == b"one"
 
 
-def test_without_a_queue_who_finds_a_thread_is_served(serve: Serve) -> None:
+def test_without_a_queue_a_request_that_finds_an_idle_thread_is_served(serve: Serve) -> None:
     server = serve("--threads", "2", "--queue-limit", "0")
     _teach(server.port, "/sleep/20", 3)
     with Wire(server.port) as wire:
         assert [wire.get("/sleep/20").status for _ in range(5)] == [200] * 5
 
 
-def test_what_is_refused_has_not_lasted_since_the_request_before(serve: Serve) -> None:
+def test_the_duration_of_a_refused_request_does_not_include_the_one_before(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
         assert wire.get("/sleep/300").status == 200
@@ -368,7 +368,7 @@ def test_what_is_refused_has_not_lasted_since_the_request_before(serve: Serve) -
     assert server.wait_for("request", status=413)["ms"] < 300
 
 
-def test_a_body_whose_iteration_begins_slowly_holds_up_nobody(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_body_whose_iteration_starts_slowly_delays_no_other_request(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(
         more="""
 begun, released = threading.Event(), threading.Event()
@@ -395,4 +395,6 @@ def routes(r):
             pass
         assert other.get("/release").status == 204
         answer = wire.answer()
-        assert answer.body.decode() == answer.headers["x-request-id"], "and it begins in the request's own Context"
+        assert answer.body.decode() == answer.headers["x-request-id"], (
+            "the iteration starts in the request's own Context"
+        )

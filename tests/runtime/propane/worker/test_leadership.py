@@ -1,4 +1,4 @@
-"""Who leads the reactor when a handler surprises it."""
+"""Which thread leads the reactor when a handler is slow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Serve = Callable[..., RunningServer]
 
 
 def _slow_and_quick(port: int, path: bytes) -> list[bytes]:
-    """Send a slow request, then a quick one elsewhere; return the answers in the order they came."""
+    """Send a slow and a quick request on two connections; return the answers as they arrive."""
     order: list[bytes] = []
     with Wire(port) as slow, Wire(port) as quick:
         quick.get("/")
@@ -24,7 +24,7 @@ def _slow_and_quick(port: int, path: bytes) -> list[bytes]:
     return order
 
 
-def test_a_surprise_loses_the_reactor_and_is_still_answered(serve: Serve) -> None:
+def test_a_handler_that_is_unexpectedly_slow_is_overtaken_and_still_answered(serve: Serve) -> None:
     server = serve("--threads", "4")
     with Wire(server.port) as watch:
         slow = Wire(server.port)
@@ -39,7 +39,7 @@ def test_a_surprise_loses_the_reactor_and_is_still_answered(serve: Serve) -> Non
         slow.socket.close()
 
 
-def test_many_surprises_at_once_leave_somebody_to_lead(serve: Serve) -> None:
+def test_many_slow_handlers_at_once_leave_a_thread_to_lead(serve: Serve) -> None:
     server = serve("--threads", "4")
     wires = [Wire(server.port) for _ in range(4)]
     try:
@@ -54,7 +54,7 @@ def test_many_surprises_at_once_leave_somebody_to_lead(serve: Serve) -> None:
             wire.socket.close()
 
 
-def test_a_handler_that_says_it_will_wait_gives_the_reactor_away_at_once(serve: Serve) -> None:
+def test_a_handler_that_announces_a_wait_hands_the_reactor_off_at_once(serve: Serve) -> None:
     server = serve("--threads", "4", "--handoff-ms", "60000")
 
     assert _slow_and_quick(server.port, b"/wait/300") == [b"one", b"waited"]
@@ -82,11 +82,11 @@ def test_an_idle_worker_is_not_woken_by_its_monitor(serve: Serve) -> None:
         pid = int(wire.get("/pid").body)
         clock.socket.settimeout(1.0)
         with pytest.raises(TimeoutError):
-            clock.answer()  # the patrols of a worker that has just worked end soon
+            clock.answer()  # the checks end soon after the last handler
         before = _switches(pid)
         clock.socket.settimeout(2.0)
         with pytest.raises(TimeoutError):
             clock.answer()
         woken = _switches(pid) - before
 
-    assert woken < 20, "two seconds of patrols every 5 ms would be 400"
+    assert woken < 20, "two seconds of checks every 5 ms would be 400"

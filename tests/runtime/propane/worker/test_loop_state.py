@@ -1,4 +1,4 @@
-"""What threads give back wakes the one that leads."""
+"""The Date line, and connections that other threads give back to the leader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from arlen_runtime.propane.worker.connection import Connection
 from arlen_runtime.propane.worker.loop_state import LoopState
 
 
-def test_the_date_is_the_moments_even_where_the_leader_has_not_looked_at_the_clock() -> None:
+def test_the_date_is_current_even_if_the_leader_has_not_read_the_clock() -> None:
     state = LoopState(lambda: None, b"Server: propane\r\n")
     state.set_now(time.monotonic() - 3600)
     form = rb"Date: \w{3}, \d\d \w{3} \d{4} (\d\d:\d\d:\d\d) GMT\r\nServer: propane\r\n"
@@ -25,7 +25,7 @@ def test_the_date_is_the_moments_even_where_the_leader_has_not_looked_at_the_clo
     assert state.first_lines(time.monotonic()) is not state.first_lines(state.now)
 
 
-def test_a_connection_that_is_given_back_is_there_before_the_leader_is_woken() -> None:
+def test_a_connection_is_resumable_before_the_leader_is_woken() -> None:
     seen: list[list[Connection]] = []
     state = LoopState(lambda: seen.append(list(state.resumable)))
     limits = LimitsSection()

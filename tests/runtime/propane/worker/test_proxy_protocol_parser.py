@@ -1,4 +1,4 @@
-"""Connections that a balancer introduces by the PROXY protocol, on real sockets and over a reload."""
+"""Connections behind a load balancer with PROXY protocol, on sockets and over a reload."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LOCAL = b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
 
 @pytest.fixture
 def server(serve: Serve, rewrite: Rewrite) -> RunningServer:
-    """Serve behind such a balancer."""
+    """Serve behind such a load balancer."""
     rewrite(more=WHO)
     return serve(ARLEN_PROXY_PROTOCOL="true", ARLEN_TRUSTED_PROXIES="127.0.0.0/8")
 
 
 def _client(wire: Wire, *lines: str) -> tuple[str, str]:
-    """Ask who the client is."""
+    """Return the client's address and scheme as the application sees them."""
     answer = json.loads(wire.get("/who", *lines).body)
     return answer["client"], answer["scheme"]
 
@@ -47,7 +47,7 @@ def _client(wire: Wire, *lines: str) -> tuple[str, str]:
     [(TEXT, ("203.0.113.7", "http")), (BINARY, ("203.0.113.8", "https")), (LOCAL, ("127.0.0.1", "http"))],
 )
 @pytest.mark.parametrize("size", [1, 1000])
-def test_the_client_is_whom_the_header_names_on_every_request(
+def test_the_client_is_the_one_that_the_header_names_on_every_request(
     server: RunningServer, header: bytes, client: tuple[str, str], size: int
 ) -> None:
     with Wire(server.port) as wire:
@@ -63,7 +63,7 @@ def test_what_follows_the_header_in_one_packet_is_the_first_request(server: Runn
         assert json.loads(wire.answer().body)["client"] == "203.0.113.7"
 
 
-def test_the_trust_in_the_balancer_is_not_its_clients(server: RunningServer) -> None:
+def test_trust_in_the_load_balancer_does_not_extend_to_its_clients(server: RunningServer) -> None:
     with Wire(server.port) as wire:
         wire.send(TEXT)
         assert _client(wire, "X-Forwarded-For: 198.51.100.1", "X-Forwarded-Proto: https") == ("203.0.113.7", "http")
@@ -72,7 +72,7 @@ def test_the_trust_in_the_balancer_is_not_its_clients(server: RunningServer) -> 
 @pytest.mark.parametrize(
     "first", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"PROXY TCP4 nobody\r\n", b"\r\n\r\n\x00\r\nQUIT\n\x31"]
 )
-def test_a_connection_without_a_header_is_closed_without_a_word(server: RunningServer, first: bytes) -> None:
+def test_a_connection_without_the_header_is_closed_without_an_answer(server: RunningServer, first: bytes) -> None:
     with Wire(server.port) as wire:
         wire.send(first.ljust(16, b"\0"))
         assert wire.ends()
@@ -81,14 +81,14 @@ def test_a_connection_without_a_header_is_closed_without_a_word(server: RunningS
         assert wire.get("/").status == 200
 
 
-def test_a_second_header_is_no_request(server: RunningServer) -> None:
+def test_a_second_header_is_a_bad_request(server: RunningServer) -> None:
     with Wire(server.port) as wire:
         wire.send(TEXT + TEXT)
         assert wire.answer().status == 400
         assert wire.ends()
 
 
-def test_a_reload_forgets_neither_who_is_introduced_nor_who_is_about_to_be(server: RunningServer) -> None:
+def test_a_reload_keeps_the_clients_that_headers_have_named_and_incomplete_headers(server: RunningServer) -> None:
     with Wire(server.port) as named, Wire(server.port) as half, Wire(server.port) as silent:
         named.send(BINARY)
         half.send(TEXT[:20])
@@ -110,7 +110,7 @@ def test_without_the_setting_such_a_header_is_refused(serve: Serve) -> None:
         assert wire.ends()
 
 
-def test_a_header_that_never_comes_whole_is_not_waited_for(serve: Serve) -> None:
+def test_a_header_that_stays_incomplete_times_out(serve: Serve) -> None:
     with Wire(serve(ARLEN_PROXY_PROTOCOL="true", ARLEN_LIMITS_HEADER_SECONDS="0.2").port) as wire:
         wire.send(TEXT[:10])
         assert wire.answer().status == 408

@@ -1,4 +1,4 @@
-"""The reactor on real sockets: order, ends, half-ends, and connections that come and go."""
+"""The reactor on real sockets: order, half-closed clients, connections that come and go."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_connection_serves_one_request_after_the_other(serve: Serve) -> None:
 def test_two_pipelined_requests_the_first_one_slow_run_once_each_and_answer_in_order(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
-        for _ in range(3):  # as a surprise, then on the pool
+        for _ in range(3):  # the first is overtaken, the next run on the pool
             wire.send(GET % b"/sleep/60" + GET % b"/")
             first, second = wire.answer(), wire.answer()
             assert first.body.startswith(b"slept ")
@@ -52,7 +52,7 @@ def test_a_client_that_has_closed_its_sending_side_gets_its_answer(serve: Serve)
         assert wire.ends()
 
 
-def test_a_client_that_resets_while_its_handler_runs_harms_nobody(serve: Serve) -> None:
+def test_a_client_that_resets_while_its_handler_runs_affects_no_other(serve: Serve) -> None:
     server = serve()
     for _ in range(5):
         wire = Wire(server.port)
@@ -91,13 +91,13 @@ def test_a_connection_that_is_open_at_a_stop_gets_one_more_answer_and_is_closed(
         server.wait_for("manager_stopping")
 
         answer = wire.get("/")
-        while answer.headers.get("connection") != "close":  # the worker may not have heard of it yet
+        while answer.headers.get("connection") != "close":  # the signal may not have reached the worker yet
             answer = wire.get("/")
         assert (answer.status, wire.ends()) == (200, True)
     assert server.process.wait(10) == 0
 
 
-def test_who_sends_a_thousand_requests_at_once_does_not_make_the_others_wait_for_all_of_them(
+def test_a_client_with_a_thousand_requests_at_once_does_not_make_others_wait_for_all_of_them(
     serve: Serve, rewrite: Rewrite
 ) -> None:
     rewrite(
@@ -113,17 +113,17 @@ def routes(r):
     (worker,) = server.workers().values()
     with Wire(server.port) as greedy, Wire(server.port) as modest:
         modest.get("/count")
-        before = [int(greedy.get("/count").body) for _ in range(100)][-1]  # it is known to be quick
+        before = [int(greedy.get("/count").body) for _ in range(100)][-1]  # now it is known as quick
         os.kill(worker, signal.SIGSTOP)  # so that it finds both at once, in this order
         greedy.send(GET % b"/count" * 1000)
         modest.send(GET % b"/count")
         os.kill(worker, signal.SIGCONT)
         assert int(modest.answer().body) < before + 100
-        assert [int(greedy.answer().body) for _ in range(1000)][-1] == before + 1001, "and all are answered"
+        assert [int(greedy.answer().body) for _ in range(1000)][-1] == before + 1001, "all are answered"
 
 
 @pytest.mark.parametrize("shutdown", [socket.SHUT_WR, None])
-def test_a_thousand_requests_at_once_are_all_answered_also_when_their_client_ends_his_side(
+def test_a_thousand_requests_at_once_are_all_answered_even_if_their_client_half_closes(
     serve: Serve, shutdown: int | None
 ) -> None:
     with Wire(serve().port) as wire:
@@ -134,15 +134,15 @@ def test_a_thousand_requests_at_once_are_all_answered_also_when_their_client_end
         assert shutdown is None or wire.ends()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process watches")
-def test_a_connection_that_is_passed_on_is_watched_no_more(serve: Serve) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows what a process polls")
+def test_a_connection_that_was_handed_over_is_no_longer_polled(serve: Serve) -> None:
     server = serve(ARLEN_PROPANE_RELOAD_OVERLAP_SECONDS="0.1")
     (old,) = server.workers().values()
 
     def count_watched() -> int:
         count = 0
         for path in Path(f"/proc/{old}/fdinfo").iterdir():
-            with suppress(FileNotFoundError):  # closed meanwhile
+            with suppress(FileNotFoundError):  # just closed
                 count += path.read_text().count("tfd:")
         return count
 
@@ -153,7 +153,7 @@ def test_a_connection_that_is_passed_on_is_watched_no_more(serve: Serve) -> None
         for wire in wires:
             assert wire.get("/").status == 200
         assert count_watched() > before
-        busy.send(GET % b"/sleep/10000")  # as long as that the old worker is there
+        busy.send(GET % b"/sleep/10000")  # keeps the old worker alive
         server.send(signal.SIGHUP)
         server.wait_for("generation_ready", generation=2)
         for wire in wires:
@@ -168,12 +168,12 @@ def test_a_connection_that_is_passed_on_is_watched_no_more(serve: Serve) -> None
             wire.socket.close()
 
 
-def test_something_unforeseen_on_one_connection_ends_that_one_alone(serve: Serve, rewrite: Rewrite) -> None:
+def test_an_unforeseen_error_on_one_connection_closes_only_that_one(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(
         more="""
 class Faulty(App):
     def refuse(self, error, head):
-        raise RuntimeError("nobody has thought of this")
+        raise RuntimeError("an unforeseen error")
 
 def create(config: Config) -> App:
     return Faulty(config, routes)
@@ -188,11 +188,11 @@ def create(config: Config) -> App:
                 assert wire.ends()
         assert other.get("/").status == 200
 
-    assert "nobody has thought of this" in str(server.wait_for("connection_failed"))
+    assert "an unforeseen error" in str(server.wait_for("connection_failed"))
     assert len(server.workers()) == 1
 
 
-def test_a_client_that_resets_before_its_body_is_asked_for_ends_no_worker(serve: Serve) -> None:
+def test_a_client_that_resets_before_100_continue_does_not_end_the_worker(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as other:
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Workers go when they have had their time, pass their connections on, and are replaced."""
+"""Workers that reach a limit hand their connections over and are replaced."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Rewrite = Callable[..., None]
     ("flags", "reason"),
     [(("--max-requests", "50"), "requests"), (("--max-age-seconds", "1"), "age")],
 )
-def test_a_worker_that_has_had_its_time_is_replaced_and_its_connections_live_on(
+def test_a_worker_at_its_limit_is_replaced_and_its_connections_stay_open(
     serve: Serve, flags: tuple[str, ...], reason: str
 ) -> None:
     server = serve(*flags)
@@ -48,7 +48,7 @@ def test_a_worker_with_too_many_stuck_handlers_is_replaced(serve: Serve) -> None
     server.wait_for("worker_started", reason="respawn_after_retirement")
 
 
-def test_a_worker_that_goes_is_replaced_before_it_leaves_anybody_alone(serve: Serve, site: Path) -> None:
+def test_a_retiring_worker_is_replaced_before_it_stops_serving(serve: Serve, site: Path) -> None:
     server = serve("--max-requests", "20", "--graceful-shutdown-seconds", "30")
     first = server.workers()[0]
     with Wire(server.port) as slow:
@@ -71,7 +71,7 @@ def test_a_worker_that_goes_is_replaced_before_it_leaves_anybody_alone(serve: Se
     assert managers(site)[0]["restarts"] == {"crashed": 0, "killed": 0, "silent": 0, "retired": 1}
 
 
-def test_more_connections_than_wait_at_once_outlive_their_worker(serve: Serve) -> None:
+def test_more_connections_than_the_hand_over_socket_holds_outlive_their_worker(serve: Serve) -> None:
     server = serve("--max-requests", "420")
     first = server.workers()[0]
     wires = [Wire(server.port) for _ in range(400)]
@@ -86,7 +86,7 @@ def test_more_connections_than_wait_at_once_outlive_their_worker(serve: Serve) -
             wire.socket.close()
 
 
-def test_a_worker_goes_in_the_end_without_a_replacement_that_can_serve(
+def test_a_worker_retires_in_the_end_even_if_no_replacement_becomes_ready(
     serve: Serve, site: Path, rewrite: Rewrite
 ) -> None:
     rewrite(
@@ -105,14 +105,14 @@ def create(config: Config) -> App:
     with Wire(server.port) as wire:
         while not any(event.get("reason") == "respawn_after_retirement" for event in server.events):
             assert wire.get("/").body == b"one"
-        assert int(wire.get("/pid").body) == first, "it serves as long as nobody takes its place"
+        assert int(wire.get("/pid").body) == first, "it serves until its replacement is ready"
         server.wait_for("worker_exited", pid=first)
         (site / "linger").unlink()
 
         assert int(wire.get("/pid").body) != first
 
 
-def test_workers_that_have_had_their_time_as_soon_as_they_start_back_off(serve: Serve) -> None:
+def test_workers_that_reach_a_limit_as_soon_as_they_start_back_off(serve: Serve) -> None:
     server = serve("--max-requests", "1")
     while not any(event["event"] == "worker_crash_loop" for event in server.events):
         with Wire(server.port) as wire:
@@ -126,11 +126,11 @@ def _recycling(now: float = 0.0, **limits: float) -> Recycling:
     return Recycling(accessories, Log(LogSection(), "test"), 0, now)
 
 
-def test_without_limits_nothing_ends_a_worker() -> None:
+def test_without_limits_a_worker_never_retires() -> None:
     assert _recycling().reason(1e9, 10**12, 0) == ""
 
 
-def test_growth_counts_from_the_start_not_from_nothing() -> None:
+def test_memory_growth_counts_from_the_start_not_from_zero() -> None:
     recycling = _recycling(max_growth_mb=30, check_seconds=1)
     assert recycling.reason(1.0, 0, 0) == ""
 
@@ -139,7 +139,7 @@ def test_growth_counts_from_the_start_not_from_nothing() -> None:
     assert len(ballast) < memory_share()
 
 
-def test_a_worker_short_of_descriptors_warns_once_and_goes_if_it_shall(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_short_of_descriptors_warns_once_and_retires_if_configured(capfd: pytest.CaptureFixture[str]) -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     percent = max(int(100 * open_descriptors() / limit), 1)
     soft = open_descriptors() * 100 // 90

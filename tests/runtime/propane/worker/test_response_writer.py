@@ -17,7 +17,7 @@ from arlen_runtime.testing.wire import Wire
 Serve = Callable[..., RunningServer]
 
 
-def test_a_stream_arrives_whole_in_chunks_and_the_connection_goes_on(serve: Serve) -> None:
+def test_a_stream_arrives_complete_in_chunks_and_the_connection_stays_open(serve: Serve) -> None:
     whole = b"".join(b"%06d," % number * 1000 for number in range(200))
     with Wire(serve().port) as wire:
         for _ in range(40):  # the client's next request races with the end of the stream
@@ -28,8 +28,8 @@ def test_a_stream_arrives_whole_in_chunks_and_the_connection_goes_on(serve: Serv
             assert wire.get("/").body == b"one"
 
 
-def test_a_stream_that_is_sent_before_its_sender_looks_again_is_answered_all_the_same(serve: Serve) -> None:
-    """Without threads the pieces are sent at once; with them that may happen, which is the same to who looks."""
+def test_a_stream_that_is_sent_before_its_writer_checks_again_is_finished(serve: Serve) -> None:
+    """Without threads the pieces are sent at once; with threads that may happen too."""
     with Wire(serve("--threads", "0").port) as wire:
         worker = wire.get("/pid").body
         assert len(wire.get("/stream/3").body) == 21_000
@@ -45,7 +45,7 @@ def test_the_date_of_an_answer_is_not_that_of_its_request(serve: Serve, threads:
     assert parsedate_to_datetime(answer.headers["date"]).timestamp() > began
 
 
-def test_an_answer_names_the_server_once_where_that_is_wanted(serve: Serve) -> None:
+def test_an_answer_has_one_server_header_if_configured(serve: Serve) -> None:
     named, unnamed = serve("--server-header", "true"), serve()
     for path in ("/", "/named", "/missing"):
         assert _server_lines(named, path) == [b"Server: propane"]
@@ -53,7 +53,7 @@ def test_an_answer_names_the_server_once_where_that_is_wanted(serve: Serve) -> N
 
 
 def _server_lines(server: RunningServer, path: str) -> list[bytes]:
-    """Return what an answer says about who answers, line by line."""
+    """Return the Server header lines of an answer."""
     with Wire(server.port) as wire:
         wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         data = b"".join(iter(lambda: wire.socket.recv(65536), b""))
@@ -93,19 +93,19 @@ def test_slow_readers_of_large_answers_hold_no_thread(serve: Serve, threads: str
             wire.socket.close()
 
 
-def test_a_reader_below_the_least_rate_is_cut_off(serve: Serve) -> None:
+def test_a_reader_below_the_minimum_rate_is_cut_off(serve: Serve) -> None:
     server = serve(ARLEN_LIMITS_WRITE_SECONDS="0.3", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1000000000")
     with Wire(server.port) as wire:
         wire.send(b"GET /big/60000000 HTTP/1.1\r\nHost: x\r\n\r\n")
-        # Until the line of the log says that the server has let go, nothing is read.
+        # Read nothing until the access line shows that the server has closed.
         server.wait_for("request", target="/big/60000000")
         with pytest.raises((EOFError, ConnectionResetError)):
             wire.answer()
 
 
 @pytest.mark.parametrize("path", ["/sparse", "/big/50000000"])
-def test_who_reads_slowly_but_above_the_least_rate_is_not_cut_off(serve: Serve, path: str) -> None:
-    """The kernel tells of room only after megabytes: the client is not silent meanwhile."""
+def test_a_slow_reader_above_the_minimum_rate_is_not_cut_off(serve: Serve, path: str) -> None:
+    """The kernel reports free space only after megabytes, but the client reads all the time."""
     server = serve(ARLEN_LIMITS_WRITE_SECONDS="2", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1")
     with Wire(server.port) as wire:
         wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -117,7 +117,7 @@ def test_who_reads_slowly_but_above_the_least_rate_is_not_cut_off(serve: Serve, 
 
 
 @pytest.mark.parametrize("path", ["/sparse", "/big/50000000"])
-def test_who_reads_nothing_is_cut_off_whatever_the_kernel_has_taken_for_him(serve: Serve, path: str) -> None:
+def test_a_client_that_reads_nothing_is_cut_off_however_much_the_kernel_buffers(serve: Serve, path: str) -> None:
     server = serve(ARLEN_LIMITS_WRITE_SECONDS="0.5", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1000000")
     with Wire(server.port) as wire:
         wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -132,7 +132,7 @@ def test_a_stream_that_fails_half_way_is_cut_and_logged_not_finished(serve: Serv
     assert "the source dried up" in str(server.wait_for("stream_failed")["message"])
 
 
-def test_a_stream_that_fails_half_way_does_not_end_in_order_for_who_reads_until_the_end(serve: Serve) -> None:
+def test_a_failed_stream_to_an_http_1_0_client_ends_with_a_reset(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(b"GET /broken-stream HTTP/1.0\r\nHost: x\r\n\r\n")
         with pytest.raises(ConnectionResetError):
@@ -148,7 +148,7 @@ def test_a_response_that_cannot_be_sent_is_an_error_of_the_application(serve: Se
     server.wait_for("response_invalid")
 
 
-def test_every_answer_has_a_line_in_the_log_after_its_last_byte(serve: Serve) -> None:
+def test_every_answer_has_an_access_line_after_its_last_byte(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
         answer = wire.get("/?q=%0Aforged")
@@ -159,7 +159,7 @@ def test_every_answer_has_a_line_in_the_log_after_its_last_byte(serve: Serve) ->
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_body_that_raises_when_it_is_closed_harms_nobody(serve: Serve, method: str) -> None:
+def test_a_body_whose_close_raises_affects_no_other_request(serve: Serve, method: str) -> None:
     server = serve()
     with Wire(server.port) as wire:
         wire.send(b"%s /closing/raises HTTP/1.1\r\nHost: x\r\n\r\n" % method.encode())
@@ -169,14 +169,14 @@ def test_a_body_that_raises_when_it_is_closed_harms_nobody(serve: Serve, method:
         assert wire.get("/closed-on").body.startswith(b"pool")
 
 
-def test_a_body_that_takes_long_to_close_holds_nobody_up_and_is_closed_before_the_end(serve: Serve) -> None:
+def test_a_body_that_is_slow_to_close_delays_no_request_and_is_closed_before_the_exit(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire, Wire(server.port) as other:
         began = time.monotonic()
         wire.send(b"HEAD /closing/lasts HTTP/1.1\r\nHost: x\r\n\r\n")
         assert wire.answer(to_head=True).status == 200
         assert other.get("/").status == 200
-        assert time.monotonic() - began < 2, "nobody has waited for the close"
+        assert time.monotonic() - began < 2, "no request has waited for the close"
     assert server.stop() == 0
     assert time.monotonic() - began > 2, "the worker has"
 
@@ -191,15 +191,17 @@ def test_a_body_that_cannot_be_iterated_over_is_an_error_of_the_application(serv
 
 
 @pytest.mark.parametrize("path", ["/stream/3", "/file", "/big/3000000"])
-def test_an_answer_that_came_whole_and_closes_is_not_called_cut_off(serve: Serve, path: str) -> None:
+def test_a_complete_answer_that_closes_is_not_logged_as_aborted(serve: Serve, path: str) -> None:
     server = serve()
     with Wire(server.port) as wire:
         assert wire.get(path, "Connection: close").status == 200
         assert wire.ends()
-        assert "aborted" not in server.wait_for("request", target=path), "and it has its line before its client goes"
+        assert "aborted" not in server.wait_for("request", target=path), (
+            "and it has its line before its client disconnects"
+        )
 
 
-def test_a_reader_of_a_file_that_says_something_and_stalls_is_cut_off(serve: Serve) -> None:
+def test_a_client_that_sends_something_and_stops_reading_a_file_is_cut_off(serve: Serve) -> None:
     server = serve(ARLEN_LIMITS_WRITE_SECONDS="1", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1000000000")
     stalled = [Wire(server.port) for _ in range(12)]
     try:
@@ -216,14 +218,14 @@ def test_a_reader_of_a_file_that_says_something_and_stalls_is_cut_off(serve: Ser
             wire.socket.close()
 
 
-def test_what_is_asked_while_an_answer_is_written_is_answered_after_it(serve: Serve) -> None:
+def test_a_request_that_arrives_while_an_answer_is_written_is_answered_after_it(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
         for _ in range(3):
             assert wire.get("/sleep/20").status == 200
         get = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
         wire.send(get % b"/big/20000000" + get % b"/sleep/20")
-        with Wire(server.port) as other:  # so the first of them is being written, and its client does not read
+        with Wire(server.port) as other:  # the first answer is being written, its client does not read
             assert other.get("/sleep/200").status == 200
             wire.send(get % b"/")
             assert other.get("/sleep/200").status == 200
@@ -232,7 +234,7 @@ def test_what_is_asked_while_an_answer_is_written_is_answered_after_it(serve: Se
         assert wire.answer().body == b"one"
 
 
-def test_a_stream_holds_up_nobody_where_there_are_no_threads(serve: Serve) -> None:
+def test_a_stream_delays_no_other_request_without_threads(serve: Serve) -> None:
     server = serve("--threads", "0")
     with Wire(server.port) as stream, Wire(server.port) as quick:
         reader = threading.Thread(target=lambda: stream.get("/fast-stream"))

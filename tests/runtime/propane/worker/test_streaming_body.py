@@ -1,4 +1,4 @@
-"""Bodies that a handler reads as they come: early answers, limits, and what is left unread."""
+"""Bodies that a handler reads while they arrive: early answers, limits, unread rests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _post(path: str, *lines: str) -> bytes:
     return "\r\n".join([f"POST {path} HTTP/1.1", "Host: x", "Accept: application/json", *lines, "", ""]).encode()
 
 
-def test_a_handler_reads_the_body_as_it_comes_and_the_connection_goes_on(serve: Serve) -> None:
+def test_a_handler_reads_the_body_while_it_arrives_and_the_connection_stays_open(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(_post("/upload", "Content-Length: 20000000"))
         for _ in range(20):
@@ -51,7 +51,7 @@ def _form(content: bytes) -> bytes:
     return field + b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + content + b"\r\n--b--\r\n"
 
 
-def test_a_form_is_taken_apart_as_it_comes(serve: Serve) -> None:
+def test_a_form_is_parsed_while_it_arrives(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         for size, descriptors in ((1000, 0), (20_000_000, 1)):
             body = _form(b"x" * size)
@@ -68,11 +68,11 @@ def test_a_form_is_taken_apart_as_it_comes(serve: Serve) -> None:
         assert wire.answer().body == b"hello 100000 0 1"
 
         wire.send(_post("/form", "Content-Length: 7", "Content-Type: application/x-www-form-urlencoded") + b"t=hello")
-        assert wire.answer().body == b"hello -1 7 0", "what was read whole is kept"
+        assert wire.answer().body == b"hello -1 7 0", "what was read completely is kept"
         assert wire.get("/").body == b"one"
 
 
-def test_a_form_that_is_malformed_or_too_large_is_refused_as_it_comes(serve: Serve) -> None:
+def test_a_form_that_is_malformed_or_too_large_is_refused_while_it_arrives(serve: Serve) -> None:
     server = serve()
     content_type = "Content-Type: multipart/form-data; boundary=b"
     for start, status in ((b"--c\r\n", 400), (_form(b"x")[:-9] + b"x" * 200_000 + b"\r\n--b?", 400)):
@@ -88,7 +88,7 @@ def test_a_form_that_is_malformed_or_too_large_is_refused_as_it_comes(serve: Ser
 
 @pytest.fixture
 def open_body() -> Iterator[Callable[[int], StreamingBody]]:
-    """Return a function that begins to read a body of so many bytes, all of which are there at once."""
+    """Return a function that opens a body of so many bytes, all of them received already."""
     with ExitStack() as stack:
 
         def build(size: int) -> StreamingBody:
@@ -105,7 +105,7 @@ def open_body() -> Iterator[Callable[[int], StreamingBody]]:
         yield build
 
 
-def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(open_body: Callable[[int], StreamingBody]) -> None:
+def test_small_reads_cost_the_same_from_a_small_and_a_large_piece(open_body: Callable[[int], StreamingBody]) -> None:
     def seconds(size: int) -> float:
         body = open_body(size)
         body.read(1)
@@ -117,7 +117,7 @@ def test_small_reads_cost_the_same_of_a_small_and_a_large_piece(open_body: Calla
     assert seconds(1 << 24) < 20 * seconds(1 << 14)
 
 
-def test_reads_of_all_sizes_and_pieces_go_on_where_the_last_one_ended(
+def test_reads_of_any_size_continue_where_the_last_one_ended(
     open_body: Callable[[int], StreamingBody],
 ) -> None:
     body = open_body(1024)
@@ -144,7 +144,7 @@ def test_a_guard_answers_before_the_body_is_sent(serve: Serve) -> None:
         assert (wire.answer().status, wire.ends()) == (401, True)
 
 
-def test_the_body_is_asked_for_when_the_handler_reads_it(serve: Serve) -> None:
+def test_100_continue_is_sent_when_the_handler_reads_the_body(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(_post("/upload", "Content-Length: 5", "Expect: 100-continue"))
         assert wire.answer().status == 100
@@ -153,7 +153,7 @@ def test_the_body_is_asked_for_when_the_handler_reads_it(serve: Serve) -> None:
         assert wire.answer().body.split()[0] == b"5"
 
 
-def test_what_a_handler_leaves_unread_costs_the_connection_not_the_answer(serve: Serve) -> None:
+def test_an_unread_body_closes_the_connection_after_the_answer(serve: Serve) -> None:
     with Wire(serve().port) as wire:
         wire.send(_post("/first-bytes", "Content-Length: 3000000") + b"head" + b"x" * 2_999_996)
 
@@ -162,7 +162,7 @@ def test_what_a_handler_leaves_unread_costs_the_connection_not_the_answer(serve:
         assert answer.headers["connection"] == "close"
 
 
-def test_the_limits_of_size_and_rate_hold(serve: Serve) -> None:
+def test_the_limits_of_size_and_rate_apply(serve: Serve) -> None:
     server = serve(ARLEN_LIMITS_BODY_SECONDS="0.3")
     with Wire(server.port) as wire:
         wire.send(_post("/upload", "Content-Length: 50000001"))
@@ -172,7 +172,7 @@ def test_the_limits_of_size_and_rate_hold(serve: Serve) -> None:
         assert wire.answer().status == 408
 
 
-def test_a_client_that_goes_half_way_harms_nobody(serve: Serve) -> None:
+def test_a_client_that_disconnects_during_its_upload_affects_no_other(serve: Serve) -> None:
     server = serve("--threads", "2")
     for _ in range(6):
         with Wire(server.port) as wire:
@@ -183,14 +183,14 @@ def test_a_client_that_goes_half_way_harms_nobody(serve: Serve) -> None:
         assert wire.answer().body.split()[0] == b"3"
 
 
-def test_without_threads_it_is_read_by_the_reactor_itself(serve: Serve) -> None:
+def test_without_threads_the_reactor_reads_the_body(serve: Serve) -> None:
     with Wire(serve("--threads", "0").port) as wire:
         wire.send(_post("/upload", "Content-Length: 300000") + b"x" * 300_000)
 
         assert wire.answer().body.split()[0] == b"300000"
 
 
-def test_an_upload_that_stalls_holds_no_thread_however_much_of_it_has_come(serve: Serve) -> None:
+def test_a_stalled_upload_holds_no_thread_however_much_of_it_has_arrived(serve: Serve) -> None:
     server = serve("--threads", "1", ARLEN_LIMITS_BODY_SECONDS="1")
     with Wire(server.port) as stalled, Wire(server.port) as other:
         stalled.send(_post("/upload", "Content-Length: 20000000") + b"x" * 1_000_000)
@@ -207,7 +207,7 @@ def release(ctx):
     released.set()
 
 def late(ctx):
-    \"\"\"Read when the time-out has answered, and note what that brings.\"\"\"
+    \"\"\"Read after the time-out has answered, and record the error.\"\"\"
     ctx.request.stream.read(1)
     released.wait()
     try:
@@ -217,7 +217,7 @@ def late(ctx):
         raise
 
 def stray(ctx):
-    \"\"\"Leave a thread behind that goes on to read.\"\"\"
+    \"\"\"Leave a thread running that goes on reading.\"\"\"
     def read():
         while not after:
             try:
@@ -240,13 +240,13 @@ def routes(r):
 
 
 def _after(wire: Wire) -> bytes:
-    """Wait until a late reader has learnt something; return what."""
+    """Wait until a late reader has recorded an error; return its name."""
     while not (after := wire.get("/after").body):
         pass
     return after
 
 
-def test_a_handler_that_comes_late_does_not_read_what_is_no_longer_its_own(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_timed_out_handler_can_no_longer_read_its_body(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(more=READERS)
     server = serve(ARLEN_LIMITS_REQUEST_TIMEOUT_SECONDS="0.2")
     with Wire(server.port) as wire, Wire(server.port) as other:
@@ -257,7 +257,7 @@ def test_a_handler_that_comes_late_does_not_read_what_is_no_longer_its_own(serve
         assert _after(other) == b"BadRequest"
 
 
-def test_a_thread_that_a_handler_has_left_behind_takes_nothing_of_the_next_body(serve: Serve, rewrite: Rewrite) -> None:
+def test_a_thread_that_a_handler_left_running_reads_nothing_of_the_next_body(serve: Serve, rewrite: Rewrite) -> None:
     rewrite(more=READERS)
     server = serve()
     with Wire(server.port) as wire, Wire(server.port) as other:

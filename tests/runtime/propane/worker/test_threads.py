@@ -1,4 +1,4 @@
-"""Pool, lane and standbys: order, width, and that there is always one to lead."""
+"""Thread pool, CPU pool and followers: order, width, and a thread that can always lead."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_pool_runs_jobs_in_the_order_they_came() -> None:
     assert done == [0, 1, 2, 3, 4]
 
 
-def test_threads_that_wait_or_compute_stand_back() -> None:
+def test_pool_threads_run_under_sched_batch() -> None:
     policies: SimpleQueue[int] = SimpleQueue()
 
     def job() -> None:
@@ -41,7 +41,7 @@ def test_threads_that_wait_or_compute_stand_back() -> None:
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
-def test_the_pool_counts_who_works_and_what_waits() -> None:
+def test_the_pool_counts_busy_threads_and_queued_jobs() -> None:
     go, started = threading.Event(), threading.Event()
     pool: ThreadPool[Job] = ThreadPool(1, _run)
 
@@ -57,7 +57,7 @@ def test_the_pool_counts_who_works_and_what_waits() -> None:
     go.set()
 
 
-def test_the_lane_runs_two_and_one_more_when_the_oldest_takes_long() -> None:
+def test_the_cpu_pool_runs_two_jobs_and_one_more_if_the_oldest_takes_long() -> None:
     go = threading.Event()
     running = threading.Semaphore(0)
     cpu_pool: CpuPool[Job] = CpuPool(8, _run)
@@ -80,7 +80,7 @@ def test_the_lane_runs_two_and_one_more_when_the_oldest_takes_long() -> None:
     go.set()
 
 
-def test_those_that_compute_are_three_at_most_however_long_they_take() -> None:
+def test_at_most_three_jobs_compute_however_long_they_take() -> None:
     stop = threading.Event()
     running = threading.Semaphore(0)
     cpu_pool: CpuPool[Job] = CpuPool(8, _run, 50.0)
@@ -106,12 +106,12 @@ def test_those_that_compute_are_three_at_most_however_long_they_take() -> None:
         assert cpu_pool.queued() == 3
         for count in range(3):
             cpu_pool.widen_if_late(time.monotonic() + 60)
-            assert running.acquire(timeout=20), f"those that were given up leave their places; {count} have come"
+            assert running.acquire(timeout=20), f"jobs over their time-out leave their places; {count} have started"
     finally:
         stop.set()
 
 
-def test_those_that_wait_leave_their_places_to_others() -> None:
+def test_waiting_jobs_leave_their_places_to_others() -> None:
     go = threading.Event()
     running = threading.Semaphore(0)
     cpu_pool: CpuPool[Job] = CpuPool(6, _run)
@@ -129,7 +129,7 @@ def test_those_that_wait_leave_their_places_to_others() -> None:
     go.set()
 
 
-def test_a_standby_leads_when_it_is_told_and_another_takes_its_place() -> None:
+def test_a_promoted_follower_leads_and_another_takes_its_place() -> None:
     led = threading.Semaphore(0)
     go = threading.Event()
 
@@ -143,11 +143,11 @@ def test_a_standby_leads_when_it_is_told_and_another_takes_its_place() -> None:
         followers.promote()
         assert led.acquire(timeout=5)
 
-    assert not followers.reserve(), "all three are inside handlers that do not come back"
+    assert not followers.reserve(), "all three are inside handlers that do not return"
     go.set()
 
 
-def test_a_reserved_standby_can_be_given_back() -> None:
+def test_a_reserved_follower_can_be_released() -> None:
     followers = Followers(1, lambda: None)
     assert followers.reserve()
     assert not followers.reserve()

@@ -1,11 +1,11 @@
-"""Endpoints find their way by what they have shown."""
+"""Measured times decide where requests run."""
 
 from __future__ import annotations
 
 from arlen_runtime.propane.worker.timings import EndpointTiming, EndpointTimings, Execution
 
 
-def test_what_is_unknown_runs_inline() -> None:
+def test_an_unknown_endpoint_runs_inline() -> None:
     assert EndpointTimings().of("new").execution is Execution.INLINE
 
 
@@ -16,7 +16,7 @@ def test_one_long_wait_sends_the_next_request_to_the_pool() -> None:
     assert timing.execution is Execution.POOL
 
 
-def test_an_endpoint_that_has_become_quick_comes_back_inline() -> None:
+def test_an_endpoint_that_has_become_quick_runs_inline_again() -> None:
     timing = EndpointTiming()
     timing.record_wall(0.050)
     for _ in range(60):
@@ -25,18 +25,18 @@ def test_an_endpoint_that_has_become_quick_comes_back_inline() -> None:
     assert timing.execution is Execution.INLINE
 
 
-def test_one_that_burns_goes_to_the_lane_and_stays_while_it_burns() -> None:
+def test_an_endpoint_that_computes_runs_in_the_cpu_pool_as_long_as_it_computes() -> None:
     timing = EndpointTiming()
     for _ in range(10):
         timing.record(0.050, 0.050)
-    ways = [timing.execution]
+    executions = [timing.execution]
     for _ in range(100):
         timing.record(0.200, 0.0001)
 
-    assert [*ways, timing.execution] == [Execution.CPU_POOL, Execution.POOL]
+    assert [*executions, timing.execution] == [Execution.CPU_POOL, Execution.POOL]
 
 
-def test_who_waits_is_known_by_most_of_its_requests_and_not_by_a_few() -> None:
+def test_most_requests_decide_whether_an_endpoint_waits_not_a_few() -> None:
     timing = EndpointTiming()
     for _ in range(20):
         timing.record_wait(0.0001)
@@ -48,7 +48,7 @@ def test_who_waits_is_known_by_most_of_its_requests_and_not_by_a_few() -> None:
     assert [waited, timing.mostly_waits] == [True, False]
 
 
-def test_the_number_of_estimates_is_bounded_and_what_is_used_stays() -> None:
+def test_the_number_of_timings_is_bounded_and_used_ones_stay() -> None:
     timings = EndpointTimings(max_entries=100)
     timings.of("hot").record_wall(1.0)
     for number in range(5000):

@@ -1,4 +1,4 @@
-"""A worker's life: hooks, shared memory, ids, and its end."""
+"""A worker's life: hooks, request ids and its end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_request_in_flight_at_a_stop_completes_and_the_exit_is_clean(serve: Se
     assert server.process.wait(10) == 0
 
 
-def test_what_exceeds_the_grace_is_cut_off_and_said(serve: Serve) -> None:
+def test_a_request_that_exceeds_the_grace_period_is_cut_off_and_logged(serve: Serve) -> None:
     server = serve(ARLEN_PROPANE_GRACEFUL_SHUTDOWN_SECONDS="0.3")
     with Wire(server.port) as wire:
         wire.send(b"GET /sleep/20000 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -91,7 +91,7 @@ def test_request_ids_are_unique_over_workers_respawns_and_reloads(serve: Serve) 
     assert len(set(ids)) == len(ids) == 600
 
 
-def test_a_quick_stop_waits_for_nobody(serve: Serve) -> None:
+def test_a_quick_stop_does_not_wait_for_requests(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
         wire.send(b"GET /sleep/20000 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -101,7 +101,7 @@ def test_a_quick_stop_waits_for_nobody(serve: Serve) -> None:
         assert server.stop(signal.SIGQUIT) == 0
 
 
-def test_a_worker_that_is_told_to_pause_twice_pauses(serve: Serve) -> None:
+def test_a_worker_that_gets_two_pause_signals_pauses(serve: Serve) -> None:
     server = serve()
     with Wire(server.port) as wire:
         assert wire.get("/").status == 200
