@@ -1,4 +1,4 @@
-"""PostgreSQL by explicit SQL. Knows nothing of HTTP."""
+"""ALNPg, a PostgreSQL client for explicit SQL. Knows nothing of HTTP."""
 
 from __future__ import annotations
 

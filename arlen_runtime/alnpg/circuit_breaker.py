@@ -1,7 +1,8 @@
-"""A database that cannot be reached. One rule: after a failed connect everybody fails at once until the next attempt is due.
+"""A circuit breaker for a database that cannot be reached.
 
-So an outage costs a request microseconds and not its whole time-out, the threads stay free, and the server, when it is back, is
-found within a second.
+After a failed connect, every caller fails at once until the next attempt is due. An outage then
+costs a request microseconds instead of its whole timeout, threads stay free, and a server that is
+back is noticed within a second.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.1, 1.0
 
 
 class CircuitBreaker:
-    """What is known of it. `reason` is libpq's sentence, "" while the database answers."""
+    """Remembers a failed connect. `reason` is libpq's message, "" if the last one succeeded.
+
+    Request threads call `check`; the pool's connecting thread calls `open` and `close`. There is no
+    lock: a race can let a few extra callers through, but one thread makes all the connects.
+    """
 
     def __init__(self, log: Log | None) -> None:
-        """Begin without one; `log` hears of its beginning and its end."""
+        """Start closed. `log` receives an event when the breaker opens and when it closes."""
         self.reason = ""
         self._log = log
         self._delay = 0.0
@@ -27,11 +32,14 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Say whether the next attempt is not due yet."""
+        """Return True while the next connection attempt is not due."""
         return bool(self.reason) and monotonic() < self._next_attempt_at
 
     def check(self) -> None:
-        """Let a caller through who may connect. Raises DatabaseUnavailable for the others: one tries, they go on failing."""
+        """Return if the caller may connect. Otherwise raise DatabaseUnavailable.
+
+        When an attempt is due, one caller gets through; the others keep failing until it is done.
+        """
         if not self.reason:
             return
         now = monotonic()
@@ -40,7 +48,7 @@ class CircuitBreaker:
         self._claimed_until = now + _LONGEST_DELAY
 
     def open(self, reason: str) -> None:
-        """Remember a failed connect."""
+        """Record a failed connect and delay the next attempt."""
         if not self.reason and self._log is not None:
             self._log("database_unavailable", reason=reason)
         self.reason = reason
@@ -49,7 +57,7 @@ class CircuitBreaker:
         self._claimed_until = 0.0
 
     def close(self) -> None:
-        """Forget it: a connect succeeded."""
+        """Reset after a successful connect."""
         if self.reason and self._log is not None:
             self._log("database_available")
         self.reason = ""

@@ -1,7 +1,9 @@
-"""ALNPg: explicit SQL on PostgreSQL. One rule: every call is one statement, one round trip, on the connection that is meant.
+"""ALNPg: explicit SQL on PostgreSQL.
 
-Inside `with pg.transaction():` that is the transaction's; elsewhere any of the pool's, in autocommit. SQL is PostgreSQL's own,
-with `$1` and positional parameters, or with `:name` and one mapping. Every call raises ALNPgError (see failures).
+Each call is one statement and one round trip. Inside `with pg.transaction():` it runs on the
+transaction's connection; elsewhere on any connection of the pool, in autocommit. SQL is
+PostgreSQL's own, with `$1` and positional parameters, or with `:name` and one mapping. Every call
+can raise ALNPgError (see `errors`).
 """
 
 from __future__ import annotations
@@ -49,12 +51,13 @@ Into = Callable[..., Any] | None
 
 
 def _row_count(_statement: Statement, result: PGresult, _into: Into) -> int:
-    """Return how many rows the command touched."""
+    """Return how many rows the command affected."""
     return result.command_tuples or 0
 
 
 def _retry_delay(attempt: int) -> float:
-    """Return how long to wait after so many attempts, so that two that collided do not collide again: 10-20 ms, then twice."""
+    """Return the pause before the next attempt: 10 to 20 ms, doubled each time."""
+    # Random, so that two transactions that collided do not collide again.
     return random.uniform(0.01, 0.02) * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS)  # noqa: S311 - no secret
 
 
@@ -64,7 +67,7 @@ _first_row: Reader[Any] = Statement.load_first
 
 
 class ALNPg:
-    """A PostgreSQL database. Building it connects to nothing; connections are opened when needed, in each process its own."""
+    """A PostgreSQL database. Connects when it is first used, in each process separately."""
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
         self,
@@ -80,12 +83,14 @@ class ALNPg:
         read_only: bool = False,
         log: Log | None = None,
     ) -> None:
-        """Take a connection string and limits. Raises ConfigError on a bad setting.
+        """Store the connection string and the limits. Raises ConfigError on an invalid setting.
 
-        `direct_url` leads past a bouncer, for listen; `replica_url` to what `replica` reads from. At most `pool_size`
-        connections a process; `acquire_seconds` of waiting for one; `statement_seconds` for a statement (0: no limit).
-        `log(event, **fields)` gets statements slower than `slow_statement_ms`. `statement_cache` is "named", or "unnamed"
-        behind a PgBouncer before 1.21. `read_only`: the server refuses to write; not with "unnamed".
+        `direct_url` bypasses PgBouncer, for listen. `replica_url` is the server that `replica`
+        reads from. A process opens at most `pool_size` connections; a caller waits
+        `acquire_seconds` for one. A statement can take `statement_seconds` (0: no limit).
+        `log(event, **fields)` receives statements slower than `slow_statement_ms`.
+        `statement_cache` is "named", or "unnamed" behind a PgBouncer before 1.21. With `read_only`
+        the server refuses to write; not available with "unnamed".
         """
         limits: dict[str, Any] = {
             "pool_size": pool_size,
@@ -98,12 +103,12 @@ class ALNPg:
         settings = check_settings(url, direct_url=direct_url, read_only=read_only, **limits)
         self._pool = Pool(settings)
         self._listener = Listener(settings)
-        # Without names there is nothing to refuse writes by but the replica itself.
+        # With unnamed statements, only the replica itself can refuse writes.
         self._replica = ALNPg(replica_url, read_only=settings.named, **limits) if replica_url else None
 
     @classmethod
     def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:
-        """Build it from the [database] section."""
+        """Create it from the [database] section."""
         return cls(
             section.url,
             direct_url=section.direct_url,
@@ -121,7 +126,7 @@ class ALNPg:
     @overload
     def query(self, sql: SQL, *params: object, into: Callable[..., T]) -> list[T]: ...
     def query(self, sql: SQL, *params: object, into: Into = None) -> list[Any]:
-        """Return all rows: each a Row, or what `into` makes of it (tuple, dict, a dataclass, a NamedTuple, any callable)."""
+        """Return all rows, each as a Row or as `into`: tuple, dict, a class or any callable."""
         return self._run(sql, params, _all_rows, into)
 
     @overload
@@ -129,24 +134,26 @@ class ALNPg:
     @overload
     def query_one(self, sql: SQL, *params: object, into: Callable[..., T]) -> T | None: ...
     def query_one(self, sql: SQL, *params: object, into: Into = None) -> Any:
-        """Return the first row, or None where there is none."""
+        """Return the first row, or None if there is none."""
         return self._run(sql, params, _first_row, into)
 
     def query_value(self, sql: SQL, *params: object) -> Any:  # noqa: ANN401 - a column holds any type
-        """Return the first column of the first row, or None where there is no row."""
+        """Return the first column of the first row, or None if there is no row."""
         row: tuple[Any, ...] | None = self._run(sql, params, _first_row, tuple)
         return row[0] if row else None
 
     def execute(self, sql: SQL, *params: object) -> int:
-        """Run a statement and return how many rows it inserted, updated, deleted or selected."""
+        """Run a statement; return how many rows it inserted, updated, deleted or selected."""
         return self._run(sql, params, _row_count, None)
 
     def _run(self, sql: SQL, params: tuple[object, ...], read: Reader[T], into: Into) -> T:
-        """Run one statement on the transaction's connection or on one of the pool's."""
+        """Run one statement on the transaction's connection or on one from the pool."""
         if type(sql) is not str:
             sql, params = to_sql(sql, params)
         if self._replica is not None and not only_reads(sql):
             scope.wrote.set(True)
+        # This repeats `_connection` without the context manager, and asks for any transaction
+        # before the one of this pool: both save measurable time in each statement.
         if _any_transaction() is not None:
             transaction = current_transaction(self._pool)
             if transaction is not None:
@@ -160,7 +167,7 @@ class ALNPg:
 
     @contextmanager
     def _connection(self, sql: str) -> Iterator[PgConnection]:
-        """Lend the transaction's session, or one of the pool's, for this statement."""
+        """Yield the transaction's connection, or one from the pool, for this statement."""
         if self._replica is not None and not only_reads(sql):
             scope.wrote.set(True)
         transaction = current_transaction(self._pool)
@@ -178,19 +185,21 @@ class ALNPg:
     @overload
     def query_many(self, sql: SQL, params_list: Iterable[Any], *, into: Callable[..., T]) -> list[list[T]]: ...
     def query_many(self, sql: SQL, params_list: Iterable[Any], *, into: Into = None) -> list[list[Any]]:
-        """Run a statement once for each of `params_list` (sequences, or mappings for `:name`) in one round trip.
+        """Run a statement once for each of `params_list`, in one round trip.
 
-        Return the rows of each. All run or none: outside a transaction it is one.
+        An item is a sequence, or a mapping for `:name`. Returns one list of rows per item. Either
+        all statements take effect or none: outside a transaction they run in one.
         """
         text, _ = to_sql(sql, ())
-        values = list(params_list)  # before a connection is ours: they may come from a statement that needs one
+        # Before acquiring a connection: the iterable can run a statement that needs one itself.
+        values = list(params_list)
         with self._connection(text) as connection:
             return run_batch(connection, text, values, _all_rows, into)
 
     def execute_many(self, sql: SQL, rows: Iterable[Any]) -> int:
-        """Run a statement once for each of `rows`, as `query_many` does; return how many rows that affected. All or none."""
+        """Run a statement for each of `rows`, like `query_many`; return the affected rows."""
         text, _ = to_sql(sql, ())
-        values = list(rows)
+        values = list(rows)  # before acquiring a connection, see query_many
         with self._connection(text) as connection:
             return sum(run_batch(connection, text, values, _row_count, None))
 
@@ -199,7 +208,7 @@ class ALNPg:
     @overload
     def stream(self, sql: SQL, *params: object, into: Callable[..., T]) -> Iterator[T]: ...
     def stream(self, sql: SQL, *params: object, into: Into = None) -> Iterator[Any]:
-        """Yield the rows as they come, with no more than 500 in memory. Holds a connection until the end or the close."""
+        """Yield rows as they arrive, at most 500 in memory. Holds a connection until the end."""
         text, values = to_sql(sql, params)
         with self._connection(text) as connection:
             rows = stream_rows(connection, text, values, into)
@@ -210,15 +219,18 @@ class ALNPg:
         yield from all_rows
 
     def copy_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-        """Write rows by COPY, the fastest way in; return how many. All or none. `table` may be `schema.table`."""
+        """Write rows with COPY, the fastest way to insert; return how many. All or none.
+
+        `table` can be `schema.table`.
+        """
         with self._connection("copy") as connection:
             return copy_rows(connection, table, columns, rows)
 
     def prepare(self, name: str, sql: str) -> Prepared:
-        """Name a statement; pass what is returned wherever SQL is taken. Call it at boot; it connects to nothing.
+        """Name a statement; pass the result wherever SQL is accepted. Connects to nothing.
 
-        Its place among a connection's prepared statements is never given away, and the slow log tells its name. Raises
-        Misuse where the name has another text already.
+        Call it at boot. The statement is never evicted from a connection's prepared statements, and
+        the slow statement log shows its name. Raises ProgrammingError if the name has another text.
         """
         if self._replica is not None:
             self._replica.prepare(name, sql)
@@ -226,9 +238,10 @@ class ALNPg:
 
     @property
     def replica(self) -> ALNPg:
-        """Return the database to read from where a moment's delay does no harm: the replica, if there is one that answers.
+        """Return the database for reads that tolerate a short delay: the replica, if reachable.
 
-        It is this database itself in a transaction, and once this request has written: what was written can be read.
+        Inside a transaction, and after this request has written, return this database itself, so
+        that the request reads its own writes.
         """
         replica = self._replica
         if replica is None or scope.wrote.get() or current_transaction(self._pool) is not None:
@@ -237,7 +250,7 @@ class ALNPg:
 
     @property
     def reachable(self) -> bool:
-        """Say whether the server can be reached: what is known, and in an outage tried when the next attempt is due."""
+        """Return True if the server can be reached. In an outage, try when an attempt is due."""
         if self._pool.breaker.reason:
             try:
                 self.ping()
@@ -246,11 +259,11 @@ class ALNPg:
         return True
 
     def position(self) -> str:
-        """Return how far this database's log has come: keep it after a write, for `replica_after` in a later request."""
+        """Return the log position. Keep it after a write, for `replica_after` later."""
         return str(self.query_value(POSITION))
 
     def replica_after(self, position: str) -> ALNPg:
-        """Return the replica if it has all that was written before `position`, else this database. Costs a question to it."""
+        """Return the replica if it has replayed `position`, else this database. Costs a query."""
         replica = self.replica
         if replica is not self and position:
             with contextlib.suppress(DatabaseUnavailable):
@@ -259,9 +272,10 @@ class ALNPg:
         return replica
 
     def connection_budget(self, workers: int) -> str:
-        """Return a warning where so many workers could open more connections than the server has for them; "" where not.
+        """Return a warning if `workers` could need more connections than the server allows.
 
-        Behind a bouncer that is the bouncer's business. Raises ALNPgError.
+        Returns "" if there are enough, and behind PgBouncer, which has limits of its own. Raises
+        ALNPgError.
         """
         settings = self._pool.settings
         if not settings.named:
@@ -270,10 +284,10 @@ class ALNPg:
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """Lend psycopg's own connection, the transaction's inside one: the way out. Leave no transaction open on it.
+        """Yield psycopg's connection, the transaction's inside one. Leave no transaction open.
 
-        Its attributes are put back at the end. What the server was told (SET, a role, an advisory lock) stays with the
-        connection.
+        Its attributes are restored at the end. Changes to the server's session (SET, a role, an
+        advisory lock) stay with the connection.
         """
         with self._connection("whatever") as connection:
             psycopg_connection = connection.psycopg_connection
@@ -281,7 +295,8 @@ class ALNPg:
             try:
                 yield psycopg_connection
             finally:
-                # A transaction that was left open holds some of them fast: such a connection is closed anyway.
+                # psycopg refuses to set some of them while a transaction is open; such a
+                # connection is closed on release anyway.
                 with contextlib.suppress(psycopg.ProgrammingError):
                     for name, value in before.items():
                         if getattr(psycopg_connection, name) != value:
@@ -291,29 +306,32 @@ class ALNPg:
     def listen(
         self, channel: str, handler: Callable[[str], object], *, on_gap: GapHandler | None = None
     ) -> Subscription:
-        """Call `handler(payload)` for each notification, on a thread of ALNPg's; return what ends it.
+        """Call `handler(payload)` for each notification, on ALNPg's listening thread.
 
-        `on_gap()` is called after each (re)connect: what was sent before may have been missed. Call it in each process,
-        after fork. Raises Misuse on a channel of no bytes or more than 63.
+        Close the returned Subscription to stop. `on_gap()` is called after each (re)connect:
+        earlier notifications may have been missed. Call it in each process, after fork. Raises
+        ProgrammingError if the channel's name has no bytes or more than 63.
         """
         return self._listener.add(channel, handler, on_gap)
 
     def notify(self, channel: str, value: object = "") -> None:
-        """Send a notification: a str as it is, anything else as JSON. Inside a transaction it goes out with the commit.
+        """Send a notification: a str unchanged, anything else as JSON.
 
-        Raises Misuse above 7999 bytes, PostgreSQL's limit: send an id, not the thing.
+        Inside a transaction it is sent with the commit. Raises ProgrammingError above 7999 bytes,
+        PostgreSQL's limit: send an id instead of the data.
         """
         payload = value if isinstance(value, str) else encode_json(value).decode()
         if len(payload.encode()) > _MAX_PAYLOAD_BYTES:
-            raise ProgrammingError(f"a notification holds {_MAX_PAYLOAD_BYTES} bytes at most")
+            raise ProgrammingError(f"a notification payload can have at most {_MAX_PAYLOAD_BYTES} bytes")
         self.execute("select pg_notify($1, $2)", channel, payload)
 
     def transaction(
         self, isolation: Isolation | None = None, *, read_only: bool = False, timeout: float | None = None
     ) -> Transaction:
-        """Return a context manager: commit at its end, rollback on an exception. Nested, it is a savepoint.
+        """Return a context manager: commits at the end, rolls back on an exception.
 
-        `timeout` is in seconds for the whole transaction. Raises Misuse on an unknown isolation level.
+        A nested one is a savepoint. `timeout` is in seconds for the whole transaction. Raises
+        ProgrammingError on an unknown isolation level.
         """
         if self._replica is not None and not read_only:
             scope.wrote.set(True)
@@ -321,10 +339,11 @@ class ALNPg:
 
     @contextmanager
     def rolled_back(self) -> Iterator[Self]:
-        """For tests: run whatever is done in the block in one transaction, and undo all of it at the end.
+        """For tests: run everything in the block in one transaction, and roll it back.
 
-        Transactions in it are savepoints, a statement that fails costs only itself. One connection, one thread at a time, so
-        a stream is read to its end at once; isolation, notifications and a replica are left out.
+        Transactions inside are savepoints, and a failed statement undoes only itself. There is one
+        connection, for one thread at a time, so a stream is read to its end at once. Isolation
+        levels, notifications and the replica are not available.
         """
         pool, replica = self._pool, self._replica
         self._pool, self._replica = RollbackPool(pool), None
@@ -335,13 +354,14 @@ class ALNPg:
             self._pool, self._replica = pool, replica
 
     def retrying(self, function: Callable[[], T], attempts: int = 3) -> T:
-        """Call `function`, which opens its own transaction, again after a serialization failure or deadlock.
+        """Call `function`, and call it again after a serialization failure or deadlock.
 
-        Inside a transaction it is called once: only the whole can be run again. Raises what the last attempt raises, which
-        is the one after which the request has no time for another.
+        `function` opens its own transaction. Inside a transaction it is called once, because only
+        the whole transaction can be run again. Raises what the last attempt raised. An attempt is
+        the last one if the request has no time left for another.
         """
         if attempts < 1:
-            raise ProgrammingError("attempts is 1 at least")
+            raise ProgrammingError("attempts must be at least 1")
         if current_transaction(self._pool) is not None:
             return function()
         for attempt in range(1, attempts):
@@ -356,18 +376,21 @@ class ALNPg:
         return function()
 
     def ping(self) -> None:
-        """Return when the server answers; raise ALNPgError when it does not. For readiness checks."""
+        """Return if the server answers, else raise ALNPgError. For readiness checks."""
         self.execute("select 1")
 
     def report_to(self, log: Log) -> None:
-        """Tell `log(event, **fields)` of slow statements and outages, unless a log was given at the start. App does this."""
+        """Log slow statements and outages with `log(event, **fields)`, unless a log is set.
+
+        App calls this.
+        """
         hook = self._pool.settings.log
         hook.target = hook.target or log
         if self._replica is not None:
             self._replica.report_to(log)
 
     def close(self) -> None:
-        """Close the connections: the idle ones now, the others when they are given back."""
+        """Close the connections: idle ones now, the others when they are released."""
         if self._replica is not None:
             self._replica.close()
         self._listener.close()

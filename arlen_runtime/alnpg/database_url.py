@@ -1,4 +1,7 @@
-"""The URL of a database, before it is used. One rule: a URL that is wrong goes nowhere, and no piece of it is shown."""
+"""Checks a database URL before it is used.
+
+Invariant: an invalid URL is never used, and no part of it is shown.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,20 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 _UNESCAPED = re.compile(r"postgres(?:ql)?://(?:[^/@]*@[^/@]*@|[^/]*/[^?]*@)")
-"""A second @ before the first slash, or one between that and the query.
+"""A second @ before the first slash, or an @ between the first slash and the query.
 
-The password ends at its first @ or /, so that PostgreSQL would take what is left of it for the host, and say so.
+The password ends at its first @ or /, so PostgreSQL would read the rest of it as the host, and show
+it in an error message.
 """
 
 
 def invalid_reason(url: str) -> str:
-    """Say why a URL, or another connection string, cannot be used; nothing where it can."""
+    """Return why a URL or connection string cannot be used, or "" if it can."""
     if _UNESCAPED.match(url):
-        return "the database URL has an @ or / too many: percent-encode those of the user, password and name (%40, %2F)"
+        return (
+            "the database URL has an unescaped @ or /: "
+            "percent-encode them in the user, password and database name (%40, %2F)"
+        )
     try:
         conninfo_to_dict(url)
     except (psycopg.ProgrammingError, UnicodeDecodeError):

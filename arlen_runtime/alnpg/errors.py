@@ -1,30 +1,31 @@
-"""Every error of the database. One rule: an error tells the statement and the place, never a value or a DSN.
+"""The errors of ALNPg. They show the statement and the position, never a value or a DSN.
 
-    ALNPgError                      500 database_error
-    ├── ProgrammingError            500 database_misuse            a call that can never work: wrong count, wrong shape
-    │   └── ParameterMismatch       500 parameter_mismatch         $n, the server's type, the Python type, the remedy
-    │       └── OutOfRange          400 value_out_of_range         the type is right, the value does not fit
-    ├── ValueUnreadable             500 value_unreadable           infinity, BC: Python has none; or a changed column
-    ├── StatementInvalid            500 statement_invalid          42xxx: syntax, names, types, privileges
-    ├── ValueRejected               422 value_rejected             22xxx, and 42601 of a tsquery, a jsonpath
-    ├── ConstraintViolated          409 constraint_violated        23xxx
-    │   ├── UniqueViolated          409 unique_violated            23505
-    │   ├── ForeignKeyViolated      409 foreign_key_violated       23503
-    │   ├── ExclusionViolated       409 exclusion_violated         23P01
-    │   ├── CheckViolated           422 check_violated             23514
-    │   └── NotNullViolated         422 not_null_violated          23502
-    ├── TransactionConflict         503 transaction_conflict       40001, 40P01: `retrying` runs it again
-    │   └── StatementOutdated       503 statement_outdated         0A000, 26000 in a transaction: likewise
-    ├── ReadOnlyTransaction         500 read_only_transaction      25006
-    ├── LockUnavailable             503 lock_unavailable           55P03
-    ├── StatementTimeout            504 statement_timeout          57014, or the client's own deadline
-    │   └── ClientGone              504 client_gone                nobody waits for the answer: it was cancelled
-    └── DatabaseUnavailable         503 database_unavailable       no connection, with Retry-After
-        ├── ConnectionLost          503 connection_lost            08xxx, 57P0x: it broke under a statement
-        └── PoolExhausted           503 pool_exhausted             its detail names the holders
+    ALNPgError                  500 database_error
+    ├── ProgrammingError        500 database_misuse       a wrong call: count, types or columns
+    │   └── ParameterMismatch   500 parameter_mismatch    $n, server's type, Python type, remedy
+    │       └── OutOfRange      400 value_out_of_range    right type, but the value does not fit
+    ├── ValueUnreadable         500 value_unreadable      infinity, BC; or a changed column
+    ├── StatementInvalid        500 statement_invalid     42xxx: syntax, names, types, privileges
+    ├── ValueRejected           422 value_rejected        22xxx; 42601 of a tsquery or jsonpath
+    ├── ConstraintViolated      409 constraint_violated   23xxx
+    │   ├── UniqueViolated      409 unique_violated       23505
+    │   ├── ForeignKeyViolated  409 foreign_key_violated  23503
+    │   ├── ExclusionViolated   409 exclusion_violated    23P01
+    │   ├── CheckViolated       422 check_violated        23514
+    │   └── NotNullViolated     422 not_null_violated     23502
+    ├── TransactionConflict     503 transaction_conflict  40001, 40P01: `retrying` runs it again
+    │   └── StatementOutdated   503 statement_outdated    0A000, 26000 in a transaction: likewise
+    ├── ReadOnlyTransaction     500 read_only_transaction 25006
+    ├── LockUnavailable         503 lock_unavailable      55P03
+    ├── StatementTimeout        504 statement_timeout     57014, or the client's own deadline
+    │   └── ClientGone          504 client_gone           client disconnected: it was cancelled
+    └── DatabaseUnavailable     503 database_unavailable  no connection, with Retry-After
+        ├── ConnectionLost      503 connection_lost       08xxx, 57P0x: broke during a statement
+        └── PoolExhausted       503 pool_exhausted        its detail names the holders
 
-PostgreSQL puts values into DETAIL and into messages: the one is not kept, the others lose what they quote, unless it stands in
-the statement or is a name that the server reports. What a function of the application's own raises (P0001) is told as it is.
+PostgreSQL puts values into DETAIL and into messages. DETAIL is dropped. In messages, quoted text is
+masked unless it occurs in the statement or is a name that the server reports. A message raised by
+the application's own function (P0001) is kept unchanged.
 """
 
 from __future__ import annotations
@@ -35,20 +36,20 @@ from arlen_runtime.errors import ArlenError
 
 
 class ALNPgError(ArlenError):
-    """The root of the database's errors. Everything it knows beyond the sentence is an attribute, "" or 0 when unknown.
+    """The base class of the database's errors. Attributes are "" or 0 when unknown.
 
-    `sqlstate`, `constraint`, `table`, `column`, `hint` are PostgreSQL's; `position` is the 1-based character of `sql` at
-    which it stumbled; `call_site` is the application's `file:line`.
+    `sqlstate`, `constraint`, `table`, `column` and `hint` are PostgreSQL's. `position` is the
+    1-based character of `sql` that the error refers to. `call_site` is the application's
+    `file:line`.
     """
 
     code = "database_error"
     title = "Database error"
 
     retry_after: ClassVar[int] = 0
-    """Seconds after which a new attempt makes sense; 0: none does."""
+    """Seconds after which a retry makes sense; 0: none does."""
 
     def __init__(self, detail: str, *, sql: str = "", sqlstate: str = "") -> None:
-        """Keep the sentence and, where known, the statement and its SQLSTATE."""
         super().__init__(detail, headers=[("Retry-After", str(self.retry_after))] if self.retry_after else ())
         self.sql = sql
         self.sqlstate = sqlstate
@@ -60,7 +61,7 @@ class ALNPgError(ArlenError):
         self.call_site = ""
 
     def __str__(self) -> str:
-        """Tell all of it for a log: sentence, SQLSTATE, hint, call site, and the statement with a caret."""
+        """Format for a log: message, SQLSTATE, hint, call site, and the statement with a caret."""
         lines = [f"{self.detail} [{self.sqlstate}]" if self.sqlstate else self.detail]
         if self.hint:
             lines.append(f"hint: {self.hint}")
@@ -72,19 +73,19 @@ class ALNPgError(ArlenError):
 
 
 class ProgrammingError(ALNPgError):
-    """The call itself is wrong: too few parameters, a name that is missing, columns that do not fit the class."""
+    """The call itself is wrong: too few parameters, a missing name, unsuitable columns."""
 
     code = "database_misuse"
 
 
 class ParameterMismatch(ProgrammingError):
-    """A parameter's Python type is not one that the server's type takes."""
+    """The server's type does not accept a parameter's Python type."""
 
     code = "parameter_mismatch"
 
 
 class OutOfRange(ParameterMismatch):
-    """A parameter has the right type and does not fit: an id of 2**70 for a bigint."""
+    """A parameter has the right type but does not fit: an id of 2**70 for a bigint."""
 
     status = 400
     code = "value_out_of_range"
@@ -94,14 +95,15 @@ class OutOfRange(ParameterMismatch):
 class ValueUnreadable(ALNPgError):
     """A value in the result has no Python counterpart: infinity, a year BC, 24:00.
 
-    Or, outside a transaction, a column's type changed under the statement. Either way the statement ran, and is committed.
+    Or, outside a transaction, a column's type changed after the statement was prepared. In both
+    cases the statement ran and is committed.
     """
 
     code = "value_unreadable"
 
 
 class StatementInvalid(ALNPgError):
-    """The statement cannot run against this schema (class 42)."""
+    """The statement cannot run with this schema (class 42)."""
 
     code = "statement_invalid"
 
@@ -115,7 +117,7 @@ class ValueRejected(ALNPgError):
 
 
 class ConstraintViolated(ALNPgError):
-    """A constraint forbids it (class 23); `constraint`, `table` and `column` say which."""
+    """A constraint is violated (class 23); `constraint`, `table` and `column` say which."""
 
     status = 409
     code = "constraint_violated"
@@ -123,28 +125,28 @@ class ConstraintViolated(ALNPgError):
 
 
 class UniqueViolated(ConstraintViolated):
-    """Such a row exists already."""
+    """A row with this value already exists."""
 
     code = "unique_violated"
     title = "Already exists"
 
 
 class ForeignKeyViolated(ConstraintViolated):
-    """The row refers to one that is missing, or is still referred to."""
+    """The row references a missing row, or is still referenced."""
 
     code = "foreign_key_violated"
     title = "Reference violated"
 
 
 class ExclusionViolated(ConstraintViolated):
-    """The row conflicts with another under an exclusion constraint."""
+    """The row conflicts with another row under an exclusion constraint."""
 
     code = "exclusion_violated"
     title = "Conflicting entry"
 
 
 class CheckViolated(ConstraintViolated):
-    """A check constraint says no."""
+    """A check constraint is violated."""
 
     status = 422
     code = "check_violated"
@@ -152,7 +154,7 @@ class CheckViolated(ConstraintViolated):
 
 
 class NotNullViolated(ConstraintViolated):
-    """A value is missing."""
+    """A required value is missing."""
 
     status = 422
     code = "not_null_violated"
@@ -160,7 +162,7 @@ class NotNullViolated(ConstraintViolated):
 
 
 class TransactionConflict(ALNPgError):
-    """Serialization failure or deadlock: the same transaction may succeed when run again."""
+    """Serialization failure or deadlock: run again, the same transaction can succeed."""
 
     status = 503
     code = "transaction_conflict"
@@ -169,19 +171,22 @@ class TransactionConflict(ALNPgError):
 
 
 class StatementOutdated(TransactionConflict):
-    """The schema changed under a prepared statement inside a transaction; run again, it is prepared anew."""
+    """The schema changed during a transaction, after the statement was prepared.
+
+    When the transaction is run again, the statement is prepared again.
+    """
 
     code = "statement_outdated"
 
 
 class ReadOnlyTransaction(ALNPgError):
-    """The statement writes, the transaction or server may not."""
+    """The statement writes, but the transaction or the server is read-only."""
 
     code = "read_only_transaction"
 
 
 class LockUnavailable(ALNPgError):
-    """A lock was not to be had in time."""
+    """A lock could not be acquired before lock_timeout."""
 
     status = 503
     code = "lock_unavailable"
@@ -190,7 +195,7 @@ class LockUnavailable(ALNPgError):
 
 
 class StatementTimeout(ALNPgError):
-    """The statement took longer than it may; it was cancelled."""
+    """The statement exceeded its time limit and was cancelled."""
 
     status = 504
     code = "statement_timeout"
@@ -198,13 +203,13 @@ class StatementTimeout(ALNPgError):
 
 
 class ClientGone(StatementTimeout):
-    """Nobody waits for the answer any more; the statement was cancelled."""
+    """The client disconnected while the statement ran; the statement was cancelled."""
 
     code = "client_gone"
 
 
 class DatabaseUnavailable(ALNPgError):
-    """There is no connection to be had now."""
+    """No connection is available."""
 
     status = 503
     code = "database_unavailable"
@@ -213,7 +218,7 @@ class DatabaseUnavailable(ALNPgError):
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """The connection broke under the statement: whether it took effect is unknown."""
+    """The connection broke during the statement, which may or may not have taken effect."""
 
     code = "connection_lost"
 
@@ -235,10 +240,11 @@ def with_caret(sql: str, position: int) -> str:
 
 
 class DatabaseCommandError(ArlenError):
-    """A command on a whole database or its schema failed. The detail starts with `file:line:` where there is one.
+    """A command on a whole database or its schema failed.
 
-    `file` is the file's name, `line` is 1-based (0: unknown), `sqlstate` is PostgreSQL's ("": not from PostgreSQL),
-    `place` is `file:line`, or empty.
+    The detail begins with `file:line:` if they are known. `file` is the file's name, `line` is
+    1-based (0: unknown), `sqlstate` is PostgreSQL's ("": not from PostgreSQL), `place` is
+    `file:line` or "".
     """
 
     code = "database_command_failed"
@@ -254,7 +260,7 @@ class DatabaseCommandError(ArlenError):
 class MigrationError(DatabaseCommandError):
     """A migration cannot be read, planned or run.
 
-    `applied` and `undone` name the files that the same run had applied and undone before.
+    `applied` and `undone` name the files that the same run applied and undid before.
     """
 
     code = "migration_failed"

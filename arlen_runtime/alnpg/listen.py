@@ -1,7 +1,8 @@
-"""LISTEN. One rule: one connection and one thread a process, which come back by themselves and say that something was missed.
+"""LISTEN: one connection and one thread per process, which reconnect by themselves.
 
-PostgreSQL keeps no notification for a listener that is away, so after each LISTEN, the first included, `on_gap` is called: read
-then what the notifications would have told. Whatever ends the connection is told to the log, and followed by a pause.
+PostgreSQL keeps no notifications for a listener that is disconnected. So after each LISTEN, the
+first included, `on_gap` is called: read then what the missed notifications would have announced.
+Whatever breaks the connection is logged and followed by a pause.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from arlen_runtime.alnpg.types.registry import Registry
 
 _PING_SECONDS = 30.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
-# A connection that lasted so long was sound: what ended it is not what ended the one before.
+# If a connection lasted this long, what broke it is not what broke the one before: reset the delay.
 _STABLE_SECONDS = 5.0
-# PostgreSQL cuts a longer identifier off, so LISTEN would hear another channel than NOTIFY names.
+# PostgreSQL truncates longer identifiers, so LISTEN would use another channel than NOTIFY.
 _LONGEST_CHANNEL = 63
 
 Handler = Callable[[str], object]
@@ -46,57 +47,65 @@ class Subscription:
         self._listener = listener
 
     def close(self) -> None:
-        """Hear no more. A call that is under way on the listening thread may still end after this."""
+        """Stop the calls. A call in progress on the listening thread can still end after this."""
         self._listener.remove(self)
 
 
 class _ThreadControl:
-    """One life of the listening thread: whether it is to end, and what wakes it. The thread alone gives up what it waits on.
+    """Stops and wakes one run of the listening thread.
 
-    Whoever closed it on another thread's behalf would have that one read from the next file of the same number.
+    Any thread can set `stopping` and call `wake`. Only the listening thread closes the sockets: if
+    another thread closed them, the listening thread would poll a file that has since got the same
+    descriptor number.
     """
 
     __slots__ = ("_reader", "_writer", "stopping")
 
     def __init__(self) -> None:
-        """Begin."""
         self.stopping = False
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
 
     def fileno(self) -> int:
-        """Return what is readable after a wake."""
+        """Return the descriptor that is readable after `wake`."""
         return self._reader.fileno()
 
     def wake(self) -> None:
-        """Have the thread look around. One that is about to look (it has wakes enough), or has ended, is left alone."""
+        """Wake the thread from its poll. Do nothing if a wake is pending or the thread ended."""
         with contextlib.suppress(OSError):
             self._writer.send(b"w")
 
     def clear_wakes(self) -> None:
-        """Forget the wakes so far."""
+        """Discard the wakes so far."""
         with contextlib.suppress(BlockingIOError):
             self._reader.recv(4096)
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not past a wake."""
+        """Wait, but at most until the next wake."""
         select.select([self], [], [], seconds)
         self.clear_wakes()
 
     def close(self) -> None:
-        """End."""
+        """Close the sockets."""
         self._reader.close()
         self._writer.close()
 
 
 class Listener:
-    """The listening connection of one ALNPg. Its thread starts with the first subscription and ends with `close`."""
+    """The listening connection of one ALNPg.
+
+    Its thread starts with the first subscription and ends with `close`. `_lock` guards the lists of
+    subscriptions, `_thread` and `_control`: `add`, `remove` and `close` run on the application's
+    threads while the listening thread connects, polls and calls handlers. Handlers are called
+    without the lock, so they can subscribe and close.
+    """
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        """Connect to nothing yet."""
+        """Store the settings. Connects to nothing."""
         self._settings = settings
-        # Past a bouncer, which would give the connection away after each transaction.
+        # Bypasses PgBouncer, which would hand the server's session to another client after each
+        # transaction.
         self._direct_settings = settings._replace(conninfo=settings.direct)
         self._warned = settings.named or settings.direct != settings.conninfo
         self._subscriptions: list[Subscription] = []
@@ -106,7 +115,7 @@ class Listener:
         self._control: _ThreadControl | None = None
 
     def add(self, channel: str, handler: Handler, on_gap: GapHandler | None) -> Subscription:
-        """Hear `channel` from now on. Raises Misuse where there can be no such channel."""
+        """Start listening on `channel`. Raises ProgrammingError if the channel name is invalid."""
         _check_channel(channel)
         self._warn_about_bouncer()
         subscription = Subscription(self, channel, handler, on_gap)
@@ -117,8 +126,9 @@ class Listener:
         return subscription
 
     def _running_control(self) -> _ThreadControl:
-        """Return the life of a thread that hears; begin one where there is none, or it is about to end."""
-        # After a fork the thread is the parent's only, though this object still names it.
+        """Return the control of a running thread; start one if there is none or it is stopping."""
+        # After a fork only the parent has the thread, although this object still refers to it.
+        # Called with the lock, so two threads cannot start two listening threads.
         if self._control is None or self._control.stopping or self._thread is None or not self._thread.is_alive():
             self._control = _ThreadControl()
             self._thread = threading.Thread(target=self._run, args=(self._control,), name="alnpg-listen", daemon=True)
@@ -126,15 +136,16 @@ class Listener:
         return self._control
 
     def remove(self, subscription: Subscription) -> None:
-        """Forget a subscription; the channel is unlistened at the next connect."""
+        """Remove a subscription. Its channel is no longer listened on after the next reconnect."""
         with self._lock:
             if subscription in self._subscriptions:
                 self._subscriptions.remove(subscription)
 
     def close(self) -> None:
-        """End the thread and its connection; return when they are gone.
+        """Stop the thread and close its connection; return when both are done.
 
-        Called on that thread, by a handler, it returns at once; no handler is called after that one.
+        Called by a handler, on that thread, it returns at once; no handler is called after that
+        one.
         """
         with self._lock:
             control, thread = self._control, self._thread
@@ -142,21 +153,21 @@ class Listener:
                 return
             control.stopping = True
             control.wake()
+        # Join without the lock: the listening thread takes it before it ends.
         if thread is not threading.current_thread():
             thread.join()
 
     def _warn_about_bouncer(self) -> None:
-        """Say once that a bouncer, which unnamed statements hint at, delivers nothing: it gives the connection away."""
+        """Log once that PgBouncer, which unnamed statements imply, delivers no notifications."""
         if not self._warned:
             self._warned = True
             self._settings.log(
                 "listen_without_direct_url",
-                reason='statement_cache = "unnamed" is for a bouncer, and through one no notification arrives',
+                reason='statement_cache = "unnamed" implies PgBouncer, which delivers no notifications',
                 hint="set [database] direct_url to the server itself",
             )
 
     def _run(self, control: _ThreadControl) -> None:
-        """Hear until that is to end."""
         try:
             self._listen_until_stopped(control)
         finally:
@@ -165,7 +176,7 @@ class Listener:
                 control.close()
 
     def _listen_until_stopped(self, control: _ThreadControl) -> None:
-        """Connect, listen, deliver; again after a pause where that breaks."""
+        """Connect, listen and deliver; if that breaks, try again after a pause."""
         delay = _FIRST_DELAY
         while not control.stopping:
             started = monotonic()
@@ -179,9 +190,11 @@ class Listener:
                 delay = min(_LONGEST_DELAY, delay * 2)
 
     def _listen_on_new_connection(self, control: _ThreadControl) -> None:
-        """Listen on a connection of its own until it breaks or the listener closes. Raises what broke it."""
+        """Listen on a new connection until it breaks or `close` is called. Raise what broke it."""
         connection, _ = open_connection(self._direct_settings, Registry(), Descriptions(), psycopg.Connection[Any])
         try:
+            # Another thread can add at any time: its subscription is in this list, or it appends to
+            # the new one and wakes the poll.
             with self._lock:
                 self._new_subscriptions = list(self._subscriptions)
             self._poll_notifications(connection, control)
@@ -189,7 +202,10 @@ class Listener:
             connection.close()
 
     def _poll_notifications(self, connection: PgConnection, control: _ThreadControl) -> None:
-        """Deliver until the listener closes. Raises ALNPgError or psycopg's error where the connection breaks."""
+        """Deliver notifications until `close` is called.
+
+        Raises ALNPgError or psycopg's error if the connection breaks.
+        """
         poller = select.poll()
         poller.register(connection.pgconn.socket, select.POLLIN)
         poller.register(control, select.POLLIN)
@@ -223,7 +239,7 @@ class Listener:
                 self._call_application(control, subscription.handler, payload)
 
     def _call_application(self, control: _ThreadControl, function: Callable[..., object], *arguments: str) -> None:
-        """Call the application, unless it has closed the listener; what it raises is told to the log and ends nothing."""
+        """Call a handler, unless `close` was called. Errors are logged and otherwise ignored."""
         if control.stopping:
             return
         try:
@@ -233,19 +249,16 @@ class Listener:
 
 
 def _check_channel(channel: str) -> None:
-    """Raise Misuse where LISTEN would refuse the name, or hear another."""
+    """Raise ProgrammingError if LISTEN would refuse the name or listen on another one."""
     name = channel.encode("utf-8", "replace")
     if not 0 < len(name) <= _LONGEST_CHANNEL or "\0" in channel or name.decode() != channel:
-        raise ProgrammingError(
-            f"a channel's name is text of 1 to {_LONGEST_CHANNEL} bytes in UTF-8, without a zero byte"
-        )
+        raise ProgrammingError(f"a channel name must be 1 to {_LONGEST_CHANNEL} bytes of UTF-8 without a zero byte")
 
 
 def _reason(error: Exception) -> str:
-    """Return one sentence on what broke the connection."""
     return error.detail if isinstance(error, ALNPgError) else first_line(error)
 
 
 def quoted_channel(channel: str) -> str:
-    """Return a channel's name as LISTEN writes it: one identifier, dots included."""
+    """Return a channel name as one quoted identifier, dots included."""
     return quoted(channel.replace(".", "\0")).replace("\0", ".")

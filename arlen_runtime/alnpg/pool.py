@@ -1,8 +1,15 @@
-"""The connections of one process. One rule: never more than `pool_size`, never one that was opened before a fork.
+"""The connections of one process.
 
-psycopg_pool's ConnectionPool keeps them: the cap, the queue of those who wait, lifetimes, replacement. In front of it lies a
-shelf: what was given back is taken again for a second without the pool's locks. What lay longer, is due for a look at its age,
-or is waited for by others goes back to the pool; what comes out of the pool after a second is asked whether it still works.
+Invariant: never more than `pool_size` connections, and never one that was opened before a fork.
+
+psycopg_pool's ConnectionPool holds them and provides the limit, the queue of waiting callers,
+lifetimes and replacement. In front of it is a free list: a connection that was released is reused
+for a second without taking the pool's locks. A connection that was idle for longer, is due for a
+lifetime check, or that other callers wait for goes back to the pool. A connection that leaves the
+pool after more than a second of idleness is pinged first.
+
+Threads: any request thread can acquire and release. psycopg_pool's own threads open and close
+connections: `_connect` runs there, concurrently with everything else.
 """
 
 from __future__ import annotations
@@ -34,25 +41,29 @@ from arlen_runtime.alnpg.settings import DatabaseSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 _IDLE_SECONDS = 1.0
-# After so long on the shelf and in use a connection passes through the pool, which then looks at its age.
+# After this long on the free list and in use, a connection goes through the pool, which checks its
+# lifetime.
 _FREE_LIST_SECONDS = 30.0
-# Who will not wait for others still waits for the opening of a connection.
+# Even with acquire_seconds = 0 a caller waits this long, for a connection to be opened.
 _MIN_WAIT_SECONDS = 0.1
 _LIFETIME_SECONDS = 2700.0
-# A connect that is refused while others are open is tried once more after so long, then when somebody waits again.
+# If a connect fails while other connections are open, it is tried once more after this time, then
+# when another caller waits.
 _RECONNECT_SECONDS = 1.0
 _HOLDERS_SHOWN = 5
 
-# Its warnings name Python objects at addresses; what they are about is told here, with its reason.
+# psycopg_pool's warnings show Python objects with their addresses. Pool raises or logs the same
+# failures with their reason.
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 class PooledConnection(psycopg.Connection[Any]):
-    """A connection in the pool: with its session, or, where connecting failed, closed and with the `reason`.
+    """A connection in the pool: open with its PgConnection, or closed with a `reason`.
 
-    psycopg_pool retries a failed connect in the background while its callers wait out their time-outs. So a failure is no
-    exception for it but a closed connection, which reaches those who wait, in their order. It is an exception where other
-    connections are open: then who waits gets what these give back.
+    If a connect raises, psycopg_pool retries it in the background while its callers wait until
+    their timeout. So a failed connect returns a closed connection, which reaches the waiting
+    callers in their order. If other connections are open, it raises instead: the callers then get
+    the connections that are released.
     """
 
     pg_connection: PgConnection | None = None
@@ -60,20 +71,20 @@ class PooledConnection(psycopg.Connection[Any]):
     opened_at = 0.0
 
     @classmethod
-    def connect(  # type: ignore[override]  # reason: the options have a name more, and pass through
+    def connect(  # type: ignore[override]  # reason: it has one option more and passes the others on
         cls,
         conninfo: str = "",
         *,
         opener: Callable[[type[Self]], Self] | None = None,
         **options: Any,  # noqa: ANN401 - psycopg's own
     ) -> Self:
-        """Open one: for the pool, by the opener that it was given."""
+        """Open a connection; for the pool, with the opener it was given."""
         return super().connect(conninfo, **options) if opener is None else opener(cls)
 
     @classmethod
     def failed(cls, reason: str) -> Self:
-        """Return a closed connection that says why there is none."""
-        pgconn = PGconn.connect_start(b"=")  # no connection string: it fails before it could reach for a network
+        """Return a closed connection that holds the reason of the failure."""
+        pgconn = PGconn.connect_start(b"=")  # not a connection string: fails before any network access
         pgconn.finish()
         closed = cls(pgconn)
         closed.reason = reason
@@ -82,10 +93,10 @@ class PooledConnection(psycopg.Connection[Any]):
 
 
 class _PsycopgPool(ConnectionPool[PooledConnection]):
-    """psycopg_pool's pool, which is left alone by a process that has only inherited it."""
+    """psycopg_pool's pool, except that a process that inherited it by fork leaves it alone."""
 
     def __init__(self, size: int, opener: Callable[[type[PooledConnection]], PooledConnection]) -> None:
-        """Begin with no connection and two threads: one that connects, one that keeps the times."""
+        """Start with no connection and two threads: one connects, one keeps the schedule."""
         self._pid = os.getpid()
         super().__init__(
             connection_class=PooledConnection,
@@ -100,25 +111,28 @@ class _PsycopgPool(ConnectionPool[PooledConnection]):
         )
 
     def __del__(self) -> None:
-        """End the threads, unless they are another process's: their locks may be held for ever here."""
+        """Stop the threads, unless they are the parent's: their locks may be held forever here."""
         if self._pid == os.getpid():
             super().__del__()
 
 
 class Pool:
-    """Sessions to take and to give back."""
+    """Connections to acquire and release."""
 
     is_single = False
-    """Whether there is one session for all: outside of a transaction nobody keeps it, not even for a stream."""
+    """True if there is one connection for all.
+
+    Outside a transaction no caller keeps it then, not even for a stream.
+    """
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        """Open nothing yet."""
+        """Store the settings. Opens nothing."""
         self.settings = settings
         self._reset()
         _pools.add(self)
 
     def _reset(self) -> None:
-        """Begin with nothing: at the start, and in a child after fork, where every session belongs to the parent."""
+        """Start empty: at first, and in a child after fork, which must not use any of these."""
         self.registry = Registry()
         self.descriptions = Descriptions()
         self.breaker = CircuitBreaker(self.settings.log)
@@ -132,7 +146,11 @@ class Pool:
         self._connect_error = ""
 
     def after_fork(self) -> None:
-        """Let go of the parent's connections without a word to the server, which would hear it as the parent's."""
+        """Abandon the parent's connections, in the child.
+
+        Nothing is sent: the server would take it for the parent's. Runs on the only thread of the
+        child.
+        """
         pg_connections, closed = self._pg_connections, self._closed
         _inherited.append((self._psycopg_pool, pg_connections))
         self._reset()
@@ -142,8 +160,12 @@ class Pool:
             pg_connection.libpq.abandon_after_fork()
 
     def acquire(self) -> PgConnection:
-        """Return a session of our own until `give`. Raises PoolExhausted or DatabaseUnavailable."""
+        """Return a connection for the caller alone, until `release`.
+
+        Raises PoolExhausted or DatabaseUnavailable.
+        """
         now = monotonic()
+        # Many threads can be here: popping from a deque is atomic, so each gets another connection.
         try:
             pg_connection = self._free_list.pop()
         except IndexError:
@@ -159,8 +181,9 @@ class Pool:
         return pg_connection
 
     def release(self, pg_connection: PgConnection) -> None:
-        """Take a session back. One that is broken, or in an open transaction (a status other than 0), is closed instead."""
+        """Take a connection back. Close it if it is broken or in an open transaction."""
         pg_connection.acquired_at = 0.0
+        # A transaction status other than 0 (idle) is an open transaction.
         if pg_connection.broken or pg_connection.pgconn.transaction_status:
             self._discard(pg_connection)
         elif pg_connection.idle_since > pg_connection.free_until:
@@ -168,28 +191,34 @@ class Pool:
             self._clear_free_list()
         else:
             self._free_list.append(pg_connection)
-            # Asked after the append: who began to wait before it finds the shelf full, or is counted here.
+            # Check after the append, without the lock. Another thread that starts to wait counts
+            # itself in `_waiters` first and clears the free list after that: either it finds this
+            # connection there, or this thread sees its count here. In no order does it wait while
+            # a connection lies on the free list.
             if self._waiters or self._closed:
                 self._clear_free_list()
 
     def begin(self, pg_connection: PgConnection, command: str) -> None:
-        """Begin a transaction on a session that was taken; `how` is the whole of the command."""
+        """Begin a transaction on an acquired connection; `command` is the whole SQL command."""
         pg_connection.command(command)
 
     def commit(self, pg_connection: PgConnection) -> bool:
-        """Commit it; say whether it was: PostgreSQL answers COMMIT in a failed transaction with ROLLBACK and no error."""
+        """Commit. Return False if the transaction was rolled back instead.
+
+        PostgreSQL answers COMMIT in a failed transaction with ROLLBACK, without an error.
+        """
         return pg_connection.command("commit") == "COMMIT"
 
     def roll_back(self, pg_connection: PgConnection) -> None:
-        """Roll it back."""
+        """Roll back."""
         pg_connection.command("rollback")
 
     def _discard(self, pg_connection: PgConnection) -> None:
-        """Close what must not be used again; the pool replaces it. What a fork brought along is not this pool's."""
+        """Close a connection that must not be reused; the pool replaces it."""
         if pg_connection.libpq.is_inherited:
-            return
+            return  # acquired before a fork: it is not this pool's
         if pg_connection.broken:
-            # What broke one connection has probably broken the idle ones too: look at each before it is used.
+            # What broke this connection probably broke the idle ones too: ping each before use.
             self._suspect_before = monotonic()
         else:
             self.settings.log("open_transaction_closed", hint="use pg.transaction() instead of BEGIN")
@@ -197,13 +226,13 @@ class Pool:
         self._return_to_pool(pg_connection)
 
     def _return_to_pool(self, pg_connection: PgConnection) -> None:
-        """Give a session to the pool, which hands it on, keeps it, or closes it for its age."""
+        """Return a connection to psycopg_pool, which passes it on, keeps it or closes it."""
         pg_connection.free_until = pg_connection.idle_since + _FREE_LIST_SECONDS
         if self._psycopg_pool is not None:
             self._psycopg_pool.putconn(cast("PooledConnection", pg_connection.psycopg_connection))
 
     def _clear_free_list(self) -> None:
-        """Give the pool all that lies on the shelf."""
+        """Return all free connections to psycopg_pool."""
         while True:
             try:
                 pg_connection = self._free_list.pop()
@@ -212,7 +241,7 @@ class Pool:
             self._return_to_pool(pg_connection)
 
     def _acquire_from_pool(self) -> PgConnection:
-        """Get a session from the pool, which opens one where there is a free place, or wait for one."""
+        """Get a connection from psycopg_pool, which opens one if it may, or wait for one."""
         scope.about_to_wait.get()()
         if self._closed:
             raise DatabaseUnavailable("this ALNPg is closed")
@@ -234,7 +263,7 @@ class Pool:
                 self._waiters -= 1
 
     def _wait_seconds(self) -> float:
-        """Return how long this call may wait. Raises StatementTimeout where its request has no time left."""
+        """Return how long to wait. Raises StatementTimeout if the request has no time left."""
         seconds = max(_MIN_WAIT_SECONDS, self.settings.acquire_seconds)
         deadline = scope.deadline.get()
         if deadline is not None:
@@ -244,7 +273,7 @@ class Pool:
         return seconds
 
     def _first_usable(self, psycopg_pool: _PsycopgPool, deadline: float) -> PgConnection:
-        """Return the first session out of the pool that works; those that do not are replaced by the pool."""
+        """Return the first connection from the pool that works; the pool replaces the others."""
         started = monotonic()
         while True:
             connection = psycopg_pool.getconn(deadline - monotonic())
@@ -252,12 +281,15 @@ class Pool:
             if pg_connection is not None and self._is_usable(pg_connection, deadline):
                 return pg_connection
             psycopg_pool.putconn(connection)
-            # A failure from before this call is no news: the attempt that replaces it is.
+            # A failure from before this call is old: wait for the attempt that replaces it.
             if pg_connection is None and connection.opened_at >= started:
                 raise DatabaseUnavailable(f"no connection: {connection.reason}")
 
     def _is_usable(self, pg_connection: PgConnection, deadline: float) -> bool:
-        """Say whether a session can be used; one that lay idle for long, or is suspect, is asked. Closed if it cannot."""
+        """Return True if a connection works; ping it if it was idle for long or is suspect.
+
+        Closes a connection that does not work.
+        """
         if monotonic() - pg_connection.idle_since <= _IDLE_SECONDS and pg_connection.idle_since >= self._suspect_before:
             return True
         try:
@@ -268,7 +300,9 @@ class Pool:
         return True
 
     def _connect(self, connection_class: type[PooledConnection]) -> PooledConnection:
-        """Open a connection, on the pool's thread."""
+        """Open a connection. Runs on psycopg_pool's thread."""
+        # Request threads read `_pg_connections` and `_connect_error` at any time; this thread alone
+        # writes them, and replaces the tuple as a whole.
         if self.breaker.is_open:
             return connection_class.failed(self.breaker.reason)
         try:
@@ -278,7 +312,7 @@ class Pool:
         except (psycopg.Error, ALNPgError) as error:
             self._connect_error = first_line(error)
             if any(other.libpq.is_open for other in self._pg_connections):
-                raise  # no outage: the server has no place for one more
+                raise  # not an outage: the server refused one more connection
             self.breaker.open(self._connect_error)
             return connection_class.failed(self._connect_error)
         self._connect_error = ""
@@ -292,9 +326,9 @@ class Pool:
         return connection
 
     def _describe_holders(self, seconds: float) -> str:
-        """Say who has the connections, the longest first, and where each stands now."""
+        """Describe who holds the connections, longest first, and where each thread is now."""
         now = monotonic()
-        frames = sys._current_frames()  # noqa: SLF001 - the one way to see where another thread stands
+        frames = sys._current_frames()  # noqa: SLF001 - the only way to see where another thread is
         in_use = sorted(
             (pg_connection for pg_connection in self._pg_connections if pg_connection.acquired_at),
             key=lambda pg_connection: pg_connection.acquired_at,
@@ -306,12 +340,12 @@ class Pool:
         ]
         size = self.settings.pool_size
         connect_error = f" ({self._connect_error})" if self._connect_error else ""
-        not_opening = f"{len(in_use)} of {size} are in use, others do not open{connect_error}"
+        not_opening = f"{len(in_use)} of {size} are in use, no other could be opened{connect_error}"
         usage = f"all {size} are in use" if len(in_use) >= size else not_opening
         return f"no connection became free within {seconds:.1f} s; {usage}: {'; '.join(lines)}"
 
     def close(self) -> None:
-        """Close what is idle now and the rest when it comes back; end the pool's threads."""
+        """Close idle connections now and the others when they are released; stop the threads."""
         self._closed = True
         self._clear_free_list()
         with self._lock:
@@ -322,7 +356,7 @@ class Pool:
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 _inherited: list[object] = []
-"""The parent's pools and sessions, kept for ever: to destroy them could reach the server."""
+"""The parent's pools and connections, kept forever: destroying them could reach the server."""
 
 
 def _after_fork() -> None:

@@ -1,7 +1,8 @@
-"""Statements with a name. One rule: a name stands for one text, and its statement is never the one that is forgotten.
+"""Named statements.
 
-Every statement is prepared once a connection, named or not; each connection remembers 256 of them. What `pg.prepare` was
-given keeps its place, and bears its name in the log of slow statements.
+Every statement is prepared once per connection, named or not, and each connection keeps 256 of
+them. Statements registered with `pg.prepare` are never evicted, and the slow statement log shows
+their names.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from arlen_runtime.alnpg.errors import ProgrammingError
 
 
 class Prepared(str):
-    """SQL with a name; it is taken wherever SQL is."""
+    """SQL with a name. It is accepted wherever SQL is."""
 
     __slots__ = ("name",)
 
@@ -18,11 +19,17 @@ class Prepared(str):
 
 
 def register_name(names: dict[str, str], name: str, sql: str) -> Prepared:
-    """Return `sql` under that name, noted in `known` (SQL to name). Raises Misuse where the name, or the SQL, has another."""
+    """Return `sql` with that name, and add it to `names` (SQL to name).
+
+    Raises ProgrammingError if the name stands for another text, or the text has another name.
+    """
     for text, other in names.items():
         if (text == sql) != (other == name):
             raise ProgrammingError(
-                f"{name!r} and {other!r} are two names, or two texts of one: a name stands for one text", sql=sql
+                f"{name!r} already names another statement"
+                if other == name
+                else f"the statement cannot be named {name!r}: it already has the name {other!r}",
+                sql=sql,
             )
     names[sql] = name
     prepared = Prepared(sql)

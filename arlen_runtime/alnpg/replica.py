@@ -1,7 +1,10 @@
-"""Reading from a replica. One rule: whoever wrote reads what it wrote.
+"""Reading from a replica.
 
-Within a request a write makes `pg.replica` the primary. From one request to the next the application keeps `pg.position()`, a
-place in the primary's log, and `pg.replica_after(position)` is the replica as soon as it has come that far.
+Invariant: a request that has written reads its own writes.
+
+Within a request, a write makes `pg.replica` the primary. Between requests the application keeps
+`pg.position()`, a position in the primary's log; `pg.replica_after(position)` returns the replica
+once it has replayed the log up to there.
 """
 
 from __future__ import annotations
@@ -9,17 +12,17 @@ from __future__ import annotations
 import re
 
 POSITION = "select pg_current_wal_insert_lsn()::text"
-"""How far the primary's log has come: everything that is committed lies before it."""
+"""The primary's current log position: everything that is committed lies before it."""
 
 CAUGHT_UP = "select coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)"
-"""Whether this server is a replica that has replayed so much."""
+"""True if this server is a replica that has replayed the log up to $1."""
 
-# Anything else may write, a WITH included; so do SELECT INTO and EXPLAIN ANALYZE, and a replica locks no rows. A function may
-# write too, of which nothing can be seen here.
+# Everything else can write, including WITH, SELECT INTO and EXPLAIN ANALYZE; and a replica cannot
+# lock rows. A function can write too, but the statement's text does not show that.
 _READ = re.compile(r"\s*(?:select|values|table|show|explain)\b", re.IGNORECASE)
 _WRITES = re.compile(r"\binto\b|\banaly[sz]e\b|\bfor\s+(?:no\s+key\s+update|update|key\s+share|share)\b", re.IGNORECASE)
 
 
 def only_reads(sql: str) -> bool:
-    """Say whether a statement is one that a replica takes, as far as its words tell: in doubt it is not."""
+    """Return True if, by its words, a statement only reads. In doubt return False."""
     return _READ.match(sql) is not None and _WRITES.search(sql) is None

@@ -1,7 +1,9 @@
-"""One transaction around a whole test. One rule: in it each statement, and each transaction, is a savepoint of its own.
+"""One transaction around a whole test.
 
-So a failure costs no more than it does elsewhere, what is committed can be read by whoever asks next, and at the end nothing
-of all that is left. It is one connection, for one thread after the other, so a stream is read to its end at once.
+Each statement and each transaction inside it is a savepoint. A failure therefore undoes only
+itself, committed rows can be read by the next request, and at the end everything is rolled back.
+There is one connection, which threads use one after the other, so a stream is read to its end at
+once.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connection
 from arlen_runtime.alnpg.protocol.libpq import first_line
 
-# What a COMMIT would find wrong is found here; going back leaves the constraints as deferred as they were.
+# Checks what COMMIT would check. Rolling back to the savepoint leaves constraints deferred.
 _CHECK_CONSTRAINTS = (
     "savepoint rollback_pool_check; set constraints all immediate; "
     "rollback to rollback_pool_check; release rollback_pool_check"
@@ -32,7 +34,7 @@ class RollbackPool(Pool):
     is_single = True
 
     def __init__(self, pool: Pool) -> None:
-        """Stand in for `pool`; nothing is opened yet."""
+        """Replace `pool`. No connection is opened yet."""
         super().__init__(pool.settings)
         self.registry = pool.registry
         self.descriptions = pool.descriptions
@@ -40,10 +42,14 @@ class RollbackPool(Pool):
         self._depth = 0
 
     def acquire(self) -> PgConnection:
-        """Return the session, at a savepoint. Raises PoolExhausted while another thread has it."""
+        """Return the connection, at a new savepoint.
+
+        Any thread can call this. The lock is held until `release`, so other threads wait here; a
+        thread that waits too long gets PoolExhausted.
+        """
         seconds = self._wait_seconds()
         if not self._turn_lock.acquire(timeout=seconds):
-            raise PoolExhausted(f"rolled_back() has one connection, and another thread had it for {seconds:.1f} s")
+            raise PoolExhausted(f"rolled_back() has one connection, and another thread held it for {seconds:.1f} s")
         try:
             connection = self._pg_connections[0] if self._pg_connections else self._open()
             connection.command(f"savepoint rollback_pool_{self._depth + 1}")
@@ -56,7 +62,10 @@ class RollbackPool(Pool):
         return connection
 
     def release(self, connection: PgConnection) -> None:
-        """Take the session back: what failed is undone, the rest is kept. Raises what a COMMIT would raise."""
+        """Take the connection back: undo what failed, keep the rest.
+
+        Raises what COMMIT would raise.
+        """
         connection.acquired_at = 0.0
         try:
             if connection.broken:
@@ -73,23 +82,23 @@ class RollbackPool(Pool):
             self._turn_lock.release()
 
     def begin(self, connection: PgConnection, command: str) -> None:
-        """Begin what is a savepoint already; a savepoint has no isolation of its own."""
+        """Begin a transaction: it is a savepoint already, which has no isolation of its own."""
         if _READ_ONLY in command:
             connection.command("set transaction read only")
 
     def commit(self, connection: PgConnection) -> bool:
-        """Keep what was done; say whether a failed statement made that impossible."""
+        """Keep the changes. Return False if a failed statement made that impossible."""
         if connection.pgconn.transaction_status != TransactionStatus.INERROR:
             return True
         self.roll_back(connection)
         return False
 
     def roll_back(self, connection: PgConnection) -> None:
-        """Undo what was done since the session was taken."""
+        """Undo everything since the connection was acquired."""
         connection.command(self._rollback_command)
 
     def close(self) -> None:
-        """Close the connection, and with it undo everything."""
+        """Close the connection, which rolls everything back."""
         for connection in self._pg_connections:
             connection.close()
         super().close()

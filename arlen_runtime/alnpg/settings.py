@@ -1,4 +1,4 @@
-"""What an ALNPg was told. One rule: read once, checked once, the same for all its connections."""
+"""The settings of one ALNPg: parsed and checked once, the same for all connections."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ Log = Callable[..., None]
 
 
 class ReportHook:
-    """Where events go, for all connections of one ALNPg: nowhere until somebody has said where."""
+    """Sends events to a log, which may be set later; until then events are dropped."""
 
     __slots__ = ("target",)
 
     def __init__(self, target: Log | None) -> None:
-        """Take the log, if there is one already."""
         self.target = target
 
     def __call__(self, event: str, **fields: object) -> None:
-        """Tell an event."""
+        """Send an event."""
         if self.target is not None:
             self.target(event, **fields)
 
@@ -33,7 +32,7 @@ _CACHES = ("named", "unnamed")
 
 
 class DatabaseSettings(NamedTuple):
-    """The settings of one ALNPg. Times in seconds; `statement_seconds` 0 is no limit."""
+    """The settings of one ALNPg. Times are in seconds; `statement_seconds` 0 means no limit."""
 
     conninfo: str
     direct: str
@@ -44,13 +43,14 @@ class DatabaseSettings(NamedTuple):
     named: bool
     log: ReportHook
     prepared: dict[str, str]
-    """SQL to name of what `pg.prepare` was given; filled at boot."""
+    """SQL to name, for statements registered with `pg.prepare`. Filled at boot."""
 
 
 def connection_string(url: str, *, named: bool, read_only: bool = False) -> str:
-    """Return `url` with what ALNPg relies on: UTF-8, ISO dates, UTC, floats in full.
+    """Return `url` with the options that ALNPg needs: UTF-8, ISO dates, UTC, exact floats.
 
-    A bouncer refuses `options`: there the same is SET after the connect. Raises ConfigError, without the url.
+    PgBouncer refuses `options`, so without `named` the same settings are SET after the connect.
+    Raises ConfigError, which does not show the URL.
     """
     reason = database_url.invalid_reason(url)
     if reason:
@@ -77,15 +77,17 @@ def check_settings(  # noqa: PLR0913 - one for each setting
     statement_cache: str,
     log: Log | None,
 ) -> DatabaseSettings:
-    """Return the settings. Raises ConfigError that names what is wrong with them."""
+    """Return the settings. Raises ConfigError, which names the invalid setting."""
     if statement_cache not in _CACHES:
-        raise ConfigError(f"statement_cache is one of {', '.join(_CACHES)}, not {statement_cache!r}")
+        raise ConfigError(f"statement_cache must be one of {', '.join(_CACHES)}, not {statement_cache!r}")
     if pool_size < 1:
-        raise ConfigError("pool_size is 1 at least")
+        raise ConfigError("pool_size must be at least 1")
     named = statement_cache == "named"
     if read_only and not named:
-        # Set after the connect it would be the setting of the bouncer's other clients as well.
-        raise ConfigError('read_only needs statement_cache "named": a bouncer before 1.21 cannot be told of it')
+        # SET after the connect, it would apply to PgBouncer's other clients too.
+        raise ConfigError(
+            'read_only needs statement_cache "named": behind PgBouncer before 1.21 it would apply to other clients too'
+        )
     conninfo = connection_string(url, named=named, read_only=read_only)
     direct = connection_string(direct_url, named=True) if direct_url else conninfo
     return DatabaseSettings(

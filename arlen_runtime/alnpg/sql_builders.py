@@ -1,7 +1,8 @@
-"""The seam for SQL builders. One rule: whatever can say its SQL is taken where a str is; none of them is imported.
+"""Accepts the statements of SQL builders as SQL, without importing a builder.
 
-`as_string()` is psycopg.sql's way. `compile()` is SQLAlchemy Core's: its text has `:name`s and its `params` are the mapping.
-What is compiled already is taken too, so that an application can choose how.
+`as_string()` is the interface of psycopg.sql. `compile()` is that of SQLAlchemy Core: the text has
+`:name` placeholders, and `params` is the mapping. A compiled statement is accepted too, so an
+application can choose how to compile it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from arlen_runtime.alnpg.errors import ProgrammingError
 
 
 class Composed(Protocol):
-    """SQL that is put together by psycopg.sql, or anything with its `as_string`."""
+    """SQL composed with psycopg.sql, or any object with `as_string`."""
 
     def as_string(self) -> str:
         """Return the SQL."""
 
 
 class Compiled(Protocol):
-    """What `compile` returns: its str is the SQL, `params` holds the values of its `:name`s."""
+    """The result of `compile`: its str is the SQL, `params` holds the values by name."""
 
     @property
     def params(self) -> Any:  # noqa: ANN401 - a mapping of names to values
@@ -27,7 +28,7 @@ class Compiled(Protocol):
 
 
 class Compilable(Protocol):
-    """A statement of a builder like SQLAlchemy Core."""
+    """A statement of a builder such as SQLAlchemy Core."""
 
     def compile(self) -> Compiled:
         """Return the statement's SQL and parameters."""
@@ -37,7 +38,10 @@ SQL = str | Composed | Compilable | Compiled
 
 
 def to_sql(sql: SQL, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """Return SQL text and parameters of what is no plain str. Raises Misuse on what cannot say its SQL."""
+    """Return the SQL text and the parameters of a statement that is not a plain str.
+
+    Raises ProgrammingError if the object has neither `as_string` nor `compile`.
+    """
     if isinstance(sql, str):
         return str(sql), params
     if hasattr(sql, "as_string"):
@@ -46,4 +50,4 @@ def to_sql(sql: SQL, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     if hasattr(compiled, "params"):
         bound = dict(compiled.params or {})
         return str(compiled), (*params, bound) if bound else params
-    raise ProgrammingError(f"SQL is a str or something with as_string() or compile(), not {type(sql).__name__}")
+    raise ProgrammingError(f"SQL must be a str or an object with as_string() or compile(), not {type(sql).__name__}")

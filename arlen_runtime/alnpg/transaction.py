@@ -1,7 +1,8 @@
-"""Transactions. One rule: a transaction belongs to the request's Context, so pg.* inside finds it on whatever thread.
+"""Transactions and savepoints.
 
-Nested, it is a savepoint, and is over when what is around it is over. It is left as it was entered: commit at the end, rollback
-on any exception.
+A transaction belongs to the request's Context, so `pg.*` calls inside it find it on any thread. A
+nested transaction is a savepoint and ends with the outer one. It commits at the end of its block
+and rolls back on any exception.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from arlen_runtime.alnpg.protocol.call_site import call_site
 from arlen_runtime.alnpg.protocol.connection import PgConnection
 
 Isolation = Literal["read committed", "repeatable read", "serializable"]
-# What a bouncer neither takes at the connect nor keeps when it is set: here it lasts as long as the transaction.
+# PgBouncer neither accepts these at the connect nor keeps them after a SET, so they are set for
+# each transaction.
 _LOCAL_SETTINGS = "; set local intervalstyle = postgres; set local extra_float_digits = 1"
 _ISOLATIONS = frozenset({"read committed", "repeatable read", "serializable"})
 
 
 class Transaction:
-    """`with pg.transaction():`. Made by ALNPg; used once."""
+    """`with pg.transaction():`. Created by ALNPg; can be entered once."""
 
     __slots__ = (
         "_begin_command",
@@ -41,9 +43,12 @@ class Transaction:
     )
 
     def __init__(self, pool: Pool, isolation: Isolation | None, timeout: float | None, *, read_only: bool) -> None:
-        """Take how it is to be: `timeout` in seconds for all of it. Raises Misuse on an unknown isolation."""
+        """Store the options; `timeout` is in seconds for the whole transaction.
+
+        Raises ProgrammingError on an unknown isolation level.
+        """
         if isolation is not None and isolation not in _ISOLATIONS:
-            raise ProgrammingError(f"isolation is one of {', '.join(sorted(_ISOLATIONS))}, not {isolation!r}")
+            raise ProgrammingError(f"isolation must be one of {', '.join(sorted(_ISOLATIONS))}, not {isolation!r}")
         self.pool = pool
         self._begin_command = "begin" + (f" isolation level {isolation}" if isolation else "")
         self._begin_command += " read only" if read_only else ""
@@ -56,16 +61,16 @@ class Transaction:
     connection: PgConnection
 
     def __enter__(self) -> Self:
-        """Begin, or set a savepoint where this database has a transaction open already."""
+        """Begin, or set a savepoint if this database already has an open transaction."""
         if self._used:
-            raise ProgrammingError("this transaction was entered before: call pg.transaction() for each block")
+            raise ProgrammingError("this transaction was already entered: call pg.transaction() for each block")
         self._used = True
         self._previous = scope.transaction.get()
         self._enclosing = enclosing = current_transaction(self.pool)
         if enclosing is not None:
             if self._begin_command != "begin" or self._timeout is not None:
                 raise ProgrammingError(
-                    "a nested transaction is a savepoint: isolation, read_only and timeout are the outer one's"
+                    "a nested transaction is a savepoint: set isolation, read_only and timeout on the outer one"
                 )
             self.connection = enclosing.checked_connection
             self._savepoint = enclosing.depth + 1
@@ -78,7 +83,6 @@ class Transaction:
         return self
 
     def _begin_outermost(self) -> None:
-        """Begin on a session of our own."""
         self.connection.holder = call_site()
         try:
             if self._timeout is not None:
@@ -93,45 +97,57 @@ class Transaction:
 
     @property
     def is_open(self) -> bool:
-        """Say whether it can be used: entered here, not before a fork, and neither it nor one around it has ended."""
+        """Return True if it can be used.
+
+        That is: entered in this process (not before a fork), and neither it nor an outer one has
+        ended.
+        """
         if self._enclosing is not None:
             return self._entered and self._enclosing.is_open
         return self._entered and not self.connection.libpq.is_inherited
 
     @property
     def checked_connection(self) -> PgConnection:
-        """Return its session, for a statement. Raises Misuse where it was ended by hand: each statement would commit itself."""
+        """Return its connection, for a statement.
+
+        Raises ProgrammingError after an explicit COMMIT or ROLLBACK: each statement would commit
+        itself.
+        """
         if not self.connection.in_transaction:
-            raise ProgrammingError("a COMMIT or ROLLBACK by hand has ended this transaction: leave the block instead")
+            raise ProgrammingError("an explicit COMMIT or ROLLBACK ended this transaction: leave the block instead")
         return self.connection
 
     @property
     def depth(self) -> int:
-        """Return how many savepoints deep this is; 0: the transaction itself."""
+        """Return how many savepoints deep this is; 0 is the transaction itself."""
         return self._savepoint
 
     @property
     def previous(self) -> scope.OpenTransaction | None:
-        """Return what was current when this began."""
+        """Return the transaction that was current when this one began."""
         return self._previous
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Commit, or roll back after an exception. Raises what COMMIT raises, and ALNPgError where it did nothing.
+        """Commit, or roll back after an exception.
 
-        A generator may be left in a nested one when what is around it ends: the session is another request's by then, and
-        nothing is sent. So it is in a child after fork. Raises Misuse where such a block goes on to its end.
+        Raises what COMMIT raises, and ALNPgError if COMMIT did nothing.
+
+        A generator can be suspended inside a nested transaction when the outer one ends. The
+        connection may then belong to another request, so nothing is sent. The same holds in a child
+        after fork. If such a block reaches its end, ProgrammingError is raised.
         """
         usable, self._entered = self.is_open, False
-        # In another Context than the one it began in (a stream that was finished elsewhere) there is nothing to put back.
+        # If the block ends in another Context (a stream that was finished elsewhere), there is
+        # nothing to restore.
         if scope.transaction.get() is self:
             scope.transaction.set(self._previous)
         if not usable:
             if kind is None:
                 raise ProgrammingError(
-                    "the transaction had ended before this block did, with the one around it or by a fork: "
-                    "what was done since was not part of it"
+                    "the transaction ended before this block did, with the outer one or by a fork: "
+                    "statements since then were not part of it"
                 )
             return
         try:
@@ -154,12 +170,10 @@ class Transaction:
             committed = True
             connection.command(f"release alnpg_{self._savepoint}")
         if not committed:
-            raise ALNPgError(
-                "the transaction was rolled back: a statement in it had failed, and the error was passed over"
-            )
+            raise ALNPgError("the transaction was rolled back: a statement in it failed and the error was ignored")
 
     def _roll_back(self) -> None:
-        """Roll back; where the connection is gone, so is the transaction."""
+        """Roll back, unless the connection is broken: then the transaction is already lost."""
         if self.connection.broken:
             return
         level = self._savepoint
@@ -180,7 +194,7 @@ class Transaction:
 
 
 def current_transaction(pool: Pool) -> Transaction | None:
-    """Return the innermost open transaction of this database in this Context."""
+    """Return the innermost open transaction of this database in this Context, or None."""
     transaction: scope.OpenTransaction | None = scope.transaction.get()
     while isinstance(transaction, Transaction):
         if transaction.pool is pool and transaction.is_open:

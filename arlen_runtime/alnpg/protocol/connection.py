@@ -1,4 +1,7 @@
-"""One connection and what is kept with it. One rule: a statement is prepared once, healed once, and never left half read."""
+"""One PostgreSQL connection and its prepared statements.
+
+Invariant: a call prepares a statement again at most once, and leaves no result half read.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +38,11 @@ from arlen_runtime.alnpg.settings import DatabaseSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 Answer = TypeVar("Answer")
-Packed = TypeVar("Packed")
+T = TypeVar("T")
 ConnectionClass = TypeVar("ConnectionClass", bound=Connection[Any])
-Reader = Callable[[Statement, PGresult, Callable[..., Any] | None], Answer]
-"""Turns a result into what the caller wants, while the connection is still ours."""
+Into = Callable[..., Any] | None
+Reader = Callable[[Statement, PGresult, Into], Answer]
+"""Turns a result into what the caller wants, while the connection is still in use."""
 
 _IDLE = int(TransactionStatus.IDLE)
 _OPEN = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
@@ -46,7 +50,7 @@ _UNUSABLE = frozenset({TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN})
 _TUPLES_OK = int(ExecStatus.TUPLES_OK)
 _GOOD = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY})
 _CACHE_SIZE = 256
-# poll() takes an int of milliseconds: without a limit a statement ends after twenty days.
+# poll() takes an int of milliseconds: "no limit" is twenty days.
 _NO_LIMIT_SECONDS = 20 * 86_400.0
 
 _request_deadline, _request_statements = scope.deadline.get, scope.statements.get
@@ -54,7 +58,10 @@ _SETTLED_SECONDS = 1.0
 
 
 class PgConnection:
-    """A connection with its prepared statements. It serves one thread at a time; the pool sees to that."""
+    """A connection with its prepared statements. One thread at a time uses it.
+
+    Another thread may read `acquired_at`, `thread_id`, `holder` and `libpq.is_open` at that time.
+    """
 
     __slots__ = (
         "_describer",
@@ -81,21 +88,21 @@ class PgConnection:
     def __init__(
         self, connection: Connection[Any], registry: Registry, descriptions: Descriptions, settings: DatabaseSettings
     ) -> None:
-        """Take an open connection in autocommit."""
         self.psycopg_connection = connection
         self.pgconn = connection.pgconn
         self.libpq = Libpq(self.pgconn)
         self.idle_since = monotonic()
-        # The pool's: until when it need not see this session, and since when the session is in use (0.0: it is not).
+        # For the pool: when to check the lifetime next; since when this is in use (0.0: it is not).
         self.free_until = self.acquired_at = 0.0
         self.thread_id = 0
-        # Of the exchange that goes on: since when it takes time of the database's, and how many rows it has had.
+        # Of the current exchange: its start, later by the reader's pauses; its rows so far.
         self.started_at = 0.0
         self.row_count = 0
         self.holder = ""
         self.transaction_deadline = math.inf
         self.broken = self.busy = False
-        # Within a transaction of ours, which a failure ends: while a statement runs the server's own status does not tell.
+        # True inside a transaction that ALNPg began and ends on failure. libpq's transaction status
+        # does not say that while a statement runs.
         self.in_managed_transaction = False
         self._describer = Describer(self.libpq, registry, descriptions)
         self._settings = settings
@@ -105,20 +112,14 @@ class PgConnection:
 
     @property
     def in_transaction(self) -> bool:
-        """Say whether the server has a transaction open, sound or failed."""
+        """Return True if the server has a transaction open, failed or not."""
         return self.pgconn.transaction_status != _IDLE
 
-    def run(
-        self,
-        started: float,
-        sql: str,
-        params: Sequence[Any],
-        read: Reader[Answer],
-        into: Callable[..., Any] | None = None,
-    ) -> Answer:
+    def run(self, started: float, sql: str, params: Sequence[Any], read: Reader[Answer], into: Into = None) -> Answer:
         """Run one statement and return what `read` makes of its result; `started` is now.
 
-        Raises ALNPgError. After StatementTimeout, ConnectionLost or a foreign exception the session may be `broken`.
+        Raises ALNPgError. After StatementTimeout, ConnectionLost or an exception that is not
+        ALNPg's, the connection can be `broken`.
         """
         if self.busy or self.broken:
             raise self.unusable_error()
@@ -127,10 +128,10 @@ class PgConnection:
             try:
                 deadline = self.deadline(started)
                 statement = self._statements.get(sql)
-                first_wait = (deadline - started) * 1000 if statement else None
+                wait_ms = (deadline - started) * 1000 if statement else None
                 statement = statement or self._prepare(sql, deadline)
                 statement.used_at = started
-                result = self._execute(statement, params, deadline, first_wait)
+                result = self._execute(statement, params, deadline, wait_ms)
             except ALNPgError as error:
                 statement, result = self._retry_reprepared(error, sql, params, started)
             try:
@@ -148,36 +149,30 @@ class PgConnection:
         return answer
 
     def unusable_error(self) -> ALNPgError:
-        """Return the error for a call on a connection that is gone, or in the middle of another exchange."""
+        """Return the error for a call on a connection that is broken or in another exchange."""
         if self.broken:
             return ConnectionLost("the transaction is lost: its connection broke, or was closed after a timeout")
         return ProgrammingError("this transaction's connection is busy: a stream is open, or another thread uses it")
 
     def deadline(self, now: float) -> float:
-        """Return when what starts now must be done: the least of statement, transaction and request limits.
-
-        Raises StatementTimeout where that is past: nothing is sent any more.
-        """
+        """Return the earliest deadline that applies; raise StatementTimeout if it has passed."""
         deadline = now + self._statement_seconds
         request_deadline = _request_deadline()
         if request_deadline is not None and request_deadline < deadline:
             deadline = request_deadline
-        if self.transaction_deadline < deadline:  # noqa: PLR1730 - min() costs four times as much, in each statement
+        if self.transaction_deadline < deadline:  # noqa: PLR1730 - min() takes four times as long, in each statement
             deadline = self.transaction_deadline
         if deadline <= now:
             raise StatementTimeout("no time is left for this statement")
         return deadline
 
-    def _execute(
-        self, statement: Statement, params: Sequence[Any], deadline: float, first_wait: float | None
-    ) -> PGresult:
-        """Send the statement and return its result; `wait`: what is left until `limit`, in milliseconds, if known."""
+    def _execute(self, statement: Statement, params: Sequence[Any], deadline: float, wait_ms: float | None) -> PGresult:
         values = statement.pack(params)
-        if statement.name:  # as `send` does it, with a call less in each statement
+        if statement.name:  # inlines `send`: one call less in each statement, measured
             self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
         else:
             self.send(statement, values)
-        result = self.libpq.read_result(deadline, first_wait)
+        result = self.libpq.read_result(deadline, wait_ms)
         return result if result.status == _TUPLES_OK else self.check_result(result, statement.text)
 
     def read(
@@ -185,12 +180,12 @@ class PgConnection:
         statement: Statement,
         result: PGresult,
         read: Reader[Answer],
-        into: Callable[..., Any] | None,
+        into: Into,
         started_at: float | None = None,
     ) -> Answer:
-        """Return what `read` makes of a result, of which columns or types may have changed since they were described.
+        """Return what `read` makes of a result whose columns may have changed since.
 
-        `began` says since when the exchange takes its time, where no more answers are due: then the server can be asked.
+        Pass `started_at` if no more answers are due: then the server can be asked about types.
         """
         try:
             return read(statement, result, into)
@@ -203,18 +198,17 @@ class PgConnection:
         statement: Statement,
         result: PGresult,
         read: Reader[Answer],
-        into: Callable[..., Any] | None,
+        into: Into,
         started_at: float | None,
     ) -> Answer:
-        """Read a result once more, as it is and not as it was described. Raises `error` where that is no help."""
-        if not self._describer.update_from(
-            statement, result, None if started_at is None else self.deadline(started_at)
-        ):
+        """Read a result as it is, not as it was described. Raise `error` if it cannot be read."""
+        deadline = None if started_at is None else self.deadline(started_at)
+        if not self._describer.update_from(statement, result, deadline):
             raise error
         return read(statement, result, into)
 
     def send(self, statement: Statement, values: Sequence[bytes | None]) -> None:
-        """Send a statement with packed values; nothing is read."""
+        """Send a statement with packed values, without reading."""
         if statement.name:
             self.pgconn.send_query_prepared(statement.name, values, statement.formats, statement.result_format)
         else:
@@ -223,19 +217,17 @@ class PgConnection:
             )
 
     def is_prepared(self, sql: str) -> bool:
-        """Say whether a statement is prepared, and was not dropped."""
+        """Return True if the statement is prepared and was not dropped."""
         return sql in self._statements
 
     def get_prepared(self, sql: str, deadline: float) -> Statement:
-        """Return the statement, prepared."""
+        """Return the statement; prepare it if necessary."""
         statement = self._statements.get(sql) or self._prepare(sql, deadline)
         statement.used_at = self.started_at
         return statement
 
-    def prepare_and_pack(
-        self, sql: str, deadline: float, pack: Callable[[Statement], Packed]
-    ) -> tuple[Statement, Packed]:
-        """Return the statement, prepared, and what `pack` makes of it; anew where its types do not fit and may have changed."""
+    def prepare_and_pack(self, sql: str, deadline: float, pack: Callable[[Statement], T]) -> tuple[Statement, T]:
+        """Return the statement and `pack(statement)`; prepare again if its types may be old."""
         statement = self.get_prepared(sql, deadline)
         try:
             return statement, pack(statement)
@@ -244,7 +236,7 @@ class PgConnection:
             return fresh, pack(fresh)
 
     def describe_uncached(self, sql: str, deadline: float) -> Statement:
-        """Return what the server says of a statement at this moment. It is not kept, and never run."""
+        """Return a statement as the server describes it now. It is not kept and never run."""
         statement = Statement(sql, *number_placeholders(sql), b"")
         self._describer.forget(sql)
         self._describer.describe(statement, deadline)
@@ -252,7 +244,7 @@ class PgConnection:
 
     @contextmanager
     def exchange(self, sql: str) -> Iterator[float]:
-        """Claim the connection for an exchange of several steps; yield its time limit. Settles what goes wrong in it."""
+        """Hold the connection for several steps; yield the deadline. Handles failures."""
         if self.busy or self.broken:
             raise self.unusable_error()
         self.busy = True
@@ -269,13 +261,13 @@ class PgConnection:
             self.idle_since = monotonic()
 
     def drop_if_outdated(self, error: ALNPgError, sql: str, deadline: float) -> None:
-        """Drop a statement whose failure may come from a changed schema, so that it is prepared anew next time."""
+        """Drop the statement if a changed schema may have caused the error."""
         statement = self._statements.get(sql)
         if statement is not None and error.sqlstate in OUTDATED:
             self._drop_outdated(statement, deadline)
 
     def check_result(self, result: PGresult, sql: str) -> PGresult:
-        """Return a result that is good. Raises what the server answered; Misuse on a COPY that nobody feeds."""
+        """Return a result. Raise the server's error, or ProgrammingError if it is a COPY."""
         status = result.status
         if status in _GOOD:
             return result
@@ -287,18 +279,17 @@ class PgConnection:
     def _retry_reprepared(
         self, error: ALNPgError, sql: str, params: Sequence[Any], started: float
     ) -> tuple[Statement, PGresult]:
-        """Run a warm statement again, once, prepared anew."""
         deadline = self.deadline(started)
         fresh = self._reprepare(error, sql, started, deadline)
         return fresh, self._execute(fresh, params, deadline, None)
 
     def _reprepare(self, error: ALNPgError, sql: str, started: float, deadline: float) -> Statement:
-        """Prepare a warm statement anew if its failure may come from a changed schema. Raises it where it does not."""
+        """Prepare again if a changed schema may have caused the error, else raise it."""
         statement = self._statements.get(sql)
         is_mismatch = isinstance(error, ParameterMismatch)
         if statement is None or not (is_mismatch or error.sqlstate in OUTDATED):
             raise error
-        # A value out of range is mostly the client's: it must not cost two round trips each time.
+        # A value out of range is mostly a client's: it must not cost two round trips each time.
         if statement.described_at > started - (_SETTLED_SECONDS if is_mismatch else 0.0):
             raise error
         in_transaction = self.in_transaction
@@ -312,7 +303,6 @@ class PgConnection:
         return self._prepare(sql, deadline)
 
     def _prepare(self, sql: str, deadline: float) -> Statement:
-        """Prepare and describe; remember the statement, at the price of another one."""
         text, names = number_placeholders(sql)
         name = statement_name(text) if self._settings.named else b""
         statement = Statement(sql, text, names, name)
@@ -322,7 +312,7 @@ class PgConnection:
         return statement
 
     def _evict(self, deadline: float) -> None:
-        """Forget what was not used for longest and nobody asked to keep, so that there is a place for one more."""
+        """Drop the least recently used statement that has no name, if the cache is full."""
         surplus = len(self._statements) + 1 - _CACHE_SIZE
         if surplus > 0:
             evictable = (statement for sql, statement in self._statements.items() if sql not in self._settings.prepared)
@@ -330,26 +320,24 @@ class PgConnection:
                 self._drop(statement, deadline)
 
     def _drop(self, statement: Statement, deadline: float) -> None:
-        """Forget a statement, here and at the server."""
         del self._statements[statement.sql]
         self._describer.forget(statement.sql)
         if statement.name:
             self.libpq.close_prepared(statement.name, deadline)
 
     def _drop_outdated(self, statement: Statement, deadline: float) -> None:
-        """Forget a statement that the schema may have outgrown, and what was known of its types."""
         self._drop(statement, deadline)
         self._describer.invalidate(statement.types)
 
     def command(self, sql: str) -> str:
-        """Run one of our own commands (BEGIN, SAVEPOINT …) by the simple protocol; return its tag."""
+        """Run one of ALNPg's own commands (BEGIN, SAVEPOINT …) unprepared; return its tag."""
         with self.exchange(sql) as deadline:
             self.libpq.send(sql.encode())
             result = self.check_result(self.libpq.read_result(deadline), sql)
             return (result.command_status or b"").decode()
 
     def ping(self, deadline: float) -> None:
-        """Ask the server for a sign of life before `limit`. Raises ALNPgError."""
+        """Check that the server answers before `deadline`. Raises ALNPgError."""
         self.transaction_deadline = deadline
         try:
             self.command("")
@@ -357,14 +345,14 @@ class PgConnection:
             self.transaction_deadline = math.inf
 
     def translate_failure(self, error: BaseException, sql: str) -> None:
-        """After a failure: tell the error its statement and call site, and whether this session can be used again.
+        """After a failure, add statement and call site to the error; decide if this is `broken`.
 
-        Raises an ALNPgError in place of psycopg's own, whose texts hold values.
+        Raises an ALNPgError in place of psycopg's own error, whose text can contain values.
         """
         status = self.pgconn.transaction_status
         if status in _UNUSABLE:
             self.broken = True
-        # Whatever stopped us; but never without a statement under way: a late cancel would hit the next one.
+        # Cancel only if a statement is running: a late cancel would hit the next statement.
         if status == TransactionStatus.ACTIVE:
             self.libpq.cancel()
         if isinstance(error, psycopg.ProgrammingError):
@@ -379,20 +367,18 @@ class PgConnection:
         if translated is not None and translated is not error:
             raise translated from None
 
-    def _handle_failure(self, error: BaseException, sql: str, started_at: float, row_count: int) -> None:
-        """Settle a failure, which may raise it in our words, and record it."""
+    def _handle_failure(self, error: BaseException, sql: str, started_at: float, rows: int) -> None:
         try:
             self.translate_failure(error, sql)
         finally:
-            self._record_statement(sql, started_at, row_count, error)
+            self._record_statement(sql, started_at, rows, error)
 
-    def _record_statement(
-        self, sql: str, started_at: float, row_count: int, error: BaseException | None = None
-    ) -> None:
-        """Record what ended now, where somebody wants to know of it. A sign of life is no statement."""
+    def _record_statement(self, sql: str, started_at: float, rows: int, error: BaseException | None = None) -> None:
+        """Record a statement that ended now, if it was slow or the request lists statements."""
         seconds = monotonic() - started_at
+        # An empty `sql` is a ping, which is not recorded.
         if sql and (seconds >= self._slow_seconds or _request_statements() is not None):
-            record(self._settings, sql, seconds, row_count, None if error is None else to_alnpg_error(error) or error)
+            record(self._settings, sql, seconds, rows, None if error is None else to_alnpg_error(error) or error)
 
     def close(self) -> None:
         """Close the connection; never raises."""
@@ -403,10 +389,10 @@ class PgConnection:
 def open_connection(
     settings: DatabaseSettings, registry: Registry, descriptions: Descriptions, connection_class: type[ConnectionClass]
 ) -> tuple[PgConnection, ConnectionClass]:
-    """Open a connection of that class in autocommit; return its session and itself. Raises psycopg.Error."""
+    """Open a connection of that class in autocommit mode. Raises psycopg.Error."""
     connection = connection_class.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
     pg_connection = PgConnection(connection, registry, descriptions, settings)
     if not settings.named:
-        # A bouncer, which refuses them at the connect, keeps these for each of its clients once they are set.
+        # PgBouncer refuses these at the connect but tracks them per client once they are SET.
         pg_connection.command("set datestyle = ISO; set timezone = 'UTC'")
     return pg_connection, connection

@@ -1,6 +1,6 @@
-"""COPY into a table. One rule: the values pass the same checks as parameters, then travel as one stream.
+"""COPY into a table, as one stream of values that are checked like parameters.
 
-In COPY's binary form where every column has a binary packer, else in its text form.
+It uses COPY's binary format if every column has a binary encoder, else its text format.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from arlen_runtime.alnpg.types.containers import literal_of
 from arlen_runtime.alnpg.types.scalars import BINARY, REFUSALS
 
 _CHUNK_BYTES = 65_536
-# PostgreSQL manual, COPY, binary format: signature, flags, extension; fields counted in 16 bits; -1 ends.
+# PostgreSQL manual, COPY, binary format: signature, flags, extension; a 16-bit field count for each
+# row, -1 at the end.
 _HEAD = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
 _END = struct.pack("!h", -1)
 _count = struct.Struct("!h").pack
@@ -31,15 +32,18 @@ RowFormat = Callable[[Sequence[Any]], bytes]
 
 
 def quoted(name: str) -> str:
-    """Return an identifier as SQL writes it; `schema.table` is two of them."""
+    """Return a quoted SQL identifier; `schema.table` becomes two of them."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 def copy_rows(connection: PgConnection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Write `rows` into `columns` of `table`; return how many. All or none; a refused value names its row and column."""
+    """Write `rows` into `columns` of `table`; return how many. All or none.
+
+    If a value is refused, the error names its row and column.
+    """
     names = ", ".join(map(quoted, columns))
     placeholders = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-    insert = f"insert into {quoted(table)} ({names}) values ({placeholders})"  # noqa: S608 - quoted names, numbered places
+    insert = f"insert into {quoted(table)} ({names}) values ({placeholders})"  # noqa: S608 - quoted names, numbered placeholders
     target = f"copy {quoted(table)} ({names}) from stdin"
     with connection.exchange(target) as deadline:
         statement = connection.describe_uncached(insert, deadline)
@@ -113,16 +117,17 @@ def _text_row_format(statement: Statement) -> RowFormat:
 
 
 def _refusal_in_row(statement: Statement, row: Sequence[Any], number: int) -> ALNPgError:
-    """Return the refusal of a row's first bad value, with the row's number."""
+    """Return the error for the first refused value in a row, with the row's number."""
     error = statement.refusal(row)
     error.hint = f"row {number}; {error.hint}".rstrip("; ")
     return error
 
 
 def _abort(connection: PgConnection, error: BaseException) -> None:
-    """Tell the server that the copy is off, which rolls it back, and read its answer.
+    """End the COPY with an error, which rolls it back, and read the answer.
 
-    What interrupts the program (a KeyboardInterrupt) does not wait for that: the connection is given up.
+    An interrupt of the program (KeyboardInterrupt) does not wait for the answer: the connection is
+    closed.
     """
     if not isinstance(error, Exception):
         connection.broken = True

@@ -1,6 +1,9 @@
-"""What the server says of a statement and of its types. One rule: it is asked only on a connection that waits for no answer.
+"""Asks the server to describe statements and types.
 
-What it said is kept for all connections of the process: types in the registry, statements without a name in the shapes.
+Invariant: the server is asked only while the connection waits for no answer.
+
+The answers are shared by all connections of the process: types in the registry, unnamed statements
+in `Descriptions`.
 """
 
 from __future__ import annotations
@@ -21,18 +24,20 @@ _COMMAND_OK, _TUPLES_OK = int(ExecStatus.COMMAND_OK), int(ExecStatus.TUPLES_OK)
 
 
 class Describer:
-    """Asks by one connection. Limits are seconds of `monotonic()`."""
+    """Describes statements on one connection. Deadlines are in seconds of `monotonic()`."""
 
     __slots__ = ("_descriptions", "_libpq", "_registry")
 
     def __init__(self, libpq: Libpq, registry: Registry, descriptions: Descriptions) -> None:
-        """Take the connection, and what is known already."""
         self._libpq = libpq
         self._registry = registry
         self._descriptions = descriptions
 
     def describe(self, statement: Statement, deadline: float) -> None:
-        """Prepare and describe a statement in one round trip; in none where it has no name and is known. Raises ALNPgError."""
+        """Prepare and describe a statement in one round trip. Raises ALNPgError.
+
+        An unnamed statement that is already described costs no round trip.
+        """
         description = None if statement.name else self._descriptions.get(statement.sql)
         if description is None:
             description = self._describe_at_server(statement.name, statement.text, deadline)
@@ -43,7 +48,7 @@ class Describer:
         statement.describe(description, self._registry)
 
     def _describe_at_server(self, name: bytes, text: str, deadline: float) -> Description:
-        """Have the server parse a statement, and return what it says of it."""
+        """Let the server parse a statement; return its description."""
         started_at = monotonic()
         result = self._libpq.prepare(name, text.encode(), deadline)
         if result.status != _COMMAND_OK:
@@ -51,13 +56,14 @@ class Describer:
         return Description.of(result, started_at)
 
     def update_from(self, statement: Statement, result: PGresult, deadline: float | None) -> bool:
-        """Have a statement read this result, whose columns or types are not what they were. Raises ALNPgError.
+        """Adapt a statement to a result whose columns or types have changed. Raises ALNPgError.
 
-        `limit` is None where answers are still due, so that the server cannot be asked. Return False where it cannot be read:
-        a type is not known, or the result came in binary and has to be read as text.
+        `deadline` is None if answers are still due, so that the server cannot be asked. Returns
+        False if the result cannot be read: a type is unknown, or it came in binary and must be read
+        as text.
         """
         description = Description.of(result, statement.described_at)
-        # The same columns: then it is what one of their types is made of that has changed.
+        # If the columns are the same, the definition of one of their types has changed.
         if statement.matches(result) or not all(map(self._registry.is_known, description.oids)):
             if deadline is None:
                 return False
@@ -65,16 +71,19 @@ class Describer:
         return statement.update_from(description, self._registry)
 
     def forget(self, sql: str) -> None:
-        """Forget what was said of a statement."""
+        """Drop the description of a statement."""
         self._descriptions.forget(sql)
 
     def invalidate(self, types: Sequence[int] | None = None) -> None:
-        """Have pg_type read again before the next statement that needs it, unless every PostgreSQL shares these types."""
+        """Let pg_type be read again before the next statement that needs it.
+
+        Does nothing if all of `types` are built-in, which never change.
+        """
         if types is None or not all(oid in SHARED for oid in types):
             self._registry.invalidate()
 
     def _learn_types(self, deadline: float) -> None:
-        """Read pg_type."""
+        """Read the database's types into the registry."""
         self._libpq.send(LEARN)
         result = self._libpq.read_result(deadline)
         if result.status != _TUPLES_OK:

@@ -1,7 +1,7 @@
-"""What the server says of a statement. One rule: facts only, so that all connections of a process can share them.
+"""The server's descriptions of statements, which all connections of a process can share.
 
-A statement without a name at the server (behind a bouncer) is described once a process, not once a connection: what is sent
-after that is Parse, Bind and Execute in one round trip.
+An unnamed statement (behind PgBouncer) is described once per process, not once per connection.
+After that, Parse, Bind and Execute go out in one round trip.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _MAX_DESCRIPTIONS = 1024
 
 
 class Description(NamedTuple):
-    """What the server says of a statement: types of its parameters, types and names of its columns; and when it said so."""
+    """Types of the parameters, types and names of the columns, and when they were described."""
 
     types: list[int]
     oids: list[int]
@@ -34,15 +34,18 @@ class Description(NamedTuple):
 
 
 class Descriptions:
-    """What the server said of statements that have no name there, for all sessions of a process; the newest 1024."""
+    """Descriptions of unnamed statements, for all connections of a process; the newest 1024.
+
+    Several threads use it without a lock: each operation on the dict is atomic, and a description
+    that is lost or stored twice costs one round trip.
+    """
 
     def __init__(self) -> None:
-        """Know none."""
         self._descriptions: dict[str, Description] = {}
         self.get = self._descriptions.get
 
     def keep(self, sql: str, description: Description) -> None:
-        """Remember one."""
+        """Store a description; drop the oldest ones."""
         self._descriptions[sql] = description
         for oldest in list(self._descriptions)[:-_MAX_DESCRIPTIONS]:
             self.forget(oldest)

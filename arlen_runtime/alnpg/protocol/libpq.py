@@ -1,7 +1,8 @@
-"""libpq, driven so that nothing blocks inside it. One rule: wait outside, in poll(), with the GIL released and a limit.
+"""libpq, used so that no call blocks: waits happen outside, in poll(), with a deadline.
 
-`get_result` waits inside libpq for what has not arrived yet and holds the GIL meanwhile: a result that trickled in froze every
-thread for a second. So it is called only when `is_busy` says that it will not wait (PostgreSQL manual 32.4).
+`get_result` waits inside libpq for data that has not arrived, and holds the GIL while it waits: a
+result that arrived slowly froze every thread for a second. So it is called only if `is_busy` says
+that it will not wait (PostgreSQL manual 32.4). poll() releases the GIL.
 """
 
 from __future__ import annotations
@@ -30,22 +31,23 @@ _READ = select.POLLIN
 _HUNG_UP = select.POLLHUP | getattr(select, "POLLRDHUP", 0)  # Linux has it
 _READ_OR_WRITE = select.POLLIN | select.POLLOUT
 _CANCEL_SECONDS = 0.5
-# How often a long wait asks whether anybody still waits for the answer.
+# How often a long wait checks if the request's client is still connected.
 _CLIENT_CHECK_SECONDS = 0.25
 _CLIENT_CHECK_MILLISECONDS = 250.0
 _COPYING = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 
 
 class Libpq:
-    """One connection's socket and libpq state. Used by one thread at a time. Limits are seconds of `monotonic()`.
+    """One connection's socket and libpq state. Deadlines are in seconds of `monotonic()`.
 
-    Raises StatementTimeout and ConnectionLost, and lets psycopg's errors through: the session tells them in our words.
+    One thread at a time uses it; only `is_open` can be read from others. Raises StatementTimeout,
+    ConnectionLost and psycopg's errors, which PgConnection translates.
     """
 
     __slots__ = ("_poller", "is_inherited", "pgconn", "poll")
 
     def __init__(self, pgconn: PGconn) -> None:
-        """Take an open connection."""
+        """Store an open connection and make it nonblocking."""
         self.pgconn = pgconn
         self.is_inherited = False
         pgconn.nonblocking = 1
@@ -53,18 +55,19 @@ class Libpq:
         self._poller.register(pgconn.socket, _READ)
         self.poll = self._poller.poll
 
-    def read_result(self, deadline: float, first_wait: float | None = None) -> PGresult:
-        """Send what is still buffered and return the one result of one command (of several: the last, or the failed).
+    def read_result(self, deadline: float, wait_ms: float | None = None) -> PGresult:
+        """Send what is buffered and return the result of one command.
 
-        `first_wait`, in milliseconds, spares the usual case a look at the clock.
+        Of several commands, return the last result, or the failed one. `wait_ms`, the time left
+        until the deadline, saves reading the clock in the usual case.
         """
         pgconn = self.pgconn
         if pgconn.flush():
             self.flush(deadline)
-            first_wait = None  # that took a time of its own
-        elif first_wait is not None and first_wait > _CLIENT_CHECK_MILLISECONDS:
-            first_wait = _CLIENT_CHECK_MILLISECONDS
-        if first_wait is None or not self.poll(first_wait):
+            wait_ms = None  # flushing took an unknown time
+        elif wait_ms is not None and wait_ms > _CLIENT_CHECK_MILLISECONDS:
+            wait_ms = _CLIENT_CHECK_MILLISECONDS
+        if wait_ms is None or not self.poll(wait_ms):
             self.wait(deadline)
         pgconn.consume_input()
         while pgconn.is_busy():
@@ -80,7 +83,7 @@ class Libpq:
         return result if next_result is None else self._read_remaining(result, next_result, deadline)
 
     def _read_remaining(self, result: PGresult, next_result: PGresult | None, deadline: float) -> PGresult:
-        """Read the remaining results of several commands; return the last, or the one that failed."""
+        """Read the other results of several commands; return the last, or the one that failed."""
         while next_result is not None:
             if result.status != ExecStatus.FATAL_ERROR:
                 result = next_result
@@ -90,7 +93,7 @@ class Libpq:
         return result
 
     def receive(self, deadline: float) -> PGresult | None:
-        """Return the next result of what was sent, None after the last."""
+        """Return the next result, or None after the last."""
         pgconn = self.pgconn
         while pgconn.is_busy():
             self.wait(deadline)
@@ -98,7 +101,7 @@ class Libpq:
         return pgconn.get_result()
 
     def drain(self, deadline: float) -> None:
-        """Read what is left of an answer. A COPY is left as it is: libpq hands out the same result for ever."""
+        """Read the remaining results, up to a COPY: libpq returns that one endlessly."""
         while (result := self.receive(deadline)) is not None and result.status not in _COPYING:
             pass
 
@@ -107,9 +110,10 @@ class Libpq:
         self.pgconn.send_query(sql)
 
     def prepare(self, name: bytes, sql: bytes, deadline: float) -> PGresult:
-        """Prepare and describe in one round trip, by libpq's pipeline; return the description, or what failed.
+        """Prepare and describe in one pipelined round trip; return the description or the error.
 
-        What had the name is closed: it may be left of a statement that was forgotten while the server could not be told.
+        First closes any statement of that name: it can be left over if the statement was dropped
+        while nothing could be sent to the server.
         """
         pgconn = self.pgconn
         pgconn.enter_pipeline_mode()
@@ -125,7 +129,7 @@ class Libpq:
         return next((result for result in results if result.status != ExecStatus.COMMAND_OK), results[-1])
 
     def receive_pipelined(self, deadline: float) -> PGresult:
-        """Return the result of the next command of a pipeline, and step over the None that ends it."""
+        """Return the result of the next command in a pipeline, and skip the None after it."""
         result = self.receive(deadline)
         if result is None:
             raise ConnectionLost("the server closed the connection")
@@ -133,7 +137,7 @@ class Libpq:
         return result
 
     def iterate_pipeline(self, count: int, deadline: float) -> Iterator[PGresult]:
-        """Yield the results of so many commands of a pipeline, as `pipelined` returns one."""
+        """Yield the results of `count` commands in a pipeline, like `receive_pipelined`."""
         is_busy, get_result = self.pgconn.is_busy, self.pgconn.get_result
         for _ in range(count):
             result = self.receive(deadline) if is_busy() else get_result()
@@ -146,12 +150,12 @@ class Libpq:
             yield result
 
     def close_prepared(self, name: bytes, deadline: float) -> None:
-        """Close a prepared statement; one that does not exist is no error of the protocol."""
+        """Close a prepared statement. The protocol allows a name that does not exist."""
         self.pgconn.send_close_prepared(name)
         self.read_result(deadline)
 
     def await_copy(self, deadline: float, check: Callable[[PGresult], object]) -> None:
-        """Return when the server is ready for COPY data; `check` gets any other answer, and raises."""
+        """Return when the server is ready for COPY data. `check` raises for any other result."""
         self.flush(deadline)
         result = self.receive(deadline)
         if result is None or result.status != ExecStatus.COPY_IN:
@@ -166,7 +170,10 @@ class Libpq:
         self.flush(deadline)
 
     def flush(self, deadline: float) -> None:
-        """Send until libpq's buffer is empty, reading meanwhile: a server that cannot send does not read either."""
+        """Send until libpq's buffer is empty.
+
+        Reads at the same time: a server that cannot send its results stops reading.
+        """
         pgconn = self.pgconn
         self._poller.modify(pgconn.socket, _READ_OR_WRITE)
         try:
@@ -178,7 +185,11 @@ class Libpq:
             self._poller.modify(pgconn.socket, _READ)
 
     def wait(self, deadline: float) -> list[tuple[int, int]]:
-        """Return when the socket is ready; raise StatementTimeout at the limit, ClientGone when it is all for nobody."""
+        """Return when the socket is ready.
+
+        Raises StatementTimeout at the deadline, ClientGone if the request's client has
+        disconnected.
+        """
         while True:
             remaining = deadline - monotonic()
             ready = self.poll(max(0.0, min(remaining, _CLIENT_CHECK_SECONDS)) * 1000)
@@ -187,11 +198,14 @@ class Libpq:
             if remaining <= _CLIENT_CHECK_SECONDS:
                 raise _timeout_error()
             if scope.client_is_gone.get()():
-                raise ClientGone("the client has gone; the statement was cancelled")
+                raise ClientGone("the client disconnected; the statement was cancelled")
 
     @property
     def is_open(self) -> bool:
-        """Say whether the connection is open, at the server's end too. It may be asked while another thread uses it."""
+        """Return True if the connection is open at both ends.
+
+        Safe to call while another thread uses the connection: it has a poller of its own.
+        """
         poller = select.poll()
         try:
             poller.register(self.pgconn.socket, _HUNG_UP)
@@ -200,9 +214,10 @@ class Libpq:
         return not poller.poll(0)
 
     def abandon_after_fork(self) -> None:
-        """In a child after fork, whose parent's it is: whatever libpq does with it from now on meets a closed connection.
+        """Replace the parent's socket by a closed one, in a child after fork.
 
-        The descriptor stays taken: were it closed, its number would be that of the next file, and libpq would write there.
+        Nothing that libpq does from now on can reach the server. The descriptor stays allocated: if
+        it were closed, the next file could get its number, and libpq would write there.
         """
         self.is_inherited = True
         if self.pgconn.status == ConnStatus.OK:
@@ -212,7 +227,10 @@ class Libpq:
             ours.close()
 
     def cancel(self) -> None:
-        """Ask the server to stop what it does for us; for half a second at most, since the connection is closed anyway."""
+        """Ask the server to cancel the running statement.
+
+        Waits half a second at most, since the connection is closed anyway.
+        """
         if self.is_inherited:
             return
         try:
@@ -224,7 +242,7 @@ class Libpq:
 
 
 def _run_cancel_request(cancel_request: PGcancelConn, deadline: float) -> None:
-    """Poll a cancel request to its end, or to the limit."""
+    """Drive a cancel request until it is done or the deadline has passed."""
     while (status := cancel_request.poll()) not in (PollingStatus.OK, PollingStatus.FAILED):
         poller = select.poll()
         poller.register(cancel_request.socket, _READ if status == PollingStatus.READING else select.POLLOUT)
@@ -234,26 +252,27 @@ def _run_cancel_request(cancel_request: PGcancelConn, deadline: float) -> None:
 
 
 def _timeout_error() -> StatementTimeout:
-    return StatementTimeout("the statement took longer than it may; it was cancelled")
+    return StatementTimeout("the statement exceeded its time limit and was cancelled")
 
 
 def first_line(error: Exception) -> str:
-    """Return libpq's sentence without the lines of advice below it."""
+    """Return libpq's message without the advice in the lines after the first."""
     return str(error).strip().partition("\n")[0]
 
 
 def to_alnpg_error(error: BaseException, *, rolled_back: bool = False) -> ALNPgError | None:
-    """Return the ALNPgError for what was raised; None for what is neither ours nor psycopg's.
+    """Return the ALNPgError for an exception; None if it is neither ALNPg's nor psycopg's.
 
-    `undone`: a transaction ends with it. Else the statement may have written, and nobody may be told to run it again.
+    With `rolled_back`, the exception ends a transaction. Without, the statement may have written,
+    so the error must not suggest running it again.
     """
     if isinstance(error, psycopg.DataError):
         return ValueUnreadable("a value in the result has no Python counterpart: read it as ::text")
     if isinstance(error, psycopg.ProgrammingError):
         if rolled_back:
-            return StatementOutdated("a type of the result is not what it was; the next call reads it anew")
+            return StatementOutdated("a type of the result has changed; the next call uses the new one")
         return ValueUnreadable(
-            "the statement ran, but a type of its result is not what it was when it was sent; the next call reads it anew"
+            "the statement ran, but a type of the result has changed since it was prepared; the next call uses the new one"
         )
     if isinstance(error, psycopg.Error):
         return ConnectionLost(f"the connection broke: {first_line(error)}")

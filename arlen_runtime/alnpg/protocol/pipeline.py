@@ -1,7 +1,10 @@
-"""One statement with many parameter sets. One rule: all of it or none of it, in as few round trips as it has batches.
+"""One statement with many parameter sets, in as few round trips as it has batches.
 
-libpq's pipeline sends a batch before the first answer is read. What fits one batch is packed before anything is sent, and is
-one implicit transaction of PostgreSQL's; more is wrapped in BEGIN and COMMIT, which travel in the same pipeline.
+Invariant: all of it takes effect or none.
+
+libpq's pipeline sends a batch before the first result is read. If everything fits into one batch,
+it is packed before anything is sent and is one implicit transaction of PostgreSQL. Several batches
+are wrapped in BEGIN and COMMIT, which go out in the same pipeline.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ def run_batch(
 ) -> list[Answer]:
     """Run `sql` once for each of `rows` and return what `read` makes of each result.
 
-    An ALNPgError's `hint` says which row failed. Outside a transaction a statement that the schema outgrew is healed once.
+    An ALNPgError's `hint` says which row failed. Outside a transaction, if a changed schema caused
+    the error, the statement is prepared again and run once more.
     """
     refuse_copy(sql)
     if not rows:
@@ -41,8 +45,9 @@ def run_batch(
     try:
         return _run(connection, sql, rows, read, into)
     except ALNPgError as error:
-        # Outside a transaction only what was rolled back is told as outdated, and makes the session forget the statement:
-        # an error that `into` raised, maybe after the commit, does not.
+        # Outside a transaction, only a statement that was rolled back is reported as outdated and
+        # dropped by the connection. An error raised by `into`, perhaps after the commit, is not, so
+        # committed rows are never written twice.
         outdated = error.sqlstate in OUTDATED or isinstance(error, StatementOutdated)
         if (
             not outdated
@@ -62,7 +67,7 @@ def _run(
     read: Reader[Answer],
     into: Callable[..., Any] | None,
 ) -> list[Answer]:
-    """Run it in a transaction of its own where it takes more than a batch and none is open."""
+    """Run in a transaction of its own if there are several batches and none is open."""
     wrapped = len(rows) > _BATCH and not connection.in_transaction
     connection.in_managed_transaction = connection.in_managed_transaction or wrapped
     try:
@@ -80,7 +85,10 @@ def _run_pipelined(
     *,
     wrapped: bool,
 ) -> list[Answer]:
-    """Send batch after batch, and read each; the last after the pipeline, when the server can be asked for types."""
+    """Send and read batch after batch.
+
+    The last batch is read after the pipeline has ended, when the server can be asked about types.
+    """
     answers: list[Answer] = []
     committed = False
     with connection.exchange(sql) as deadline:
@@ -111,7 +119,7 @@ def _run_pipelined(
 
 
 def _pack_batch(statement: Statement, rows: Sequence[Any], done: int) -> list[list[bytes | None]]:
-    """Return the next batch in wire form."""
+    """Return the next batch, packed."""
     packed: list[list[bytes | None]] = []
     for row in rows[done : done + _BATCH]:
         try:
@@ -123,7 +131,6 @@ def _pack_batch(statement: Statement, rows: Sequence[Any], done: int) -> list[li
 
 
 def _send_all(connection: PgConnection, statement: Statement, batch: Sequence[Sequence[bytes | None]]) -> None:
-    """Send a statement with each of these values."""
     if statement.name:
         send, name = connection.pgconn.send_query_prepared, statement.name
         formats, result_format = statement.formats, statement.result_format
@@ -135,7 +142,7 @@ def _send_all(connection: PgConnection, statement: Statement, batch: Sequence[Se
 
 
 class _Pipeline:
-    """A session in libpq's pipeline mode. Each step has a statement's time."""
+    """A connection in libpq's pipeline mode. Each step has the time limit of a statement."""
 
     def __init__(self, connection: PgConnection, deadline: float) -> None:
         self._connection = connection
@@ -155,7 +162,7 @@ class _Pipeline:
     def round_trip(
         self, statement: Statement, batch: Sequence[Sequence[bytes | None]], done: int, *, last: bool
     ) -> list[PGresult]:
-        """Send a batch and return its results; with the last one goes the Sync. Raises the first failure."""
+        """Send a batch and return its results; send Sync with the last. Raise the first failure."""
         connection, libpq = self._connection, self._libpq
         self._deadline = deadline = connection.deadline(monotonic())
         _send_all(connection, statement, batch)
@@ -179,13 +186,16 @@ class _Pipeline:
         self._synced = True
 
     def sync_and_leave(self) -> None:
-        """Come in step again: PostgreSQL commits what was implicit, which a deferred constraint may refuse; leave."""
+        """Sync and leave the pipeline.
+
+        This commits the implicit transaction and can raise for deferred constraints.
+        """
         failed = self._leave()
         if failed is not None:
             self._connection.check_result(failed, "")
 
     def _leave(self) -> PGresult | None:
-        """Read up to the Sync's answer and leave the pipeline; return the failure met on the way, if any."""
+        """Read up to the result of the Sync and leave; return the failure, if there was one."""
         if not self._synced:
             self._sync()
         self._libpq.flush(self._deadline)
@@ -200,10 +210,10 @@ class _Pipeline:
         return failed
 
     def abort(self, error: BaseException, *, wrapped: bool) -> None:
-        """Leave after a failure, with nothing committed; a session that cannot is broken.
+        """Leave the pipeline after a failure, with nothing committed; else mark it broken.
 
-        What interrupts the program (a KeyboardInterrupt) does not wait for the answers that are due. After a COPY there is
-        no end of them.
+        An interrupt of the program (KeyboardInterrupt) does not wait for the remaining results.
+        After a COPY they never end.
         """
         if self._connection.broken or not isinstance(error, Exception):
             self._connection.broken = True

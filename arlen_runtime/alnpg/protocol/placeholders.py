@@ -1,4 +1,7 @@
-"""From `:name` to `$n`. One rule: what PostgreSQL reads as a string, an identifier, a comment or a cast is left alone."""
+"""Turns `:name` placeholders into `$n`.
+
+Strings, identifiers, comments and casts are left alone, as PostgreSQL reads them.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,18 @@ from arlen_runtime.alnpg.errors import ProgrammingError
 
 
 class NumberedStatement(NamedTuple):
-    """A statement as PostgreSQL reads it; `names[i]` fills `$i+1`; no names: its parameters are positional."""
+    """A statement with `$n` placeholders; `names[i]` fills `$i+1`.
+
+    Without names its parameters are positional.
+    """
 
     text: str
     names: tuple[str, ...]
 
 
-# Lexical rules: PostgreSQL manual 4.1. A backslash escapes a quote only in E'…'; dollar quotes end at their own tag; an
-# identifier swallows `$` and digits, so that neither `a$1` nor the `n` of `a[m:n]` is taken for a parameter.
+# Lexical rules: PostgreSQL manual 4.1. A backslash escapes a quote only in E'…'; dollar quotes end
+# at their own tag; an identifier includes `$` and digits, so that neither `a$1` nor the `n` of
+# `a[m:n]` is a parameter.
 _TOKEN = re.compile(
     r"""
       (?P<skip>
@@ -50,12 +57,12 @@ def _end_of_comment(sql: str, start: int) -> int:
 
 
 def number_placeholders(sql: str) -> NumberedStatement:
-    """Turn `:name` into `$n`, the same name into the same number.
+    """Turn each `:name` into `$n`, the same name into the same number.
 
-    Raises Misuse where `:name` and `$n` are mixed, and on text that cannot be sent.
+    Raises ProgrammingError if `:name` and `$n` are mixed, and on text that cannot be sent.
     """
     if _UNSENDABLE.search(sql):
-        raise ProgrammingError("the statement holds a NUL, at which it would be cut, or a lone surrogate")
+        raise ProgrammingError("the statement contains NUL, which would truncate it, or a lone surrogate")
     if ":" not in sql:
         return NumberedStatement(sql, ())
     numbers: dict[str, int] = {}
@@ -84,6 +91,6 @@ _PLACE = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|--[^\n]*|::|(?P<parameter>\$\d+|:
 
 
 def position_of(sql: str, parameter: str) -> int:
-    """Return the position of `$n` or `:name` in a statement, 1-based; 0 where it is not found."""
+    """Return the 1-based position of `$n` or `:name` in a statement, or 0."""
     places = (token.start() + 1 for token in _PLACE.finditer(sql) if token["parameter"] == parameter)
     return next(places, 0)

@@ -1,7 +1,8 @@
-"""What a row becomes. One rule: a row is a dict, and its columns can be read as attributes at C speed.
+"""Converts result rows. A Row is a dict whose columns can be read as attributes, in C.
 
-`row["id"]`, `row.id`, `**row`, `json.dumps(row)` all work. Each shape has its own Row class, whose columns are properties, so
-that Jinja's `row.id`, which tries the attribute first, hits. A column named like a method of dict is read as `row["items"]`.
+`row["id"]`, `row.id`, `**row` and `json.dumps(row)` all work. Each set of columns has its own Row
+class with a property per column, so Jinja's `row.id`, which tries the attribute first, finds it.
+Read a column named like a method of dict as `row["items"]`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Row(dict[str, Any]):
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a column holds any type
-        """Say which columns there are; those that exist are properties and never come here."""
+        """Raise an error that lists the columns. Existing columns are properties, found before."""
         raise AttributeError(f"this row has no column {name!r}; it has {', '.join(self)}")
 
 
@@ -32,7 +33,7 @@ Values = tuple[Any, ...]
 
 
 class RowFactory(NamedTuple):
-    """Turns tuples of a result into what `into` asks for: one of them, or all at once with the loops in C."""
+    """Turns result tuples into what `into` asks for: one, or all with the loops in C."""
 
     one: Callable[[Values], Any]
     all: Callable[[Iterable[Values]], list[Any]]
@@ -55,7 +56,10 @@ def _mappings(mapping_class: Callable[..., Any], columns: tuple[str, ...]) -> Ro
 def _by_field(
     into: Callable[..., Any], fields: dict[str, bool], columns: tuple[str, ...], *, ordered: bool
 ) -> RowFactory:
-    """Return a maker for a class of named fields: `fields` says of each whether it must be given, in order of declaration."""
+    """Return a row factory for a class with named fields.
+
+    `fields` tells for each field, in order of declaration, if it is required.
+    """
     unknown = [column for column in columns if column not in fields]
     missing = [name for name, required in fields.items() if required and name not in columns]
     if unknown or missing:
@@ -91,16 +95,15 @@ def _check_names(columns: tuple[str, ...]) -> None:
     """Refuse two columns of one name: a mapping would keep only the last."""
     if len(set(columns)) != len(columns):
         duplicate = next(name for name in columns if columns.count(name) > 1)
-        raise ProgrammingError(
-            f"two columns are named {duplicate!r}: give one another name with AS, or ask for into=tuple"
-        )
+        raise ProgrammingError(f"two columns are named {duplicate!r}: rename one with AS, or use into=tuple")
 
 
 def row_factory(into: Callable[..., Any] | None, columns: tuple[str, ...]) -> RowFactory:
-    """Return what turns tuples of these columns into `into`: None is Row; tuple, dict, a dataclass, a NamedTuple, any callable.
+    """Return the factory that turns tuples of these columns into `into`.
 
-    A dataclass or NamedTuple is filled by name; anything else gets the columns as keyword arguments. Raises Misuse where
-    the columns do not fit.
+    None means Row; `into` can be tuple, dict, a dataclass, a NamedTuple or any callable. A
+    dataclass or NamedTuple is filled by name; other callables get the columns as keyword arguments.
+    Raises ProgrammingError if the columns do not fit.
     """
     if into is tuple:
         return RowFactory(tuple, list)

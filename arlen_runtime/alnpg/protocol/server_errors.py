@@ -1,4 +1,4 @@
-"""The server's error reports as ALNPgErrors: which class, and a message without values."""
+"""Turns the server's error reports into ALNPgErrors, without the values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BY_STATE: dict[str, type[ALNPgError]] = {
     "25P03": ConnectionLost,
     "25P04": ConnectionLost,
 }
-"""SQLSTATE to error; where it is silent the class, its first two characters, decides."""
+"""SQLSTATE to error. For other states the class, the first two characters, decides."""
 
 
 BY_CLASS: dict[str, type[ALNPgError]] = {
@@ -59,31 +59,40 @@ BY_CLASS: dict[str, type[ALNPgError]] = {
 
 
 OUTDATED = frozenset({"0A000", "26000", "XX000", "42804", "42883"})
-"""What a warm statement may answer after the schema changed under it."""
+"""The errors of a prepared statement after the schema changed."""
 
 
 UNTYPED = frozenset({"42P18", "42P08", "42725"})
-"""What PostgreSQL answers where it cannot infer the type of a parameter."""
+"""The errors if PostgreSQL cannot infer the type of a parameter."""
 
 
 POLYMORPHIC = "42804"
-"""The same where the function would take any type; only with a parameter of no type, see `_explain`."""
+"""The same for a function of any type if the parameter has none, see `_explain_untyped`."""
 
 
 _VALUE_PARSERS = ("tsquery", "tsvector", "jsonpath", "ltree", "ltxtquery", "seg", "_int_bool")
-"""The source files, by their beginnings, whose 42601 is a value's syntax error and not the statement's. No language in them."""
+"""Source files (prefixes) whose 42601 is a syntax error in a value.
+
+File names, unlike messages, are not translated.
+"""
 
 
 _NAMES_ONLY = frozenset({"23", "P0"})
-"""Classes whose messages hold names alone (their values stand in DETAIL), or the application's own words."""
+"""Classes whose messages contain only names, or the application's text.
+
+The values are in DETAIL.
+"""
 
 
 _VALUES = frozenset({"22", "54"})
-"""Classes whose messages are about a value: what they quote is one, and so are their numbers."""
+"""Classes whose messages are about a value: quoted parts and numbers in them are values."""
 
 
 _UNQUOTED_NAMES = frozenset({"42", "0A"})
-"""Classes whose messages write a name out after a colon, without quotes: one in a value has too many dots."""
+"""Classes whose messages can put a name after a colon, unquoted.
+
+If that name comes from a value, it has too many dots.
+"""
 
 
 _STATIC_CONTEXTS = (
@@ -94,7 +103,10 @@ _STATIC_CONTEXTS = (
     " at RETURN",
     " at FOR over SELECT rows",
 )
-"""How the context of a PL/pgSQL statement ends that is never built from values. RETURN QUERY and OPEN may have EXECUTE."""
+"""Endings of the context of a PL/pgSQL statement that is never built from values.
+
+RETURN QUERY and OPEN are not in it: they can have EXECUTE.
+"""
 
 
 _NAMES = (
@@ -106,7 +118,7 @@ _NAMES = (
 )
 
 
-# As servers quote that speak another language, too.
+# Includes the quotation marks of translated messages.
 _QUOTE = re.compile(r'["«»„“”]')
 
 
@@ -116,7 +128,7 @@ _QUOTED = re.compile(r'["«»„“”].*["«»„“”]', re.DOTALL)
 _MASK = '"…"'
 
 
-# Not the 8 of UTF8, and not those of varchar(3) and numeric(5,2), which are the type's.
+# Not the 8 of UTF8, nor the numbers in varchar(3) and numeric(5,2), which belong to the type.
 _NUMBER = re.compile(r"(?<![\w(,.])[-+]?\d[\w.:+/-]*")
 
 
@@ -124,23 +136,23 @@ _PARAMETER = re.compile(r"\$\d+")
 
 
 def _explain_untyped(error: ALNPgError, message: str) -> None:
-    """Say of which parameter the type is unknown, where it stands, and what to write."""
+    """Explain which parameter's type is unknown, where it is, and what to write."""
     match = _PARAMETER.search(message) or _PARAMETER.search(error.sql, max(0, error.position - 1))
     parameter = match.group() if match else "$1"
     error.position = error.position or position_of(error.sql, parameter)
     error.hint = (
-        f"PostgreSQL cannot tell the type of {parameter} here: "
+        f"PostgreSQL cannot infer the type of {parameter} here: "
         f"write {parameter}::type with the type that you mean, as in {parameter}::text"
     )
 
 
 def _field(result: PGresult, field: DiagnosticField) -> str:
-    """Return one field of the server's error report, "" when it is not there."""
+    """Return one field of the server's error report, or ""."""
     return (result.error_field(field) or b"").decode("utf-8", "replace")
 
 
 def _program_text(result: PGresult, sql: str) -> str:
-    """Return all that is code and no value: the statement, names, and the statement of a function that did not build it."""
+    """Return all text that is code: the statement, names, and a static function statement."""
     context = _field(result, DiagnosticField.CONTEXT).partition("\n")[0]
     is_static = "PL/pgSQL" in context and context.endswith(_STATIC_CONTEXTS)
     inner = _field(result, DiagnosticField.INTERNAL_QUERY) if is_static else ""
@@ -148,13 +160,14 @@ def _program_text(result: PGresult, sql: str) -> str:
 
 
 def _mask_values(result: PGresult, state: str, message: str, sql: str) -> str:
-    """Return the server's sentence with a … for each value in it."""
+    """Return the server's message with a … for each value in it."""
     state_class = state[:2]
     if state_class in _NAMES_ONLY:
         return message
     if state_class in _VALUES:
         return _NUMBER.sub("…", _QUOTED.sub(_MASK, message))
-    # What has a place in the statement speaks of that and of the schema; a syntax error may be that of a type's name.
+    # An error with a position is about the statement and the schema. A syntax error is excepted: it
+    # can be in a value that is parsed as a type name.
     if state != "42601" and _field(result, DiagnosticField.STATEMENT_POSITION):
         return message
     pieces = _QUOTE.split(message)
@@ -172,16 +185,19 @@ def _mask_values(result: PGresult, state: str, message: str, sql: str) -> str:
 
 
 def _contains_words(program: str, piece: str) -> bool:
-    """Say whether it is whole words of the program: its first and last character stand at a word's edge, or are none of one."""
+    """Return True if `piece` occurs in the program as whole words.
+
+    The first and last character of `piece` must be at a word boundary, or not word characters.
+    """
     return re.search(rf"(?!\B\w){re.escape(piece.strip())}(?<!\w\B)", program, re.IGNORECASE) is not None
 
 
 def error_from_result(result: PGresult, sql: str) -> ALNPgError:
-    """Return the error that stands for a failed result of `sql`."""
+    """Return the error for a failed result of `sql`."""
     state = _field(result, DiagnosticField.SQLSTATE)
     message = _field(result, DiagnosticField.MESSAGE_PRIMARY)
     if not message:
-        message = result.get_error_message() or "PostgreSQL answered nothing"
+        message = result.get_error_message() or "PostgreSQL sent no message"
     error_class = BY_STATE.get(state) or BY_CLASS.get(state[:2], ALNPgError)
     if state == "42601" and _field(result, DiagnosticField.SOURCE_FILE).startswith(_VALUE_PARSERS):
         error_class = ValueRejected

@@ -1,7 +1,8 @@
-"""One prepared statement of one connection. One rule: what can be decided once is decided when it is described.
+"""One prepared statement of one connection.
 
-Its parameter types are the server's, so `id = $1` is a bigint whatever the value; its columns say whether it is fetched in
-binary and by which loaders.
+Its encoders and loaders are chosen once, when it is described. Its parameters have the server's
+types, so in `id = $1` the parameter is a bigint whatever the value. Its columns decide if the
+result is fetched in binary, and which loaders read it.
 """
 
 from __future__ import annotations
@@ -34,36 +35,43 @@ _COPY = re.compile(rf"{_LEAD}copy\b", re.IGNORECASE)
 _ROWS = frozenset({tuple, list})
 _NO_ROWS = (Mapping, AbstractSet, str, bytes, bytearray)
 _COLUMNS_CHANGED = "the columns changed"
-NO_COPY = "COPY goes through copy_rows or connection()"
+NO_COPY = "use copy_rows() or connection() for COPY"
 _MISREAD = (ValueError, TypeError, ArithmeticError, LookupError, struct.error)
-"""What loaders raise over a value of another type; its text is that value."""
+"""What loaders raise for a value of another type. The errors' text contains the value."""
 
 
 def statement_name(sql: str) -> bytes:
-    """Return the name of a prepared statement: a hash, so that one name never stands for two texts behind a bouncer."""
+    """Return the name of a prepared statement: a hash of its text.
+
+    So behind PgBouncer one name never stands for two texts.
+    """
     return b"alnpg_" + blake2b(sql.encode(), digest_size=12).hexdigest().encode()
 
 
 def may_commit(sql: str) -> bool:
-    """Say whether a statement may commit a part of what it does before it fails: it must not be run again."""
+    """Return True if a statement can commit a part before it fails: never run it again."""
     return _COMMITTING.match(sql) is not None
 
 
 def refuse_copy(sql: str) -> None:
-    """Raise Misuse on a COPY, which in a pipeline takes what follows it for its data."""
+    """Raise ProgrammingError on a COPY: in a pipeline it reads what follows as its data."""
     if _COPY.match(sql):
         raise ProgrammingError(NO_COPY, sql=sql)
 
 
 def require_positional(row: Any) -> Any:  # noqa: ANN401 - what the application gives for a row
-    """Return a row of positional values. Raises Misuse on what has no order or is one value: of a mapping the keys would go."""
+    """Return a row of positional values.
+
+    Raises ProgrammingError on a value without order or a single value; of a mapping, the keys would
+    be sent.
+    """
     if type(row) in _ROWS or (isinstance(row, Collection) and not isinstance(row, _NO_ROWS)):
         return row
-    raise ProgrammingError(f"a row is a sequence of values, not a {type(row).__name__}")
+    raise ProgrammingError(f"a row must be a sequence of values, not a {type(row).__name__}")
 
 
 class Statement:
-    """SQL text, parameter packers and column loaders. `names` are those of `:name`, in the order of `$n`."""
+    """SQL text, parameter encoders, column loaders; `names` are the `:name`s in `$n` order."""
 
     __slots__ = (
         "_encoders",
@@ -85,7 +93,7 @@ class Statement:
     )
 
     def __init__(self, sql: str, text: str, names: tuple[str, ...], name: bytes) -> None:
-        """Take the application's text and PostgreSQL's form of it; `describe` fills in the rest."""
+        """Store the application's text and the numbered text; `describe` adds the rest."""
         self.sql = sql
         self.text = text
         self.names = names
@@ -94,7 +102,7 @@ class Statement:
         self._row_factories: dict[Callable[..., Any] | None, RowFactory] = {}
 
     def describe(self, description: Description, registry: Registry) -> None:
-        """Decide packers, formats and loaders by the server's description."""
+        """Choose encoders, formats and loaders by the server's description."""
         self.described_at = min(description.described_at, registry.known_since(description.types))
         self.types = description.types
         self.parameters = [registry.encoder(oid) for oid in self.types]
@@ -103,7 +111,7 @@ class Statement:
         self._describe_columns(description, registry)
 
     def _describe_columns(self, description: Description, registry: Registry) -> None:
-        """Decide the format and loaders of the columns."""
+        """Choose the format and the loaders of the columns."""
         self._oids = oids = description.oids
         self.columns = description.columns
         self._names = [name.encode() for name in self.columns]
@@ -112,25 +120,33 @@ class Statement:
         self._set_format(Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT)
 
     def _set_format(self, wire_format: Format) -> None:
-        """Have results fetched, and read, in that format."""
         self.result_format = wire_format
         self._loaders.set_loader_types(self._oids, wire_format)
 
     def matches(self, result: PGresult) -> bool:
-        """Say whether a result has the columns that were described (unnamed statements are planned anew each time)."""
+        """Return True if a result has the described columns.
+
+        Those of an unnamed statement can change: the server plans it again each time.
+        """
         columns = range(result.nfields)
         return self._oids == list(map(result.ftype, columns)) and self._names == list(map(result.fname, columns))
 
     def update_from(self, description: Description, registry: Registry) -> bool:
-        """Take the columns of a result for described; return False where it did not come in the format to read them in."""
+        """Use the columns of a result as the description.
+
+        Returns False if the result did not arrive in the format that these columns are read in.
+        """
         received = self.result_format
         self._describe_columns(description, registry)
-        if received == Format.TEXT:  # as which everything can be read
+        if received == Format.TEXT:  # every type can be read as text
             self._set_format(received)
         return received == self.result_format
 
     def pack(self, params: Sequence[Any]) -> list[bytes | None]:
-        """Return the wire form of the parameters. Raises Misuse, ParameterMismatch or OutOfRange, which name `$n`."""
+        """Return the parameters in wire format.
+
+        Raises ProgrammingError, ParameterMismatch or OutOfRange, which name `$n`.
+        """
         if self.names:
             params = self._by_name(params)
         encoders = self._encoders
@@ -140,14 +156,14 @@ class Statement:
             )
         values: list[bytes | None] = []
         try:
-            for pack, value in zip(encoders, params):  # noqa: B905 - counted above; and no comprehension: it is a call more
+            for pack, value in zip(encoders, params):  # noqa: B905 - counted above; a comprehension would cost a call
                 values.append(None if value is None else pack(value))
         except REFUSALS:
             raise self.refusal(params) from None
         return values
 
     def _by_name(self, params: Sequence[Any]) -> Sequence[Any]:
-        """Return the values of the one mapping in the order of `$n`."""
+        """Return the values of the one mapping in `$n` order."""
         if len(params) != 1 or not isinstance(params[0], Mapping):
             raise ProgrammingError(
                 f"the statement takes one mapping with the keys {', '.join(self.names)}", sql=self.sql
@@ -159,7 +175,7 @@ class Statement:
             raise ProgrammingError(f"the mapping has no value for {missing}", sql=self.sql) from None
 
     def refusal(self, params: Sequence[Any]) -> ParameterMismatch:
-        """Return the error for the first parameter that its packer refuses."""
+        """Return the error for the first parameter that its encoder refuses."""
         for index, (encoder, value) in enumerate(zip(self.parameters, params, strict=True)):
             if value is None:
                 continue
@@ -170,7 +186,10 @@ class Statement:
         raise ProgrammingError("a parameter changed while it was sent", sql=self.sql)
 
     def mismatch(self, index: int, encoder: Encoder, value: object, error: Exception) -> ParameterMismatch:
-        """Return the error that tells `$n`, both types and the remedy; never the value. `error` is what the packer raised."""
+        """Return the error that names `$n`, both types and the remedy, but not the value.
+
+        `error` is what the encoder raised.
+        """
         number = f"${index + 1}"
         placeholder = f":{self.names[index]}" if self.names else number
         place = f"{number} ({placeholder})" if self.names else number
@@ -190,9 +209,14 @@ class Statement:
         return mismatch
 
     def load(self, result: PGresult, into: Callable[..., Any] | None) -> list[Any]:
-        """Return all rows of a result as `into` asks. Raises psycopg's ProgrammingError where they are not as described."""
+        """Return all rows of a result, each as `into`.
+
+        Raises psycopg.ProgrammingError if they are not as described.
+        """
         if not self.name:
             self._check_columns(result)
+        # `load_first` repeats this instead of sharing a helper: one call less in each statement,
+        # measured.
         factory = self._row_factories.get(into) or self._row_factory(into)
         count = result.ntuples
         loaders = self._loaders
@@ -206,10 +230,10 @@ class Statement:
         return [factory.one(rows[0])] if count == 1 else factory.all(rows)
 
     def load_first(self, result: PGresult, into: Callable[..., Any] | None) -> Any:  # noqa: ANN401 - what `into` makes
-        """Return the first row of a result as `into` asks, None when it is empty. Raises as `load`."""
+        """Return the first row of a result as `into`, or None. Raises like `load`."""
         if not self.name:
             self._check_columns(result)
-        factory = self._row_factories.get(into) or self._row_factory(into)
+        factory = self._row_factories.get(into) or self._row_factory(into)  # as in `load`, see there
         if not result.ntuples:
             return None
         loaders = self._loaders
@@ -223,12 +247,12 @@ class Statement:
         return factory.one(values)
 
     def _check_columns(self, result: PGresult) -> None:
-        """Refuse a result with other columns. One with a name at the server never has any: PostgreSQL answers 0A000."""
+        """Refuse a result with other columns. For named statements PostgreSQL raises 0A000."""
         if not self.matches(result):
             raise psycopg.ProgrammingError(_COLUMNS_CHANGED)
 
     def _row_factory(self, into: Callable[..., Any] | None) -> RowFactory:
-        """Make what `into` asks for, and keep it for the next time; a lambda is another one each time."""
+        """Create and keep the factory for `into`. A lambda is a new object each time."""
         if len(self._row_factories) >= _MAX_ROW_FACTORIES:
             self._row_factories.clear()
         factory = self._row_factories[into] = row_factory(into, self.columns)
@@ -236,12 +260,15 @@ class Statement:
 
 
 def _has_own_text(error: Exception) -> bool:
-    """Say whether the refusal's text is ours: texts of struct, UUID or ipaddress repeat the value."""
+    """Return True if the text is ALNPg's. Texts of struct, UUID, ipaddress show the value."""
     return bool(str(error)) and isinstance(error, (TypeError, DoesNotFitError))
 
 
 def _is_out_of_range(error: Exception) -> bool:
-    """Say whether the type was right and only the value did not fit: struct tells both by one class."""
+    """Return True if the type is right but the value does not fit.
+
+    struct raises the same class for both.
+    """
     if isinstance(error, struct.error):
         return not str(error).startswith("required argument is not")
     return isinstance(error, (ValueError, OverflowError))

@@ -1,6 +1,7 @@
-"""What is told of a statement that ran. One rule: its text, time, rows and place, and how it failed; never a value.
+"""Statement log: SQL text, duration, row count, call site and error code.
 
-It goes into the request's list, where somebody wants one, and into the log when it was slow.
+Values are never logged. A record goes into the request's list, if there is one, and into the log if
+the statement was slow.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from arlen_runtime.alnpg.settings import DatabaseSettings
 
 
 def row_count(result: PGresult) -> int:
-    """Return how many rows a result has, or how many its command touched."""
+    """Return how many rows a result has, or how many its command affected."""
     return result.ntuples or result.command_tuples or 0
 
 
 def record(settings: DatabaseSettings, sql: str, seconds: float, rows: int, error: BaseException | None = None) -> None:
-    """Add a statement to the request's list, and to the log when it was slow; `error` is what it ended with."""
+    """Add a statement to the request's list, and to the log if it was slow.
+
+    `error` is what it failed with.
+    """
     place, failure = call_site(), _failure_code(error)
     statements = scope.statements.get()
     if statements is not None:
@@ -40,7 +44,7 @@ def record(settings: DatabaseSettings, sql: str, seconds: float, rows: int, erro
 
 
 def _failure_code(error: BaseException | None) -> str:
-    """Name a failure: an error's code, a foreign one's class; a stream that was closed has not failed."""
+    """Return an ALNPgError's code or another error's class; "" for a stream that was closed."""
     if error is None or isinstance(error, GeneratorExit):
         return ""
     return error.code if isinstance(error, ALNPgError) else type(error).__name__

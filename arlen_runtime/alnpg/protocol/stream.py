@@ -1,7 +1,9 @@
-"""Rows as they come. One rule: no more than one chunk is in memory, and the connection is ours until the last row or the close.
+"""Rows as they arrive, one chunk in memory at a time.
 
-libpq hands out the result in chunks (PostgreSQL manual 32.6) while TCP holds the server back; no cursor and no transaction is
-needed. Whoever stops early outside a transaction costs a connection; inside one, the reading of what is left.
+The connection is in use until the last row or until the iterator is closed. libpq returns the
+result in chunks (PostgreSQL manual 32.6) while TCP slows the server down; no cursor and no
+transaction is needed. Stopping early costs the connection outside a transaction; inside one, the
+rest is read.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ _CHUNKS = frozenset({ExecStatus.TUPLES_CHUNK, ExecStatus.SINGLE_TUPLE, ExecStatu
 def stream_rows(
     connection: PgConnection, sql: str, params: Sequence[Any], into: Callable[..., Any] | None
 ) -> Iterator[Any]:
-    """Yield the rows of a statement. Each chunk has the time of a statement. Raises ALNPgError."""
+    """Yield the rows of a statement. Each chunk has a statement's time limit.
+
+    Raises ALNPgError.
+    """
     with connection.exchange(sql) as deadline:
         statement, values = connection.prepare_and_pack(sql, deadline, lambda statement: statement.pack(params))
         connection.send(statement, values)
@@ -48,7 +53,7 @@ def stream_rows(
 
 
 def _yield_rows(connection: PgConnection, rows: list[Any]) -> Iterator[Any]:
-    """Yield the rows of a chunk. What the application does meanwhile is no time of the statement's."""
+    """Yield the rows of a chunk. The application's time between rows does not count."""
     connection.row_count += len(rows)
     paused_at = monotonic()
     try:
@@ -58,9 +63,9 @@ def _yield_rows(connection: PgConnection, rows: list[Any]) -> Iterator[Any]:
 
 
 def _stop_early(connection: PgConnection, error: BaseException) -> None:
-    """Stop in the middle: read the rest where a transaction depends on the connection, else give the connection up.
+    """Read the rest if a transaction depends on the connection, else mark it broken.
 
-    What interrupts the program (a KeyboardInterrupt) does not wait for the rest either.
+    An interrupt of the program (KeyboardInterrupt) does not wait for the rest either.
     """
     if connection.in_managed_transaction and isinstance(error, (Exception, GeneratorExit)):
         try:

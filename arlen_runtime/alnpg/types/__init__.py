@@ -1,1 +1,1 @@
-"""Python values to PostgreSQL's and back."""
+"""Conversion of Python values to PostgreSQL's and back."""

@@ -1,7 +1,8 @@
-"""Arrays, ranges and composites as parameters. One rule: they are their elements' packers, put into an envelope.
+"""Encoders of arrays, ranges, multiranges and composites.
 
-Where the elements go in binary the envelope is PostgreSQL's binary one, where they go as text it is the literal of the
-manual (8.15.6, 8.17.5, 8.16.6). Composites are always literals, since some field may have no packer.
+They combine the encoders of the elements. If the elements are sent in binary, so is the container;
+otherwise it is the text literal of the manual (8.15.6, 8.17.5, 8.16.6). Composites are always text,
+since a field can have no encoder.
 """
 
 from __future__ import annotations
@@ -49,17 +50,20 @@ _TEXT_FORMS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]
     (timedelta, _interval_text),
     ((bytes, bytearray, memoryview), lambda value: "\\x" + bytes(value).hex()),
 )
-"""How what a Python type holds is written: not by its str(), which a subclass (an Enum of strings) has changed."""
+"""The text form of a value of each Python type.
+
+str() is not used: a subclass (an Enum of strings) can override it.
+"""
 
 
 def plain_literal(value: object) -> bytes:
-    """Return the text form of a value that its packer has accepted."""
+    """Return the text form of a value that its encoder has accepted."""
     to_text = next((to_text for python_type, to_text in _TEXT_FORMS if isinstance(value, python_type)), str)
     return to_text(value).encode()
 
 
 def literal_of(encoder: Encoder) -> Literal:
-    """Return the function that checks a value and gives its text form, whatever format the packer sends in."""
+    """Return a function that checks a value and returns its text form, for any wire format."""
     if encoder.format == TEXT:
         return encoder.pack
     if encoder.literal is not None:
@@ -67,7 +71,7 @@ def literal_of(encoder: Encoder) -> Literal:
 
     def literal(value: object) -> bytes:
         encoder.pack(value)
-        # True is taken for the 1 that it equals, as in binary, except by boolean.
+        # As in binary, True is accepted as 1, except by boolean.
         return plain_literal(int(value) if isinstance(value, bool) and encoder.accepts != "bool" else value)
 
     return literal
@@ -79,13 +83,13 @@ def _dimensions(value: object) -> list[int]:
     while isinstance(value, (list, tuple)):
         lengths.append(len(value))
         if len(lengths) > _MAX_DIMENSIONS:
-            raise DoesNotFitError(f"an array has {_MAX_DIMENSIONS} dimensions at most")
+            raise DoesNotFitError(f"an array can have at most {_MAX_DIMENSIONS} dimensions")
         value = value[0] if value else None
     return lengths
 
 
 def _leaves(value: Sequence[object], lengths: Sequence[int]) -> Iterator[object]:
-    """Yield the elements row by row; raise where the nested lists are no box."""
+    """Yield the elements row by row. Raise if inner lists differ in length or depth."""
     if len(value) != lengths[0]:
         raise DoesNotFitError("its inner lists differ in length")
     if len(lengths) == 1:
@@ -143,7 +147,7 @@ def _literal_array(element: Encoder, delimiter: bytes) -> Literal:
 
 
 def array_encoder(name: str, element: Encoder, oid: int, delimiter: str) -> Encoder:
-    """Return the packer of an array whose elements are of type `oid`."""
+    """Return the encoder of an array whose elements have the type `oid`."""
     accepts = f"list of {element.accepts}"
     literal = _literal_array(element, delimiter.encode())
     if element.format == BINARY and element.array_types:
@@ -151,7 +155,7 @@ def array_encoder(name: str, element: Encoder, oid: int, delimiter: str) -> Enco
     return Encoder(name, accepts, literal, TEXT, array_types=())
 
 
-# The wire form of a range: one byte of flags (rangetypes.h), then each finite bound with its length.
+# Wire format of a range: one byte of flags (rangetypes.h), then each finite bound with its length.
 _EMPTY, _LOWER_INCLUDED, _UPPER_INCLUDED, _LOWER_INFINITE, _UPPER_INFINITE = 0x01, 0x02, 0x04, 0x08, 0x10
 
 
@@ -191,7 +195,7 @@ def _literal_range(bound: Encoder) -> Literal:
 
 
 def range_encoder(name: str, bound: Encoder) -> Encoder:
-    """Return the packer of a range over the type of `bound`."""
+    """Return the encoder of a range over the type of `bound`."""
     accepts = f"Range of {bound.accepts}"
     if bound.format == BINARY:
         return Encoder(name, accepts, _binary_range(bound), BINARY, _literal_range(bound))
@@ -199,7 +203,7 @@ def range_encoder(name: str, bound: Encoder) -> Encoder:
 
 
 def multirange_encoder(name: str, bound: Encoder) -> Encoder:
-    """Return the packer of a multirange over the type of `bound`."""
+    """Return the encoder of a multirange over the type of `bound`."""
     one_binary, one_literal = _binary_range(bound), _literal_range(bound)
 
     def ranges(value: object) -> Sequence[Any]:
@@ -221,14 +225,14 @@ def multirange_encoder(name: str, bound: Encoder) -> Encoder:
 
 
 def composite_encoder(name: str, fields: Sequence[tuple[str, Encoder]]) -> Encoder:
-    """Return the packer of a composite: a tuple with one value a field, or a mapping with the fields' names."""
+    """Return the encoder of a composite, which accepts a tuple or a mapping of its fields."""
     literals = [(field, literal_of(encoder)) for field, encoder in fields]
     names = [field for field, _ in fields]
 
     def pack(value: object) -> bytes:
         if isinstance(value, Mapping):
             if set(value) != set(names):
-                raise DoesNotFitError(f"its keys are not {', '.join(names)}")
+                raise DoesNotFitError(f"its keys must be {', '.join(names)}")
             value = tuple(value[field] for field in names)
         if not isinstance(value, tuple):
             raise TypeError

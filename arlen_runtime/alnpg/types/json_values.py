@@ -1,6 +1,7 @@
-"""JSON for json and jsonb. One rule: what PostgreSQL would store is what JSON can say; a refusal names the path.
+"""JSON for json and jsonb.
 
-Reading it back is Python's own, which has limits that PostgreSQL has not.
+A value that JSON cannot represent is refused with its path. Reading uses Python's json, which has
+limits that PostgreSQL does not have.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import psycopg
 
 
 class DoesNotFitError(ValueError):
-    """The Python type is right, the value lies outside of what the server's type holds. Its text never has the value."""
+    """The Python type is right, but the server's type cannot hold the value.
+
+    Its text never contains the value.
+    """
 
 
 _KEYS = (str, int, float, bool, type(None))
@@ -25,25 +29,29 @@ _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",",
 def encode_json(value: object) -> bytes:
     """Return `value` as JSON text. A str becomes a JSON string.
 
-    Raises DoesNotFitError with the path of what JSON cannot say (RFC 8259 section 6: no NaN, no infinity).
+    Raises DoesNotFitError with the path of a value that JSON cannot represent (RFC 8259 section 6:
+    no NaN, no infinity).
     """
     try:
         return _encode(value).encode()
     except (ValueError, TypeError, RecursionError):
-        path, fault = next(_invalid_parts(value, "$", 0), ("$", "what contains itself or is nested too deeply"))
+        path, fault = next(_invalid_parts(value, "$", 0), ("$", "a value that contains itself or is nested too deeply"))
         raise DoesNotFitError(f"{fault} at {path} is not JSON") from None
 
 
-def decode_json(text: bytes | str) -> Any:  # noqa: ANN401 - what JSON can say
-    """Return the value of JSON text. Raises DataError on an int of more digits, or a nesting deeper, than Python takes."""
+def decode_json(text: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value of JSON text.
+
+    Raises DataError if an int has more digits, or the nesting is deeper, than Python allows.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise psycopg.DataError("a number that is too long, or too deep a nesting") from None
+        raise psycopg.DataError("a number has too many digits, or the nesting is too deep") from None
 
 
 def _invalid_parts(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    """Yield path and description of each thing in `value` that JSON cannot say."""
+    """Yield path and description of each part of `value` that JSON cannot represent."""
     if depth > _MAX_SEARCH_DEPTH:
         return
     if isinstance(value, dict):
@@ -59,7 +67,7 @@ def _invalid_parts(value: object, path: str, depth: int) -> Iterator[tuple[str, 
 
 
 def _scalar_fault(value: object) -> str:
-    """Say what is wrong with a value that has no parts; "" where nothing is."""
+    """Return what is wrong with a value that has no parts, or ""."""
     if isinstance(value, float):
         return "" if math.isfinite(value) else "a number that is not finite"
     if isinstance(value, str):

@@ -1,7 +1,8 @@
-"""The types of one database. One rule: what every PostgreSQL shares is known; the rest is read once, by one query.
+"""The types of one database.
 
-A type OID leads to facts, from which follow the packer of a parameter and the loaders of a column. An OID that is not known
-yet makes the session read `pg_type` again: the type may be a minute old.
+Built-in types are known in advance; the others are read with one query. A type's OID leads to its
+facts, and those to the encoder of a parameter and the loaders of a column. If an OID is unknown,
+the connection reads `pg_type` again: the type can be a minute old.
 """
 
 from __future__ import annotations
@@ -43,16 +44,22 @@ select coalesce(json_agg(row_to_json(facts)), '[]') from (
       left join pg_range m on m.rngmultitypid = t.oid and t.typtype = 'm'
      where t.typtype <> 'c' or t.oid >= 16384
 ) as facts"""
-"""One value, JSON: the facts of every type of this database."""
+"""Returns one value, JSON: the facts of every type of this database."""
 
 CHAR, REAL, INTERVAL, RECORD, VOID = 18, 700, 1186, 2249, 2278
 READ_AS_TEXT = frozenset({CHAR, RECORD})
-"""What psycopg reads wrongly in binary: an empty "char" as NUL, a record without its types."""
+"""Types that psycopg reads wrongly in binary.
+
+An empty "char" is read as NUL, a record without its types.
+"""
 _SENT_AS_TEXT = frozenset({"textsend", "varcharsend", "bpcharsend", "namesend", "enum_send", "citextsend"})
 
 
 class TypeFacts(NamedTuple):
-    """What pg_type says of one type. `kind` is its typtype: b base, d domain, e enum, r range, m multirange, c composite."""
+    """One row of pg_type.
+
+    `kind` is its typtype: b base, d domain, e enum, r range, m multirange, c composite.
+    """
 
     oid: int
     name: str
@@ -69,12 +76,12 @@ class TypeFacts(NamedTuple):
 
     @property
     def parts(self) -> list[int]:
-        """The types that it is made of."""
+        """Return the OIDs of the types it consists of."""
         return [part for part in (self.element, self.base, self.bound, *(field for _, field in self.fields)) if part]
 
 
 def _shared_types() -> dict[int, TypeFacts]:
-    """Return the facts of the types that every PostgreSQL has, as psycopg lists them."""
+    """Return the facts of the built-in types, as psycopg lists them."""
     facts: dict[int, TypeFacts] = {oid: TypeFacts(oid, encoder.type_name) for oid, encoder in SCALARS.items()}
     for info in psycopg.adapters.types:
         type_kind = "r" if isinstance(info, RangeInfo) else "m" if isinstance(info, MultirangeInfo) else "b"
@@ -90,42 +97,47 @@ SHARED = _shared_types()
 
 
 _real = struct.Struct("!f")
-# A composite in binary (rowtypes.c): how many fields; of each its type, its length (-1: NULL) and its bytes.
+# A composite in binary (rowtypes.c): the number of fields; then each field's type, its length (-1:
+# NULL) and its bytes.
 _FIELD_COUNT, _FIELD_HEAD = struct.Struct("!i"), struct.Struct("!Ii")
 _PLAIN_INTERVAL = re.compile(rb"(?=.)(?:[+-]?\d+ (?:year|mon|day)s? ?)*(?:[+-]?\d\d+:\d\d:\d\d(?:\.\d+)?)?")
 
 
 class PlainInterval(Loader):
-    """Reads an interval's text as psycopg does, but none that psycopg would take for another one.
+    """Reads an interval's text like psycopg, but refuses text that psycopg would misread.
 
-    Those are `infinity` (PostgreSQL 17) and whatever style is not `postgres`, which a bouncer may not have let us set.
+    That is `infinity` (PostgreSQL 17), and any style other than `postgres`: behind PgBouncer the
+    style may not have been set.
     """
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
-        """Take what psycopg gives every loader."""
         super().__init__(oid, context)
-        self._load = psycopg.adapters.get_loader(INTERVAL, Format.TEXT)(oid, context).load  # type: ignore[misc]  # reason: it is never None
+        self._load = psycopg.adapters.get_loader(INTERVAL, Format.TEXT)(oid, context).load  # type: ignore[misc]  # reason: never None
 
     def load(self, data: Buffer) -> Any:  # noqa: ANN401 - psycopg's own
-        """Return a timedelta. Raises DataError, as the other loaders do for what Python cannot hold."""
+        """Return a timedelta. Raises DataError, like other loaders for what Python cannot hold."""
         if not _PLAIN_INTERVAL.fullmatch(data):
             raise psycopg.DataError("an interval that is infinite, or in another style")
         return self._load(data)
 
 
 class ExactReal(Loader):
-    """Reads the text of a real as what it is, four bytes, so that the other columns of a row do not change its value."""
+    """Reads a real's text as its exact four-byte value, the same as in binary.
+
+    So the value does not depend on the format that the row's other columns require.
+    """
 
     def load(self, data: Buffer) -> float:
-        """Return it as the float that equals it."""
+        """Return the float that equals the real."""
         value: float = _real.unpack(_real.pack(float(bytes(data))))[0]
         return value
 
 
 def _composite_loader(types: tuple[int, ...], make: Callable[..., Any]) -> type[Loader]:
-    """Return what reads a composite in binary as psycopg does, but for one thing: it looks at the types of the fields.
+    """Return a loader of composites in binary that also checks the types of the fields.
 
-    They may have changed (ALTER TYPE, ALTER TABLE), and one type's bytes are another value in the next.
+    psycopg's does not. The types can change (ALTER TYPE, ALTER TABLE), and the bytes of one type
+    are another value in the next.
     """
 
     class Composite(Loader):
@@ -153,12 +165,16 @@ def _composite_loader(types: tuple[int, ...], make: Callable[..., Any]) -> type[
 
 
 class Registry:
-    """Type OIDs to packers and loaders, for all sessions of one database. It is itself psycopg's AdaptContext."""
+    """Type OIDs to encoders and loaders, for all connections of one database.
+
+    It is psycopg's AdaptContext too. Any request thread reads it without the lock, also while
+    another thread replaces the facts in `learn` or registers loaders. The lock keeps writers apart.
+    """
 
     connection = None
 
     def __init__(self) -> None:
-        """Begin with the types that every PostgreSQL shares."""
+        """Start with the built-in types."""
         self.adapters = AdaptersMap(psycopg.adapters)
         self.adapters.register_loader(INTERVAL, PlainInterval)
         self.adapters.register_loader(REAL, ExactReal)
@@ -171,31 +187,32 @@ class Registry:
         self._lock = threading.Lock()
 
     def is_known(self, oid: int) -> bool:
-        """Say whether the type and all it is made of is known; if not, `learn` has to be fed the answer to LEARN first."""
+        """Return True if the type and all its parts are known. If not, `learn` comes first."""
         if oid in SHARED:
             return True
         facts = self._facts.get(oid)
         return facts is not None and not self._outdated and all(map(self.is_known, facts.parts))
 
     def learn(self, answer: bytes) -> None:
-        """Take in the answer to LEARN in place of what was known of the database's own types."""
+        """Replace what is known of the database's own types by `answer`, the result of LEARN."""
         with self._lock:
             self._learned_at = monotonic()
             self._outdated = False
             fresh = [TypeFacts(**_complete(row)) for row in json.loads(answer)]
+            # Readers take no lock: the old mappings stay intact for them and are replaced as a whole.
             self._facts = {facts.oid: facts for facts in fresh} | SHARED
             self._encoders = dict(SCALARS)
             self._oids_with_loaders = set(SHARED)
 
     def invalidate(self) -> None:
-        """Know none of the database's own types, since one of them turned out to be gone or changed.
+        """Mark the database's own types as outdated: one of them was missing or had changed.
 
-        What is known of them stays until `learn`: another thread may be describing a statement by it.
+        What is known stays until `learn`: another thread can be using it to describe a statement.
         """
         self._outdated = True
 
     def known_since(self, oids: Iterable[int]) -> float:
-        """Return when the youngest knowledge of these types was gained; infinity for what every PostgreSQL shares."""
+        """Return when these types were read; infinity if all of them are built-in."""
         return math.inf if all(oid in SHARED for oid in oids) else self._learned_at
 
     def type_name(self, oid: int) -> str:
@@ -204,7 +221,7 @@ class Registry:
         return facts.name if facts else f"type {oid}"
 
     def encoder(self, oid: int) -> Encoder:
-        """Return how a parameter of this type is sent; a str as text where nothing better is known."""
+        """Return the encoder of a type. For an unknown type, a str is sent as text."""
         encoder = self._encoders.get(oid)
         if encoder is None:
             encoder = self._encoders[oid] = self._make_encoder(oid)
@@ -231,11 +248,14 @@ class Registry:
         return encoder
 
     def loads_binary(self, oid: int) -> bool:
-        """Say whether a column of this type can be fetched in binary: it has a loader, and so has all it is made of."""
+        """Return True if a column of this type can be fetched in binary.
+
+        The type and all its parts must have binary loaders.
+        """
         facts = self._facts.get(oid)
         if facts is None or oid in READ_AS_TEXT:
             return False
-        # Every part is asked, since the asking gives it its loaders.
+        # Check every part, without a short circuit: the check registers its loaders.
         loadable = [self.loads_binary(part) for part in facts.parts]
         if oid not in self._oids_with_loaders:
             with self._lock:
@@ -244,7 +264,10 @@ class Registry:
         return all(loadable) and self.adapters.get_loader(oid, Format.BINARY) is not None
 
     def _register_loaders(self, facts: TypeFacts) -> None:
-        """Give a type of the database's own its loaders, now that some column needs it; an array has its element's."""
+        """Register loaders for a type of the database's own, the first time a column needs it.
+
+        An array uses its element's.
+        """
         if facts.element:
             return
         info: dict[str, Any] = {"name": facts.plain, "oid": facts.oid, "array_oid": facts.array}
@@ -262,7 +285,7 @@ class Registry:
                 self._register_plain(facts, TypeInfo(**info, delimiter=facts.delimiter))
 
     def _register_plain(self, facts: TypeFacts, info: TypeInfo) -> None:
-        """Register enum, domain or base type: by the type it stands for, or as text."""
+        """Register an enum, domain or base type with the loader of its base type or of text."""
         model = facts.base if facts.kind == "d" else 25 if facts.kind == "e" or facts.send in _SENT_AS_TEXT else 0
         for wire_format in (Format.TEXT, Format.BINARY):
             loader = self.adapters.get_loader(model, wire_format)
@@ -273,7 +296,7 @@ class Registry:
 
 
 def _complete(row: dict[str, Any]) -> dict[str, Any]:
-    """Turn JSON's nulls and lists into what TypeFacts holds."""
+    """Replace JSON's nulls and lists by the types of TypeFacts."""
     row["send"] = row["send"] or ""
     row["fields"] = tuple((name, oid) for name, oid in row["fields"] or ())
     return row

@@ -1,7 +1,10 @@
-"""Python values to PostgreSQL's wire form. One rule: a value is sent exactly as it is, or refused by name.
+"""Encoders: Python values to PostgreSQL's wire format.
 
-A type OID leads to a Packer: what it accepts, in which format it sends, and the function that checks and packs in one go.
-psycopg's own dumpers, called by OID, check nothing (`2**32+5` to an int4 finds row 5); only numeric's is used, behind a check.
+Invariant: a value is sent exactly as it is, or refused.
+
+A type's OID leads to an Encoder: which Python types it accepts, the format it sends, and `pack`,
+which checks a value and returns its wire format. psycopg's own dumpers, called by OID, check
+nothing (`2**32+5` for an int4 finds row 5); only numeric's is used, after a check.
 """
 
 from __future__ import annotations
@@ -34,10 +37,10 @@ TEXT, BINARY = 0, 1
 
 
 class Encoder(NamedTuple):
-    """How one PostgreSQL type is sent: its name, what it takes (for messages), the function, the wire format.
+    """How one PostgreSQL type is sent: name, accepted types (for messages), `pack`, format.
 
-    `literal` is its text form where `str(value)` is not; `nests`: what of list and tuple is a dimension of an array of it, and
-    not one value.
+    `literal` returns its text form if that is not `str(value)`. `array_types` says which of list
+    and tuple are a dimension of an array of this type, and not one value.
     """
 
     type_name: str
@@ -49,7 +52,7 @@ class Encoder(NamedTuple):
 
 
 REFUSALS = (TypeError, ValueError, OverflowError, struct.error)
-"""What a packer raises; anything else is a fault of this room."""
+"""What `pack` raises to refuse a value; anything else is a bug in this package."""
 
 _int8 = struct.Struct("!q").pack
 _int4 = struct.Struct("!i").pack
@@ -89,7 +92,7 @@ def _double(value: object) -> bytes:
 
 
 def _real(value: object) -> bytes:
-    """Round to four bytes: that is what a real does to every number."""
+    """Round to four bytes, as a real does with every number."""
     if not isinstance(value, (int, float)):
         raise TypeError
     return _float4(value)
@@ -111,7 +114,10 @@ def _numeric(value: object) -> bytes:
 
 
 def _encoded_in_pieces(value: str) -> bytes:
-    """Encode a long str so that other threads get their turn in between: 20 MB at once are 30 ms, in pieces 10."""
+    """Encode a long str in pieces, so that other threads can run in between.
+
+    20 MB at once take 30 ms, in pieces 10 ms.
+    """
     data = bytearray()
     for start in range(0, len(value), _PIECE):
         data += str.encode(value[start : start + _PIECE])
@@ -119,24 +125,27 @@ def _encoded_in_pieces(value: str) -> bytes:
 
 
 def text(value: object) -> bytes:
-    """Encode a str; NUL is no character of PostgreSQL's, and a Python Enum of strings counts as its value."""
+    """Encode a str. PostgreSQL has no NUL. A Python Enum of strings is sent as its value."""
     if not isinstance(value, str):
         raise TypeError
     data = str.encode(value) if len(value) <= _PIECE else _encoded_in_pieces(value)
     if b"\0" in data:
-        raise DoesNotFitError("it contains NUL, which PostgreSQL's text cannot hold")
+        raise DoesNotFitError("it contains NUL, which PostgreSQL cannot store in text")
     return data
 
 
 def enum_label(value: object) -> bytes:
-    """Encode the label of an enum: a str, or a Python Enum, by its value if that is a str, else by its name."""
+    """Encode an enum's label: a str, or a Python Enum by its str value, else by its name."""
     if isinstance(value, Enum) and not isinstance(value, str):
         value = value.value if isinstance(value.value, str) else value.name
     return text(value)
 
 
 def _char(value: object) -> bytes:
-    """Encode the one byte of a "char", or its three octal digits above 127; PostgreSQL would drop what is longer."""
+    """Encode the byte of a "char", or three octal digits above 127.
+
+    PostgreSQL would drop what is longer.
+    """
     data = text(value)
     if len(data) > 1 and not _OCTAL.fullmatch(data):
         raise DoesNotFitError("it is longer than one byte")
@@ -179,7 +188,7 @@ def _timestamptz(value: object) -> bytes:
     if not isinstance(value, datetime):
         raise TypeError
     if value.utcoffset() is None:
-        raise TypeError("it has no time zone, so it names no instant: give it one, as in datetime.now(UTC)")
+        raise TypeError("it has no time zone: add one, for example with datetime.now(UTC)")
     return _int8(_microseconds(value - _EPOCH_UTC))
 
 
@@ -202,7 +211,7 @@ def _time_with_zone(value: object) -> bytes:
     if offset is None:
         raise TypeError("it has no UTC offset")
     if offset.microseconds:
-        raise DoesNotFitError("its UTC offset is no whole number of seconds")
+        raise DoesNotFitError("its UTC offset is not a whole number of seconds")
     return _timetz(_time_of_day(value), -(offset.days * _DAY_SECONDS + offset.seconds))
 
 
@@ -216,7 +225,8 @@ def _jsonb(value: object) -> bytes:
     return b"\1" + encode_json(value)
 
 
-# The network types' wire form: family (2 is IPv4, 3 IPv6), prefix length, is it a cidr, address length, address.
+# Wire format of the network types: family (2 is IPv4, 3 IPv6), prefix length, 1 for a cidr, address
+# length, address.
 _FAMILY = {4: 2, 6: 3}
 
 
@@ -226,9 +236,9 @@ def _network_address(address: IPv4Address | IPv6Address, prefix: int, cidr: int)
 
 
 def _refuse_scope(address: object) -> None:
-    """Refuse a scope (RFC 4007 section 11), which the wire form cannot hold: `fe80::1%eth0` would lose it."""
+    """Refuse a scope (RFC 4007 section 11): the wire format would lose it in `fe80::1%eth0`."""
     if isinstance(address, IPv6Address) and address.scope_id:
-        raise DoesNotFitError("it has a scope, which inet and cidr cannot hold")
+        raise DoesNotFitError("it has a scope, which inet and cidr cannot store")
 
 
 def _inet(value: object) -> bytes:
@@ -252,7 +262,7 @@ def _cidr(value: object) -> bytes:
 
 
 AS_TEXT = Encoder("text", "str", text, TEXT)
-"""For types that have no packer: PostgreSQL reads a str by the type's own input rules."""
+"""For types without an encoder: PostgreSQL reads a str by the type's own input rules."""
 
 _INTEGER = "int"
 _DAY_TIME = "datetime"
@@ -267,12 +277,12 @@ SCALARS: dict[int, Encoder] = {
     23: Encoder("integer", _INTEGER, _int4),
     25: Encoder("text", "str", text),
     26: Encoder("oid", _INTEGER, struct.Struct("!I").pack),
-    114: Encoder("json", "anything JSON can say", encode_json, BINARY, encode_json),
+    114: Encoder("json", "any JSON value", encode_json, BINARY, encode_json),
     650: Encoder("cidr", "IPv4Network, IPv6Network or str", _cidr),
     700: Encoder("real", "float or int", _real),
-    701: Encoder("double precision", "float, or an int that it holds exactly", _double),
+    701: Encoder("double precision", "float, or an int that it represents exactly", _double),
     705: Encoder("unknown", "str", text),
-    869: Encoder("inet", "IPv4Address, IPv6Address, an interface of them, or str", _inet),
+    869: Encoder("inet", "IPv4Address, IPv6Address, IPv4Interface, IPv6Interface or str", _inet),
     1042: Encoder("character", "str", text),
     1043: Encoder("character varying", "str", text),
     1082: Encoder("date", "date", _date),
@@ -283,6 +293,6 @@ SCALARS: dict[int, Encoder] = {
     1266: Encoder("timetz", "time with a UTC offset", _time_with_zone),
     1700: Encoder("numeric", "Decimal or int", _numeric),
     2950: Encoder("uuid", "UUID or str", _uuid),
-    3802: Encoder("jsonb", "anything JSON can say", _jsonb, BINARY, encode_json),
+    3802: Encoder("jsonb", "any JSON value", _jsonb, BINARY, encode_json),
 }
-"""The types whose OIDs every PostgreSQL shares."""
+"""The built-in types, whose OIDs are the same in every PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Fixtures of this room. One rule: every test runs on a real PostgreSQL, in a database that its module has to itself."""
+"""Fixtures: every test runs on a real PostgreSQL, each module in a database of its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Mood(StrEnum):
 
 
 class Plain(Enum):
-    """An enum that is not."""
+    """An enum that is not a str."""
 
     SAD = "sad"
 
@@ -47,23 +47,23 @@ ANY_VALUES: list[Any] = [
     ip_network("10.0.0.0/8"), [], [1], ["x"], [[1], [2, 3]], [[1], 2], [1, [2]], {}, {"a": 1}, {1: 2}, {"a": math.nan}, (),
     (1, 2), {1}, object(), Plain.SAD, Mood.SAD, 1j, range(3), int, struct, math.pi * 1e300, 2**53 + 1,
 ]  # fmt: skip
-"""Of every Python type some: for whatever type of the server, nearly all of them are wrong."""
+"""Values of every Python type: for any type of the server, nearly all of them are wrong."""
 
 
 @pytest.fixture(scope="session")
 def any_values() -> list[Any]:
-    """Return values of all sorts."""
+    """Return values of many types."""
     return ANY_VALUES
 
 
 @pytest.fixture(scope="session")
 def same() -> Callable[[Any, Any], bool]:
-    """Return the judge of what came back."""
+    """Return the function that compares what was sent with what was read."""
     return _is_same
 
 
 def _is_same(sent: Any, read: Any) -> bool:  # noqa: ANN401 - any value
-    """Say whether what was read is what was given, allowing each type its one spelling."""
+    """Return True if what was read is what was sent, in the form that the type returns it."""
     if isinstance(sent, float) and math.isnan(sent):
         return isinstance(read, (float, Decimal)) and math.isnan(read)
     if isinstance(sent, float) and isinstance(read, int):
@@ -97,7 +97,7 @@ select t.typname from pg_type t left join pg_class c on c.oid = t.typrelid
 
 @pytest.fixture(scope="module")
 def typed_url(database_url: str) -> str:
-    """Give the module's database types of its own and those of extensions."""
+    """Add types of its own and of extensions to the module's database."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         for name in EXTENSIONS:
             connection.execute(f"create extension if not exists {name}".encode())
@@ -107,7 +107,7 @@ def typed_url(database_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def typed(typed_url: str) -> Iterator[ALNPg]:
-    """Open it."""
+    """Open it with ALNPg."""
     pg = ALNPg(typed_url)
     yield pg
     pg.close()
@@ -121,16 +121,16 @@ def column_types(typed: ALNPg) -> set[str]:
 
 @pytest.fixture(scope="module")
 def cursor(typed_url: str, column_types: set[str]) -> Iterator[psycopg.Cursor[Any]]:
-    """Open psycopg's own, which has been told of the database's types by psycopg's own means."""
+    """Open psycopg's own cursor, with the database's types registered by psycopg's means."""
     with psycopg.connect(typed_url, autocommit=True, options="-c timezone=UTC") as connection:
-        for domains in (False, True):  # their bases come first
+        for domains in (False, True):  # domains after their base types
             for name in sorted(column_types):
                 _register_type(connection, name, domains=domains)
         yield connection.cursor()
 
 
 def _register_type(connection: psycopg.Connection[Any], name: str, *, domains: bool) -> None:
-    """Have psycopg know a type that it does not know by itself, so that it can read arrays of it."""
+    """Register a type that psycopg does not know, so that it can read arrays of it."""
     info = TypeInfo.fetch(connection, Identifier(name))
     if info is None or connection.adapters.types.get(info.oid):
         return
@@ -154,7 +154,7 @@ def _register_type(connection: psycopg.Connection[Any], name: str, *, domains: b
 
 @pytest.fixture
 def pg(database_url: str) -> Iterator[ALNPg]:
-    """Open the module's database through ALNPg; closed after the test."""
+    """Open the module's database with ALNPg; close it after the test."""
     database = ALNPg(database_url)
     yield database
     database.close()
@@ -162,7 +162,7 @@ def pg(database_url: str) -> Iterator[ALNPg]:
 
 @pytest.fixture
 def execute(url: str) -> Callable[[str], list[tuple[object, ...]]]:
-    """Give what runs a statement on that database, on a connection of its own."""
+    """Return a function that runs a statement on a connection of its own."""
 
     def run(statement: str) -> list[tuple[object, ...]]:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -174,7 +174,7 @@ def execute(url: str) -> Callable[[str], list[tuple[object, ...]]]:
 
 @pytest.fixture
 def write_one(tmp_path: Path) -> Callable[..., Path]:
-    """Give what writes the one migration there is, and returns the folder that it is in."""
+    """Return a function that writes the only migration and returns its folder."""
 
     def put(*texts: str) -> Path:
         (tmp_path / "20260101000000_a.sql").write_text("".join(texts))

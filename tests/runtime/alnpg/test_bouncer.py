@@ -1,4 +1,7 @@
-"""Behind PgBouncer in transaction mode, Debian's 1.18: no named statements, no startup options, no answers of others."""
+"""Behind PgBouncer in transaction mode, Debian's version 1.18.
+
+No named statements, no startup options, and no client gets the results of another.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ def bouncer_url(database_url: str) -> Iterator[str]:
     shutil.rmtree(folder)
 
 
-def test_two_clients_that_share_a_server_get_each_their_own_answers(bouncer_url: str) -> None:
+def test_two_clients_that_share_a_server_each_get_their_own_results(bouncer_url: str) -> None:
     wrong: list[object] = []
 
     def work(column: str) -> None:
@@ -90,7 +93,7 @@ def test_transactions_pipelines_and_copy_work(bouncer_url: str) -> None:
     pg.close()
 
 
-def test_looking_at_migrations_and_statements_leaves_the_connection_as_it_was(bouncer_url: str, tmp_path: Path) -> None:
+def test_checking_migrations_and_statements_leaves_the_connection_unchanged(bouncer_url: str, tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_text("create table never ()")
     assert [migration.state for migration in migrations.status(bouncer_url, tmp_path)] == ["pending"]
     assert len(migrations.pending(bouncer_url, tmp_path)) == 1
@@ -99,14 +102,14 @@ def test_looking_at_migrations_and_statements_leaves_the_connection_as_it_was(bo
         assert application.execute("show transaction_read_only").fetchone() == ("off",)
 
 
-def test_named_statements_ask_for_startup_options_that_this_bouncer_refuses(bouncer_url: str) -> None:
+def test_named_statements_send_startup_options_that_this_pgbouncer_refuses(bouncer_url: str) -> None:
     pg = ALNPg(bouncer_url)
     with pytest.raises(DatabaseUnavailable, match="startup parameter"):
         pg.ping()
     pg.close()
 
 
-def test_settings_that_it_refuses_at_the_connect_hold_all_the_same(bouncer_url: str, database_url: str) -> None:
+def test_settings_that_it_refuses_at_the_connect_take_effect_anyway(bouncer_url: str, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as other:
         for setting in ("timezone = 'Asia/Tokyo'", "datestyle = 'German'", "intervalstyle = 'iso_8601'"):
             change = (
@@ -116,7 +119,7 @@ def test_settings_that_it_refuses_at_the_connect_hold_all_the_same(bouncer_url: 
         other.execute("""select pg_terminate_backend(pid) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()""")
     pg = ALNPg(bouncer_url, statement_cache="unnamed", pool_size=2)
-    # aclitem has no binary form, so that the whole row comes as text.
+    # aclitem has no binary format, so the whole row is sent as text.
     sql = "select '2026-02-28 12:00+00'::timestamptz as at, '2026-02-28'::date as day, '=r/{0}'::aclitem as rights"
     owner = conninfo_to_dict(database_url)["user"]
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""An outage: one tries, the others fail at once, and the end is found soon."""
+"""An outage: one caller tries, the others fail at once, and recovery is noticed soon."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from arlen_runtime.alnpg.circuit_breaker import CircuitBreaker
 from arlen_runtime.alnpg.errors import DatabaseUnavailable
 
 
-def test_without_an_outage_everybody_may_connect() -> None:
+def test_without_an_outage_every_caller_can_connect() -> None:
     breaker = CircuitBreaker(None)
     for _ in range(3):
         breaker.check()
     assert not breaker.is_open
 
 
-def test_after_a_failure_everybody_fails_until_the_attempt_is_due_and_then_one_tries() -> None:
+def test_after_a_failure_callers_fail_until_an_attempt_is_due_and_then_one_tries() -> None:
     breaker = CircuitBreaker(None)
     breaker.open("refused")
     started = monotonic()
@@ -34,7 +34,7 @@ def test_after_a_failure_everybody_fails_until_the_attempt_is_due_and_then_one_t
         breaker.check()
 
 
-def test_the_delays_grow_to_a_second_and_a_success_ends_them() -> None:
+def test_the_delays_grow_to_a_second_and_a_success_resets_them() -> None:
     breaker = CircuitBreaker(None)
     for _ in range(20):
         breaker.open("refused")
@@ -45,7 +45,7 @@ def test_the_delays_grow_to_a_second_and_a_success_ends_them() -> None:
     assert breaker.reason == ""
 
 
-def test_beginning_and_end_are_told_once() -> None:
+def test_opening_and_closing_are_logged_once() -> None:
     events: list[tuple[str, object]] = []
     breaker = CircuitBreaker(lambda event, **fields: events.append((event, fields.get("reason"))))
     breaker.open("refused")

@@ -20,7 +20,7 @@ from arlen_runtime.alnpg.connection_budget import Limits, shortage_warning
         (Limits(97, 50, 3), 4, 8, "the database allows 3: lower [database] pool_size to 1"),
     ],
 )
-def test_a_shortage_is_told_with_what_is_short(limits: Limits, workers: int, pool: int, words: str) -> None:
+def test_a_shortage_names_the_limit_that_is_too_low(limits: Limits, workers: int, pool: int, words: str) -> None:
     warning = shortage_warning(limits, workers, pool)
     assert words in warning
     assert bool(warning) == bool(words)
@@ -47,7 +47,7 @@ def test_the_limits_are_those_of_the_server_the_role_and_the_database(database_u
             )
 
 
-def test_behind_a_bouncer_nothing_is_asked() -> None:
+def test_behind_pgbouncer_the_server_is_not_asked() -> None:
     pg = ALNPg("host=/nonexistent", statement_cache="unnamed")
     assert pg.connection_budget(1000) == ""
     pg.close()

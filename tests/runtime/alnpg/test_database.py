@@ -1,4 +1,4 @@
-"""ALNPg's own calls."""
+"""The calls of ALNPg itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 from arlen_runtime.alnpg import ALNPg
 
 
-def test_the_four_calls_answer_in_their_own_shape(pg: ALNPg) -> None:
+def test_the_four_calls_return_rows_a_row_a_value_and_a_count(pg: ALNPg) -> None:
     pg.execute("create table if not exists number (n int)")
     assert pg.execute("insert into number select generate_series(1, $1)", 3) == 3
     assert pg.query("select n from number order by n") == [{"n": 1}, {"n": 2}, {"n": 3}]
@@ -22,11 +22,11 @@ def test_the_four_calls_answer_in_their_own_shape(pg: ALNPg) -> None:
     assert pg.query("insert into number values ($1) returning n", 7, into=tuple) == [(7,)]
 
 
-def test_ping_answers_when_the_server_does(pg: ALNPg) -> None:
+def test_ping_returns_if_the_server_answers(pg: ALNPg) -> None:
     pg.ping()
 
 
-def test_psycopgs_own_connection_is_the_way_out_and_the_transactions_inside_one(pg: ALNPg) -> None:
+def test_connection_lends_psycopgs_own_and_the_transactions_inside_one(pg: ALNPg) -> None:
     with pg.transaction():
         pid = pg.query_value("select pg_backend_pid()")
         with pg.connection() as connection:
@@ -48,7 +48,7 @@ def _change(connection: psycopg.Connection[object]) -> None:
     connection.read_only = True
 
 
-def test_a_lent_connection_comes_back_as_it_was(database_url: str) -> None:
+def test_a_lent_connection_gets_its_attributes_back(database_url: str) -> None:
     pg = ALNPg(database_url, pool_size=1)
     with pg.connection() as connection:
         pid = connection.info.backend_pid

@@ -1,4 +1,4 @@
-"""URLs: one that is wrong is told so before it is used, and without a piece of its password."""
+"""An invalid URL is reported before it is used, without any part of its password."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RAW = [
 
 
 @pytest.mark.parametrize("url", RAW)
-def test_a_raw_sign_in_a_password_is_told_and_the_password_is_not(url: str, tmp_path: Path) -> None:
+def test_an_unescaped_character_in_a_password_is_reported_without_the_password(url: str, tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
     for use in (
         lambda: migrations.migrate(url, tmp_path),
@@ -48,10 +48,10 @@ def test_a_raw_sign_in_a_password_is_told_and_the_password_is_not(url: str, tmp_
         "host=127.0.0.1 password=a@b/c@d",
     ],
 )
-def test_a_right_one_has_nothing_wrong(url: str) -> None:
+def test_a_valid_url_has_no_fault(url: str) -> None:
     assert invalid_reason(url) == ""
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:hidden@[", "postgres:hidden", "postgresql://me:hid%den@there/shop"])
-def test_one_that_cannot_be_read_is_not_shown(url: str) -> None:
+def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:
     assert invalid_reason(url) == "the database URL cannot be read"

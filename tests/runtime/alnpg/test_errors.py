@@ -17,13 +17,13 @@ def test_a_syntax_error_shows_the_statement_with_a_caret(pg: ALNPg) -> None:
     assert str(caught.value).endswith("select oid,\n       nothing\n       ^\n  from pg_class")
 
 
-def test_what_passes_by_itself_asks_to_be_tried_again() -> None:
+def test_temporary_errors_ask_for_a_retry() -> None:
     for kind in (errors.DatabaseUnavailable, errors.PoolExhausted, errors.TransactionConflict):
         assert ("Retry-After", "1") in kind("x").headers
         assert kind.status == 503
 
 
-def test_every_error_has_its_own_code_and_stands_in_the_tree_of_the_docstring() -> None:
+def test_every_error_has_its_own_code_and_is_in_the_tree_of_the_docstring() -> None:
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ALNPgError)]
     codes = [kind.code for kind in kinds]
     assert len(set(codes)) == len(codes)

@@ -26,7 +26,10 @@ Relay = Callable[[bytes, int], str]
 
 @pytest.fixture
 def relay(database_url: str) -> Iterator[Relay]:
-    """Return what stands before the server and ends the first connections that ask for something; it returns its url."""
+    """Return a function that starts a relay in front of the server and returns its URL.
+
+    The relay closes the first connections that send a certain text.
+    """
     parts = conninfo_to_dict(database_url)
     server = f"{parts['host']}/.s.PGSQL.{parts.get('port') or 5432}"
     with tempfile.TemporaryDirectory(prefix="relay-") as folder, socket.socket(socket.AF_UNIX) as listening:
@@ -42,7 +45,7 @@ def relay(database_url: str) -> Iterator[Relay]:
 
 
 def _relay(listening: socket.socket, server: str, ended_by: bytes, endings: int) -> None:
-    """Carry one connection after the other, each to its end."""
+    """Relay one connection after the other, each to its end."""
     while True:
         try:
             client, _ = listening.accept()
@@ -54,7 +57,7 @@ def _relay(listening: socket.socket, server: str, ended_by: bytes, endings: int)
 
 
 def _carry(client: socket.socket, behind: socket.socket, ended_by: bytes) -> bool:
-    """Carry bytes both ways; say whether the client asked for what ends it."""
+    """Relay bytes both ways; return True if the client sent the text that ends it."""
     while True:
         for ready in select.select([client, behind], [], [])[0]:
             data = ready.recv(65536)
@@ -89,7 +92,7 @@ def test_a_notification_in_a_transaction_goes_out_with_the_commit(pg: ALNPg) -> 
     assert payloads.get(timeout=WAIT) == "kept"
 
 
-def test_a_lost_connection_comes_back_and_tells_the_gap(pg: ALNPg, database_url: str) -> None:
+def test_a_lost_connection_is_reopened_and_reports_the_gap(pg: ALNPg, database_url: str) -> None:
     payloads: Queue[str] = Queue()
     gaps: Queue[int] = Queue()
     pg.listen("again", payloads.put, on_gap=lambda: gaps.put(1))
@@ -122,7 +125,7 @@ def test_what_a_handler_raises_is_logged_and_the_next_notification_arrives(datab
     assert events == ["listen_handler_failed"]
 
 
-def test_a_closed_subscription_hears_no_more_while_others_do(pg: ALNPg) -> None:
+def test_a_closed_subscription_gets_nothing_while_others_do(pg: ALNPg) -> None:
     first: Queue[str] = Queue()
     second: Queue[str] = Queue()
     ready = threading.Event()
@@ -135,7 +138,7 @@ def test_a_closed_subscription_hears_no_more_while_others_do(pg: ALNPg) -> None:
     assert first.empty()
 
 
-def test_a_child_that_was_forked_hears_for_itself(pg: ALNPg) -> None:
+def test_a_forked_child_listens_on_its_own(pg: ALNPg) -> None:
     ready = threading.Event()
     pg.listen("forked", lambda _payload: None, on_gap=ready.set)
     assert ready.wait(WAIT)
@@ -157,7 +160,7 @@ def test_a_child_that_was_forked_hears_for_itself(pg: ALNPg) -> None:
     os.waitpid(child, 0)
 
 
-def test_too_long_a_payload_is_refused(pg: ALNPg) -> None:
+def test_a_payload_that_is_too_long_is_refused(pg: ALNPg) -> None:
     pg.notify("long", "x" * 7999)
     with pytest.raises(ProgrammingError, match="7999"):
         pg.notify("long", "x" * 8000)
@@ -176,8 +179,8 @@ def _listening() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "alnpg-listen"]
 
 
-def test_a_handler_that_closes_ends_the_thread_which_reads_nothing_of_others(database_url: str) -> None:
-    """What the handler opens after the close must not have a number that the thread still reads."""
+def test_a_handler_that_closes_ends_the_thread_which_reads_no_other_descriptor(database_url: str) -> None:
+    """What the handler opens after the close must not get a number that the thread reads."""
     pg = ALNPg(database_url)
     ready = threading.Event()
     pipes: Queue[tuple[int, int]] = Queue()
@@ -206,7 +209,7 @@ def test_a_handler_that_closes_ends_the_thread_which_reads_nothing_of_others(dat
     pg.close()
 
 
-def test_who_listens_after_a_close_is_heard_by_another_thread(database_url: str) -> None:
+def test_a_listen_after_a_close_starts_another_thread(database_url: str) -> None:
     pg = ALNPg(database_url)
     ready, again = threading.Event(), threading.Event()
 
@@ -226,7 +229,7 @@ def test_who_listens_after_a_close_is_heard_by_another_thread(database_url: str)
     assert not _listening()
 
 
-def test_it_listens_past_the_bouncer_where_a_direct_url_is_given(database_url: str) -> None:
+def test_it_listens_on_the_direct_url_if_there_is_one(database_url: str) -> None:
     pg = ALNPg("host=/nonexistent", direct_url=database_url, statement_cache="unnamed")
     payloads: Queue[str] = Queue()
     ready = threading.Event()
@@ -239,12 +242,12 @@ def test_it_listens_past_the_bouncer_where_a_direct_url_is_given(database_url: s
 
 
 @pytest.mark.parametrize("channel", ["", "c" * 64, "ü" * 32, "a\0b", "\ud800"])
-def test_a_channel_that_nobody_can_hear_is_refused_at_once(pg: ALNPg, channel: str) -> None:
+def test_an_invalid_channel_name_is_refused_at_once(pg: ALNPg, channel: str) -> None:
     with pytest.raises(ProgrammingError, match="1 to 63 bytes"):
         pg.listen(channel, print)
 
 
-def test_a_channel_of_63_bytes_is_heard(pg: ALNPg) -> None:
+def test_a_channel_name_can_have_63_bytes(pg: ALNPg) -> None:
     payloads: Queue[str] = Queue()
     ready = threading.Event()
     pg.listen("c" * 63, payloads.put, on_gap=ready.set)
@@ -253,9 +256,7 @@ def test_a_channel_of_63_bytes_is_heard(pg: ALNPg) -> None:
     assert payloads.get(timeout=WAIT) == "x"
 
 
-def test_a_listen_that_fails_is_told_and_tried_again_after_longer_and_longer_pauses(
-    relay: Relay, database_url: str
-) -> None:
+def test_a_failed_listen_is_logged_and_retried_after_growing_pauses(relay: Relay, database_url: str) -> None:
     events: Queue[dict[str, Any]] = Queue()
     pg = ALNPg(relay(b"listen", 3), log=lambda event, **fields: events.put({"event": event, **fields}))
     payloads: Queue[str] = Queue()
@@ -276,7 +277,7 @@ def test_a_listen_that_fails_is_told_and_tried_again_after_longer_and_longer_pau
 
 
 def test_a_connection_that_breaks_while_it_is_set_up_is_followed_by_another(relay: Relay, database_url: str) -> None:
-    """Unnamed statements come with a SET after the connect: what fails there is an error of ours and not psycopg's."""
+    """Unnamed statements send a SET after the connect; if it fails, it raises an ALNPgError."""
     events: Queue[str] = Queue()
     pg = ALNPg(
         "host=/nonexistent",
@@ -303,7 +304,7 @@ def test_a_connection_that_breaks_while_it_is_set_up_is_followed_by_another(rela
         ({}, []),
     ],
 )
-def test_unnamed_statements_without_a_direct_url_warn_once_that_nothing_will_be_heard(
+def test_unnamed_statements_without_a_direct_url_warn_once_that_listen_gets_nothing(
     database_url: str, settings: dict[str, str], warnings: list[str]
 ) -> None:
     events: list[tuple[str, dict[str, Any]]] = []

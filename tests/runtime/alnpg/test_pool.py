@@ -1,4 +1,4 @@
-"""The pool: a hard cap, a queue in order, nothing across a fork, and quick failure while the server is away."""
+"""The pool: a hard limit, a fair queue, nothing shared over a fork, fast failure."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def url(database_url: str) -> str:
     return make_conninfo(database_url, application_name="pool-test")
 
 
-def test_building_it_connects_to_nothing() -> None:
+def test_creating_it_connects_to_nothing() -> None:
     pg = ALNPg("host=/nonexistent dbname=x")
     with pytest.raises(DatabaseUnavailable):
         pg.ping()
     pg.close()
 
 
-def test_an_unknown_database_is_told_without_the_password(database_url: str) -> None:
+def test_an_unknown_database_is_reported_without_the_password(database_url: str) -> None:
     pg = ALNPg(make_conninfo(database_url, dbname="nowhere", password="secret"))
     with pytest.raises(DatabaseUnavailable, match='database "nowhere" does not exist') as caught:
         pg.ping()
@@ -48,7 +48,7 @@ def test_an_unknown_database_is_told_without_the_password(database_url: str) -> 
     pg.close()
 
 
-def test_never_more_connections_than_the_pool_has_places(url: str) -> None:
+def test_there_are_never_more_connections_than_pool_size(url: str) -> None:
     pg = ALNPg(url, pool_size=3, acquire_seconds=20)
     counts: list[int] = []
     threads = [
@@ -102,7 +102,7 @@ def test_the_wait_ends_with_the_request(url: str) -> None:
     pg.close()
 
 
-def test_who_waits_gives_the_baton_away_and_who_does_not_keeps_it(url: str) -> None:
+def test_a_caller_announces_a_wait_only_if_it_waits(url: str) -> None:
     pg = ALNPg(url, pool_size=1)
     pg.query("select 1")
     calls: list[int] = []
@@ -132,7 +132,7 @@ def test_who_waits_gives_the_baton_away_and_who_does_not_keeps_it(url: str) -> N
     pg.close()
 
 
-def test_four_forks_of_an_open_pool_get_each_their_own_rows(url: str) -> None:
+def test_four_forks_of_an_open_pool_each_get_their_own_rows(url: str) -> None:
     pg = ALNPg(url, pool_size=2)
     parent = pg.query_value("select pg_backend_pid()")
     children = []
@@ -161,7 +161,7 @@ def test_four_forks_of_an_open_pool_get_each_their_own_rows(url: str) -> None:
 
 
 def _in_a_child(function: Callable[[], bool]) -> bool:
-    """Fork, and return what the function says in the child; False too where it raises."""
+    """Fork; return what the function returns in the child, or False if it raises."""
     pid = os.fork()
     if not pid:
         status = 1
@@ -188,7 +188,7 @@ def test_a_child_that_closes_its_copy_of_a_stream_leaves_the_parents_alone(url: 
     pg.close()
 
 
-def test_a_transaction_is_the_parents_alone(url: str) -> None:
+def test_a_transaction_belongs_to_the_parent_only(url: str) -> None:
     pg = ALNPg(url, pool_size=2)
     pg.execute("drop table if exists forked")
     pg.execute("create table forked (n int)")
@@ -207,8 +207,8 @@ def test_a_transaction_is_the_parents_alone(url: str) -> None:
     pg.close()
 
 
-def test_nothing_that_a_child_does_reaches_a_descriptor_of_its_own_in_place_of_the_parents(url: str) -> None:
-    """The number of an inherited descriptor, were it closed, would be that of the child's next file."""
+def test_a_childs_use_of_the_parents_connection_reaches_no_other_descriptor(url: str) -> None:
+    """If an inherited descriptor were closed, the child's next file would get its number."""
     pg = ALNPg(url)
     rows = pg.stream("select n, repeat('x', 1000) from generate_series(1, 50000) n")
     next(rows)
@@ -224,7 +224,7 @@ def test_nothing_that_a_child_does_reaches_a_descriptor_of_its_own_in_place_of_t
     pg.close()
 
 
-def test_a_database_that_is_down_fails_fast_and_is_found_again_within_two_seconds(database_url: str) -> None:
+def test_a_database_that_is_down_fails_fast_and_is_used_again_within_two_seconds(database_url: str) -> None:
     parts = conninfo_to_dict(database_url)
     link = Path("/tmp") / f"alnpg-{os.getpid()}"  # noqa: S108 - a socket's path has 107 bytes at most: tmp_path is too long
     pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=4)
@@ -252,16 +252,17 @@ def test_a_database_that_is_down_fails_fast_and_is_found_again_within_two_second
 
 @pytest.fixture
 def link(database_url: str) -> Iterator[Path]:
-    """Give a way to the server that can be taken away; it has 107 bytes at most, for which tmp_path is too long."""
+    """Return a link to the server's folder that a test can remove.
+
+    A socket's path has 107 bytes at most, so tmp_path is too long.
+    """
     link = Path("/tmp") / f"alnpg-link-{os.getpid()}"  # noqa: S108 - see above
     link.symlink_to(str(conninfo_to_dict(database_url)["host"]))
     yield link
     link.unlink(missing_ok=True)
 
 
-def test_a_connect_that_is_refused_costs_nobody_anything_while_another_connection_lives(
-    database_url: str, link: Path
-) -> None:
+def test_a_refused_connect_fails_no_call_while_another_connection_is_open(database_url: str, link: Path) -> None:
     pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=2, acquire_seconds=20)
     answers: list[object] = []
     threads = [threading.Thread(target=lambda: answers.append(pg.query_value("select 1"))) for _ in range(3)]
@@ -278,16 +279,16 @@ def test_a_connect_that_is_refused_costs_nobody_anything_while_another_connectio
     pg.close()
 
 
-def test_who_waits_in_vain_learns_why_no_more_connections_open(database_url: str, link: Path) -> None:
+def test_an_exhausted_pool_says_why_no_more_connections_open(database_url: str, link: Path) -> None:
     pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=2, acquire_seconds=0.5)
     with pg.transaction():
         link.unlink()
-        with pytest.raises(PoolExhausted, match=r"1 of 2 are in use, others do not open \(.*No such file"):
+        with pytest.raises(PoolExhausted, match=r"1 of 2 are in use, no other could be opened \(.*No such file"):
             contextvars.Context().run(pg.ping)
     pg.close()
 
 
-def test_a_transaction_that_is_left_open_does_not_hide_that_the_server_is_away(database_url: str, link: Path) -> None:
+def test_a_transaction_that_is_left_open_does_not_hide_that_the_server_is_down(database_url: str, link: Path) -> None:
     pg = ALNPg(make_conninfo(database_url, host=str(link)), pool_size=2, acquire_seconds=60)
     with pytest.raises(ConnectionLost), pg.transaction():  # noqa: PT012 - the block is what is tested
         pid = pg.query_value("select pg_backend_pid()")
@@ -328,7 +329,7 @@ def test_connections_that_the_server_closed_are_replaced(url: str, database_url:
     pg.close()
 
 
-def test_an_idle_connection_is_asked_before_it_is_used_again(url: str, database_url: str) -> None:
+def test_an_idle_connection_is_pinged_before_it_is_reused(url: str, database_url: str) -> None:
     pg = ALNPg(url, pool_size=1)
     pid = pg.query_value("select pg_backend_pid()")
     with psycopg.connect(database_url, autocommit=True) as other:
@@ -365,7 +366,7 @@ def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("alnpg")]
 
 
-def test_the_pools_threads_begin_with_the_first_connection_and_end_with_the_close(url: str) -> None:
+def test_the_pools_threads_start_with_the_first_connection_and_end_with_the_close(url: str) -> None:
     pg = ALNPg(url)
     assert _threads() == []
     pg.ping()
@@ -374,7 +375,7 @@ def test_the_pools_threads_begin_with_the_first_connection_and_end_with_the_clos
     assert _threads() == []
 
 
-def test_a_pool_that_nobody_closed_ends_quietly_with_the_interpreter(url: str) -> None:
+def test_a_pool_that_was_not_closed_ends_quietly_with_the_interpreter(url: str) -> None:
     program = (
         "import os, sys\nfrom arlen_runtime.alnpg import ALNPg\npg = ALNPg(sys.argv[1]); pg.ping()\n"
         "if not os.fork(): pg.ping(); sys.exit(7)\n"
@@ -386,7 +387,7 @@ def test_a_pool_that_nobody_closed_ends_quietly_with_the_interpreter(url: str) -
     assert (done.returncode, done.stdout, done.stderr) == (0, b"7 5\n", b"")
 
 
-def test_what_lies_on_the_shelf_is_given_to_who_waits_in_the_pool(url: str) -> None:
+def test_connections_on_the_free_list_reach_callers_that_wait_in_the_pool(url: str) -> None:
     pg = ALNPg(url, pool_size=2, acquire_seconds=20)
     wrong: list[object] = []
 
@@ -406,7 +407,7 @@ def test_what_lies_on_the_shelf_is_given_to_who_waits_in_the_pool(url: str) -> N
     pg.close()
 
 
-def test_an_open_transaction_never_comes_back(url: str) -> None:
+def test_a_connection_in_an_open_transaction_is_never_reused(url: str) -> None:
     events: list[str] = []
     pg = ALNPg(url, pool_size=1, log=lambda event, **_fields: events.append(event))
     pid = pg.query_value("select pg_backend_pid()")
@@ -416,7 +417,7 @@ def test_an_open_transaction_never_comes_back(url: str) -> None:
     pg.close()
 
 
-def test_close_closes_what_is_idle_and_then_what_comes_back(url: str, database_url: str) -> None:
+def test_close_closes_idle_connections_and_then_released_ones(url: str, database_url: str) -> None:
     pg = ALNPg(url, pool_size=2)
     with pg.transaction():
         pg.query("select 1")

@@ -1,4 +1,7 @@
-"""Reading from a replica: a real one, of a server of its own: what other tests write would have to be replayed first."""
+"""Reading from a replica.
+
+The primary is a server of its own: writes of other tests would have to be replayed first.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,10 @@ def primary_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def replica_url(primary_url: str) -> Iterator[str]:
-    """Copy the server and start the copy as its standby."""
+    """Copy the server and start the copy as its replica."""
     parts = conninfo_to_dict(primary_url)
     owner = Path(str(parts["host"])).stat().st_uid
-    folder = Path(tempfile.mkdtemp(prefix="standby-"))
+    folder = Path(tempfile.mkdtemp(prefix="replica-"))
     os.chown(folder, owner, -1)
     programs = find(os.environ)
     prefix = list(runnable(programs, os.getuid()).postgres)
@@ -69,7 +72,7 @@ def replica_url(primary_url: str) -> Iterator[str]:
     url = make_conninfo(primary_url, host=str(folder), port=5432)
     deadline = monotonic() + 60
     while not _answers(url):
-        assert monotonic() < deadline, "the standby did not start"
+        assert monotonic() < deadline, "the replica did not start"
     yield url
     server.terminate()
     server.wait(30)
@@ -140,7 +143,7 @@ def test_inside_a_transaction_it_is_the_transactions_connection(both: ALNPg) -> 
     _in_a_request(request)
 
 
-def test_a_later_request_finds_what_was_written_before_its_position(both: ALNPg, replica_url: str) -> None:
+def test_a_later_request_reads_what_was_written_before_its_position(both: ALNPg, replica_url: str) -> None:
     _in_a_request(lambda: both.execute("create table if not exists later (n int)"))
     with psycopg.connect(replica_url, autocommit=True) as standby:
         standby.execute("select pg_wal_replay_pause()")
@@ -153,13 +156,14 @@ def test_a_later_request_finds_what_was_written_before_its_position(both: ALNPg,
     deadline = monotonic() + 30
     while (reader := _in_a_request(lambda: both.replica_after(position))) is both:
         assert monotonic() < deadline
-        # A log that ends where a page of it does is behind every position asked for then, until something else is written.
+        # If the log ends at the end of one of its pages, the replica's position stays behind until
+        # something else is written.
         _in_a_request(lambda: both.execute("insert into later values (6)"))
     assert isinstance(reader, ALNPg)
     assert reader.query_value("select min(n) from later") == 5
 
 
-def test_the_replica_refuses_writes_even_where_it_is_none(database_url: str) -> None:
+def test_the_replica_refuses_writes_even_if_it_is_a_primary(database_url: str) -> None:
     pg = ALNPg(database_url, replica_url=database_url)
 
     def request() -> None:
@@ -170,7 +174,7 @@ def test_the_replica_refuses_writes_even_where_it_is_none(database_url: str) -> 
     pg.close()
 
 
-def test_a_replica_that_is_away_costs_one_request_an_error_and_the_others_read_from_the_primary(pg: ALNPg) -> None:
+def test_a_replica_that_is_down_fails_one_request_and_the_others_read_from_the_primary(pg: ALNPg) -> None:
     both = ALNPg(pg._pool.settings.conninfo, replica_url="host=/nonexistent")
     assert both.replica_after("0/1") is both
     assert both.replica is both
@@ -189,5 +193,5 @@ def test_a_replica_that_is_away_costs_one_request_an_error_and_the_others_read_f
         ("explain analyse select 1", False), ("select into_it, analyzed, share from t", True),
     ],
 )  # fmt: skip
-def test_what_only_reads_is_known_by_its_words(sql: str, reads: bool) -> None:  # noqa: FBT001 - the expected answer
+def test_a_statement_that_only_reads_is_recognized_by_its_words(sql: str, reads: bool) -> None:  # noqa: FBT001 - the expected answer
     assert only_reads(sql) is reads

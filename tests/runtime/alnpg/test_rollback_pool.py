@@ -1,4 +1,4 @@
-"""A test's own transaction: inside it all is as it is elsewhere, and afterwards nothing is left."""
+"""A test's own transaction: everything works as elsewhere, and nothing is left."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ insert into branch values (1);
 
 @pytest.fixture
 def pg(database_url: str) -> Iterator[ALNPg]:
-    """Give a database in its test's transaction, and see that the test leaves nothing."""
+    """Return a database in the test's transaction; check that the test leaves nothing."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(SCHEMA)
         database = ALNPg(database_url, acquire_seconds=0.2)
@@ -39,7 +39,7 @@ def pg(database_url: str) -> Iterator[ALNPg]:
             yield pg
         assert connection.execute("select array_agg(id) from branch").fetchone() == ([1],)
         assert connection.execute("select count(*) from leaf").fetchone() == (0,)
-        assert database.query("select id from branch", into=tuple) == [(1,)], "afterwards it is as it was"
+        assert database.query("select id from branch", into=tuple) == [(1,)], "it is unchanged afterwards"
         database.close()
 
 
@@ -60,14 +60,14 @@ def test_what_one_request_writes_the_next_one_reads(pg: ALNPg) -> None:
     assert _in_a_request(lambda: _branches(pg)) == [1, 2]
 
 
-def test_a_statement_that_fails_costs_only_itself(pg: ALNPg) -> None:
+def test_a_failed_statement_undoes_only_itself(pg: ALNPg) -> None:
     pg.execute("insert into branch values (2)")
     with pytest.raises(UniqueViolated):
         pg.execute("insert into branch values (2)")
     assert _branches(pg) == [1, 2]
 
 
-def test_a_transaction_that_fails_is_undone_and_no_more(pg: ALNPg) -> None:
+def test_a_failed_transaction_undoes_only_itself(pg: ALNPg) -> None:
     pg.execute("insert into branch values (2)")
     with pytest.raises(ZeroDivisionError), pg.transaction():  # noqa: PT012 - the block is what is tested
         pg.execute("insert into branch values (3)")
@@ -100,7 +100,7 @@ def test_a_deferred_constraint_fails_where_a_commit_would_and_stays_deferred(pg:
     assert pg.query_value("select count(*) from leaf") == 2
 
 
-def test_a_reading_transaction_refuses_to_write_and_the_next_may(pg: ALNPg) -> None:
+def test_a_read_only_transaction_refuses_to_write_and_the_next_can_write(pg: ALNPg) -> None:
     with pytest.raises(ReadOnlyTransaction), pg.transaction(read_only=True):
         pg.execute("insert into branch values (2)")
     with pg.transaction("serializable"):
@@ -154,7 +154,7 @@ def test_threads_take_turns(pg: ALNPg) -> None:
     assert _branches(pg) == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_who_waits_in_vain_is_told_why(pg: ALNPg) -> None:
+def test_a_thread_that_waits_too_long_gets_the_reason(pg: ALNPg) -> None:
     messages: list[str] = []
 
     def wait() -> None:
@@ -166,10 +166,10 @@ def test_who_waits_in_vain_is_told_why(pg: ALNPg) -> None:
         thread = threading.Thread(target=contextvars.Context().run, args=(wait,))
         thread.start()
         thread.join()
-    assert messages == ["rolled_back() has one connection, and another thread had it for 0.2 s"]
+    assert messages == ["rolled_back() has one connection, and another thread held it for 0.2 s"]
 
 
-def test_after_a_timeout_the_transaction_is_lost_and_says_so(pg: ALNPg) -> None:
+def test_after_a_timeout_the_error_says_that_the_transaction_is_lost(pg: ALNPg) -> None:
     def request() -> None:
         scope.deadline.set(threading.TIMEOUT_MAX)
         with pytest.raises(StatementTimeout), pg.transaction(timeout=0.2):

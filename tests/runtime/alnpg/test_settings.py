@@ -32,7 +32,7 @@ def test_bad_settings_are_refused_by_name() -> None:
     ALNPg("", replica_url="host=replica", statement_cache="unnamed").close()
 
 
-def test_the_url_keeps_its_own_options_after_ours_so_that_they_win() -> None:
+def test_options_in_the_url_override_the_defaults() -> None:
     parts = conninfo_to_dict(connection_string("dbname=x options='-c timezone=Asia/Tokyo'", named=True))
     assert str(parts["options"]).index("UTC") < str(parts["options"]).index("Tokyo")
     assert parts["client_encoding"] == "UTF8"
@@ -40,7 +40,7 @@ def test_the_url_keeps_its_own_options_after_ours_so_that_they_win() -> None:
 
 @pytest.fixture
 def other_defaults(database_url: str) -> Iterator[str]:
-    """Give the database settings that spell floats and intervals in another way."""
+    """Set database defaults that write floats and intervals in another style."""
     change = "do $$ begin execute format('alter database %I {}', current_database()); end $$"
     with psycopg.connect(database_url, autocommit=True) as connection:
         for setting in ("extra_float_digits = 0", "intervalstyle = iso_8601"):
@@ -72,7 +72,7 @@ def test_an_interval_in_a_style_that_could_not_be_set_is_refused(other_defaults:
     pg.close()
 
 
-def test_a_bouncer_gets_no_options() -> None:
+def test_pgbouncer_gets_no_options() -> None:
     assert "options" not in conninfo_to_dict(connection_string("dbname=x", named=False))
 
 

@@ -1,4 +1,4 @@
-"""Builders are taken where a str is."""
+"""SQL builders are accepted where a str is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from arlen_runtime.alnpg.errors import ProgrammingError
 
 
 class Compiled:
-    """What a builder's compile() returns."""
+    """The result of a builder's compile()."""
 
     params = {"low": 2, "high": 4}  # noqa: RUF012 - a stand-in
 
@@ -19,17 +19,17 @@ class Compiled:
 
 
 class Select:
-    """A statement of a builder in the manner of SQLAlchemy Core."""
+    """A statement of a builder like SQLAlchemy Core."""
 
     def compile(self) -> Compiled:
         return Compiled()
 
 
 class Nothing:
-    """Something that cannot say its SQL."""
+    """An object without SQL."""
 
 
-def test_psycopg_sql_is_taken_where_a_str_is(pg: ALNPg) -> None:
+def test_psycopg_sql_is_accepted_where_a_str_is(pg: ALNPg) -> None:
     composed = sql.SQL("select $1::int + 1 as {}").format(sql.Identifier("the sum"))
     assert pg.query_one(composed, 41) == {"the sum": 42}
 

@@ -1,4 +1,4 @@
-"""Transactions belong to the request's Context, and end as they should on every way out."""
+"""Transactions belong to the request's Context, and end correctly on every way out."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ def test_a_commit_that_the_server_turned_into_a_rollback_is_an_error(table: ALNP
     assert _ids(table) == []
 
 
-def test_a_nested_block_that_passed_a_failure_over_costs_only_itself(table: ALNPg) -> None:
+def test_a_nested_block_that_ignores_an_error_undoes_only_itself(table: ALNPg) -> None:
     with table.transaction():
         table.execute("insert into entry values (1)")
-        with pytest.raises(ALNPgError, match="passed over"), table.transaction():  # noqa: PT012 - the block is what is tested
+        with pytest.raises(ALNPgError, match="the error was ignored"), table.transaction():  # noqa: PT012 - the block is what is tested
             table.execute("insert into entry values (2)")
             with pytest.raises(ALNPgError):
                 table.execute("select 1/0")
@@ -93,24 +93,24 @@ def test_a_nested_block_that_passed_a_failure_over_costs_only_itself(table: ALNP
     assert _ids(table) == [1, 3]
 
 
-@pytest.mark.parametrize("by_hand", ["commit", "rollback"])
-def test_a_block_that_was_ended_by_hand_runs_nothing_more(table: ALNPg, by_hand: str) -> None:
-    with pytest.raises(ProgrammingError, match="by hand"), table.transaction():  # noqa: PT012 - the block is what is tested
+@pytest.mark.parametrize("command", ["commit", "rollback"])
+def test_after_an_explicit_commit_or_rollback_a_block_runs_nothing_more(table: ALNPg, command: str) -> None:
+    with pytest.raises(ProgrammingError, match="explicit COMMIT or ROLLBACK"), table.transaction():  # noqa: PT012 - the block is what is tested
         table.execute("insert into entry values (1)")
-        table.execute(by_hand)
+        table.execute(command)
         for call in (table.query, table.execute, lambda sql: list(table.stream(sql))):
-            with pytest.raises(ProgrammingError, match="by hand"):
+            with pytest.raises(ProgrammingError, match="explicit COMMIT or ROLLBACK"):
                 call("insert into entry values (2)")
-        with pytest.raises(ProgrammingError, match="by hand"), table.transaction():
+        with pytest.raises(ProgrammingError, match="explicit COMMIT or ROLLBACK"), table.transaction():
             pass
-    assert _ids(table) == ([1] if by_hand == "commit" else [])
+    assert _ids(table) == ([1] if command == "commit" else [])
 
 
 def test_a_transaction_is_entered_once(table: ALNPg) -> None:
     transaction = table.transaction()
-    with transaction, pytest.raises(ProgrammingError, match="entered before"), transaction:
+    with transaction, pytest.raises(ProgrammingError, match="already entered"), transaction:
         pass
-    with pytest.raises(ProgrammingError, match="entered before"), transaction:
+    with pytest.raises(ProgrammingError, match="already entered"), transaction:
         pass
     left = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in%'"
     assert table.query_value(left) == 0
@@ -123,7 +123,7 @@ def test_a_deferred_constraint_that_fails_at_commit_is_an_error(table: ALNPg) ->
     assert table.query_value("select count(*) from late") == 0
 
 
-def test_begin_by_hand_never_leaves_an_open_transaction_in_the_pool(database_url: str) -> None:
+def test_an_explicit_begin_never_leaves_an_open_transaction_in_the_pool(database_url: str) -> None:
     events: list[str] = []
     pg = ALNPg(database_url, pool_size=1, log=lambda event, **_fields: events.append(event))
     pid = pg.query_value("select pg_backend_pid()")
@@ -134,7 +134,7 @@ def test_begin_by_hand_never_leaves_an_open_transaction_in_the_pool(database_url
 
 
 def test_a_stream_in_a_transaction_leaves_the_thread_to_other_requests(table: ALNPg) -> None:
-    """Steps of one request and a whole other one alternate on this thread, each in its own Context."""
+    """Steps of one request alternate with another request, each in its own Context."""
 
     def body() -> Iterator[Any]:
         with table.transaction():
@@ -152,7 +152,7 @@ def test_a_stream_in_a_transaction_leaves_the_thread_to_other_requests(table: AL
     assert second.run(_ids, table) == [1]
 
 
-def test_a_step_on_another_thread_finds_the_same_transaction(table: ALNPg) -> None:
+def test_a_step_on_another_thread_uses_the_same_transaction(table: ALNPg) -> None:
     context = contextvars.copy_context()
     seen: list[Any] = []
 
@@ -170,7 +170,7 @@ def test_a_step_on_another_thread_finds_the_same_transaction(table: ALNPg) -> No
     assert seen[0] == seen[1]
 
 
-def test_a_transaction_that_ends_in_a_foreign_context_still_commits(table: ALNPg) -> None:
+def test_a_transaction_that_ends_in_another_context_still_commits(table: ALNPg) -> None:
     def body() -> Iterator[None]:
         with table.transaction():
             table.execute("insert into entry values (1)")
@@ -189,8 +189,8 @@ def _nested(pg: ALNPg) -> Generator[int, None, None]:
         yield 2
 
 
-def test_a_nested_transaction_is_over_when_the_one_around_it_is(table: ALNPg) -> None:
-    """One request leaves a generator in the middle of a savepoint; the connection is another request's by then."""
+def test_a_nested_transaction_ends_with_the_outer_one(table: ALNPg) -> None:
+    """One request leaves a generator inside a savepoint; another then has the connection."""
     first, second = contextvars.Context(), contextvars.Context()
 
     def leave() -> Generator[int, None, None]:
@@ -215,7 +215,7 @@ def test_a_nested_transaction_is_over_when_the_one_around_it_is(table: ALNPg) ->
 
 
 @pytest.mark.parametrize("levels", [1, 2])
-def test_a_nested_block_that_outlives_the_one_around_it_is_told_so(table: ALNPg, levels: int) -> None:
+def test_a_nested_block_that_outlives_the_outer_one_raises(table: ALNPg, levels: int) -> None:
     with ExitStack() as stack:
         for _ in range(levels):
             stack.enter_context(table.transaction())
@@ -275,7 +275,7 @@ def test_retrying_gives_up_after_its_attempts_and_does_not_retry_inside_a_transa
         table.retrying(conflict, attempts=0)
 
 
-def test_retrying_ends_with_the_time_of_the_request(table: ALNPg) -> None:
+def test_retrying_stops_when_the_request_has_no_time_left(table: ALNPg) -> None:
     attempts = []
 
     def conflict() -> None:

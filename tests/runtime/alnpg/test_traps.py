@@ -1,4 +1,4 @@
-"""The list of traps: each names the tests that hold us out of it, and these tests exist."""
+"""The list of traps: each names its tests, and these tests exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 COUNTS = {"values": 5, "connections": 8, "embedded server": 5, "plan": 13}
-"""How many there are of each: none is lost by an edit."""
+"""How many there are of each kind, so that an edit loses none."""
 
 
 def _traps() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A statement is prepared once, and healed once when the schema changes under it."""
+"""A statement is prepared once, and once more when the schema changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _prepared(pg: ALNPg) -> int:
 
 @pytest.fixture
 def one(database_url: str) -> Any:  # noqa: ANN401 - a generator of one ALNPg
-    """Open the database with a single connection, so that a statement is warm once it has run."""
+    """Open the database with one connection: a statement that has run is prepared."""
     pg = ALNPg(database_url, pool_size=1)
     pg.execute("drop table if exists thing")
     pg.execute("create table thing (id int primary key, name text)")
@@ -48,7 +48,7 @@ def one(database_url: str) -> Any:  # noqa: ANN401 - a generator of one ALNPg
 
 @pytest.fixture
 def migrate(database_url: str) -> Any:  # noqa: ANN401 - a generator of one function
-    """Change the schema behind ALNPg's back."""
+    """Return a function that changes the schema behind ALNPg's back."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection.execute
 
@@ -72,7 +72,7 @@ def test_a_statement_is_prepared_once_and_the_cache_is_bounded(one: ALNPg) -> No
     assert one.query_value("select 5 as five") == 5
 
 
-def test_a_statement_in_use_keeps_its_place_beside_others_that_are_not(one: ALNPg) -> None:
+def test_a_statement_in_use_is_not_evicted_for_others(one: ALNPg) -> None:
     def prepared() -> object:
         return one.query_value("select prepare_time from pg_prepared_statements where statement = 'select 8 as eight'")
 
@@ -93,7 +93,7 @@ def test_a_rollback_keeps_the_statements(one: ALNPg) -> None:
     assert _prepared(one) == before
 
 
-def test_an_added_column_heals_select_star(one: ALNPg, migrate: Migrate) -> None:
+def test_select_star_returns_an_added_column(one: ALNPg, migrate: Migrate) -> None:
     assert one.query_one("select * from thing", into=tuple) == (1, "one")
     migrate("alter table thing add column extra int default 7")
     assert one.query_one("select * from thing") == {"id": 1, "name": "one", "extra": 7}
@@ -101,7 +101,9 @@ def test_an_added_column_heals_select_star(one: ALNPg, migrate: Migrate) -> None
 
 
 @pytest.mark.parametrize("by", READERS)
-def test_an_id_that_became_bigint_takes_big_numbers_on_a_warm_statement(one: ALNPg, migrate: Migrate, by: str) -> None:
+def test_an_id_that_became_bigint_accepts_big_numbers_on_a_warm_statement(
+    one: ALNPg, migrate: Migrate, by: str
+) -> None:
     sql = "select id from thing where id = $1"
     READERS[by](one, sql, 1)
     connection = one._pool._free_list[0]
@@ -122,7 +124,7 @@ def test_a_value_that_stays_out_of_range_costs_no_new_prepare_each_time(one: ALN
     assert one._pool._free_list[0]._statements[sql].described_at == described
 
 
-def test_an_enum_that_was_made_anew_is_read_again(one: ALNPg, migrate: Migrate) -> None:
+def test_an_enum_that_was_recreated_is_read_again(one: ALNPg, migrate: Migrate) -> None:
     migrate("create type colour as enum ('red'); create table paint (colour colour); insert into paint values ('red')")
     assert one.query_value("select colour from paint where colour = $1", "red") == "red"
     migrate("drop table paint; drop type colour; create type colour as enum ('blue')")
@@ -135,7 +137,7 @@ def test_an_enum_that_was_made_anew_is_read_again(one: ALNPg, migrate: Migrate) 
 def test_a_text_that_became_an_enum_or_a_uuid_is_compared_again(
     database_url: str, migrate: Migrate, cache: str, read: str
 ) -> None:
-    """A parameter that is still a text has no = with either: 42883."""
+    """A parameter that is still a text has no = operator with either: 42883."""
     pg = ALNPg(database_url, pool_size=1, statement_cache=cache)
     migrate("drop table if exists notes; drop type if exists tone; create type tone as enum ('low')")
     migrate(
@@ -152,7 +154,7 @@ def test_a_text_that_became_an_enum_or_a_uuid_is_compared_again(
     pg.close()
 
 
-def test_what_never_existed_is_asked_for_once_more_and_no_more(one: ALNPg, migrate: Migrate) -> None:
+def test_a_missing_function_is_retried_at_most_once(one: ALNPg, migrate: Migrate) -> None:
     migrate("create table tried (n int)")
     migrate(
         "create function broken() returns int language plpgsql as"
@@ -184,7 +186,7 @@ def test_a_procedure_that_committed_a_part_is_never_run_again(one: ALNPg, migrat
     assert one.query_value("select count(*) from part") == 3
 
 
-def test_a_changed_search_path_is_healed(one: ALNPg, migrate: Migrate) -> None:
+def test_a_changed_search_path_takes_effect(one: ALNPg, migrate: Migrate) -> None:
     migrate("create schema other; create table other.thing (word text, number float8)")
     migrate("insert into other.thing values ('w', 1.5)")
     one.query("select * from thing")
@@ -192,14 +194,14 @@ def test_a_changed_search_path_is_healed(one: ALNPg, migrate: Migrate) -> None:
     assert one.query("select * from thing") == [{"word": "w", "number": 1.5}]
 
 
-def test_statements_that_somebody_deallocated_are_prepared_again(one: ALNPg) -> None:
+def test_deallocated_statements_are_prepared_again(one: ALNPg) -> None:
     one.query("select 7 as seven")
     with one.connection() as connection:
         connection.execute("deallocate all")
     assert one.query_value("select 7 as seven") == 7
 
 
-def test_inside_a_transaction_a_stale_statement_fails_once_and_the_retry_is_right(one: ALNPg, migrate: Migrate) -> None:
+def test_inside_a_transaction_a_stale_statement_fails_once_and_the_retry_succeeds(one: ALNPg, migrate: Migrate) -> None:
     attempts = []
 
     def read() -> Any:  # noqa: ANN401 - a row
@@ -218,10 +220,11 @@ def test_inside_a_transaction_a_stale_statement_fails_once_and_the_retry_is_righ
     assert len(attempts) == 2
 
 
-def test_a_statement_that_was_forgotten_in_a_transaction_leaves_its_name_to_the_next(
-    one: ALNPg, migrate: Migrate
-) -> None:
-    """What it read had come in binary, and has no binary form any more; the server was not told that it was forgotten."""
+def test_a_statement_dropped_in_a_transaction_frees_its_name_for_the_next(one: ALNPg, migrate: Migrate) -> None:
+    """The result arrived in binary, and its type has no binary format any more.
+
+    The statement was dropped while the server could not be told to close it.
+    """
     migrate("drop table if exists spots; drop type if exists spot; create type spot as (a int, b int)")
     migrate("create table spots (spot spot); insert into spots values (row(1, 2))")
     sql = "select spot from spots"
@@ -263,7 +266,10 @@ READ_SO = [
     ("array[interval '1 mon']", [timedelta(days=30)]),
 ]
 IN_BOTH_FORMATS = pytest.mark.parametrize("beside", ["1", "acldefault('r', 10)"], ids=["binary", "text"])
-"""A row goes in binary, or wholly as text where one of its columns has no binary form: an array of aclitem."""
+"""A row is sent in binary, or as text if a column has no binary format.
+
+An array of aclitem has none.
+"""
 
 
 @IN_BOTH_FORMATS
@@ -285,19 +291,19 @@ def test_a_month_is_thirty_days_in_a_timedelta(one: ALNPg, value: str, read: obj
 
 @IN_BOTH_FORMATS
 @pytest.mark.parametrize("sign", ["", "-"])
-def test_an_interval_without_end_is_never_read_as_a_time(one: ALNPg, sign: str, beside: str) -> None:
-    """PostgreSQL has it from 17; before that it is refused there."""
+def test_an_infinite_interval_is_never_read_as_a_timedelta(one: ALNPg, sign: str, beside: str) -> None:
+    """PostgreSQL supports it from version 17; before, it refuses it."""
     with pytest.raises((ValueUnreadable, ValueRejected)):
         one.query_value(f"select interval '{sign}infinity', {beside}")
 
 
-def test_times_are_utc_whatever_the_server_thinks(one: ALNPg) -> None:
+def test_times_are_utc_whatever_the_servers_default(one: ALNPg) -> None:
     assert one.query_value("select '2026-01-01 00:00:00+05'::timestamptz").isoformat() == "2025-12-31T19:00:00+00:00"
     assert one.query_value("show timezone") == "UTC"
 
 
 @pytest.mark.parametrize("params", [(), (1, 2), ({"id": 1},)])
-def test_the_wrong_number_of_parameters_is_told(one: ALNPg, params: tuple[object, ...]) -> None:
+def test_the_wrong_number_of_parameters_is_an_error(one: ALNPg, params: tuple[object, ...]) -> None:
     with pytest.raises(ProgrammingError):
         one.query("select $1::int", *params)
 
@@ -334,7 +340,7 @@ COPIES: dict[str, Callable[[ALNPg, str], object]] = {
 @pytest.mark.parametrize("sql", ["copy thing from stdin", "copy thing to stdout"])
 @pytest.mark.parametrize("by", COPIES)
 def test_copy_in_a_stream_or_a_pipeline_is_refused_too(one: ALNPg, by: str, sql: str) -> None:
-    """On a thread, since a COPY whose end is waited for never ends."""
+    """Runs on a thread, because waiting for the end of a COPY never ends."""
     messages: list[str] = []
 
     def copy() -> None:
@@ -345,17 +351,17 @@ def test_copy_in_a_stream_or_a_pipeline_is_refused_too(one: ALNPg, by: str, sql:
     thread = threading.Thread(target=copy, daemon=True)
     thread.start()
     thread.join(10)
-    assert messages == ["COPY goes through copy_rows or connection()"]
+    assert messages == ["use copy_rows() or connection() for COPY"]
     assert one.query_value("select 1") == 1
 
 
-def test_more_rows_than_linger_can_be_read_again_and_again(one: ALNPg) -> None:
+def test_many_rows_can_be_read_again_and_again(one: ALNPg) -> None:
     for _ in range(3):
         assert len(one.query("select i from generate_series(1, 5000) i")) == 5000
         assert one.query_one("select i from generate_series(1, 5000) i") == {"i": 1}
 
 
-def test_the_statements_of_a_request_are_listed_when_somebody_wants_them(one: ALNPg) -> None:
+def test_the_statements_of_a_request_are_listed_if_there_is_a_list(one: ALNPg) -> None:
     listed: list[scope.StatementRecord] = []
     token = scope.statements.set(listed)
     try:
@@ -380,7 +386,7 @@ def test_a_slow_statement_is_logged_without_its_values(database_url: str) -> Non
     assert "secret" not in str(fields)
 
 
-def test_two_threads_in_one_transaction_do_not_mix_their_answers(one: ALNPg) -> None:
+def test_two_threads_in_one_transaction_do_not_mix_their_results(one: ALNPg) -> None:
     with one.transaction() as transaction:
         connection = transaction.connection
         connection.busy = True
@@ -390,7 +396,7 @@ def test_two_threads_in_one_transaction_do_not_mix_their_answers(one: ALNPg) -> 
         assert one.query_value("select 1") == 1
 
 
-def test_an_error_in_the_applications_own_class_leaves_the_connection_sound(one: ALNPg) -> None:
+def test_an_error_in_the_applications_own_class_leaves_the_connection_usable(one: ALNPg) -> None:
     def refuse(**_columns: object) -> None:
         raise LookupError("mine")
 
@@ -435,10 +441,13 @@ def test_unnamed_statements_never_read_one_column_as_another(database_url: str, 
 
 
 @pytest.mark.parametrize("by", READERS)
-def test_unnamed_statements_say_so_once_where_the_new_columns_cannot_be_read(
+def test_unnamed_statements_fail_once_if_the_new_columns_cannot_be_read(
     database_url: str, migrate: Migrate, by: str
 ) -> None:
-    """A column that has no binary form, and one that has again. Nobody is told to run again what may have written."""
+    """A column loses its binary format, and gets one again.
+
+    The error does not suggest running a statement again that may have written.
+    """
     pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
     migrate("drop table if exists shape; create table shape (id int, a text); insert into shape values (1, 'x')")
     sql = "select * from shape where id = $1"
@@ -456,7 +465,7 @@ def test_unnamed_statements_say_so_once_where_the_new_columns_cannot_be_read(
 def test_a_parameter_keeps_its_type_for_the_life_of_the_process(
     database_url: str, migrate: Migrate, cache: str
 ) -> None:
-    """As the guide says of columns whose type changes: what PostgreSQL can cast is sent as before."""
+    """As the guide says of changed column types: PostgreSQL casts what is sent as before."""
     migrate("drop table if exists shape; create table shape (a real)")
     sql = "insert into shape values ($1) returning a::text"
     stored = []
@@ -469,7 +478,7 @@ def test_a_parameter_keeps_its_type_for_the_life_of_the_process(
     assert stored == ["0.10000000149011612", "0.1"]
 
 
-def test_many_threads_get_each_their_own_answers(pg: ALNPg) -> None:
+def test_many_threads_each_get_their_own_results(pg: ALNPg) -> None:
     wrong: list[object] = []
 
     def work(number: int) -> None:

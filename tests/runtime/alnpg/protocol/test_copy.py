@@ -38,7 +38,7 @@ def test_copied_rows_read_back_equal(table: ALNPg) -> None:
     assert table.query('select id, name, price, at, tags, data from "odd ""table" order by id', into=tuple) == rows
 
 
-def test_a_column_without_a_binary_form_makes_it_text(table: ALNPg) -> None:
+def test_a_column_without_a_binary_format_is_copied_as_text(table: ALNPg) -> None:
     rows: list[tuple[Any, ...]] = [(1, "tab\t\\ \n\r x", "(1,2)", ['a"\\'], {"b": "\\"}), (2, "\\N", None, [], None)]
     assert table.copy_rows(f"public.{TABLE}", ["id", "name", "spot", "tags", "data"], rows) == 2
     assert table.query('select id, name, spot, tags, data from "odd ""table" order by id', into=tuple) == rows
@@ -70,13 +70,13 @@ def test_inside_a_transaction_a_failed_copy_fails_it(table: ALNPg) -> None:
     assert table.query_value('select count(*) from "odd ""table"') == 1
 
 
-def test_an_unknown_column_is_told(table: ALNPg) -> None:
+def test_an_unknown_column_is_an_error(table: ALNPg) -> None:
     with pytest.raises(StatementInvalid, match="nothing"):
         table.copy_rows(TABLE, ["id", "nothing"], [(1, 2)])
 
 
-def test_values_are_sent_as_what_the_columns_are_now(table: ALNPg, database_url: str) -> None:
-    """COPY's binary form has no types: eight bytes of a bigint would be stored as those of a float."""
+def test_values_are_sent_with_the_current_types_of_the_columns(table: ALNPg, database_url: str) -> None:
+    """COPY's binary format has no types: a bigint's bytes would be stored as a float's."""
     table.execute("create table if not exists measured (n bigint, i int)")
     table.copy_rows("measured", ["n", "i"], [(5, 5)])
     with psycopg.connect(database_url, autocommit=True) as other:
@@ -86,7 +86,7 @@ def test_values_are_sent_as_what_the_columns_are_now(table: ALNPg, database_url:
 
 
 @pytest.mark.parametrize("row", [{"id": 1}, {1}, "1", b"1", 1, (value for value in [1])], ids=type)
-def test_what_is_no_row_of_positional_values_is_refused(table: ALNPg, row: Any) -> None:  # noqa: ANN401 - any value
-    with pytest.raises(ProgrammingError, match="a row is a sequence of values"):
+def test_a_row_that_is_not_positional_is_refused(table: ALNPg, row: Any) -> None:  # noqa: ANN401 - any value
+    with pytest.raises(ProgrammingError, match="a row must be a sequence of values"):
         table.copy_rows(TABLE, ["id"], [row])
     assert table.query_value('select count(*) from "odd ""table"') == 0

@@ -1,4 +1,7 @@
-"""What a result may bring that was not described: it is read, or its statement is not run again where it is committed."""
+"""Results with columns or types that were not described.
+
+They are read, or the statement is not run again if it is committed.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +27,14 @@ WRITERS: dict[str, Callable[[ALNPg], object]] = {
 
 @pytest.fixture
 def migrate(database_url: str) -> Iterator[Migrate]:
-    """Change the schema behind ALNPg's back."""
+    """Return a function that changes the schema behind ALNPg's back."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield lambda sql: connection.execute(sql.encode())
 
 
 @pytest.fixture
 def changed(database_url: str, migrate: Migrate) -> Iterator[ALNPg]:
-    """Open unnamed, with a warm statement whose table has got a column of a type made since."""
+    """Open with unnamed statements; one is warm, and its table has a column of a new type."""
     pg = ALNPg(database_url, pool_size=1, statement_cache="unnamed")
     migrate("drop table if exists shape; create table shape (id int); drop type if exists letter")
     assert pg.query(INSERT, 0) == [{"id": 0}]
@@ -41,12 +44,12 @@ def changed(database_url: str, migrate: Migrate) -> Iterator[ALNPg]:
 
 
 @pytest.mark.parametrize("by", WRITERS)
-def test_unnamed_statements_write_once_and_read_a_type_made_since(changed: ALNPg, by: str) -> None:
+def test_unnamed_statements_write_once_and_read_a_new_type(changed: ALNPg, by: str) -> None:
     assert changed.retrying(lambda: WRITERS[by](changed)) == "x"
     assert changed.query_value("select count(*) from shape where id = 1") == 1
 
 
-def test_a_type_made_since_is_read_within_a_transaction(changed: ALNPg) -> None:
+def test_a_new_type_is_read_within_a_transaction(changed: ALNPg) -> None:
     with changed.transaction():
         assert changed.query(INSERT, 1) == [{"id": 1, "a": ["x"]}]
         assert changed.query_many(INSERT, [(2,)]) == [[{"id": 2, "a": ["x"]}]]

@@ -1,4 +1,4 @@
-"""What the server said of a statement, kept once a process."""
+"""The server's descriptions of statements, kept once per process."""
 
 from __future__ import annotations
 

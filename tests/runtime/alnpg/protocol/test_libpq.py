@@ -1,4 +1,4 @@
-"""Nothing blocks inside libpq: other threads run on, and every wait has its limit."""
+"""No call blocks in libpq: other threads continue, and every wait has a limit."""
 
 from __future__ import annotations
 
@@ -40,19 +40,25 @@ ALLOWED_SECONDS = 0.02
 
 
 class Pause:
-    """The longest pause of a thread of this process, and of another process that ran beside it and shares no lock."""
+    """The longest pause of a thread here, and in another process that shares no lock."""
 
     here = control = 0.0
 
     @property
     def ours(self) -> bool:
-        """Say whether we caused it: it is longer than allowed, and than this machine's load gave the other process."""
+        """Return True if ALNPg caused it.
+
+        That is: it is longer than allowed, and than the machine's load caused in the other process.
+        """
         return self.here > ALLOWED_SECONDS + 3 * self.control
 
 
 @contextmanager
 def _longest_pause() -> Iterator[Pause]:
-    """Tick on another thread, and in another process, meanwhile; what is yielded holds the longest pauses at the end."""
+    """Tick on another thread and in another process; yield the longest pauses of both.
+
+    They are complete after the block.
+    """
     pause = Pause()
     done = threading.Event()
 
@@ -76,7 +82,10 @@ def _longest_pause() -> Iterator[Pause]:
 
 
 def _never_pauses(measure: Callable[[], Pause]) -> None:
-    """Fail if other threads pause each time: a pause of ours is always there, one of the machine's load is not."""
+    """Fail if other threads pause each time.
+
+    A pause that ALNPg causes is always there; one from the machine's load is not.
+    """
     pauses: list[tuple[float, float]] = []
     for _ in range(5):
         pause = measure()
@@ -87,7 +96,7 @@ def _never_pauses(measure: Callable[[], Pause]) -> None:
 
 
 def _within(seconds: float, call: Callable[[], object]) -> float:
-    """Make a call under a request deadline, expect it to time out, and return how long that took."""
+    """Make a call with a request deadline, expect a timeout; return how long that took."""
     started = monotonic()
 
     def run() -> None:
@@ -125,7 +134,7 @@ def test_a_prepare_behind_a_lock_ends_at_the_deadline(pg: ALNPg, database_url: s
 
 
 MANY = [("x" * 1_000_000,)] * 20
-"""Twenty megabytes in all."""
+"""Twenty megabytes in total."""
 
 SENDS: dict[str, Callable[[ALNPg], object]] = {
     "query": lambda pg: pg.query("select length($1::text)", "x" * 20_000_000),
@@ -169,7 +178,7 @@ def test_a_timeout_cancels_the_statement_at_the_server(pg: ALNPg) -> None:
     assert monotonic() < deadline
 
 
-def test_a_client_that_has_gone_cancels_its_statement(pg: ALNPg, database_url: str) -> None:
+def test_a_client_that_disconnects_cancels_its_statement(pg: ALNPg, database_url: str) -> None:
     asked: list[float] = []
 
     def gone() -> bool:
@@ -181,20 +190,20 @@ def test_a_client_that_has_gone_cancels_its_statement(pg: ALNPg, database_url: s
         pg.query("select 1")
         assert asked == []
         with pytest.raises(ClientGone):
-            pg.query("select pg_sleep(30), 'for nobody'")
+            pg.query("select pg_sleep(30), 'disconnected'")
 
     started = monotonic()
     contextvars.Context().run(request)
     assert monotonic() - started < 5
     assert pg.query_value("select 1") == 1
-    still = "select count(*) from pg_stat_activity where query like '%for nobody%' and state = 'active'"
+    still = "select count(*) from pg_stat_activity where query like '%disconnected%' and state = 'active'"
     with psycopg.connect(database_url, autocommit=True) as other:
         deadline = monotonic() + 5
         while other.execute(f"{still} and pid <> pg_backend_pid()".encode()).fetchone() != (0,):
             assert monotonic() < deadline
 
 
-def test_a_client_that_goes_within_a_transaction_loses_all_of_it(pg: ALNPg) -> None:
+def test_a_client_that_disconnects_in_a_transaction_rolls_it_back(pg: ALNPg) -> None:
     pg.execute("create table if not exists half (n int)")
 
     def request() -> None:
@@ -207,13 +216,13 @@ def test_a_client_that_goes_within_a_transaction_loses_all_of_it(pg: ALNPg) -> N
     assert pg.query_value("select count(*) from half") == 0
 
 
-def test_a_deadline_that_is_past_sends_nothing(pg: ALNPg) -> None:
+def test_nothing_is_sent_after_the_deadline(pg: ALNPg) -> None:
     assert _within(-1, lambda: pg.query("select 1")) < 0.1
 
 
 @pytest.fixture
 def cancels(monkeypatch: pytest.MonkeyPatch) -> list[Libpq]:
-    """Count what is asked to be cancelled; it is cancelled all the same."""
+    """Record the cancel requests; they are sent too."""
     cancelled: list[Libpq] = []
     cancel = Libpq.cancel
 
@@ -226,7 +235,7 @@ def cancels(monkeypatch: pytest.MonkeyPatch) -> list[Libpq]:
 
 
 def test_what_was_never_sent_is_never_cancelled(pg: ALNPg, cancels: list[Libpq]) -> None:
-    """A cancel that comes late hits the connection's next statement."""
+    """A late cancel would hit the connection's next statement."""
     with pg.transaction() as transaction:
         pid = pg.query_value("select pg_backend_pid()")
         transaction.connection.transaction_deadline = monotonic()
@@ -283,8 +292,8 @@ def test_an_interrupt_cancels_the_statement_at_the_server(
     pg.close()
 
 
-def test_a_prepare_that_took_its_time_leaves_the_statement_the_rest(pg: ALNPg, database_url: str) -> None:
-    """The first wait was reckoned from the start; a prepare behind a lock has used most of it."""
+def test_a_slow_prepare_leaves_the_statement_the_remaining_time(pg: ALNPg, database_url: str) -> None:
+    """The first wait was computed at the start; a prepare behind a lock used most of it."""
     pg.execute("create table if not exists slowly (id int)")
     overshoots: list[float] = []
     for number in range(3):
@@ -307,7 +316,7 @@ def test_the_setting_limits_each_statement(database_url: str) -> None:
     pg.close()
 
 
-def test_a_backend_killed_under_a_statement_is_a_lost_connection_and_the_next_call_works(
+def test_a_backend_killed_during_a_statement_is_a_lost_connection_and_the_next_call_works(
     pg: ALNPg, database_url: str
 ) -> None:
     with pg.transaction():

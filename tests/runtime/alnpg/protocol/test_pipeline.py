@@ -55,7 +55,7 @@ def test_a_row_that_the_server_refuses_is_named_and_none_is_kept(table: ALNPg, b
 
 
 @pytest.mark.parametrize("before", [1, 800])
-def test_a_row_that_we_refuse_is_named_and_none_is_kept(table: ALNPg, before: int) -> None:
+def test_a_row_that_alnpg_refuses_is_named_and_none_is_kept(table: ALNPg, before: int) -> None:
     rows: list[tuple[object, object]] = [(i, "x") for i in range(before)]
     with pytest.raises(ParameterMismatch) as caught:
         table.execute_many("insert into entry values ($1, $2)", [*rows, ("z", "y")])
@@ -88,7 +88,7 @@ def test_large_parameter_sets_do_not_deadlock(pg: ALNPg) -> None:
     assert pg.query_many("select length($1), $1 as back", [(value,)] * 200)[199][0]["back"] == value
 
 
-def test_a_schema_that_changed_is_healed_once(table: ALNPg, database_url: str) -> None:
+def test_after_a_schema_change_the_statement_is_prepared_again_once(table: ALNPg, database_url: str) -> None:
     table.execute("insert into entry values (1, 'x')")
     assert table.query_many("select * from entry where id = $1", [(1,)], into=tuple) == [[(1, "x")]]
     with psycopg.connect(database_url, autocommit=True) as other:
@@ -106,7 +106,7 @@ MEMORY = """
 import sys
 from pathlib import Path
 from arlen_runtime.alnpg import ALNPg
-def most():  # not ru_maxrss, which begins with what the parent has had
+def most():  # not ru_maxrss, which starts with the parent's value
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
 pg = ALNPg(sys.argv[1])
 rows = [("x" * 20_000,)] * 5000
@@ -125,13 +125,13 @@ def test_a_hundred_megabytes_of_parameters_go_out_in_batches(database_url: str) 
 
 
 @pytest.mark.parametrize("row", [{"id": 1, "name": "x"}, {1, 2}, "12", 12], ids=type)
-def test_what_is_no_row_of_positional_values_is_refused(table: ALNPg, row: object) -> None:
-    with pytest.raises(ProgrammingError, match="a row is a sequence of values"):
+def test_a_row_that_is_not_positional_is_refused(table: ALNPg, row: object) -> None:
+    with pytest.raises(ProgrammingError, match="a row must be a sequence of values"):
         table.execute_many("insert into entry values ($1, $2)", [row])
     assert _count(table) == 0
 
 
-def test_rows_that_were_queried_are_no_rows_of_positional_values_but_their_values_are(table: ALNPg) -> None:
+def test_a_queried_row_is_not_positional_but_its_values_are(table: ALNPg) -> None:
     rows = table.query("select 1 as id, 'x' as name")
     with pytest.raises(ProgrammingError, match="not a Row"):
         table.execute_many("insert into entry values ($1, $2)", rows)
@@ -139,7 +139,7 @@ def test_rows_that_were_queried_are_no_rows_of_positional_values_but_their_value
 
 
 def test_what_is_committed_is_never_run_again(table: ALNPg) -> None:
-    """Not even where what `into` raises looks like an outdated statement."""
+    """Not even if `into` raises an error that looks like an outdated statement."""
 
     def fail(**_columns: object) -> None:
         raise StatementOutdated("another statement's", sqlstate="0A000")

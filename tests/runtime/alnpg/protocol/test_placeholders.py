@@ -1,4 +1,4 @@
-"""`:name` to `$n`, and everything that only looks like it."""
+"""`:name` to `$n`, and everything that only looks like a name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_name_may_be_followed_by_a_cast_and_preceded_by_any_operator() -> None
     assert number_placeholders("where x=:a and y>:b limit :n").text == "where x=$1 and y>$2 limit $3"
 
 
-def test_a_dollar_inside_an_identifier_is_no_parameter() -> None:
+def test_a_dollar_inside_an_identifier_is_not_a_parameter() -> None:
     assert number_placeholders("select a$1, :b from t$2").names == ("b",)
 
 
@@ -56,7 +56,7 @@ def test_an_unterminated_string_ends_the_scan_without_a_hang() -> None:
 
 
 @pytest.mark.parametrize("sql", ["select 1 as a\0 where false", "select ':a\0'", "select '\ud800'"])
-def test_what_cannot_be_sent_is_refused_and_not_cut(pg: ALNPg, sql: str) -> None:
+def test_text_that_cannot_be_sent_is_refused_and_not_truncated(pg: ALNPg, sql: str) -> None:
     for call in (pg.query, pg.execute, lambda text: pg.query_many(text, [()]), lambda text: list(pg.stream(text))):
         with pytest.raises(ProgrammingError, match="NUL"):
             call(sql)

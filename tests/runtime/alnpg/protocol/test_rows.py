@@ -1,4 +1,4 @@
-"""What a row becomes."""
+"""Rows, and what `into` makes of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAIR = "select 1 as id, 'x' as name"
 
 @dataclass
 class Item:
-    """Its fields stand in the columns' order."""
+    """Its fields are in the columns' order."""
 
     id: int
     name: str = "unnamed"
@@ -26,7 +26,7 @@ class Item:
 
 @dataclass(kw_only=True)
 class Keyword:
-    """Its fields go by keyword only."""
+    """Its fields are keyword-only."""
 
     name: str
     id: int
@@ -67,7 +67,7 @@ def test_jinja_reads_both_ways_and_is_strict_about_what_is_missing(pg: ALNPg) ->
     assert environment.from_string("{{ row.nme is defined }}").render(row=row) == "False"
 
 
-def test_into_takes_tuples_dicts_dataclasses_named_tuples_and_callables(pg: ALNPg) -> None:
+def test_into_accepts_tuples_dicts_dataclasses_named_tuples_and_callables(pg: ALNPg) -> None:
     assert pg.query(PAIR, into=tuple) == [(1, "x")]
     assert type(pg.query_one(PAIR, into=dict)) is dict
     assert pg.query(PAIR, into=Item) == [Item(1, "x")]

@@ -1,4 +1,4 @@
-"""The database's errors: statuses, and what must never stand in them."""
+"""The database's errors: statuses, and what they must never contain."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ WITH_VALUES = [
     ),
     ("select foreign_tongue($1)", "secret", errors.ValueRejected, 'ungültige Eingabe: "…"'),
 ]
-"""What the server says of a value, in which it quotes it or writes it out."""
+"""Messages that contain a value, quoted or not."""
 
 WITH_NAMES = [
     ("insert into child values ($1, 1, 1, null, null)", 2, 'null value in column "name" of relation "child"'),
@@ -123,7 +123,7 @@ WITH_NAMES = [
     ("select $1::text, 'a.b.c.d'::regclass", "secret", "improper relation name (too many dotted names): a.b.c.d"),
     ("select own_words($1::text)", "shut", 'the shop "shut" is closed'),
 ]
-"""What it says of names: those stand in the statement, in a function, or in the schema."""
+"""Messages that contain names, which are in the statement, a function or the schema."""
 
 FUNCTIONS = """
 create or replace function built(name text) returns void language plpgsql as $$
@@ -152,7 +152,7 @@ def functions(schema: ALNPg, database_url: str) -> ALNPg:
 
 
 @pytest.mark.parametrize(("sql", "value", "error_class", "message"), WITH_VALUES)
-def test_a_value_in_a_message_is_told_as_three_points(
+def test_a_value_in_a_message_is_masked(
     functions: ALNPg, sql: str, value: object, error_class: type[ALNPgError], message: str
 ) -> None:
     with pytest.raises(error_class) as caught:
@@ -179,7 +179,7 @@ UNTYPED = [
     ("select row($1)", "$1", "42P18"),
     ("select id,\n       '$2', $2 is null\n  from child where id = $1", "$2", "42P18"),
 ]
-"""Of each the answer names the parameter, and the caret stands under it: at its first place."""
+"""The message names the parameter, and the caret is below its first occurrence."""
 
 AMBIGUOUS = [
     ("select date_trunc('day', $1)", "date_trunc"),
@@ -188,7 +188,7 @@ AMBIGUOUS = [
     ("select to_char($1, 'YYYY')", "to_char"),
     ("select $1 + $2", "+"),
 ]
-"""Of each it names the function or operator that several types have; the caret stands under that."""
+"""The message names an overloaded function or operator, and the caret is below that."""
 
 
 @pytest.mark.parametrize(("sql", "parameter", "state"), UNTYPED)
@@ -233,7 +233,7 @@ def test_a_function_of_any_type_is_explained_too(pg: ALNPg) -> None:
         ("select 1 where 5 = :id", {"id": "5"}, "$1 (:id) is integer", "select 1 where 5 = :id\n                   ^"),
     ],
 )
-def test_a_type_inferred_otherwise_than_meant_is_shown_with_the_remedy(
+def test_an_unexpected_inferred_type_is_shown_with_the_remedy(
     pg: ALNPg, sql: str, value: object, message: str, shown: str
 ) -> None:
     with pytest.raises(errors.ParameterMismatch) as caught:
@@ -250,7 +250,7 @@ def test_a_list_is_one_value_and_the_error_says_any(schema: ALNPg, sql: str) -> 
     assert caught.value.hint == "a list is one value, an array: compare with = any($1)"
 
 
-def test_what_is_written_out_runs(schema: ALNPg) -> None:
+def test_statements_with_the_suggested_types_run(schema: ALNPg) -> None:
     assert schema.query_value("select $1::text is null", None) is True
     assert schema.query_value("select concat($1::text, 'x')", "a") == "ax"
     assert schema.query_value("select count(*) from child where ($1::text is null or name = $1)", None) == 1

@@ -1,4 +1,4 @@
-"""Statements: names that never stand for two texts, formats by what the columns can."""
+"""Statements: names that never stand for two texts, formats by the columns' types."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ pg.close()
 """
 
 
-def test_a_result_is_not_kept_when_it_has_been_read(database_url: str) -> None:
-    """Six statements with 20 MB each; libpq's own buffer, once it has grown, stays."""
+def test_a_result_is_freed_after_it_was_read(database_url: str) -> None:
+    """Six statements with 20 MB each; libpq's own buffer keeps its size."""
     done = subprocess.run([sys.executable, "-c", MEMORY, database_url], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 50
 
 
-def test_what_makes_the_rows_is_kept_for_a_few_shapes_only(pg: ALNPg) -> None:
+def test_only_a_few_row_factories_are_kept(pg: ALNPg) -> None:
     for number in range(100):
         assert pg.query("select 1 as a", into=lambda a, number=number: a + number) == [1 + number]
     (statement,) = pg._pool._free_list[0]._statements.values()

@@ -1,4 +1,4 @@
-"""What is recorded of statements, of whatever kind and however they end."""
+"""What is recorded of statements, of every kind and however they end."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Lines = list[tuple[str, dict[str, Any]]]
 
 @pytest.fixture
 def lines() -> Lines:
-    """Return where the log of `pg` goes."""
+    """Return the list that the log of `pg` goes to."""
     return []
 
 
 @pytest.fixture
 def pg(database_url: str, lines: Lines) -> Iterator[ALNPg]:
-    """Open the module's database, with a table, and short limits."""
+    """Open the module's database, with a table and short limits."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("create table if not exists thing (id int primary key deferrable initially deferred)")
         connection.execute("truncate thing")
@@ -72,7 +72,9 @@ def test_every_kind_of_statement_is_in_the_requests_list(pg: ALNPg, listed: list
     )
 
 
-def test_what_failed_is_in_the_list_with_the_code_of_its_error(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
+def test_failed_statements_are_in_the_list_with_their_error_code(
+    pg: ALNPg, listed: list[scope.StatementRecord]
+) -> None:
     def refuse(**_columns: object) -> None:
         raise LookupError("mine")
 
@@ -123,7 +125,7 @@ def test_many_at_once_and_a_stream_are_logged_as_slow(pg: ALNPg, lines: Lines) -
     assert all("error" not in fields for _, fields in lines)
 
 
-def test_what_the_application_does_between_rows_makes_no_stream_slow(
+def test_the_applications_time_between_rows_does_not_make_a_stream_slow(
     pg: ALNPg, lines: Lines, listed: list[scope.StatementRecord]
 ) -> None:
     for _ in pg.stream("select 1"):
@@ -139,7 +141,7 @@ def test_a_stream_that_is_closed_early_has_not_failed(pg: ALNPg, listed: list[sc
     assert [(statement.failed, statement.rows) for statement in listed] == [("", 500)]
 
 
-def test_a_sign_of_life_is_no_statement(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
+def test_a_ping_is_not_recorded(pg: ALNPg, listed: list[scope.StatementRecord]) -> None:
     with pg.transaction() as transaction:
         transaction.connection.ping(monotonic() + 5)
     assert [statement.sql for statement in listed] == ["begin", "commit"]

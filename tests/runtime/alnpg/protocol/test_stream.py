@@ -1,4 +1,4 @@
-"""Rows as they come."""
+"""Rows as they arrive."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from arlen_runtime.alnpg.errors import ProgrammingError, ValueRejected
 MANY = "select i, repeat('x', 100) as filler from generate_series(1, $1) i"
 
 
-def test_every_row_comes_in_order(pg: ALNPg) -> None:
+def test_every_row_arrives_in_order(pg: ALNPg) -> None:
     assert [row["i"] for row in pg.stream(MANY, 2345)] == list(range(1, 2346))
     assert list(pg.stream(MANY, 0)) == []
     assert next(iter(pg.stream("select 1, 2", into=tuple))) == (1, 2)
 
 
-def test_the_first_rows_come_before_the_last_are_made(pg: ALNPg) -> None:
+def test_the_first_rows_arrive_before_the_last_are_produced(pg: ALNPg) -> None:
     rows = pg.stream("select i, case when i > 5000 then pg_sleep(60) end from generate_series(1, 5001) i")
     assert next(rows)["i"] == 1
     rows.close()  # type: ignore[attr-defined]  # reason: it is a generator
@@ -42,6 +42,6 @@ def test_inside_a_transaction_other_statements_wait_for_its_end(pg: ALNPg) -> No
         assert pg.query_value("select 1") == 1
 
 
-def test_outside_a_transaction_other_statements_run_meanwhile(pg: ALNPg) -> None:
+def test_outside_a_transaction_other_statements_run_at_the_same_time(pg: ALNPg) -> None:
     total = sum(pg.query_value("select $1::int", row["i"]) for row in pg.stream(MANY, 50))
     assert total == 1275

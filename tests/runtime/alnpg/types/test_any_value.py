@@ -1,4 +1,4 @@
-"""Any Python value for any type of the server: an error of ours or an equal value, and nothing else is sent."""
+"""Any Python value for any type: an ALNPgError or an equal value; nothing else is sent."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def _literal(value: str) -> str:
 
 
 def _names(column_types: set[str]) -> list[str]:
-    """Return the types as SQL writes them; not the domain that is there to round."""
+    """Return the types as SQL writes them, without the domain that exists to round."""
     catalog = ("cardinal_number", "character_data", "sql_identifier", "yes_or_no")
     names = sorted(column_types - {"time_stamp"})
     return [f"information_schema.{name}" if name in catalog else f'"{name}"' for name in names]
 
 
 def _answer(pg: ALNPg, sql: str, *params: object) -> tuple[Any] | None:
-    """Return what came back; None where the call was refused by an error of ours."""
+    """Return what came back, or None if ALNPg raised an error."""
     try:
         return (pg.query_value(sql, *params),)
     except ALNPgError:
@@ -51,19 +51,22 @@ def _answer(pg: ALNPg, sql: str, *params: object) -> tuple[Any] | None:
 
 
 def _as_psql(pg: ALNPg, sql_type: str, value: object) -> tuple[Any] | None:
-    """Return what the server makes of it, where it is a str: a type without a packer is read by the type's own rules."""
+    """Return what the server makes of a str, for types without an encoder.
+
+    It reads the str by the type's own input rules.
+    """
     return (
         _answer(pg, f"select {_literal(value)}::{sql_type}") if isinstance(value, str) and "\0" not in value else None
     )
 
 
 def _rounded(value: object) -> object:
-    """Return what a real holds of a number."""
+    """Return a number as a real stores it."""
     return struct.unpack("!f", struct.pack("!f", value))[0] if isinstance(value, (int, float)) else value
 
 
 def _fits(pg: ALNPg, sql_type: str, value: object, read: tuple[Any], same: Same) -> bool:
-    """Say whether what came back is right."""
+    """Return True if the value that came back is right."""
     sent = _rounded(value) if "float4" in sql_type else value
     if "json" in sql_type and value == {1: 2}:
         sent = {"1": 2}  # JSON's keys are strings
@@ -82,14 +85,16 @@ def test_a_value_is_refused_or_comes_back_equal(
     assert accepted > 200
 
 
-def test_so_is_an_element_of_an_array(typed: ALNPg, column_types: set[str], any_values: list[Any], same: Same) -> None:
-    """What an array says of its element is what the element says by itself."""
+def test_an_array_element_is_refused_or_comes_back_equal(
+    typed: ALNPg, column_types: set[str], any_values: list[Any], same: Same
+) -> None:
+    """An array accepts an element exactly if the element's type does."""
     for sql_type in _names(column_types):
         if typed.query_value("select to_regtype($1) is null", f"{sql_type}[]"):
             continue
         for value in any_values:
             if isinstance(value, (list, tuple)):
-                continue  # a dimension, or an element that is an array or a composite: these have tests of their own
+                continue  # a dimension, or an array or composite as element: tested elsewhere
             read = _answer(typed, f"select $1::{sql_type}[]", [value, None])
             alone = _answer(typed, f"select $1::{sql_type}", value)
             assert (read is None) == (alone is None), (sql_type, value, read, alone)
@@ -98,7 +103,9 @@ def test_so_is_an_element_of_an_array(typed: ALNPg, column_types: set[str], any_
 
 
 @pytest.mark.parametrize("sql_type", RANGES)
-def test_so_is_the_end_of_a_range(typed: ALNPg, any_values: list[Any], same: Same, sql_type: str) -> None:
+def test_a_range_bound_is_refused_or_comes_back_equal(
+    typed: ALNPg, any_values: list[Any], same: Same, sql_type: str
+) -> None:
     multi = f"{sql_type.removesuffix('range')}multirange" if sql_type != "span" else "span_multirange"
     for value in any_values:
         read = _answer(typed, f"select $1::{sql_type}", Range(value, None, "[)"))
@@ -107,11 +114,13 @@ def test_so_is_the_end_of_a_range(typed: ALNPg, any_values: list[Any], same: Sam
         assert (many is None) == (read is None), (sql_type, value, many, read)
         assert many is None or read is None or same(read[0].lower, many[0][0].lower)
         assert _answer(typed, f"select $1::{sql_type}", value) is None
-        assert value == [] or _answer(typed, f"select $1::{multi}", value) is None, "no ranges are a multirange"
+        assert value == [] or _answer(typed, f"select $1::{multi}", value) is None, "an empty list is a multirange"
 
 
 @pytest.mark.parametrize("field", range(4))
-def test_so_is_the_field_of_a_composite(typed: ALNPg, any_values: list[Any], same: Same, field: int) -> None:
+def test_a_composite_field_is_refused_or_comes_back_equal(
+    typed: ALNPg, any_values: list[Any], same: Same, field: int
+) -> None:
     sql_type = ("text", "int", "date", "mood")[field]
     for value in any_values:
         fields = [None, None, None, None]
@@ -161,11 +170,11 @@ def test_the_last_value_that_fits_comes_back_and_the_next_is_refused(
         with pytest.raises(ALNPgError) as caught:
             typed.query_value(sql, beyond)
         assert caught.value.status in {400, 409, 422, 500}
-        assert typed.query_value(sql, last) is not None, "the connection and the statement are as good as before"
+        assert typed.query_value(sql, last) is not None, "the connection and the statement still work"
 
 
 @pytest.mark.parametrize("sql_type", ["int2", "int4", "int8", "oid", "int4[]", "int4range"])
-def test_a_number_beyond_the_type_is_the_clients_and_a_400(typed: ALNPg, sql_type: str) -> None:
+def test_a_number_out_of_range_is_a_400(typed: ALNPg, sql_type: str) -> None:
     beyond = {"int4[]": [2**70], "int4range": Range(2**70, None)}.get(sql_type, 2**70)
     with pytest.raises(OutOfRange) as caught:
         typed.query_value(f"select $1::{sql_type}", beyond)
@@ -174,10 +183,10 @@ def test_a_number_beyond_the_type_is_the_clients_and_a_400(typed: ALNPg, sql_typ
 
 
 class Relay:
-    """A socket in front of the server's, which keeps what is sent to it."""
+    """A socket in front of the server's, which keeps what clients send."""
 
     def __init__(self, target: str, folder: str) -> None:
-        """Listen in `folder` for those who want to go to the socket `target`."""
+        """Listen in `folder` and relay to the socket `target`."""
         self.sent = bytearray()
         self._target = target
         self._listener = socket.socket(socket.AF_UNIX)
@@ -187,7 +196,7 @@ class Relay:
         self._thread.start()
 
     def _serve(self) -> None:
-        """Serve one client after the other, until nobody can come any more."""
+        """Serve one client after the other until the socket is shut down."""
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
@@ -196,7 +205,7 @@ class Relay:
                     self._pump(client, server)
 
     def _pump(self, client: socket.socket, server: socket.socket) -> None:
-        """Carry bytes both ways until one side ends."""
+        """Relay bytes both ways until one side ends."""
         while True:
             ready, _, _ = select.select([client, server], [], [])
             for source in ready:
@@ -208,7 +217,7 @@ class Relay:
                 (server if source is client else client).sendall(data)
 
     def binds(self) -> list[bytes]:
-        """Return the Bind messages: the parameters, as they went over the wire (PostgreSQL manual 55.7)."""
+        """Return the Bind messages: the parameters as they were sent (PostgreSQL manual 55.7)."""
         messages, at = [], struct.unpack_from("!i", self.sent)[0]
         while at < len(self.sent):
             message_type, length = struct.unpack_from("!ci", self.sent, at)
@@ -218,7 +227,7 @@ class Relay:
         return messages
 
     def close(self) -> None:
-        """Stop listening, and let the last client go."""
+        """Stop listening, and wait for the last client to leave."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(30)
         self._listener.close()
@@ -226,7 +235,7 @@ class Relay:
 
 @pytest.fixture
 def relay(typed_url: str) -> Iterator[Callable[[], tuple[Relay, str]]]:
-    """Return what opens a relay to the tests' server, and the URL that leads through it."""
+    """Return a function that starts a relay to the server and returns it with its URL."""
     parts = conninfo_to_dict(typed_url)
     with tempfile.TemporaryDirectory(prefix="relay-", dir="/tmp") as home:
         relays: list[Relay] = []
@@ -247,7 +256,7 @@ import runpy, sys
 from arlen_runtime.alnpg import ALNPg, ALNPgError
 conftest, url, pattern, *sql_types = sys.argv[1:]
 values = runpy.run_path(conftest)["ANY_VALUES"]
-def litter():  # what is given out next has been full of this
+def litter():  # fills memory that is allocated again afterwards
     for size in (8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 4096, 65536):
         del [bytearray((pattern * size).encode()[:size]) for _ in range(500 if size < 1024 else 20)][:]
 pg = ALNPg(url, pool_size=1)
@@ -261,10 +270,13 @@ for sql_type in sql_types:
 """
 
 
-def test_what_is_sent_depends_on_the_value_alone(
+def test_the_bytes_sent_depend_on_the_value_only(
     relay: Callable[[], tuple[Relay, str]], column_types: set[str]
 ) -> None:
-    """Two processes make the same calls, in memories that differ in addresses, hashes and litter: the same bytes are sent."""
+    """Two processes make the same calls, and send the same bytes.
+
+    Their memories differ in addresses, hashes and leftover data.
+    """
     binds = []
     conftest = str(Path(__file__).parent.with_name("conftest.py"))
     for seed, pattern in (("1", "litter"), ("2", "rubbish")):

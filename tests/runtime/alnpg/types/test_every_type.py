@@ -1,4 +1,4 @@
-"""Every type that a column can have: what is read is what psycopg's cursor reads, and it goes back in as it was read."""
+"""Every type of a column is read as psycopg reads it, and can be sent back as read."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ ONLY_NULL = {
     "pg_brin_minmax_multi_summary", "gtsvector", "gtrgm", "ghstore", "ltree_gist", "intbig_gkey", "gbtreekey2", "gbtreekey4",
     "gbtreekey8", "gbtreekey16", "gbtreekey32", "gbtreekey_var",
 }  # fmt: skip
-"""Types of which the server refuses every value that is written (xml: the embedded server has no libxml)."""
+"""Types for which the server refuses every literal.
+
+xml is one of them: the embedded server has no libxml.
+"""
 
 OF_CATALOGS = {"cardinal_number", "character_data", "sql_identifier", "time_stamp", "yes_or_no"}
 """Domains of information_schema."""
@@ -69,7 +72,10 @@ def _literal(text: str) -> str:
 
 
 def _array(sql_type: str, text: str) -> str:
-    """Write an array of the same value twice and NULL; in two dimensions, unless the value is an array itself."""
+    """Write an array of the same value twice and NULL.
+
+    It has two dimensions, unless the value is an array itself.
+    """
     inner = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     delimiter = ";" if sql_type == "box" else ","
     row = "{" + delimiter.join([inner, inner, "NULL"]) + "}"
@@ -82,11 +88,11 @@ def _is_bytes(value: object) -> bool:
 
 EVERY = [(sql_type, text) for sql_type, texts in SAMPLES.items() for text in texts]
 JSON_NULLS = [("json", "null"), ("jsonb", "null")]
-"""They read as None, which goes in as NULL."""
+"""They are read as None, which is sent as NULL."""
 every_sample = pytest.mark.parametrize(("sql_type", "text"), EVERY)
 
 
-def test_every_type_that_a_column_can_have_is_here(column_types: set[str]) -> None:
+def test_every_type_that_a_column_can_have_has_a_sample(column_types: set[str]) -> None:
     sampled = {name.strip('"').partition("(")[0] for name in SAMPLES}
     assert column_types == sampled | ONLY_NULL | OF_CATALOGS
 
@@ -101,7 +107,10 @@ def test_a_type_without_values_is_null(typed: ALNPg, sql_type: str) -> None:
 
 
 def _by_psycopg(cursor: psycopg.Cursor[Any], sql_type: str, expression: str) -> object:
-    """Read it by psycopg; of a real's text it makes the float nearest to it, and not the one that is kept."""
+    """Read a value with psycopg.
+
+    A real is read in binary: from its text psycopg makes the nearest float, not the stored value.
+    """
     row = cursor.execute(f"select {expression}".encode(), binary=sql_type == "float4").fetchone()
     assert row
     return row[0]
@@ -122,7 +131,7 @@ def test_a_column_reads_as_psycopg_reads_it_in_both_formats(
 
 
 @pytest.mark.parametrize(("sql_type", "text"), [sample for sample in EVERY if sample not in JSON_NULLS])
-def test_what_was_read_goes_back_in(typed: ALNPg, sql_type: str, text: str) -> None:
+def test_a_value_that_was_read_can_be_sent_back(typed: ALNPg, sql_type: str, text: str) -> None:
     value = typed.query_value(f"select {_literal(text)}::{sql_type}")
     row = typed.query_one(
         f"select ($1::{sql_type})::text = ({_literal(text)}::{sql_type})::text as same, $1::{sql_type} as read", value
@@ -135,7 +144,9 @@ def test_what_was_read_goes_back_in(typed: ALNPg, sql_type: str, text: str) -> N
 @pytest.mark.parametrize(
     ("sql_type", "text"), [sample for sample in EVERY if sample[0] not in WITHOUT_ARRAY and sample not in JSON_NULLS]
 )
-def test_so_does_an_array_of_it(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str, text: str) -> None:
+def test_an_array_that_was_read_can_be_sent_back(
+    typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str, text: str
+) -> None:
     literal = f"{_literal(_array(sql_type, text))}::{sql_type}[]"
     expected = _by_psycopg(cursor, sql_type, literal)
     for beside in ("1", "null::aclitem"):
@@ -148,8 +159,8 @@ def test_so_does_an_array_of_it(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_t
 
 
 @pytest.mark.parametrize("sql_type", SAMPLES)
-def test_a_table_keeps_it(typed: ALNPg, sql_type: str) -> None:
-    """A row written by execute, by execute_many and by copy_rows, read back by query, query_many and stream."""
+def test_a_table_stores_every_type(typed: ALNPg, sql_type: str) -> None:
+    """Written by execute, execute_many and copy_rows; read by query, query_many and stream."""
     table = f"kept_{list(SAMPLES).index(sql_type)}"
     values = [typed.query_value(f"select {_literal(text)}::{sql_type}") for text in SAMPLES[sql_type]] + [None]
     typed.execute(f"create table {table} (n int, value {sql_type})")

@@ -27,7 +27,7 @@ def test_json_is_compact_utf_8() -> None:
         ("\ud800", r"lone surrogate at \$"),
     ],
 )
-def test_what_json_cannot_say_is_named_by_its_path(value: object, message: str) -> None:
+def test_a_value_that_json_cannot_represent_is_named_by_its_path(value: object, message: str) -> None:
     with pytest.raises(DoesNotFitError, match=message):
         encode_json(value)
 

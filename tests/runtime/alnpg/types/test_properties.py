@@ -1,4 +1,4 @@
-"""Whatever value: what ALNPg sends is what the server has, and what ALNPg reads is what psycopg's own cursor reads."""
+"""Any value: the server stores what ALNPg sends, and ALNPg reads what psycopg reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from arlen_runtime.alnpg import ALNPg
 
 letters = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 finite = st.floats(allow_nan=False, allow_infinity=False)
-# jsonb keeps a number's decimal digits: a float of 1e16 and more comes back as an int.
+# jsonb stores a number's decimal digits: a float of 1e16 or more comes back as an int.
 small = st.floats(-1e15, 1e15)
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), small, letters)
 json_values = st.recursive(scalars, lambda parts: st.lists(parts) | st.dictionaries(letters, parts), max_leaves=8)
@@ -28,7 +28,7 @@ spans = st.timedeltas(min_value=timedelta(days=-10_000), max_value=timedelta(day
 
 
 def _range(parts: tuple[Any, Any, str]) -> Range[Any]:
-    """Make a range of two ends in any order; of its four forms one."""
+    """Create a range of two bounds in any order, in one of its four forms."""
     lower, upper, bounds = parts
     if lower is not None and upper is not None and lower > upper:
         lower, upper = upper, lower
@@ -36,18 +36,18 @@ def _range(parts: tuple[Any, Any, str]) -> Range[Any]:
 
 
 def ranges(ends: st.SearchStrategy[Any]) -> st.SearchStrategy[Range[Any]]:
-    """Draw ranges over these ends, open ones included."""
+    """Draw ranges over these bounds, infinite ones included."""
     end = st.none() | ends
     return st.tuples(end, end, st.sampled_from(["[)", "[]", "(]", "()"])).map(_range) | st.just(Range(empty=True))
 
 
 def multiranges(ends: st.SearchStrategy[Any]) -> st.SearchStrategy[Multirange[Any]]:
-    """Draw multiranges over these ends."""
+    """Draw multiranges over these bounds."""
     return st.lists(ranges(ends), max_size=4).map(Multirange)
 
 
 def arrays(elements: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Draw arrays of one and of two dimensions, NULLs included."""
+    """Draw arrays of one and two dimensions, NULLs included."""
     element = st.none() | elements
     square = st.integers(1, 3).flatmap(
         lambda n: st.lists(st.lists(element, min_size=n, max_size=n), min_size=1, max_size=3)
@@ -57,7 +57,7 @@ def arrays(elements: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 int4 = st.integers(-(2**31), 2**31 - 1)
 narrow = st.integers(-(2**31) + 1, 2**31 - 2)
-"""Ends of int4range: PostgreSQL writes each with one more where it writes it its own way."""
+"""Bounds of int4range: PostgreSQL normalizes an inclusive upper bound to one more."""
 int8 = st.integers(-(2**63), 2**63 - 1)
 numeric = st.decimals(allow_nan=False, allow_infinity=False, places=6) | st.integers().map(Decimal)
 days = st.dates(date(1, 1, 2), date(9999, 12, 30))
@@ -102,7 +102,7 @@ EXACT: dict[str, st.SearchStrategy[Any]] = {
     "varbit": st.text("01", max_size=20),
     "xid8": st.integers(0, 2**64 - 1).map(str),
 }
-"""Types whose values come back as they went."""
+"""Types whose values come back unchanged."""
 
 RESPELLED: dict[str, st.SearchStrategy[Any]] = {
     "money": st.decimals(-(10**12), 10**12, places=2).map(str),
@@ -126,13 +126,13 @@ RESPELLED: dict[str, st.SearchStrategy[Any]] = {
     "tstzmultirange": multiranges(zoned),
     "span_multirange": multiranges(finite),
 }
-"""Types whose values PostgreSQL writes its own way: what it has made of one comes back as it is."""
+"""Types whose values PostgreSQL normalizes: the normalized value comes back unchanged."""
 
 STRATEGIES = EXACT | RESPELLED
 
 
 def _check_round_trip(pg: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str, value: object) -> Any:  # noqa: ANN401 - what was read
-    """Send a value, read it in both formats and by psycopg; return what was read, which all agree on."""
+    """Send a value, read it in both formats and with psycopg; return what all read."""
     row = pg.query_one(f"select ($1::{sql_type})::text as literal, $1::{sql_type} as read", value)
     assert row is not None
     read = row["read"]
@@ -142,12 +142,12 @@ def _check_round_trip(pg: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str, val
     ).fetchone()
     assert by_psycopg == (read,)
     assert as_text == read
-    assert pg.query_value(f"select ($1::{sql_type})::text", read) == row["literal"], "and it goes back in"
+    assert pg.query_value(f"select ($1::{sql_type})::text", read) == row["literal"], "it can be sent back"
     return read
 
 
 @pytest.mark.parametrize("sql_type", STRATEGIES)
-def test_any_value_is_sent_and_read_as_it_is(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str) -> None:
+def test_any_value_is_sent_and_read_unchanged(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str) -> None:
     @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(STRATEGIES[sql_type])
     def check(value: Any) -> None:  # noqa: ANN401 - any value
@@ -158,11 +158,11 @@ def test_any_value_is_sent_and_read_as_it_is(typed: ALNPg, cursor: psycopg.Curso
 
 
 @pytest.mark.parametrize("sql_type", STRATEGIES)
-def test_so_is_any_array_of_them(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str) -> None:
+def test_any_array_is_sent_and_read_unchanged(typed: ALNPg, cursor: psycopg.Cursor[Any], sql_type: str) -> None:
     @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(
         arrays(STRATEGIES[sql_type].filter(lambda value: not isinstance(value, list)))
-    )  # of json a list would be a dimension
+    )  # for json, a list would be a dimension
     def check(value: Any) -> None:  # noqa: ANN401 - any value
         read = _check_round_trip(typed, cursor, f"{sql_type}[]", value)
         assert read == value or sql_type in RESPELLED

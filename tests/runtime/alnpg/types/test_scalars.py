@@ -1,4 +1,4 @@
-"""Values in: every type takes what it is for, exactly, and refuses the rest by name."""
+"""Parameters: every type accepts its values exactly, and refuses the rest."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ RIGHT: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("sql_type", RIGHT)
-def test_every_right_value_and_boundary_comes_back_equal(pg: ALNPg, same: Same, sql_type: str) -> None:
+def test_every_valid_value_and_boundary_comes_back_equal(pg: ALNPg, same: Same, sql_type: str) -> None:
     for value in RIGHT[sql_type]:
         read = pg.query_value(f"select $1::{sql_type}", value)
         assert same(value, read), value
         assert pg.query_value(f"select $1::{sql_type}", None) is None
 
 
-def test_a_real_rounds_to_four_bytes_and_refuses_what_is_no_number(pg: ALNPg) -> None:
+def test_a_real_rounds_to_four_bytes_and_refuses_other_types(pg: ALNPg) -> None:
     assert pg.query_value("select $1::real", 0.1) == pytest.approx(0.1, rel=1e-6)
     for value in ("1", Decimal(1), None.__class__, 1e300):
         with pytest.raises(ParameterMismatch):
@@ -84,7 +84,7 @@ def test_a_number_beyond_the_type_never_wraps_around(pg: ALNPg) -> None:
         pg.query("select 1 where 5 = any($1::int4[])", [2**32 + 5])
 
 
-def test_a_huge_path_id_is_refused_and_never_a_scan(pg: ALNPg) -> None:
+def test_a_huge_id_is_refused_without_a_scan(pg: ALNPg) -> None:
     with pytest.raises(OutOfRange) as caught:
         pg.query_one("select oid from pg_class where oid = $1", 2**70)
     assert caught.value.sqlstate == "22003"
@@ -100,7 +100,7 @@ def test_a_mismatch_names_the_parameter_both_types_and_the_remedy(pg: ALNPg) -> 
         pg.query("select :day::date", {"day": 5})
 
 
-def test_what_would_lose_a_part_says_which(pg: ALNPg) -> None:
+def test_a_value_that_would_lose_a_part_is_refused_with_the_reason(pg: ALNPg) -> None:
     with pytest.raises(ParameterMismatch, match=r"\.date\(\)"):
         pg.query("select $1::date", NOW)
     with pytest.raises(ParameterMismatch, match="no time zone"):
@@ -129,7 +129,7 @@ def test_a_str_for_jsonb_is_a_json_string(pg: ALNPg) -> None:
     assert pg.query_value("select jsonb_typeof($1)", '{"a": 1}') == "string"
 
 
-def test_no_packer_raises_anything_but_a_refusal(any_values: list[Any]) -> None:
+def test_encoders_raise_nothing_but_refusals(any_values: list[Any]) -> None:
     for encoder in SCALARS.values():
         for value in any_values:
             try:
