@@ -1,4 +1,4 @@
-"""`python -m arlen_runtime COMMAND`: what a production image runs besides propane. One rule: no more than it needs."""
+"""`python -m arlen_runtime COMMAND`: the commands of a production image, besides propane."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""The command `db`: the database as a whole. One rule: what destroys data is meant, and does all of it or nothing.
+"""The command `db`: create, drop, replace and fill whole databases.
 
-    arlen db create    create the database                    python -m arlen_runtime db create   the same
+    arlen db create    create the database; also as `python -m arlen_runtime db create`
     arlen db drop      drop it
-    arlen db reset     put a new one in its place: migrated and seeded; the old one stays where that fails
+    arlen db reset     replace it by a new one, migrated and seeded; if that fails the old one stays
     arlen db seed      run db/seeds.sql or db/seeds.py
-    arlen db psql      open psql on it; what follows `--` is psql's
+    arlen db psql      open psql on it; what follows `--` is passed to psql
     arlen db dump      write the schema to db/schema.sql, as `arlen migrate dump` does
 
-Which database: see migrate_command. `drop` and `reset` want `--confirm NAME` for a database that is on another machine, or
-of another environment than development and test. Status: 0 done, 1 failed, 2 wrong use.
+The database is found as in commands/migrate.py. `drop` and `reset` require `--confirm NAME` for a
+database on another machine, or of another environment than development and test. Exit status: 0
+done, 1 failed, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, ConfigError
 
-NO_PASSWORD = "no password supplied"  # noqa: S105 - what libpq says where it would have to ask for one
+NO_PASSWORD = "no password supplied"  # noqa: S105 - libpq's message if it would have to ask for one
 
 ON_SERVER = frozenset({"create", "drop", "reset"})
-"""What is done to a database that need not be there yet."""
+"""Actions on a database that need not exist yet."""
 
 
 class DatabaseOptions(NamedTuple):
-    """What the command line asks for, besides the configuration."""
+    """The command line, besides the configuration."""
 
     action: str
     dsn: str = ""
@@ -60,7 +61,7 @@ class DatabaseOptions(NamedTuple):
 
 
 class DatabaseJob(NamedTuple):
-    """One run of the command: which database, of which application."""
+    """One run of the command: the database and the application."""
 
     url: str
     root: Path
@@ -69,16 +70,17 @@ class DatabaseJob(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was done: the facts for `--json`, and the lines for people."""
+    """What was done: the facts for `--json`, and the lines to show."""
 
     facts: dict[str, Any]
     lines: list[str]
 
 
 def main(arguments: Sequence[str], *, program: str = "arlen db", default: str = "development") -> int:
-    """Run the command and return its exit status; `default` is the environment where nothing names one.
+    """Run the command and return its exit status.
 
-    Wrong use ends by SystemExit with status 2. `psql` takes the place of this process.
+    `default` is the environment if none is named. Wrong use ends with SystemExit, status 2. `psql`
+    replaces this process.
     """
     parser = _parser(program)
     before, after = _split_at_dashes(arguments)
@@ -102,16 +104,17 @@ def main(arguments: Sequence[str], *, program: str = "arlen db", default: str = 
 
 
 def run(config: Config, options: DatabaseOptions, environ: Mapping[str, str] = os.environ) -> Outcome:
-    """Do what the options say.
+    """Run the action.
 
-    Raises ArlenError: DatabaseCommandError, EmbeddedServerError, or ConfigError where no database is named.
+    Raises ArlenError: DatabaseCommandError, EmbeddedServerError, or ConfigError if no database is
+    named.
     """
     url = _url(config, options, environ)
     return ACTIONS[options.action](DatabaseJob(url, config.root, options, config.environment))
 
 
 def _url(config: Config, options: DatabaseOptions, environ: Mapping[str, str]) -> str:
-    """Return the URL of the database; start the embedded server where it is meant."""
+    """Return the URL of the database; start the embedded server if none is named."""
     named = named_url(config, options.dsn, environ)
     if named:
         return named
@@ -164,7 +167,7 @@ def _run_seeds(url: str, root: Path, file: Path) -> Outcome:
 
 
 def _psql(job: DatabaseJob) -> Outcome:
-    """Become psql. What keeps it from the database is told before, in one line."""
+    """Replace this process by psql. First report, in one line, if it cannot connect."""
     program = client("psql", job.url, os.environ)
     try:
         with connect(job.url, read_only=True):
@@ -193,7 +196,10 @@ ACTIONS: dict[str, Callable[[DatabaseJob], Outcome]] = {
 
 
 def _confirmed_name(job: DatabaseJob) -> str:
-    """Return the name of the database, whose data may go. Raises DatabaseCommandError where that must be said and was not."""
+    """Return the name of a database whose data may be deleted.
+
+    Raises DatabaseCommandError if that requires a confirmation and there is none.
+    """
     name = databases.name_of(job.url)
     if job.options.confirm not in {"", name}:
         raise DatabaseCommandError(
@@ -209,14 +215,14 @@ def _confirmed_name(job: DatabaseJob) -> str:
 
 
 def _split_at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Return what stands before and after `--`."""
+    """Return what is before and after `--`."""
     at = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:at], arguments[at + 1 :]
 
 
 def _parser(program: str) -> Parser:
     parser = Parser(program, "Create, drop, reset, seed, open or dump the application's database.")
-    parser.add_argument("action", choices=list(ACTIONS), help="what to do; psql takes arguments of its own after --")
+    parser.add_argument("action", choices=list(ACTIONS), help="what to do; arguments of psql follow after --")
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
     parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
     parser.add_argument(
@@ -226,6 +232,6 @@ def _parser(program: str) -> Parser:
         help="drop, reset: the database whose data may go, outside of development",
     )
     parser.add_argument("--disconnect", action="store_true", help="drop, reset: end the sessions of others first")
-    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     add_root_flag(parser)
     return parser

@@ -1,14 +1,16 @@
-"""The command `migrate`, as the tool and a production image run it. One rule: no database is better than the wrong one.
+"""The command `migrate`, as the tool and a production image run it.
 
-    arlen migrate                   run what is pending             python -m arlen_runtime migrate   the same
-    arlen migrate --dry-run         list what is pending and, seen on a scratch server, what it locks; change nothing
-    arlen migrate status            every version and how it stands
+    arlen migrate                   run what is pending; also as `python -m arlen_runtime migrate`
+    arlen migrate --dry-run         list what is pending and, observed on a scratch server, what it
+                                    locks; change nothing
+    arlen migrate status            every version and its state
     arlen migrate down|redo         undo the last one; undo it and run it again
     arlen migrate verify            compare the files with what was applied
     arlen migrate dump              write the schema to db/schema.sql
 
-Which database: --dsn, ARLEN_DATABASE_DIRECT_URL, ARLEN_DATABASE_URL, [database] direct_url, [database] url. With none of
-them an embedded server is used, in development and test only. Status: 0 done, 1 failed, 2 wrong use.
+The database, first match: --dsn, ARLEN_DATABASE_DIRECT_URL, ARLEN_DATABASE_URL, [database]
+direct_url, [database] url. Without any of them an embedded server is used, in development and test
+only: no database is better than the wrong one. Exit status: 0 done, 1 failed, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -40,16 +42,16 @@ NO_DATABASE = (
 )
 
 SCHEMA = Path("db") / "schema.sql"
-"""Where `dump` writes, below the application."""
+"""The file that `dump` writes, relative to the application's folder."""
 
 EMBEDDED = frozenset({"development", "test"})
-"""The environments in which a server is started where none is named."""
+"""The environments in which an embedded server is started if no database is named."""
 
 EMBEDDED_DATA = Path(".arlen") / "pg"
-"""Where that server's files are, below the application."""
+"""That server's data folder, relative to the application's."""
 
 DRY_RUNS = Path(".arlen") / "pg-dry-run"
-"""Where a dry run has a server of its own as long as it takes, below the application."""
+"""The folder of the throwaway servers of dry runs, relative to the application's."""
 
 OPTION_ACTIONS = {
     "dry_run": ("up",),
@@ -59,14 +61,17 @@ OPTION_ACTIONS = {
     "steps": ("down", "redo"),
     "force": ("down", "redo"),
 }
-"""Options of some actions only. Another action would pass them over: a dry run would be a real one."""
+"""Options that only some actions have.
+
+Another action would ignore them: a dry run would be a real one.
+"""
 
 _APP_MARKERS = ("config/app.toml", "db/migrations")
-"""By one of these a folder is known as an application's, if it is not one of a single file."""
+"""One of these makes a folder an application's, unless that is a single file."""
 
 
 class MigrateOptions(NamedTuple):
-    """What the command line asks for, besides the configuration."""
+    """The command line, besides the configuration."""
 
     action: str = "up"
     dsn: str = ""
@@ -80,7 +85,7 @@ class MigrateOptions(NamedTuple):
 
 
 class MigrateJob(NamedTuple):
-    """One run of the command: against which database, of which application, and who is told."""
+    """One run of the command: the database, the application, and where to report."""
 
     url: str
     root: Path
@@ -92,14 +97,14 @@ class MigrateJob(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """Where the migrations are."""
+        """The folder of the migrations."""
         return self.root / FOLDER
 
 
 def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: str = "development") -> int:
-    """Run the command and return its exit status; `default` is the environment where nothing names one.
+    """Run the command and return its exit status.
 
-    Wrong use ends by SystemExit with status 2.
+    `default` is the environment if none is named. Wrong use ends with SystemExit, status 2.
     """
     parser = _parser(program)
     values = vars(parser.parse_args(arguments))
@@ -116,10 +121,11 @@ def main(arguments: Sequence[str], *, program: str = "arlen migrate", default: s
 def run(
     config: Config, options: MigrateOptions, out: Callable[[str], None], environ: Mapping[str, str] = os.environ
 ) -> int:
-    """Do what the options say and return the exit status; `out` is given the lines to show, or one JSON document.
+    """Run the action and return the exit status.
 
-    The document is there also when it went wrong half way: it says how far. Raises ArlenError: DatabaseCommandError,
-    EmbeddedServerError, or ConfigError where no database is named.
+    `out` receives the lines to show, or one JSON document, which is written after a failure too and
+    shows how far the run came. Raises ArlenError: DatabaseCommandError, EmbeddedServerError, or
+    ConfigError if no database is named.
     """
     url = database_url(config, options.dsn, environ)
     facts: dict[str, object] = {}
@@ -138,7 +144,7 @@ def run(
 
 
 def database_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
-    """Return the URL of the database to work on; start the embedded server where it is meant."""
+    """Return the URL of the database; start the embedded server if none is named."""
     url = named_url(config, dsn, environ)
     if url:
         return url
@@ -148,11 +154,14 @@ def database_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
 
 
 def embedded_data(root: Path) -> Path:
-    """Return where the embedded server's files are. NoApplication where there is none: no server is started there."""
+    """Return the embedded server's data folder.
+
+    Raises NoApplication outside of an application: no server is started there.
+    """
     if not (is_one_file(root) or any((root / mark).exists() for mark in _APP_MARKERS)):
         raise NoApplication(
-            f"this is no Arlen application: {root.resolve()} has no {' or '.join(_APP_MARKERS)}, and no app.py that is not a "
-            "package's (go to the application's folder, or name it by --app-root)"
+            f"this is not an Arlen application: {root.resolve()} has no {' or '.join(_APP_MARKERS)}, and no app.py that is "
+            "not a package's (go to the application's folder, or name it by --app-root)"
         )
     return root / EMBEDDED_DATA
 
@@ -163,9 +172,9 @@ def embedded_name(config: Config) -> str:
 
 
 def named_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
-    """Return the URL that somebody named; "" where nobody did.
+    """Return the URL that is named; "" if none is.
 
-    What a variable says wins over what a file says, be it the direct URL or the other one.
+    A variable wins over the configuration file, for the direct URL and for the other one.
     """
     named = (
         dsn,
@@ -178,11 +187,14 @@ def named_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
 
 
 def write_schema(url: str, root: Path) -> None:
-    """Write the schema of the database to `SCHEMA`. Raises DatabaseCommandError, EmbeddedServerError."""
+    """Write the schema of the database to `SCHEMA`.
+
+    Raises DatabaseCommandError, EmbeddedServerError.
+    """
     text = schema_dump.dump(url)
     try:
         (root / SCHEMA).parent.mkdir(exist_ok=True)
-        (root / SCHEMA).write_bytes(text.encode())  # as it is: a text file would change line ends and encoding
+        (root / SCHEMA).write_bytes(text.encode())  # bytes: a text file would change line ends and encoding
     except OSError as error:
         raise DatabaseCommandError(f"{SCHEMA} cannot be written: {error.strerror}") from error
 
@@ -197,7 +209,7 @@ def _up(job: MigrateJob) -> int:
 
 
 def _effects(job: MigrateJob) -> int:
-    """Show what the pending migrations do, where there is a server to try them on."""
+    """Show the effects of the pending migrations if there is a server to try them on."""
     if job.options.scratch_dsn:
         return _effects_on(job, job.options.scratch_dsn)
     if job.environment not in EMBEDDED:
@@ -220,7 +232,7 @@ def _effects_on(job: MigrateJob, server: str) -> int:
     for effect in effects:
         job.out(f"  {effect.file}:{effect.line}: {effect}")
     if not effects:
-        job.out("  no table that is there is locked, rewritten or scanned")
+        job.out("  no existing table is locked, rewritten or scanned")
     return 0
 
 
@@ -274,7 +286,7 @@ ACTIONS: dict[str, Callable[[MigrateJob], int]] = {
 
 
 def _refuse_in_production(job: MigrateJob) -> None:
-    """Undoing drops tables: outside of development and test it wants to be meant."""
+    """`down` can drop tables, so it needs --force outside of development and test."""
     if job.environment not in EMBEDDED and not job.options.force:
         raise DatabaseCommandError(
             f"{job.options.action} destroys data of {job.environment}: add --force if that is meant"
@@ -290,7 +302,7 @@ def _list(job: MigrateJob, what: str, files: Sequence[str]) -> int:
 
 
 def _check_options(parser: Parser, values: dict[str, Any]) -> None:
-    """End with status 2 where an option was given that the action does not know."""
+    """End with status 2 if the action does not have an option that was used."""
     for name, actions in OPTION_ACTIONS.items():
         if values[name] != parser.get_default(name) and values["action"] not in actions:
             parser.error(f"--{name.replace('_', '-')} goes with {' and '.join(actions)}, not with {values['action']}")
@@ -309,11 +321,13 @@ def _parser(program: str) -> Parser:
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
     parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
     parser.add_argument("--dry-run", action="store_true", help="list what is pending and what it does; change nothing")
-    parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server that --dry-run may try them on")
+    parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server on which --dry-run may run them")
     parser.add_argument("--steps", type=int, metavar="N", help="how many migrations down and redo undo (1)")
-    parser.add_argument("--allow-missing", action="store_true", help="go on though applied migrations have no file")
-    parser.add_argument("--accept", action="store_true", help="verify: take edited files as they are now")
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="continue although applied migrations have no file"
+    )
+    parser.add_argument("--accept", action="store_true", help="verify: accept edited files as they are now")
     parser.add_argument("--force", action="store_true", help="down, redo: also outside of development and test")
-    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     add_root_flag(parser)
     return parser

@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.parametrize("words", [[], ["serve"]])
-def test_an_unknown_command_is_told_what_there_is(words: list[str]) -> None:
+def test_an_unknown_command_prints_the_usage(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", "arlen_runtime", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "usage: python -m arlen_runtime {migrate,db} ...\n"

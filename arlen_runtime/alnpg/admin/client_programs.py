@@ -1,4 +1,7 @@
-"""PostgreSQL's client programs, pointed at a database. One rule: no secret on a command line, which everybody can read."""
+"""PostgreSQL's client programs, pointed at a database.
+
+Invariant: no secret is on a command line, which every user of the machine can read.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from arlen_runtime.alnpg.embedded import binaries
 
 
 class Client(NamedTuple):
-    """What to run, and in which environment."""
+    """The command to run, and its environment."""
 
     command: list[str]
     environ: dict[str, str]
@@ -21,8 +24,9 @@ class Client(NamedTuple):
 def client(program: str, url: str, environ: Mapping[str, str]) -> Client:
     """Return how to run `psql` or `pg_dump` on the database at `url`.
 
-    The password goes by the environment; a key's passphrase (sslpassword) has no way but to be typed. Raises
-    EmbeddedServerError where there is no such program, DatabaseCommandError where the URL cannot be read.
+    The password is passed in the environment; the passphrase of a key (sslpassword) can only be
+    typed. Raises EmbeddedServerError if the program is not installed, DatabaseCommandError if the
+    URL cannot be read.
     """
     parts = databases.parts(url)
     password = parts.pop("password", "")

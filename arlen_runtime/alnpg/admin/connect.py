@@ -14,15 +14,15 @@ ReportLine = Callable[[str], None]
 
 
 def silent(_line: str) -> None:
-    """Tell nobody."""
+    """Discard the line."""
 
 
 @contextmanager
 def connect(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connection]:
-    """Open a connection. Raises DatabaseCommandError, without the secrets of the URL, if the server refuses.
+    """Open a connection. Raises DatabaseCommandError, without the URL's secrets.
 
-    With `read_only` each transaction on it is. That is no setting of the session: behind a pooling PgBouncer the session is
-    the application's a moment later.
+    With `read_only` each transaction on it is read-only. That is not set on the session: behind a
+    pooling PgBouncer the application has that session a moment later.
     """
     wrong = database_url.invalid_reason(url)
     if wrong:

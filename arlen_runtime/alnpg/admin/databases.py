@@ -1,8 +1,10 @@
-"""Databases as a whole: create, drop, replace. One rule: what is there and in use, or not meant, stays as it is.
+"""Whole databases: create, drop, replace.
 
-All of it goes by another database of the same server, `postgres` or `template1`. A new database is a copy of `template0`
-in UTF-8, so that it is the same on every server; one that replaces another has the locale of that. Everything raises
-DatabaseCommandError.
+All of it uses another database of the same server, `postgres` or `template1`. A new database is a
+copy of `template0` in UTF-8, so it is the same on every server; one that replaces another has the
+locale of that one. Everything raises DatabaseCommandError.
+
+Invariant: a database that is in use stays as it is, unless the caller asks to disconnect its users.
 """
 
 from __future__ import annotations
@@ -26,10 +28,10 @@ from arlen_runtime.alnpg.admin.connect import ReportLine, connect
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 
 SERVER_DATABASES = ("postgres", "template1", "template0")
-"""Databases that every server has, the first ones to connect to."""
+"""Databases that every server has; the first two are used to connect."""
 
 TEMPLATE_LOCALE = sql.SQL("")
-"""No clause for the locale: it is the one of the template."""
+"""No clause for the locale: the new database has the template's."""
 
 _LEFTOVERS = """
     select datname from pg_database, substring(datname from '^arlen_(?:scratch|new|old)_([0-9]+_[0-9a-f]{8})$') suffix
@@ -38,32 +40,36 @@ _LEFTOVERS = """
 
 _SESSION_EXIT_SECONDS = 0.5
 _SESSIONS = """
-    select coalesce(nullif(application_name, ''), usename, 'somebody') || ' ' || pid
+    select coalesce(nullif(application_name, ''), usename, 'unknown') || ' ' || pid
     from pg_stat_activity where datname = %s and pid <> pg_backend_pid()
     and coalesce(backend_type, 'client backend') = 'client backend' order by pid
 """
 
 
 def warn(line: str) -> None:
-    """Say it where a command's warnings go."""
+    """Write a warning to standard error."""
     sys.stderr.write(f"warning: {line}\n")
 
 
 def name_of(url: str) -> str:
-    """Return the name of the database that the URL leads to.
+    """Return the name of the database in the URL.
 
-    Raises DatabaseCommandError where it cannot be read, names none, or names one of the server's own.
+    Raises DatabaseCommandError if the URL cannot be read, names no database, or names one of the
+    server's own.
     """
     name = str(parts(url).get("dbname", ""))
     if not name:
-        raise DatabaseCommandError("the database URL names no database: it ends with /NAME")
+        raise DatabaseCommandError("the database URL names no database: it must end with /NAME")
     if name in SERVER_DATABASES:
         raise DatabaseCommandError(f"{name} is the server's own database: name one of the application's")
     return name
 
 
 def parts(url: str) -> dict[str, str]:
-    """Return the parts of a connection string. Raises DatabaseCommandError, without its secrets, where it cannot be read."""
+    """Return the parts of a connection string.
+
+    Raises DatabaseCommandError, without the secrets of the string, if it cannot be read.
+    """
     reason = database_url.invalid_reason(url)
     if reason:
         raise DatabaseCommandError(reason)
@@ -71,7 +77,10 @@ def parts(url: str) -> dict[str, str]:
 
 
 def is_local(url: str) -> bool:
-    """Say whether every server that the URL leads to is on this machine; what a service file says is not known."""
+    """Return True if every server in the URL is on this machine.
+
+    Return False for a service, because the content of the service file is not known.
+    """
     url_parts = parts(url)
     if url_parts.get("service") or os.environ.get("PGSERVICE"):
         return False
@@ -85,7 +94,7 @@ def _is_this_machine(host: str) -> bool:
         return True
     try:
         return ip_address(host).is_loopback
-    except ValueError:  # a name, which may lead anywhere
+    except ValueError:  # a host name, which may be any machine
         return False
 
 
@@ -95,21 +104,21 @@ def sibling(url: str, name: str) -> str:
 
 
 def exists(url: str) -> bool:
-    """Say whether the database is there."""
+    """Return True if the database exists."""
     name = name_of(url)
     with _server_connection(url) as connection:
         return _exists(connection, name)
 
 
 def names(server: str, prefix: str) -> list[str]:
-    """Return the databases of the server whose names begin so."""
+    """Return the databases of the server whose names begin with `prefix`."""
     with _server_connection(server) as connection:
         rows = connection.execute("select datname from pg_database where starts_with(datname, %s)", [prefix])
         return [name for (name,) in rows]
 
 
 def create(url: str) -> bool:
-    """Create the database; return False where it is there already."""
+    """Create the database; return False if it already exists."""
     name = name_of(url)
     with _server_connection(url) as connection:
         if _exists(connection, name):
@@ -121,7 +130,10 @@ def create(url: str) -> bool:
 
 
 def drop(url: str, *, disconnect: bool) -> bool:
-    """Drop the database; return False where it is not there. With `disconnect` the sessions of others end first."""
+    """Drop the database; return False if it does not exist.
+
+    With `disconnect`, end the sessions of others first.
+    """
     name = name_of(url)
     with _server_connection(url) as connection:
         if not _exists(connection, name):
@@ -134,11 +146,11 @@ def drop(url: str, *, disconnect: bool) -> bool:
 
 @contextmanager
 def replace(url: str, *, disconnect: bool, report: ReportLine = warn) -> Iterator[str]:
-    """Give the URL of an empty database that takes the place of this one at the end of the block, at one stroke.
+    """Yield the URL of an empty database that replaces this one after the block.
 
-    It has the owner, rights, locale and settings of the old one; `tell` is given a line for each setting that this role may
-    not make. If the block raises, or the old one is in use then, the old one
-    stays, with all that is in it.
+    It has the owner, rights, locale and settings of the old one; `report` receives a line for each
+    setting that this role may not make. The replacement is one transaction. If the block raises, or
+    the old database is then in use, the old one stays with its contents.
     """
     name = name_of(url)
     with _server_connection(url) as connection:
@@ -158,7 +170,7 @@ def replace(url: str, *, disconnect: bool, report: ReportLine = warn) -> Iterato
 
 @contextmanager
 def scratch(server: str) -> Iterator[str]:
-    """Give the URL of an empty database on the server, and drop it afterwards."""
+    """Yield the URL of an empty database on the server; drop it afterwards."""
     with connect(server) as connection:
         name = f"arlen_scratch_{_tag_connection(connection)}"
         _create(connection, name)
@@ -170,7 +182,7 @@ def scratch(server: str) -> Iterator[str]:
 
 @contextmanager
 def _server_connection(url: str) -> Iterator[psycopg.Connection]:
-    """Connect to the server, by a database that it has whatever the application's is."""
+    """Connect to the server through a database that every server has."""
     with ExitStack() as stack:
         try:
             connection = stack.enter_context(connect(sibling(url, SERVER_DATABASES[0])))
@@ -182,14 +194,16 @@ def _server_connection(url: str) -> Iterator[psycopg.Connection]:
 
 
 def _tag_connection(connection: psycopg.Connection) -> str:
-    """Return the end of names for databases that go with this connection; drop those that a killed process left.
+    """Return a unique suffix for names of databases that belong to this connection.
 
-    The connection bears it as its application's name, which every role can see: so what is in use on another machine stays.
+    The connection has it in its application_name, which every role can see. Databases whose suffix
+    no connection has were left by a killed process: they are dropped; those in use, also from
+    another machine, stay.
     """
     suffix = f"{os.getpid()}_{secrets.token_hex(4)}"
     connection.execute("select set_config('application_name', %s, false)", [f"arlen {suffix}"])
     for (name,) in connection.execute(_LEFTOVERS).fetchall():
-        with suppress(psycopg.Error):  # somebody else's, or somebody is in it
+        with suppress(psycopg.Error):  # it has another owner, or it is in use
             _drop(connection, name, disconnect=False)
     return suffix
 
@@ -208,7 +222,7 @@ def _drop(connection: psycopg.Connection, name: str, *, disconnect: bool) -> Non
 
 
 def _swap(connection: psycopg.Connection, name: str, fresh: str, old: str, *, disconnect: bool) -> None:
-    """Put the fresh database in the place of the old one, in one transaction."""
+    """Rename the fresh database to the old one's name, in one transaction."""
     _refuse_in_use(connection, name, disconnect=disconnect)
     with connection.transaction():
         if _exists(connection, name):
@@ -219,14 +233,17 @@ def _swap(connection: psycopg.Connection, name: str, fresh: str, old: str, *, di
 
 
 def _refuse_in_use(connection: psycopg.Connection, name: str, *, disconnect: bool) -> None:
-    """Raise DatabaseCommandError if others go on using a database: a session that has ended is listed for a moment more."""
+    """Raise DatabaseCommandError if other sessions use the database.
+
+    A session that has just ended is listed for a moment longer, so this waits briefly.
+    """
     deadline = monotonic() + _SESSION_EXIT_SECONDS
     sessions: Sequence[tuple[str]] = connection.execute(_SESSIONS, [name]).fetchall()
     while sessions and not disconnect and monotonic() < deadline:
         sleep(_SESSION_EXIT_SECONDS / 20)
         sessions = connection.execute(_SESSIONS, [name]).fetchall()
     if sessions and not disconnect:
-        users = ", ".join(user for (user,) in sessions[:3]) + (" …" if len(sessions) > 3 else "")  # noqa: PLR2004 - enough to know
+        users = ", ".join(user for (user,) in sessions[:3]) + (" …" if len(sessions) > 3 else "")  # noqa: PLR2004 - three are enough to show
         raise DatabaseCommandError(f"{name} is in use ({users}): stop that first, or add --disconnect to end it")
 
 

@@ -1,7 +1,9 @@
-"""What a database has besides its contents: owner, rights, locale, settings. One rule: a replacement has the same.
+"""What a database has besides its contents: owner, rights, locale, settings.
 
-pg_dump writes them with `--create` only, and for a database of that very name. What would keep a replacement from being
-filled, as a limit of connections does, is given to it last.
+pg_dump writes them with `--create` only, and only for a database of the same name. Properties that
+would prevent filling a replacement, such as a connection limit, are applied last.
+
+Invariant: a replacement has the same properties as the old database.
 """
 
 from __future__ import annotations
@@ -15,17 +17,20 @@ from psycopg import sql
 from arlen_runtime.alnpg.admin.connect import ReportLine
 
 LIST_SETTINGS = frozenset({"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"})
-"""Settings whose value is a list of names, quoted each by itself: as one string it would be one name."""
+"""Settings that are lists of names, each quoted by itself: one string would be one name."""
 
 SET_LAST = frozenset({"default_transaction_read_only"})
-"""Settings under which no database can be filled."""
+"""Settings under which a database cannot be filled."""
 
 _LOCALE = """
     select coalesce(d ->> 'datlocprovider', ''), d ->> 'datcollate', d ->> 'datctype',
         coalesce(d ->> 'datlocale', d ->> 'daticulocale'), d ->> 'daticurules'
     from (select to_jsonb(e) from pg_database e where datname = %s and pg_encoding_to_char(encoding) = 'UTF8') as found (d)
 """
-"""By way of JSON, because the columns differ: the provider is there from PostgreSQL 15 on, its locale got a new name in 17."""
+"""Read as JSON, because the columns differ between versions.
+
+The provider exists since PostgreSQL 15; the column of its locale was renamed in 17.
+"""
 
 _PROVIDERS = {"c": "locale_provider libc", "i": "locale_provider icu", "b": "locale_provider builtin"}
 _LOCALES = {"i": "icu_locale", "b": "builtin_locale"}
@@ -48,7 +53,7 @@ _SETTINGS = """
 
 
 class _Setting(NamedTuple):
-    """One setting of a database, its name, whose it is, and what makes it for another database."""
+    """One setting: its name, its scope, and the statements that make it."""
 
     name: str
     scope: str
@@ -56,7 +61,10 @@ class _Setting(NamedTuple):
 
 
 def locale(connection: psycopg.Connection, old: str) -> sql.Composable:
-    """Return the clauses that create a database in UTF-8 with the locale of `old`; none where that has no UTF-8."""
+    """Return the clauses that create a UTF-8 database with the locale of `old`.
+
+    Return no clauses if `old` is not in UTF-8.
+    """
     row = connection.execute(_LOCALE, [old]).fetchone()
     if row is None:
         return sql.SQL("")
@@ -67,10 +75,10 @@ def locale(connection: psycopg.Connection, old: str) -> sql.Composable:
 
 
 def carry_over(connection: psycopg.Connection, old: str, new: str, report: ReportLine) -> None:
-    """Give the database `new` what `old` has besides its contents; nothing where `old` is not there.
+    """Copy the properties of the database `old` to `new`, if `old` exists.
 
-    What would keep `new` from being filled is left to `close`. `tell` is given a line for each setting that this role may
-    not make, which `new` then lacks.
+    Those that would prevent filling `new` are left to `finish`. `report` receives a line for each
+    setting that this role may not make; `new` lacks these.
     """
     row = connection.execute(_ITSELF, [old]).fetchone()
     if row is None:
@@ -94,7 +102,7 @@ def carry_over(connection: psycopg.Connection, old: str, new: str, report: Repor
 
 
 def finish(connection: psycopg.Connection, old: str, new: str, report: ReportLine) -> None:
-    """Give `new`, now that it is filled, the limit of connections and the other settings that `carry_over` left out."""
+    """Give the filled `new` the connection limit and the settings left out before."""
     row = connection.execute("select datconnlimit from pg_database where datname = %s", [old]).fetchone()
     if row is None:
         return
@@ -106,7 +114,7 @@ def finish(connection: psycopg.Connection, old: str, new: str, report: ReportLin
 
 
 def _apply(connection: psycopg.Connection, settings: list[_Setting], report: ReportLine) -> None:
-    """Make the settings that this role may make: an administrator may have made others."""
+    """Make those settings that this role may make: an administrator may make more."""
     for setting in settings:
         try:
             with connection.transaction():
@@ -119,7 +127,7 @@ def _apply(connection: psycopg.Connection, settings: list[_Setting], report: Rep
 def _grants(connection: psycopg.Connection, old: str, new: str) -> Iterator[sql.Composed]:
     for role, right, grantable in connection.execute(_RIGHTS, [old]).fetchall():
         yield sql.SQL("grant {} on database {} to {}{}").format(
-            sql.SQL(right),  # the server's word: CREATE, CONNECT or TEMPORARY
+            sql.SQL(right),  # from the server: CREATE, CONNECT or TEMPORARY
             sql.Identifier(new),
             sql.Identifier(role) if role else sql.SQL("public"),
             sql.SQL(" with grant option" if grantable else ""),

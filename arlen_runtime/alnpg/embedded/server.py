@@ -1,9 +1,12 @@
-"""PostgreSQL for development and tests, started by whoever needs it. One rule: it lives as long as its users, no longer.
+"""PostgreSQL for development and tests, started on demand.
 
-`ensure` returns a connection string. From then on this process is a user of the server, and so are its forks: all hold
-one shared lock that the kernel drops when the last of them dies, whatever kills them. A keeper process
-(`embedded_keeper`) owns postgres, waits for that lock, and stops postgres when it gets it. Commands that run at the same
-time share the server; the next command finds the data as they were.
+`ensure_running` returns a connection string. From then on this process is a user of the server, and
+so are its forks: all hold one shared lock, which the kernel releases when the last of them dies,
+however it dies. A supervisor process (`embedded.supervisor`) owns postgres, waits for that lock,
+and stops postgres when it gets it. Commands that run at the same time share the server; the next
+command finds the same data.
+
+Invariant: the server runs only while it has users.
 """
 
 from __future__ import annotations
@@ -38,20 +41,27 @@ SETTINGS = {
     "timezone": "UTC",
     "synchronous_commit": "off",
 }
-"""Only its socket can be reached, in a folder that only its user can enter: so it trusts who comes."""
+"""The server trusts every connection.
+
+Only its socket can be reached, in a folder that only its user can enter.
+"""
 
 THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
-"""For data that nobody needs after a power failure."""
+"""For data that are not needed after a power failure."""
 
 _user_locks: dict[Path, int] = {}
-"""The users' lock of each data folder that this process uses, kept until it ends. Forks inherit the locks with it."""
+"""The lock of each data folder that this process uses, by folder, held until it ends.
+
+Forks inherit the locks.
+"""
 
 
 def ensure_running(data: Path, database: str = "postgres", *, durable: bool = True, inheritable: bool = False) -> str:
-    """Return the URL of `database` on the server whose files are below `data`; start and create what is missing.
+    """Return the URL of `database` on the server below `data`; start what is missing.
 
-    `durable=False` starts a server that is faster and may lose its data when the machine (not a process) fails. With
-    `inheritable` the server stays across an exec of this process too. Raises EmbeddedServerError.
+    The database is created if it does not exist. `durable=False` starts a server that is faster and
+    may lose its data if the machine (not a process) fails. With `inheritable` this process stays a
+    user of the server across an exec. Raises EmbeddedServerError.
     """
     data = Path(os.path.realpath(data))
     try:
@@ -64,7 +74,10 @@ def ensure_running(data: Path, database: str = "postgres", *, durable: bool = Tr
 
 
 def release(data: Path) -> None:
-    """Be no user of the server any longer, and nor are the forks of this process: it ends unless it has other users."""
+    """Stop being a user of the server, together with the forks of this process.
+
+    The server ends unless it has other users.
+    """
     descriptor = _user_locks.pop(Path(os.path.realpath(data)), None)
     if descriptor is not None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: the forks have copies
@@ -72,13 +85,16 @@ def release(data: Path) -> None:
 
 
 def descriptors() -> tuple[int, ...]:
-    """Return the descriptors of the locks held, for `pass_fds` of a child that shall keep the server up by itself."""
+    """Return the descriptors of the locks held.
+
+    They are `pass_fds` of a child process that must keep the server running by itself.
+    """
     return tuple(_user_locks.values())
 
 
 @contextmanager
 def _start_lock(data: Path) -> Iterator[None]:
-    """Hold the lock of those who start or stop the server."""
+    """Hold the lock for starting and stopping the server."""
     deadline = time.monotonic() + WAIT_SECONDS
     while (descriptor := supervisor.lock(data / "start.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
         if time.monotonic() > deadline:
@@ -87,12 +103,15 @@ def _start_lock(data: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: a fork of another thread may have a copy
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough: another thread's fork may have a copy
         os.close(descriptor)
 
 
 def _hold_user_lock(data: Path, *, inheritable: bool) -> None:
-    """Be a user of the server from now on. A lock on a file that was removed meanwhile is worth nothing: take another."""
+    """Become a user of the server.
+
+    A lock on a file that was removed since has no effect, so then another one is taken.
+    """
     users = data / "users.lock"
     descriptor = _user_locks.get(data)
     if descriptor is None or not users.exists() or not os.path.samestat(os.fstat(descriptor), users.stat()):
@@ -103,7 +122,10 @@ def _hold_user_lock(data: Path, *, inheritable: bool) -> None:
 
 
 def _ensure_serving(data: Path, database: str, *, durable: bool) -> str:
-    """Return the folder of the socket of a server that runs, has a keeper, and has the database."""
+    """Return the socket folder of a running server.
+
+    It has a supervisor and the database.
+    """
     deadline = time.monotonic() + WAIT_SECONDS
     last_error = ""
     while time.monotonic() < deadline:
@@ -115,7 +137,7 @@ def _ensure_serving(data: Path, database: str, *, durable: bool) -> str:
             folder = (data / "socket").read_text()
             _create_database(_url(folder, "postgres"), database)
         except FileNotFoundError:
-            time.sleep(0.01)  # a keeper whose user died while it started, or one that is stopping
+            time.sleep(0.01)  # the supervisor's user died while it started, or it is stopping
         except psycopg.OperationalError as error:
             last_error = str(error).splitlines()[0]
             time.sleep(0.05)
@@ -125,12 +147,15 @@ def _ensure_serving(data: Path, database: str, *, durable: bool) -> str:
 
 
 def _start_supervisor(data: Path, *, durable: bool) -> None:
-    """Run a keeper and wait until its server is ready. Raises EmbeddedServerError with the keeper's complaint."""
+    """Run a supervisor and wait until its server is ready.
+
+    Raises EmbeddedServerError with the supervisor's error.
+    """
     options = _start_options(data, durable=durable)
     reading, writing = os.pipe()
     with (data / "log").open("wb") as log, open(reading, "rb", buffering=0) as channel:  # noqa: PTH123 - a descriptor
         try:
-            launcher = subprocess.Popen(  # noqa: S603 - this very interpreter, on a file of ours
+            launcher = subprocess.Popen(  # noqa: S603 - this interpreter, on a file of ours
                 [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(options._asdict()), str(writing)],
                 pass_fds=(writing,),
                 cwd="/",
@@ -140,11 +165,11 @@ def _start_supervisor(data: Path, *, durable: bool) -> None:
             )
         finally:
             os.close(writing)
-        launcher.wait()  # it forks at once, so that the keeper is nobody's child
+        launcher.wait()  # it forks at once, so the supervisor is no child of this process
         ready, _, _ = select.select([channel], [], [], WAIT_SECONDS)
         answer = channel.read(4096).decode() if ready else "failed no answer"
     if answer not in {"ready", "taken"}:
-        raise EmbeddedServerError(answer.removeprefix("failed ") or f"the keeper died, see {data / 'log'}")
+        raise EmbeddedServerError(answer.removeprefix("failed ") or f"the supervisor died, see {data / 'log'}")
 
 
 def _start_options(data: Path, *, durable: bool, environ: Mapping[str, str] = os.environ) -> supervisor.StartOptions:
@@ -163,13 +188,16 @@ def _start_options(data: Path, *, durable: bool, environ: Mapping[str, str] = os
 
 
 def _create_database(url: str, database: str) -> None:
-    """Create the database unless it is there. Whoever calls holds the start lock, so nobody else creates it now."""
+    """Create the database unless it exists.
+
+    The caller holds the start lock, so no other process creates it now.
+    """
     with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
         if connection.execute("select from pg_database where datname = %s", [database]).rowcount == 0:
-            # template0 has no sessions ever, so it can always be copied.
+            # template0 never has sessions, so it can always be copied.
             connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(database)))
 
 
 def _url(folder: str, database: str) -> str:
-    """Spell out everything that a PG* variable of the user's environment could change."""
+    """Set everything that a PG* variable of the user's environment could change."""
     return f"postgresql://arlen@/{quote(database, safe='')}?host={folder}&port=5432"

@@ -1,19 +1,24 @@
-"""The process that owns an embedded PostgreSQL. One rule: whichever way it ends, postgres ends with it.
+"""The process that owns an embedded PostgreSQL.
 
-`embedded` runs this file by its path, in an interpreter of its own (`python -I -S`): so it imports the standard library
-only, starts in milliseconds, and stands apart from the application's environment. Inside the data folder lie
+`embedded.server` runs this file by its path, in an interpreter of its own (`python -I -S`). So it
+imports only the standard library, starts in milliseconds, and does not depend on the application's
+environment. The data folder holds
 
     cluster/      PostgreSQL's own folder
-    log           what initdb and postgres said since the last start
-    socket        where the socket is, written here once the server is ready and never computed by anybody again; a keeper
-                  that ends before its users leaves it, and the next one serves them at the same place
-    users.lock    held shared by every process that uses the server; the kernel drops it when a process dies
-    start.lock    held by whoever starts or stops the server
-    keeper.lock   held by the keeper: while it is, somebody will stop postgres
-    server.lock   held by postgres and its backends: while it is, one of them lives
+    log           the output of initdb and postgres since the last start
+    socket        the path of the socket's folder, written once the server is ready; processes read
+                  it and never compute it. A supervisor that ends before its users leaves it, and
+                  the next one serves them at the same place
+    users.lock    held shared by every process that uses the server; the kernel releases it when a
+                  process dies
+    start.lock    held by a process that starts or stops the server
+    keeper.lock   held by the supervisor: as long as it is held, postgres will be stopped
+    server.lock   held by postgres and its backends: as long as it is held, one of them is alive
 
-Locks are the kernel's (flock), so no death, not even SIGKILL, leaves a wrong trace behind. The keeper waits for the lock
-of the users; when it gets it, nobody is left.
+The locks are the kernel's (flock), so no death, not even by SIGKILL, leaves a stale lock. The
+supervisor waits for the users' lock; when it gets it, there are no users left.
+
+Invariant: however the supervisor ends, postgres ends with it.
 """
 
 from __future__ import annotations
@@ -36,15 +41,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 LINGER_SECONDS = 0.5
-"""How long the server outlives its last user, so that one command after the other finds it running."""
+"""How long the server outlives its last user, so that the next command finds it running."""
 
 START_SECONDS = 30.0
 FAST_STOP_SECONDS = 3.0
 LEFTOVER_SECONDS = 10.0
 
 SOCKET_PREFIX = "arlen-pg-"
-SOCKET_HOMES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 - mkdtemp makes a 0700 folder of a name nobody can guess
-"""Where the socket's folder may be: short paths (a socket's path ends at 107 bytes), whatever TMPDIR says."""
+SOCKET_HOMES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 - mkdtemp makes a 0700 folder with a random name
+"""Where the socket's folder may be, whatever TMPDIR says.
+
+The paths are short: a socket's path is limited to 107 bytes.
+"""
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 NO_USERS = signal.SIGUSR1
@@ -55,11 +63,11 @@ DEATH_SIGNAL_OPTION = 1
 
 
 class SupervisorError(Exception):
-    """The server cannot be started; the sentence goes to the user who asked for it."""
+    """The server cannot be started. The message is shown to the user."""
 
 
 class StartOptions(NamedTuple):
-    """What the keeper is told: the data folder, the programs, what stands before them, and PostgreSQL's settings."""
+    """The data folder, the programs, their command prefixes, PostgreSQL's settings."""
 
     data: str
     programs: str
@@ -70,7 +78,10 @@ class StartOptions(NamedTuple):
 
 
 def lock(path: Path, operation: int) -> int | None:
-    """Take the flock `kind` on the file at `path`; return its descriptor, or None where LOCK_NB finds it taken."""
+    """Take the flock `operation` on the file at `path`; return its descriptor.
+
+    Return None if LOCK_NB is set and the lock is held.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, operation)
@@ -81,16 +92,18 @@ def lock(path: Path, operation: int) -> int | None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of PostgreSQL's programs: none of the user's PG* variables reach them."""
+    """Return the environment of PostgreSQL's programs.
+
+    None of the user's PG* variables reach them.
+    """
     utf8 = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": utf8, "TZ": "UTC"}
 
 
 class PostgresSupervisor:
-    """One server's owner, from the first lock to the last."""
+    """The owner of one server, from the first lock to the last."""
 
     def __init__(self, options: StartOptions) -> None:
-        """Take the orders; nothing happens yet."""
         self.options = options
         self.data = Path(options.data)
         self.cluster = self.data / "cluster"
@@ -98,7 +111,10 @@ class PostgresSupervisor:
         self.server: subprocess.Popen[bytes] | None = None
 
     def run(self, report: Callable[[str], None]) -> None:
-        """Start the server, say "ready", serve until nobody is left. Raises KeeperError before "ready" only."""
+        """Start the server, report "ready", and serve until there are no users.
+
+        Raises SupervisorError only before "ready".
+        """
         if lock(self.data / "keeper.lock", fcntl.LOCK_EX | fcntl.LOCK_NB) is None:
             report("taken")
             return
@@ -122,13 +138,16 @@ class PostgresSupervisor:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _await_leftovers(self) -> int:
-        """Return the server lock: proof that no process of an earlier server lives. A keeper killed may leave one."""
+        """Return the server lock: proof that no process of an earlier server is alive.
+
+        A supervisor that was killed may leave one.
+        """
         start = time.monotonic()
         while (descriptor := lock(self.data / "server.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
             waited = time.monotonic() - start
             if waited > LEFTOVER_SECONDS:
                 raise SupervisorError(
-                    f"an earlier postgres of {self.data} does not end (process {self._leftover_pid()})"
+                    f"an earlier postgres of {self.data} does not exit (process {self._leftover_pid()})"
                 )
             if waited > FAST_STOP_SECONDS and (process := self._leftover_pid()):
                 with contextlib.suppress(ProcessLookupError):
@@ -143,7 +162,10 @@ class PostgresSupervisor:
         return 0
 
     def _run_initdb(self) -> None:
-        """Run initdb beside the final place and rename: an interrupted one leaves no half cluster."""
+        """Run initdb beside the final place and rename the result.
+
+        If this is interrupted, no incomplete cluster is left.
+        """
         fresh = self.data / "cluster.new"
         shutil.rmtree(fresh, ignore_errors=True)
         command = [
@@ -153,11 +175,14 @@ class PostgresSupervisor:
         done = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
         if done.returncode != 0:
             errors = [line for line in done.stderr.splitlines() if "error" in line or "FATAL" in line]
-            raise SupervisorError(f"initdb failed: {(errors or done.stderr.splitlines() or ['it says nothing'])[-1]}")
+            raise SupervisorError(f"initdb failed: {(errors or done.stderr.splitlines() or ['no error message'])[-1]}")
         fresh.rename(self.cluster)
 
     def _recorded_folder(self) -> str:
-        """Return the folder that an earlier keeper left, emptied: its users still know it. Nothing unless it is still ours."""
+        """Return the socket folder that an earlier supervisor left, emptied.
+
+        Its users still know it. Return "" unless the folder is still ours.
+        """
         with contextlib.suppress(FileNotFoundError):
             folder = Path(self.socket_record.read_text())
             with contextlib.suppress(OSError):
@@ -169,7 +194,7 @@ class PostgresSupervisor:
         return ""
 
     def _is_ours(self, folder: Path) -> bool:
-        """Say whether it is a folder that a keeper made, into which only the server's user has a way."""
+        """Return True if a supervisor made the folder and only its user can enter."""
         if str(folder.parent) not in SOCKET_HOMES or not folder.name.startswith(SOCKET_PREFIX):
             return False
         status = folder.lstat()
@@ -195,11 +220,14 @@ class PostgresSupervisor:
             env=environment(),
             stdin=subprocess.DEVNULL,
             pass_fds=(server_lock,),
-            preexec_fn=preexec,  # noqa: PLW1509 - the keeper has one thread when it starts the server
+            preexec_fn=preexec,  # noqa: PLW1509 - the supervisor has one thread when it starts the server
         )
 
     def _await_ready(self, server: subprocess.Popen[bytes]) -> None:
-        """Wait until postmaster.pid says ready in its eighth line, which is what pg_ctl looks at too."""
+        """Wait until line 8 of postmaster.pid says ready.
+
+        pg_ctl reads the same line.
+        """
         status = self.cluster / "postmaster.pid"
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -213,9 +241,12 @@ class PostgresSupervisor:
         raise SupervisorError(f"postgres was not ready after {START_SECONDS:.0f} s, see {self.data / 'log'}")
 
     def _log_tail(self) -> str:
-        """Return the end of the log in one line; the cause stands before the line that says that it was fatal."""
+        """Return the end of the log in one line.
+
+        The cause is on the line before the one that reports the fatal error.
+        """
         lines = (self.data / "log").read_text(errors="replace").splitlines()
-        return "; ".join(line.partition("] ")[2] or line for line in lines[-2:]) or "it lines nothing"
+        return "; ".join(line.partition("] ")[2] or line for line in lines[-2:]) or "its log is empty"
 
     def _write_record(self, folder: str) -> None:
         fresh = self.data / "socket.new"
@@ -223,7 +254,10 @@ class PostgresSupervisor:
         fresh.rename(self.socket_record)
 
     def _watch(self, server: subprocess.Popen[bytes]) -> bool:
-        """Return when the server is gone, a signal ends the keeper, or nobody is left; say whether nobody is."""
+        """Return when the server or the users are gone, or a signal ends the supervisor.
+
+        Return True if there are no users.
+        """
         while True:
             threading.Thread(target=self._await_no_users, daemon=True).start()
             event: int | None = NO_USERS
@@ -236,16 +270,22 @@ class PostgresSupervisor:
                 return True
 
     def _await_no_users(self) -> None:
-        """Wait, in a thread, until the kernel grants the users' lock; then wake the main thread by a signal."""
+        """Wait, in a thread of its own, until the kernel grants the users' lock.
+
+        Then wake the main thread, which waits in sigwait, with a signal.
+        """
         granted = lock(self.data / "users.lock", fcntl.LOCK_EX)
         if granted is not None:
             os.close(granted)
         os.kill(os.getpid(), NO_USERS)
 
     def _has_no_users(self) -> bool:
-        """Say whether nobody is left and nobody is just coming; then both locks are kept until this process ends."""
+        """Return True if there are no users and no process is becoming one.
+
+        Then both locks are held until this process ends.
+        """
         if not self.data.exists():
-            return True  # the folder was removed, and with it all that the server is for
+            return True  # the folder was removed, so the server has no purpose
         start = lock(self.data / "start.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
         if start is None:
             return False
@@ -255,7 +295,7 @@ class PostgresSupervisor:
         return True
 
     def _stop(self) -> None:
-        """Stop the server: fast, then at once, then by force."""
+        """Stop the server: fast, then immediately, then by SIGKILL."""
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             if self.server is None or self.server.poll() is not None:
                 return
@@ -269,12 +309,16 @@ def _die_with_parent() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Detach, and keep one server. Arguments: the orders as JSON, and the descriptor to report on."""
+    """Detach, and supervise one server.
+
+    Arguments: the StartOptions as JSON, and the descriptor to report to.
+    """
     if os.fork():
         return 0
     os.setsid()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    # Blocked, these signals wait for sigwait: none is lost between two looks, and none interrupts the way out.
+    # Blocked signals wait for sigwait: none is lost between two calls, and none interrupts
+    # the shutdown.
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED_SIGNALS)
     channel = int(arguments[1])
 

@@ -1,13 +1,17 @@
-"""Migrations: the schema's history, as SQL files. One rule: look, plan, then act; what is refused has changed nothing.
+"""Migrations: the history of the schema, as SQL files.
 
-    migrate(url, folder)     run what is pending, in order; returns the files' names
-    pending(url, folder)     what `migrate` would run; writes nothing, not even the bookkeeping table
-    effects(url, folder, …)  what that would lock, rewrite and scan, seen on a scratch server
-    status(url, folder)      every version and how it stands
+    migrate(url, folder)     run the pending files in order; return their names
+    pending(url, folder)     what `migrate` would run; writes nothing, not even the history table
+    effects(url, folder, …)  what that would lock, rewrite and scan, observed on a scratch server
+    status(url, folder)      every version and its state
     down(url, folder)        undo the last one; redo: undo it and run it again
-    verify(url, folder)      compare the files with what was applied; accept: take an edited file as it is now
+    verify(url, folder)      compare the files with what was applied
+    accept(url, folder)      accept an edited file as it is now
 
-Everything raises MigrationError. The table `arlen_schema_migrations` has a row for each version applied.
+All of them raise MigrationError. The table `arlen_schema_migrations` has a row for each applied
+version.
+
+Invariant: a call that is refused has changed nothing; files are checked before any of them runs.
 """
 
 from __future__ import annotations
@@ -41,9 +45,10 @@ def migrate(
     report: ReportLine = silent,
     retry: LockRetry = DEFAULT_RETRY,
 ) -> list[str]:
-    """Run what is pending, in order, and return the names of the files. `tell` is given lines about waits and notices.
+    """Run the pending migrations in order and return the names of their files.
 
-    It stops at the first failure; the files before it stay applied, and the error's `applied` names them.
+    `report` receives a line for each wait and notice. The first failure stops the run: the files
+    before it stay applied, and the error's `applied` names them.
     """
     files = read_all(folder)
     with connect(url) as connection:
@@ -52,7 +57,7 @@ def migrate(
             return []
         with lock.exclusive(url, retry, report) as check:
             history.prepare(connection, retry, report)
-            applied_history = history.load(connection)  # again: whoever had the lock before may have run them
+            applied_history = history.load(connection)  # again: the lock's last holder may have run them
             runner = Runner(connection, retry, report, check)
             for migration in plan.pending(files, applied_history, allow_missing=allow_missing):
                 runner.up(migration)
@@ -60,9 +65,10 @@ def migrate(
 
 
 def effects(url: str, folder: Path, server: str, *, allow_missing: bool = False) -> list[Effect]:
-    """Return what `migrate` would do to the tables that are there, observed in a scratch database on `server`.
+    """Return what `migrate` would do to the existing tables.
 
-    The database at `url` is only asked what was applied to it.
+    This is observed in a scratch database on `server`. From the database at `url` only its history
+    is read.
     """
     files = read_all(folder)
     applied_history = read_history(url)
@@ -73,7 +79,7 @@ def effects(url: str, folder: Path, server: str, *, allow_missing: bool = False)
 
 
 def status(url: str, folder: Path) -> list[MigrationState]:
-    """Return how each version stands. Writes nothing."""
+    """Return the state of each version. Writes nothing."""
     files = read_all(folder)
     return plan.states(files, read_history(url))
 
@@ -81,9 +87,10 @@ def status(url: str, folder: Path) -> list[MigrationState]:
 def down(
     url: str, folder: Path, *, steps: int = 1, report: ReportLine = silent, retry: LockRetry = DEFAULT_RETRY
 ) -> list[str]:
-    """Undo the last `steps` migrations, the last first, and return the names of their files.
+    """Undo the last `steps` migrations, the last one first; return their files' names.
 
-    It stops at the first failure, as `migrate` does; the error's `undone` names the files before it.
+    The first failure stops the run, as in `migrate`; the error's `undone` names the files before
+    it.
     """
     with _prepared_undo(url, folder, steps, report, retry) as (runner, migrations):
         for migration in migrations:
@@ -94,7 +101,10 @@ def down(
 def redo(
     url: str, folder: Path, *, steps: int = 1, report: ReportLine = silent, retry: LockRetry = DEFAULT_RETRY
 ) -> list[str]:
-    """Undo the last `steps` migrations and run them again as their files are now; return the names of their files."""
+    """Undo the last `steps` migrations and run their files again as they are now.
+
+    Return the names of the files.
+    """
     with _prepared_undo(url, folder, steps, report, retry) as (runner, migrations):
         for migration in migrations:
             runner.down(migration)
@@ -104,13 +114,16 @@ def redo(
 
 
 def verify(url: str, folder: Path) -> list[MigrationState]:
-    """Return how each version stands; raise where an applied one was edited, half undone, or lost its file."""
+    """Return the state of each version.
+
+    Raises MigrationError if an applied version was edited, is half undone, or has lost its file.
+    """
     files = read_all(folder)
     return plan.verify(files, read_history(url))
 
 
 def accept(url: str, folder: Path, *, report: ReportLine = silent, retry: LockRetry = DEFAULT_RETRY) -> list[str]:
-    """Take the edited files as they are now, without running them; return their versions."""
+    """Accept edited files as they are, without running them; return their versions."""
     files = {file.version: file for file in read_all(folder)}
     with connect(url) as connection, lock.exclusive(url, retry, report):
         states = plan.states(list(files.values()), history.load(connection))
@@ -124,7 +137,7 @@ def accept(url: str, folder: Path, *, report: ReportLine = silent, retry: LockRe
 def _prepared_undo(
     url: str, folder: Path, steps: int, report: ReportLine, retry: LockRetry
 ) -> Iterator[tuple[Runner, list[Migration]]]:
-    """Be alone for the length of the block, and give what runs migrations, and those to undo."""
+    """Hold the migration lock; yield a runner and the migrations to undo."""
     if steps < 1:
         raise MigrationError("the number of steps must be 1 or more")
     files = read_all(folder)

@@ -1,9 +1,12 @@
-"""What pending migrations will do to a database, observed and not guessed. One rule: the target is never touched.
+"""The effects of pending migrations on a database, observed instead of predicted.
 
-A scratch database is made, the applied migrations are run there from their files, then the pending ones, statement by
-statement. After each, PostgreSQL itself is asked: which locks does this transaction hold on tables that the target has,
-which of those tables have other files on disk than before (rewritten), which were read from end to end (scanned). So a
-rewrite that a default hides, or a statement inside a `do` block, is seen as well as a plain one.
+The applied migrations run in a scratch database from their files, then the pending ones, statement
+by statement. After each statement PostgreSQL is asked which locks the transaction holds on tables
+that the target has, which of these tables have other files on disk than before (rewritten), and
+which were read from end to end (scanned). So a rewrite caused by a default, or a statement inside a
+`do` block, is seen like any other.
+
+Invariant: the target database is never written to.
 """
 
 from __future__ import annotations
@@ -27,15 +30,19 @@ LOCKS = {
     "ShareLock": "writes wait",
     "ShareUpdateExclusiveLock": "other schema changes wait",
 }
-"""The locks worth telling, the strongest first, and who waits for their end. PostgreSQL manual, section 13.3."""
+"""The locks that are reported, strongest first, and what waits for them.
+
+PostgreSQL manual, section 13.3.
+"""
 
 UNSEEN = "runs outside of a transaction; what it locks and scans is not seen"
 
 
 class Effect(NamedTuple):
-    """What one statement does to one table that the target has: the strongest lock it newly takes ("": none), and work.
+    """What one statement does to one existing table: the strongest new lock, and work.
 
-    One without a table says that the statement runs outside of a transaction, where PostgreSQL does not tell all of that.
+    `lock` is "" if the statement takes no new one. If `table` is "", the statement runs outside of
+    a transaction, where PostgreSQL does not report all of this.
     """
 
     file: str
@@ -47,7 +54,6 @@ class Effect(NamedTuple):
     scanned: bool
 
     def __str__(self) -> str:
-        """Tell it in one line."""
         if not self.table:
             return UNSEEN
         texts = [f"{self.lock}, {LOCKS[self.lock]}"] if self.lock else []
@@ -57,7 +63,10 @@ class Effect(NamedTuple):
 
 
 class _Snapshot(NamedTuple):
-    """The tables at one moment, by oid: name, file on disk, scans so far in this transaction; and the locks held."""
+    """The tables at one moment, and the locks held.
+
+    Tables are keyed by oid: name, file on disk, scans so far in this transaction.
+    """
 
     tables: dict[int, tuple[str, int, int]]
     locks: dict[int, str]
@@ -70,15 +79,16 @@ def major_version(url: str) -> int:
 
 
 def observe(url: str, applied: Sequence[Migration], pending: Sequence[Migration]) -> list[Effect]:
-    """Run the migrations on the empty database at `url`; return what the pending ones do to tables of the applied ones.
+    """Run the migrations on the empty database at `url` and return their effects.
 
-    Raises MigrationError where one does not run: then it would not run on the target either, or the target has what its
-    migrations do not make.
+    Returned are the effects of the pending migrations on tables of the applied ones. Raises
+    MigrationError if a migration fails: then it would fail on the target too, or the target has
+    objects that its migrations do not create.
     """
     effects: list[Effect] = []
     with connect(url) as connection:
         history.prepare(connection)
-        runner = Runner(connection, DEFAULT_RETRY, silent)  # what they say was said when they were applied
+        runner = Runner(connection, DEFAULT_RETRY, silent)  # notices were shown when these files were applied
         for migration in applied:
             runner.up(migration)
         existing = set(_take_snapshot(connection).tables)
@@ -89,7 +99,10 @@ def observe(url: str, applied: Sequence[Migration], pending: Sequence[Migration]
 
 
 def _observe_migration(connection: psycopg.Connection, migration: Migration, existing: set[int]) -> list[Effect]:
-    """Run one migration as it would run: in one transaction, or each statement in one of its own where it can."""
+    """Run a migration as `migrate` would.
+
+    That is in one transaction, or with one transaction for each statement that allows it.
+    """
     effects: list[Effect] = []
     if migration.up.in_transaction:
         connection.execute("begin")
@@ -118,7 +131,10 @@ def _run_without_transaction(
     before: _Snapshot,
     existing: set[int],
 ) -> list[Effect]:
-    """Run a statement that can have no transaction: when it ends its locks are gone, what it rewrote is not."""
+    """Run a statement that cannot run in a transaction.
+
+    Its locks end with it, so only what it rewrote can be seen afterwards.
+    """
     try:
         connection.execute(statement.text.encode())
     except psycopg.Error as error:
@@ -131,7 +147,7 @@ def _run_without_transaction(
 def _compare(
     migration: Migration, statement: MigrationStatement, before: _Snapshot, after: _Snapshot, existing: set[int]
 ) -> list[Effect]:
-    """Return what changed for the tables that the target has."""
+    """Return what changed for tables that the target has."""
     effects = []
     for oid in sorted(existing & before.tables.keys(), key=lambda oid: before.tables[oid][0]):
         name, file, scans = before.tables[oid]
@@ -150,7 +166,7 @@ def _on_one_line(statement: MigrationStatement) -> str:
 
 
 def _take_snapshot(connection: psycopg.Connection) -> _Snapshot:
-    """Ask for the user's tables, their files and scans, and for the locks that this session holds on them."""
+    """Query the user's tables, their files and scans, and this session's locks."""
     tables = connection.execute(
         "select c.oid, c.oid::regclass::text, c.relfilenode, coalesce(s.seq_scan, 0) "
         "from pg_class c left join pg_stat_xact_user_tables s on s.relid = c.oid where c.relkind in ('r', 'p', 'm') "

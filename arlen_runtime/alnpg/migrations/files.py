@@ -1,4 +1,4 @@
-"""The files under db/migrations. One rule: what can be wrong with a file is found before any file is run.
+"""The files under db/migrations.
 
     db/migrations/20261123094500_create_posts.sql
 
@@ -8,8 +8,11 @@
     -- migrate:down
     drop table posts;
 
-A file without directives is all `up`. `-- migrate:no-transaction` before `up` holds for the whole file, below `up` or
-`down` for that part: each statement then runs, and is recorded, by itself. The version is the file's name without `.sql`.
+A file without directives is all `up`. `-- migrate:no-transaction` before `up` applies to the whole
+file, below `up` or `down` to that section: each statement then runs, and is recorded, by itself.
+The version is the file's name without `.sql`.
+
+Invariant: everything that can be wrong with a file is reported before any file runs.
 """
 
 from __future__ import annotations
@@ -30,22 +33,29 @@ _TRANSACTION_COMMANDS = frozenset({"begin", "start", "commit", "end", "rollback"
 
 _CLIENT_COPIES = {
     "from": "COPY FROM STDIN has no input here: write INSERT",
-    "to": "COPY TO STDOUT has nobody here to read it",
+    "to": "COPY TO STDOUT has no reader here",
 }
-"""COPY from and to the client, either of which PostgreSQL takes under both names."""
+"""COPY from and to the client; PostgreSQL accepts both STDIN and STDOUT after either word."""
 
 _DIRECTIVES = ("up", "down", "no-transaction")
 
 
 class Direction(NamedTuple):
-    """The `up` or the `down` of a migration; `whole`: its statements run in one transaction."""
+    """The `up` or `down` section of a migration.
+
+    If `in_transaction` is true, its statements run in one transaction.
+    """
 
     statements: tuple[MigrationStatement, ...]
     in_transaction: bool
 
 
 class Migration(NamedTuple):
-    """One file: its version, its name, the SHA-256 of its normalised text, and its parts; no down is None."""
+    """One file: its version, its name, and its sections.
+
+    `checksum` is the SHA-256 of its normalised text. `down` is None if the file has no such
+    section.
+    """
 
     version: str
     file: str
@@ -55,10 +65,10 @@ class Migration(NamedTuple):
 
 
 def read_all(folder: Path) -> list[Migration]:
-    """Read every migration in `folder` in the order of their names; not below it, and nothing but `*.sql`.
+    """Read every `*.sql` file in `folder`, not below it, in the order of names.
 
-    Raises MigrationError for a folder that is missing, a name that is no version (`*.SQL` is none), and whatever `parse`
-    refuses.
+    Raises MigrationError for a missing folder, for a name that is not a version (`*.SQL` is not),
+    and as `parse` does.
     """
     if not folder.is_dir():
         raise MigrationError(f"there is no folder {folder}")
@@ -67,7 +77,7 @@ def read_all(folder: Path) -> list[Migration]:
     for path in paths:
         match = _NAME.fullmatch(path.name)
         if match is None:
-            raise MigrationError("the name is no version: call it <UTC time>_<name>.sql", file=path.name)
+            raise MigrationError("the name is not a version: call it <UTC time>_<name>.sql", file=path.name)
         if match["time"] in seen:
             raise MigrationError(
                 f"{seen[match['time']]} has the same version number: give one a later one", file=path.name
@@ -77,16 +87,16 @@ def read_all(folder: Path) -> list[Migration]:
 
 
 def parse(file: str, text: str) -> Migration:
-    """Return the migration that `text` is.
+    """Return the migration in `text`.
 
-    Raises MigrationError, with the line, for a text that is empty, cannot be split, has directives out of place, or
-    statements that a migration cannot have.
+    Raises MigrationError, with the line, if the text is empty, cannot be split, has directives out
+    of place, or has statements that a migration cannot contain.
     """
     return _Reader(file, text).migration(checksum(text))
 
 
 def statements(path: Path) -> list[MigrationStatement]:
-    """Return the statements of a file that is no migration; it may have none.
+    """Return the statements of a file that is not a migration; there may be none.
 
     Raises MigrationError as `parse` does, and for directives.
     """
@@ -94,13 +104,16 @@ def statements(path: Path) -> list[MigrationStatement]:
 
 
 def checksum(text: str) -> str:
-    """Return the SHA-256 of the text as it looks: line ends, trailing blanks and a byte order mark do not count."""
+    """Return the SHA-256 of the visible text.
+
+    Line ends, trailing blanks and a byte order mark do not count.
+    """
     lines = [line.rstrip() for line in _with_lf(text).split("\n")]
     return hashlib.sha256("\n".join(lines).rstrip("\n").encode()).hexdigest()
 
 
 def fingerprint(folder: Path) -> str:
-    """Return 16 characters that change when any migration does."""
+    """Return 16 characters that change when any migration changes."""
     text = "\n".join(f"{file.version} {file.checksum}" for file in read_all(folder))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -120,10 +133,9 @@ def _read_text(path: Path) -> str:
 
 
 class _Reader:
-    """Sorts statements into parts as the directives say."""
+    """Sorts the statements of a file into sections, as its directives say."""
 
     def __init__(self, file: str, text: str) -> None:
-        """Read all of it. Raises MigrationError, with the line, where that cannot be done."""
         self._file = file
         self._section = ""
         self._statements: dict[str, list[MigrationStatement]] = {"": [], "up": [], "down": []}
@@ -136,7 +148,6 @@ class _Reader:
             raise MigrationError(error.reason, file=file, line=error.line) from None
 
     def _add(self, item: MigrationStatement | Directive) -> None:
-        """Take the next piece of the file."""
         if isinstance(item, Directive):
             self._apply(item)
         else:
@@ -152,7 +163,7 @@ class _Reader:
         return Migration(self._file.removesuffix(".sql"), self._file, text_checksum, self._direction(up), down)
 
     def statements(self) -> list[MigrationStatement]:
-        """Return the statements of a file that has no parts."""
+        """Return the statements of a file without sections."""
         if self._seen or self._no_transaction:
             raise MigrationError("migrate: directives are for migrations", file=self._file)
         return self._statements[""]
@@ -164,14 +175,14 @@ class _Reader:
         word, line = directive
         if word not in _DIRECTIVES:
             directives = ", ".join(f"migrate:{name}" for name in _DIRECTIVES)
-            raise MigrationError(f"migrate:{word} is no directive; there are {directives}", file=self._file, line=line)
+            raise MigrationError(
+                f"migrate:{word} is not a directive; there are {directives}", file=self._file, line=line
+            )
         if word == "no-transaction":
             self._no_transaction.add(self._section)
             return
         if word in self._seen:
-            raise MigrationError(
-                f"migrate:{word} stands on line {self._seen[word]} already", file=self._file, line=line
-            )
+            raise MigrationError(f"migrate:{word} is already on line {self._seen[word]}", file=self._file, line=line)
         if word == "up" and (self._statements[""] or "down" in self._seen):
             raise MigrationError("migrate:up must come before all statements", file=self._file, line=line)
         self._seen[word] = line
@@ -184,7 +195,7 @@ class _Reader:
 
 
 def _refusal_reason(statement: MigrationStatement) -> str:
-    """Say why a migration cannot have this statement; nothing where it can."""
+    """Return why a migration cannot contain this statement; "" if it can."""
     words = " ".join(statement.words[:2])
     if statement.text.startswith("\\"):
         return f"{statement.text.split()[0]} is a command of psql: a migration holds SQL only"
@@ -198,7 +209,10 @@ def _refusal_reason(statement: MigrationStatement) -> str:
 
 
 def _copy_refusal_reason(statement: MigrationStatement) -> str:
-    """Say why a migration cannot have this COPY: what follows its FROM or TO is the client, who sends and reads nothing."""
+    """Return why a migration cannot contain this COPY; "" if it can.
+
+    The FROM or TO of such a COPY names the client, which sends and reads nothing here.
+    """
     depth, before = 0, ""
     for word in map(str.lower, tokens(statement.text)):
         depth += (word == "(") - (word == ")")

@@ -1,6 +1,9 @@
-"""What a database remembers of its migrations. One rule: its tables are found where they are, and never made twice.
+"""The tables in which a database records its migrations.
 
-They are found by the search_path. A schema that comes first in it now is where new tables go, not where these went.
+They are found by the search_path. A schema that now comes first in it is where new tables go, not
+where these were created.
+
+Invariant: existing tables are used where they are, and never created a second time.
 """
 
 from __future__ import annotations
@@ -36,11 +39,15 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "begun": "text not null default ''",
     },
 }
-"""The tables and their columns, of which older ones lack the last."""
+"""The tables and their columns. Tables of older versions lack the last columns."""
 
 
 class PartialMigration(NamedTuple):
-    """How far a part came: statements done, the checksum of their text, and of the index begun after them ("": none)."""
+    """How far a migration without a transaction came.
+
+    `done` statements ran; `checksum` is that of their text; `started` is that of the index begun
+    after them ("": none).
+    """
 
     done: int
     checksum: str
@@ -48,7 +55,7 @@ class PartialMigration(NamedTuple):
 
 
 def load(connection: psycopg.Connection) -> History:
-    """Return what the database remembers; nothing where no migration ever ran. Writes nothing."""
+    """Return the recorded history; empty if no migration ever ran. Writes nothing."""
     existing = _columns(connection, TABLE)
     if not existing:
         return History()
@@ -62,42 +69,46 @@ def load(connection: psycopg.Connection) -> History:
 
 
 def prepare(connection: psycopg.Connection, retry: LockRetry = DEFAULT_RETRY, report: ReportLine = silent) -> None:
-    """Create the tables, or add to those of an older tool what they lack.
+    """Create the tables, or add the columns that tables of an older version lack.
 
-    A table that lacks nothing is not altered: that would wait for a backup, and every reader would wait behind it.
+    A complete table is not altered: ALTER TABLE would wait for a running backup, and every reader
+    would wait behind it.
     """
     retry_lock(retry, report, partial(_prepare, connection, retry))
 
 
 def accept(connection: psycopg.Connection, migration: Migration) -> None:
-    """Take the checksum of the file as it is now."""
+    """Store the checksum of the file as it is now."""
     statement = f"update {TABLE} set checksum = %s where version = %s"  # noqa: S608 - a name of this file
     connection.execute(statement.encode(), [migration.checksum, migration.version])
 
 
 class MigrationHistory:
-    """The tables as a migrator writes them: as who it logged in, and where it found them, whatever a migration sets."""
+    """Writes the history tables, as the role that logged in.
+
+    They stay where they were found, whatever role or search_path a migration sets.
+    """
 
     def __init__(self, connection: psycopg.Connection) -> None:
-        """Find the tables, which `prepare` has made."""
+        """Find the tables, which `prepare` has created."""
         self._connection = connection
         self._names = {"table": _qualified_name(connection, TABLE), "progress": _qualified_name(connection, PROGRESS)}
 
     def record_applied(self, migration: Migration, milliseconds: int) -> None:
-        """Write down that a migration was applied, and how long it took."""
+        """Record that a migration was applied, and how long it took."""
         with self._as_login_role():
             values = [migration.version, migration.checksum, milliseconds]
             self._run("insert into {table} (version, checksum, duration_ms) values (%s, %s, %s)", *values)
             self._run("delete from {progress} where version = %s", migration.version)
 
     def record_undone(self, migration: Migration) -> None:
-        """Strike out that a migration was applied."""
+        """Delete the record that a migration was applied."""
         with self._as_login_role():
             self._run("delete from {table} where version = %s", migration.version)
             self._run("delete from {progress} where version = %s", migration.version)
 
     def record_progress(self, migration: Migration, progress: PartialMigration) -> None:
-        """Write down how far a migration came."""
+        """Record how far a migration came."""
         with self._as_login_role():
             self._run(
                 "insert into {progress} (version, done, checksum, begun) values (%s, %s, %s, %s) on conflict (version) "
@@ -115,7 +126,10 @@ class MigrationHistory:
 
     @contextmanager
     def _as_login_role(self) -> Iterator[None]:
-        """Be who logged in for one transaction, or for the rest of one that is open: a role of a file may not write here."""
+        """Be the role that logged in, for one transaction or the rest of an open one.
+
+        A role that a file sets may not write these tables.
+        """
         with self._connection.transaction():
             self._connection.execute("set local session_authorization to default; set local role to default")
             yield
@@ -136,7 +150,7 @@ def _prepare(connection: psycopg.Connection, retry: LockRetry) -> None:
 
 
 def _create_or_extend(connection: psycopg.Connection, table: str, columns: Mapping[str, str]) -> None:
-    """Create one table, beside the other where that is there, or add the columns that it lacks."""
+    """Create one table, in the schema of the other, or add missing columns."""
     existing = _columns(connection, table)
     missing = [f"{name} {kind}" for name, kind in columns.items() if name not in existing]
     if not existing:
@@ -149,13 +163,16 @@ def _create_or_extend(connection: psycopg.Connection, table: str, columns: Mappi
 
 
 def _columns(connection: psycopg.Connection, table: str) -> set[str]:
-    """Return the names of a table's columns; none where there is no such table."""
+    """Return the names of a table's columns; none if the table does not exist."""
     query = "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
     return {name for (name,) in connection.execute(query, [table])}
 
 
 def _qualified_name(connection: psycopg.Connection, table: str) -> sql.Identifier:
-    """Return the name of a table with its schema: its own, or that of the other, or none where neither is there."""
+    """Return the name of a table with its schema.
+
+    The schema is its own, or that of the other table, or left out if neither exists.
+    """
     row = connection.execute(
         "select nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
         "where c.oid = coalesce(to_regclass(%s), to_regclass(%s))",

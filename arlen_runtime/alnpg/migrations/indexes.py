@@ -1,8 +1,10 @@
-"""Indexes that are built concurrently. One rule: the invalid index that a failure leaves is dropped before the next try.
+"""Indexes that are built concurrently.
 
-`create index concurrently` is several transactions. Where it fails its index stays, which no query uses and each write has
-to keep up. Where only the client dies, the server builds on, and may finish it. PostgreSQL manual, CREATE INDEX, "Building
-Indexes Concurrently".
+`create index concurrently` is several transactions. If it fails, an invalid index stays: no query
+uses it, and every write has to maintain it. If only the client dies, the server builds on, and may
+finish the index. PostgreSQL manual, CREATE INDEX, "Building Indexes Concurrently".
+
+Invariant: the invalid index that a failure leaves is dropped before the next try.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _CONCURRENT_INDEX = re.compile(
     rf"(?:only )?(?P<table>{_NAME}(?: \. {_NAME})*)",
     re.IGNORECASE,
 )
-"""Matched against the tokens of a statement with a blank between them."""
+"""Matched against the tokens of a statement, joined by blanks."""
 
 _FIND_NAMED = """
     select c.oid::regclass::text, c.relkind::text, i.indisvalid, i.indisvalid and i.indrelid = t.oid,
@@ -33,17 +35,20 @@ _FIND_NAMED = """
     from pg_index i join pg_class c on c.oid = i.indexrelid
     join pg_class t on t.oid = to_regclass(%s) and t.relnamespace = c.relnamespace where c.relname = %s::name
 """
-"""An index is in the schema of its table, wherever else the search_path leads."""
+"""An index is in the schema of its table, whatever the search_path says."""
 
 _FIND_INVALID = """
     select indexrelid::regclass::text from pg_index i where indrelid = to_regclass(%s) and not indisvalid
     and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid)
 """
-"""Not what somebody else is building."""
+"""Leaves out indexes that another session is building now."""
 
 
 class Index(NamedTuple):
-    """An index as it stands: its name and relkind, whether it is valid, on the table that is meant, and who is building it."""
+    """The state of an index: its name and relkind, and the process that builds it.
+
+    `valid` is what the catalog says; `usable` means valid and on the table of the statement.
+    """
 
     name: str
     relkind: str
@@ -56,10 +61,12 @@ class Index(NamedTuple):
 def building(
     connection: psycopg.Connection, statement: MigrationStatement, report: Callable[[str], None]
 ) -> Iterator[None]:
-    """Drop what an earlier try left, run the block, which executes the statement, and drop what that leaves without a name.
+    """Clean up around the block that executes a `create index concurrently`.
 
-    An index that the file gives a name is found by it before the next try, also of another process. One without a name
-    can only be told from the others now: by then PostgreSQL would call the next one differently.
+    Before it, drop the invalid index that an earlier try left. If it fails, drop the invalid index
+    without a name that it left. An index that the file names is found by that name before the next
+    try, also by another process. One without a name can only be identified now: PostgreSQL would
+    give the next one another name.
     """
     match = _match(statement)
     index = find_named(connection, statement)
@@ -76,13 +83,13 @@ def building(
 
 
 def is_named(statement: MigrationStatement) -> bool:
-    """Say whether the statement builds an index concurrently and gives it a name."""
+    """Return True if the statement builds an index concurrently and names it."""
     match = _match(statement)
     return match is not None and match["name"] is not None
 
 
 def find_named(connection: psycopg.Connection, statement: MigrationStatement) -> Index | None:
-    """Return the index that has the name of the concurrent one."""
+    """Return the index that has the name of the concurrent one; None if there is none."""
     match = _match(statement)
     if match is None or match["name"] is None:
         return None
@@ -95,9 +102,10 @@ def find_named(connection: psycopg.Connection, statement: MigrationStatement) ->
 def wait_until_built(
     connection: psycopg.Connection, statement: MigrationStatement, poll: float, report: Callable[[str], None]
 ) -> Index | None:
-    """Return what `named` does, once nobody builds it any more: asked again and again.
+    """Return the index as `find_named` does, once no process builds it any more.
 
-    Who waited for it inside a statement would have a snapshot, for whose end the build waits.
+    This polls. A statement that waited for the build would hold a snapshot, and the build waits for
+    snapshots to end.
     """
     reported = False
     while (index := find_named(connection, statement)) and index.builder and not index.valid:
@@ -130,7 +138,10 @@ def _table_name(connection: psycopg.Connection, match: re.Match[str]) -> str:
 
 
 def _parse_name(connection: psycopg.Connection, name: str) -> str:
-    """Return the name as PostgreSQL reads it, which knows of folding, quotes, escapes and length: as that of a column."""
+    """Return the name as PostgreSQL reads it, by using it as the name of a column.
+
+    PostgreSQL applies the rules of folding, quotes, escapes and length.
+    """
     column = name.replace(" & ", "&", 1) if name[:4].lower() == "u & " else name
     described = connection.execute(f"select null as {column}".encode()).description
     return described[0].name if described else ""

@@ -1,11 +1,14 @@
-"""One migrator at a time. One rule: who is not certain to have the lock does not go on.
+"""The lock that lets one migrator at a time work on a database.
 
-The lock is an advisory one, held by an idle transaction of a second connection, which works behind a pooling PgBouncer
-too. It is polled: who waits for a lock inside a statement has a snapshot, and `create index concurrently` waits for
-everybody who has one; two migrators would wait for each other. The idle transaction has none.
+It is an advisory lock, held by an idle transaction of a second connection; this also works behind a
+pooling PgBouncer. It is polled: a session that waits for a lock inside a statement holds a
+snapshot, and `create index concurrently` waits for every snapshot, so two migrators would wait for
+each other. The idle transaction holds no snapshot.
 
-A connection can be lost (a failover, a firewall, an administrator), and the lock with it: so it is asked before each file
-and before whatever is recorded.
+A connection can be lost (a failover, a firewall, an administrator), and the lock with it. So the
+connection is checked before each file and before anything is recorded.
+
+Invariant: a migrator that is not certain to hold the lock does not go on.
 """
 
 from __future__ import annotations
@@ -23,14 +26,15 @@ from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
 from arlen_runtime.alnpg.migrations.runner import Check
 
 LOCK = 4_702_394_921_427_289_928
-"""The advisory lock of migrators, the same number everywhere."""
+"""The advisory lock of migrators: the same number everywhere."""
 
 
 @contextmanager
 def exclusive(url: str, retry: LockRetry, report: ReportLine) -> Iterator[Check]:
-    """Be the only migrator of the database for the length of the block. Raises MigrationError when the turn never comes.
+    """Hold the lock during the block; yield a function that checks that it is held.
 
-    What it gives raises MigrationError once the lock is lost.
+    That function raises MigrationError if the lock is lost. Raises MigrationError if the lock is
+    not free within `retry.queue_timeout` seconds.
     """
     with connect(url) as lock_connection:
         deadline = time.monotonic() + retry.queue_timeout
@@ -44,12 +48,12 @@ def exclusive(url: str, retry: LockRetry, report: ReportLine) -> Iterator[Check]
                 reported = True
             time.sleep(retry.poll)
         yield partial(_check_connection, lock_connection)
-        with suppress(psycopg.Error):  # what was to be done alone is done
+        with suppress(psycopg.Error):  # the work that needed the lock is done
             lock_connection.execute("rollback")
 
 
 def _check_connection(lock_connection: psycopg.Connection) -> None:
-    """Ask over the connection of the lock. Without parameters, as in `_locked`: no snapshot stays."""
+    """Query the lock's connection, without parameters: no snapshot must stay."""
     try:
         lock_connection.execute("select")
     except psycopg.Error as error:
@@ -58,14 +62,15 @@ def _check_connection(lock_connection: psycopg.Connection) -> None:
 
 
 def _try_lock(lock_connection: psycopg.Connection) -> bool:
-    """Try to take the lock in a transaction that stays open and idle; end the transaction where it is not to be had.
+    """Try to take the lock in a transaction that stays open and idle.
 
-    No parameters: a statement with parameters leaves a portal open, and that holds a snapshot.
+    If the lock is not free, end the transaction. No parameters: a statement with parameters leaves
+    a portal open, which holds a snapshot.
     """
     lock_connection.execute("begin isolation level read committed")
     lock_connection.execute(
         "select set_config(name, '0', true) from pg_settings "
-        "where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')"  # the last one exists from 17 on
+        "where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')"  # the last one exists since 17
     )
     row = lock_connection.execute(f"select pg_try_advisory_xact_lock({LOCK})".encode()).fetchone()
     if row and row[0]:
@@ -75,7 +80,10 @@ def _try_lock(lock_connection: psycopg.Connection) -> bool:
 
 
 def _describe_holder(lock_connection: psycopg.Connection) -> str:
-    """Say who holds the lock, as far as the server tells: of another role it hides whence and since when."""
+    """Return which process holds the lock, as far as the server shows it.
+
+    For sessions of another role the server hides the address and the start time.
+    """
     row = lock_connection.execute(
         "select a.pid, a.usename, coalesce(a.client_addr::text, 'a local socket'), a.xact_start "
         "from pg_locks l join pg_stat_activity a using (pid) where l.locktype = 'advisory' and l.granted "

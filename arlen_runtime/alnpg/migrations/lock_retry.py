@@ -1,4 +1,8 @@
-"""How long a migrator waits. One rule: everybody queues behind who waits for a lock, so it waits briefly, and again."""
+"""How long a migrator waits for locks.
+
+Every other session queues behind a session that waits for a table's lock, so a migrator waits
+briefly, and tries again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,11 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 
 class LockRetry(NamedTuple):
-    """How long to wait, in seconds: for other migrators, for a table's lock (each try), and how many tries a file has."""
+    """How long to wait, in seconds.
+
+    `queue_timeout`: for other migrators, polled every `poll`. `lock`: for a table's lock, in each
+    of `attempts` tries with a `pause` between them.
+    """
 
     queue_timeout: float = 300.0
     poll: float = 0.25
@@ -24,7 +32,7 @@ class LockRetry(NamedTuple):
 
     @property
     def lock_timeout(self) -> str:
-        """Say how long a try waits as PostgreSQL's setting does."""
+        """The time of one try, as the setting lock_timeout expects it (milliseconds)."""
         return str(round(self.lock * 1000))
 
 
@@ -32,7 +40,10 @@ DEFAULT_RETRY = LockRetry()
 
 
 def retry_lock(retry: LockRetry, report: ReportLine, run: Callable[[], None]) -> None:
-    """Run again, after a pause, what did not get its lock: what raises MigrationError with that SQLSTATE."""
+    """Run `run`; run it again, after a pause, if it did not get a lock.
+
+    That is when it raises MigrationError with the SQLSTATE 55P03.
+    """
     for attempt in range(1, retry.attempts + 1):
         try:
             return run()

@@ -1,4 +1,4 @@
-"""What is to be done, from what the folder holds and what the database remembers. One rule: pure; nothing is done here."""
+"""Plans: what to run or undo, computed from files and history without any I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arlen_runtime.alnpg.migrations.files import Migration
 
 
 class Applied(NamedTuple):
-    """One row of arlen_schema_migrations; rows of an older tool have no checksum."""
+    """One row of arlen_schema_migrations. Rows of an older version have no checksum."""
 
     version: str
     applied_at: datetime
@@ -19,7 +19,10 @@ class Applied(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a migration without a transaction came before it failed: statements done, and the checksum of their text."""
+    """How far a migration without a transaction came before it failed.
+
+    `done` statements ran; `checksum` is that of their text.
+    """
 
     version: str
     done: int
@@ -27,17 +30,17 @@ class Progress(NamedTuple):
 
 
 class History(NamedTuple):
-    """What the database remembers: what was applied, and what stopped half-way."""
+    """What the database has recorded: applied and half-finished versions."""
 
     applied: Sequence[Applied] = ()
     progress: Sequence[Progress] = ()
 
 
 class MigrationState(NamedTuple):
-    """How one version stands: applied, pending, edited or missing; `late`: pending before an applied one.
+    """The state of one version: applied, pending, edited or missing.
 
-    Without a transaction an up that stopped half-way leaves it partial, or abandoned when its file is gone; a down
-    leaves it half-undone.
+    `late` means pending before an applied one. Without a transaction, an `up` that stopped half-way
+    leaves its version partial, or abandoned if its file is gone; a `down` leaves it half-undone.
     """
 
     version: str
@@ -47,7 +50,7 @@ class MigrationState(NamedTuple):
 
 
 def states(migrations: Sequence[Migration], history: History) -> list[MigrationState]:
-    """Return the state of every version that the folder or the database knows, in their order."""
+    """Return the state of every version in the folder or the database, in order."""
     files = {migration.version: migration for migration in migrations}
     rows = {row.version: row for row in history.applied}
     unfinished = {row.version for row in history.progress}
@@ -61,7 +64,7 @@ def states(migrations: Sequence[Migration], history: History) -> list[MigrationS
             state = MigrationState(version, "partial" if version in unfinished else "pending", late=version < last)
         elif version not in files:
             state = MigrationState(version, "missing", row.applied_at)
-        elif version in unfinished:  # `up` forgets its progress when it is recorded, so this is that of a `down`
+        elif version in unfinished:  # a recorded `up` has no progress row, so this one is of a `down`
             state = MigrationState(version, "half-undone", row.applied_at)
         elif row.checksum is not None and row.checksum != files[version].checksum:
             state = MigrationState(version, "edited", row.applied_at)
@@ -72,21 +75,24 @@ def states(migrations: Sequence[Migration], history: History) -> list[MigrationS
 
 
 REMEDIES = {
-    "abandoned": "was run in part, until it failed, and its file is missing: bring the file back, "
-    "or undo by hand what it did and go on with --allow-missing",
-    "edited": "was edited after it was applied: put the text back and write a new migration, "
+    "abandoned": "was run in part, until it failed, and its file is missing: restore the file, "
+    "or undo by hand what it did and continue with --allow-missing",
+    "edited": "was edited after it was applied: restore the text and write a new migration, "
     "or accept the edit with `migrate verify --accept`",
-    "half-undone": "was undone in part, until its down failed: mend that and finish it with `migrate down`",
-    "missing": "was applied and its file is missing: bring the file back, or go on without it with --allow-missing",
+    "half-undone": "was undone in part, until its down failed: fix that and finish it with `migrate down`",
+    "missing": "was applied and its file is missing: restore the file, or continue without it with --allow-missing",
 }
-"""What is said of a history that differs from the files."""
+"""What is wrong with a version whose history differs from the files, and what to do."""
 
 WITHOUT_FILE = ("missing", "abandoned")
 """States without a file."""
 
 
 def verify(migrations: Sequence[Migration], history: History, *, allow_missing: bool = False) -> list[MigrationState]:
-    """Return all states. Raises MigrationError, one line for each, for versions in REMEDIES."""
+    """Return all states.
+
+    Raises MigrationError, with one line for each, for versions in a state of REMEDIES.
+    """
     all_states = states(migrations, history)
     allowed = WITHOUT_FILE if allow_missing else ()
     wrong = [state for state in all_states if state.state in REMEDIES and state.state not in allowed]
@@ -108,8 +114,8 @@ def pending(migrations: Sequence[Migration], history: History, *, allow_missing:
 def to_undo(migrations: Sequence[Migration], history: History, steps: int) -> list[Migration]:
     """Return the last `steps` applied migrations, the last one first.
 
-    Raises MigrationError where one of them has no file or no `-- migrate:down`. An edited one is fine: that is how one
-    works on a migration before it is shipped.
+    Raises MigrationError if one of them has no file or no `-- migrate:down`. An edited file is
+    allowed, because that is how a migration is developed before it is released.
     """
     files = {migration.version: migration for migration in migrations}
     result = []

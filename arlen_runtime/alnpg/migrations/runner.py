@@ -1,4 +1,7 @@
-"""Running migrations against a database. One rule: what is recorded has happened, and was this migrator's to do."""
+"""Runs migrations against a database.
+
+Invariant: what is recorded has happened, and was done while this migrator held the lock.
+"""
 
 from __future__ import annotations
 
@@ -22,33 +25,37 @@ from arlen_runtime.alnpg.migrations.splitter import MigrationStatement
 IN_TRANSACTION = "25001"
 COMMITS_ITSELF = "2D000"
 NO_TRANSACTION = frozenset({IN_TRANSACTION, COMMITS_ITSELF})
-"""What PostgreSQL says, in a transaction, to a statement that can have none."""
+"""The SQLSTATEs of a statement that cannot run in a transaction, if it runs in one."""
 
 _SESSION_COMMANDS = frozenset({"set", "reset", "discard"})
-"""First words of what holds for the statements below it and ends with its session."""
+"""First words of statements that affect the statements below them, until the session ends."""
 
 Check = Callable[[], None]
 
 
 def no_check() -> None:
-    """Be content: for a database that nobody else can migrate."""
+    """Do not check a lock: for databases that no other process can migrate."""
 
 
 def read_history(url: str) -> History:
-    """Return what the database at `url` remembers; nothing where no migration ever ran. Writes nothing."""
+    """Return the history of the database at `url`; empty if no migration ever ran.
+
+    Writes nothing.
+    """
     with connect(url, read_only=True) as connection, connection.transaction():
         return history.load(connection)
 
 
 class Runner:
-    """Runs parts of migrations on one connection, and records what it ran."""
+    """Runs sections of migrations on one connection, and records what it ran."""
 
     def __init__(
         self, connection: psycopg.Connection, retry: LockRetry, report: ReportLine, check: Check = no_check
     ) -> None:
-        """Take the connection to a database whose bookkeeping is prepared.
+        """Use a connection to a database whose history tables are prepared.
 
-        `check` raises MigrationError where another migrator may be at work; nothing is begun or recorded then.
+        `check` raises MigrationError if another migrator may be at work; then nothing is begun or
+        recorded.
         """
         self._connection = connection
         self._check = check
@@ -61,7 +68,10 @@ class Runner:
         connection.add_notice_handler(lambda notice: report(f"  {notice.severity}: {notice.message_primary}"))
 
     def up(self, migration: Migration) -> None:
-        """Run the `up` of a migration and record it. Raises MigrationError with file, line and SQLSTATE."""
+        """Run the `up` of a migration and record it.
+
+        Raises MigrationError with file, line and SQLSTATE.
+        """
         start = time.monotonic()
 
         def record() -> None:
@@ -71,7 +81,7 @@ class Runner:
         self.applied.append(migration.file)
 
     def down(self, migration: Migration) -> None:
-        """Run the `down` of a migration and forget that it was applied. Raises MigrationError as `up` does."""
+        """Run the `down` of a migration and delete its record. Raises as `up` does."""
         self._run(
             migration,
             migration.down or Direction((), in_transaction=True),
@@ -91,7 +101,8 @@ class Runner:
             error.applied, error.undone = tuple(self.applied), tuple(self.undone)
             raise
         finally:
-            # What a file sets for its session (a search_path, a role) ends with it, and so do our own limits.
+            # What a file sets for its session (a search_path, a role) ends with the file, and so do
+            # our own timeouts.
             if self._connection.info.transaction_status == TransactionStatus.IDLE:
                 self._connection.execute("discard all")
 
@@ -101,7 +112,7 @@ class Runner:
     def _run_in_transaction(
         self, migration: Migration, statements: Sequence[MigrationStatement], record: Callable[[], None]
     ) -> None:
-        """Run what is left of a part in one transaction, its record included: all of it happens or nothing."""
+        """Run the remaining statements and the record of them in one transaction."""
         self._connection.execute("begin")
         try:
             self._set_timeouts()
@@ -114,7 +125,7 @@ class Runner:
             raise
 
     def _record_and_commit(self, migration: Migration, record: Callable[[], None]) -> None:
-        """Record and commit: here deferred constraints speak, of no statement in particular."""
+        """Record and commit. Deferred constraints fail here, for no particular statement."""
         self._check()
         try:
             record()
@@ -125,14 +136,13 @@ class Runner:
     def _run_separately(
         self, migration: Migration, direction: Direction, done: int, record: Callable[[], None]
     ) -> None:
-        """Run the statements of a part that are left, each by itself."""
         for number in range(done, len(direction.statements)):
             self._retry_lock(partial(self._run_statement, migration, direction, number))
         self._check()
         record()
 
     def _run_statement(self, migration: Migration, direction: Direction, number: int) -> None:
-        """Run a statement and note it, in one transaction unless the statement can have none."""
+        """Run a statement and record it, in one transaction if the statement allows that."""
         statement = direction.statements[number]
         outcome = f"{number} of {len(direction.statements)} statements are done; the next run goes on at line {statement.line}"
         concurrent = "concurrently" in statement.words
@@ -143,15 +153,16 @@ class Runner:
                 with indexes.building(self._connection, statement, self._report):
                     self._execute(migration, statement, outcome)
             index = indexes.find_named(self._connection, statement)
-            if index and not index.valid:  # `if not exists` has found what nobody can use
+            if index and not index.valid:  # `if not exists` has found an unusable index
                 reason = f"the index {index.name} is invalid\n{outcome}"
                 raise MigrationError(reason, file=migration.file, line=statement.line)
             self._record_progress(migration, direction, number + 1)
 
     def _was_built_earlier(self, migration: Migration, direction: Direction, number: int) -> bool:
-        """Say whether this is an index that an earlier run had begun, and that the server finished without it.
+        """Return True if an earlier run began this index and the server has finished it.
 
-        It is not noted as begun where a valid one is there: what somebody else has made is PostgreSQL's to refuse.
+        It is not recorded as begun if a valid index of that name exists: if another session created
+        it, PostgreSQL refuses the statement.
         """
         statement = direction.statements[number]
         index_checksum = _checksum([statement])
@@ -164,7 +175,11 @@ class Runner:
         return False
 
     def _run_and_record(self, migration: Migration, direction: Direction, number: int, outcome: str) -> bool:
-        """Run a statement and note it: both or none, whatever ends this process. Return False where that cannot be."""
+        """Run and record a statement in one transaction.
+
+        Both happen or neither, however this process ends. Return False if the statement cannot run
+        in a transaction.
+        """
         statement = direction.statements[number]
         try:
             with self._connection.transaction():
@@ -177,10 +192,11 @@ class Runner:
         return True
 
     def _resume(self, migration: Migration, direction: Direction) -> int:
-        """Return how many statements are done. Raises MigrationError where these were edited meanwhile.
+        """Return how many statements are done already.
 
-        A run that failed goes on where it stopped, also where `no-transaction` was taken out since. Whether of the `up` or
-        of the `down` needs no note: a version that was applied can only be undone, another not.
+        Raises MigrationError if these were edited since. A failed run continues where it stopped,
+        also if `no-transaction` was removed since. Whether `up` or `down` stopped is not recorded:
+        an applied version can only be undone, another one cannot.
         """
         done, checksum, _ = self._history.progress(migration)
         if not done:
@@ -191,7 +207,7 @@ class Runner:
             )
         self._report(f"  {migration.file} goes on after {done} of {len(direction.statements)} statements")
         for statement in direction.statements[:done]:
-            if not _SESSION_COMMANDS.isdisjoint(statement.words[:1]):  # all of it, in order: a reset takes back a set
+            if not _SESSION_COMMANDS.isdisjoint(statement.words[:1]):  # all, in order: a reset reverts a set
                 self._execute(migration, statement)
         return done
 
@@ -202,15 +218,16 @@ class Runner:
         )
 
     def _set_timeouts(self, *, unlimited: bool = False) -> None:
-        """Say how long a statement may wait for a lock: while it waits, everybody queues behind it.
+        """Limit how long a statement may wait for a lock: other sessions queue behind it.
 
-        A concurrent statement holds nobody up, and waits as long as it must. What a statement does may take its time. What
-        the file has set for its session is left: it is from the session, and not what was said here for the statement before.
+        A concurrent statement blocks no session and may wait as long as it must. How long a
+        statement runs is not limited. A value that the file has set stays: its source is the
+        session, and it differs from what was set here for the last statement.
         """
         before, self._lock = self._lock, "0" if unlimited else self._retry.lock_timeout
         self._connection.execute(
             "with limits as (select name, source, setting, name = 'lock_timeout' as lock from pg_settings "
-            "where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')) "  # the last one exists from 17 on
+            "where name in ('lock_timeout', 'statement_timeout', 'transaction_timeout')) "  # the last one exists since 17
             "select set_config(name, case when lock then %s else '0' end, false) from limits "
             "where source <> 'session' or (lock and setting = %s)",
             [self._lock, before],
@@ -226,7 +243,10 @@ class Runner:
 def migration_error(
     file: str, statement: MigrationStatement | None, error: psycopg.Error, outcome: str = ""
 ) -> MigrationError:
-    """Return the error of a statement that PostgreSQL refused: place, SQLSTATE, hint, and the statement with a caret."""
+    """Return the error for a statement that PostgreSQL refused.
+
+    It has place, SQLSTATE, hint, and the statement's line with a caret.
+    """
     diagnostic = error.diag
     position = int(diagnostic.statement_position or 0)
     line = statement.line + statement.text.count("\n", 0, max(position - 1, 0)) if statement else 0
@@ -245,7 +265,7 @@ def migration_error(
 
 
 def _lines_at_caret(marked: str) -> str:
-    """Return the line that the caret stands under, and the caret."""
+    """Return the line above the caret, and the caret."""
     lines = marked.splitlines()
     caret = next((index for index, line in enumerate(lines) if index and line.strip() == "^"), 1)
     return "\n".join(lines[caret - 1 : caret + 1])

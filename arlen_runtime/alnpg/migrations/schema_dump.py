@@ -1,7 +1,10 @@
-"""The schema as one SQL file, to read, to compare and to load. One rule: the same schema is the same text, on every machine.
+"""The schema as one SQL file, to read, to compare and to load.
 
-pg_dump writes the versions of the programs into its output, since 17.6 a random key, and settings that an older server
-does not know; all are taken out, so that a dump under version control changes when the schema does and at no other time.
+pg_dump writes the versions of the programs into its output, since 17.6 a random key, and settings
+that an older server does not have. All of these are removed, so a dump under version control
+changes only if the schema does.
+
+Invariant: the same schema gives the same text on every machine.
 """
 
 from __future__ import annotations
@@ -30,9 +33,10 @@ _EMPTY_LINES = re.compile(rf"\n\n(?P<out>\n+)|{_LEFT_ALONE}", re.DOTALL)
 
 
 def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the schema of the database at `url`, and the versions that it has, as SQL that any client can run.
+    """Return the schema of the database at `url` and its applied versions, as SQL.
 
-    Raises DatabaseCommandError where pg_dump fails, EmbeddedServerError where there is no pg_dump.
+    Any client can run it. Raises DatabaseCommandError if pg_dump fails, EmbeddedServerError if
+    there is no pg_dump.
     """
     command, environ = client("pg_dump", url, environ)
     command += ["--schema-only", "--no-owner", "--no-privileges", "--encoding=UTF8", f"--exclude-table=*.{PROGRESS}"]
@@ -50,7 +54,7 @@ def _stable(text: str) -> str:
 
 
 def _remove(lines: re.Pattern[str], text: str) -> str:
-    """Take out the lines; what looks like them inside of a string or a function's body is the application's own."""
+    """Remove matching lines, but not inside a string or a function's body."""
     return lines.sub(lambda match: match[0].removesuffix(match["out"] or ""), text)
 
 

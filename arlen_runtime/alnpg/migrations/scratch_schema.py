@@ -1,7 +1,9 @@
-"""The schema that an application's migrations make, in a database to ask. One rule: the application's own is never touched.
+"""The schema that an application's migrations make, in a database to query.
 
-An embedded copy is kept, on a server of its own: it is made once for each state of the migrations, whose checksum is its
-name. On any other server it lives as long as it is used.
+An embedded copy is cached, on a server of its own: it is made once for each state of the migrations
+and named by their fingerprint. On any other server the copy lives as long as it is used.
+
+Invariant: the application's own database is never written to.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ _NOT_APPLIED = frozenset({"pending", "partial", "half-undone"})
 
 
 def count_pending(url: str, folder: Path) -> int:
-    """Return how many migrations the database at `url` has not had, or not the whole of. Raises MigrationError."""
+    """Return how many migrations the database at `url` lacks, in whole or in part.
+
+    Raises MigrationError.
+    """
     if not folder.is_dir():
         return 0
     return sum(state.state in _NOT_APPLIED for state in migrations.status(url, folder))
@@ -27,16 +32,20 @@ def count_pending(url: str, folder: Path) -> int:
 
 @contextmanager
 def copy(server: str, folder: Path) -> Iterator[str]:
-    """Give the URL of a database that holds what the migrations make, and drop it afterwards. Raises MigrationError."""
+    """Yield the URL of a new database with the migrations applied; drop it afterwards.
+
+    Raises MigrationError.
+    """
     with databases.scratch(server) as url:
         migrations.migrate(url, folder)
         yield url
 
 
 def cached(home: Path, folder: Path) -> str:
-    """Return the URL of a database that holds what the migrations make, on an embedded server below `home`; made unless there.
+    """Return the URL of a database with the migrations applied.
 
-    Raises MigrationError, and EmbeddedServerError where no server can be started.
+    It is on an embedded server below `home`, and is made if it does not exist. Raises
+    MigrationError, and EmbeddedServerError if no server can be started.
     """
     name = files.fingerprint(folder)
     return scratch.cached(home, name, lambda url: migrations.migrate(url, folder))

@@ -1,9 +1,12 @@
-"""The first rows of a database. One rule: all of a file's rows are there afterwards, or none.
+"""The first rows of a database.
 
     db/seeds.sql    statements, in one transaction
-    db/seeds.py     a function `seed(pg)`, in one transaction, for what SQL cannot say (a password's hash)
+    db/seeds.py     a function `seed(pg)`, in one transaction, for what SQL cannot do (hashes)
 
-An application has one of the two. It may run again: `on conflict do nothing` keeps what is there.
+An application has one of the two. Seeds may run again: `on conflict do nothing` keeps existing
+rows.
+
+Invariant: afterwards all rows of the file exist, or none of them.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ PYTHON = Path("db") / "seeds.py"
 
 
 def find(root: Path) -> Path | None:
-    """Return the file of seeds below `root`, None if there is none. Raises DatabaseCommandError if there are two."""
+    """Return the seeds file below `root`; None if there is none.
+
+    Raises DatabaseCommandError if there are two.
+    """
     paths = [path for path in (SQL, PYTHON) if (root / path).is_file()]
     if len(paths) > 1:
         raise DatabaseCommandError(f"there is {SQL} and {PYTHON}: keep one of them")
@@ -34,10 +40,10 @@ def find(root: Path) -> Path | None:
 
 
 def run(url: str, root: Path, file: Path) -> int | None:
-    """Run the file on the database at `url`; return how many statements it had, None where it is Python's.
+    """Run the file on the database at `url`; return how many statements it has.
 
-    Raises DatabaseCommandError, with file and line, for what cannot be read or what PostgreSQL refuses, and for
-    whatever a `seed` raises.
+    For Python, return None. Raises DatabaseCommandError, with file and line, if the file cannot be
+    read, if PostgreSQL refuses a statement, and for any exception of `seed`.
     """
     if file == SQL:
         return _run_sql(url, root / file)
@@ -81,7 +87,7 @@ def _no_seed(_pg: ALNPg) -> None:
 
 
 def _line(error: Exception, path: Path) -> int:
-    """Return the line of the file that an exception came from; 0 where it is not known."""
+    """Return the line of the file that an exception came from; 0 if it is not known."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno or 0
     frames = [frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

@@ -1,9 +1,10 @@
-"""From the text of a migration to its statements. One rule: the ends that psql sees, no others.
+"""Splits the text of a migration into statements, at the places where psql would.
 
-A semicolon ends a statement unless it stands in a string, a quoted name, a comment, parentheses (rules), or the body of a
-function written as `begin atomic … end`. A comment line `-- migrate:word` is a directive and ends a statement too, also
-as `--migrate: Word` or `--- MIGRATE:word`: taken for a mere remark, a `down` would run as part of the `up` above it.
-Lexical rules: PostgreSQL manual, section 4.1.
+A semicolon ends a statement unless it is in a string, a quoted name, a comment, parentheses
+(rules), or the body of a function written as `begin atomic … end`. A comment line `-- migrate:word`
+is a directive and ends a statement too, also as `--migrate: Word` or `--- MIGRATE:word`: read as an
+ordinary comment, a `down` would run as part of the `up` above it. Lexical rules: PostgreSQL manual,
+section 4.1.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import NamedTuple
 _ESCAPED = r"'(?:[^'\\]|''|\\.)*'"
 
 QUOTED = (
-    rf"[eE]{_ESCAPED}(?:[^\S\n]*\n\s*{_ESCAPED})*|'(?:[^']|'')*'"  # a string goes on in another line, with its escapes
+    rf"[eE]{_ESCAPED}(?:[^\S\n]*\n\s*{_ESCAPED})*|'(?:[^']|'')*'"  # continued on another line, with its escapes
     r'|"(?:[^"]|"")*"'
     r"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$"
 )
-"""A string, a quoted name, a dollar-quoted body, for re.DOTALL."""
+"""A string, a quoted name, or a dollar-quoted body; for re.DOTALL."""
 
 _TOKEN = re.compile(
     rf"""
@@ -41,7 +42,7 @@ _FUNCTION = re.compile(r"create (or replace )?(function|procedure)\b")
 
 
 class MigrationStatement(NamedTuple):
-    """One statement without its semicolon, the line it starts on, and its first words in lower case."""
+    """One statement without its semicolon, its line, its first words in lower case."""
 
     text: str
     line: int
@@ -59,16 +60,15 @@ class UnreadableError(Exception):
     """The text cannot be split. It carries the line and the reason."""
 
     def __init__(self, line: int, reason: str) -> None:
-        """Take the 1-based line on which the trouble starts, and what it is."""
         super().__init__(reason)
         self.line = line
         self.reason = reason
 
 
 def scan(text: str) -> Iterator[MigrationStatement | Directive]:
-    """Yield the statements and directives of `text`, whose lines end with LF, in order.
+    """Yield the statements and directives of `text` in order; its lines end with LF.
 
-    Raises UnreadableError for a quote or comment that never ends.
+    Raises UnreadableError for a quote or comment that is not closed.
     """
     splitter = _Splitter(text)
     at = 0
@@ -90,7 +90,7 @@ def scan(text: str) -> Iterator[MigrationStatement | Directive]:
 
 
 def tokens(text: str) -> Iterator[str]:
-    """Yield the words, quoted names, strings and signs of a statement that `scan` returned; not its comments."""
+    """Yield the tokens of a statement: words, names, strings, signs; no comments."""
     splitter = _Splitter(text)
     at = 0
     while token := _TOKEN.search(text, at):
@@ -102,13 +102,15 @@ def tokens(text: str) -> Iterator[str]:
 
 
 class _Splitter:
-    """Where the current statement began, and how deep in it the scan is."""
+    """The start of the current statement, and the depth of the scan in it."""
 
     KEPT_WORDS = 16
-    """Enough for `concurrently`, the 12th word of `alter table if exists only a.b detach partition c.d concurrently`."""
+    """Enough for `concurrently`, the 12th word of a long statement.
+
+    That is `alter table if exists only a.b detach partition c.d concurrently`.
+    """
 
     def __init__(self, text: str) -> None:
-        """Stand at the beginning of the text."""
         self._text = text
         self._start = -1
         self._words: list[str] = []
@@ -119,7 +121,7 @@ class _Splitter:
 
     @property
     def at_top(self) -> bool:
-        """Say whether a semicolon would end the statement here."""
+        """True if a semicolon would end the statement here."""
         return self._parentheses <= 0 and self._blocks <= 0
 
     def add(self, token: re.Match[str], kind: str) -> None:
@@ -133,7 +135,7 @@ class _Splitter:
         self._before = token.group().lower()
 
     def end_statement(self, end: int) -> Iterator[MigrationStatement]:
-        """Yield the statement that ends at `end`, if there is one, and stand before the next."""
+        """Yield the statement that ends at `end`, if any, and prepare for the next."""
         if self._start >= 0:
             yield MigrationStatement(
                 self._text[self._start : end].rstrip(), self.line_of(self._start), tuple(self._words)
@@ -143,7 +145,10 @@ class _Splitter:
         self._parentheses = self._blocks = 0
 
     def line_of(self, position: int) -> int:
-        """Return the line of a position; positions are asked for in rising order, so each line is counted once."""
+        """Return the line of a position.
+
+        Positions come in rising order, so each line is counted once.
+        """
         counted, line = self._counted
         if position < counted:
             return self._text.count("\n", 0, position) + 1
@@ -152,7 +157,7 @@ class _Splitter:
         return line
 
     def end_of_comment(self, token: re.Match[str]) -> int:
-        """Return where the comment ends that opens with `token`: comments nest."""
+        """Return where the comment that opens with `token` ends. Comments nest."""
         depth = 1
         for edge in _COMMENT_EDGE.finditer(self._text, token.end()):
             depth += 1 if edge.group() == "/*" else -1

@@ -254,4 +254,4 @@ def test_outside_of_an_application_it_is_wrong_use_and_not_all_right(tmp_path: P
         text=True,
         check=False,
     )
-    assert (done.returncode, "this is no Arlen application" in done.stderr) == (2, True)
+    assert (done.returncode, "this is not an Arlen application" in done.stderr) == (2, True)

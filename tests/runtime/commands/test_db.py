@@ -1,4 +1,4 @@
-"""The command as a production image runs it: a process, its output, its exit status; and nothing is left half done."""
+"""The command as a production image runs it: output, exit status, nothing half done."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def url(database_server: Databases) -> Iterator[str]:
-    """Give the URL of a database that is not there yet; whatever the test makes of it is dropped."""
+    """Give the URL of a database that does not exist yet; drop it after the test."""
     url = database_server.url_of(f"arlen_test_own_{secrets.token_hex(4)}")
     yield url
     databases.drop(url, disconnect=True)
@@ -55,7 +55,7 @@ def name(url: str) -> str:
 
 
 def db(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
-    """Run `python -m arlen_runtime db` in the application; return its status and what it said."""
+    """Run `python -m arlen_runtime db` in the application; return status and output."""
     clean = {key: text for key, text in os.environ.items() if not key.startswith("ARLEN_")}
     command = [sys.executable, "-m", "arlen_runtime", "db", *words]
     done = subprocess.run(command, cwd=app, env={**clean, **environ}, capture_output=True, text=True, check=False)
@@ -63,7 +63,7 @@ def db(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
 
 
 def refused(app: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """Run the command in this process; it must fail in one line, which is returned."""
+    """Run the command in this process; it must fail with one line, which is returned."""
     with pytest.MonkeyPatch.context() as patch:
         for key in [key for key in os.environ if key.startswith("ARLEN_")]:
             patch.delenv(key)
@@ -74,7 +74,7 @@ def refused(app: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def in_process(app: Path, url: str, action: str, environment: str = "test", **options: Any) -> list[str]:  # noqa: ANN401 - whatever Options has
-    """Do the same as other code can; return the lines for people."""
+    """Call `run` as other code can; return the lines."""
     config = Config(environment, app, database=DatabaseSection(url=url))
     return run(config, DatabaseOptions(action)._replace(**options), {}).lines
 
@@ -84,7 +84,7 @@ def users(url: str) -> list[int]:
         return [number for (number,) in connection.execute("select id from users order by id")]
 
 
-def test_create_seed_and_drop_say_what_they_did(app: Path, url: str) -> None:
+def test_create_seed_and_drop_report_what_they_did(app: Path, url: str) -> None:
     database = name(url)
     assert db(app, "create", "--dsn", url) == (0, f"Created database: {database}\n", "")
     assert in_process(app, url, "create") == [f"The database is there already: {database}"]
@@ -96,7 +96,7 @@ def test_create_seed_and_drop_say_what_they_did(app: Path, url: str) -> None:
     assert in_process(app, url, "drop") == [f"There is no such database: {database}"]
 
 
-def test_reset_makes_it_anew(app: Path, migrated: str) -> None:
+def test_reset_replaces_the_database(app: Path, migrated: str) -> None:
     with psycopg.connect(migrated) as connection:
         connection.execute("insert into users values (7, 'old')")
     status, out, err = db(app, "reset", "--env", "test", "--json", "--dsn", migrated)
@@ -110,7 +110,7 @@ def test_reset_makes_it_anew(app: Path, migrated: str) -> None:
     assert users(migrated) == [1, 2]
 
 
-def test_reset_works_where_there_is_nothing_yet_and_without_seeds(app: Path, url: str) -> None:
+def test_reset_works_without_a_database_and_without_seeds(app: Path, url: str) -> None:
     (app / "db" / "seeds.sql").unlink()
     assert in_process(app, url, "reset") == [f"Reset database: {name(url)}", "Applied migrations: 1"]
     assert users(url) == []
@@ -137,7 +137,9 @@ def test_a_reset_that_fails_leaves_the_database_as_it_was(
 
 
 @pytest.mark.parametrize("action", ["drop", "reset"])
-def test_in_production_and_on_other_machines_losing_data_must_be_meant(app: Path, migrated: str, action: str) -> None:
+def test_in_production_and_on_other_machines_losing_data_needs_confirmation(
+    app: Path, migrated: str, action: str
+) -> None:
     database = name(migrated)
     status, out, err = db(app, action, "--dsn", migrated)
     assert (status, out) == (1, "")
@@ -169,7 +171,7 @@ def test_a_database_that_others_use_is_left_alone(app: Path, migrated: str, acti
         assert databases.exists(migrated) is (action == "reset")
 
 
-def test_seeds_want_their_file_and_a_migrated_database(app: Path, url: str) -> None:
+def test_seeds_need_their_file_and_a_migrated_database(app: Path, url: str) -> None:
     databases.create(url)
     assert db(app, "seed", "--dsn", url)[::2] == (
         1,
@@ -187,7 +189,7 @@ def test_the_schema_is_dumped_as_migrate_does(app: Path, migrated: str) -> None:
     assert "CREATE TABLE public.users" in (app / "db" / "schema.sql").read_text()
 
 
-def test_psql_gets_the_database_and_what_follows_the_dashes(app: Path, migrated: str) -> None:
+def test_psql_gets_the_database_and_the_arguments_after_the_dashes(app: Path, migrated: str) -> None:
     statement = "select current_database(), count(*) from users"
     output = (0, f"{name(migrated)}|0\n", "")
     assert db(app, "psql", "--dsn", migrated, "--", "--no-psqlrc", "-Atc", statement) == output
@@ -195,7 +197,7 @@ def test_psql_gets_the_database_and_what_follows_the_dashes(app: Path, migrated:
 
 
 def test_psql_has_no_password_on_its_command_line(app: Path, migrated: str, tmp_path: Path) -> None:
-    """What runs is a program of ours, which writes down what it is given."""
+    """A program that prints its arguments takes the place of psql."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "psql").write_text('#!/bin/sh\necho "$@"\necho "$PGPASSWORD"\n')
@@ -217,7 +219,7 @@ def test_without_psql_one_line_says_what_to_install(app: Path, migrated: str, tm
 
 
 def test_the_embedded_server_has_a_database_for_each_environment(app: Path) -> None:
-    embedded.ensure_running(app / ".arlen" / "pg")  # so that it stays up over all of this
+    embedded.ensure_running(app / ".arlen" / "pg")  # so that it runs during the whole test
     assert db(app, "create", "--env", "development")[:2] == (0, "Created database: arlen_development\n")
     assert db(app, "reset", "--env", "development")[1].splitlines() == [
         "Reset database: arlen_development",
@@ -272,7 +274,7 @@ def test_a_wrong_password_is_one_line_without_it(
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the URL of a server of its own that asks for a password, with a wrong one."""
+    """Give the URL, with a wrong password, of a server that asks for passwords."""
     data = tmp_path_factory.mktemp("guarded")
     url = embedded.ensure_running(data, durable=False)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -282,7 +284,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> str:
         rules.write_text("local all guarded scram-sha-256\n" + rules.read_text())
         connection.execute("select pg_reload_conf()")
     wrong = psycopg.conninfo.make_conninfo(url, user="guarded", dbname="guarded", password="hidden")
-    while True:  # the rules are read when the server gets to it
+    while True:  # the server reads the rules some time later
         try:
             psycopg.connect(wrong).close()
         except psycopg.OperationalError:
@@ -294,15 +296,15 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_outside_of_an_application_nothing_is_started_and_it_is_wrong_use(
     tmp_path: Path, words: tuple[str, ...], files: tuple[str, ...]
 ) -> None:
-    for file in files:  # those of a package: it is a part of the application further up
+    for file in files:  # a package's files: it is part of the application in a folder above
         (tmp_path / file).touch()
     status, _out, err = db(tmp_path, *words, ARLEN_ENV="development")
-    assert (status, "this is no Arlen application" in err) == (2, True)
+    assert (status, "this is not an Arlen application" in err) == (2, True)
     assert {path.name for path in tmp_path.iterdir()} == set(files)
 
 
 @pytest.mark.parametrize("action", ["drop", "reset"])
-def test_a_name_that_is_not_the_databases_is_no_confirmation(app: Path, migrated: str, action: str) -> None:
+def test_another_name_is_not_a_confirmation(app: Path, migrated: str, action: str) -> None:
     with pytest.raises(ArlenError, match="--confirm names other"):
         in_process(app, migrated, action, "development", confirm="other")
     assert databases.create(migrated) is False, "it is there still"

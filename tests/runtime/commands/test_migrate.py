@@ -30,7 +30,7 @@ def app(tmp_path: Path) -> Path:
 
 
 def migrate(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
-    """Run `python -m arlen_runtime migrate` in the application; return its status and what it said."""
+    """Run `python -m arlen_runtime migrate` in the application; return status and output."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("ARLEN_")}
     command = [sys.executable, "-m", "arlen_runtime", "migrate", *words]
     done = subprocess.run(command, cwd=app, env={**clean, **environ}, capture_output=True, text=True, check=False)
@@ -51,7 +51,7 @@ def test_it_applies_what_is_pending_and_then_nothing(app: Path, url: str) -> Non
     assert migrate(app, "--dsn", url) == (0, "Applied migrations: 0\n", "")
 
 
-def test_the_answer_can_be_json_and_says_how_far_it_came(app: Path, url: str) -> None:
+def test_the_output_can_be_json_and_shows_how_far_the_run_came(app: Path, url: str) -> None:
     status, out, err = migrate(app, "--dsn", url, "--json")
     assert (status, json.loads(out), err) == (0, {"applied": ["20260101000000_a.sql", "20260102000000_b.sql"]}, "")
     _status, out, _err = migrate(app, "status", "--dsn", url, "--json")
@@ -99,8 +99,8 @@ def test_a_dry_run_leaves_the_database_byte_for_byte_as_it_was(app: Path) -> Non
     assert dump(url) == before
 
 
-def test_a_dry_run_is_not_in_the_way_of_the_migration_that_it_tried(app: Path) -> None:
-    """A role belongs to the server, and not to the scratch database that goes."""
+def test_a_dry_run_does_not_block_the_migration_that_it_tried(app: Path) -> None:
+    """A role belongs to the server, and outlives the scratch database."""
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text(
         "create role reporter; grant select on a to reporter;"
     )
@@ -116,7 +116,7 @@ def dump(url: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_dry_run_says_when_the_copy_is_on_another_version(
+def test_a_dry_run_reports_a_copy_on_another_version(
     app: Path, url: str, database_server: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("arlen_runtime.commands.migrate.major_version", {database_server.url: 18, url: 15}.__getitem__)
@@ -126,7 +126,7 @@ def test_a_dry_run_says_when_the_copy_is_on_another_version(
     assert "  the copy is on PostgreSQL 18, the database on 15" in lines
 
 
-def test_a_dry_run_does_not_say_that_nothing_is_locked_where_it_cannot_see(
+def test_a_dry_run_does_not_report_no_locks_where_it_cannot_see_them(
     app: Path, url: str, database_server: Databases
 ) -> None:
     migrate(app, "--dsn", url)
@@ -157,7 +157,7 @@ def test_a_failure_names_what_was_applied_and_what_was_not(app: Path, url: str) 
     assert tables(url) == {"a", "arlen_schema_migrations", "arlen_schema_migrations_progress"}
 
 
-def test_the_status_tells_how_each_version_stands(app: Path, url: str) -> None:
+def test_the_status_lists_the_state_of_each_version(app: Path, url: str) -> None:
     migrate(app, "--dsn", url)
     (app / "db" / "migrations" / "20260101000000_a.sql").write_text("create table aa ();")
     (app / "db" / "migrations" / "20260101120000_late.sql").write_text("create table late ();")
@@ -172,7 +172,7 @@ def test_the_status_tells_how_each_version_stands(app: Path, url: str) -> None:
     assert out.splitlines()[1].endswith("comes late")
 
 
-def test_a_file_that_ran_in_part_and_is_gone_is_told(app: Path, url: str) -> None:
+def test_a_missing_file_that_ran_in_part_is_reported(app: Path, url: str) -> None:
     file = app / "db" / "migrations" / "20260103000000_c.sql"
     file.write_text("-- migrate:no-transaction\ncreate table c ();\ncreat table d ();\n")
     migrate(app, "--dsn", url)
@@ -205,7 +205,7 @@ def test_a_schema_that_cannot_be_written_is_one_line(app: Path, url: str) -> Non
     assert migrate(app, "dump", "--dsn", url) == (1, "", output)
 
 
-def test_a_step_that_fails_tells_what_was_undone_before(app: Path, url: str) -> None:
+def test_a_failed_step_reports_what_was_undone_before(app: Path, url: str) -> None:
     migrate(app, "--dsn", url)
     (app / "db" / "migrations" / "20260101000000_a.sql").write_text("select 1;\n-- migrate:down\ndrop table none;")
     (app / "db" / "migrations" / "20260102000000_b.sql").write_text("select 1;\n-- migrate:down\ndrop table b;")
@@ -215,7 +215,7 @@ def test_a_step_that_fails_tells_what_was_undone_before(app: Path, url: str) -> 
     assert migrate(app, "down", "--steps", "2", "--dsn", url, "--env", "test", "--json")[1] == "{}\n"
 
 
-def test_undoing_in_production_must_be_meant(app: Path, url: str) -> None:
+def test_undoing_in_production_needs_force(app: Path, url: str) -> None:
     (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
     migrate(app, "--dsn", url)
     status, _, err = migrate(app, "down", "--dsn", url)
@@ -237,7 +237,7 @@ def test_inside_of_a_package_no_server_is_started(tmp_path: Path) -> None:
     for file in ("__init__.py", "app.py"):
         (tmp_path / file).touch()
     status, _, err = migrate(tmp_path, "--env", "development")
-    assert (status, "this is no Arlen application" in err) == (2, True)
+    assert (status, "this is not an Arlen application" in err) == (2, True)
     assert not (tmp_path / ".arlen").exists()
 
 
@@ -293,7 +293,7 @@ def test_a_database_that_does_not_answer_is_exit_1_without_its_password(app: Pat
     assert len(err.splitlines()) == 1
 
 
-def test_which_database_is_meant(tmp_path: Path) -> None:
+def test_which_database_is_used(tmp_path: Path) -> None:
     """Each source wins over the ones after it."""
     config = Config("production", tmp_path, database=DatabaseSection(url="file", direct_url="direct file"))
     environ = {"ARLEN_DATABASE_URL": "variable", "ARLEN_DATABASE_DIRECT_URL": "direct variable"}

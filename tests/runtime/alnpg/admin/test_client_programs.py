@@ -1,4 +1,4 @@
-"""PostgreSQL's programs: what is on their command line is no secret."""
+"""PostgreSQL's programs: no secret is on their command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 
 
-def test_the_password_goes_by_the_environment() -> None:
+def test_the_password_is_passed_in_the_environment() -> None:
     program = client(
         "psql", "postgresql://me:s3cret@host:5433/shop?sslpassword=s3cret2&sslmode=require", {"A": "b", **os.environ}
     )
@@ -25,7 +25,7 @@ def test_without_a_password_the_environment_stays_as_it_is() -> None:
     assert client("psql", "postgresql:///shop", dict(os.environ)).environ == dict(os.environ)
 
 
-def test_what_is_missing_or_wrong_is_told(tmp_path: Path) -> None:
+def test_a_missing_program_and_a_bad_url_are_reported(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedServerError, match="no psql found"):
         client("psql", "postgresql:///shop", {"ARLEN_PG_BIN": str(tmp_path)})
     with pytest.raises(DatabaseCommandError, match="the database URL cannot be read"):

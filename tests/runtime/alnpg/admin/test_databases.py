@@ -1,4 +1,4 @@
-"""Databases as a whole, on a real server: created, dropped, replaced, and left alone where something is in the way."""
+"""Whole databases on a real server: created, dropped, replaced, or left alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arlen_runtime.testing.database import Databases
 
 @pytest.fixture
 def url(database_server: Databases) -> Iterator[str]:
-    """Give the URL of a database that is not there yet; whatever the test makes of it is dropped."""
+    """Give the URL of a database that does not exist yet; drop it after the test."""
     url = database_server.url_of(f"arlen_test_own_{secrets.token_hex(4)}")
     yield url
     databases.drop(url, disconnect=True)
@@ -46,13 +46,11 @@ def test_a_database_is_created_once_and_dropped_once(url: str) -> None:
     assert not databases.drop(url, disconnect=False)
 
 
-def test_a_database_that_is_in_use_stays_and_who_uses_it_is_named(url: str) -> None:
+def test_a_database_in_use_stays_and_its_users_are_named(url: str) -> None:
     databases.create(url)
-    with psycopg.connect(url, application_name="somebody else", autocommit=True) as other:
+    with psycopg.connect(url, application_name="a user", autocommit=True) as other:
         pid = other.info.backend_pid
-        with pytest.raises(
-            DatabaseCommandError, match=rf"is in use \(somebody else {pid}\): stop that first, or add --disc"
-        ):
+        with pytest.raises(DatabaseCommandError, match=rf"is in use \(a user {pid}\): stop that first, or add --disc"):
             databases.drop(url, disconnect=False)
         assert other.execute("select 1").fetchone() == (1,)
         assert databases.drop(url, disconnect=True)
@@ -60,7 +58,7 @@ def test_a_database_that_is_in_use_stays_and_who_uses_it_is_named(url: str) -> N
             other.execute("select 1")
 
 
-def test_a_replaced_database_has_what_the_new_one_got(url: str, database_server: Databases) -> None:
+def test_a_replaced_database_has_the_contents_of_the_new_one(url: str, database_server: Databases) -> None:
     for table in ("a", "b"):
         with databases.replace(url, disconnect=False) as fresh:
             assert tables(fresh) == []
@@ -69,7 +67,7 @@ def test_a_replaced_database_has_what_the_new_one_got(url: str, database_server:
     assert strays(database_server) == []
 
 
-def test_what_a_killed_process_left_is_dropped_and_what_is_in_use_is_not(database_server: Databases) -> None:
+def test_databases_that_a_killed_process_left_are_dropped_and_those_in_use_are_not(database_server: Databases) -> None:
     left = [database_server.url_of(f"arlen_{kind}_1_{secrets.token_hex(4)}") for kind in ("scratch", "new", "old")]
     other = database_server.url_of("arlen_scratch_of_somebody")
     for url in (*left, other):
@@ -104,7 +102,7 @@ def test_a_replacement_is_refused_before_and_at_its_end_while_the_old_one_is_in_
     assert strays(database_server) == []
 
 
-def test_who_uses_a_database_is_disconnected_where_that_is_meant(url: str) -> None:
+def test_users_of_a_database_are_disconnected_on_request(url: str) -> None:
     databases.create(url)
     with psycopg.connect(url, autocommit=True) as other:
         with databases.replace(url, disconnect=True) as fresh:
@@ -164,14 +162,14 @@ def test_a_server_on_this_machine_is_known_by_its_address(
             assert databases.is_local("postgresql:///x") is False
 
 
-def test_a_sibling_differs_in_its_name_only() -> None:
+def test_a_sibling_differs_only_in_its_name() -> None:
     output = databases.parts(databases.sibling("postgresql://me:p%20w@host:5433/x?sslmode=require", "y z"))
     assert output == {
         "user": "me", "password": "p w", "host": "host", "port": "5433", "sslmode": "require", "dbname": "y z",
     }  # fmt: skip
 
 
-def test_a_role_that_may_not_create_databases_is_told_so(url: str) -> None:
+def test_a_role_that_may_not_create_databases_gets_an_error(url: str) -> None:
     role = f"arlen_test_role_{secrets.token_hex(4)}"
     execute(databases.sibling(url, "postgres"), f"create role {role} login")
     try:
@@ -182,7 +180,7 @@ def test_a_role_that_may_not_create_databases_is_told_so(url: str) -> None:
         execute(databases.sibling(url, "postgres"), f"drop role {role}")
 
 
-def test_the_scratch_database_is_gone_afterwards(database_server: Databases) -> None:
+def test_the_scratch_database_is_dropped_afterwards(database_server: Databases) -> None:
     with databases.scratch(database_server.url) as url:
         name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
     with psycopg.connect(database_server.url) as connection:

@@ -1,4 +1,4 @@
-"""What a database has besides its contents is carried over, by whatever replaces it."""
+"""The properties of a database are copied to its replacement."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def role(database_server: Databases) -> Iterator[str]:
 
 @pytest.fixture
 def url(database_server: Databases, role: str) -> Iterator[str]:
-    """Give the URL of a database that is not there yet; whatever the test makes of it is dropped before the role."""
+    """Give the URL of a database that does not exist yet; drop it before the role."""
     url = database_server.url_of(f"{role}_own")
     yield url
     databases.drop(url, disconnect=True)
@@ -72,7 +72,7 @@ def properties(url: str) -> tuple[object, ...] | None:
         [],
     ],
 )
-def test_a_replaced_database_keeps_what_it_had_besides_its_contents(
+def test_a_replaced_database_keeps_its_properties(
     statements: list[str], url: str, role: str, database_server: Databases
 ) -> None:
     databases.create(url)
@@ -87,7 +87,7 @@ def test_a_replaced_database_keeps_what_it_had_besides_its_contents(
 
 @pytest.fixture
 def owner(database_server: Databases, role: str, url: str) -> str:
-    """Give the URL of the database as its owner sees it, who may create databases and nothing more."""
+    """Give the database's URL for its owner, who may only create databases."""
     execute(database_server.url, f"alter role {role} login createdb password 'secret'")
     databases.create(url)
     execute(url, f"alter database {role}_own owner to {role}")
@@ -107,7 +107,7 @@ def test_a_limit_of_connections_does_not_keep_the_new_database_from_being_filled
     assert limit[1] == 1
 
 
-def test_a_setting_that_its_owner_may_not_make_is_told_and_the_others_stay(
+def test_a_setting_that_the_owner_may_not_make_is_reported_and_the_others_stay(
     owner: str, url: str, role: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = f"{role}_own"

@@ -1,4 +1,7 @@
-"""Finding PostgreSQL's programs and a way to run them, with as little power as a container may leave to root."""
+"""Finding PostgreSQL's programs and a way to run them.
+
+The tests do this with as few capabilities as a container may leave to root.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ except ArlenError as error:
 
 
 def output(folder: Path, *bounds: str) -> str:
-    """Run `runnable` in a process; as root, without the capabilities named."""
+    """Run `runnable` in a process; as root, without the named capabilities."""
     bounded = [f"--bounding-set={','.join(f'-{name}' for name in bounds)}"] if bounds else []
     prefix = ["setpriv", *bounded, "--"] if os.getuid() == 0 else []
     done = subprocess.run(
@@ -47,7 +50,7 @@ def below_a_closed_folder(tmp_path: Path) -> Path:
 
 
 def fake(folder: Path, number: str) -> Path:
-    """Make programs that say they are of a version, and nothing else."""
+    """Make programs that print a version and do nothing else."""
     folder.mkdir(parents=True)
     for name in ("postgres", "initdb"):
         (folder / name).write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {number}'\n")
@@ -67,12 +70,12 @@ def test_the_variable_wins_over_everything(tmp_path: Path) -> None:
 
 def test_a_variable_that_points_nowhere_is_an_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(
-        EmbeddedServerError, match=re.escape(f"ARLEN_PG_BIN is {tmp_path}, where no initdb and postgres are")
+        EmbeddedServerError, match=re.escape(f"ARLEN_PG_BIN is {tmp_path}, which does not contain initdb and postgres")
     ):
         find({"ARLEN_PG_BIN": str(tmp_path)})
 
 
-def test_the_newest_of_the_system_is_taken_and_the_one_that_fits_the_data(
+def test_the_newest_of_the_system_is_used_or_the_one_that_fits_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in ("9.6", "15.4", "100.1"):
@@ -82,13 +85,13 @@ def test_the_newest_of_the_system_is_taken_and_the_one_that_fits_the_data(
     monkeypatch.setenv("PATH", "/nowhere")
     assert find({}) == tmp_path / "100" / "bin"
     assert find({}, "15") == tmp_path / "15" / "bin"
-    with pytest.raises(EmbeddedServerError, match=r"data are of PostgreSQL 14 .* 100\.1 in \S+, 15\.4 in \S+, 9\.6 in"):
+    with pytest.raises(
+        EmbeddedServerError, match=r"data are from PostgreSQL 14, .* 100\.1 in \S+, 15\.4 in \S+, 9\.6 in"
+    ):
         find({}, "14")
 
 
-def test_a_machine_without_postgresql_is_told_the_three_remedies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_postgresql_the_error_lists_three_remedies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "WHEELS", (("no_such_wheel", "bin"),))
     monkeypatch.setattr(binaries, "SYSTEM", (f"{tmp_path}/*/bin",))
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -104,7 +107,7 @@ def test_a_client_program_needs_no_server_beside_it(tmp_path: Path) -> None:
         find_client({"ARLEN_PG_BIN": str(tmp_path)}, "psql")
 
 
-def test_the_version_is_the_one_that_the_program_tells(tmp_path: Path) -> None:
+def test_the_version_is_the_one_that_the_program_prints(tmp_path: Path) -> None:
     assert version(fake(tmp_path / "some", "18.6 (Debian 18.6-1)")) == "18.6"
     assert version(tmp_path / "none") == "unknown"
 
@@ -114,7 +117,7 @@ def test_programs_below_a_closed_folder_run_where_they_are(tmp_path: Path) -> No
     assert str(folder) in output(folder)
 
 
-def test_without_the_power_to_set_securebits_the_programs_are_copied_to_where_all_can_read(tmp_path: Path) -> None:
+def test_without_the_capability_to_set_securebits_the_programs_are_copied_where_all_can_read(tmp_path: Path) -> None:
     folder = below_a_closed_folder(tmp_path)
     answer = output(folder, "setpcap")
     copied = re.search(r"PosixPath\('(/var/tmp/arlen-postgres-[^']+)'\)", answer)
@@ -123,13 +126,13 @@ def test_without_the_power_to_set_securebits_the_programs_are_copied_to_where_al
         subprocess.run(["rm", "-rf", Path(copied[1]).parents[2]], check=True)
 
 
-def test_root_without_the_power_to_become_another_is_told_so_in_one_line() -> None:
+def test_root_that_cannot_become_another_user_gets_an_error_of_one_line() -> None:
     answer = output(find({}), "setuid", "setgid")
-    assert ("refuses to run as root and cannot run as another here" in answer) == (os.getuid() == 0)
+    assert ("refuses to run as root and cannot run as another user here" in answer) == (os.getuid() == 0)
     assert "\n" not in answer
 
 
-def test_a_program_that_does_not_run_is_an_error_with_its_words(tmp_path: Path) -> None:
+def test_a_program_that_does_not_run_is_an_error_with_its_message(tmp_path: Path) -> None:
     broken = fake(tmp_path / "broken", "18")
     (broken / "initdb").write_text("#!/bin/sh\necho 'libc is too old' >&2\nexit 1\n")
     with pytest.raises(EmbeddedServerError, match="libc is too old"):

@@ -1,4 +1,4 @@
-"""Servers to try things on: each begins anew, and goes with all that it had."""
+"""Servers to try things on: each starts new, and is removed with its contents."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def execute(url: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def test_a_throwaway_server_begins_as_new_and_leaves_nothing(home: Path) -> None:
+def test_a_throwaway_server_starts_new_and_leaves_nothing(home: Path) -> None:
     for _ in range(2):
         with scratch.throwaway(home) as url:
             execute(url, "create role reporter")
@@ -50,7 +50,7 @@ def test_a_throwaway_server_begins_as_new_and_leaves_nothing(home: Path) -> None
             psycopg.connect(url)
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next(home: Path) -> None:
+def test_the_server_of_a_killed_process_is_removed_by_the_next(home: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(home)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -63,7 +63,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(home: Path) -> None:
         assert left not in folders(home)
 
 
-def test_a_kept_server_is_filled_once_and_goes_when_another_is_made_unless_it_is_in_use(home: Path) -> None:
+def test_a_cached_server_is_filled_once_and_removed_for_another_unless_it_is_in_use(home: Path) -> None:
     def fill(url: str) -> None:
         execute(url, "create role reporter")
         execute(url, "create table filled ()")
@@ -77,7 +77,7 @@ def test_a_kept_server_is_filled_once_and_goes_when_another_is_made_unless_it_is
     assert folders(home) == {"two", "three"}
 
 
-def test_a_kept_server_that_was_filled_by_half_is_made_anew(home: Path) -> None:
+def test_a_cached_server_that_was_filled_in_part_is_made_again(home: Path) -> None:
     def fail(url: str) -> None:
         execute(url, "create role reporter")
         raise KeyError
@@ -88,7 +88,7 @@ def test_a_kept_server_that_was_filled_by_half_is_made_anew(home: Path) -> None:
     execute(scratch.cached(home, "one", lambda url: execute(url, "create role reporter")), "select")
 
 
-def test_a_kept_server_that_cannot_be_started_any_longer_is_made_anew(home: Path) -> None:
+def test_a_cached_server_that_cannot_be_started_is_made_again(home: Path) -> None:
     (home / "one" / "cluster").mkdir(parents=True)
     (home / "one" / "cluster" / "PG_VERSION").write_text("7\n")
     (home / "one" / scratch.COMPLETE).touch()
@@ -104,13 +104,13 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) ->
         pass
 
 
-def test_what_is_kept_outlives_a_server_that_is_killed(home: Path) -> None:
+def test_a_cached_database_survives_the_kill_of_its_server(home: Path) -> None:
     def fill(url: str) -> None:
         execute(url, "create table filled ()")
 
     scratch.cached(home, "one", fill)
     main = int((home / "one" / "cluster" / "postmaster.pid").read_text().split()[0])
-    os.kill(main, signal.SIGSTOP)  # it replaces no process that ends
+    os.kill(main, signal.SIGSTOP)  # stopped, it restarts no process
     children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
     for process in (*map(int, children), main):
         os.kill(process, signal.SIGKILL)
@@ -118,9 +118,7 @@ def test_what_is_kept_outlives_a_server_that_is_killed(home: Path) -> None:
     execute(scratch.cached(home, "one", pytest.fail), "select from filled")
 
 
-def test_a_folder_that_another_process_removes_meanwhile_is_no_error(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_another_process_removes_is_not_an_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = supervisor.lock
 
     def removed_before(path: Path, operation: int) -> int | None:

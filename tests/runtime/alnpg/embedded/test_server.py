@@ -1,4 +1,4 @@
-"""The embedded server as its users meet it: real processes, real locks, a real PostgreSQL."""
+"""The embedded server as its users see it: real processes, locks, and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ os.execv(sys.executable, [sys.executable, "-c", "import sys; print('executed', f
 """
 
 UNKNOWN_USER = 54321
-"""A uid that has no passwd entry. It may read everywhere, so that it finds this checkout wherever it lies."""
+"""A uid without a passwd entry. It may read everywhere, so it finds this checkout."""
 
 AS_UNKNOWN_USER = (
     "setpriv", f"--reuid={UNKNOWN_USER}", f"--regid={UNKNOWN_USER}", "--clear-groups", "--securebits=+no_setuid_fixup",
@@ -63,7 +63,7 @@ AS_UNKNOWN_USER = (
 
 
 class User:
-    """A process that uses the server in `data`, until it is told to end or is killed."""
+    """A process that uses the server in `data` until its input ends or it is killed."""
 
     def __init__(
         self, data: Path, program: str = UNTIL_STDIN_CLOSES, *, prefix: Sequence[str] = (), **environ: str
@@ -118,7 +118,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def await_processes(data: Path, seconds: float = 5) -> None:
-    """Return when no process of the server lives any more: neither postgres nor a backend, nor their keeper."""
+    """Wait until no process of the server is alive: postgres, backends, supervisor."""
     with within(seconds):
         for name in ("server.lock", "keeper.lock"):
             with (data / name).open() as file:
@@ -126,13 +126,16 @@ def await_processes(data: Path, seconds: float = 5) -> None:
 
 
 def await_end(data: Path, seconds: float = 5) -> None:
-    """Return when the server has ended with its last user, and see that it has left nothing."""
+    """Wait until the server has ended with its last user; check that nothing is left."""
     await_processes(data, seconds)
     assert not (data / "socket").exists()
 
 
 def stop(data: Path) -> None:
-    """End the server before its users, and remove the folder of its socket, which waits for the next one."""
+    """End the server before its users, and remove the folder of its socket.
+
+    That folder would be used by the next server.
+    """
     os.kill(supervisor_of(data), signal.SIGTERM)
     await_processes(data)
     shutil.rmtree((data / "socket").read_text())
@@ -197,7 +200,7 @@ def test_no_server_outlives_the_sigkill_of_all_its_users(tmp_path: Path, user: C
     backend.close()
 
 
-def test_a_fork_keeps_the_server_when_its_parent_is_gone(tmp_path: Path, user: Callable[..., User]) -> None:
+def test_a_fork_keeps_the_server_after_its_parent_exits(tmp_path: Path, user: Callable[..., User]) -> None:
     data = tmp_path / "pg"
     forking = user(data, FORKS)
     url, child = forking.line(), int(forking.line())
@@ -218,7 +221,7 @@ def test_an_inherited_lock_keeps_the_server_across_exec(tmp_path: Path, user: Ca
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_postgres_ends_with_its_keeper_and_the_next_command_starts_it_for_all(
+def test_postgres_ends_with_its_supervisor_and_the_next_command_starts_it_for_all(
     tmp_path: Path, user: Callable[..., User], ending: signal.Signals
 ) -> None:
     data = tmp_path / "pg"
@@ -230,7 +233,7 @@ def test_postgres_ends_with_its_keeper_and_the_next_command_starts_it_for_all(
     assert value(old, "select 1") == 1
 
 
-def test_a_killed_postgres_ends_its_keeper_and_the_next_command_starts_it_for_all(
+def test_a_killed_postgres_ends_its_supervisor_and_the_next_command_starts_it_for_all(
     tmp_path: Path, user: Callable[..., User]
 ) -> None:
     data = tmp_path / "pg"
@@ -248,7 +251,7 @@ def test_a_process_that_finds_its_server_dead_starts_it_again(tmp_path: Path) ->
     assert value(embedded.ensure_running(data, durable=False), "select 1") == 1
 
 
-def test_a_user_killed_while_the_server_starts_leaves_nothing_in_the_way(
+def test_a_user_killed_while_the_server_starts_does_not_block_the_next(
     tmp_path: Path, user: Callable[..., User]
 ) -> None:
     data = tmp_path / "pg"
@@ -260,8 +263,11 @@ def test_a_user_killed_while_the_server_starts_leaves_nothing_in_the_way(
     assert value(user(data).line(), "select 1") == 1
 
 
-def test_the_pid_file_of_a_machine_that_died_is_no_obstacle(tmp_path: Path, user: Callable[..., User]) -> None:
-    """A container that starts again finds the old pid file, and that number is somebody else now: this very process."""
+def test_a_pid_file_from_before_a_reboot_is_ignored(tmp_path: Path, user: Callable[..., User]) -> None:
+    """A restarted container finds the old pid file.
+
+    Its number now belongs to another process: here to this one.
+    """
     data = tmp_path / "pg"
     user(data).end()
     await_end(data)
@@ -338,7 +344,10 @@ def test_a_folder_removed_under_a_running_server_gives_a_new_one(tmp_path: Path)
 def test_a_user_without_a_passwd_entry_has_a_server(
     open_folder: Path, user: Callable[..., User], wheel_below: Callable[[Path], Path]
 ) -> None:
-    """Root can become such a user here; whoever else runs this test is itself. Its programs lie where it can reach them."""
+    """Root becomes such a user here; any other user runs this test as itself.
+
+    The programs are where that user can read them.
+    """
     prefix: Sequence[str] = ()
     programs = str(wheel_below(open_folder))
     if os.getuid() == 0:
@@ -372,7 +381,7 @@ def test_data_of_another_version_are_an_error_that_names_both(tmp_path: Path) ->
     cluster = tmp_path / "pg" / "cluster"
     cluster.mkdir(parents=True)
     (cluster / "PG_VERSION").write_text("9\n")
-    with pytest.raises(EmbeddedServerError, match=r"data are of PostgreSQL 9 and the programs at hand are of \d+"):
+    with pytest.raises(EmbeddedServerError, match=r"data are from PostgreSQL 9, but the programs found are \d+"):
         embedded.ensure_running(tmp_path / "pg")
 
 
@@ -388,7 +397,10 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _leave_nothing_held() -> Iterator[None]:
-    """Drop the locks that a test took in this process, so that its servers end with it; the session's own is not its."""
+    """Release the locks that a test took in this process, so its servers end with it.
+
+    The lock of the session's own server stays.
+    """
     before = set(embedded._user_locks)
     yield
     for data in set(embedded._user_locks) - before:
@@ -398,14 +410,14 @@ def _leave_nothing_held() -> Iterator[None]:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Give a folder that other users can reach, as those of tmp_path are not."""
+    """Give a folder that other users can enter, which they cannot with tmp_path."""
     with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 @pytest.fixture
 def wheel_below() -> Callable[[Path], Path]:
-    """Give a function that puts PostgreSQL's wheel below a folder and returns where its programs are then."""
+    """Give a function that copies PostgreSQL's wheel and returns its programs' folder."""
 
     def put(folder: Path) -> Path:
         site = Path(psycopg.__file__).parent.parent

@@ -1,4 +1,4 @@
-"""The keeper by itself, run by its path as `embedded` runs it."""
+"""The supervisor by itself, run by its path as `embedded.server` runs it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def options(tmp_path: Path) -> StartOptions:
 
 @pytest.fixture
 def _user(options: StartOptions) -> Iterator[None]:
-    """Hold the lock of a user for the length of a test."""
+    """Hold the lock of a user during a test."""
     descriptor = lock(Path(options.data) / "users.lock", fcntl.LOCK_SH)
     assert descriptor is not None
     yield
@@ -37,7 +37,7 @@ def _user(options: StartOptions) -> Iterator[None]:
 
 
 def keep(options: StartOptions) -> str:
-    """Run a keeper and return what it reports; nothing where it dies without a word."""
+    """Run a supervisor and return what it reports; nothing if it dies first."""
     reading, writing = os.pipe()
     with (Path(options.data) / "log").open("ab") as log:
         command = [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(options._asdict()), str(writing)]
@@ -57,14 +57,14 @@ def postmaster(data: str) -> int:
     return int((Path(data) / "cluster" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_a_keeper_without_users_starts_and_stops(options: StartOptions) -> None:
+def test_a_supervisor_without_users_starts_and_stops(options: StartOptions) -> None:
     assert keep(options) == "ready"
     await_end(options.data)
     assert not (Path(options.data) / "socket").exists()
 
 
 @pytest.mark.usefixtures("_user")
-def test_a_second_keeper_leaves_the_place_to_the_first(options: StartOptions) -> None:
+def test_a_second_supervisor_exits(options: StartOptions) -> None:
     assert keep(options) == "ready"
     first = postmaster(options.data)
     assert keep(options) == "taken"
@@ -72,8 +72,11 @@ def test_a_second_keeper_leaves_the_place_to_the_first(options: StartOptions) ->
 
 
 @pytest.mark.usefixtures("_user")
-def test_a_postgres_left_by_a_keeper_that_the_kernel_did_not_avenge_is_ended_by_the_next(options: StartOptions) -> None:
-    """Where no parent death signal exists, as on macOS, a keeper's SIGKILL leaves postgres; `env` stands for that."""
+def test_a_postgres_that_outlived_its_supervisor_is_ended_by_the_next(options: StartOptions) -> None:
+    """Without a parent death signal, as on macOS, SIGKILL of a supervisor leaves postgres.
+
+    Here `env` in place of the prefix has the same effect.
+    """
     deaf = [word for word in options.postgres if not word.startswith("--pdeathsig")] or ["env"]
     assert keep(options._replace(postgres=deaf)) == "ready"
     left = postmaster(options.data)
@@ -90,7 +93,7 @@ def test_a_postgres_left_by_a_keeper_that_the_kernel_did_not_avenge_is_ended_by_
 def test_a_recorded_folder_is_used_again_only_while_it_is_ours(
     options: StartOptions, tmp_path: Path, change: str
 ) -> None:
-    """Whoever could write there could pose as the server."""
+    """A process that can write there could pose as the server."""
     target = tmp_path / "arlen-pg-target"
     target.mkdir(mode=0o700)
     (target / "kept").touch()
@@ -110,12 +113,12 @@ def test_a_recorded_folder_is_used_again_only_while_it_is_ours(
     folder.unlink() if change == "link" else shutil.rmtree(folder)
 
 
-def test_what_initdb_complains_of_is_reported_in_one_line(options: StartOptions) -> None:
+def test_an_error_of_initdb_is_reported_in_one_line(options: StartOptions) -> None:
     output = keep(options._replace(initdb=["sh", "-c", "echo 'initdb: error: no space left' >&2; exit 1"]))
     assert output == "failed initdb failed: initdb: error: no space left"
 
 
-def test_what_an_interrupted_initdb_left_is_no_obstacle(options: StartOptions) -> None:
+def test_the_rest_of_an_interrupted_initdb_is_ignored(options: StartOptions) -> None:
     (Path(options.data) / "cluster.new").mkdir()
     (Path(options.data) / "cluster.new" / "PG_VERSION").write_text("18\n")
     assert keep(options) == "ready"

@@ -1,4 +1,4 @@
-"""Migrations on a real server: what is applied, what is refused, and what two migrators do at once."""
+"""Migrations on a real server: what is applied, refused, and done by two at once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_files_run_once_in_order_with_several_statements_each(url: str, folder: 
     ]
 
 
-def test_pending_and_status_write_nothing_not_even_their_table(url: str, folder: Path, write: Write) -> None:
+def test_pending_and_status_write_nothing_and_create_no_table(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a (n int);")
     assert [migration.file for migration in migrations.pending(url, folder)] == ["20260101000000_a.sql"]
     assert [migration.state for migration in migrations.status(url, folder)] == ["pending"]
@@ -120,7 +120,7 @@ def test_an_edited_file_is_refused_and_can_be_accepted(url: str, folder: Path, w
     assert migrations.migrate(url, folder) == ["20260102000000_b.sql"]
 
 
-def test_a_checkout_with_windows_line_ends_is_no_edit(url: str, folder: Path, write: Write) -> None:
+def test_a_checkout_with_windows_line_ends_is_not_an_edit(url: str, folder: Path, write: Write) -> None:
     path = write(1, "a", "-- migrate:up\ncreate table a (\n  n int\n);\n")
     migrations.migrate(url, folder)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
@@ -138,7 +138,7 @@ def test_a_missing_file_is_refused_unless_allowed(url: str, folder: Path, write:
     assert migrations.migrate(url, folder, allow_missing=True) == ["20260102000000_b.sql"]
 
 
-def test_the_table_of_an_older_tool_is_taken_over(url: str, folder: Path, write: Write) -> None:
+def test_the_table_of_an_older_version_is_used(url: str, folder: Path, write: Write) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(
             "create table arlen_schema_migrations (version text primary key, applied_at timestamptz not null default now())"
@@ -161,7 +161,7 @@ def test_two_migrators_at_once_run_each_file_once(url: str, folder: Path, write:
 
 
 def test_two_migrators_with_a_concurrent_index_do_not_wait_for_each_other(url: str, folder: Path, write: Write) -> None:
-    """The second one waits for its turn meanwhile; were it inside a statement, the index would wait for it for ever."""
+    """If the second one waited inside a statement, the index would wait for it without end."""
     write(1, "a", "create table a (n int); insert into a select generate_series(1, 20000);")
     write(2, "b", "-- migrate:no-transaction\nselect pg_sleep(0.3);\ncreate index concurrently a_n on a (n);")
     commands = [start(url, folder) for _ in range(2)]
@@ -179,7 +179,7 @@ def start(url: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_who_waits_for_its_turn_says_for_whom_and_not_for_ever(url: str, folder: Path, write: Write) -> None:
+def test_a_migrator_waits_for_a_limited_time_and_names_the_holder(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a ();")
     lines: list[str] = []
     with psycopg.connect(url) as holder:
@@ -217,7 +217,9 @@ def test_a_table_that_stays_locked_is_an_error_and_applies_nothing(url: str, fol
     assert relations(url) == {"a"}
 
 
-def test_what_a_transaction_cannot_hold_is_an_error_with_the_remedy(url: str, folder: Path, write: Write) -> None:
+def test_a_statement_that_allows_no_transaction_is_an_error_with_the_remedy(
+    url: str, folder: Path, write: Write
+) -> None:
     write(1, "a", "create table a (n int);\ncreate index concurrently a_n on a (n);")
     with pytest.raises(
         MigrationError, match=r"a.sql:2: .* \[25001\]\nhint: put `-- migrate:no-transaction` at the top"
@@ -226,7 +228,7 @@ def test_what_a_transaction_cannot_hold_is_an_error_with_the_remedy(url: str, fo
     assert relations(url) == set()
 
 
-def test_a_file_without_a_transaction_goes_on_where_it_failed(url: str, folder: Path, write: Write) -> None:
+def test_a_file_without_a_transaction_continues_where_it_failed(url: str, folder: Path, write: Write) -> None:
     head = "-- migrate:no-transaction\nset search_path = other;\ncreate table a (n int);\n"
     with psycopg.connect(url) as connection:
         connection.execute("create schema other")
@@ -245,7 +247,9 @@ def test_a_file_without_a_transaction_goes_on_where_it_failed(url: str, folder: 
     assert rows(url, "select count(*) from arlen_schema_migrations_progress") == [(0,)]
 
 
-def test_what_was_done_of_a_file_cannot_be_edited_before_it_goes_on(url: str, folder: Path, write: Write) -> None:
+def test_statements_that_are_done_cannot_be_edited_before_the_file_continues(
+    url: str, folder: Path, write: Write
+) -> None:
     write(1, "a", "-- migrate:no-transaction\ncreate table a ();\ncreate tabel b ();")
     with pytest.raises(MigrationError):
         migrations.migrate(url, folder)
@@ -268,14 +272,14 @@ def test_the_invalid_index_of_a_failed_try_is_dropped_by_the_next(url: str, fold
     assert rows(url, "select indisvalid from pg_index where indexrelid = '\"a n\"'::regclass") == [(True,)]
 
 
-def test_what_a_file_sets_ends_with_it(url: str, folder: Path, write: Write) -> None:
+def test_settings_of_a_file_end_with_it(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "set search_path = pg_catalog; set role pg_monitor; reset role; create schema s;")
     write(2, "b", "create table here ();")
     migrations.migrate(url, folder)
     assert relations(url) == {"here"}
 
 
-def test_notices_are_told(url: str, folder: Path, write: Write) -> None:
+def test_notices_are_reported(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "do $$ begin raise notice 'half way'; end $$;")
     lines: list[str] = []
     migrations.migrate(url, folder, report=lines.append)
@@ -303,7 +307,7 @@ def test_several_steps_are_undone_the_last_first(url: str, folder: Path, write: 
     assert relations(url) == set()
 
 
-def test_a_step_that_fails_tells_what_was_undone_before(url: str, folder: Path, write: Write) -> None:
+def test_a_failed_step_reports_what_was_undone_before(url: str, folder: Path, write: Write) -> None:
     write(1, "a", "create table a ();\n-- migrate:down\ndrop table none;")
     write(2, "b", "create table b ();\n-- migrate:down\ndrop table b;")
     migrations.migrate(url, folder)

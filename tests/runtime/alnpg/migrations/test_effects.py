@@ -1,4 +1,4 @@
-"""Effects of DDL as PostgreSQL shows them: the locks, rewrites and scans that one would rather know before."""
+"""Effects of DDL as PostgreSQL shows them: locks, rewrites and scans."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_statement_shows_its_locks_rewrites_and_scans(url: str, statement: str
     assert [str(effect) for effect in effects(url, statement)] == expected
 
 
-def test_a_lock_is_told_where_it_is_taken_and_with_its_line(url: str) -> None:
+def test_a_lock_is_reported_for_the_statement_that_takes_it_with_its_line(url: str) -> None:
     result = effects(
         url, "alter table cust add column a int;\nalter table cust add column b\n  int;\nupdate ord set amt = 1;"
     )
@@ -82,7 +82,7 @@ def test_a_lock_is_told_where_it_is_taken_and_with_its_line(url: str) -> None:
     ]
 
 
-def test_what_pending_migrations_make_themselves_is_of_no_interest(url: str) -> None:
+def test_tables_that_pending_migrations_create_are_ignored(url: str) -> None:
     assert (
         effects(url, "create table fresh (n int); create index on fresh (n); alter table fresh alter n type bigint")
         == []
@@ -96,7 +96,7 @@ def test_a_concurrent_index_in_a_transaction_is_an_error_with_the_remedy(url: st
         effects(url, "select 1;\ncreate index concurrently i on cust (email);")
 
 
-def test_a_concurrent_index_outside_of_one_is_not(url: str) -> None:
+def test_a_concurrent_index_outside_of_a_transaction_is_not_an_error(url: str) -> None:
     text = "-- migrate:no-transaction\ncreate index concurrently i on cust (email);\nalter table cust add column x int;"
     assert [(effect.line, effect.table) for effect in effects(url, text)] == [(2, ""), (3, "cust")]
 
@@ -108,7 +108,7 @@ def test_the_major_version_is_that_of_the_server(database_server: Databases) -> 
 HEAD = "-- migrate:no-transaction\n"
 
 
-def test_a_statement_that_commits_by_itself_is_tried_as_it_would_run(url: str) -> None:
+def test_a_statement_that_commits_runs_as_it_would_in_a_migration(url: str) -> None:
     body = "do $$ begin insert into cust values (1); commit; end $$"
     result = effects(url, f"{HEAD}{body};\ncreate index i on cust (n);")
     assert [(effect.line, str(effect)) for effect in result] == [
@@ -117,7 +117,7 @@ def test_a_statement_that_commits_by_itself_is_tried_as_it_would_run(url: str) -
     ]
 
 
-def test_a_rewrite_outside_of_a_transaction_is_seen_and_the_rest_said_not_to_be(url: str) -> None:
+def test_a_rewrite_outside_of_a_transaction_is_seen_and_the_rest_is_reported_as_unseen(url: str) -> None:
     assert [str(effect) for effect in effects(url, f"{HEAD}vacuum full cust;")] == [UNSEEN, "cust: rewritten"]
 
 

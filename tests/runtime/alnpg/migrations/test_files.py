@@ -1,4 +1,4 @@
-"""Reading migrations: everything that can be wrong with a file is found, with its line, before any file runs."""
+"""Reading migrations: every mistake in a file is found, with its line, before any runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_file_without_directives_is_all_up() -> None:
         ("-- migrate:up\nselect 1;\n-- migrate:down\n-- migrate:no-transaction\nselect 2", (True, False)),
     ],
 )
-def test_no_transaction_holds_for_the_part_that_it_stands_in(text: str, wholes: tuple[bool, bool]) -> None:
+def test_no_transaction_applies_to_its_section(text: str, wholes: tuple[bool, bool]) -> None:
     migration = parse("20260101000000_a.sql", text)
     assert migration.down is not None
     assert (migration.up.in_transaction, migration.down.in_transaction) == wholes
@@ -55,9 +55,9 @@ def test_no_transaction_holds_for_the_part_that_it_stands_in(text: str, wholes: 
         ("-- migrate:no-transaction\nend;", ":2", "END at the top"),
         ("-- migrate:down\nselect 1;\n-- migrate:up\nselect 1", ":3", "migrate:up must come before all statements"),
         ("select 1;\n-- migrate:up\nselect 1", ":2", "migrate:up must come before all statements"),
-        ("-- migrate:up\nselect 1;\n-- migrate:up\n", ":3", "migrate:up stands on line 1 already"),
-        ("-- migrate:upp\nselect 1", ":1", "migrate:upp is no directive; there are migrate:up, migrate:down"),
-        ("-- migrate:up transaction:false\nselect 1", ":1", "migrate:up transaction:false is no directive"),
+        ("-- migrate:up\nselect 1;\n-- migrate:up\n", ":3", "migrate:up is already on line 1"),
+        ("-- migrate:upp\nselect 1", ":1", "migrate:upp is not a directive; there are migrate:up, migrate:down"),
+        ("-- migrate:up transaction:false\nselect 1", ":1", "migrate:up transaction:false is not a directive"),
         ("select 1;\n\\restrict abc\n", ":2", r"\\restrict is a command of psql"),
         ("create table a ();\ncopy a from stdin;\n", ":2", "COPY FROM STDIN has no input here"),
         (
@@ -65,8 +65,8 @@ def test_no_transaction_holds_for_the_part_that_it_stands_in(text: str, wholes: 
             ":1",
             "COPY FROM STDIN has no input",
         ),
-        ("select 1;\ncopy (select a from b) to stdout", ":2", "COPY TO STDOUT has nobody here"),
-        ("-- migrate:no-transaction\ncopy a to stdin;", ":2", "COPY TO STDOUT has nobody here"),
+        ("select 1;\ncopy (select a from b) to stdout", ":2", "COPY TO STDOUT has no reader here"),
+        ("-- migrate:no-transaction\ncopy a to stdin;", ":2", "COPY TO STDOUT has no reader here"),
         ("select 'abc", ":1", "' opens here and never closes"),
         ("select 1;\nselect '\0'", ":2", "a statement cannot hold a NUL"),
     ],
@@ -85,11 +85,11 @@ def test_a_bad_file_is_refused_with_its_line(text: str, place: str, reason: str)
         "copy a to '/to stdout'",
     ],
 )
-def test_a_copy_by_the_server_is_taken(text: str) -> None:
+def test_a_copy_by_the_server_is_accepted(text: str) -> None:
     assert [statement.text for statement in parse("20260101000000_a.sql", text).up.statements] == [text]
 
 
-def test_a_checksum_is_of_what_one_sees() -> None:
+def test_a_checksum_covers_the_visible_text() -> None:
     unix = checksum("select 1;\nselect 2;\n")
     assert checksum("select 1;\r\nselect 2;\r\n") == unix
     assert checksum("\ufeffselect 1;  \nselect 2;\n\n\n") == unix
@@ -116,9 +116,9 @@ def test_a_folder_is_read_in_the_order_of_names_and_not_below(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "name", ["create.sql", "12_a.sql", "20260101000000-a.sql", "20260101000000.sql", "20260101000000_a.SQL"]
 )
-def test_a_name_that_is_no_version_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_not_a_version_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("select 1")
-    with pytest.raises(MigrationError, match=f"^{name}: the name is no version"):
+    with pytest.raises(MigrationError, match=f"^{name}: the name is not a version"):
         read_all(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The bookkeeping: one history, wherever new tables go; nobody is held up for it, and no role is kept from it."""
+"""The history tables: one history, whatever the search_path and role; no long waits."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ def test_preparing_twice_changes_nothing(database_url: str) -> None:
         "'create schema %I', current_user",
     ],
 )
-def test_a_schema_that_comes_before_does_not_hide_what_was_applied(
-    first: str, url: str, write_one: Write, execute: Execute
-) -> None:
+def test_a_new_first_schema_does_not_hide_the_history(first: str, url: str, write_one: Write, execute: Execute) -> None:
     folder = write_one(f"do $$ begin execute format({first}); end $$;\n-- migrate:down\nselect 1;")
     migrations.migrate(url, folder)
     assert execute("select current_schema() <> 'public'") == [(True,)]
@@ -73,7 +71,7 @@ def test_a_schema_that_comes_before_does_not_hide_what_was_applied(
     assert execute("select count(*) from pg_class where relname = 'arlen_schema_migrations'") == [(1,)]
 
 
-def test_a_backup_holds_up_no_migration(url: str, write_one: Write, execute: Execute) -> None:
+def test_a_backup_does_not_block_a_migration(url: str, write_one: Write, execute: Execute) -> None:
     migrations.migrate(url, write_one("create table a ();"))
     (write_one("create table a ();") / "20260102000000_b.sql").write_text("create table b ();")
     with psycopg.connect(url) as backup:
@@ -84,7 +82,7 @@ def test_a_backup_holds_up_no_migration(url: str, write_one: Write, execute: Exe
     assert execute("select to_regclass('b') is null") == [(False,)]
 
 
-def test_a_table_of_an_older_tool_is_completed_with_patience(url: str, write_one: Write, execute: Execute) -> None:
+def test_a_table_of_an_older_version_is_extended_with_retries(url: str, write_one: Write, execute: Execute) -> None:
     execute(AN_OLD_TABLE)
     lines: list[str] = []
     with psycopg.connect(url) as backup:
@@ -100,7 +98,9 @@ def test_a_table_of_an_older_tool_is_completed_with_patience(url: str, write_one
     assert [row.checksum is None for row in _history(url).applied] == [True, False]
 
 
-def test_a_table_of_an_older_tool_that_stays_locked_is_an_error(url: str, write_one: Write, execute: Execute) -> None:
+def test_a_table_of_an_older_version_that_stays_locked_is_an_error(
+    url: str, write_one: Write, execute: Execute
+) -> None:
     execute(AN_OLD_TABLE)
     with psycopg.connect(url) as backup:
         backup.execute("lock table arlen_schema_migrations in access share mode")

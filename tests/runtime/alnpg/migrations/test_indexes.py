@@ -1,4 +1,4 @@
-"""Concurrent indexes: what a failure leaves of one is found again, whatever its name, and is not taken for the index."""
+"""Concurrent indexes: the invalid rest of a failure is found and never accepted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_migration_is_not_recorded_while_its_index_is_invalid(url: str, write_
     assert [migration.state for migration in migrations.status(url, folder)] == ["pending"]
 
 
-def test_an_index_without_a_name_that_failed_is_dropped_at_once_and_no_other(
+def test_a_failed_index_without_a_name_is_dropped_at_once_and_no_other(
     url: str, write_one: Write, execute: Execute
 ) -> None:
     execute('create table "T x" (a int, b int); insert into "T x" values (1, 1), (1, 1)')
@@ -77,7 +77,10 @@ TAKEN = "  the index i was begun by an earlier run and is built"
 
 @pytest.fixture
 def orphan(url: str, write_one: Write, execute: Execute) -> Iterator[tuple[Path, psycopg.Connection]]:
-    """Kill a migrator whose index waits for a writer; give its folder, and the writer, with whose end the server builds on."""
+    """Kill a migrator whose index waits for a writer; yield its folder and the writer.
+
+    The server continues the build when the writer ends.
+    """
     execute("create table t (n int)")
     folder = write_one(HEAD, "insert into t values (1);\ncreate index concurrently i on t (n);\nanalyze t;")
     program = "import sys; from pathlib import Path; from arlen_runtime.alnpg.migrations.api import migrate; "
@@ -92,7 +95,7 @@ def orphan(url: str, write_one: Write, execute: Execute) -> Iterator[tuple[Path,
         yield folder, writer
 
 
-def test_an_index_that_the_server_built_after_its_migrator_was_killed_is_taken(
+def test_an_index_that_the_server_built_after_its_migrator_was_killed_is_accepted(
     url: str, execute: Execute, orphan: tuple[Path, psycopg.Connection]
 ) -> None:
     folder, writer = orphan
@@ -121,7 +124,7 @@ def test_an_index_that_the_server_still_builds_is_waited_for(
     assert execute("select count(*) from t") == [(1,)]
 
 
-def test_an_index_that_somebody_else_has_made_is_not_taken(url: str, write_one: Write, execute: Execute) -> None:
+def test_an_index_that_another_session_made_is_not_accepted(url: str, write_one: Write, execute: Execute) -> None:
     execute("create table t (n int, m int); create index i on t (m)")
     folder = write_one(f"{HEAD}create index concurrently i on t (n);")
     for _ in range(2):
@@ -129,7 +132,7 @@ def test_an_index_that_somebody_else_has_made_is_not_taken(url: str, write_one: 
             migrations.migrate(url, folder)
 
 
-def test_an_index_that_was_begun_and_edited_since_is_not_taken(
+def test_an_index_that_was_begun_and_edited_since_is_not_accepted(
     url: str, execute: Execute, orphan: tuple[Path, psycopg.Connection]
 ) -> None:
     folder, writer = orphan

@@ -1,4 +1,4 @@
-"""The lock of migrators: free after the block, without a snapshot, asked for whether it still holds."""
+"""The lock of migrators: released after the block, without a snapshot, checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOSE_THE_LOCK = """select pg_terminate_backend(pid, 10000) from pg_locks where l
 
 @pytest.fixture
 def role(url: str) -> Iterator[str]:
-    """Give a role that is not allowed to see the sessions of others."""
+    """Give a role that may not see the sessions of others."""
     name = f"arlen_test_{secrets.token_hex(4)}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"create role {name}".encode())
@@ -35,13 +35,13 @@ def rows(url: str, statement: str) -> list[tuple[object, ...]]:
         return done.fetchall() if done.description else []
 
 
-def test_the_lock_is_free_again_afterwards_also_after_an_error(url: str) -> None:
+def test_the_lock_is_released_also_after_an_error(url: str) -> None:
     for _ in range(2):
         with pytest.raises(KeyError), exclusive(url, DEFAULT_RETRY._replace(queue_timeout=0), print):
             raise KeyError
 
 
-def test_who_holds_the_lock_has_no_snapshot_that_others_would_wait_for(url: str) -> None:
+def test_the_lock_holder_has_no_snapshot(url: str) -> None:
     with exclusive(url, DEFAULT_RETRY, print) as check:
         check()
         states = rows(
@@ -52,7 +52,7 @@ def test_who_holds_the_lock_has_no_snapshot_that_others_would_wait_for(url: str)
     assert states == [(None, None)]
 
 
-def test_a_lock_that_is_lost_is_an_error_when_asked_for_and_none_at_the_end(url: str) -> None:
+def test_a_lost_lock_is_an_error_at_the_check_and_none_at_the_end(url: str) -> None:
     with exclusive(url, DEFAULT_RETRY, print) as check:
         check()
         rows(url, LOSE_THE_LOCK)
@@ -72,7 +72,7 @@ def test_a_migration_that_lost_its_lock_is_not_recorded(head: str, url: str, tmp
     assert left == ([("b",)] if head else [])
 
 
-def test_a_concurrent_statement_is_not_begun_without_the_lock(url: str, tmp_path: Path) -> None:
+def test_a_concurrent_statement_is_not_started_without_the_lock(url: str, tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_text(
         "-- migrate:no-transaction\ncreate table a (n int);\ncreate unique index concurrently i on a (n);"
     )
@@ -90,7 +90,7 @@ def test_a_concurrent_statement_is_not_begun_without_the_lock(url: str, tmp_path
     assert rows(url, "select to_regclass('i')") == [(None,)]
 
 
-def test_who_waits_for_another_role_is_told_what_the_server_tells(url: str, role: str) -> None:
+def test_a_holder_of_another_role_is_named_as_far_as_the_server_shows_it(url: str, role: str) -> None:
     other = make_conninfo(url, options=f"-c role={role}")
     with (
         exclusive(url, DEFAULT_RETRY, print),
@@ -101,7 +101,7 @@ def test_who_waits_for_another_role_is_told_what_the_server_tells(url: str, role
 
 
 @pytest.mark.parametrize("head", ["", "-- migrate:no-transaction\n"])
-def test_a_migration_may_take_longer_than_the_transactions_of_its_role(head: str, url: str, tmp_path: Path) -> None:
+def test_a_migration_may_run_longer_than_the_timeouts_of_its_role(head: str, url: str, tmp_path: Path) -> None:
     for (name,) in rows(url, "select name from pg_settings where name ~ 'transaction.*_timeout'"):
         rows(url, f"do $$ begin execute format('alter database %I set {name} = 200', current_database()); end $$")
     (tmp_path / "20260101000000_a.sql").write_text(f"{head}select pg_sleep(0.5); create table a ();")

@@ -1,4 +1,4 @@
-"""Patience: what did not get its lock is tried again, so often and no more; what failed otherwise is not."""
+"""Retries: a run that did not get its lock is tried again, a limited number of times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HASTY = LockRetry(attempts=3, pause=0)
 
 
 def runs(sqlstate: str, failures: int) -> tuple[int, list[str]]:
-    """Return how often it ran, and what was told."""
+    """Return how often it ran, and the reported lines."""
     tried: list[int] = []
     lines: list[str] = []
 
@@ -45,11 +45,11 @@ def runs(sqlstate: str, failures: int) -> tuple[int, list[str]]:
         ),
     ],
 )
-def test_what_did_not_get_its_lock_is_tried_again(failures: int, expected: tuple[int, list[str]]) -> None:
+def test_a_run_without_its_lock_is_tried_again(failures: int, expected: tuple[int, list[str]]) -> None:
     assert runs(LOCK_NOT_AVAILABLE, failures) == expected
 
 
-def test_what_failed_otherwise_is_not_tried_again() -> None:
+def test_another_failure_is_not_tried_again() -> None:
     assert runs("42P01", 1) == (1, ["gave up"])
 
 

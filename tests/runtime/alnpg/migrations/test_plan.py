@@ -1,4 +1,4 @@
-"""Plans, from files and rows alone: no database is needed to know what is to be done."""
+"""Plans are computed from files and rows alone, without a database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ran(*migrations: Migration) -> History:
     return History([Applied(migration.version, THEN, migration.checksum) for migration in migrations])
 
 
-def test_what_has_no_row_is_pending_in_order() -> None:
+def test_files_without_a_row_are_pending_in_order() -> None:
     assert pending([A, B, C], ran(A)) == [B, C]
 
 
@@ -44,17 +44,17 @@ def test_an_edited_file_stops_the_plan() -> None:
         pending([edited, B], ran(A))
 
 
-def test_a_row_of_an_older_tool_has_no_checksum_and_passes() -> None:
+def test_a_row_of_an_older_version_has_no_checksum_and_is_accepted() -> None:
     assert pending([A, B], History([Applied(A.version, THEN)])) == [B]
 
 
-def test_a_missing_file_stops_the_plan_unless_it_may_be_missing() -> None:
+def test_a_missing_file_stops_the_plan_unless_that_is_allowed() -> None:
     with pytest.raises(MigrationError, match=f"^{A.version}.sql: was applied and its file is missing.*--allow-missing"):
         pending([B], ran(A))
     assert pending([B], ran(A), allow_missing=True) == [B]
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(MigrationError) as raised:
         verify([A._replace(checksum="other")], ran(A, B))
     assert [line.partition(":")[0] for line in str(raised.value).splitlines()] == [
@@ -63,13 +63,13 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ]
 
 
-def test_what_stopped_half_way_is_pending_and_called_partial() -> None:
+def test_a_migration_that_stopped_half_way_is_pending_and_called_partial() -> None:
     history = History([], [Progress(A.version, 1, "sum")])
     assert pending([A], history) == [A]
     assert states([A], history)[0].state == "partial"
 
 
-def test_what_was_undone_in_part_stops_the_plan_until_it_is_undone() -> None:
+def test_a_half_undone_migration_stops_the_plan_until_it_is_undone() -> None:
     history = ran(A)._replace(progress=[Progress(A.version, 1, "sum")])
     assert [state.state for state in states([A], history)] == ["half-undone"]
     with pytest.raises(MigrationError, match=f"^{A.version}.sql: was undone in part.*`migrate down`"):
@@ -88,14 +88,14 @@ def test_an_edited_file_can_be_undone() -> None:
     assert to_undo([edited], ran(A), 1) == [edited]
 
 
-def test_a_file_without_a_down_or_without_itself_cannot_be_undone() -> None:
+def test_a_migration_without_a_down_or_without_its_file_cannot_be_undone() -> None:
     with pytest.raises(MigrationError, match="it has no -- migrate:down"):
         to_undo([A._replace(down=None)], ran(A), 1)
     with pytest.raises(MigrationError, match="its file is missing, so it cannot be undone"):
         to_undo([], ran(A), 1)
 
 
-def test_what_stopped_half_way_and_lost_its_file_stops_the_plan_unless_it_may_be_missing() -> None:
+def test_a_partial_migration_without_its_file_stops_the_plan_unless_that_is_allowed() -> None:
     history = History([], [Progress(A.version, 1, "sum")])
     assert [(state.version, state.state) for state in states([B], history)] == [
         (A.version, "abandoned"),

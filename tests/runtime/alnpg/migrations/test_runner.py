@@ -1,4 +1,4 @@
-"""Running migrations: what is recorded has happened, once, and an error says where."""
+"""Running migrations: what is recorded has happened, once; an error names its place."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str
     ]
 
 
-def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write_one: Write, execute: Execute) -> None:
+def test_a_down_without_a_transaction_continues_where_it_failed(url: str, write_one: Write, execute: Execute) -> None:
     folder = write_one(
         "-- migrate:up\ncreate table t (a int);\ncreate index ia on t (a);\n-- migrate:down\n",
         HEAD,
@@ -54,7 +54,7 @@ def test_a_down_without_a_transaction_goes_on_where_it_failed(url: str, write_on
     assert execute("select to_regclass('ia') is null") == [(False,)]
 
 
-def test_a_statement_and_the_note_that_it_is_done_are_one(url: str, write_one: Write, execute: Execute) -> None:
+def test_a_statement_and_its_progress_record_are_one_transaction(url: str, write_one: Write, execute: Execute) -> None:
     lose = (
         "perform pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
     )
@@ -76,7 +76,7 @@ def test_a_migration_that_fails_leaves_no_limits_behind(url: str) -> None:
         assert connection.execute(limits).fetchone() == before
 
 
-def test_statements_that_can_have_no_transaction_are_run_without(url: str, write_one: Write, execute: Execute) -> None:
+def test_statements_that_allow_no_transaction_run_without_one(url: str, write_one: Write, execute: Execute) -> None:
     folder = write_one(
         f"{HEAD}create table a ();\ndo $$ begin insert into a default values; commit; end $$;\nvacuum a;"
     )
@@ -84,7 +84,7 @@ def test_statements_that_can_have_no_transaction_are_run_without(url: str, write
     assert execute("select count(*) from a") == [(1,)]
 
 
-def test_a_constraint_that_speaks_at_the_end_of_a_statement_names_its_line(
+def test_a_deferred_constraint_that_fails_names_the_line_of_its_statement(
     url: str, write_one: Write, execute: Execute
 ) -> None:
     execute("create table a (n int unique deferrable initially deferred)")
@@ -93,7 +93,7 @@ def test_a_constraint_that_speaks_at_the_end_of_a_statement_names_its_line(
 
 
 @pytest.mark.parametrize("back", ["reset search_path", "RESET ALL", "discard all"])
-def test_a_run_that_goes_on_has_the_settings_of_the_statement_before(
+def test_a_continued_run_has_the_settings_of_the_statements_before(
     back: str, url: str, write_one: Write, execute: Execute
 ) -> None:
     execute("create schema audit")
@@ -111,7 +111,7 @@ def test_a_run_that_goes_on_has_the_settings_of_the_statement_before(
     ]
 
 
-def test_what_a_file_sets_as_its_limits_holds_until_it_is_reset(url: str, write_one: Write, execute: Execute) -> None:
+def test_timeouts_that_a_file_sets_hold_until_it_resets_them(url: str, write_one: Write, execute: Execute) -> None:
     folder = write_one(
         f"{HEAD}create table seen (n int, lock text, statement text);\n",
         *(
@@ -136,7 +136,9 @@ def test_what_a_file_sets_as_its_limits_holds_until_it_is_reset(url: str, write_
     ]
 
 
-def test_what_is_done_is_not_done_again_in_a_transaction(url: str, write_one: Write, execute: Execute) -> None:
+def test_statements_that_are_done_do_not_run_again_in_a_transaction(
+    url: str, write_one: Write, execute: Execute
+) -> None:
     add, drop = "update t set n = n + 10;\n", "drop table gone;\n"
     execute("create table t (n int); insert into t values (0)")
     with pytest.raises(MigrationError, match="1 of 2 statements are done"):

@@ -1,4 +1,4 @@
-"""The schema as a file: steady, loadable, and without a word about the machine."""
+"""The schema as a file: stable, loadable, and without details of the machine."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_carriage_returns_are_dumped_as_they_are(url: str, database_server: Data
             connection.execute("insert into public.mail values (E'a\\rBcc: b')")
 
 
-def test_the_versions_are_dumped_where_they_are(database_server: Databases, tmp_path: Path) -> None:
+def test_the_versions_are_dumped_with_the_schema_of_their_table(database_server: Databases, tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
     with database_server.database() as url, database_server.database() as other:
         name = str(conninfo_to_dict(url)["dbname"])
@@ -97,6 +97,6 @@ def test_a_database_that_does_not_answer_is_an_error_of_one_line() -> None:
     assert "hidden" not in str(raised.value)
 
 
-def test_a_machine_without_pg_dump_is_told_so(url: str, tmp_path: Path) -> None:
+def test_a_missing_pg_dump_is_reported(url: str, tmp_path: Path) -> None:
     with pytest.raises(EmbeddedServerError, match="no pg_dump found"):
         dump(url, {"ARLEN_PG_BIN": str(tmp_path)})

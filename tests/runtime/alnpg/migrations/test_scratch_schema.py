@@ -1,4 +1,4 @@
-"""The schema that migrations make: in a copy, built once, and never in the application's own database."""
+"""The migrated schema: in a copy, built once, never in the application's database."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def oid(url: str) -> object:
         return connection.execute("select oid from pg_database where datname = current_database()").fetchone()
 
 
-def test_a_copy_holds_what_the_migrations_make_and_is_gone_afterwards(database_server: Databases, folder: Path) -> None:
+def test_a_copy_has_the_migrated_schema_and_is_dropped_afterwards(database_server: Databases, folder: Path) -> None:
     with scratch_schema.copy(database_server.url, folder) as url:
         assert tables(url) == {"a"}
     assert not databases.exists(url)
 
 
-def test_a_kept_copy_is_built_once_for_each_state_of_the_migrations(folder: Path, tmp_path: Path) -> None:
+def test_a_cached_copy_is_built_once_for_each_state_of_the_migrations(folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     first = scratch_schema.cached(home, folder)
     built = oid(first)
@@ -57,7 +57,7 @@ def test_migrations_that_fail_leave_no_copy(folder: Path, tmp_path: Path) -> Non
             scratch_schema.cached(tmp_path / "home", folder)
 
 
-def test_what_a_database_has_not_had_is_counted(database_server: Databases, folder: Path, tmp_path: Path) -> None:
+def test_pending_migrations_are_counted(database_server: Databases, folder: Path, tmp_path: Path) -> None:
     with database_server.database() as url:
         assert scratch_schema.count_pending(url, folder) == 1
     with scratch_schema.copy(database_server.url, folder) as url:
@@ -65,7 +65,7 @@ def test_what_a_database_has_not_had_is_counted(database_server: Databases, fold
         assert scratch_schema.count_pending(url, tmp_path / "nowhere") == 0
 
 
-def test_what_was_undone_in_part_is_counted_until_it_is_undone(url: str, folder: Path) -> None:
+def test_a_half_undone_migration_is_counted_until_it_is_undone(url: str, folder: Path) -> None:
     halves = "-- migrate:no-transaction\n-- migrate:up\ncreate table b (); create table c ();\n-- migrate:down\n"
     (folder / "20260102000000_b.sql").write_text(f"{halves}drop table c; drop table nothing;")
     migrations.migrate(url, folder)

@@ -1,4 +1,4 @@
-"""The first rows of a database: all of a file's or none, and every mistake with its line."""
+"""The first rows of a database: all of a file's or none; mistakes with their line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_which_file_is_run(root: Path) -> None:
     assert seeds.find(root) == seeds.PYTHON
 
 
-def test_sql_runs_again_where_it_is_written_so(url: str, root: Path) -> None:
+def test_sql_that_allows_it_runs_again(url: str, root: Path) -> None:
     (root / seeds.SQL).write_text(
         "-- first rows\r\ninsert into t values (1);\ninsert into t values (2) on conflict do nothing;"
     )
@@ -66,7 +66,7 @@ def test_sql_runs_again_where_it_is_written_so(url: str, root: Path) -> None:
         ("-- migrate:up\ninsert into t values (1);", "seeds.sql: migrate: directives are for migrations"),
     ],
 )
-def test_sql_that_fails_is_told_with_its_line_and_leaves_nothing(
+def test_sql_that_fails_is_reported_with_its_line_and_leaves_nothing(
     url: str, root: Path, text: str, expected: str
 ) -> None:
     (root / seeds.SQL).write_text(text)
@@ -99,7 +99,7 @@ INSERT = "    pg.execute('insert into t (n) values (1)')\n"
         ("import nothing_of_that_name\n", "seeds.py:1: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
     ],
 )
-def test_python_that_fails_is_told_with_its_line_and_leaves_nothing(
+def test_python_that_fails_is_reported_with_its_line_and_leaves_nothing(
     url: str, root: Path, text: str, expected: str
 ) -> None:
     (root / seeds.PYTHON).write_text(text)

@@ -1,4 +1,4 @@
-"""Where statements end: what psql knows, the scanner must know."""
+"""Where statements end: where psql ends them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WHOLE = [
 
 
 @pytest.mark.parametrize("text", WHOLE)
-def test_a_semicolon_inside_is_no_end(text: str) -> None:
+def test_a_semicolon_inside_does_not_end_a_statement(text: str) -> None:
     assert [piece[0] for piece in scan(f"{text};\n{text}")] == [text, text]
 
 
@@ -48,7 +48,7 @@ def test_statements_know_their_lines_and_first_words() -> None:
     ]
 
 
-def test_a_directive_stands_on_its_own_line_and_ends_a_statement() -> None:
+def test_a_directive_is_on_its_own_line_and_ends_a_statement() -> None:
     text = "-- migrate:up\nselect 1\n  --migrate:down  \nselect '\n-- migrate:up\n'; -- migrate:up\n"
     assert list(scan(text)) == [
         Directive("up", 1),
@@ -61,12 +61,12 @@ def test_a_directive_stands_on_its_own_line_and_ends_a_statement() -> None:
 @pytest.mark.parametrize(
     "line", ["-- Migrate:Down", "--MIGRATE:DOWN", "--- migrate:down", "-- migrate: down", "\t--\u00a0migrate : Down\f"]
 )
-def test_a_directive_is_one_however_it_is_spelt(line: str) -> None:
+def test_a_directive_may_be_spelt_in_several_ways(line: str) -> None:
     assert [piece[0] for piece in scan(f"select 1;\n{line}\nselect 2")] == ["select 1", "down", "select 2"]
 
 
 @pytest.mark.parametrize("line", ["-- migrated: down", "-- to migrate: down", "-- migrate down"])
-def test_a_remark_about_migrations_is_no_directive(line: str) -> None:
+def test_a_comment_about_migrations_is_not_a_directive(line: str) -> None:
     assert [piece[0] for piece in scan(f"select 1;\n{line}\nselect 2")] == ["select 1", "select 2"]
 
 
@@ -79,20 +79,20 @@ def test_a_remark_about_migrations_is_no_directive(line: str) -> None:
         ("select 1;\n/* /* */ abc", 2, "/[*] opens here"),
     ],
 )
-def test_what_never_closes_is_told_with_its_line(text: str, line: int, reason: str) -> None:
+def test_an_unclosed_quote_or_comment_is_reported_with_its_line(text: str, line: int, reason: str) -> None:
     with pytest.raises(UnreadableError, match=reason) as raised:
         list(scan(text))
     assert raised.value.line == line
 
 
-def test_tokens_are_all_but_the_comments() -> None:
+def test_tokens_leave_out_comments() -> None:
     text = "create /* unique /* */ */ index \"a n\"--;\n on s.t (f('--'), $$/*$$)"
     assert list(tokens(text)) == [
         *("create", "index", '"a n"', "on", "s", ".", "t", "(", "f", "(", "'--'", ")", ",", "$$/*$$", ")"),
     ]
 
 
-def test_concurrently_is_among_the_words_of_what_can_be_done_so() -> None:
+def test_the_kept_words_reach_concurrently_in_the_longest_statement() -> None:
     text = "alter table if exists only app.parent detach partition app.child concurrently"
     (statement,) = scan(text)
     assert isinstance(statement, MigrationStatement)
