@@ -1,7 +1,8 @@
-"""The tool: writes projects and their pieces, and runs them.
+"""The command line tool: generates projects and their parts, and runs them.
 
-Imports stand at the top of each file, with one exception: `LAZY`. A command line is answered by the one command that it
-names, and what only that command needs would make every other one slower (copier alone takes 0.3 s).
+Imports stand at the top of each file, with one exception: the modules in `LAZY`. A command line
+runs one command only, and modules that only this command needs would slow down all the others
+(copier alone takes 0.3 s to import).
 """
 
 LAZY: dict[str, frozenset[str]] = {
@@ -16,4 +17,4 @@ LAZY: dict[str, frozenset[str]] = {
     "commands/routes.py": frozenset({"arlen_runtime.boot"}),
     "commands/top.py": frozenset({"arlen_runtime.propane.status"}),
 }
-"""File to the modules that its functions import when they run; all other imports inside functions are mistakes."""
+"""File to the modules that its functions import when called; no other file has such imports."""

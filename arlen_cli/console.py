@@ -1,6 +1,7 @@
-"""What the tool says. One rule: nothing else prints.
+"""Output of the tool. Invariant: no other module of the tool writes its results or errors.
 
-Results go to standard output, complaints to standard error. With `--json` a result is one JSON document.
+Results go to standard output, errors to standard error. With `--json`, the result is one JSON
+document.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Mapping, Sequence
 
 
 def print_line(text: str) -> None:
-    """Print a line of the result."""
+    """Print one line of the result."""
     sys.stdout.write(f"{text}\n")
 
 
 def print_error(text: str) -> None:
-    """Print a line about what went wrong, after the tool's name."""
+    """Print one error line, prefixed with the name of the tool."""
     sys.stderr.write(f"arlen: {text}\n")
 
 
@@ -26,7 +27,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, str]]) -> None:
-    """Print rows in columns as wide as their longest text."""
+    """Print rows in columns; each column is as wide as its longest text."""
     widths = {key: max(len(row[key]) for row in rows) for key in rows[0]}
     for row in rows:
         print_line("  ".join(text.ljust(widths[key]) for key, text in row.items()).rstrip())

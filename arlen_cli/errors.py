@@ -1,8 +1,8 @@
-"""Every way in which the tool says no. One rule: an error carries its sentence and the exit status that goes with it.
+"""Errors of the tool. Each one has a message for the user and an exit status.
 
-ToolError      1   it was tried and failed
-├── WrongUse   2   the command line asks for something that there is not; the sentence says what there is
-└── Conflicts  3   files stand in the way, and nothing was written
+ToolError       1   the command failed
+├── UsageError  2   the command line is wrong; the message says what is allowed
+└── Conflicts   3   existing files differ from the planned ones; nothing was written
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from typing import ClassVar
 
 
 class ToolError(Exception):
-    """Something failed; the message is one sentence for the person at the keyboard."""
+    """The command failed; the message is one sentence for the user."""
 
     status: ClassVar[int] = 1
 
 
 class UsageError(ToolError):
-    """The command was called wrongly; the message names the remedy."""
+    """The command line is wrong; the message says how to correct it."""
 
     status = 2
 
 
 class Conflicts(ToolError):
-    """What should be written differs from what is there, and nobody said which one wins."""
+    """Existing files differ from the planned ones, and neither --force nor --skip was given."""
 
     status = 3

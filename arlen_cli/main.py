@@ -1,4 +1,7 @@
-"""The commands of `arlen`. One rule: a wrong command line is told what there is instead, and ends with status 2."""
+"""The typer application with all commands of `arlen`.
+
+A wrong command line ends with status 2; the error lists the allowed commands or options.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,10 @@ from arlen_cli.errors import UsageError
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(
-    help="Write web applications on PostgreSQL, and serve them.",
-    epilog="`arlen COMMAND --help` says more. Status: 0 done, 1 failed, 2 wrong use, 3 conflicts and nothing written.",
-    rich_markup_mode=None,  # plain text, and rich is not imported
+    help="Create and serve web applications on PostgreSQL.",
+    epilog="Run `arlen COMMAND --help` for details. "
+    "Exit status: 0 done, 1 failed, 2 usage error, 3 conflicts, nothing written.",
+    rich_markup_mode=None,  # plain text; rich is not imported
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -31,7 +35,6 @@ app = typer.Typer(
 
 
 def _forward(command: str) -> Callable[[typer.Context], int]:
-    """Make the command that hands its words on."""
 
     def forward(context: typer.Context) -> int:
         return run_direct(command, context.args)
@@ -62,23 +65,23 @@ def run(arguments: list[str]) -> int:
 
 
 def _report_usage_error(error: typer.TyperException) -> int:
-    """Say what is wrong with the command line, and what there is instead."""
+    """Print what is wrong with the command line and what is allowed instead."""
     context: typer.Context | None = getattr(error, "ctx", None)
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    if message.startswith("Usage:"):  # no words at all: the message is the help
+    if message.startswith("Usage:"):  # no arguments at all: the message is the help text
         print_line(message)
     elif context is None:
         print_error(message)
     else:
-        print_error(f"{message} {_describe_choices(context)} (`{context.command_path} --help` says more)")
+        print_error(f"{message} {_describe_choices(context)} (details: `{context.command_path} --help`)")
     return UsageError.status
 
 
 def _describe_choices(context: typer.Context) -> str:
-    """List the commands of a group, the arguments and options of a command."""
+    """List the commands of a group, or the arguments and options of a command."""
     commands: dict[str, object] | None = getattr(context.command, "commands", None)
     if commands is not None:
-        return f"There is: {', '.join(commands)}."
+        return f"Available commands: {', '.join(commands)}."
     options = [option for param in context.command.params for option in (*param.opts, *param.secondary_opts)]
     names = [option if option.startswith("-") else option.upper() for option in options]
-    return f"It takes: {', '.join(names)}."
+    return f"Available arguments and options: {', '.join(names)}."

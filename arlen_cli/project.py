@@ -1,6 +1,7 @@
-"""The application that a command works on. One rule: its root is found here, by looking upwards, or refused in one line.
+"""Finds the application that a command works on, and loads its configuration.
 
-A full application has `config/app.toml`; one of a single file has an `app.py` in the current folder and no configuration.
+The root is searched for in the start folder and then in its parents. A full application has
+`config/app.toml`; a one-file application has `app.py` in the start folder and no configuration.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import ONE_FILE, is_one_file
 
 LISTED_FOLDERS = ("db/migrations", ".arlen")
-"""The folders whose files generators look at."""
+"""The folders whose file names generators need."""
 
 
 class ApplicationFolder(NamedTuple):
-    """Where the application is, and what it serves (`[app] target`)."""
+    """The root folder of an application, and what it serves (`[app] target`)."""
 
     root: Path
     target: str
 
     def project(self, now: datetime | None = None) -> Project:
-        """Gather what generators may know."""
+        """Collect what generators need to know about the application."""
         files = (path for folder in LISTED_FOLDERS for path in (self.root / folder).glob("*") if path.is_file())
         return Project(
             target=self.target,
@@ -39,22 +40,30 @@ class ApplicationFolder(NamedTuple):
 
 
 def find_application(start: Path) -> ApplicationFolder:
-    """Find the application that `start` is in. WrongUse outside of one; ConfigError when its configuration is broken."""
+    """Find the application that contains `start`.
+
+    Raises UsageError outside of an application, and ConfigError if its configuration is invalid.
+    """
     for folder in (start, *start.parents):
         if (folder / "config" / "app.toml").is_file():
             target = load_configuration(folder, environ={}).app.target
             if not target:
-                raise ToolError(f"{folder / 'config' / 'app.toml'}: [app] target is missing, as in x.app:create")
+                raise ToolError(
+                    f'{folder / "config" / "app.toml"}: [app] target is missing, for example: target = "shop.app:create"'
+                )
             return ApplicationFolder(folder, target)
     if is_one_file(start):
         return ApplicationFolder(start, ONE_FILE)
     raise UsageError(
-        "this is no Arlen application: neither here nor above is a config/app.toml (`arlen new NAME` makes one)"
+        "not an Arlen application: no config/app.toml in this folder or its parents (create one with `arlen new NAME`)"
     )
 
 
 def load_configuration(root: Path, environment: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:
-    """Load the configuration, of the development environment unless another one is named. ConfigError names mistakes."""
+    """Load the configuration, by default for the development environment.
+
+    Raises ConfigError, which lists the mistakes.
+    """
     from arlen_runtime.config.load import load  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     return load(root, environment, environ, default="development")

@@ -1,4 +1,7 @@
-"""Which version is installed. One rule: it is asked for only where it is shown, for the reader of metadata loads slowly."""
+"""Version of an installed distribution.
+
+`importlib.metadata` is imported on use only, because it loads slowly.
+"""
 
 from __future__ import annotations
 

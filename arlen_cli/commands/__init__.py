@@ -1,1 +1,1 @@
-"""The verbs of the tool, one file each: read the command line, call one function, say what happened."""
+"""The commands of the tool, one file each: parse arguments, call one function, print the result."""

@@ -1,4 +1,4 @@
-"""`arlen config`: every setting as it would be used, secrets masked."""
+"""`arlen config`: prints the effective settings, with secrets masked."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from arlen_cli.project import find_application, load_configuration
 def config(
     *,
     env: Annotated[
-        str | None, typer.Option("--env", help="The environment; ARLEN_ENV or development without it.")
+        str | None, typer.Option("--env", help="The environment. Default: ARLEN_ENV, or development.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Print the configuration of an environment; secrets are masked."""
     from arlen_runtime.config.masks import printable  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py

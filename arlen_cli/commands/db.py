@@ -1,4 +1,4 @@
-"""`arlen db`: the same command that `python -m arlen_runtime db` is in production."""
+"""`arlen db`: the same command as `python -m arlen_runtime db` in production."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from arlen_runtime.commands.db import main
 
 
 def run(arguments: list[str]) -> int:
-    """Work on the database, that of the development environment unless another one is named."""
+    """Manage the database, by default the one of the development environment."""
     return main(arguments)

@@ -1,4 +1,4 @@
-"""`arlen destroy GENERATOR NAME`: takes back what a generator wrote for a name."""
+"""`arlen destroy GENERATOR NAME`: removes what a generator wrote for a name."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from arlen_cli.project import find_application
 
 def destroy(
     generator: Annotated[str, typer.Argument(help="controller, resource or migration.")],
-    name: Annotated[str, typer.Argument(help="The name it was generated with.")],
+    name: Annotated[str, typer.Argument(help="The name that was given to the generator.")],
     *,
     pretend: Pretend = False,
     diff: Diff = False,
     json: Json = False,
     force: Force = None,
 ) -> int:
-    """Take back what was generated for NAME; what you have changed since is kept."""
+    """Remove what was generated for NAME; files that you changed since then are kept."""
     from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     root = find_application(Path.cwd()).root

@@ -1,4 +1,4 @@
-"""`arlen generate …`: pieces of an application."""
+"""`arlen generate ...`: generates parts of an application."""
 
 from __future__ import annotations
 
@@ -11,57 +11,56 @@ import typer
 from arlen_cli.generators.plan import WriteOptions
 from arlen_cli.project import find_application
 
-Pretend = Annotated[bool, typer.Option("--pretend", help="Show what would be written, and stop there.")]
-Diff = Annotated[bool, typer.Option("--diff", help="Show it line by line, and stop there.")]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-Force = Annotated[bool | None, typer.Option("--force/--skip", help="Replace files that differ, or leave them alone.")]
+Pretend = Annotated[bool, typer.Option("--pretend", help="Show what would be written, write nothing.")]
+Diff = Annotated[bool, typer.Option("--diff", help="Show the changes as a diff, write nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Force = Annotated[bool | None, typer.Option("--force/--skip", help="Replace files that differ, or keep them.")]
 
-generate = typer.Typer(help="Write a piece of the application.", rich_markup_mode=None, no_args_is_help=True)
+generate = typer.Typer(help="Generate a part of the application.", rich_markup_mode=None, no_args_is_help=True)
 
 
 @generate.command()
 def controller(
-    name: Annotated[str, typer.Argument(help="As in users, or BlogPosts.")],
-    actions: Annotated[list[str] | None, typer.Argument(help="Its actions; index when none is named.")] = None,
+    name: Annotated[str, typer.Argument(help="For example: users, BlogPosts.")],
+    actions: Annotated[list[str] | None, typer.Argument(help="The actions. Default: index.")] = None,
     *,
     pretend: Pretend = False,
     diff: Diff = False,
     json: Json = False,
     force: Force = None,
 ) -> int:
-    """Write a controller, with a page, a route and a test for each action."""
+    """Generate a controller with a page, a route and a test for each action."""
     return _generate("controller", name, actions or [], WriteOptions(pretend, diff, json, force))
 
 
 @generate.command()
 def resource(
-    name: Annotated[str, typer.Argument(help="As in posts, or BlogPost.")],
-    fields: Annotated[list[str] | None, typer.Argument(help="As in title:string email:citext:unique.")] = None,
+    name: Annotated[str, typer.Argument(help="For example: posts, BlogPost.")],
+    fields: Annotated[list[str] | None, typer.Argument(help="For example: title:string email:citext:unique.")] = None,
     *,
     pretend: Pretend = False,
     diff: Diff = False,
     json: Json = False,
     force: Force = None,
 ) -> int:
-    """Write a table's migration, and the controller, pages, routes and tests to list, show and change its rows."""
+    """Generate a migration for a table, and a controller, pages, routes and tests for its rows."""
     return _generate("resource", name, fields or [], WriteOptions(pretend, diff, json, force))
 
 
 @generate.command()
 def migration(
-    name: Annotated[str, typer.Argument(help="What it does, as in add_author_to_posts.")],
+    name: Annotated[str, typer.Argument(help="What it does, for example: add_author_to_posts.")],
     *,
     pretend: Pretend = False,
     diff: Diff = False,
     json: Json = False,
     force: Force = None,
 ) -> int:
-    """Write an empty migration."""
+    """Generate an empty migration."""
     return _generate("migration", name, [], WriteOptions(pretend, diff, json, force))
 
 
 def _generate(generator: str, name: str, words: Sequence[str], options: WriteOptions) -> int:
-    """Find the application, then plan, look, and write."""
     from arlen_cli.generators.run import make_plan, run_plan  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     application = find_application(Path.cwd())

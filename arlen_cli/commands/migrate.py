@@ -1,4 +1,4 @@
-"""`arlen migrate`: the same command that `python -m arlen_runtime migrate` is in production."""
+"""`arlen migrate`: the same command as `python -m arlen_runtime migrate` in production."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from arlen_runtime.commands.migrate import main
 
 
 def run(arguments: list[str]) -> int:
-    """Migrate, in the development environment unless another one is named."""
+    """Migrate the database, by default the one of the development environment."""
     return main(arguments)

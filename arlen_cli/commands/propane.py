@@ -1,4 +1,4 @@
-"""`arlen propane`: the production server, as the command `propane` starts it too."""
+"""`arlen propane`: the production server, the same program as the command `propane`."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from arlen_runtime.propane.__main__ import main
 
 
 def run(arguments: list[str]) -> int:
-    """Serve until stopped; the flags are propane's."""
+    """Serve until stopped; the flags are those of propane."""
     return main(arguments)

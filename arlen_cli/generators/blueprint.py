@@ -1,7 +1,8 @@
-"""Blueprints: the trees that generators render. One rule: a tree mirrors its destination, and its paths are templates too.
+"""Renders blueprints: trees of templates that mirror the files they generate.
 
-Delimiters are `[[ ]]`, `[% %]` and `[# #]`, so that generated Jinja pages and `${{ }}` of workflows stand as they are. A
-name that nobody defined stops the rendering. Every file of a tree ends in `.tmpl`: no tool takes it for what it will become.
+Paths are templates too. The delimiters are `[[ ]]`, `[% %]` and `[# #]`, so Jinja pages and the
+`${{ }}` of workflows need no escaping. An undefined name is an error. Every file ends in `.tmpl`,
+so that linters and test runners do not read templates as source files.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from arlen_cli.generators.plan import Create
 
 SUFFIX = ".tmpl"
 
-_ENVIRONMENT = Environment(  # noqa: S701 - it writes source code, where escaping for HTML would be the fault
+_ENVIRONMENT = Environment(  # noqa: S701 - it renders source code, which must not be escaped for HTML
     block_start_string="[%",
     block_end_string="%]",
     variable_start_string="[[",
@@ -32,14 +33,20 @@ _ENVIRONMENT.filters["wrapped"] = join_wrapped
 
 
 def folder(name: str) -> Path:
-    """Return the tree of that name: inside the installed package, or beside it when that is a working copy."""
+    """Return the blueprint folder of that name.
+
+    It is inside the installed package, or beside the package in a working copy.
+    """
     package = Path(__file__).resolve().parent.parent
     trees = package / "blueprints"
     return (trees if trees.is_dir() else package.parent / "blueprints") / name
 
 
 def render(name: str, values: Mapping[str, object]) -> tuple[Create, ...]:
-    """Render the tree of that name; the result is sorted by path. An undefined name raises jinja2's UndefinedError."""
+    """Render the blueprint of that name; the result is sorted by path.
+
+    Raises jinja2.UndefinedError for an undefined name.
+    """
     root = folder(name)
     creates = (
         _render_file(template, template.relative_to(root).as_posix(), values) for template in root.rglob(f"*{SUFFIX}")

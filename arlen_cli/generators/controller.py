@@ -1,4 +1,4 @@
-"""`arlen generate controller NAME [ACTION…]`. One rule: an action is a function, a page and a route of the same name."""
+"""`arlen generate controller NAME [ACTION...]`: a function, page, route and test per action."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from arlen_cli.generators.plan import Create, Import, Inject, Plan, Project
 
 
 def plan_controller(project: Project, raw_name: str, raw_actions: Sequence[str]) -> Plan:
-    """Plan a controller with its actions (`index` when none is named), their pages, routes and tests."""
+    """Plan a controller with its actions (default: `index`), pages, routes and tests."""
     names = Names.of(raw_name)
     refuse_reserved(names.snake)
     actions = tuple(snake_of(action, LONGEST) for action in raw_actions or ("index",))
     for action in actions:
         if actions.count(action) > 1:
-            raise UsageError(f"the action {action!r} is given twice")
+            raise UsageError(f"duplicate action {action!r}")
         if action == "l":
-            raise UsageError("'l' reads like 1: give the action a longer name")
+            raise UsageError("'l' looks like 1: give the action a longer name")
         if action.startswith("test"):
-            raise UsageError(f"{action!r} would be taken for a test: actions cannot start so")
+            raise UsageError(f"{action!r} looks like a test: action names cannot start with 'test'")
     paths = {action: f"/{names.segment}" + ("" if action == "index" else f"/{_segment(action)}") for action in actions}
     values = {"package": project.package, "names": names, "actions": actions, "paths": paths}
     pages = [page for action in actions for page in blueprint.render("action", {**values, "action": action})]
@@ -35,5 +35,5 @@ def plan_controller(project: Project, raw_name: str, raw_actions: Sequence[str])
 
 
 def _segment(action: str) -> str:
-    """Spell an action as a segment of an address."""
+    """Return an action as a path segment."""
     return action.replace("_", "-")

@@ -1,7 +1,7 @@
-"""The fields of a resource: `title:string`, `email:citext:unique`. One rule: a type is one row of one table.
+"""The fields of a resource, such as `title:string` and `email:citext:unique`.
 
-The row says what the type is everywhere: the SQL column, the Python annotation, the HTML input, the check of what a form
-sends, and a value for the tests.
+One table, KINDS, says everything about each type: SQL column, Python annotation, HTML input,
+validation of the form, and a sample value for the tests.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from arlen_cli.generators.names import Names, snake_of
 class FieldKind(NamedTuple):
     """One type of field.
 
-    `attributes` are those of its `<input>` (empty: a text area), `check` is the method of Fields that reads it and `bounds`
-    what it is told, `imported` the line that the annotation needs, `sample` the text that a form would send, `written` the
-    expression by which a page writes a value.
+    `attributes` are those of its `<input>` (empty: a text area), `check` is the method of Fields
+    that reads it and `check_arguments` its arguments, `import_line` is the import for the
+    annotation, `sample` the text that a form would send, `template` the expression by which a page
+    prints a value.
     """
 
     sql: str
@@ -47,14 +48,14 @@ KINDS: dict[str, FieldKind] = {
         "",
         "12.50",
         "from decimal import Decimal",
-        '"{{:f}}".format({0})',  # else a small one would be 1E-8, which Fields.decimal does not take back
+        '"{{:f}}".format({0})',  # str() of a small one is 1E-8, which Fields.decimal rejects
     ),
     "boolean": FieldKind("boolean", "bool", 'type="checkbox" value="true"', "boolean", "", "true"),
     "date": FieldKind("date", "dt.date", 'type="date"', "date", "", "2030-01-31", "import datetime as dt"),
     "datetime": FieldKind(
         "timestamptz",
         "dt.datetime",
-        'type="text" placeholder="2030-01-31T18:30:00Z"',  # datetime-local would not say which zone it means
+        'type="text" placeholder="2030-01-31T18:30:00Z"',  # datetime-local sends no time zone
         "datetime",
         "zone=True",
         "2030-01-31 18:30:00+00:00",
@@ -67,21 +68,22 @@ KINDS: dict[str, FieldKind] = {
 }
 
 LONGEST = 30
-"""Characters of a field's name: with its check it must fit on a line."""
+"""Maximum length of a field name: its validation must fit on one line."""
 
 LONGEST_IDENTIFIER = 63
-"""Bytes of a name in PostgreSQL."""
+"""Maximum length of an identifier in PostgreSQL, in bytes."""
 
 MODIFIERS = ("optional", "unique", "index")
 
 RESERVED_COLUMNS = {
-    **dict.fromkeys(("id", "created_at", "updated_at"), "every resource has that column already"),
-    **dict.fromkeys(("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"), "PostgreSQL has that column in every table"),
-    **dict.fromkeys(("bool", "dt", "int", "str"), "the generated class needs that name for a type"),
+    **dict.fromkeys(("id", "created_at", "updated_at"), "every resource already has that column"),
+    **dict.fromkeys(("cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"), "it is a system column of PostgreSQL"),
+    **dict.fromkeys(("bool", "dt", "int", "str"), "the generated class uses that name for a type"),
 }
-"""Names that no field can have, with the reason."""
+"""Names that a field cannot have, with the reason."""
 
-# pg_get_keywords(), category R and T: no column or table can bear these names without quotes. A test asks the server.
+# pg_get_keywords(), categories R and T: not allowed as unquoted names of columns or tables. A test
+# compares this list with the server.
 SQL_WORDS = frozenset(
     """
     all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation
@@ -98,7 +100,10 @@ _SHAPE = re.compile(r"(?P<name>[^:]+):(?P<kind>[^:]+)(?P<modifiers>(?::[^:]+)*)"
 
 
 class Field(NamedTuple):
-    """One field. `name` is the column: `author:references` has the column author_id, and `table` authors."""
+    """One field. `name` is the column.
+
+    Example: for `author:references`, `name` is author_id and `table` is authors.
+    """
 
     name: str
     label: str
@@ -110,19 +115,19 @@ class Field(NamedTuple):
 
     @property
     def annotation(self) -> str:
-        """The type of the value in Python."""
+        """The Python type of the value."""
         return self.kind.python if self.required else f"{self.kind.python} | None"
 
     @property
     def call(self) -> str:
-        """The call on Fields `f` that reads and checks what a form sends."""
+        """The call on Fields `f` that reads and validates the field of a form."""
         default = "" if self.required else "default=None"
         arguments = ", ".join(part for part in (f'"{self.name}"', self.kind.check_arguments, default) if part)
         return f"f.{self.kind.check}({arguments})"
 
     @property
     def sample(self) -> str:
-        """The text that the tests send; nothing for a reference that may be left out, for there is no such row."""
+        """The text that the tests send. Empty for an optional reference: no such row exists."""
         return self.kind.sample if self.required or not self.table else ""
 
     @property
@@ -131,7 +136,7 @@ class Field(NamedTuple):
         return "yes" if self.is_boolean else self.sample
 
     def display_expression(self, row: str) -> str:
-        """Return the expression that a page prints for this field of `row`."""
+        """Return the expression that prints this field of `row` on a page."""
         value = f"{row}.{self.name}"
         if self.is_boolean:
             return f'"yes" if {value} else "no"'
@@ -139,19 +144,22 @@ class Field(NamedTuple):
 
     @property
     def input_expression(self) -> str:
-        """The expression that fills in the field of a form, whose value is the column's or the text that was sent."""
+        """The expression that fills in the field of a form.
+
+        The value is either that of the column, or the text that was sent.
+        """
         value = f'form["{self.name}"]'
         written = self.kind.template.format(value)
         return self._unless_none(value, value if written == value else f"{written} if {value} is number else {value}")
 
     @property
     def is_boolean(self) -> bool:
-        """Whether it is a box to tick, which sends nothing when it is not ticked."""
+        """True for a checkbox, which sends nothing if it is not checked."""
         return self.kind.python == "bool"
 
     @property
     def sql(self) -> str:
-        """The column's definition after its name."""
+        """The definition of the column after its name."""
         parts = [
             self.kind.sql,
             "NOT NULL" if self.required else "",
@@ -162,22 +170,25 @@ class Field(NamedTuple):
         return " ".join(part for part in parts if part)
 
     def _unless_none(self, value: str, written: str) -> str:
-        """Return the expression for a value that may be None if the field may be left out."""
+        """Return the expression; for an optional field, print nothing for None."""
         return written if self.required else f'"" if {value} is none else {written}'
 
 
 def parse_fields(texts: Sequence[str]) -> tuple[Field, ...]:
-    """Read the fields of a command line; WrongUse names the first that is wrong, why, and what there is instead."""
+    """Parse the fields of a command line. UsageError says what is wrong and what is allowed."""
     fields = tuple(_parse(text) for text in texts)
     names = [field.name for field in fields]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"the field {name!r} is given twice")
+            raise UsageError(f"duplicate field {name!r}")
     return fields
 
 
 def constraints_of(table: str, fields: Sequence[Field]) -> dict[str, str]:
-    """Return the column by the name that PostgreSQL gives to each constraint of the table that looks at other rows."""
+    """Return constraint name to column, for the unique and foreign key constraints of the table.
+
+    The names are those that PostgreSQL generates.
+    """
     constraints: dict[str, str] = {}
     for kind, columns in (
         ("key", [field.name for field in fields if field.unique]),
@@ -186,39 +197,44 @@ def constraints_of(table: str, fields: Sequence[Field]) -> dict[str, str]:
         for column in columns:
             names = (
                 _constraint_name(table, column, f"{kind}{number or ''}") for number in count()
-            )  # as ChooseConstraintName
+            )  # like ChooseConstraintName in PostgreSQL
             constraints[next(name for name in names if name not in constraints)] = column
     return constraints
 
 
 def refuse_indexed_text(fields: Sequence[Field]) -> None:
-    """Raise WrongUse for an index on a text of any length: PostgreSQL refuses each row whose text is too long for a page."""
+    """Raise UsageError for an index on a text field.
+
+    PostgreSQL rejects every row whose indexed text does not fit into an index page.
+    """
     for field in fields:
         if field.kind is KINDS["text"] and (field.unique or field.indexed):
             raise UsageError(
-                f"{field.name}: a text may be too long for an index; make it a string, "
-                f"or write an index on md5({field.name}) into a migration"
+                f"{field.name}: a text can be too long for an index; make it a string, "
+                f"or create an index on md5({field.name}) in a migration"
             )
 
 
 def refuse_sql_word(name: str) -> None:
-    """Raise WrongUse for a name that SQL could only spell in quotes."""
+    """Raise UsageError for a name that SQL requires to be quoted."""
     if name in SQL_WORDS:
-        raise UsageError(f"{name!r} is a word of SQL itself: it cannot name a table or a column")
+        raise UsageError(f"{name!r} is an SQL keyword: it cannot be the name of a table or column")
 
 
 def _parse(text: str) -> Field:
-    """Read one field."""
+    """Parse one field."""
     match = _SHAPE.fullmatch(text)
     if match is None:
-        raise UsageError(f"{text!r} is no field: write name:type, as in title:string; the types are {', '.join(KINDS)}")
+        raise UsageError(
+            f"{text!r} is not a field: write name:type, for example title:string; the types are {', '.join(KINDS)}"
+        )
     kind = KINDS.get(match["kind"])
     if kind is None:
-        raise UsageError(f"{text!r}: there is no type {match['kind']!r}; the types are {', '.join(KINDS)}")
+        raise UsageError(f"{text!r}: unknown type {match['kind']!r}; the types are {', '.join(KINDS)}")
     modifiers = match["modifiers"].split(":")[1:]
     for modifier in modifiers:
         if modifier not in MODIFIERS:
-            raise UsageError(f"{text!r}: there is no modifier {modifier!r}; the modifiers are {', '.join(MODIFIERS)}")
+            raise UsageError(f"{text!r}: unknown modifier {modifier!r}; the modifiers are {', '.join(MODIFIERS)}")
     name = snake_of(match["name"], LONGEST)
     refers = match["kind"] == "references"
     column = f"{name}_id" if refers else name
@@ -237,7 +253,10 @@ def _parse(text: str) -> Field:
 
 
 def _constraint_name(table: str, column: str, kind: str) -> str:
-    """Spell the name as makeObjectName of PostgreSQL does: of one that is too long the longer part loses its end."""
+    """Return the name that makeObjectName in PostgreSQL makes.
+
+    If the name is too long, the longer one of table and column is shortened.
+    """
     while len(f"{table}_{column}_{kind}") > LONGEST_IDENTIFIER:
         if len(table) > len(column):
             table = table[:-1]

@@ -1,7 +1,9 @@
-"""New lines in a routes file. One rule: positions come from the syntax tree, and the result must differ by the new lines only.
+"""Adds lines to a routes file.
 
-Everything else in the file, comments and formatting included, stays byte for byte. Where the file has a shape that this
-cannot read for sure, the answer is None and the user is shown the lines to paste.
+Positions come from the syntax tree. Invariant: the result differs from the source by the new lines
+only; everything else, including comments and formatting, stays byte for byte. If the file has a
+structure that this module cannot handle safely, the result is None, and the user is shown the lines
+to paste.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ PARAMETER = "r"
 
 
 def inject(source: str, injection: Inject) -> str | None:
-    """Return the source with what is missing of `wanted`, unchanged when nothing is, None when it cannot be done safely.
+    """Return the source with the missing imports and statements added.
 
-    Raises ToolError where the application would not start any more: a name or an address would be there twice.
+    The result is the source itself if nothing is missing, and None if the lines cannot be added
+    safely. Raises ToolError for a duplicate name or address of a route: the application would not
+    start.
     """
     try:
         tree = ast.parse(source)
@@ -43,7 +47,10 @@ def inject(source: str, injection: Inject) -> str | None:
 
 
 def missing_statements(source: str, injection: Inject) -> tuple[str, ...]:
-    """Return the statements that stand nowhere in the file yet; of one that cannot be parsed, those that are no line of it."""
+    """Return the statements that the file does not contain.
+
+    If it cannot be parsed, compare line by line.
+    """
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -54,7 +61,10 @@ def missing_statements(source: str, injection: Inject) -> tuple[str, ...]:
 
 
 def _routes_function(tree: ast.Module) -> ast.FunctionDef | None:
-    """Find `def routes(r…)`, the last of that name, whose body has lines of its own and whose end is always reached."""
+    """Return the last function `routes(r, ...)` if lines can be added at its end.
+
+    Its body must start on a line of its own, and it must not return or raise early.
+    """
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION]
     if not functions:
         return None
@@ -66,16 +76,21 @@ def _routes_function(tree: ast.Module) -> ast.FunctionDef | None:
 
 
 def _refuse_duplicates(function: ast.FunctionDef, statements: list[str]) -> None:
-    """Raise ToolError for a new route whose name or address another route has: the router would refuse both at boot."""
+    """Raise ToolError for a new route whose name or address is in use.
+
+    The router would reject both at boot.
+    """
     present = {key: node.lineno for node in function.body for key in _route_keys(node)}
     for text in statements:
         for key in _route_keys(ast.parse(text).body[0]):
             if key in present:
-                raise ToolError(f"nothing was written: line {present[key]} of the routes already has {' '.join(key)}")
+                raise ToolError(
+                    f"nothing was written: line {present[key]} of the routes file already has {' '.join(key)}"
+                )
 
 
 def _route_keys(node: ast.stmt) -> list[tuple[str, str]]:
-    """Return what no two routes may share: the method with the path, and the name. Nothing for what is no plain route."""
+    """Return what must be unique: method with path, and name. Empty if it is not a plain route."""
     match node:
         case ast.Expr(
             value=ast.Call(
@@ -90,7 +105,7 @@ def _route_keys(node: ast.stmt) -> list[tuple[str, str]]:
 
 
 def _has_import(tree: ast.Module, line: Import) -> bool:
-    """Say whether the module already has that import, alone or among others."""
+    """Return True if the module has this import, alone or together with other names."""
     return any(
         isinstance(node, ast.ImportFrom)
         and (node.level, node.module) == (0, line.module)
@@ -100,7 +115,7 @@ def _has_import(tree: ast.Module, line: Import) -> bool:
 
 
 def _is_bound(tree: ast.Module, name: str) -> bool:
-    """Say whether the name already means something in this file."""
+    """Return True if the name is already used for something else in this file."""
     for node in ast.walk(tree):
         match node:
             case ast.alias(name=imported, asname=alias):
@@ -119,8 +134,8 @@ def _is_bound(tree: ast.Module, name: str) -> bool:
 def _splice(
     source: str, tree: ast.Module, function: ast.FunctionDef, imports: list[Import], statements: list[str]
 ) -> str:
-    """Put the statements at the end of the function and each import among those of its module, in their order."""
-    lines = list(io.StringIO(source, newline=""))  # as the parser counts them: str.splitlines knows further line ends
+    """Add the statements at the end of the function and sort the imports in."""
+    lines = list(io.StringIO(source, newline=""))  # like the parser; str.splitlines has more line ends
     ending = "\r\n" if lines[0].endswith("\r\n") else "\n"
     last = function.body[-1].end_lineno or 0
     if not lines[last - 1].endswith(("\n", "\r")):
@@ -135,7 +150,10 @@ def _splice(
 
 
 def _import_position(tree: ast.Module, line: Import) -> int:
-    """Count the lines that stand before the new import: sorted among its module's, else after the last import there is."""
+    """Return the line index for a new import.
+
+    It is sorted into the imports of the same module; otherwise it follows the last import.
+    """
     position = 0
     for node in tree.body:
         if isinstance(node, ast.Expr) and position == 0:
@@ -149,13 +167,16 @@ def _import_position(tree: ast.Module, line: Import) -> int:
 
 
 def _natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return what to sort a name by, as `ruff check` sorts imports: level2 stands before level10, and level02 before both."""
+    """Return a sort key like that of `ruff check`.
+
+    level2 comes before level10, and level02 before both.
+    """
     parts = re.findall(r"[0-9]+|[^0-9]", name)
     return [(0, -1 if part[0] == "0" else int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
 
 
 def _adds_only(before: ast.Module, changed: str, added: list[str]) -> bool:
-    """Parse the result again: without the added nodes it must be the tree that was there."""
+    """Return True if the result without the added nodes is the original tree."""
     try:
         after = ast.parse(changed)
     except SyntaxError:

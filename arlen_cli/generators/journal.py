@@ -1,6 +1,6 @@
-"""The journal: one file for each run, under `.arlen/runs`. One rule: a run that changed nothing leaves no entry.
+"""The journal: one JSON file for each run that wrote something, under `.arlen/runs`.
 
-It is committed with the code it speaks of. There is no index, so that branches never conflict.
+The files are committed with the generated code. There is no index file, so branches never conflict.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from arlen_cli.generators.names import Names, snake_of
 from arlen_cli.generators.plan import WRITES, Change, Plan
 
 FOLDER = ".arlen/runs"
-STAMP = "%Y%m%d%H%M%S%f"  # with microseconds: two runs of one second are two entries
+STAMP = "%Y%m%d%H%M%S%f"  # microseconds, because two runs can start in one second
 
 
 class JournalFile(NamedTuple):
-    """One file of a run: what became of it, its SHA-256 afterwards, and its lines.
+    """One file of a run: its status, its SHA-256 after the run, and its lines.
 
-    Lines are the statements that the run put, or that its user was to put, into the file, after the imports that they need.
+    The lines are the imports and statements that the run added, or that the user was asked to
+    paste.
     """
 
     path: str
@@ -35,7 +36,7 @@ class JournalFile(NamedTuple):
 
 
 class JournalEntry(NamedTuple):
-    """One run, as its file tells it; `path` and `sha256` are those of the file itself."""
+    """One run. `path` and `sha256` are those of the journal file itself."""
 
     path: str
     sha256: str
@@ -45,7 +46,10 @@ class JournalEntry(NamedTuple):
 
 
 def entry(plan: Plan, changes: Sequence[Change], now: datetime, version: str) -> Change | None:
-    """Return the step that writes down this run, None when it wrote nothing or takes back another one."""
+    """Return the change that creates the journal file of this run.
+
+    None if the run wrote nothing, or is an undo.
+    """
     if plan.generator == "undo" or not any(change.status in WRITES for change in changes):
         return None
     written = [change for change in changes if change.status in WRITES or (change.path and change.text)]
@@ -69,12 +73,12 @@ def entry(plan: Plan, changes: Sequence[Change], now: datetime, version: str) ->
 
 
 def digest(content: bytes) -> str:
-    """Return the SHA-256 by which a file is known again."""
+    """Return the SHA-256 by which a file is recognised later."""
     return hashlib.sha256(content).hexdigest()
 
 
 def entries(root: Path) -> list[JournalEntry]:
-    """Read the journal, the latest run last; what is no entry, or was merged badly, is left out."""
+    """Read the journal, oldest run first; invalid or badly merged files are skipped."""
     runs = []
     for path in sorted(path for path in (root / FOLDER).glob("*.json") if path.is_file()):
         with suppress(ValueError, KeyError, TypeError, AttributeError, SyntaxError, RecursionError, UsageError):
@@ -83,37 +87,37 @@ def entries(root: Path) -> list[JournalEntry]:
 
 
 def _parse_entry(path: str, content: bytes) -> JournalEntry:
-    """Read one entry. Raises whatever tells that it is none."""
+    """Parse one journal file; raises one of the errors that `entries` suppresses."""
     data = json.loads(content)
     run = JournalEntry(
         path, digest(content), data["generator"], tuple(data["arguments"]), tuple(map(_parse_file, data["files"]))
     )
     if not all(isinstance(word, str) for word in (run.generator, *run.arguments)) or not run.arguments:
-        raise ValueError("words are texts, and the first one is a name")
+        raise ValueError("arguments must be strings, and the first one is required")
     if run.generator == "resource":
         Names.of(run.arguments[0])
     else:
-        snake_of(run.arguments[0], 2 * len(run.arguments[0]))  # each capital may bring an underscore
+        snake_of(run.arguments[0], 2 * len(run.arguments[0]))  # each capital letter can add an underscore
     return run
 
 
 def _parse_file(data: Mapping[str, Any]) -> JournalFile:
-    """Read what became of one file; each of its lines is one statement, and an import names one thing."""
+    """Parse one file of a run. Each line must be one statement; an import has one name."""
     file = JournalFile(**{**data, "lines": tuple(data.get("lines", ()))})
     if not all(isinstance(text, str) for text in (file.path, file.status, file.sha256)) or "\0" in file.path:
-        raise ValueError("a file is told in texts")
+        raise ValueError("path, status and sha256 must be strings")
     for line in file.lines:
         (statement,) = ast.parse(line).body
         if (
             isinstance(statement, ast.ImportFrom)
             and line != f"from {statement.module} import {statement.names[0].name}"
         ):
-            raise ValueError("an import names one thing")
+            raise ValueError("an import must have exactly one name")
     return file
 
 
 def resources(root: Path) -> Mapping[str, tuple[str, ...]]:
-    """Return, by table, the fields of the resource that was generated for it, those of the latest run."""
+    """Return table to fields, from the latest run of each generated resource."""
     return {
         Names.of(run.arguments[0]).plural: run.arguments[1:] for run in entries(root) if run.generator == "resource"
     }

@@ -1,7 +1,8 @@
-"""Long lines of generated Python. One rule: a call that does not fit is broken as `ruff format` would break it.
+"""Wraps long lines of generated Python like `ruff format`.
 
-Blueprints are written for names of a usual length. With longer ones a call may pass the end of the line; so that the
-project's own check stays green, its arguments move to a line of their own, or to one line each.
+Blueprints are written for names of usual length. With longer names a call can exceed the line
+length. Its arguments then move to a line of their own, or to one line each, so that the generated
+project passes `ruff format --check`.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import ast
 from collections.abc import Sequence
 
 WIDTH = 120
-"""Characters of a line, as in the generated pyproject.toml."""
+"""Maximum line length, as in the generated pyproject.toml."""
 
 _INDENT = "    "
 
 
 def wrap_calls(source: str) -> str:
-    """Return the source with every over-long statement that is one call broken; all else stays."""
+    """Wrap every line that is too long and is one call; other lines stay unchanged."""
     lines = source.splitlines(keepends=True)
     return "".join(line if len(line.rstrip("\n")) <= WIDTH else _wrap_call(line) for line in lines)
 
 
 def join_wrapped(parts: Sequence[str], width: int, indent: int) -> str:
-    """Join the parts by commas in lines of at most `width` characters; lines after the first begin with `indent` spaces."""
+    """Join the parts with commas, in lines of at most `width` characters.
+
+    All lines but the first are indented by `indent` spaces.
+    """
     lines = [""]
     for number, part in enumerate(parts, 1):
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
@@ -36,7 +40,7 @@ def join_wrapped(parts: Sequence[str], width: int, indent: int) -> str:
 
 
 def _wrap_call(line: str) -> str:
-    """Break one line; one that is no statement or argument, or no call, is returned as it is."""
+    """Wrap one line. If it is not a statement or argument that is a call, return it unchanged."""
     text = line.strip()
     indent = line[: len(line) - len(line.lstrip())]
     call = _parse_call(text)
@@ -53,7 +57,7 @@ def _wrap_call(line: str) -> str:
 
 
 def _parse_call(text: str) -> ast.Call | None:
-    """Return the call that the statement is, returns or assigns; an argument is read like a statement."""
+    """Return the call in a statement (or argument): the expression itself, returned or assigned."""
     try:
         statements = ast.parse(text.removesuffix(",")).body
     except SyntaxError:

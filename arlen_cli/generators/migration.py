@@ -1,4 +1,7 @@
-"""`arlen generate migration NAME`. One rule: a migration that is there under its name is that migration, whatever its time."""
+"""`arlen generate migration NAME`: an empty migration.
+
+A migration with that name keeps its version if the generator runs again.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,22 @@ FOLDER = "db/migrations"
 IGNORE = ".arlen/.gitignore"
 STAMP = "%Y%m%d%H%M%S"
 LONGEST = 80
-"""Characters of a migration's name: it says what it does, so it may be longer than a table's."""
+"""Maximum length of a migration name. It describes a change, so it may be longer than a table's."""
 
 
 def plan_migration(project: Project, raw_name: str) -> Plan:
-    """Plan an empty migration of that name."""
+    """Plan an empty migration with that name."""
     name = snake_of(raw_name, LONGEST)
     values = {"stamp": stamp_for(project, name), "name": name}
-    note = Note("write its SQL, then `arlen migrate`")
+    note = Note("write its SQL, then run `arlen migrate`")
     return Plan("migration", (raw_name,), (*blueprint.render("migration", values), *_gitignore(project), note))
 
 
 def stamp_for(project: Project, name: str) -> str:
-    """Return the version of the migration of that name: the one it has, else one later than every other.
+    """Return the version for the migration with that name.
 
-    Raises ToolError where there is no later one.
+    An existing migration keeps its version. A new one gets a version later than all others;
+    ToolError if there is none.
     """
     migrations = sorted(_migrations(project.files), key=_version)
     for path in migrations:
@@ -39,34 +43,35 @@ def stamp_for(project: Project, name: str) -> str:
 
 
 def _gitignore(project: Project) -> list[Create]:
-    """Keep the database of a one-file application out of git; a whole project has a .gitignore for that."""
+    """Ignore the database of a one-file application in git; a full project has a .gitignore."""
     return [Create(IGNORE, "/pg*\n")] if project.is_one_file and IGNORE not in project.files else []
 
 
 def _next_stamp(now: datetime, latest: PurePosixPath) -> str:
-    """Spell the time as a version; where the latest migration is not before it, the second after that one's."""
+    """Return the time as a version.
+
+    If the latest migration is not earlier, return its version plus one second.
+    """
     stamp = now.strftime(STAMP)
     if stamp > _version(latest):
         return stamp
     try:
         after = datetime.strptime(_version(latest), STAMP).replace(tzinfo=now.tzinfo) + timedelta(seconds=1)
     except (ValueError, OverflowError):
-        raise ToolError(f"{latest} has no date before its name that another can follow: rename it") from None
+        raise ToolError(f"{latest} does not start with a date that allows a later version: rename it") from None
     return after.strftime(STAMP)
 
 
 def _migrations(files: Collection[str]) -> list[PurePosixPath]:
-    """Pick the migrations out of a listing: `<14 digits>_<name>.sql`."""
+    """Return the paths that are migrations: `<14 digits>_<name>.sql`."""
     paths = (PurePosixPath(file) for file in files)
     candidates = [path for path in paths if path.parent.as_posix() == FOLDER and path.suffix == ".sql"]
     return [path for path in candidates if len(_version(path)) == len("20260101000000") and _version(path).isdigit()]
 
 
 def _version(path: PurePosixPath) -> str:
-    """Return the digits before the first underscore."""
     return path.stem.partition("_")[0]
 
 
 def _name(path: PurePosixPath) -> str:
-    """Return what stands behind the first underscore."""
     return path.stem.partition("_")[2]

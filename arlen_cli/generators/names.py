@@ -1,6 +1,7 @@
-"""Every spelling of one name. One rule: a name is taken apart once, here, and all spellings come from its words.
+"""All spellings of one name: snake case, class name, plural, path segment.
 
-English plurals are a table of endings and a table of exceptions; what neither knows is spelled in the plural by its user.
+A name is split into words in one place, and every spelling is made of these words. English plurals
+are a table of endings and a table of exceptions; for any other word, the user gives the plural.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass
 from arlen_cli.errors import UsageError
 
 LONGEST = 40
-"""Characters of a name. PostgreSQL ends at 63 bytes, and indexes are named after a table and a column."""
+"""Maximum length of a name. PostgreSQL allows 63 bytes; index names contain table and column."""
 
 RESERVED = {
-    "layouts": "templates/layouts/ holds the layouts",
-    "shared": "templates/shared/ holds the partials",
-    "static": "/static/ is where the files of public/ answer",
-    "routes": "routes.py uses that name itself",
-    "r": "routes.py uses that name itself",
+    "layouts": "templates/layouts/ contains the layouts",
+    "shared": "templates/shared/ contains the partials",
+    "static": "the files of public/ are served under /static/",
+    "routes": "routes.py uses that name",
+    "r": "routes.py uses that name",
 }
 
 _IRREGULAR = {
@@ -57,13 +58,13 @@ _IRREGULAR = {
 _SINGULAR = {plural: singular for singular, plural in _IRREGULAR.items()}
 _UNCOUNTABLE = frozenset({"equipment", "feedback", "information", "money", "news", "series", "sheep", "species"})
 
-# The first fitting ending wins: (ending of the singular, what replaces it).
+# The first match wins: (ending of the singular, its replacement).
 _PLURALS = (
     (r"([^aeiou])y$", r"\1ies"),
     (r"(s|x|z|ch|sh)$", r"\1es"),
     (r"$", "s"),
 )
-# The first fitting ending wins: (ending of the plural, what replaces it).
+# The first match wins: (ending of the plural, its replacement).
 _SINGULARS = (
     (r"([^aeiou])ies$", r"\1y"),
     (r"(ss|x|ch|sh|[^ao]us)es$", r"\1"),
@@ -77,7 +78,7 @@ _RAW_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """One thing, in every spelling that generated code needs; `snake` is the name as it was given."""
+    """One name in every spelling that generated code needs; `snake` keeps singular or plural."""
 
     snake: str
     singular: str
@@ -85,7 +86,10 @@ class Names:
 
     @classmethod
     def of(cls, raw_name: str) -> Names:
-        """Spell `given` (BlogPost, blog-posts, blog_post …); WrongUse says why a name cannot be used."""
+        """Make all spellings of `raw_name` (BlogPost, blog-posts, blog_post).
+
+        Raises UsageError, with the reason, if the name cannot be used.
+        """
         snake = snake_of(raw_name, LONGEST)
         head, _, last = snake.rpartition("_")
         before = f"{head}_" if head else ""
@@ -96,7 +100,7 @@ class Names:
 
     @property
     def class_name(self) -> str:
-        """The singular as a class: BlogPost."""
+        """The singular as a class name: BlogPost."""
         return "".join(word.capitalize() for word in self.singular.split("_"))
 
     @property
@@ -121,19 +125,24 @@ class Names:
 
     @property
     def plural_segment(self) -> str:
-        """The plural as a segment of an address: blog-posts."""
+        """The plural as a path segment: blog-posts."""
         return self.plural.replace("_", "-")
 
     @property
     def segment(self) -> str:
-        """The name as given, as a segment of an address."""
+        """The name as given, as a path segment."""
         return self.snake.replace("_", "-")
 
 
 def snake_of(raw_name: str, longest: int) -> str:
-    """Spell `given` in lower case with underscores; WrongUse for what cannot name a module of at most `longest` characters."""
+    """Return `raw_name` in snake case.
+
+    Raises UsageError if it is not a valid name or longer than `longest` characters.
+    """
     if not _RAW_NAME.fullmatch(raw_name):
-        raise UsageError(f"{raw_name!r} is no name: letters, digits and single underscores, a letter first")
+        raise UsageError(
+            f"{raw_name!r} is not a valid name: use letters, digits and single underscores or hyphens, and start with a letter"
+        )
     snake = "_".join(word.lower() for word in _WORD.findall(raw_name))
     if len(snake) > longest:
         raise UsageError(f"{snake!r} is longer than {longest} characters")
@@ -142,33 +151,33 @@ def snake_of(raw_name: str, longest: int) -> str:
 
 
 def refuse_keyword(name: str) -> None:
-    """Raise WrongUse for a word that Python keeps for itself."""
+    """Raise UsageError for a Python keyword."""
     if keyword.iskeyword(name):
-        raise UsageError(f"{name!r} is a word of Python itself")
+        raise UsageError(f"{name!r} is a Python keyword")
 
 
 def refuse_reserved(module: str) -> None:
-    """Raise WrongUse when a controller of that name would get in the way of the application's own parts."""
+    """Raise UsageError if a controller of that name would conflict with the application."""
     if module in RESERVED:
-        raise UsageError(f"{module!r} is taken: {RESERVED[module]}")
+        raise UsageError(f"{module!r} is reserved: {RESERVED[module]}")
 
 
 def plural_of(word: str) -> str:
-    """Return the plural of one lower-case singular word."""
+    """Return the plural of a lower-case singular word."""
     if word in _UNCOUNTABLE:
         return word
     return _IRREGULAR.get(word) or _replace_ending(word, _PLURALS)
 
 
 def singular_of(word: str) -> str:
-    """Return the singular of one lower-case word, which may be one already."""
+    """Return the singular of a lower-case word, which may be singular already."""
     if word in _UNCOUNTABLE or word in _IRREGULAR:
         return word
     return _SINGULAR.get(word) or _replace_ending(word, _SINGULARS)
 
 
 def _replace_ending(word: str, endings: tuple[tuple[str, str], ...]) -> str:
-    """Apply the first ending that fits; a word that none fits stays."""
+    """Apply the first rule that matches; without a match, return the word unchanged."""
     for ending, replacement in endings:
         changed, count = re.subn(ending, replacement, word, count=1)
         if count:

@@ -1,7 +1,8 @@
-"""What a generator wants, as plain values. One rule: a plan reads nothing and writes nothing.
+"""Plans: what a generator wants, as plain values.
 
-A generator is a pure function from names, fields and a `Project` (with the clock and the listing as inputs) to a `Plan`.
-What the plan means for the tree that is there, in steps, is `survey`'s question; writing is `apply`'s alone.
+A generator is a pure function of names, fields and a `Project` to a `Plan`; the clock and the file
+listing are inputs. `resolve` compares a plan with the existing files, `apply` writes the result.
+Invariant: this module and the planners read and write no file of the project.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from arlen_cli.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A file that should have exactly this content; `path` is relative to the project, with forward slashes."""
+    """A file with exactly this content. `path` is relative to the project, with forward slashes."""
 
     path: str
     content: str
@@ -29,13 +30,12 @@ class Import(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """Spell it as Python."""
         return f"from {self.module} import {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Inject:
-    """Lines that the function `routes` in `path` should hold, and the imports that they need, each a line of its own."""
+    """Lines that the function `routes` in `path` must contain, and the imports they need."""
 
     path: str
     imports: tuple[Import, ...]
@@ -44,7 +44,7 @@ class Inject:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """A file that should go, if it still has the content with this SHA-256."""
+    """A file to remove if its content still has this SHA-256."""
 
     path: str
     sha256: str
@@ -52,7 +52,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class RemoveLines:
-    """The reverse of Inject: the lines that should go, and the imports that nothing needs then."""
+    """The reverse of Inject: the lines to remove, and the imports that are unused then."""
 
     path: str
     imports: tuple[Import, ...]
@@ -61,7 +61,7 @@ class RemoveLines:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence to show when all is done: what the user does next."""
+    """A sentence to print at the end: what the user must do next."""
 
     text: str
 
@@ -71,7 +71,7 @@ Action = Create | Inject | Remove | RemoveLines | Note
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that one run of a generator wants; `arguments` are the words after its name, kept for the journal."""
+    """All actions of one generator run; `arguments` are kept in the journal."""
 
     generator: str
     arguments: tuple[str, ...]
@@ -80,10 +80,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What generators may know of the application.
+    """What generators know about the application.
 
-    What it serves (`[app] target`), the files that it has, what time it is (UTC), and by table the fields of the resources
-    that it was given.
+    `target` is what it serves (`[app] target`), `files` are its files, `now` is the time (UTC), and
+    `resources` maps each generated table to its fields.
     """
 
     target: str
@@ -93,12 +93,12 @@ class Project:
 
     @property
     def is_one_file(self) -> bool:
-        """Whether the application is a module of its own, and no package."""
+        """True if the application is a single module and not a package."""
         return "." not in self.target.partition(":")[0]
 
     @property
     def package(self) -> str:
-        """The package that generated code goes to; WrongUse where there is none, or where it lies in another one."""
+        """The package for generated code. Raises UsageError if there is none, or a nested one."""
         if self.is_one_file:
             raise UsageError("this application is one file: `arlen new NAME` makes one that has a place for more")
         package, _, module = self.target.partition(":")[0].partition(".")
@@ -130,9 +130,10 @@ WRITES: frozenset[Status] = frozenset({"create", "inject", "replace", "remove", 
 
 
 class Change(NamedTuple):
-    """One action, decided: what becomes of `path`. `before` is None when there is no file, `after` when none is to be there.
+    """What happens to one file: the content before and after (None: no file), or a note.
 
-    `text` is for people: the sentence of a note, or of an Inject the lines that are its own, to paste if it is `manual`.
+    `text` is for the user: the sentence of a note, or for an Inject its own lines, to paste if the
+    status is `manual`.
     """
 
     status: Status
@@ -145,8 +146,8 @@ class Change(NamedTuple):
 class WriteOptions(NamedTuple):
     """What the command line says about writing.
 
-    `pretend` and `diff` stop before it; `force` says who wins where a file differs: True the plan, False the file, None
-    nobody.
+    `pretend` and `diff` write nothing. `force` decides about a file that differs: True replaces it,
+    False keeps it, None is a conflict.
     """
 
     pretend: bool

@@ -1,7 +1,7 @@
-"""Rows that a resource's tests need first: what its references point to. One rule: each parent is the row with the id 1.
+"""Rows that the tests of a resource need first: those that its references point to.
 
-Which columns a parent needs is known when its own resource was generated too. Of a table that somebody wrote by hand only
-the id is known: then the user is told where to add the rest.
+Each parent row has the id 1. If the parent table was generated too, its required columns are known.
+Otherwise only the id is known, and a note asks the user to add the other columns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from arlen_cli.generators.plan import Note, Project
 
 
 class ParentRow(NamedTuple):
-    """One row to insert before a test: its table, each column and value as SQL; whether its columns are `known`."""
+    """A row to insert before a test: its table, its columns and their values as SQL.
+
+    `is_generated` is True if a generator made the table, so all required columns are known.
+    """
 
     table: str
     columns: tuple[str, ...]
@@ -25,9 +28,10 @@ class ParentRow(NamedTuple):
 
 
 def parents_of(table: str, fields: Sequence[Field], resources: Mapping[str, tuple[str, ...]]) -> list[ParentRow]:
-    """Return the rows that a row of `table` needs, in the order in which they can be inserted.
+    """Return the rows that a row of `table` needs, in insertion order.
 
-    Raises WrongUse for a table that needs itself: its first row could never be there.
+    Raises UsageError for a table that requires a row of itself: its first row could not be
+    inserted.
     """
     parents: dict[str, ParentRow] = {}
     _collect(fields, resources, parents, (table,))
@@ -35,16 +39,19 @@ def parents_of(table: str, fields: Sequence[Field], resources: Mapping[str, tupl
 
 
 def parent_notes(parents: Sequence[ParentRow], test: str) -> list[Note]:
-    """Say of which parents only the id is known."""
+    """Return a note for each parent whose other columns are unknown."""
     return [
-        Note(f"{test} inserts into {parent.table}, which is not from a generator: add the columns it needs")
+        Note(f"{test} inserts into {parent.table}, which was not generated: add its required columns to the test")
         for parent in parents
         if not parent.is_generated
     ]
 
 
 def missing_tables(own_table: str, fields: Sequence[Field], project: Project) -> list[str]:
-    """Return the tables that these fields refer to and that neither a generator nor a migration by its name makes."""
+    """Return the referenced tables that neither a generator nor a migration creates.
+
+    A migration counts if its name is create_<table>.
+    """
     tables = dict.fromkeys(field.table for field in fields if field.table not in {"", own_table})
     made = {PurePosixPath(file).stem.partition("_")[2] for file in project.files}
     return [table for table in tables if table not in project.resources and f"create_{table}" not in made]
@@ -56,12 +63,14 @@ def _collect(
     parents: dict[str, ParentRow],
     path: tuple[str, ...],
 ) -> None:
-    """Add the parents of these fields, and before each one its own."""
+    """Add the parents of these fields, and before each one its own parents."""
     for field in fields:
         if not field.table or not field.required or field.table in parents:
             continue
         if field.table in path:
-            raise UsageError(f"{field.name} must be optional: no first row of {field.table} could be made otherwise")
+            raise UsageError(
+                f"{field.name} must be optional: otherwise the first row of {field.table} cannot be inserted"
+            )
         own_fields = parse_fields(resources.get(field.table, ()))
         _collect(own_fields, resources, parents, (*path, field.table))
         required = [parent_field for parent_field in own_fields if parent_field.required]

@@ -1,6 +1,7 @@
-"""Lines taken out of a routes file again. One rule: they are found as nodes of the syntax tree, and nothing else may differ.
+"""Removes generated lines from a routes file.
 
-What a person has added since stays, and so does an import that something else needs.
+The lines are found as nodes of the syntax tree. Invariant: nothing else changes. Lines that the
+user added stay, and so does an import that other code still uses.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ _CHECKER_COMMENT = re.compile(r"#\s*(?:noqa|type:|fmt:|pragma)")
 
 
 def remove_lines(source: str, removal: RemoveLines) -> str | None:
-    """Return the source without the lines, unchanged when they are not there, None when that cannot be done safely."""
+    """Return the source without the lines.
+
+    The result is the source itself if it does not contain them, and None if they cannot be removed
+    safely.
+    """
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -34,7 +39,7 @@ def remove_lines(source: str, removal: RemoveLines) -> str | None:
 
 
 def uses(source: str, imported_name: Import) -> bool:
-    """Say whether a file still needs what the import names; of one that cannot be parsed that is assumed."""
+    """Return True if the file still uses the imported name, or cannot be parsed."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:
@@ -45,12 +50,15 @@ def uses(source: str, imported_name: Import) -> bool:
 
 
 def _is_one_of(node: ast.stmt, statements: Sequence[str]) -> bool:
-    """Say whether the node means the same as one of the statements, however it is written."""
+    """Return True if the node equals one of the statements, ignoring formatting."""
     return any(ast.dump(node) == ast.dump(ast.parse(text).body[0]) for text in statements)
 
 
 def _drop_lines(source: str, removed: Sequence[ast.stmt]) -> str:
-    """Drop the lines of the nodes, and the blank line before a block of them that ends its function; comments stay."""
+    """Drop the lines of the nodes, and a blank line before a block that ends its function.
+
+    Comments stay.
+    """
     lines = list(io.StringIO(source, newline=""))
     dropped = {number for node in removed for number in range(node.lineno - 1, node.end_lineno or 0)}
     for number, comment in _comments(source).items():
@@ -69,14 +77,17 @@ def _drop_lines(source: str, removed: Sequence[ast.stmt]) -> str:
 
 
 def _comments(source: str) -> dict[int, str]:
-    """Return the comments by line, counted from 0, without those to a checker: they speak of the code beside them."""
+    """Return line index to comment.
+
+    Comments for checkers are left out: they belong to the code beside them.
+    """
     tokens = tokenize.generate_tokens(io.StringIO(source, newline="").readline)
     comments = {token.start[0] - 1: token.string for token in tokens if token.type == tokenize.COMMENT}
     return {number: comment for number, comment in comments.items() if not _CHECKER_COMMENT.match(comment)}
 
 
 def _removes_only(before: ast.Module, changed: str, removed: Sequence[ast.stmt]) -> bool:
-    """Parse the result again: it must be the tree that was there, without the nodes."""
+    """Return True if the result is the original tree without the removed nodes."""
     try:
         after = ast.parse(changed)
     except SyntaxError:

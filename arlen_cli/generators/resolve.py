@@ -1,6 +1,7 @@
-"""What a plan means for the tree that is there. One rule: it reads and never writes.
+"""Resolves a plan: compares each action with the existing files. It never writes.
 
-Every conflict is known when this returns. `--pretend` and `--diff` show its result; `apply` carries out the very same one.
+All conflicts are known when `resolve` returns. `--pretend` and `--diff` print its result, and
+`apply` writes exactly that result.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from arlen_cli.generators.syntax_check import check
 def resolve(plan: Plan, root: Path, *, force: bool | None = None) -> list[Change]:
     """Decide each action of the plan against the files below `root`.
 
-    `force` says who wins where a file differs: True the plan (replace), False the file (skip), None nobody (conflict).
-    Raises ToolError for a path that leaves the root or passes through a symbolic link, and for text that cannot be read.
+    `force` decides about a file that differs: True replaces it, False skips it, None is a conflict.
+    Raises ToolError for a path outside the root or through a symbolic link, and for invalid
+    content.
     """
     changes = [_resolve_action(action, root, force=force) for action in plan.actions]
     for action, change in zip(plan.actions, tuple(changes), strict=True):
@@ -31,7 +33,6 @@ def resolve(plan: Plan, root: Path, *, force: bool | None = None) -> list[Change
 
 
 def _resolve_action(action: Action, root: Path, *, force: bool | None) -> Change:
-    """Decide one action."""
     match action:
         case Create():
             return _resolve_create(action, root, force=force)
@@ -46,7 +47,7 @@ def _resolve_action(action: Action, root: Path, *, force: bool | None) -> Change
 
 
 def _resolve_create(create: Create, root: Path, *, force: bool | None) -> Change:
-    """Compare a file with what should be there."""
+    """Compare the existing file with the planned content."""
     check(create.path, create.content)
     before = _read(root, create.path)
     after = create.content.encode()
@@ -59,10 +60,11 @@ def _resolve_create(create: Create, root: Path, *, force: bool | None) -> Change
 
 
 def _resolve_inject(injection: Inject, root: Path) -> Change:
-    """Work out a file with the lines put in; where that is not safe, hand the lines to the user.
+    """Add the lines to the file, or if that is not safe, return them for the user to paste.
 
-    The text holds the statements that are not there yet: those alone are this run's, to paste and to take back. It holds
-    every import, for one that nothing needs after a withdrawal would keep the application from starting.
+    The text of the change contains only statements that the file does not have yet: these belong to
+    this run, for pasting and for undo. It contains every import, because an unused import that
+    remains after an undo would keep the application from starting.
     """
     before = _read(root, injection.path)
     source = _decode(before or b"")
@@ -77,7 +79,7 @@ def _resolve_inject(injection: Inject, root: Path) -> Change:
 
 
 def _resolve_remove(remove: Remove, root: Path, *, force: bool | None) -> Change:
-    """Decide whether a file may go: only as it was written, unless it is forced."""
+    """Remove a file only if it is unchanged since it was written, or if forced."""
     before = _read(root, remove.path)
     if before is None:
         return Change("gone", remove.path)
@@ -87,7 +89,7 @@ def _resolve_remove(remove: Remove, root: Path, *, force: bool | None) -> Change
 
 
 def _resolve_remove_lines(removal: RemoveLines, root: Path) -> Change:
-    """Work out a file without the lines; where that is not safe, name them to the user."""
+    """Remove the lines, or if that is not safe, return them for the user to remove."""
     before = _read(root, removal.path)
     if before is None:
         return Change("gone", removal.path)
@@ -101,7 +103,10 @@ def _resolve_remove_lines(removal: RemoveLines, root: Path) -> Change:
 
 
 def _keep_used_controllers(changes: list[Change], removal: RemoveLines, change: Change) -> list[Change]:
-    """Keep the controllers that the routes still use, with their pages, and say so: without them nothing would start."""
+    """Keep controllers that the routes still use, with their pages, and add a note.
+
+    Without them the application would not start.
+    """
     content = change.before if change.after is None else change.after
     source = None if content is None else _decode(content)
     used = [line for line in removal.imports if source is not None and uses(source, line)]
@@ -117,16 +122,16 @@ def _keep_used_controllers(changes: list[Change], removal: RemoveLines, change: 
 
 
 def _migration_notes(changes: Sequence[Change]) -> list[Change]:
-    """Say of which migrations a database may have had the one that is replaced."""
+    """Return a note for each replaced migration: a database may have had the old one."""
     replaced = [
         change.path for change in changes if change.status == "replace" and change.path.startswith(f"{MIGRATIONS}/")
     ]
-    text = "{} is replaced: a database that had it keeps its tables as they are, until `arlen db reset`"
+    text = "{} is replaced: a database that has applied it keeps its tables until `arlen db reset`"
     return [Change("note", "", text=text.format(path)) for path in replaced]
 
 
 def _decode(content: bytes) -> str | None:
-    """Decode UTF-8; None for a file in another encoding, which is its owner's to edit."""
+    """Decode UTF-8. None for any other encoding: such a file is not edited."""
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -134,20 +139,23 @@ def _decode(content: bytes) -> str | None:
 
 
 def _read(root: Path, path: str) -> bytes | None:
-    """Return the content of a file below the root, None when there is none; ToolError when it is no place to write to."""
+    """Return the content of a file below the root, or None if it does not exist.
+
+    Raises ToolError if the path cannot be written to.
+    """
     relative = PurePosixPath(path)
     if relative.is_absolute() or ".." in relative.parts or not relative.parts:
-        raise ToolError(f"{path} lies outside the project")
+        raise ToolError(f"{path} is outside the project")
     here = root
     for part in relative.parts:
         here = here / part
         if here.is_symlink():
-            raise ToolError(f"{path} passes through a symbolic link, {here}: it is left alone")
+            raise ToolError(f"{path} contains a symbolic link, {here}: nothing is written through links")
     if here.is_dir():
-        raise ToolError(f"{path} is a folder, where a file should be written")
+        raise ToolError(f"{path} is a folder, but a file must be written there")
     try:
         return here.read_bytes()
     except FileNotFoundError:
         return None
     except NotADirectoryError:
-        raise ToolError(f"{path} cannot be written: a part of its path is a file") from None
+        raise ToolError(f"{path} cannot be written: a parent of it is a file, not a folder") from None

@@ -1,6 +1,6 @@
-"""`arlen generate resource NAME FIELD:TYPE…`. One rule: what it writes is the whole thing, in explicit SQL, for its owner.
+"""`arlen generate resource NAME FIELD:TYPE...`: everything to manage the rows of one table.
 
-A migration, a controller with seven actions, its pages, its routes and its tests.
+It writes a migration, a controller with seven actions and explicit SQL, pages, routes and tests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from arlen_cli.generators.names import Names, refuse_keyword, refuse_reserved
 from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
 from arlen_cli.generators.referenced_rows import missing_tables, parent_notes, parents_of
 
-# method, path below the collection, action. New stands before {id}, as it is read; the router would find it anyway.
+# Method, path below the collection, action. The order is for the reader only: the router
+# prefers /new to /{id} in any order.
 ROUTES = (
     ("get", "", "index"),
     ("get", "/new", "new"),
@@ -34,18 +35,22 @@ RESERVED_NAMES = frozenset(
     validation_failed
     """.split()  # noqa: SIM905 - words read better without quotes and commas
 )
-"""Singulars that its pages (the first line) or its controller need for something else, or that are taken for 0 and 1."""
+"""Singulars that the generated pages (first line) or the controller use otherwise, or that look
+like 0 or 1.
+"""
 
 
 def plan_resource(project: Project, raw_name: str, raw_fields: Sequence[str]) -> Plan:
-    """Plan a resource; its names are taken from `given` in singular or plural, its table and address are the plural."""
+    """Plan a resource. `raw_name` is singular or plural; table and path are the plural."""
     if not raw_fields:
-        raise UsageError(f"a resource wants fields, as in `arlen generate resource {raw_name} title:string body:text`")
+        raise UsageError(
+            f"a resource needs at least one field, for example: arlen generate resource {raw_name} title:string body:text"
+        )
     names = Names.of(raw_name)
     refuse_reserved(names.plural)
     refuse_sql_word(names.plural)
     if names.singular in RESERVED_NAMES:
-        raise UsageError(f"{names.singular!r} is a name that the generated code needs for something else")
+        raise UsageError(f"{names.singular!r} is reserved: the generated code uses that name")
     refuse_keyword(names.class_name)
     fields = parse_fields(raw_fields)
     refuse_indexed_text(fields)
@@ -64,29 +69,36 @@ def plan_resource(project: Project, raw_name: str, raw_fields: Sequence[str]) ->
         "placeholders": [f"${number}" for number, _ in enumerate(fields, 1)],
         "stamp": stamp_for(project, f"create_{names.plural}"),
     }
-    routes = Inject(
-        f"{project.package}/routes.py",
-        (Import(f"{project.package}.controllers", names.plural),),
+    notes = [
+        *parent_notes(parents, f"tests/test_{names.plural}.py"),
+        *_next_steps(names.plural, missing_tables(names.plural, fields, project)),
+    ]
+    return Plan(
+        "resource",
+        (raw_name, *raw_fields),
+        (*blueprint.render("resource", values), _routes(project.package, names), *notes),
+    )
+
+
+def _routes(package: str, names: Names) -> Inject:
+    return Inject(
+        f"{package}/routes.py",
+        (Import(f"{package}.controllers", names.plural),),
         tuple(
             f'r.{method}("/{names.plural_segment}{below}", {names.plural}.{action}, name="{names.plural}.{action}")'
             for method, below, action in ROUTES
         ),
     )
-    notes = [
-        *parent_notes(parents, f"tests/test_{names.plural}.py"),
-        *_next_steps(names.plural, missing_tables(names.plural, fields, project)),
-    ]
-    return Plan("resource", (raw_name, *raw_fields), (*blueprint.render("resource", values), routes, *notes))
 
 
 def _next_steps(table: str, missing: Sequence[str]) -> list[Note]:
-    """Say what the user does next; a table that is referred to must be there first."""
+    """Return what the user must do next. Referenced tables must be created first."""
     warnings = [
         Note(
-            f"{table} refers to the table {other}, and no migration is known to make it: "
-            f"`arlen migrate` fails unless one before create_{table} does"
+            f"{table} references the table {other}, but no migration creates it: "
+            f"`arlen migrate` fails unless a migration before create_{table} does"
         )
         for other in missing
     ]
-    when = f"when there is a table {' and a table '.join(missing)}, " if missing else ""
+    when = f"when the table {' and the table '.join(missing)} exists, " if missing else ""
     return [*warnings, Note(f"{when}run `arlen migrate`, then `arlen serve`")]

@@ -1,7 +1,8 @@
-"""The route table of a planned tree. One rule: it is built in a process of its own, for it imports the application.
+"""Builds the route table of a planned project, in a process of its own: it imports the application.
 
-Standard input holds the question as JSON, standard output the answer. Files that are planned stand in for those on disk,
-and nothing is written: `python -B -m arlen_cli.generators.route_table`.
+Reads the query as JSON from standard input and writes the report to standard output. Planned files
+replace those on disk, and nothing is written. Run as
+`python -B -m arlen_cli.generators.route_table`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from arlen_runtime.web.built_in import built_in_endpoints
 
 
 class RouteQuery(NamedTuple):
-    """What is asked: the project, its module of routes, the text of each planned file (None: it goes), and route names."""
+    """The project, its routes module, the planned files (None: removed), and the names to find."""
 
     root: str
     module: str
@@ -36,7 +37,7 @@ class RouteQuery(NamedTuple):
 
 
 class RouteReport(NamedTuple):
-    """What keeps the table from being built, the names that it lacks, and addresses that lead to another route."""
+    """Why the table cannot be built, the names it lacks, and addresses of other routes."""
 
     error: str = ""
     missing: Sequence[str] = ()
@@ -44,27 +45,23 @@ class RouteReport(NamedTuple):
 
 
 class _TextLoader(SourceLoader):
-    """Loads a module from a text in memory; it has the place that the text will have."""
+    """Loads a module from a text in memory, under the path that the file will have."""
 
     def __init__(self, path: Path, text: str) -> None:
-        """Take both."""
         self._path = path
         self._text = text
 
     def get_filename(self, fullname: str) -> str:  # noqa: ARG002 - as importlib calls it
-        """Return the place."""
         return str(self._path)
 
     def get_data(self, path: str) -> bytes:  # noqa: ARG002 - as importlib calls it
-        """Return the text."""
         return self._text.encode()
 
 
 class _PlannedFinder(MetaPathFinder):
-    """Finds the modules of planned files, and refuses those of files that are to go."""
+    """Finds the modules of planned files, and hides those of files to be removed."""
 
     def __init__(self, root: Path, files: Mapping[str, str | None]) -> None:
-        """Take the project and its planned files, by path."""
         self._root = root
         self._files = files
 
@@ -75,7 +72,7 @@ class _PlannedFinder(MetaPathFinder):
         target: ModuleType | None = None,  # noqa: ARG002 - as importlib calls it
         /,
     ) -> ModuleSpec | None:
-        """Return how to load the module; None for one that no plan speaks of."""
+        """Return a spec for a planned file; None for any other module."""
         file = f"{fullname.replace('.', '/')}.py"
         if file not in self._files:
             return None
@@ -86,7 +83,7 @@ class _PlannedFinder(MetaPathFinder):
 
 
 def build_report(query: RouteQuery) -> RouteReport:
-    """Build the table and look for the names in it."""
+    """Build the table and look up the names."""
     sys.path.insert(0, query.root)
     sys.meta_path.insert(0, _PlannedFinder(Path(query.root), query.files))
     routes = Routes()
@@ -97,31 +94,34 @@ def build_report(query: RouteQuery) -> RouteReport:
         return _report_routes(Router([*others, *routes.endpoints]), query.names)
     except ArlenError as error:
         return RouteReport(error.detail)
-    except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: whatever an application raises
+    except BaseException as error:  # noqa: BLE001 - an application can raise anything, SystemExit too
         frames = traceback.extract_tb(error.__traceback__)
         file = next(frame for frame in reversed(frames) if not frame.filename.startswith("<frozen"))
         return RouteReport(f"{file.filename}:{file.lineno}: {type(error).__name__}: {error}")
 
 
 def _report_routes(router: Router, names: Sequence[str]) -> RouteReport:
-    """Say which of the names are not in the table, and which are at an address that leads elsewhere."""
+    """Report the names that are missing, and the addresses that another route handles."""
     endpoints = {endpoint.name: endpoint for endpoint in router.endpoints}
     conflicts = []
     for endpoint in (endpoints[name] for name in names if name in endpoints):
         address = endpoint.pattern.build(dict.fromkeys(endpoint.pattern.names, 1))
         other = router.match(endpoint.methods[0], address).endpoint
         if other is not endpoint:
-            conflicts.append(f"{endpoint.methods[0]} {address} leads to {other.site} already")
+            conflicts.append(f"{endpoint.methods[0]} {address} is already handled by {other.site}")
     return RouteReport(missing=[name for name in names if name not in endpoints], conflicts=conflicts)
 
 
 def main() -> NoReturn:
-    """Answer the question on standard input, and end without a look at what the application would still do."""
+    """Answer the query on standard input.
+
+    Exit with os._exit, so that threads and exit handlers of the application do not run.
+    """
     query = RouteQuery(**json.load(sys.stdin))
     with os.fdopen(os.dup(1), "w") as output:
-        os.dup2(2, 1)  # what the application prints is no part of the answer, now or at exit
+        os.dup2(2, 1)  # the application's own output is not part of the report
         json.dump(build_report(query)._asdict(), output)
-    os._exit(0)  # no wait for its threads
+    os._exit(0)  # do not wait for threads of the application
 
 
 if __name__ == "__main__":

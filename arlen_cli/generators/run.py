@@ -1,4 +1,7 @@
-"""One run of a generator: plan, survey, prove, apply. One rule: what is shown is what was decided, written or not."""
+"""One run of a generator: plan, resolve, verify, write.
+
+What is printed is exactly what was decided, whether it is written or not.
+"""
 
 from __future__ import annotations
 
@@ -28,22 +31,25 @@ PLANNERS: dict[str, Callable[[Project, str, Sequence[str]], Plan]] = {
 
 
 def make_plan(generator: str, project: Project, name: str, words: Sequence[str]) -> Plan:
-    """Let the generator of that name plan."""
+    """Return the plan of the generator."""
     return PLANNERS[generator](project, name, words)
 
 
 def undo(root: Path) -> Plan:
-    """Plan to take back the latest run in the journal."""
+    """Return the plan to undo the latest run in the journal."""
     return plan_undo(entries(root))
 
 
 def destroy(root: Path, generator: str, name: str) -> Plan:
-    """Plan to take back every run of that generator for that name."""
+    """Return the plan to undo every run of that generator for that name."""
     return plan_destroy(entries(root), generator, name)
 
 
 def run_plan(plan: Plan, root: Path, now: datetime, options: WriteOptions) -> int:
-    """Decide every step, show them, and write them unless the choices say to stop; return the exit status."""
+    """Resolve and verify the plan, write it unless the options forbid it, and print it.
+
+    Returns the exit status.
+    """
     changes = verify(plan, resolve(plan, root, force=options.force), root)
     conflict = any(change.status == "conflict" for change in changes)
     write = not (conflict or options.pretend or options.diff)
@@ -58,7 +64,7 @@ def run_plan(plan: Plan, root: Path, now: datetime, options: WriteOptions) -> in
         report.print_changes(changes)
     if conflict:
         console.print_error(
-            "files differ from what would be written; nothing was (--force replaces, --skip leaves them)"
+            "existing files differ from the planned ones; nothing was written (--force replaces, --skip keeps them)"
         )
         return Conflicts.status
     return 0

@@ -1,4 +1,4 @@
-"""Signals that would end the process in the middle of a write. One rule: they become an exception, and clean-up runs."""
+"""Turns signals that would end the process into exceptions, so that clean-up code runs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import FrameType
 
 @contextmanager
 def signals_raise() -> Iterator[None]:
-    """Turn TERM and HUP into SystemExit meanwhile, as Python turns INT into KeyboardInterrupt."""
+    """Raise SystemExit on TERM and HUP inside the block, like KeyboardInterrupt on INT."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals interrupt the main thread alone
+        yield  # Python runs signal handlers in the main thread only
         return
     before = {number: signal.signal(number, _raise_exit) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -24,5 +24,5 @@ def signals_raise() -> Iterator[None]:
 
 
 def _raise_exit(number: int, _frame: FrameType | None) -> None:
-    """End with the status that shells give to a signal."""
+    """Exit with the status that shells use for a signal."""
     raise SystemExit(128 + number)

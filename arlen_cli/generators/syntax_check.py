@@ -1,6 +1,7 @@
-"""Is generated text what its name promises? One rule: nothing is written that Python or Jinja could not read.
+"""Checks the syntax of generated files.
 
-A fault found here is a fault of a blueprint, or of a file that lines were put into: it is named, and nothing is written.
+Invariant: no file is written that Python or Jinja cannot read. An error here is a bug in a
+blueprint, or in a file that lines were added to.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from arlen_cli.errors import ToolError
 
 
 def _compile_page(text: str) -> None:
-    """Compile a Jinja page: some faults are no matter of grammar, such as a loop over a variable called loop."""
+    """Compile a Jinja page: some errors are found only then, such as a loop variable named loop."""
     Environment(autoescape=True).compile(text)
 
 
@@ -30,11 +31,11 @@ _READERS: dict[str, Callable[[str], object]] = {
 
 
 def check(path: str, text: str) -> None:
-    """Raise ToolError when the text cannot be read as what the ending of `path` says it is."""
+    """Raise ToolError if the text is invalid for the file type that `path` ends with."""
     reader = _READERS.get(PurePosixPath(path).suffix)
     if reader is None:
         return
     try:
         reader(text)
     except (SyntaxError, ValueError, TemplateSyntaxError) as error:
-        raise ToolError(f"{path} would be broken, so nothing was written: {error}") from error
+        raise ToolError(f"{path} would be invalid, so nothing was written: {error}") from error

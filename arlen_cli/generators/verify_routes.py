@@ -1,7 +1,7 @@
-"""Does the application still know its way with the planned files? One rule: the route table is built before a byte is written.
+"""Verifies that the planned changes still produce a valid route table, before anything is written.
 
-What inspection of the text cannot tell is told by the table itself: a function that ends early, a name or an address that
-a group or an alias has already, a module that something else imports.
+The table shows what the text of the routes file cannot: a function that ends early, a name or
+address that a group or an alias already uses, a module that other code imports.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from arlen_cli.generators.route_table import RouteQuery, RouteReport
 from arlen_runtime.config.masks import mask_text
 
 TIMEOUT = 60
-"""How long an application may take to be imported."""
+"""Seconds that the import of an application may take."""
 
 _PROGRAM = (
     "-P",
     "-B",
     "-m",
     "arlen_cli.generators.route_table",
-)  # -P: the project's own files shadow nothing of the tool
+)  # -P: files of the project cannot shadow modules of the tool
 
 
 def verify(plan: Plan, changes: Sequence[Change], root: Path) -> list[Change]:
-    """Return the steps as the route table proves them: lines that cannot work are left to the user to paste, with why.
+    """Return the changes as the route table confirms them.
 
-    Raises ToolError where the application would not start any more even so, or an address or a name has a route already.
-    An application that cannot be loaded as it stands proves nothing: a note says so.
+    Lines that would not work are left to the user to paste, with the reason. Raises ToolError if
+    the application would not start even so, or if another route has the address or the name. If the
+    application cannot be loaded as it is, add a note and change nothing.
     """
     routes = next((action.path for action in plan.actions if isinstance(action, (Inject, RemoveLines))), "")
     files = _planned_files(changes)
@@ -55,7 +56,7 @@ def verify(plan: Plan, changes: Sequence[Change], root: Path) -> list[Change]:
     if before := _query_table(root, routes, {}, []).error:
         return [
             *changes,
-            Change("note", "", text=f"the application does not load, so its routes are unproved: {before}"),
+            Change("note", "", text=f"the application cannot be loaded, so its routes were not verified: {before}"),
         ]
     manual = [
         change._replace(status="manual", after=None) if (change.status, change.path) == ("inject", routes) else change
@@ -63,58 +64,58 @@ def verify(plan: Plan, changes: Sequence[Change], root: Path) -> list[Change]:
     ]
     if report.error:
         _refuse_broken(root, routes, manual)
-    why = report.error or f"{routes} ends before it comes to {report.missing[0]}"
-    return [*manual, Change("note", "", text=f"with these lines at its end {routes} would not work: {why}")]
+    why = report.error or f"the function routes does not reach {report.missing[0]}"
+    return [*manual, Change("note", "", text=f"{routes} would not work with these lines at its end: {why}")]
 
 
 def _refuse_broken(root: Path, routes: str, manual: Sequence[Change]) -> None:
-    """Raise ToolError where the lines are not to blame, or could not be pasted either: another route has their name."""
+    """Raise ToolError if the application fails without the lines too, or if a name is in use."""
     new_names = [name for change in manual if change.path == routes for name in _route_names(change.text)]
     report = _query_table(root, routes, _planned_files(manual), new_names)
     if report.error:
-        raise ToolError(f"nothing was written, the application would not start any more: {report.error}")
+        raise ToolError(f"nothing was written: the application would no longer start: {report.error}")
     duplicates = [name for name in new_names if name not in report.missing]
     if duplicates:
-        raise ToolError(f"nothing was written: another route has the name {duplicates[0]} already")
+        raise ToolError(f"nothing was written: another route is already named {duplicates[0]}")
 
 
 def _planned_files(changes: Sequence[Change]) -> dict[str, str | None]:
-    """Return the planned text of each Python file that changes, None for one that goes."""
+    """Return the planned text of each Python file that changes; None for a removed file."""
     written = [change for change in changes if change.status in WRITES and change.path.endswith(".py")]
     return {change.path: None if change.after is None else change.after.decode() for change in written}
 
 
 def _route_names(source: str) -> list[str]:
-    """Return the names of the routes that these statements add."""
+    """Return the names of the routes in these statements."""
     words = (word for word in ast.walk(ast.parse(source)) if isinstance(word, ast.keyword))
     return [ast.literal_eval(word.value) for word in words if word.arg == "name"]
 
 
 def _query_table(root: Path, routes: str, files: Mapping[str, str | None], names: Sequence[str]) -> RouteReport:
-    """Build the table with these files in their places, and look for the names."""
+    """Build the table with these files in place and look up the names."""
     module = routes.removesuffix(".py").replace("/", ".")
     return _run_query(RouteQuery(str(root), module, files, names))
 
 
 def _run_query(query: RouteQuery) -> RouteReport:
-    """Put the question to another process; errors come back without the passwords in them."""
-    with TemporaryFile() as output, TemporaryFile() as errors:  # a pipe would be waited for, whoever holds it open
+    """Run the query in another process. Passwords in its errors are masked."""
+    with TemporaryFile() as output, TemporaryFile() as errors:  # a child that keeps a pipe open would block us
         try:
             status = _run_process(query, output, errors)
         except subprocess.TimeoutExpired:
-            return RouteReport(f"importing it took longer than {TIMEOUT} s")
+            return RouteReport(f"the import took longer than {TIMEOUT} s")
         answer, error_text = _read(output), _read(errors)
     try:
         report = RouteReport(**json.loads(answer))
-    except (ValueError, TypeError):  # os._exit, a crash: nothing was answered
+    except (ValueError, TypeError):  # os._exit or a crash: there is no report
         error_lines = error_text.splitlines() or [""]
-        report = RouteReport(f"importing it ended the process with {status}: {error_lines[-1]}")
+        report = RouteReport(f"the import ended the process with status {status}: {error_lines[-1]}")
     return report._replace(error=mask_text(report.error))
 
 
 def _run_process(query: RouteQuery, output: IO[bytes], errors: IO[bytes]) -> int:
-    """Run the other process to its end and return its exit status; the children that it leaves end with it."""
-    process = subprocess.Popen(  # noqa: S603 - this very Python, and a module of the tool
+    """Run the process, kill its remaining children, and return its exit status."""
+    process = subprocess.Popen(  # noqa: S603 - sys.executable with a module of the tool
         [sys.executable, *_PROGRAM],
         stdin=subprocess.PIPE,
         stdout=output,
@@ -132,6 +133,5 @@ def _run_process(query: RouteQuery, output: IO[bytes], errors: IO[bytes]) -> int
 
 
 def _read(file: IO[bytes]) -> str:
-    """Return all that was written to the file."""
     file.seek(0)
     return file.read().decode(errors="replace")

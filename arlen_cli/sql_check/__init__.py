@@ -1,1 +1,1 @@
-"""Checks the SQL statements of the source against the migrated schema."""
+"""Checks the SQL statements in the source of an application against its migrated schema."""

@@ -1,4 +1,7 @@
-"""What a call says of the values that it gives. One rule: known is what is written out, or annotated and never changed."""
+"""Reads what the source says about the arguments of a call.
+
+Only literals, and annotated parameters that are never reassigned, are known.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,23 @@ from arlen_cli.sql_check.modules import Module, dotted_name
 from arlen_cli.sql_check.row_classes import SCALARS
 
 BUILTINS = frozenset({"str", "int", "float", "bool", "bytes", "list", "dict", "Decimal", "UUID"})
-"""Types whose calls give a value of theirs."""
+"""Types whose call returns a value of that type."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Argument(NamedTuple):
-    """What is known of a parameter: its type ("": nothing), and its text where it is a literal."""
+    """What is known of an argument: its type ("": unknown), and its text if it is a literal."""
 
     type: str = ""
     literal: str = ""
 
 
 class ArgumentRow(NamedTuple):
-    """One of many parameter sets: its line, its number (from 1; 0: not known, or each), and what `Call` says of one."""
+    """One of many parameter sets, with its arguments as in `Call`.
+
+    `number` counts from 1; 0 means that the number is unknown, or that it stands for every row.
+    """
 
     line: int
     number: int
@@ -33,21 +39,20 @@ class ArgumentRow(NamedTuple):
 
 
 class ArgumentReader:
-    """The values that stand at one place of a module."""
+    """Reads the arguments of calls inside one function of a module."""
 
     def __init__(self, module: Module, function: Function | None) -> None:
-        """Take the module, and the function in which the place is."""
         self._module = module
         self._function = function
 
     def read_all(self, params: Sequence[ast.expr]) -> tuple[Argument, ...] | None:
-        """Return what is known of each parameter; None where it is not known how many there are."""
+        """Return what is known of each argument; None if their number is unknown."""
         if any(isinstance(param, ast.Starred) for param in params):
             return None
         return tuple(map(self.read_one, params))
 
     def read_mapping(self, params: Sequence[ast.expr]) -> dict[str, Argument] | None:
-        """Return what is known of the one mapping, by its keys, where all of them are written out."""
+        """Return the arguments of one dict literal by key; None if a key is not a literal."""
         if len(params) != 1 or not isinstance(params[0], ast.Dict):
             return None
         pairs = list(zip(params[0].keys, params[0].values, strict=True))
@@ -56,7 +61,7 @@ class ArgumentReader:
         return {str(key.value): self.read_one(value) for key, value in pairs if isinstance(key, ast.Constant)}
 
     def read_rows(self, node: ast.expr | None) -> Iterator[ArgumentRow]:
-        """Yield the parameter sets that are written out: those of a list, or the one that a comprehension makes."""
+        """Yield the parameter sets of a list literal, or the one row of a comprehension."""
         if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
             yield from self._read_row(node.elt, 0)
         elif isinstance(node, ast.List | ast.Tuple | ast.Set):
@@ -71,7 +76,7 @@ class ArgumentReader:
             yield ArgumentRow(node.lineno, number, self.read_all(node.elts))
 
     def read_one(self, node: ast.expr) -> Argument:
-        """Return what is known of a parameter."""
+        """Return what is known of one argument."""
         try:
             value = ast.literal_eval(node)
         except (ValueError, TypeError):
@@ -94,7 +99,7 @@ class ArgumentReader:
 
 
 def _annotated_type(function: Function, name: str) -> str:
-    """Return the plain type of a function's parameter, where nothing in the function gives the name another value."""
+    """Return the annotated type of a parameter that is never reassigned in the function."""
     assignments = Counter(_assigned_names(function))
     for parameter in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
         if parameter.arg == name and assignments[name] == 1 and parameter.annotation is not None:

@@ -1,7 +1,7 @@
-"""What the SET clauses of a statement say outright. One rule: only `column = NULL` and `column = $n` are read, nothing else.
+"""Reads plain assignments from SET clauses: only `column = NULL` and `column = $n`.
 
-Those of UPDATE, of ON CONFLICT DO UPDATE and of MERGE. A plan does not tell which columns they are about. Lexical rules:
-PostgreSQL manual, section 4.1.
+These are the SET clauses of UPDATE, of ON CONFLICT DO UPDATE and of MERGE; a plan does not show
+which columns they set. Lexical rules: PostgreSQL manual, section 4.1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _HIDDEN = re.compile(
     r"""|(?P<name>"(?:[^"]|"")*")""",
     re.DOTALL,
 )
-"""Strings and comments, in which nothing is a clause; quoted names are passed over, so that a quote in them opens nothing."""
+"""Strings and comments, which contain no clauses. Quoted names are matched too, so that a quote
+inside one does not start a string."""
 
 _INTO = re.compile(rf"\binto\s+(?:only\s+)?{_TABLE}", re.IGNORECASE)
 _UPDATE = re.compile(
@@ -36,7 +37,10 @@ _ROW = re.compile(r"\s*=\s*(?:row\s*)?(?=\()", re.IGNORECASE)
 
 
 class Assignment(NamedTuple):
-    """A column that is set to NULL ("") or to a parameter (`$n`), and where (0-based); `schema` is "" where not written."""
+    """A column that is set to NULL (`parameter` is "") or to a parameter (`$n`).
+
+    `position` is 0-based; `schema` is "" if the statement does not name it.
+    """
 
     schema: str
     table: str
@@ -46,7 +50,7 @@ class Assignment(NamedTuple):
 
 
 def assignments(sql: str) -> Iterator[Assignment]:
-    """Yield what the SET clauses of a statement, with `$n` for its parameters, say outright."""
+    """Yield the plain assignments of a statement that has `$n` for its parameters."""
     text = _HIDDEN.sub(lambda match: match["name"] or " " * len(match.group()), sql)
     for update in _UPDATE.finditer(text):
         target = update if update["table"] else _last_into(text, update.start())
@@ -57,7 +61,7 @@ def assignments(sql: str) -> Iterator[Assignment]:
 
 
 def _last_into(text: str, end: int) -> re.Match[str] | None:
-    """Return the table of the INSERT or MERGE that an `update set` before `end` belongs to."""
+    """Return the table of the INSERT or MERGE that the `update set` before `end` belongs to."""
     match = None
     for match in _INTO.finditer(text, 0, end):  # noqa: B007 - the last one
         pass
@@ -65,7 +69,7 @@ def _last_into(text: str, end: int) -> re.Match[str] | None:
 
 
 def _set(text: str, start: int) -> Iterator[tuple[str, str, int]]:
-    """Yield column, parameter ("" for NULL) and position of what one clause sets outright."""
+    """Yield column, parameter ("" for NULL) and position of the plain assignments of one clause."""
     for begin, end in _parts(text, start):
         if text[begin:end].lstrip().startswith("("):
             yield from _set_several(text, text.index("(", begin), end)
@@ -89,7 +93,7 @@ def _outright(text: str, column: re.Match[str], place: tuple[int, int]) -> Itera
 
 
 def _parts(text: str, start: int, end: int | None = None) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of what stands between commas, from `start` to where the list ends."""
+    """Yield begin and end of the parts between commas, from `start` to the end of the list."""
     depth, begin = 0, start
     end = len(text) if end is None else end
     for edge in _EDGE.finditer(text, start, end):
@@ -104,7 +108,7 @@ def _parts(text: str, start: int, end: int | None = None) -> Iterator[tuple[int,
 
 
 def _folded(name: str | None) -> str:
-    """Return a name as the catalog has it."""
+    """Return a name as it is in the catalog."""
     if name and name.startswith('"'):
         return name[1:-1].replace('""', '"')
     return (name or "").lower()

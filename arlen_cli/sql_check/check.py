@@ -1,7 +1,8 @@
-"""Every statement of an application against its schema. One rule: what is reported is wrong; what is doubtful is not.
+"""Checks every statement of an application against its schema.
 
-`check(url, source)` prepares each statement on the migrated database and compares what the server says with what the call
-says: the number of parameters, what is known of them, and what the rows become.
+`check(url, source)` prepares each statement on the migrated database and compares the server's
+description with the call: the number of parameters, what is known of them, and the row class.
+Invariant: only what is certainly wrong is reported.
 """
 
 from __future__ import annotations
@@ -36,35 +37,35 @@ SAMPLES: dict[str, tuple[object, ...]] = {
     "UUID": (UUID(int=0),),
     "date": (date.min,),
     "time": (time.min, time(tzinfo=UTC)),
-    "datetime": (datetime(2000, 1, 1), datetime(2000, 1, 1, tzinfo=UTC)),  # noqa: DTZ001 - both kinds are meant
+    "datetime": (datetime(2000, 1, 1), datetime(2000, 1, 1, tzinfo=UTC)),  # noqa: DTZ001 - naive and aware
     "timedelta": (timedelta(),),
 }
-"""Values that stand for all of a type: a parameter that refuses each of them takes none."""
+"""Sample values of each type: a parameter that rejects all of them accepts no value of the type."""
 
 ONE_ROW = frozenset({"query_one", "query_value"})
-"""The methods that are None for ever where a statement gives no rows."""
+"""The methods that always return None if the statement returns no rows."""
 
 REMEDIES = {
-    "unreadable": "mend the file, or keep it outside of the application's folder",
-    "parameters": "give one value for each $n, or the one mapping that has every :name",
-    "parameter_type": "give a value that the type holds",
-    "null_in_column": "give it a value, or let a migration give the column a DEFAULT or DROP NOT NULL",
-    "null_in_field": "annotate the field with | None, or leave such rows out and say so by coalesce(…)",
+    "unreadable": "fix the file, or move it out of the application's folder",
+    "parameters": "pass one value for each $n, or one mapping with every :name",
+    "parameter_type": "pass a value that fits the type",
+    "null_in_column": "set a value, or add a migration that gives the column a DEFAULT or drops NOT NULL",
+    "null_in_field": "annotate the field with | None, or use coalesce(...) in the statement",
     "field_type": "annotate the field with the column's type, or cast the column",
     "column_count": "select one column, or call query_one",
-    "42P01": "if only the running program makes it, as a temporary table, write # sql: unchecked on the line",
+    "42P01": "if the program creates it at run time, such as a temporary table, add # sql: unchecked to the line",
 }
-"""What to do about a finding where nothing better is known of it, by its code."""
+"""Code to default hint, for findings without a more specific one."""
 
 _PLACEHOLDER = re.compile(r"\$\d+")
 _NAME = re.compile(r":\w+")
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong: where, a stable code (an SQLSTATE where it is PostgreSQL's), a sentence.
+    """One error: its place, a stable code (an SQLSTATE for PostgreSQL's errors), and a sentence.
 
-    `excerpt` shows the place in the statement by a caret, `hint` says what to do; both may be "" (what PostgreSQL says has
-    a remedy only where PostgreSQL knows one, or REMEDIES does).
+    `excerpt` shows the place in the statement with a caret, `hint` says what to do. Both can be "":
+    PostgreSQL's errors have a hint only if PostgreSQL gives one, or REMEDIES has one.
     """
 
     file: str
@@ -75,22 +76,22 @@ class Finding(NamedTuple):
     hint: str = ""
 
     def __str__(self) -> str:
-        """Tell it as compilers do."""
+        """Format it like a compiler error."""
         lines = [f"{self.file}:{self.line}: {self.message}", self.excerpt, self.hint and f"hint: {self.hint}"]
         return "\n".join(filter(None, lines))
 
 
 class CheckReport(NamedTuple):
-    """What came out: findings in the order of the source, and what the schema says of each statement that it accepts."""
+    """The findings in source order, and the descriptions of the accepted statements."""
 
     findings: tuple[Finding, ...]
     descriptions: dict[str, StatementDescription]
 
 
 def check(url: str, source: CheckedSource) -> CheckReport:
-    """Check the statements against the schema of the database at `url`; nothing is run there.
+    """Check the statements against the schema of the database at `url`. Nothing is executed there.
 
-    Raises DatabaseCommandError when the database cannot be reached.
+    Raises DatabaseCommandError if the database cannot be reached.
     """
     unreadable, remedy = source.unreadable, REMEDIES["unreadable"]
     findings = [Finding(file.file, file.line, "unreadable", file.reason, hint=remedy) for file in unreadable]
@@ -121,7 +122,7 @@ def _check_call(schema: Schema, call: Call, descriptions: dict[str, StatementDes
 
 
 def _server_finding(call: Call, numbered: NumberedStatement, error: ALNPgError) -> Finding:
-    """Say what the server said, with the line of the source that the caret is on."""
+    """Report the server's error, with the source line that the caret is on."""
     place = call.text.position_of(0)
     excerpt = ""
     if error.position:
@@ -134,13 +135,16 @@ def _server_finding(call: Call, numbered: NumberedStatement, error: ALNPgError) 
 
 
 def _excerpt(sql: str, position: int) -> str:
-    """Return the line of a statement that the character at `position` (0-based) is on, and a caret below it."""
+    """Return the line of the statement with the character at `position` (0-based), and a caret."""
     lines_above = sql.count("\n", 0, position)
     return "\n".join(with_caret(sql, position + 1).split("\n")[lines_above : lines_above + 2])
 
 
 def _source_position(source: str, text: str, position: int) -> int:
-    """Return where the character at `position` of a statement stands in its source, which has `:name` where it has `$n`."""
+    """Map a 0-based position in the numbered statement to its source.
+
+    The source has `:name` where the statement has `$n`.
+    """
     in_source = in_text = 0
     while in_text < position:
         name, number = _NAME.match(source, in_source), _PLACEHOLDER.match(text, in_text)
@@ -152,21 +156,23 @@ def _source_position(source: str, text: str, position: int) -> int:
 
 
 def _check_parameters(call: Call, numbered: NumberedStatement, description: StatementDescription) -> Iterator[Finding]:
-    """Compare the parameters of the call, in the order of `$n`, with those of the statement."""
+    """Compare the arguments of the call, in the order of `$n`, with the parameters."""
     arguments: list[Argument] = []
     if numbered.names and call.named_arguments is not None:
         missing = [name for name in numbered.names if name not in call.named_arguments]
         if missing:
-            yield _finding(call, "parameters", f"the mapping lacks {', '.join(missing)}")
+            yield _finding(call, "parameters", f"missing keys in the mapping: {', '.join(missing)}")
         arguments = [call.named_arguments.get(name, Argument()) for name in numbered.names]
     elif numbered.names and call.arguments is not None:
         if len(call.arguments) != 1 or call.arguments[0].type in SAMPLES:
-            message = f"the statement takes one mapping with {', '.join(numbered.names)}"
+            message = f"the statement requires one mapping with the keys {', '.join(numbered.names)}"
             yield _finding(call, "parameters", message)
     elif call.arguments is not None and len(call.arguments) != len(description.params):
         noun, subject = ("column", "copy") if call.method == "copy_rows" else ("parameter", "statement")
         expected, actual = _count(len(description.params), noun), len(call.arguments)
-        yield _finding(call, "parameters", f"the {subject} takes {expected} and is given {actual or 'none'}")
+        yield _finding(
+            call, "parameters", f"the {subject} has {expected}, but {actual} {'was' if actual == 1 else 'were'} passed"
+        )
     elif call.arguments is not None:
         arguments = list(call.arguments)
     for index, (parameter, argument) in enumerate(zip(description.params, arguments, strict=bool(arguments))):
@@ -175,7 +181,7 @@ def _check_parameters(call: Call, numbered: NumberedStatement, description: Stat
 
 
 def _check_rows(call: Call, numbered: NumberedStatement, description: StatementDescription) -> Iterator[Finding]:
-    """Check each set of parameters that is written out as one that is given to the statement alone."""
+    """Check each literal parameter set like the arguments of a single call."""
     for row in call.rows:
         row_call = call._replace(line=row.line, arguments=row.arguments, named_arguments=row.named_arguments)
         for finding in _check_parameters(row_call, numbered, description):
@@ -185,7 +191,7 @@ def _check_rows(call: Call, numbered: NumberedStatement, description: StatementD
 def _check_parameter(
     call: Call, numbered: NumberedStatement, index: int, parameter: StatementParameter, argument: Argument
 ) -> Iterator[Finding]:
-    """Send the literal, or values that stand for the type, through the parameter's own packer."""
+    """Pass the literal, or sample values of the type, through the parameter's encoder."""
     values = (ast.literal_eval(argument.literal),) if argument.literal else SAMPLES.get(argument.type, ())
     statement = Statement(call.sql, numbered.text, numbered.names, b"")
     mismatches: list[ParameterMismatch] = []
@@ -201,42 +207,45 @@ def _check_parameter(
         yield _finding(call, "parameter_type", mismatch.detail, mismatch.hint)._replace(excerpt=excerpt)
     elif parameter.labels and argument.type == "str" and argument.literal and values[0] not in parameter.labels:
         labels = ", ".join(map(repr, parameter.labels))
-        message = f"${index + 1} is {parameter.encoder.type_name}: it has only {labels}"
-        yield _finding(call, "parameter_type", message, "give one of them, or let a migration add the label")
+        message = f"${index + 1} is {parameter.encoder.type_name}: the only labels are {labels}"
+        yield _finding(call, "parameter_type", message, "use one of them, or add a migration with the new label")
 
 
 def _check_constant_nulls(
     call: Call, numbered: NumberedStatement, description: StatementDescription
 ) -> Iterator[Finding]:
-    """Report the columns that the statement itself makes NULL and that must not be."""
+    """Report NOT NULL columns that the statement itself sets to NULL."""
     for column, parameter in description.null_inserts:
         if not parameter:
-            yield _finding(call, "null_in_column", f"{column} must not be NULL and is given no value")
+            yield _finding(call, "null_in_column", f"{column} is NOT NULL, but gets no value")
     for assignment in description.null_assignments:
         if not assignment.parameter:
             yield _null_assignment_finding(
-                call, numbered, assignment, f"{assignment.column} must not be NULL and is set to NULL"
+                call, numbered, assignment, f"{assignment.column} is NOT NULL, but is set to NULL"
             )
 
 
 def _check_parameter_nulls(
     call: Call, numbered: NumberedStatement, description: StatementDescription, arguments: list[Argument]
 ) -> Iterator[Finding]:
-    """Report the columns that must not be NULL and that a parameter makes so."""
+    """Report NOT NULL columns that a parameter sets to NULL."""
     nones = {f"${number}" for number, argument in enumerate(arguments, start=1) if argument.literal == "None"}
     for column, parameter in description.null_inserts:
         if parameter in nones:
-            yield _finding(call, "null_in_column", f"{column} must not be NULL and {parameter} is None")
+            yield _finding(call, "null_in_column", f"{column} is NOT NULL, but {parameter} is None")
     for assignment in description.null_assignments:
         if assignment.parameter in nones:
-            message = f"{assignment.column} must not be NULL and {assignment.parameter} is None"
+            message = f"{assignment.column} is NOT NULL, but {assignment.parameter} is None"
             yield _null_assignment_finding(call, numbered, assignment, message)
 
 
 def _null_assignment_finding(
     call: Call, numbered: NumberedStatement, assignment: NullAssignment, message: str
 ) -> Finding:
-    """Show the place in the SET clause; the line is the parameters' where they are to blame."""
+    """Show the place in the SET clause.
+
+    If a parameter is the cause, the line is that of the call.
+    """
     position = _source_position(call.sql, numbered.text, assignment.position)
     place = call.text.position_of(position)
     file, line = (call.file, call.line) if assignment.parameter else (place.file, place.line)
@@ -247,15 +256,15 @@ def _null_assignment_finding(
 def _check_columns(call: Call, columns: tuple[Column, ...]) -> Iterator[Finding]:
     if not columns:
         if call.method in ONE_ROW:
-            message = f"{call.method} is None for ever: the statement gives no rows"
+            message = f"{call.method} always returns None: the statement returns no rows"
             yield _finding(call, "no_rows", message, "add RETURNING, or call execute")
     elif call.method == "query_value" and len(columns) > 1:
-        yield _finding(call, "column_count", f"query_value reads one column and the statement gives {len(columns)}")
+        yield _finding(call, "column_count", f"query_value reads one column, but the statement returns {len(columns)}")
     elif call.method not in {"execute", "execute_many", "prepare"} and not call.as_tuple:
         duplicates = [name for name, count in Counter(column.name for column in columns).items() if count > 1]
         if duplicates:
-            message = f"several columns are called {', '.join(duplicates)}, so that a row cannot tell them apart"
-            yield _finding(call, "ambiguous_column", message, "name them by AS, or ask for into=tuple")
+            message = f"duplicate column names: {', '.join(duplicates)}"
+            yield _finding(call, "ambiguous_column", message, "rename them with AS, or use into=tuple")
 
 
 def _check_row_class(call: Call, into: RowClass, columns: tuple[Column, ...]) -> Iterator[Finding]:
@@ -264,18 +273,18 @@ def _check_row_class(call: Call, into: RowClass, columns: tuple[Column, ...]) ->
     for name in columns_by_name:
         if name not in fields:
             message = f"{into.name} has no field for the column {name}"
-            yield _finding(call, "row_class", message, "add the field, or leave the column out")
+            yield _finding(call, "row_class", message, "add the field, or remove the column from the statement")
     for name, field in fields.items():
         if name in columns_by_name:
             yield from _check_field(call, into, field, columns_by_name[name])
         elif field.required:
-            message = f"the statement gives no column for {into.name}.{name}"
-            yield _finding(call, "row_class", message, "select it, or give the field a default")
+            message = f"the statement returns no column for {into.name}.{name}"
+            yield _finding(call, "row_class", message, "select the column, or give the field a default")
 
 
 def _check_field(call: Call, into: RowClass, field: RowField, column: Column) -> Iterator[Finding]:
     mismatch = find_mismatch(field.annotation, column.type, nullable=column.nullable)
-    prefix = f"{into.name}.{field.name} is {field.annotation} and the column"
+    prefix = f"{into.name}.{field.name} is {field.annotation}, but the column"
     if mismatch == "null":
         yield _finding(call, "null_in_field", f"{prefix} can be NULL")
     elif mismatch:

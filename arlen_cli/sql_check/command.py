@@ -1,13 +1,14 @@
-"""The command `sql`: the application's statements and its schema. One rule: the application's database is never written to.
+"""The command `sql`: checks the application's statements against its schema.
 
     arlen sql check                    check every statement of the source
-    arlen sql check --manifest FILE    and keep them, as those of a release, where all are right
+    arlen sql check --manifest FILE    also write the statements of this release, if all are right
     arlen sql check --against FILE     check the statements of an older release instead
-    arlen sql rows [FILE[:LINE] ...]   write the classes that the rows of statements fit
+    arlen sql rows [FILE[:LINE] ...]   print row classes for the statements
 
-The schema is the one that db/migrations makes: the database's own where it has had them all (which database: see
-migrate_command), else a copy on --scratch-dsn, or in development and test on an embedded server of its own. Status: 0 all is
-right, 1 something is not, 2 wrong use.
+Invariant: the command never writes to the application's database. The schema is the one that
+db/migrations creates. If the database has no pending migrations, it is used (which database: see
+arlen_runtime.commands.migrate); otherwise a copy is migrated, on --scratch-dsn, or in development
+and test on an embedded server. Exit status: 0 all is right, 1 something is wrong, 2 usage error.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ from arlen_runtime.errors import ArlenError, ConfigError
 PROGRAM = "arlen sql"
 
 COPIES = Path(".arlen") / "pg-check"
-"""Where the servers with migrated copies are, below the application."""
+"""Folder of the servers with migrated copies, below the application."""
 
 
 class CheckOptions(NamedTuple):
-    """What the command line asks for, besides the configuration."""
+    """The command line, without what belongs to the configuration."""
 
     action: str = "check"
     places: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ class CheckOptions(NamedTuple):
 
 
 class CheckJob(NamedTuple):
-    """One run of the command: against which schema, of which application, and who is told."""
+    """One run of the command: schema, application, options and output."""
 
     url: str
     root: Path
@@ -62,17 +63,17 @@ class CheckJob(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command and return its exit status; the environment is development where nothing names one.
+    """Run the command and return its exit status.
 
-    Wrong use ends by SystemExit with status 2.
+    The default environment is development. A usage error raises SystemExit with status 2.
     """
     parser = _parser()
     values = vars(parser.parse_args(arguments))
     options = CheckOptions(**{name: value for name, value in values.items() if name in CheckOptions._fields})
     if options.action == "rows" and (options.manifest or options.against or options.json):
-        parser.error("--manifest, --against and --json go with check")
+        parser.error("--manifest, --against and --json require the action check")
     if options.action == "check" and options.places:
-        parser.error("check takes no files: it checks all")
+        parser.error("check accepts no files: it checks all statements")
     try:
         return run(load(values["app_root"], values["env"], os.environ, default="development"), options, _print_line)
     except ArlenError as error:
@@ -84,9 +85,10 @@ def main(arguments: Sequence[str]) -> int:
 def run(
     config: Config, options: CheckOptions, out: Callable[[str], None], environ: Mapping[str, str] = os.environ
 ) -> int:
-    """Do what the options say and return the exit status; `out` is given the lines to show.
+    """Run the command and return its exit status; `out` receives the lines to print.
 
-    Raises ArlenError: DatabaseCommandError, ManifestError, EmbeddedServerError, or ConfigError where no database is named.
+    Raises ArlenError: DatabaseCommandError, ManifestError, EmbeddedServerError, or ConfigError if
+    no database is configured.
     """
     with _schema(config, options, environ) as url:
         return ACTIONS[options.action](CheckJob(url, config.root, options, out))
@@ -94,7 +96,7 @@ def run(
 
 @contextmanager
 def _schema(config: Config, options: CheckOptions, environ: Mapping[str, str]) -> Iterator[str]:
-    """Give the URL of a database with the schema that the migrations make."""
+    """Give the URL of a database with the schema that the migrations create."""
     folder = config.root / FOLDER
     named = named_url(config, options.dsn, environ)
     missing = scratch_schema.count_pending(named, folder) if named and not options.scratch_dsn else 0
@@ -116,7 +118,7 @@ def _schema(config: Config, options: CheckOptions, environ: Mapping[str, str]) -
 def _pending_message(missing: int) -> str:
     return (
         f"pending migrations in the database: {missing}. Migrate it first, "
-        "or give --scratch-dsn, a server on which a copy may be made"
+        "or pass --scratch-dsn with a server for a temporary copy"
     )
 
 
@@ -139,7 +141,7 @@ def _release(path: Path) -> Release:
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise ManifestError(f"{path}: it is not UTF-8") from None
+        raise ManifestError(f"{path}: not valid UTF-8") from None
     except ManifestError as error:
         raise ManifestError(f"{path}: {error.detail}") from None
 
@@ -162,7 +164,7 @@ def _report(job: CheckJob, source: sql_check_source.CheckedSource, report: sql_c
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(text, encoding="utf-8")
@@ -183,7 +185,9 @@ def _rows(job: CheckJob) -> int:
     ]
     text = write_rows.render_module(chosen, report.descriptions)
     if not text:
-        raise DatabaseCommandError(f"no statement that gives rows is {'there' if places else 'in this application'}")
+        raise DatabaseCommandError(
+            f"no statement that returns rows {'at this place' if places else 'in this application'}"
+        )
     job.out(text.rstrip("\n"))
     return 0
 
@@ -193,13 +197,13 @@ def _lines(call: sql_check_source.Call) -> set[int]:
 
 
 def _parse_place(job: CheckJob, text: str) -> tuple[str, int]:
-    """Read FILE or FILE:LINE; the file as the application's folder or as the working folder sees it."""
+    """Parse FILE or FILE:LINE; FILE is relative to the application or to the working folder."""
     file, _, line = text.partition(":")
     for folder in (job.root, Path()):
         path = (folder / file).resolve()
         if path.is_file() and path.is_relative_to(job.root.resolve()):
             return path.relative_to(job.root.resolve()).as_posix(), int(line) if line.isdecimal() else 0
-    raise DatabaseCommandError(f"{file} is no file of the application in {job.root}")
+    raise DatabaseCommandError(f"{file} is not a file of the application in {job.root}")
 
 
 ACTIONS: dict[str, Callable[[CheckJob], int]] = {"check": _check, "rows": _rows}
@@ -211,17 +215,19 @@ def _print_line(line: str) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser(PROGRAM, "Check the application's SQL against the schema that its migrations make.")
-    parser.add_argument("action", choices=list(ACTIONS), help="check the statements, or write classes for their rows")
-    parser.add_argument("places", nargs="*", metavar="FILE[:LINE]", help="rows: of which statements (all)")
+    parser = Parser(PROGRAM, "Check the application's SQL against the schema that its migrations create.")
+    parser.add_argument("action", choices=list(ACTIONS), help="check the statements, or print classes for their rows")
+    parser.add_argument("places", nargs="*", metavar="FILE[:LINE]", help="rows: only these statements (default: all)")
     parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
     parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
-    parser.add_argument(
-        "--scratch-dsn", default="", metavar="URL", help="a server on which a copy is made for the check"
-    )
+    parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server for a temporary copy of the schema")
     files = parser.add_mutually_exclusive_group()
-    files.add_argument("--manifest", type=Path, metavar="FILE", help="check: keep the statements, where all are right")
-    files.add_argument("--against", type=Path, metavar="FILE", help="check: those that an older release kept, instead")
-    parser.add_argument("--json", action="store_true", help="check: answer in JSON")
+    files.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="check: write the statements to FILE if all are right"
+    )
+    files.add_argument(
+        "--against", type=Path, metavar="FILE", help="check: check the statements of an older release instead"
+    )
+    parser.add_argument("--json", action="store_true", help="check: print JSON")
     add_root_flag(parser)
     return parser

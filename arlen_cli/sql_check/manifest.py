@@ -1,7 +1,9 @@
-"""The statements of a release, kept to be checked later. One rule: what is read from a file is believed only in its own shape.
+"""The statements of a release, kept so that a later schema can be checked against them.
 
-While a release is rolled out, the old code runs on the new schema. So a release keeps what its code says of each statement,
-and what its schema said: `from_manifest` reads it again, `check_release` tells what of the old code a new schema breaks.
+During a rollout the old code runs on the new schema. So a release keeps what its code says about
+each statement, and how its schema described it: `parse_manifest` reads the file, and
+`check_release` reports what a new schema breaks in the old code. Every value in the file is
+checked for its type before it is used.
 """
 
 from __future__ import annotations
@@ -23,41 +25,44 @@ from arlen_runtime.errors import ArlenError
 FORMAT = "arlen statements 1"
 
 STILL_ACCEPTED = {("int", "float"), ("int", "Decimal"), ("str", "UUID"), ("bool", "int")}
-"""What a parameter took, and what it may take now without any harm to the old code."""
+"""Type changes of a parameter (before, after) that do not break the old code."""
 
 REMEDIES = {
-    "parameter_changed": "add a column of the new type now, and drop the old one when no old code runs any more",
-    "column_changed": "add a column of the new type now, and drop the old one when no old code runs any more",
-    "columns_changed": "add or drop the column when no old code runs any more",
-    "column_gone": "drop it by a migration of the next release, when no old code runs any more",
+    "parameter_changed": "add a column of the new type now, and drop the old one when the old code no longer runs",
+    "column_changed": "add a column of the new type now, and drop the old one when the old code no longer runs",
+    "columns_changed": "add or drop the column when the old code no longer runs",
+    "column_gone": "drop it in a migration of the next release, when the old code no longer runs",
 }
-"""What to do about a change that the old code would not expect: it cannot be mended, the migration can."""
+"""Code to hint. The old code cannot be fixed any more, but the migration can."""
 
 T = TypeVar("T")
 
 
 class ManifestError(ArlenError):
-    """A file is no manifest of statements. The detail says which part of it is not."""
+    """A file is not a valid manifest. The detail names the part that is wrong."""
 
     code = "manifest_unreadable"
 
 
 class ReleasedStatement(NamedTuple):
-    """What the schema of the release said of a statement: the types of the parameters, names and types of the columns."""
+    """How the release's schema described a statement: parameter types, column names and types."""
 
     params: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
 
 
 class Release(NamedTuple):
-    """A release: its statements, and what its schema said of each, in the same order."""
+    """The statements of a release and their descriptions, in the same order."""
 
     source: CheckedSource
     statements: tuple[ReleasedStatement, ...]
 
 
 def dump_manifest(source: CheckedSource, report: CheckReport) -> str:
-    """Return the checked statements as JSON, one a line; rows that are written out were right, and are not kept."""
+    """Return the checked statements as JSON, one per line.
+
+    Literal rows are left out: they were right.
+    """
     lines = [
         json.dumps(_entry(call, report.descriptions[call.sql]))
         for call in source.calls
@@ -67,13 +72,13 @@ def dump_manifest(source: CheckedSource, report: CheckReport) -> str:
 
 
 def parse_manifest(text: str) -> Release:
-    """Read a manifest again. Raises ManifestError, which names the part that is wrong."""
+    """Parse a manifest. Raises ManifestError, which names the part that is wrong."""
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise ManifestError(f"it is no JSON ({error})") from None
+        raise ManifestError(f"not valid JSON ({error})") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ManifestError(f'it is no manifest: "format" is not {json.dumps(FORMAT)}')
+        raise ManifestError(f'not a manifest: "format" is not {json.dumps(FORMAT)}')
     statements = [
         _parse_statement(_Node(entry, f"statement {number}"))
         for number, entry in enumerate(_statements(document), start=1)
@@ -82,9 +87,10 @@ def parse_manifest(text: str) -> Release:
 
 
 def check_release(url: str, release: Release) -> CheckReport:
-    """Check an older release's statements against the schema at `url`, and compare it with what that release saw.
+    """Check the statements of an older release against the schema at `url`.
 
-    Raises DatabaseCommandError when the database cannot be reached.
+    Also compare the schema with the one that the release had. Raises DatabaseCommandError if the
+    database cannot be reached.
     """
     report = check(url, release.source)
     findings = list(report.findings)
@@ -95,7 +101,7 @@ def check_release(url: str, release: Release) -> CheckReport:
 
 
 def _changes(call: Call, released: ReleasedStatement, current: StatementDescription) -> Iterator[Finding]:
-    """Tell what the old code would not expect."""
+    """Yield the changes that the old code does not expect."""
     types = (param.type for param in current.params)
     for number, (before, after) in enumerate(zip(released.params, types, strict=False), start=1):
         if not _still_accepts(before, after):
@@ -117,7 +123,10 @@ def _change(call: Call, code: str, message: str) -> Finding:
 
 
 def _still_accepts(before: str, after: str) -> bool:
-    """Say whether a parameter takes all that it took; it is not known what a type that Python has no name for takes."""
+    """Return True if a parameter accepts every value that it accepted before.
+
+    For types without a Python name this is not known; then the answer is True.
+    """
     if before.startswith("list[") and after.startswith("list["):
         return _still_accepts(before[5:-1], after[5:-1])
     if before == after or ANY in {before, after} or (before, after) in STILL_ACCEPTED:
@@ -128,7 +137,10 @@ def _still_accepts(before: str, after: str) -> bool:
 
 
 def _still_returns(before: str, after: str) -> bool:
-    """Say whether a column gives what it gave; a label more is not told, for the code may know it."""
+    """Return True if a column returns what it returned before.
+
+    A new enum label is not reported, because the old code may know it.
+    """
     if before.startswith("Literal") and after.startswith("Literal"):
         return True
     return not find_mismatch(before, after, nullable=False)
@@ -150,10 +162,9 @@ def _entry(call: Call, description: StatementDescription) -> dict[str, Any]:
 
 
 class _Node:
-    """A part of the document, and what to call it when it is not what it should be."""
+    """A part of the document, with its path for error messages."""
 
     def __init__(self, value: object, path: str) -> None:
-        """Take any value."""
         self.value = value
         self._path = path
 
@@ -165,9 +176,9 @@ class _Node:
         return _Node(members[key], f"{self._path}, {key}")
 
     def expect(self, kind: type[T]) -> T:
-        """Return the value, which must be of this kind."""
+        """Return the value if it has this type."""
         if not isinstance(self.value, kind):
-            raise ManifestError(f"{self._path}: {json.dumps(self.value)[:60]} is no {kind.__name__}")
+            raise ManifestError(f"{self._path}: {json.dumps(self.value)[:60]} is not of type {kind.__name__}")
         return self.value
 
     def members(self) -> list[_Node]:
@@ -175,18 +186,18 @@ class _Node:
         return [_Node(member, f"{self._path} {number}") for number, member in enumerate(self.expect(list), start=1)]
 
     def members_exactly(self, count: int) -> list[_Node]:
-        """Return the members of a list of so many."""
+        """Return the members of a list with exactly `count` members."""
         members = self.members()
         if len(members) != count:
-            raise ManifestError(f"{self._path} has {len(members)} entries and not {count}")
+            raise ManifestError(f"{self._path} has {len(members)} entries, expected {count}")
         return members
 
     def literal(self) -> str:
-        """Return the text of a literal; "" where there is none."""
+        """Return the text of a literal; "" if there is none."""
         try:
             ast.literal_eval(self.expect(str) or "0")
         except (ValueError, SyntaxError):
-            raise ManifestError(f"{self._path}: {json.dumps(self.value)[:60]} is no literal") from None
+            raise ManifestError(f"{self._path}: {json.dumps(self.value)[:60]} is not a literal") from None
         return self.expect(str)
 
 
@@ -197,7 +208,7 @@ def _statements(document: dict[str, object]) -> list[object]:
 def _parse_statement(entry: _Node) -> tuple[Call, ReleasedStatement]:
     file, line, sql = entry["file"].expect(str), entry["line"].expect(int), entry["sql"].expect(str)
     if entry["method"].expect(str) not in METHODS:
-        raise ManifestError(f"{file}:{line}: {entry['method'].value} is no method that takes a statement")
+        raise ManifestError(f"{file}:{line}: {entry['method'].value} is not a method that accepts a statement")
     arguments, names, into = entry["given"], entry["names"], entry["into"]
     call = Call(
         file=file,

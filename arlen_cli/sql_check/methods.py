@@ -1,7 +1,8 @@
-"""ALNPg's methods as source calls them. One rule: a method that goes where its calls cannot be followed is told.
+"""Finds ALNPg's methods in source code.
 
-A method may bear another name (`ask = pg.query`). Where that name stands for nothing else, its calls are those of the method;
-a method that is given away (an argument, an attribute, a result) is called by nobody knows whom.
+A method can be stored under a name (`ask = pg.query`). If that name has no other meaning, its calls
+are checked. A method that is passed on (as argument, attribute or result) is reported: its calls
+cannot be followed.
 """
 
 from __future__ import annotations
@@ -25,48 +26,53 @@ METHODS = {
     "prepare": ("name", "sql"),
     "copy_rows": ("table", "columns", "rows"),
 }
-"""The methods that take a statement, or a table to copy into, and what their arguments are called."""
+"""Method to the names of its arguments. All accept a statement, or a table to copy into."""
 
 VARIADIC = frozenset({"query", "query_one", "query_value", "execute", "stream"})
-"""The methods whose further arguments are the parameters."""
+"""The methods whose positional arguments after `sql` are the parameters."""
 
 DATABASE_NAMES = frozenset({"pg", "replica", "database", "db"})
-"""What a database is called: of other things that have an `execute`, what cannot be read is not worth telling."""
+"""Usual names of databases. Other objects have an `execute` too; for these, unreadable calls are
+not reported.
+"""
 
 METHOD_ACCESS = rf"\.\s*(?:{'|'.join(METHODS)})\b"
-"""What a text has that calls a method, or names one."""
+"""Matches a call of a method, or a reference to one."""
 
 _METHOD_REFERENCE = re.compile(rf"\b(?:{'|'.join(sorted(DATABASE_NAMES))})\s*{METHOD_ACCESS}(?!\s*\()")
 
 
 def bind_arguments(call: ast.Call, names: Sequence[str]) -> dict[str, ast.expr]:
-    """Return the arguments of a call by their names, as far as it says which is which."""
+    """Return the arguments of a call by name, as far as the call determines them."""
     positional = takewhile(lambda argument: not isinstance(argument, ast.Starred), call.args)
     by_name = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
     return dict(zip(names, positional, strict=False)) | by_name
 
 
 def has_unpacking(call: ast.Call) -> bool:
-    """Say whether some arguments come out of a sequence or a mapping."""
+    """Return True if the call unpacks a sequence or a mapping."""
     return any(isinstance(arg, ast.Starred) for arg in call.args) or any(
         keyword.arg is None for keyword in call.keywords
     )
 
 
 def is_database_method(method: ast.Attribute) -> bool:
-    """Say whether what has the method is called as databases are."""
+    """Return True if the object with the method is named like a database."""
     return dotted_name(method.value).rpartition(".")[2] in DATABASE_NAMES
 
 
 def method_aliases(module: Module) -> dict[str, ast.Attribute]:
-    """Return the names that stand for a database's method, and nothing else, in the module."""
+    """Return the names in the module that stand for a database method and nothing else."""
     if not _METHOD_REFERENCE.search(module.source):
         return {}
     return {name: value for name, value in module.definitions.items() if _is_method(value)}
 
 
 def escaping_methods(module: Module) -> Iterator[ast.expr]:
-    """Yield where a database's method, or another name of it, is neither called nor given its one name."""
+    """Yield the places where a database method, or an alias of one, is passed on.
+
+    That is neither a call nor the assignment of its alias.
+    """
     if not _METHOD_REFERENCE.search(module.source):
         return
     alias_values = method_aliases(module)

@@ -1,7 +1,8 @@
-"""The modules of an application and what their names stand for. One rule: a name that could mean two things means nothing.
+"""The modules of an application, and what their names stand for.
 
-The source is parsed, never imported. A name is followed through assignments and imports, to wherever in the application it
-is defined; what comes from outside, or is given a value twice, is not known.
+The source is parsed and never imported. A name is followed through assignments and imports to its
+definition in the application. A name that is assigned twice, or that comes from outside, is
+unknown.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import NamedTuple
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 _MAX_STEPS = 8
-"""How many re-exports a name is followed through: more of them is a circle."""
+"""Maximum number of re-exports to follow: more of them is a cycle."""
 
 
 class UnreadableFile(NamedTuple):
-    """A file that is no Python: where, and why."""
+    """A file that cannot be parsed: where, and why."""
 
     file: str
     line: int
@@ -29,10 +30,13 @@ class UnreadableFile(NamedTuple):
 
 
 class Module:
-    """One file: its dotted name, its tree, and what its names are defined as or imported from."""
+    """One file: its dotted name, its tree, and the definitions and imports of its names."""
 
     def __init__(self, file: str, source: str) -> None:
-        """Parse it. `file` is relative to the application's folder. Raises SyntaxError or ValueError (a NUL)."""
+        """Parse the source. `file` is relative to the application's folder.
+
+        Raises SyntaxError, or ValueError for a NUL.
+        """
         self.file = file
         self.tree = ast.parse(source)
         self.source = source
@@ -43,17 +47,17 @@ class Module:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """Every node of the tree: most modules are never asked for a name, the others more than once."""
+        """Every node of the tree, computed on first use: many modules are never asked."""
         return list(ast.walk(self.tree))
 
     @cached_property
     def definitions(self) -> dict[str, ast.expr | ast.ClassDef]:
-        """The names that stand for one value, or one class, wherever in the module they are used."""
+        """The names that stand for exactly one value or class in the module."""
         return dict(_definitions(self.nodes))
 
     @cached_property
     def imports(self) -> dict[str, str]:
-        """Local names, and the absolute dotted names that they stand for."""
+        """Local name to the absolute dotted name that it stands for."""
         return dict(self._imports())
 
     def _imports(self) -> Iterator[tuple[str, str]]:
@@ -70,7 +74,7 @@ class Module:
 
 
 class Definition(NamedTuple):
-    """What a name stands for, and the module that says so."""
+    """What a name stands for, and the module that defines it."""
 
     module: Module
     node: ast.expr | ast.ClassDef
@@ -80,7 +84,7 @@ class Modules:
     """All modules below a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Read every Python file below `folder`, but for hidden folders and what is installed there."""
+        """Read every Python file below `folder`, except in hidden and installed folders."""
         self.unreadable: list[UnreadableFile] = []
         self.all: list[Module] = []
         for path in _files(folder):
@@ -88,7 +92,7 @@ class Modules:
         self._by_name = {module.name: module for module in self.all}
 
     def find(self, module: Module, name: ast.expr) -> Definition | None:
-        """Return what a name, or a dotted one, means in a module; None where that is not certain."""
+        """Return what a (dotted) name means in a module; None if that is uncertain."""
         dotted = dotted_name(name)
         head, _, rest = dotted.partition(".")
         if not rest and head in module.definitions:
@@ -110,24 +114,24 @@ class Modules:
         try:
             self.all.append(Module(file, path.read_text(encoding="utf-8")))
         except SyntaxError as error:
-            self.unreadable.append(UnreadableFile(file, error.lineno or 1, f"this is no Python: {error.msg}"))
+            self.unreadable.append(UnreadableFile(file, error.lineno or 1, f"not valid Python: {error.msg}"))
         except UnicodeDecodeError:
-            self.unreadable.append(UnreadableFile(file, 1, "this is not UTF-8"))
+            self.unreadable.append(UnreadableFile(file, 1, "not valid UTF-8"))
         except ValueError as error:
-            self.unreadable.append(UnreadableFile(file, 1, f"this is no Python: {error}"))
+            self.unreadable.append(UnreadableFile(file, 1, f"not valid Python: {error}"))
         except OSError as error:
-            self.unreadable.append(UnreadableFile(file, 1, f"this cannot be read: {error.strerror}"))
+            self.unreadable.append(UnreadableFile(file, 1, f"cannot be read: {error.strerror}"))
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files in their order; an environment in a hidden folder has thousands, and is not entered."""
+    """Yield the files in sorted order. A hidden virtual environment has thousands; skip it."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS)
         yield from (Path(root, file) for file in sorted(files) if file.endswith(".py") and not file.startswith("."))
 
 
 def dotted_name(node: ast.expr) -> str:
-    """Return `a.b.c` of a name or of attributes of one; "" for anything else."""
+    """Return `a.b.c` for a name or its attributes; "" for anything else."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute) and (prefix := dotted_name(node.value)):
@@ -147,7 +151,7 @@ def _definitions(nodes: list[ast.AST]) -> Iterator[tuple[str, ast.expr | ast.Cla
 
 
 def _bound_names(nodes: list[ast.AST]) -> Iterator[str]:
-    """Yield a name as often as something gives it a value."""
+    """Yield a name each time that something binds it."""
     for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id

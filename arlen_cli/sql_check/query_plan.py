@@ -1,6 +1,6 @@
-"""What the plan of a statement tells about NULLs. One rule: pure; the plan is read as EXPLAIN (VERBOSE, FORMAT JSON) gives it.
+"""Reads nullability from the plan of a statement, as EXPLAIN (VERBOSE, FORMAT JSON) returns it.
 
-Tables are named by schema and name, as the plan does.
+Tables are identified by schema and name, as in the plan.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 OUTER, INNER = "Outer", "Inner"
-"""How the plan calls the inputs of a node; plans of subqueries stand among them under other names."""
+"""Names of the inputs of a node in a plan; subplans are also children, under other names."""
 
 NULLABLE_SIDE = {"Left": {INNER}, "Anti": {INNER}, "Right": {OUTER}, "Right Anti": {OUTER}, "Full": {OUTER, INNER}}
-"""Kinds of join in a plan, and which of the two inputs can come out as NULLs."""
+"""Join type to the inputs whose columns the join can make NULL."""
 
 CTE_PREFIX = "CTE "
-"""How the plan marks what a common table expression reads; nodes that read from that are called a CTE Scan."""
+"""Prefix of the subplan name of a common table expression; the nodes that read it are CTE Scans."""
 
 TableName = tuple[str, str]
 
@@ -24,30 +24,36 @@ RETURNING_NULLABILITY = {
     "Update": {"old": False, "new": False},
     "Delete": {"old": False, "new": True},
 }
-"""What RETURNING calls the row before and the one after, and whether there may be none; of a MERGE that depends."""
+"""Whether the old and the new row of RETURNING can be absent. Unknown for a MERGE: it depends."""
 
 
 class QueryPlan(NamedTuple):
-    """A node of a plan, with those below it."""
+    """A node of a plan, with its children."""
 
     node: dict[str, Any]
 
     def nodes(self) -> Iterator[QueryPlan]:
-        """Yield the node and all below it."""
+        """Yield the node and all nodes below it."""
         yield self
         for child in self.node.get("Plans", []):
             yield from QueryPlan(child).nodes()
 
     def inputs(self, *sides: str) -> list[QueryPlan]:
-        """Return the nodes that it reads from on these sides."""
+        """Return the child nodes on these sides."""
         return [QueryPlan(child) for child in self.node.get("Plans", []) if child.get("Parent Relationship") in sides]
 
     def has_grouping_sets(self) -> bool:
-        """Say whether rows are grouped several ways at once, so that what one way leaves out is NULL."""
+        """Return True if rows are grouped in several ways.
+
+        Columns that one of these ways leaves out are NULL.
+        """
         return any("Grouping Sets" in plan.node for plan in self.nodes())
 
     def has_grand_total(self) -> bool:
-        """Say whether it gives a row for all rows, in which whatever they are grouped by is NULL, and nothing takes it out."""
+        """Return True if there is a row for all rows, and no filter removes it.
+
+        In that row all grouping columns are NULL.
+        """
         if "Filter" in self.node:
             return False
         if "Grouping Sets" in self.node:
@@ -56,12 +62,15 @@ class QueryPlan(NamedTuple):
         return len(children) == 1 and QueryPlan(children[0]).has_grand_total()
 
     def has_empty_side(self) -> bool:
-        """Say whether an outer join has nothing to join with: a table that could be any was proved away."""
+        """Return True if one side of an outer join was proved empty.
+
+        The plan does not show which table that was.
+        """
         nullable = (plan.inputs(*NULLABLE_SIDE.get(plan.node.get("Join Type", ""), ())) for plan in self.nodes())
         return any(side.node.get("Node Type") == "Result" for sides in nullable for side in sides)
 
     def tables(self) -> Iterator[tuple[TableName, bool]]:
-        """Yield a table as often as it is read or written, and whether an outer join can leave out its rows there."""
+        """Yield each use of a table, and whether an outer join can make its columns NULL there."""
         ctes: dict[str, list[QueryPlan]] = {}
         for plan in self.nodes():
             if plan.node.get("Subplan Name", "").startswith(CTE_PREFIX):
@@ -69,21 +78,24 @@ class QueryPlan(NamedTuple):
         yield from _tables(self, ctes, nullable=False)
 
     def inserts(self) -> Iterator[tuple[str, str, list[str]]]:
-        """Yield, for each INSERT, schema and table, and what goes into the columns, in their order, as SQL text."""
+        """Yield schema, table and the inserted values (as SQL, in column order) of each INSERT."""
         for plan in self.nodes():
             if plan.node.get("Operation") == "Insert":
                 for source in plan.inputs(OUTER):
                     yield plan.node["Schema"], plan.node["Relation Name"], source.node.get("Output", [])
 
     def returning_nullability(self) -> list[bool | None]:
-        """Say of each column that RETURNING gives whether its row may be none; None: of another row, or not known."""
+        """Return for each RETURNING column whether its row can be absent.
+
+        None: the column is of another row, or this is not known.
+        """
         rows = RETURNING_NULLABILITY.get(self.node.get("Operation", ""), {})
-        if any(plan.node.get("Alias") in rows for plan in self.nodes()):  # then it is that table's name
+        if any(plan.node.get("Alias") in rows for plan in self.nodes()):  # then old or new is a table
             return []
         return [rows.get(output.partition(".")[0]) for output in self.node.get("Output", [])]
 
     def updated_tables(self) -> set[TableName]:
-        """Return the tables whose rows an UPDATE, a MERGE or an ON CONFLICT DO UPDATE changes."""
+        """Return the tables that an UPDATE, MERGE or ON CONFLICT DO UPDATE changes."""
         return {
             (plan.node["Schema"], plan.node["Relation Name"])
             for plan in self.nodes()
@@ -92,7 +104,10 @@ class QueryPlan(NamedTuple):
 
 
 def _tables(plan: QueryPlan, ctes: dict[str, list[QueryPlan]], *, nullable: bool) -> Iterator[tuple[TableName, bool]]:
-    """Go down; a common table expression is gone into where it is read, and not where the plan has it."""
+    """Walk the plan.
+
+    A common table expression is entered where it is read, not where the plan contains it.
+    """
     if "Relation Name" in plan.node:
         yield (plan.node["Schema"], plan.node["Relation Name"]), nullable
     sides = NULLABLE_SIDE.get(plan.node.get("Join Type", ""), ())

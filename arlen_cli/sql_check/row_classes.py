@@ -1,7 +1,7 @@
-"""The classes that rows become, and what their annotations hold. One rule: of a class that is half known nothing is said.
+"""Row classes and their annotations, compared with columns.
 
-Known are dataclasses and NamedTuples of the application, to the last field that they inherit. `misfit` compares an
-annotation with a column where every part of the annotation is known.
+Supported are dataclasses and NamedTuples of the application, with all inherited fields. A class
+that is only partly known is not checked, nor is an annotation with an unknown part.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from arlen_cli.sql_check.modules import Definition, Module, Modules, dotted_name
 
 COMPATIBLE = {"int": {"float", "complex"}, "bool": {"int", "float"}, "datetime": {"date"}, "Literal": {"str"}}
-"""What a value of a type may be called besides its own name (PEP 484, and subclasses)."""
+"""Type to other types that its values are valid for (PEP 484, and subclasses)."""
 
 SCALARS = frozenset(
     {"int", "float", "complex", "Decimal", "bool", "str", "bytes", "UUID", "date", "time", "datetime", "timedelta"}
@@ -23,7 +23,7 @@ _SUPPORTED = SCALARS | {"list", "Literal", "None"}
 
 
 class RowField(NamedTuple):
-    """One field: its name, its annotation as written, whether it must be given."""
+    """One field: name, annotation as written, and whether it has no default."""
 
     name: str
     annotation: str
@@ -31,23 +31,23 @@ class RowField(NamedTuple):
 
 
 class RowClass(NamedTuple):
-    """A class that rows become."""
+    """A class for rows."""
 
     name: str
     fields: tuple[RowField, ...]
 
 
 def row_class(modules: Modules, module: Module, name: ast.expr) -> RowClass | None:
-    """Return the class that a name means, where its source is at hand and says all of it."""
+    """Return the class that a name stands for; None if not all of it is known."""
     definition = modules.find(module, name)
     fields = _fields(modules, definition) if definition else None
     return RowClass(dotted_name(name).rpartition(".")[2], tuple(fields.values())) if fields else None
 
 
 def find_mismatch(annotation: str, column: str, *, nullable: bool | None) -> str:
-    """Say how a column of the type `column` does not fit an annotation: "null", "type", or "" where it does.
+    """Return how a column does not fit an annotation: "null", "type", or "" if it fits.
 
-    Both are annotations as Python writes them. Whatever has a part that is not known fits.
+    Both types are Python annotations. An annotation with an unknown part always fits.
     """
     try:
         expected = _alternatives(ast.parse(annotation, mode="eval").body)
@@ -61,7 +61,7 @@ def find_mismatch(annotation: str, column: str, *, nullable: bool | None) -> str
 
 
 def _is_compatible(actual: ast.expr, expected: ast.expr) -> bool:
-    """Say whether values of one type may be called values of another; what is not known may."""
+    """Return True if a value of the actual type is valid for the expected one, or unknown."""
     actual_name, expected_name = _type_name(actual), _type_name(expected)
     if not {actual_name, expected_name} <= _SUPPORTED or (expected_name, actual_name) == ("Literal", "str"):
         return True
@@ -69,7 +69,7 @@ def _is_compatible(actual: ast.expr, expected: ast.expr) -> bool:
         return expected_name in COMPATIBLE.get(actual_name, ())
     if actual_name == "Literal":
         return _labels(actual) <= _labels(expected)
-    if isinstance(actual, ast.Subscript) and isinstance(expected, ast.Subscript):  # of a list
+    if isinstance(actual, ast.Subscript) and isinstance(expected, ast.Subscript):  # list[...]
         items = _alternatives(expected.slice)
         return any(_is_compatible(actual if _type_name(item) == "list" else actual.slice, item) for item in items)
     return True
@@ -80,7 +80,7 @@ def _labels(literal: ast.expr) -> set[object]:
 
 
 def _alternatives(annotation: ast.expr) -> list[ast.expr]:
-    """Return the alternatives of an annotation."""
+    """Return the alternatives of a union annotation."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         return _alternatives(ast.parse(annotation.value, mode="eval").body)
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
@@ -94,7 +94,7 @@ def _alternatives(annotation: ast.expr) -> list[ast.expr]:
 
 
 def _type_name(annotation: ast.expr) -> str:
-    """Return the name of a type; "?" for what has none."""
+    """Return the name of a type; "?" if it has none."""
     if isinstance(annotation, ast.Constant) and annotation.value is None:
         return "None"
     name = annotation.value if isinstance(annotation, ast.Subscript) else annotation
@@ -102,7 +102,10 @@ def _type_name(annotation: ast.expr) -> str:
 
 
 def _fields(modules: Modules, definition: Definition) -> dict[str, RowField] | None:
-    """Return the fields of a dataclass or NamedTuple, those that it inherits first; None where some are not known."""
+    """Return the fields of a dataclass or NamedTuple, inherited ones first.
+
+    None if some of them are unknown.
+    """
     node = definition.node
     if not isinstance(node, ast.ClassDef):
         return None
@@ -134,7 +137,7 @@ def _own_fields(node: ast.ClassDef) -> Iterator[RowField]:
 
 
 def _field_options(value: ast.expr | None) -> dict[str, object] | None:
-    """Return what `field(...)` says; None where there is none."""
+    """Return the keyword arguments of `field(...)`; None if there is no such call."""
     if not isinstance(value, ast.Call) or dotted_name(value.func).rpartition(".")[2] != "field":
         return None
     return {keyword.arg: getattr(keyword.value, "value", keyword.value) for keyword in value.keywords if keyword.arg}

@@ -1,8 +1,9 @@
-"""What the schema says of a statement's parameters and columns. One rule: where it is not certain, it is not claimed.
+"""What the schema says about the parameters and columns of a statement.
 
-PostgreSQL itself prepares and describes the statement; it is not parsed here, and nothing is run. A column can be NULL
-where its table allows it, or where an outer join or grouping sets can make it so, which the plan tells; the plan tells also
-which columns an INSERT leaves NULL, and which tables the SET clauses are about.
+PostgreSQL prepares and describes the statement; nothing is parsed here and nothing is executed. A
+column can be NULL if its table allows it, or if an outer join or grouping sets make it NULL, which
+the plan shows. The plan also shows which columns an INSERT leaves NULL, and which tables the SET
+clauses change. If something is uncertain, the answer is unknown.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PYTHON = {
     "bytea": "bytes", "uuid": "UUID", "date": "date", "time": "time", "timetz": "time", "timestamp": "datetime",
     "timestamptz": "datetime", "interval": "timedelta", "json": "Any", "jsonb": "Any",
 }  # fmt: skip
-"""PostgreSQL's types and what ALNPg makes of them; of any other nothing is claimed."""
+"""PostgreSQL type to the Python type that ALNPg returns; all others are Any."""
 
 ANY = "Any"
 
@@ -35,8 +36,8 @@ _TYPES = "select oid, typname, typtype::text, typelem, typbasetype, typcategory:
 
 _LABELS = "select enumtypid, array_agg(enumlabel::text order by enumsortorder) from pg_enum group by 1"
 
-# A constraint of PostgreSQL 18 that is NOT VALID yet says nothing of the rows that are there, one of a foreign table nothing
-# of what its server takes. A domain can refuse NULL as well, itself or the one that it is made of.
+# A NOT VALID constraint (PostgreSQL 18) says nothing about existing rows, and a constraint of a
+# foreign table nothing about its server. A domain can be NOT NULL, by itself or its base domain.
 _COLUMNS = """
     with recursive refusing as (
         select oid from pg_type where typnotnull
@@ -49,8 +50,8 @@ _COLUMNS = """
     where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'f', 'v', 'm')
 """
 
-# A trigger before the INSERT or UPDATE (2: before, 4: insert, 16: update, 1: each row) may give a column the value that the
-# statement does not.
+# A BEFORE trigger can set a column that the statement does not set. Bits of pg_trigger.tgtype:
+# 1 row, 2 before, 4 insert, 16 update.
 _RELATIONS = """
     select n.nspname, c.relname, c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid),
            coalesce((select bit_or(t.tgtype) filter (where t.tgtype & 3 = 3) from pg_trigger t where
@@ -67,7 +68,7 @@ GENERIC_PLAN_SINCE = 160_000
 
 
 class StatementParameter(NamedTuple):
-    """One parameter: its Python type, how ALNPg sends it, and the labels where it is an enum."""
+    """One parameter: its Python type, its encoder, and the labels of an enum."""
 
     type: str
     encoder: Encoder
@@ -75,7 +76,7 @@ class StatementParameter(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One column of a result: its name, its Python type, and whether it can be NULL (None: not known)."""
+    """One column of a result: name, Python type, and whether it can be NULL (None: unknown)."""
 
     name: str
     type: str
@@ -83,14 +84,17 @@ class Column(NamedTuple):
 
 
 class NullInsert(NamedTuple):
-    """A column that must not be NULL, and what an INSERT puts there: "" for nothing, else the `$n` that it takes as it is."""
+    """A NOT NULL column, and what an INSERT puts there: "" for nothing, or the `$n`."""
 
     column: str
     parameter: str
 
 
 class NullAssignment(NamedTuple):
-    """A column that must not be NULL, what a SET clause puts there ("": NULL, else `$n`), and where (0-based)."""
+    """A NOT NULL column, and what a SET clause puts there: "" for NULL, or the `$n`.
+
+    `position` is that of the column in the statement (0-based).
+    """
 
     column: str
     parameter: str
@@ -98,7 +102,7 @@ class NullAssignment(NamedTuple):
 
 
 class StatementDescription(NamedTuple):
-    """A statement that the schema accepts."""
+    """How the schema describes a statement that it accepts."""
 
     params: tuple[StatementParameter, ...]
     columns: tuple[Column, ...]
@@ -107,7 +111,10 @@ class StatementDescription(NamedTuple):
 
 
 class _CatalogColumn(NamedTuple):
-    """What the catalog says of one column; `generated`: from others; `required`: no row has NULL there."""
+    """What the catalog says about a column.
+
+    `generated`: computed from other columns. `required`: no row has NULL there.
+    """
 
     name: str
     kind: str
@@ -116,26 +123,27 @@ class _CatalogColumn(NamedTuple):
 
 
 class _Relation(NamedTuple):
-    """A table: its oid, that of the partitioned table that it belongs to (or its own), when triggers may fill it."""
+    """A table: its oid, the oid of its partition root (or its own), and its triggers' events."""
 
     oid: int
     root: int
     triggers: int
 
     def may_fill(self, event: int) -> bool:
-        """Say whether a trigger may give its columns values before this event."""
+        """Return True if a BEFORE trigger of this event can set columns."""
         return bool(self.triggers & event)
 
 
 INSERT, UPDATE = 4, 16
-"""Events as pg_trigger.tgtype has them."""
+"""Events, as bits of pg_trigger.tgtype."""
 
 
 class _Nullability(NamedTuple):
-    """Of which tables (roots of partitions) the columns can come out as NULL: each with what its places in the plan say.
+    """Which columns of the result can be NULL, by table (by the root of a partitioned table).
 
-    One that stands at several places, which say different things, is not known. One that the plan leaves out is as
-    `other`. What RETURNING gives of the old and the new row is told of each column.
+    `by_table` has one value for each use of the table in the plan; if these differ, the answer is
+    unknown. `default` is for tables that the plan leaves out. `returned` has the answer for each
+    column of a RETURNING with old and new rows.
     """
 
     by_table: Mapping[int, set[bool | None]] = MappingProxyType({})
@@ -143,7 +151,7 @@ class _Nullability(NamedTuple):
     returned: Sequence[bool | None] = ()
 
     def is_nullable(self, root: int, index: int) -> bool | None:
-        """Say of a column of the result, which is one of that table, whether it can; None where that is not known."""
+        """Return whether a result column of the table can be NULL; None if unknown."""
         if index < len(self.returned):
             return self.returned[index]
         values = self.by_table.get(root, {self.default})
@@ -151,10 +159,10 @@ class _Nullability(NamedTuple):
 
 
 class Schema:
-    """A database's schema as it is now."""
+    """The schema of a database, as it is now."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
-        """Read the catalog once. The connection must be in autocommit."""
+        """Read the catalog once. The connection must be in autocommit mode."""
         self._connection = connection
         self._types: dict[int, tuple[Any, ...]] = {row[0]: row[1:] for row in connection.execute(_TYPES)}
         self._labels: dict[int, tuple[str, ...]] = {row[0]: tuple(row[1]) for row in connection.execute(_LABELS)}
@@ -171,7 +179,10 @@ class Schema:
         self._registry.learn(connection.pgconn.exec_(LEARN).get_value(0, 0) or b"[]")
 
     def describe(self, sql: str) -> StatementDescription:
-        """Return what the statement, with `$n` for its parameters, takes and gives. Raises ALNPgError when it cannot run."""
+        """Describe a statement that has `$n` for its parameters.
+
+        Raises ALNPgError if the server rejects it.
+        """
         pgconn = self._connection.pgconn
         for result in (pgconn.prepare(b"", sql.encode()), described := pgconn.describe_prepared(b"")):
             if result.status != pq.ExecStatus.COMMAND_OK:
@@ -191,7 +202,7 @@ class Schema:
         )
 
     def python_type(self, oid: int) -> str:
-        """Return the Python type that stands for a type of the server, as an annotation says it."""
+        """Return the Python annotation for a type of the server."""
         name, kind, element, base, category = self._types.get(oid, ("", "", 0, 0, ""))
         if kind == "d":
             return self.python_type(base)
@@ -205,14 +216,17 @@ class Schema:
         return StatementParameter(self.python_type(oid), self._registry.encoder(oid), self._labels.get(oid, ()))
 
     def _is_nullable(self, source: tuple[int, int], index: int, nulls: _Nullability) -> bool | None:
-        """Say whether a column can be NULL: a view's, a foreign table's, and what is computed, is not known."""
+        """Return whether a column can be NULL.
+
+        None (unknown) for views, foreign tables and computed columns.
+        """
         facts = self._columns.get(source)
         if facts is None or facts.kind not in {"r", "p"}:
             return None
         return nulls.is_nullable(self._roots[source[0]], index) if facts.required else True
 
     def _explain(self, sql: str) -> QueryPlan | None:
-        """Return the plan where it can tell something; None where it cannot, or where none is to be had."""
+        """Return the plan if it can show something; None if not, or if there is none."""
         if not any(pattern.search(sql) for pattern in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
             return None
         if self._connection.info.server_version < GENERIC_PLAN_SINCE:
@@ -224,10 +238,10 @@ class Schema:
         return QueryPlan(row[0][0]["Plan"]) if row else None
 
     def _nullability(self, sql: str, plan: QueryPlan | None) -> _Nullability:
-        """Return of which tables the statement can make the columns NULL.
+        """Return which tables' columns the statement can make NULL.
 
-        The row before an INSERT, or after a DELETE, is all NULL. A table that an outer join is about and that the plan leaves
-        out was proved empty: it has no rows that could tell.
+        The row before an INSERT and the row after a DELETE are all NULL. If the plan leaves out a
+        table of an outer join, the planner proved it empty, and its nullability is unknown.
         """
         if _RENAMES_OLD.search(sql):
             return _Nullability()
@@ -247,7 +261,7 @@ class Schema:
         return _Nullability(by_table)
 
     def _null_inserts(self, plan: QueryPlan | None) -> list[NullInsert]:
-        """Return the columns that must not be NULL and that an INSERT of the plan leaves NULL, or to a parameter alone."""
+        """Return the NOT NULL columns that an INSERT leaves NULL or sets to a bare parameter."""
         null_inserts = []
         for schema, table, outputs in plan.inserts() if plan else ():
             relation = self._relations.get((schema, table))
@@ -262,7 +276,7 @@ class Schema:
         return null_inserts
 
     def _null_assignments(self, sql: str, plan: QueryPlan | None) -> Iterator[NullAssignment]:
-        """Yield the columns that must not be NULL and that a SET clause sets to NULL, or to a parameter alone."""
+        """Yield the NOT NULL columns that a SET clause sets to NULL or to a bare parameter."""
         updated = plan.updated_tables() if plan else set()
         for assignment in assignments(sql) if updated else ():
             tables = [name for name in updated if name[1] == assignment.table and assignment.schema in {"", name[0]}]

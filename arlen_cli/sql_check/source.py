@@ -1,9 +1,9 @@
-"""The statements that an application's source holds. One rule: the source is read, never imported.
+"""Finds the SQL statements in the source of an application. The source is parsed, never imported.
 
-Found is every call of one of ALNPg's methods whose statement is written out, there or under a name. With it comes what the
-call says about the statement: how many parameters, what is known of each, and the class that its rows become. A statement
-that is put together at run time is not checked, and said so, as is a method that is given away. A line with
-`# sql: unchecked` is left alone: its statement needs what only the running program makes (a temporary table), or is wrong
+A statement is every call of an ALNPg method whose SQL is a literal, in the call or under a name.
+The call also gives its arguments and its row class. A statement that is built at run time is
+reported as unchecked, and so is a method that is passed on. A line with `# sql: unchecked` is
+skipped: its statement needs something that exists only at run time (a temporary table), or is wrong
 on purpose.
 """
 
@@ -41,23 +41,25 @@ _SQL = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""How statements begin that PostgreSQL looks through when it prepares them; of others it reads no more than the syntax."""
+"""Start of the statements that PostgreSQL analyses when it prepares them; for others it checks only
+the syntax."""
 
 _PSYCOPG_PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sbt]\b")
-"""psycopg's own placeholders: what `pg.connection()` lends takes them, PostgreSQL does not."""
+"""Placeholders of psycopg: valid on a connection from `pg.connection()`, but not in PostgreSQL."""
 
-AT_RUN_TIME = "the statement is put together at run time"
-PSYCOPG_PLACEHOLDERS = "its placeholders are psycopg's, which PostgreSQL does not read"
-METHOD_ESCAPES = "the method is given away, and its calls are not seen: call it where the statement is"
-"""Why a statement is not checked."""
+AT_RUN_TIME = "the statement is built at run time"
+PSYCOPG_PLACEHOLDERS = "it has psycopg placeholders, which PostgreSQL does not support"
+METHOD_ESCAPES = "the method is passed on, so its calls are not seen: call it where the statement is"
+"""Reasons why a statement is not checked."""
 
 
 class Call(NamedTuple):
-    """One statement in the source, and what is said of it there.
+    """One statement in the source.
 
-    `given` are its parameters (None: not known how many), `names` those of a mapping written out (None: no such), `rows`
-    the sets of parameters that are written out where it runs many times. `into` is the class of the rows where it is known,
-    `named` what the call calls it; `within` is the function that it is in.
+    `arguments` are its parameters (None: their number is unknown), `named_arguments` those of a
+    dict literal (None: there is none), `rows` the literal parameter sets of a statement that runs
+    many times. `into` is the row class if it is known, `into_name` its name in the call, `function`
+    the function that contains the call.
     """
 
     file: str
@@ -73,17 +75,17 @@ class Call(NamedTuple):
 
     @property
     def sql(self) -> str:
-        """The statement."""
+        """The text of the statement."""
         return self.text.sql
 
     @property
     def as_tuple(self) -> bool:
-        """Whether rows are tuples, whose columns have no names."""
+        """True if rows are tuples; then columns have no names."""
         return self.into_name == "tuple"
 
 
 class UncheckedCall(NamedTuple):
-    """A place whose statement is not known: where, and why."""
+    """A statement that is not checked: where, and why."""
 
     file: str
     line: int
@@ -91,7 +93,7 @@ class UncheckedCall(NamedTuple):
 
 
 class CheckedSource(NamedTuple):
-    """What was found: the calls, the places whose statement is not known, the files that are no Python."""
+    """The calls with known statements, the calls without, and files that cannot be parsed."""
 
     calls: tuple[Call, ...]
     unchecked: tuple[UncheckedCall, ...] = ()
@@ -99,7 +101,7 @@ class CheckedSource(NamedTuple):
 
 
 def read(folder: Path) -> CheckedSource:
-    """Read every Python file below `folder`, but for hidden folders and what is installed there."""
+    """Read every Python file below `folder`, except in hidden and installed folders."""
     modules = Modules(folder)
     names = {name for module in modules.all for name in method_aliases(module)}
     calling = re.compile("|".join([METHOD_ACCESS, *(rf"\b{name}\b" for name in sorted(names))]))
@@ -119,7 +121,6 @@ class _Reader(ast.NodeVisitor):
     """Reads one module."""
 
     def __init__(self, module: Module, modules: Modules, *, follow: bool) -> None:
-        """Take the module, all modules, where its imports lead, and whether a method has another name in one of them."""
         self.calls: list[Call] = []
         self.unchecked: list[UncheckedCall] = []
         self._module = module
@@ -128,22 +129,18 @@ class _Reader(ast.NodeVisitor):
         self._functions: list[Function] = []
 
     def escaping_methods(self) -> list[UncheckedCall]:
-        """Return where methods are given away."""
         nodes = [node for node in escaping_methods(self._module) if not self._is_marked_unchecked(node)]
         return [UncheckedCall(self._module.file, node.lineno, METHOD_ESCAPES) for node in nodes]
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        """Remember in which function a call stands."""
         self._functions.append(node)
         self.generic_visit(node)
         self._functions.pop()
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        """Do the same for what is wrong here, but is there."""
         self.visit_FunctionDef(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Take a call of one of the methods."""
         self.generic_visit(node)
         method = self._method(node.func)
         if method is None or self._is_marked_unchecked(node):
@@ -157,7 +154,7 @@ class _Reader(ast.NodeVisitor):
             self._add_unchecked(method, node)
 
     def _method(self, called: ast.expr) -> ast.Attribute | None:
-        """Return the method that is called, also under another name."""
+        """Return the method that is called, directly or through an alias."""
         if (
             self._has_aliases
             and (definition := self._modules.find(self._module, called))
@@ -183,7 +180,7 @@ class _Reader(ast.NodeVisitor):
             self.calls.append(call)
 
     def _add_copy(self, node: ast.Call, method: ast.Attribute, arguments: dict[str, ast.expr]) -> None:
-        """Take the statement that `copy_rows` makes; others than databases copy rows too, and not into tables."""
+        """Add the statement of `copy_rows` if it is called on a database; others copy rows too."""
         if not is_database_method(method):
             return
         table, columns = arguments.get("table"), arguments.get("columns")
@@ -197,7 +194,7 @@ class _Reader(ast.NodeVisitor):
         return any(map(UNCHECKED.search, self._module.lines[node.lineno - 1 : node.end_lineno]))
 
     def _prepared_sql(self, node: ast.expr) -> ast.expr:
-        """Return the statement itself of what `prepare` was given."""
+        """Return the SQL of a statement that `prepare` returned."""
         definition = self._modules.find(self._module, node)
         value = definition.node if definition else None
         if isinstance(value, ast.Call) and (method := self._method(value.func)) and method.attr == "prepare":
@@ -205,7 +202,7 @@ class _Reader(ast.NodeVisitor):
         return node
 
     def _add_unchecked(self, method: ast.Attribute, statement: ast.expr) -> None:
-        """Note a statement that is not known here."""
+        """Note a statement that is not known, if it is certainly one of a database."""
         if is_database_method(method) or isinstance(statement, ast.JoinedStr | ast.BinOp):
             self.unchecked.append(UncheckedCall(self._module.file, statement.lineno))
 
@@ -214,7 +211,7 @@ class _Reader(ast.NodeVisitor):
         return ArgumentReader(self._module, self._functions[-1] if self._functions else None)
 
     def _call(self, method: str, statement: ast.expr, text: LiteralText, arguments: dict[str, ast.expr]) -> Call:
-        """Return the call, with what all of the methods take."""
+        """Return the call with what all methods have in common."""
         into = arguments.get("into")
         return Call(
             file=self._module.file,

@@ -1,7 +1,8 @@
-"""A statement as the source writes it out. One rule: every character of it knows the line that it stands on.
+"""Statements as literals in the source, with the source line of each character.
 
-A string, also in parts, with `+`, or as an f-string of names that stand for strings. Anything else is put together at run
-time, and nobody knows here what it will be. What `copy_rows` is given is a statement too: the one that it prepares.
+A literal is a string, also in parts, with `+`, or an f-string of names that stand for strings.
+Anything else is built at run time and unknown here. The arguments of `copy_rows` are a statement
+too: the one that it prepares.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from arlen_runtime.alnpg.protocol.copy import quoted
 _OPENING = re.compile(r"[a-zA-Z]*('''|\"\"\"|'|\")")
 
 _MAX_DEPTH = 16
-"""How many names may stand for names: more of them is a circle."""
+"""Maximum number of names that stand for names: more of them is a cycle."""
 
 
 class SourcePosition(NamedTuple):
-    """From character `start` (0-based) on, the text stands in this file on this line."""
+    """The text is on this line of this file, from character `start` (0-based) on."""
 
     start: int
     file: str
@@ -32,19 +33,19 @@ class SourcePosition(NamedTuple):
 
 
 class LiteralText(NamedTuple):
-    """A text and where its parts stand, in the order of the parts."""
+    """A text, and the source positions of its parts in order."""
 
     sql: str
     positions: tuple[SourcePosition, ...]
 
     def position_of(self, position: int) -> SourcePosition:
-        """Return the mark of the character at `position` (0-based)."""
+        """Return the source position of the character at `position` (0-based)."""
         starts = [position.start for position in self.positions]
         return self.positions[max(bisect_right(starts, position) - 1, 0)]
 
 
 def resolve_text(modules: Modules, module: Module, node: ast.expr, depth: int = 0) -> LiteralText | None:
-    """Return the text that an expression is; None where only the running program knows."""
+    """Return the text of an expression; None if it is known only at run time."""
     if depth > _MAX_DEPTH:
         return None
     if isinstance(node, ast.Constant):
@@ -60,9 +61,9 @@ def resolve_text(modules: Modules, module: Module, node: ast.expr, depth: int = 
 
 
 def copy_statement(modules: Modules, module: Module, table: ast.expr, columns: ast.expr) -> LiteralText | None:
-    """Return the statement that `copy_rows` prepares; None where not all of the names are written out.
+    """Return the statement that `copy_rows` prepares; None if some name is not a literal.
 
-    The columns may stand under a name if they are a tuple, which nothing can have changed since.
+    The columns may stand under a name if they are a tuple, which cannot have been changed.
     """
     definition = modules.find(module, columns)
     if definition is not None and isinstance(definition.node, ast.Tuple):
@@ -86,7 +87,7 @@ def copy_statement(modules: Modules, module: Module, table: ast.expr, columns: a
 
 
 def _resolve_part(modules: Modules, module: Module, part: ast.expr, depth: int) -> LiteralText | None:
-    """Return a part of an f-string; of its own lines only the first is known to every Python."""
+    """Return a part of an f-string, with its first line; some Python versions lack the others."""
     if isinstance(part, ast.Constant):
         return LiteralText(str(part.value), (SourcePosition(0, module.file, part.lineno),))
     if isinstance(part, ast.FormattedValue) and part.conversion == -1 and part.format_spec is None:
@@ -106,7 +107,7 @@ def _join(parts: list[LiteralText | None]) -> LiteralText | None:
 
 
 def _positions(module: Module, node: ast.Constant) -> tuple[SourcePosition, ...]:
-    """Return the positions of a string, which may be written in parts and over several lines."""
+    """Return the positions of a string literal, which can have parts and several lines."""
     first = node.lineno
     last = node.end_lineno or first
     if last == first:
@@ -126,7 +127,7 @@ def _positions(module: Module, node: ast.Constant) -> tuple[SourcePosition, ...]
 
 
 def _line_starts(literal: str) -> Iterator[tuple[int, int]]:
-    """Yield, for each line of a literal, how much of its value stands before, and how many lines of the source."""
+    """Yield, for each line of a literal, the length of its value before it, and the line offset."""
     yield 0, 0
     opening = _OPENING.match(literal)
     end = literal.find("\n")

@@ -1,6 +1,6 @@
-"""The classes that rows fit, written as Python. One rule: what is written passes the check, and says no more than is known.
+"""Writes row classes as Python. Invariant: the written classes pass the check.
 
-A column that can be NULL, or of which that is not known, is `| None`: whoever knows better takes it away.
+A column that can be NULL, or whose nullability is unknown, gets `| None`; the user can remove it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ ORIGINS = {
     "Decimal": "decimal", "UUID": "uuid", "date": "datetime", "time": "datetime", "datetime": "datetime",
     "timedelta": "datetime", "Any": "typing", "Literal": "typing",
 }  # fmt: skip
-"""Where the types come from that Python does not have at hand."""
+"""Type to the module that it must be imported from."""
 
 WITHOUT_ROWS = frozenset({"query_value", "execute", "execute_many", "prepare"})
-"""The methods whose callers see no row."""
+"""The methods whose callers get no rows."""
 
 
 def render_module(calls: Iterable[Call], descriptions: dict[str, StatementDescription]) -> str:
-    """Return Python text: the imports, and for each statement that gives rows, and is among `described`, its class.
+    """Return Python text: the imports, and a class for each statement in `descriptions` with rows.
 
-    It bears the name that `into` has, else that of the function; a second one that differs is numbered.
+    The class is named after `into`, or else after the function; a second, different one is
+    numbered.
     """
     classes: dict[str, tuple[Column, ...]] = {}
     places: dict[str, str] = {}
@@ -44,13 +45,15 @@ def render_module(calls: Iterable[Call], descriptions: dict[str, StatementDescri
 
 
 def row_class(name: str, columns: Iterable[Column], place: str) -> str:
-    """Return the dataclass of these columns. What cannot be the name of a field becomes a remark."""
+    """Return the dataclass of these columns. A column that cannot be a field becomes a comment."""
     lines = ["@dataclass(frozen=True, slots=True)", f"class {name}:", f'    """A row of {place}."""', ""]
     for column in columns:
         kind = column.type if column.nullable is False or column.type == ANY else f"{column.type} | None"
         is_field_name = column.name.isidentifier() and not keyword.iskeyword(column.name)
         lines.append(
-            f"    {column.name}: {kind}" if is_field_name else f"    # {column.name!r} cannot be a field: name it by AS"
+            f"    {column.name}: {kind}"
+            if is_field_name
+            else f"    # {column.name!r} cannot be a field: rename it with AS"
         )
     return "\n".join(lines) + "\n"
 

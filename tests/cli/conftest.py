@@ -1,4 +1,4 @@
-"""What the tests of the tool share: a fresh application, and a picture of a folder's files."""
+"""Fixtures of the tool's tests: a fresh application, and a snapshot of a folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tree = dict[str, tuple[int, bytes | None]]
 
 @pytest.fixture(scope="session")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make one application for all tests; they get copies."""
+    """Create one application for all tests; each test gets a copy."""
     target = tmp_path_factory.mktemp("pristine") / "shop"
     new_application(str(target))
     return target
@@ -27,7 +27,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shop(pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Copy the application, and stand in it."""
+    """Copy the application and change into it."""
     target = tmp_path / "shop"
     shutil.copytree(pristine, target)
     monkeypatch.chdir(target)
@@ -36,7 +36,7 @@ def shop(pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def tree() -> Callable[[Path], Tree]:
-    """Return what takes a picture of a folder: every path with its mode and content, None for a folder."""
+    """Return a function that lists a folder: path to mode and content (None for a folder)."""
 
     def picture(root: Path) -> Tree:
         return {
@@ -49,5 +49,5 @@ def tree() -> Callable[[Path], Tree]:
 
 @pytest.fixture
 def project() -> Project:
-    """Describe an application without one: planning reads nothing."""
+    """Return a project without files: planning reads nothing."""
     return Project("shop.app:create", frozenset(), NOW)

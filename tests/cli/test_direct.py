@@ -1,4 +1,4 @@
-"""The verbs that the runtime answers itself."""
+"""The commands that the runtime implements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arlen_cli.direct import DIRECT, run_direct
 
 
 @pytest.mark.parametrize("verb", DIRECT)
-def test_the_words_arrive_as_they_are_and_the_status_comes_back(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_are_passed_unchanged_and_the_status_is_returned(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
     module = ModuleType(verb)
 

@@ -1,4 +1,4 @@
-"""The pages about the tool name what there is, and nothing else."""
+"""The documentation of the tool lists exactly the existing commands, types and modifiers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 def first_column(page: str, heading: str) -> list[str]:
-    """Return the first column of the table that begins with this heading."""
+    """Return the first column of the table whose first heading this is."""
     lines = (DOCS / page).read_text().splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     cells = []

@@ -1,4 +1,4 @@
-"""The command line as a whole: what it answers, with which status, and what it loads for that."""
+"""The command line as a whole: output, exit status, and the modules that it loads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMANDS = ["new", "generate", "serve", "propane", "migrate", "db", "sql", "rout
 
 
 def loaded(*words: str, cwd: Path) -> set[str]:
-    """Run a command line in a process of its own; return the modules that it has loaded at its end."""
+    """Run a command line in a process of its own; return the modules loaded at its end."""
     program = (
         "import sys; from arlen_cli.__main__ import main; main(sys.argv[1:]);"
         "print(); print(' '.join(sys.modules), end='')"
@@ -34,13 +34,13 @@ def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"arlen {version('arlen')}\n"
 
 
-def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     output = capsys.readouterr().out
     assert all(f"\n  {command} " in output for command in COMMANDS)
 
 
-def test_without_words_it_shows_the_help_and_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_arguments_it_prints_the_help_and_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "Commands:" in capsys.readouterr().out
 
@@ -57,7 +57,7 @@ def test_without_words_it_shows_the_help_and_ends_with_two(capsys: pytest.Captur
         (["generate", "resource", "--forse", "x"], "--forse", "--force, --skip"),
     ],
 )
-def test_a_wrong_command_line_ends_with_two_and_says_what_there_is(
+def test_a_wrong_command_line_ends_with_status_2_and_lists_the_choices(
     words: list[str], wrong: str, choices: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
@@ -74,7 +74,7 @@ def test_outside_of_an_application_one_line_says_so(
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith("arlen: this is no Arlen application")
+    assert captured.err.startswith("arlen: not an Arlen application")
     assert (captured.out, captured.err.count("\n")) == ("", 1)
 
 
@@ -84,11 +84,11 @@ def test_without_the_extra_one_line_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(entry_point, "find_spec", lambda name: None if name in entry_point.EXTRA else object())
     assert main(words) == 1
-    assert capsys.readouterr().err == "arlen: typer and copier missing: pip install 'arlen[scaffold]'\n"
+    assert capsys.readouterr().err == "arlen: missing packages: typer, copier. Run: pip install 'arlen[scaffold]'\n"
 
 
 @pytest.mark.parametrize("verb", DIRECT)
-def test_what_the_runtime_answers_needs_no_extra(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_of_the_runtime_need_no_extra(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry_point, "find_spec", lambda _name: None)
     monkeypatch.setattr(
         entry_point, "run_direct", lambda command, arguments: (command, arguments) == (verb, ["--port", "1"]) and 5
@@ -131,7 +131,7 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
-def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+def test_a_closed_pipe_prints_no_traceback(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "arlen_cli", "--help"]

@@ -1,4 +1,4 @@
-"""The application that a command works on."""
+"""Finding the application that a command works on."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ def test_the_root_is_found_from_every_folder_below(shop: Path) -> None:
         assert find_application(folder) == ApplicationFolder(shop, "shop.app:create")
 
 
-def test_a_file_alone_is_an_application_too(tmp_path: Path) -> None:
+def test_a_single_file_is_an_application(tmp_path: Path) -> None:
     (tmp_path / "app.py").touch()
     assert find_application(tmp_path) == ApplicationFolder(tmp_path, "app:create")
 
 
-def test_a_package_without_a_project_around_it_is_none(tmp_path: Path) -> None:
+def test_a_package_without_a_project_is_not_an_application(tmp_path: Path) -> None:
     for file in ("__init__.py", "app.py"):
         (tmp_path / file).touch()
-    with pytest.raises(UsageError, match="no Arlen application"):
+    with pytest.raises(UsageError, match="not an Arlen application"):
         find_application(tmp_path)
 
 
 def test_outside_of_one_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no Arlen application"):
+    with pytest.raises(UsageError, match="not an Arlen application"):
         find_application(tmp_path)
 
 
-def test_broken_configuration_is_named_with_its_line(shop: Path) -> None:
+def test_an_invalid_configuration_is_reported_with_its_line(shop: Path) -> None:
     (shop / "config" / "app.toml").write_text('[app]\ntarget = "unfinished\n')
     with pytest.raises(ConfigError, match=r"config/app\.toml, line 2"):
         find_application(shop)
 
 
-def test_a_missing_target_is_named(shop: Path) -> None:
+def test_a_missing_target_is_reported(shop: Path) -> None:
     (shop / "config" / "app.toml").write_text("[app]\n")
     with pytest.raises(ToolError, match="target is missing"):
         find_application(shop)
 
 
-def test_generators_learn_the_migrations_the_time_and_the_resources(shop: Path) -> None:
+def test_a_project_has_the_migrations_the_time_and_the_resources(shop: Path) -> None:
     (shop / "db" / "migrations" / "20200101000000_x.sql").touch()
     (shop / ".arlen" / "runs" / "1-resource-a.json").write_text(
         '{"generator": "resource", "arguments": ["author", "name:string"], "files": []}'
@@ -64,13 +64,13 @@ def test_generators_learn_the_migrations_the_time_and_the_resources(shop: Path) 
     assert project.package == "shop"
 
 
-def test_one_file_has_no_place_for_generated_code(tmp_path: Path) -> None:
+def test_a_one_file_application_has_no_package_for_generated_code(tmp_path: Path) -> None:
     (tmp_path / "app.py").touch()
     with pytest.raises(UsageError, match="is one file"):
         _ = find_application(tmp_path).project(NOW).package
 
 
-def test_the_tool_is_in_the_development_environment_unless_told(shop: Path) -> None:
+def test_the_default_environment_is_development(shop: Path) -> None:
     assert load_configuration(shop, environ={}).environment == "development"
     assert load_configuration(shop, environ={"ARLEN_ENV": "test"}).environment == "test"
     assert load_configuration(shop, "production", {"ARLEN_ENV": "test"}).environment == "production"

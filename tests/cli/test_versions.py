@@ -1,4 +1,4 @@
-"""Versions: of what is installed."""
+"""Versions of installed distributions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ def test_it_is_the_installed_version() -> None:
     assert version_of("arlen") == version("arlen")
 
 
-def test_what_is_not_installed_has_none() -> None:
+def test_a_missing_distribution_has_no_version() -> None:
     with pytest.raises(PackageNotFoundError):
         version_of("no-such-distribution")

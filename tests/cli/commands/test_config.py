@@ -12,7 +12,7 @@ from arlen_cli.__main__ import main
 
 
 @pytest.mark.usefixtures("shop")
-def test_it_prints_what_toml_can_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_output_is_valid_toml(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config"]) == 0
     output = capsys.readouterr().out
     assert output.startswith("# development\n")
@@ -35,16 +35,14 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert "hunter2" not in capsys.readouterr().out
 
 
-def test_a_mistake_is_named_with_file_and_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_reported_with_file_and_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (shop / "config" / "environments" / "development.toml").write_text("[log]\nlevle = 1\n")
     assert main(["config"]) == 1
     assert "config/environments/development.toml, line 2: [log] levle is not a setting" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])
-def test_a_setting_may_be_anything_that_toml_knows(
-    shop: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_setting_can_have_any_toml_type(shop: Path, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with (shop / "config" / "app.toml").open("a") as file:
         file.write("\n[settings]\nopened = 2020-01-31\n")
     assert main(["config", *flags]) == 0

@@ -1,4 +1,4 @@
-"""`arlen db`: the runtime's command, in the development environment unless told."""
+"""`arlen db`: the runtime's command, by default in the development environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_generated_application_is_reset_and_seeded(
 
 
 @pytest.mark.usefixtures("shop")
-def test_an_unknown_action_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_action_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["db", "crate"])
     assert ended.value.code == 2

@@ -10,7 +10,7 @@ import pytest
 from arlen_cli.__main__ import main
 
 
-def test_what_was_generated_for_a_name_is_taken_back(shop: Path, tree: Callable[[Path], object]) -> None:
+def test_destroy_removes_what_was_generated(shop: Path, tree: Callable[[Path], object]) -> None:
     before = tree(shop)
     assert main(["generate", "controller", "users", "index"]) == 0
     assert main(["destroy", "controller", "users"]) == 0
@@ -28,6 +28,6 @@ def test_edited_files_are_kept_unless_forced(shop: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.usefixtures("shop")
-def test_what_was_not_generated_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_was_not_generated_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["destroy", "resource", "posts"]) == 2
     assert "nothing was generated yet" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def test_each_generator_writes_its_files(words: list[str], made: str, shop: Path
 
 @pytest.mark.parametrize("flag", ["--pretend", "--diff"])
 @pytest.mark.parametrize("words", [["controller", "users"], ["resource", "posts", "a:string"], ["migration", "x"]])
-def test_looking_first_writes_nothing(
+def test_pretend_and_diff_write_nothing(
     flag: str, words: list[str], shop: Path, tree: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = tree(shop)
@@ -36,7 +36,7 @@ def test_looking_first_writes_nothing(
     assert capsys.readouterr().out
 
 
-def test_it_works_from_a_folder_inside(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_works_from_a_subfolder(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop / "shop" / "controllers")
     assert main(["generate", "controller", "users"]) == 0
     assert (shop / "shop" / "controllers" / "users.py").exists()
@@ -45,15 +45,15 @@ def test_it_works_from_a_folder_inside(shop: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["resource", "posts"], "wants fields"),
-        (["resource", "posts", "title:varchar"], "no type 'varchar'"),
-        (["resource", "posts", "title:string", "title:text"], "given twice"),
-        (["resource", "class", "title:string"], "word of Python"),
-        (["controller", "a b"], "is no name"),
-        (["migration", "../x"], "is no name"),
+        (["resource", "posts"], "needs at least one field"),
+        (["resource", "posts", "title:varchar"], "unknown type 'varchar'"),
+        (["resource", "posts", "title:string", "title:text"], "duplicate field"),
+        (["resource", "class", "title:string"], "Python keyword"),
+        (["controller", "a b"], "is not a valid name"),
+        (["migration", "../x"], "is not a valid name"),
     ],
 )
-def test_bad_input_ends_with_two_and_the_reason(
+def test_bad_input_ends_with_status_2_and_the_reason(
     words: list[str], why: str, shop: Path, tree: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = tree(shop)
@@ -62,7 +62,7 @@ def test_bad_input_ends_with_two_and_the_reason(
     assert tree(shop) == before
 
 
-def test_conflicts_end_with_three_until_somebody_wins(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_conflicts_end_with_status_3_unless_forced_or_skipped(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     controller = shop / "shop" / "controllers" / "users.py"
     controller.write_text("mine = 1\n")
     words = ["generate", "controller", "users", "--json"]
@@ -74,7 +74,7 @@ def test_conflicts_end_with_three_until_somebody_wins(shop: Path, capsys: pytest
     assert "def index" in controller.read_text()
 
 
-def test_one_file_gets_migrations_but_no_controllers(
+def test_a_one_file_application_gets_migrations_but_no_controllers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

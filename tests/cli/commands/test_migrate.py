@@ -1,4 +1,4 @@
-"""`arlen migrate`: the runtime's command, in the development environment unless told."""
+"""`arlen migrate`: the runtime's command, by default in the development environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_generated_migration_is_applied_once(
 
 
 @pytest.mark.usefixtures("shop")
-def test_an_unknown_flag_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_flag_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["migrate", "--nonsense"])
     assert ended.value.code == 2

@@ -15,7 +15,9 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_full_application_is_made_and_its_files_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_application_is_created_and_its_files_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["new", "shop"]) == 0
     assert (tmp_path / "shop" / "shop" / "app.py").exists()
     assert "    create  shop/app.py\n" in capsys.readouterr().out
@@ -27,14 +29,14 @@ def test_lite_is_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (tmp_path / "tiny" / "app.py").exists()
 
 
-def test_pretending_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pretend_creates_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "shop", "--pretend", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["written"] is False
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "status"), [("my-app", 2), ("json", 2), ("there", 3), ("missing/shop", 1)])
-def test_what_cannot_be_made_ends_with_its_status_and_one_line(
+def test_a_failure_ends_with_its_status_and_one_line(
     name: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "there").mkdir()

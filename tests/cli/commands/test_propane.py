@@ -7,7 +7,7 @@ import pytest
 from arlen_cli.commands import propane
 
 
-def test_propane_gets_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_propane_gets_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[list[str], bool]] = []
 
     def main(words: list[str], *, development: bool = False) -> int:

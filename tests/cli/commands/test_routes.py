@@ -1,4 +1,4 @@
-"""`arlen routes`, in processes of their own: an application is imported."""
+"""`arlen routes`, in processes of their own because it imports an application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def routes(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_every_address_is_told_with_its_action(shop: Path) -> None:
+def test_every_route_is_listed_with_its_action(shop: Path) -> None:
     done = routes(shop)
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -22,18 +22,18 @@ def test_every_address_is_told_with_its_action(shop: Path) -> None:
     assert ["GET", "/", "home", "shop.controllers.home.index"] in lines
 
 
-def test_no_database_is_started_for_that(shop: Path) -> None:
+def test_no_database_is_started(shop: Path) -> None:
     routes(shop)
     assert not (shop / ".arlen" / "pg").exists()
 
 
-def test_it_answers_in_json_too(shop: Path) -> None:
+def test_it_can_print_json(shop: Path) -> None:
     rows = json.loads(routes(shop, "--json").stdout)
     home = {"methods": "GET", "path": "/", "name": "home", "action": "shop.controllers.home.index"}
     assert home in rows
 
 
-def test_a_broken_application_is_named_with_file_and_line(shop: Path) -> None:
+def test_a_broken_application_is_reported_with_file_and_line(shop: Path) -> None:
     (shop / "shop" / "controllers" / "home.py").write_text("import missing_thing\n")
     done = routes(shop)
     assert done.returncode == 1
@@ -41,7 +41,7 @@ def test_a_broken_application_is_named_with_file_and_line(shop: Path) -> None:
     assert "home.py:1: ModuleNotFoundError" in done.stderr
 
 
-def test_what_the_application_prints_is_no_part_of_the_answer(shop: Path) -> None:
+def test_output_of_the_application_is_not_part_of_the_result(shop: Path) -> None:
     path = shop / "shop" / "controllers" / "home.py"
     path.write_text(f'{path.read_text()}\nprint("loading")\n')
     done = routes(shop, "--json")
@@ -49,14 +49,14 @@ def test_what_the_application_prints_is_no_part_of_the_answer(shop: Path) -> Non
     assert "loading" in done.stderr
 
 
-def test_an_application_that_wants_to_exit_is_named_with_file_and_line(shop: Path) -> None:
+def test_an_application_that_exits_is_reported_with_file_and_line(shop: Path) -> None:
     (shop / "shop" / "controllers" / "home.py").write_text("raise SystemExit(0)\n")
     done = routes(shop)
     assert (done.returncode, done.stdout) == (1, "")
     assert "home.py:1: SystemExit: 0" in done.stderr
 
 
-def test_two_routes_of_one_name_are_named(shop: Path) -> None:
+def test_a_duplicate_route_name_is_reported(shop: Path) -> None:
     path = shop / "shop" / "routes.py"
     path.write_text(path.read_text() + '    r.get("/again", home.index, name="home")\n')
     done = routes(shop)
@@ -64,7 +64,7 @@ def test_two_routes_of_one_name_are_named(shop: Path) -> None:
     assert "'home' is taken" in done.stderr
 
 
-def test_a_wsgi_application_keeps_its_addresses_to_itself(tmp_path: Path) -> None:
+def test_the_routes_of_a_wsgi_application_are_unknown(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("def create(environ, start_response):\n    return []\n")
     done = routes(tmp_path)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""`arlen serve`: propane, told that this is development."""
+"""`arlen serve`: propane with the development flag."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from arlen_cli.commands import serve
 
 
-def test_propane_gets_the_words_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_propane_gets_the_arguments_and_the_development_flag(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[list[str], bool]] = []
 
     def main(words: list[str], *, development: bool = False) -> int:

@@ -1,4 +1,4 @@
-"""`arlen sql`: what the tool generates passes the check, and what one breaks of it is told."""
+"""`arlen sql`: generated code passes the check, and errors in it are reported."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ def grow(shop: Path) -> None:
         (controllers / f"posts{number}.py").write_text(text)
 
 
-def test_200_statements_of_a_generated_application_cost_less_than_a_second(
+def test_200_statements_of_a_generated_application_are_checked_in_less_than_a_second(
     shop: Path, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of this process's own time, which other processes' load cannot lengthen; the server's part is a fraction of it."""
+    """Measure the CPU time of this process, which other load cannot lengthen.
+
+    The server's part is a fraction of it.
+    """
     grow(shop)
     assert main(["migrate", "--dsn", url]) == 0
     start = time.process_time()
@@ -35,7 +38,7 @@ def test_200_statements_of_a_generated_application_cost_less_than_a_second(
     assert int(checked.split()[2].strip(",")) >= STATEMENTS
 
 
-def test_what_is_broken_in_a_generated_application_is_told_with_its_line(
+def test_an_error_in_a_generated_application_is_reported_with_its_line(
     shop: Path, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["generate", "resource", "notes", "title:string", "body:text:optional"]) == 0
@@ -46,11 +49,11 @@ def test_what_is_broken_in_a_generated_application_is_told_with_its_line(
     assert main(["sql", "check", "--dsn", url]) == 1
     output = capsys.readouterr().out
     line = 1 + text[: text.index("SELECT id, title, body")].count("\n")
-    assert f"shop/controllers/notes.py:{line - 1}: Note.body is str and the column can be NULL" in output
+    assert f"shop/controllers/notes.py:{line - 1}: Note.body is str, but the column can be NULL" in output
 
 
 @pytest.mark.usefixtures("shop")
-def test_an_unknown_flag_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_flag_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["sql", "check", "--agianst", "x"])
     assert ended.value.code == 2

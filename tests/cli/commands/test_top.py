@@ -1,4 +1,4 @@
-"""`arlen top` beside a real server."""
+"""`arlen top` with a running server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def top(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_it_looks_again_and_again_at_a_running_server(tmp_path: Path) -> None:
+def test_it_shows_a_running_server_repeatedly(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(LITE)
     with RunningServer(tmp_path, "--workers", "2") as server:
         done = top(tmp_path, "--interval", "0.1", "--rounds", "3")
@@ -29,7 +29,7 @@ def test_it_looks_again_and_again_at_a_running_server(tmp_path: Path) -> None:
     assert all(str(pid) in done.stdout for pid in pids)
 
 
-def test_without_a_server_it_says_what_starts_one(tmp_path: Path) -> None:
+def test_without_a_server_it_says_how_to_start_one(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(LITE)
     done = top(tmp_path)
 

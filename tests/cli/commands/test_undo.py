@@ -10,7 +10,7 @@ import pytest
 from arlen_cli.__main__ import main
 
 
-def test_the_latest_run_is_taken_back(shop: Path, tree: Callable[[Path], object]) -> None:
+def test_the_latest_run_is_undone(shop: Path, tree: Callable[[Path], object]) -> None:
     before = tree(shop)
     assert main(["generate", "controller", "users"]) == 0
     assert main(["undo", "--pretend"]) == 0
@@ -20,13 +20,13 @@ def test_the_latest_run_is_taken_back(shop: Path, tree: Callable[[Path], object]
 
 
 @pytest.mark.usefixtures("shop")
-def test_without_a_run_it_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_run_it_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["undo"]) == 2
     assert "nothing to undo" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("shop")
-def test_its_diff_shows_what_would_go(capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_diff_shows_what_would_be_removed(capsys: pytest.CaptureFixture[str]) -> None:
     main(["generate", "controller", "users"])
     capsys.readouterr()
     assert main(["undo", "--diff"]) == 0

@@ -1,4 +1,4 @@
-"""New applications: whole under their name, or not there at all."""
+"""New applications: complete under their name, or not there at all."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_full_application_has_all_its_parts(pristine: Path) -> None:
         assert (pristine / part).exists(), part
 
 
-def test_nothing_of_a_template_is_left_in_it(pristine: Path) -> None:
+def test_no_template_syntax_is_left(pristine: Path) -> None:
     for path in pristine.rglob("*"):
         assert ".tmpl" not in path.name
         assert "[[" not in path.name
@@ -59,7 +59,7 @@ def test_nothing_of_a_template_is_left_in_it(pristine: Path) -> None:
             assert "[% " not in text, path
 
 
-def test_expressions_of_workflows_and_pages_stand_as_they_are(pristine: Path) -> None:
+def test_expressions_of_workflows_and_pages_are_kept(pristine: Path) -> None:
     assert "${{ github.ref }}" in (pristine / ".github" / "workflows" / "ci.yml").read_text()
     assert "{{ url_for('home') }}" in (pristine / "shop" / "templates" / "shared" / "header.html").read_text()
 
@@ -69,8 +69,8 @@ def test_it_pins_the_version_that_made_it(pristine: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["true", "pg_shop", "root"])
-def test_its_containers_take_any_name(name: str, tmp_path: Path) -> None:
-    """A word of YAML, a role that PostgreSQL reserves, a user that the image has."""
+def test_its_containers_work_with_any_name(name: str, tmp_path: Path) -> None:
+    """A keyword of YAML, a reserved role of PostgreSQL, a user of the image."""
     new_application(str(tmp_path / name))
     compose = (tmp_path / name / "compose.yaml").read_text()
     assert f'POSTGRES_USER: app\n      POSTGRES_DB: "{name}"\n' in compose
@@ -78,12 +78,12 @@ def test_its_containers_take_any_name(name: str, tmp_path: Path) -> None:
     assert "USER app\n" in (tmp_path / name / "Dockerfile").read_text()
 
 
-def test_it_knows_nothing_of_the_tool(pristine: Path) -> None:
+def test_it_does_not_import_the_tool(pristine: Path) -> None:
     for path in pristine.rglob("*.py"):
         assert "arlen_cli" not in path.read_text()
 
 
-def test_the_journal_tells_how_it_was_made(pristine: Path) -> None:
+def test_the_journal_records_how_it_was_created(pristine: Path) -> None:
     (run,) = (pristine / ".arlen" / "runs").iterdir()
     entry = json.loads(run.read_text())
     assert (entry["generator"], entry["arguments"]) == ("new", ["shop"])
@@ -95,13 +95,13 @@ def test_lite_is_one_file(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["app.py"]
 
 
-def test_pretending_writes_nothing_and_lists_the_same(tmp_path: Path) -> None:
+def test_pretend_writes_nothing_and_lists_the_same_files(tmp_path: Path) -> None:
     pretended = new_application(str(tmp_path / "shop"), pretend=True)
     assert list(tmp_path.iterdir()) == []
     assert new_application(str(tmp_path / "shop")) == pretended
 
 
-def test_settings_of_the_user_do_not_leak_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copier_settings_of_the_user_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = tmp_path / "settings.yml"
     settings.write_text("defaults:\n  name: leaked\n  version: leaked\n  kind: lite\n")
     monkeypatch.setenv("COPIER_SETTINGS_PATH", str(settings))
@@ -122,16 +122,16 @@ def test_permissions_follow_the_umask(umask: int, mode: int, tmp_path: Path) -> 
 
 
 BAD_NAMES = {
-    "my-app": "my_app would do",
-    "MyApp": "myapp would do",
-    "2fast": "fast would do",
+    "my-app": "try my_app",
+    "MyApp": "try myapp",
+    "2fast": "try fast",
     "größe": "lower-case letters",
-    "a b": "a_b would do",
-    "_x": "x would do",
-    "x_": "x would do",
-    "shop__": "shop would do",
-    "class": "word of Python",
-    "json": "module that Python itself brings",
+    "a b": "try a_b",
+    "_x": "try x",
+    "x_": "try x",
+    "shop__": "try shop",
+    "class": "Python keyword",
+    "json": "module of the Python standard library",
     "x" * 41: "longer than 40",
     **RESERVED_PACKAGES,
 }
@@ -145,21 +145,21 @@ def test_a_bad_name_is_refused_with_its_reason(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", sorted(IGNORED))
-def test_no_package_has_the_name_of_a_folder_that_the_watcher_passes_over(name: str) -> None:
+def test_a_folder_that_the_watcher_ignores_cannot_be_a_package_name(name: str) -> None:
     with pytest.raises(UsageError):
         refuse_name(name)
 
 
 @pytest.mark.parametrize("page", ["shop/templates/dist/index.html", "shop/controllers/dist.py"])
 @pytest.mark.usefixtures("shop")
-def test_git_keeps_what_is_generated_under_any_name(page: str) -> None:
+def test_git_does_not_ignore_generated_files(page: str) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
     assert subprocess.run(["git", "check-ignore", "-q", "dist/shop.whl"], check=False).returncode == 0
     assert subprocess.run(["git", "check-ignore", "-q", page], check=False).returncode == 1
 
 
 @pytest.mark.parametrize("name", sorted(sys.stdlib_module_names))
-def test_no_module_of_python_can_be_shadowed(name: str) -> None:
+def test_no_module_of_the_standard_library_can_be_shadowed(name: str) -> None:
     with pytest.raises(UsageError):
         refuse_name(name)
 
@@ -167,7 +167,7 @@ def test_no_module_of_python_can_be_shadowed(name: str) -> None:
 def collect_requirements(
     requirements: Iterable[str], extras: Iterable[str], extras_by_name: dict[str, set[str]]
 ) -> None:
-    """Collect the distributions that are required, and what they require, each with the extras that were looked at."""
+    """Collect the required distributions recursively, each with its extras that were visited."""
     for requirement in map(Requirement, requirements):
         if requirement.marker and not any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
             continue
@@ -175,7 +175,7 @@ def collect_requirements(
         if {"", *requirement.extras} <= seen:
             continue
         seen |= {"", *requirement.extras}
-        with suppress(PackageNotFoundError):  # it is not for this machine
+        with suppress(PackageNotFoundError):  # not installed on this platform
             collect_requirements(requires(requirement.name) or (), requirement.extras, extras_by_name)
 
 
@@ -194,12 +194,12 @@ def test_no_package_that_the_application_needs_can_be_shadowed(pristine: Path) -
 
 
 @pytest.mark.parametrize("name", ["shop", "blog2", "my_app", "a"])
-def test_good_names_pass(name: str) -> None:
+def test_valid_names_are_accepted(name: str) -> None:
     refuse_name(name)
 
 
 @pytest.mark.parametrize("existing", ["folder", "file", "link"])
-def test_what_is_there_already_is_left_alone(existing: str, tmp_path: Path) -> None:
+def test_an_existing_path_is_left_alone(existing: str, tmp_path: Path) -> None:
     target = tmp_path / "shop"
     if existing == "folder":
         target.mkdir()
@@ -207,12 +207,12 @@ def test_what_is_there_already_is_left_alone(existing: str, tmp_path: Path) -> N
         target.write_text("mine")
     else:
         target.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(Conflicts, match="is there already"):
+    with pytest.raises(Conflicts, match="already exists"):
         new_application(str(target))
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+def test_a_missing_parent_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="does not exist"):
         new_application(str(tmp_path / "missing" / "shop"))
 
@@ -237,7 +237,7 @@ def test_a_signal_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_appears_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_appear_during_the_run_are_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def intrude(_path: str, _text: str) -> None:
         (tmp_path / "shop").mkdir(exist_ok=True)
         (tmp_path / "shop" / "mine.txt").write_text("mine")

@@ -1,4 +1,4 @@
-"""The writer: all of it, or the tree byte for byte as it was."""
+"""The writer writes everything, or leaves the tree byte for byte as it was."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STEPS = [
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Make the tree that STEPS were surveyed in."""
+    """Create the tree that STEPS were resolved against."""
     for name, content in {
         "routes.py": "old\n",
         "run.sh": "#!/bin/sh\n",
@@ -45,7 +45,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_steps_that_write_are_written_and_the_others_are_not(root: Path) -> None:
+def test_only_changes_that_write_are_written(root: Path) -> None:
     apply(STEPS, root)
     contents = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
     assert contents == {
@@ -59,7 +59,7 @@ def test_steps_that_write_are_written_and_the_others_are_not(root: Path) -> None
     assert not (root / "old").exists()
 
 
-def test_permissions_stay_and_new_files_follow_the_umask(root: Path) -> None:
+def test_permissions_are_kept_and_new_files_follow_the_umask(root: Path) -> None:
     before = os.umask(0o027)
     try:
         apply(STEPS, root)
@@ -124,7 +124,7 @@ def test_a_full_disk_leaves_the_tree_as_it_was(
     assert tree(root) == before
 
 
-def test_a_signal_in_the_middle_leaves_the_tree_as_it_was(
+def test_a_signal_during_the_writes_leaves_the_tree_as_it_was(
     root: Path, tree: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tree(root)
@@ -147,7 +147,7 @@ def test_a_signal_in_the_middle_leaves_the_tree_as_it_was(
 
 
 @pytest.mark.parametrize("content", [b"changed\n", None])
-def test_a_file_that_changed_since_the_survey_is_left_alone(
+def test_a_file_that_changed_after_resolving_is_left_alone(
     content: bytes | None, root: Path, tree: Callable[[Path], object]
 ) -> None:
     (root / "routes.py").unlink()
@@ -157,12 +157,12 @@ def test_a_file_that_changed_since_the_survey_is_left_alone(
     else:
         (root / "routes.py").write_bytes(content)
     before = tree(root)
-    with pytest.raises(ToolError, match="changed while this ran"):
+    with pytest.raises(ToolError, match="was changed during this run"):
         apply(changes, root)
     assert tree(root) == before
 
 
-def test_folders_that_are_empty_go_and_others_stay(root: Path) -> None:
+def test_empty_folders_are_removed_and_others_stay(root: Path) -> None:
     (root / "old" / "mine.txt").write_text("mine")
     apply(STEPS, root)
     assert not (root / "old" / "deep").exists()

@@ -1,4 +1,4 @@
-"""Blueprints: where they are found, and how a tree becomes files."""
+"""Blueprints: where they are, and how a tree becomes files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from arlen_cli.generators.plan import Create
 
 @pytest.fixture
 def trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a place for blueprints, and have them looked for there."""
+    """Use a temporary folder for the blueprints."""
     monkeypatch.setattr(blueprint, "folder", lambda name: tmp_path / name)
     return tmp_path
 
 
-def test_an_installed_package_has_them_inside_and_a_working_copy_beside_it(
+def test_blueprints_are_inside_an_installed_package_or_beside_a_working_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blueprint, "__file__", str(tmp_path / "arlen_cli" / "generators" / "blueprint.py"))
@@ -28,7 +28,7 @@ def test_an_installed_package_has_them_inside_and_a_working_copy_beside_it(
     assert blueprint.folder("app") == tmp_path / "arlen_cli" / "blueprints" / "app"
 
 
-def test_every_blueprint_file_is_a_template_or_says_what_it_is() -> None:
+def test_every_blueprint_file_is_a_template_except_two() -> None:
     root = blueprint.folder("app").parent
     others = [path for path in root.rglob("*") if path.is_file() and path.suffix != blueprint.SUFFIX]
     assert sorted(path.name for path in others) == ["README.md", "copier.yml"]
@@ -45,7 +45,7 @@ def test_paths_are_templates_too_and_the_result_is_sorted(trees: Path) -> None:
     )
 
 
-def test_a_name_that_nobody_defined_stops_the_rendering(trees: Path) -> None:
+def test_an_undefined_name_is_an_error(trees: Path) -> None:
     (trees / "one").mkdir()
     (trees / "one" / "a.txt.tmpl").write_text("[[ missing ]]")
     with pytest.raises(UndefinedError, match="missing"):

@@ -19,7 +19,7 @@ def test_each_action_is_a_function_a_page_a_route_and_a_test(project: Project) -
         "tests/test_monthly_reports.py",
     }
     assert "def by_year(ctx: Context)" in files["shop/controllers/monthly_reports.py"]
-    assert "def test_the_page_by_year_answers(" in files["tests/test_monthly_reports.py"]
+    assert "def test_the_page_by_year_is_shown(" in files["tests/test_monthly_reports.py"]
     assert plan.actions[-1] == Inject(
         "shop/routes.py",
         (Import("shop.controllers", "monthly_reports"),),
@@ -30,26 +30,26 @@ def test_each_action_is_a_function_a_page_a_route_and_a_test(project: Project) -
     )
 
 
-def test_without_actions_there_is_an_index(project: Project) -> None:
+def test_the_default_action_is_index(project: Project) -> None:
     assert plan_controller(project, "users", []).actions == plan_controller(project, "users", ["index"]).actions
 
 
 @pytest.mark.parametrize(
     ("actions", "why"),
     [
-        (["show", "Show"], "given twice"),
-        (["class"], "word of Python"),
-        (["a b"], "is no name"),
+        (["show", "Show"], "duplicate action"),
+        (["class"], "Python keyword"),
+        (["a b"], "is not a valid name"),
         (["testing"], "a test"),
-        (["l"], "reads like 1"),
+        (["l"], "looks like 1"),
     ],
 )
-def test_actions_that_cannot_be_are_refused(actions: list[str], why: str, project: Project) -> None:
+def test_invalid_actions_are_refused(actions: list[str], why: str, project: Project) -> None:
     with pytest.raises(UsageError, match=why):
         plan_controller(project, "users", actions)
 
 
 @pytest.mark.parametrize("name", ["routes", "layouts", "shared", "r"])
-def test_a_name_in_the_way_of_the_application_is_refused(name: str, project: Project) -> None:
-    with pytest.raises(UsageError, match="is taken"):
+def test_a_reserved_name_is_refused(name: str, project: Project) -> None:
+    with pytest.raises(UsageError, match="is reserved"):
         plan_controller(project, name, [])

@@ -1,4 +1,4 @@
-"""Fields: what a type is in SQL, Python, HTML and tests, and how a bad one is refused."""
+"""Fields: what a type is in SQL, Python, HTML and tests, and how an invalid one is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class Sent:
     """A form with one field, as Fields reads it."""
 
     def __init__(self, name: str, value: str) -> None:
-        """Take the field."""
         self._values = {name: value}
 
     def get(self, name: str, /) -> str | None:
@@ -45,23 +44,23 @@ class Sent:
 def test_the_call_of_each_type_reads_its_own_sample(kind: str) -> None:
     (field,) = parse_fields([f"thing:{kind}"])
     f = Fields(Sent(field.name, field.sample))
-    value = eval(field.call, {"f": f})  # noqa: S307 - the very line that is generated
+    value = eval(field.call, {"f": f})  # noqa: S307 - the generated line
     f.check()
     assert type(value).__name__ == field.kind.python.rpartition(".")[2]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_optional_field_reads_nothing_as_none(kind: str) -> None:
+def test_an_empty_optional_field_is_none(kind: str) -> None:
     (field,) = parse_fields([f"thing:{kind}:optional"])
     f = Fields(Sent("another", ""))
-    assert eval(field.call, {"f": f}) is None  # noqa: S307 - the very line that is generated
+    assert eval(field.call, {"f": f}) is None  # noqa: S307 - the generated line
     f.check()
     assert field.annotation == f"{field.kind.python} | None"
     assert "NOT NULL" not in field.sql
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_column_of_each_type_takes_its_own_sample(kind: str, database_url: str) -> None:
+def test_the_column_of_each_type_accepts_its_own_sample(kind: str, database_url: str) -> None:
     (field,) = parse_fields([f"thing:{kind}"])
     with psycopg.connect(database_url) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS citext")
@@ -82,7 +81,7 @@ class Attributes(HTMLParser):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_attributes_of_each_type_are_html(kind: str) -> None:
+def test_the_attributes_of_each_type_are_valid_html(kind: str) -> None:
     parser = Attributes()
     parser.feed(f"<input {KINDS[kind].attributes}>")
     assert all(parser.attributes.values())
@@ -103,21 +102,21 @@ def test_a_reference_names_the_other_table_and_is_indexed() -> None:
     assert field.indexed
 
 
-def test_a_boolean_is_false_unless_it_is_ticked() -> None:
+def test_a_boolean_is_false_unless_it_is_checked() -> None:
     (field,) = parse_fields(["published:boolean"])
     assert field.sql == "boolean NOT NULL DEFAULT false"
-    assert eval(field.call, {"f": Fields(Sent("another", ""))}) is False  # noqa: S307 - the very line that is generated
+    assert eval(field.call, {"f": Fields(Sent("another", ""))}) is False  # noqa: S307 - the generated line
     assert field.display_expression("post") == '"yes" if post.published else "no"'
 
 
-def test_what_may_be_missing_is_shown_as_nothing() -> None:
+def test_a_missing_optional_value_is_shown_as_nothing() -> None:
     (field,) = parse_fields(["note:text:optional"])
     assert field.display_expression("post") == '"" if post.note is none else post.note'
 
 
 @pytest.mark.parametrize("modifier", ["", ":optional"])
 @pytest.mark.parametrize("value", ["0.00000001", "-0.00000000000001", "1000000000000000000000000", "12.50", "NaN"])
-def test_a_decimal_is_written_as_a_form_takes_it(value: str, modifier: str) -> None:
+def test_a_decimal_is_printed_in_a_form_that_the_form_accepts(value: str, modifier: str) -> None:
     (field,) = parse_fields([f"price:decimal{modifier}"])
     views = Views(
         {"page": f"{{{{ {field.display_expression('post')} }}}} {{{{ {field.input_expression} }}}}"}, {}, reload=False
@@ -142,25 +141,25 @@ def test_an_index_on_a_text_of_any_length_is_refused_with_what_to_do(modifier: s
 
 
 @pytest.mark.parametrize("text", ["title", "", ":", "title:", ":string", "a:b:", "title string"])
-def test_what_is_no_field_is_refused_with_the_types_there_are(text: str) -> None:
+def test_an_invalid_field_is_refused_and_the_types_are_listed(text: str) -> None:
     with pytest.raises(UsageError, match="string, text"):
         parse_fields([text])
 
 
-def test_an_unknown_type_or_modifier_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="no type 'varchar'; the types are string, text"):
+def test_an_unknown_type_or_modifier_is_refused_and_the_valid_ones_are_listed() -> None:
+    with pytest.raises(UsageError, match="unknown type 'varchar'; the types are string, text"):
         parse_fields(["title:varchar"])
-    with pytest.raises(UsageError, match=f"no modifier 'big'; the modifiers are {', '.join(MODIFIERS)}"):
+    with pytest.raises(UsageError, match=f"unknown modifier 'big'; the modifiers are {', '.join(MODIFIERS)}"):
         parse_fields(["title:string:big"])
 
 
 @pytest.mark.parametrize("name", RESERVED_COLUMNS)
-def test_a_column_that_is_there_already_is_refused(name: str) -> None:
+def test_a_reserved_column_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=RESERVED_COLUMNS[name]):
         parse_fields([f"{name}:string"])
 
 
-def test_the_columns_that_every_table_has_are_those_of_the_server(database_url: str) -> None:
+def test_the_system_columns_are_those_of_the_server(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("CREATE TABLE made ()")
         rows = connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'made'::regclass").fetchall()
@@ -168,8 +167,8 @@ def test_the_columns_that_every_table_has_are_those_of_the_server(database_url: 
     assert {name for (name,) in rows} <= RESERVED_COLUMNS.keys()
 
 
-def test_a_field_given_twice_is_refused_also_as_a_reference() -> None:
-    with pytest.raises(UsageError, match="'author_id' is given twice"):
+def test_a_duplicate_field_is_refused_also_as_a_reference() -> None:
+    with pytest.raises(UsageError, match="duplicate field 'author_id'"):
         parse_fields(["author:references", "author_id:integer"])
 
 
@@ -178,21 +177,21 @@ def test_a_name_that_is_too_long_for_its_line_is_refused() -> None:
         parse_fields([f"{'a' * (LONGEST + 1)}:string"])
 
 
-def test_words_of_sql_are_refused() -> None:
-    with pytest.raises(UsageError, match="word of SQL"):
+def test_sql_keywords_are_refused() -> None:
+    with pytest.raises(UsageError, match="SQL keyword"):
         parse_fields(["order:integer"])
     refuse_sql_word("orders")
 
 
-def test_the_words_of_sql_are_those_of_the_server(database_url: str) -> None:
-    """PostgreSQL may reserve more with a new version, never less than this list."""
+def test_the_sql_keywords_are_those_of_the_server(database_url: str) -> None:
+    """A new version of PostgreSQL can reserve more keywords, but never fewer than this list."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute("SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')").fetchall()
     assert {word for (word,) in rows} == SQL_WORDS
 
 
 @pytest.mark.parametrize("table", ["posts", "a_table_whose_name_is_of_forty_lettersss"])
-def test_constraints_have_the_names_that_the_server_gives_them(table: str, database_url: str) -> None:
+def test_constraint_names_are_those_of_the_server(table: str, database_url: str) -> None:
     long = "a_column_of_just_thirty_letter"
     texts = ["email:string:unique", f"{long}:string:unique", f"{long[:-1]}s:string:unique", "title:string"]
     fields = parse_fields([*texts, "thing:references:unique", f"{long}:references"])
@@ -212,9 +211,9 @@ def test_constraints_have_the_names_that_the_server_gives_them(table: str, datab
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
-def test_integers_are_those_that_the_column_holds(number: int) -> None:
+def test_integers_are_accepted_up_to_the_range_of_the_column(number: int) -> None:
     (field,) = parse_fields(["stars:integer"])
     for sent, refused in ((number, 0), (number + 1 if number > 0 else number - 1, 1)):
         f = Fields(Sent("stars", str(sent)))
-        eval(field.call, {"f": f})  # noqa: S307 - the very line that is generated
+        eval(field.call, {"f": f})  # noqa: S307 - the generated line
         assert len(f.errors) == refused

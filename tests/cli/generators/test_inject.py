@@ -1,4 +1,4 @@
-"""Injection: new lines in a routes file, and nothing else changed."""
+"""Adding lines to a routes file, with nothing else changed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def after() -> None:
 '''
 
 
-def test_lines_go_to_the_end_of_the_function_and_the_import_to_its_kin() -> None:
+def test_lines_go_to_the_end_of_the_function_and_the_import_to_its_module() -> None:
     changed = inject(SOURCE, WANTED)
     assert changed is not None
     added = [line for line in changed.splitlines() if line not in SOURCE.splitlines()]
@@ -88,14 +88,14 @@ def test_an_import_is_never_put_inside_one_of_several_lines() -> None:
     assert "    users,\n)\nfrom shop.controllers import posts\n" in changed
 
 
-def test_of_two_functions_the_last_one_counts() -> None:
+def test_the_last_of_two_functions_is_used() -> None:
     changed = inject(f"{SOURCE}\n\ndef routes(r: Routes) -> None:\n    r.get('/', home.index)\n", WANTED)
     assert changed is not None
     assert changed.index("def after") < changed.index("r.get('/', home.index)") < changed.index("posts.create")
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_line_ends_stay_as_they_are(ending: str) -> None:
+def test_line_ends_are_kept(ending: str) -> None:
     source = SOURCE.replace("\n", ending)
     changed = inject(source, WANTED)
     assert changed is not None
@@ -116,7 +116,7 @@ def test_a_form_feed_does_not_shift_the_lines() -> None:
     assert '    r.get("/posts", posts.index' in changed
 
 
-def test_tabs_stay_tabs() -> None:
+def test_tabs_are_kept() -> None:
     changed = inject(SOURCE.replace("    ", "\t"), WANTED)
     assert changed is not None
     assert '\n\tr.get("/posts", posts.index' in changed
@@ -137,7 +137,7 @@ LEFT_ALONE = {
 
 
 @pytest.mark.parametrize("why", LEFT_ALONE)
-def test_a_file_that_cannot_be_read_for_sure_is_left_to_its_owner_because(why: str) -> None:
+def test_a_file_that_cannot_be_changed_safely_is_left_alone_because(why: str) -> None:
     assert inject(LEFT_ALONE[why], WANTED) is None
 
 
@@ -159,11 +159,11 @@ def test_a_long_line_is_broken_as_the_formatter_does() -> None:
         ('r.get("/posts", home.index)', "line 11 .* get /posts"),
     ],
 )
-def test_a_route_that_would_be_there_twice_is_refused_with_its_line(line: str, what: str) -> None:
+def test_a_duplicate_route_is_refused_with_its_line(line: str, what: str) -> None:
     with pytest.raises(ToolError, match=what):
         inject(SOURCE.replace('    with r.group("/admin")', f'    {line}\n    with r.group("/admin")'), WANTED)
 
 
-def test_the_same_path_under_another_method_or_inside_a_group_is_another_route() -> None:
+def test_the_same_path_with_another_method_or_in_a_group_is_another_route() -> None:
     source = SOURCE.replace("    # the end", '        r.get("/posts", home.index)\n    r.put("/posts", home.index)')
     assert inject(source, WANTED) is not None

@@ -1,4 +1,4 @@
-"""The journal: what a run leaves behind, and what later runs learn from it."""
+"""The journal: what a run records, and what later runs read from it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ STEPS = [
 
 
 def write(root: Path, name: str, content: object) -> None:
-    """Put a file into the journal."""
+    """Write a file into the journal."""
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
 
 
-def test_an_entry_says_what_was_run_and_what_it_wrote() -> None:
+def test_an_entry_records_what_was_run_and_what_it_wrote() -> None:
     change = entry(PLAN, STEPS, NOW, "1.2.3")
     assert change is not None
     assert (change.status, change.path) == ("create", f"{FOLDER}/20300131123000000000-resource-post.json")
@@ -59,7 +59,7 @@ def test_an_entry_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("generator", ["controller", "migration"])
 @pytest.mark.parametrize("name", ["BlogPosts", "blogPosts", "ABTest", "q2", "A1B2"])
-def test_a_run_is_known_by_whatever_spelling_it_was_given(name: str, generator: str, tmp_path: Path) -> None:
+def test_a_run_is_read_in_any_spelling_of_its_name(name: str, generator: str, tmp_path: Path) -> None:
     change = entry(Plan(generator, (name,), ()), STEPS, NOW, "1.2.3")
     assert change is not None
     write(tmp_path, Path(change.path).name, (change.after or b"").decode())
@@ -72,18 +72,18 @@ def test_a_run_that_wrote_nothing_leaves_no_entry(generator: str) -> None:
     assert entry(Plan(generator, ("x",), ()), nothing, NOW, "1.2.3") is None
 
 
-def test_taking_back_leaves_no_entry() -> None:
+def test_an_undo_leaves_no_entry() -> None:
     assert entry(Plan("undo", ("x",), ()), [Change("remove", "a.txt", b"a")], NOW, "1.2.3") is None
 
 
 def run_of(**changed: object) -> dict[str, object]:
-    """Return an entry with one file, changed in one thing."""
+    """Return an entry with one file and one changed value."""
     file = {"path": "a.py", "status": "inject", "sha256": "x", "lines": ["from a import b", "b()"]}
     run: dict[str, object] = {"generator": "controller", "arguments": ["users"], "files": [file]}
     return {**run, "files": [{**file, **changed}]} if changed.keys() & file.keys() else {**run, **changed}
 
 
-def test_a_run_of_the_right_shape_is_an_entry(tmp_path: Path) -> None:
+def test_a_valid_run_is_read(tmp_path: Path) -> None:
     write(tmp_path, "1.json", run_of())
     assert len(entries(tmp_path)) == 1
 
@@ -109,12 +109,12 @@ def test_a_run_of_the_right_shape_is_an_entry(tmp_path: Path) -> None:
         {"lines": [""]},
     ],
 )
-def test_a_run_of_an_odd_shape_is_left_out(changed: dict[str, object], tmp_path: Path) -> None:
+def test_an_invalid_run_is_skipped(changed: dict[str, object], tmp_path: Path) -> None:
     write(tmp_path, "1.json", run_of(**changed))
     assert entries(tmp_path) == []
 
 
-def test_a_folder_is_no_entry(tmp_path: Path) -> None:
+def test_a_folder_is_not_an_entry(tmp_path: Path) -> None:
     (tmp_path / FOLDER / "1.json").mkdir(parents=True)
     assert entries(tmp_path) == []
 
@@ -123,12 +123,12 @@ def test_a_folder_is_no_entry(tmp_path: Path) -> None:
     "content",
     ["<<<<<<< ours", "[]", "{}", '{"files": [{"path": "x"}]}', '"text"', "[" * 100_000, "\0"],
 )
-def test_what_is_no_entry_is_left_out(content: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_skipped(content: str, tmp_path: Path) -> None:
     write(tmp_path, "1-resource-x.json", content)
     assert entries(tmp_path) == []
 
 
-def test_the_fields_of_earlier_resources_are_found_again(tmp_path: Path) -> None:
+def test_the_fields_of_earlier_resources_are_read(tmp_path: Path) -> None:
     write(tmp_path, "1.json", {"generator": "resource", "arguments": ["Author", "name:string"], "files": []})
     write(tmp_path, "2.json", {"generator": "resource", "arguments": ["authors", "age:integer"], "files": []})
     write(tmp_path, "3.json", {"generator": "controller", "arguments": ["pages"], "files": []})
@@ -139,7 +139,7 @@ def test_an_application_without_a_journal_has_no_runs(tmp_path: Path) -> None:
     assert entries(tmp_path) == []
 
 
-def test_lines_to_paste_are_written_down_with_a_run_that_wrote_something() -> None:
+def test_lines_to_paste_are_recorded_if_the_run_wrote_something() -> None:
     manual = Change("manual", "c.py", b"c", text="from a import b\nb()")
     change = entry(PLAN, [STEPS[0], manual], NOW, "1.2.3")
     assert change is not None

@@ -1,4 +1,4 @@
-"""Migrations: their versions, and that a second run finds the first one's."""
+"""Migrations: their versions, and that a second run finds the first one."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def test_a_new_version_is_later_than_every_other(project: Project) -> None:
 
 
 @pytest.mark.parametrize("version", ["99999999999999", "99991231235959"])
-def test_a_version_that_nothing_can_follow_is_named(version: str, project: Project) -> None:
+def test_a_version_that_has_no_successor_is_reported(version: str, project: Project) -> None:
     existing = replace(project, files=frozenset({f"db/migrations/{version}_late.sql"}))
     assert stamp_for(existing, "late") == version
-    with pytest.raises(ToolError, match=rf"db/migrations/{version}_late\.sql has no date"):
+    with pytest.raises(ToolError, match=rf"db/migrations/{version}_late\.sql does not start with a date"):
         stamp_for(existing, "y")
 
 
@@ -45,7 +45,7 @@ def test_a_one_file_application_keeps_its_database_out_of_git(project: Project) 
     assert ignore not in plan_migration(replace(lite, files=frozenset({IGNORE})), "x").actions
 
 
-def test_other_files_are_no_migrations(project: Project) -> None:
+def test_other_files_are_ignored(project: Project) -> None:
     others = {
         "db/migrations/README.md",
         "db/migrations/9999_x.sql",
@@ -56,6 +56,6 @@ def test_other_files_are_no_migrations(project: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * (LONGEST + 1), "../x"])
-def test_what_is_no_name_is_refused(name: str, project: Project) -> None:
+def test_an_invalid_name_is_refused(name: str, project: Project) -> None:
     with pytest.raises(UsageError):
         plan_migration(project, name)

@@ -1,4 +1,4 @@
-"""Names: every spelling of one thing, and the reasons why some cannot be used."""
+"""Names: all spellings of one name, and the reasons why some cannot be used."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ PLURALS = [
 
 
 @pytest.mark.parametrize(("singular", "plural"), PLURALS)
-def test_a_word_is_found_in_both_numbers_from_either(singular: str, plural: str) -> None:
+def test_singular_and_plural_are_derived_from_each_other(singular: str, plural: str) -> None:
     assert plural_of(singular) == plural
     assert singular_of(plural) == singular
     assert singular_of(singular) == singular
 
 
 @pytest.mark.parametrize("raw_name", ["BlogPost", "blog_post", "blog-posts", "BlogPosts", "blog_posts"])
-def test_however_it_is_written_it_is_one_thing(raw_name: str) -> None:
+def test_all_spellings_are_the_same_name(raw_name: str) -> None:
     names = Names.of(raw_name)
     assert (names.singular, names.plural) == ("blog_post", "blog_posts")
     assert names.class_name == "BlogPost"
@@ -46,13 +46,13 @@ def test_however_it_is_written_it_is_one_thing(raw_name: str) -> None:
     assert names.plural_segment == "blog-posts"
 
 
-def test_the_letter_s_alone_is_no_ending() -> None:
+def test_the_letter_s_alone_is_not_an_ending() -> None:
     assert singular_of("s") == "s"
     assert Names.of("s").class_name == "S"
     assert Names.of("blog_s").with_article == "a blog s"
 
 
-def test_a_name_as_given_keeps_its_number() -> None:
+def test_the_raw_name_stays_singular_or_plural() -> None:
     assert Names.of("Users").snake == "users"
     assert Names.of("AdminPanel").segment == "admin-panel"
     assert Names.of("HTTPLog").snake == "http_log"
@@ -67,28 +67,28 @@ def test_the_article_fits(name: str, one: str) -> None:
 @pytest.mark.parametrize(
     "raw_name", ["", "2fast", "a b", "post!", "_post", "post_", "a__b", "../x", "größe", "a.b", "x\n"]
 )
-def test_what_is_no_name_is_refused(raw_name: str) -> None:
-    with pytest.raises(UsageError, match="is no name"):
+def test_an_invalid_name_is_refused(raw_name: str) -> None:
+    with pytest.raises(UsageError, match="is not a valid name"):
         Names.of(raw_name)
 
 
 @pytest.mark.parametrize("raw_name", ["class", "classes", "from", "import", "lambda"])
-def test_a_word_of_python_is_refused_in_every_number(raw_name: str) -> None:
-    with pytest.raises(UsageError, match="word of Python"):
+def test_a_python_keyword_is_refused_also_as_the_singular(raw_name: str) -> None:
+    with pytest.raises(UsageError, match="Python keyword"):
         Names.of(raw_name)
 
 
-def test_a_name_may_not_be_longer_than_its_table_and_indexes_allow() -> None:
+def test_a_name_that_is_too_long_is_refused() -> None:
     assert snake_of("a" * LONGEST, LONGEST) == "a" * LONGEST
     with pytest.raises(UsageError, match="longer than"):
         snake_of("a" * (LONGEST + 1), LONGEST)
 
 
 @pytest.mark.parametrize("name", RESERVED)
-def test_names_of_the_applications_own_parts_are_taken(name: str) -> None:
-    with pytest.raises(UsageError, match="is taken"):
+def test_names_of_parts_of_the_application_are_reserved(name: str) -> None:
+    with pytest.raises(UsageError, match="is reserved"):
         refuse_reserved(name)
 
 
-def test_other_names_are_free() -> None:
+def test_other_names_are_accepted() -> None:
     refuse_reserved("posts")

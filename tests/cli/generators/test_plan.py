@@ -1,4 +1,4 @@
-"""Plans: plain values that the same inputs make again, and that touch nothing."""
+"""Plans: values that equal inputs make again, without side effects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_same_inputs_make_the_same_plan(generator: str, name: str, words: li
 
 
 @pytest.mark.parametrize(("generator", "name", "words"), CALLS)
-def test_planning_writes_nothing_and_looks_at_no_application(
+def test_planning_writes_nothing_and_reads_only_blueprints(
     generator: str, name: str, words: list[str], project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -38,7 +38,7 @@ def test_planning_writes_nothing_and_looks_at_no_application(
         opened.append(str(file))
         return real(file, *rest, **named)
 
-    monkeypatch.setattr(io, "open", watched)  # what pathlib calls
+    monkeypatch.setattr(io, "open", watched)  # pathlib calls this
     for change in ("mkdir", "rename", "replace", "unlink"):
         monkeypatch.setattr(os, change, lambda *_given, **_named: pytest.fail("a planner changed something"))
     PLANNERS[generator](project, name, words)
@@ -47,7 +47,7 @@ def test_planning_writes_nothing_and_looks_at_no_application(
     assert all("blueprints" in path for path in opened)
 
 
-def test_an_import_is_spelled_as_one_line() -> None:
+def test_an_import_is_one_line() -> None:
     assert str(Import("shop.controllers", "posts")) == "from shop.controllers import posts"
 
 
@@ -57,7 +57,7 @@ def test_plans_are_values() -> None:
     assert hash(one) == hash(other)
 
 
-def test_what_changes_files_is_known_by_its_status() -> None:
+def test_the_status_says_which_changes_write() -> None:
     assert {"create", "inject", "replace", "remove", "withdraw"} == WRITES
     assert Change("identical", "x").after is None
 
@@ -68,6 +68,6 @@ def test_an_application_of_one_file_has_no_package(project: Project) -> None:
         _ = Project("app:create", frozenset(), project.now).package
 
 
-def test_a_package_inside_of_another_is_refused_with_its_target(project: Project) -> None:
+def test_a_nested_package_is_refused_with_its_target(project: Project) -> None:
     with pytest.raises(UsageError, match=r"'shop\.web\.app:create': .* as shop is for shop\.app:create"):
         _ = Project("shop.web.app:create", frozenset(), project.now).package

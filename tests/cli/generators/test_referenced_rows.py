@@ -1,4 +1,4 @@
-"""Parents: the rows that a resource's tests need first."""
+"""Parents: the rows that the tests of a resource need first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_parents_come_in_the_order_in_which_they_can_be_inserted() -> None:
     ]
 
 
-def test_of_an_unknown_table_the_id_is_inserted_and_the_user_is_told() -> None:
+def test_for_an_unknown_table_only_the_id_is_inserted_and_a_note_is_added() -> None:
     parents = parents_of("posts", parse_fields(["editor:references"]), RESOURCES)
     assert parents == [ParentRow("editors", ("id",), ("1",), is_generated=False)]
     (note,) = parent_notes(parents, "tests/test_posts.py")
@@ -33,17 +33,17 @@ def test_of_an_unknown_table_the_id_is_inserted_and_the_user_is_told() -> None:
     assert "tests/test_posts.py inserts into editors" in note.text
 
 
-def test_tables_that_nothing_makes_are_found(project: Project) -> None:
+def test_tables_that_nothing_creates_are_found(project: Project) -> None:
     existing = replace(project, resources=RESOURCES, files=frozenset({"db/migrations/20200101000000_create_tags.sql"}))
     fields = parse_fields([f"{name}:references:optional" for name in ("author", "tag", "editor", "post")])
     assert missing_tables("posts", fields, existing) == ["editors"]
 
 
-def test_a_reference_that_may_be_missing_needs_no_row() -> None:
+def test_an_optional_reference_needs_no_row() -> None:
     assert parents_of("posts", parse_fields(["author:references:optional"]), RESOURCES) == []
 
 
-def test_a_table_cannot_need_itself() -> None:
+def test_a_table_cannot_require_a_row_of_itself() -> None:
     with pytest.raises(UsageError, match="category_id must be optional"):
         parents_of("categories", parse_fields(["category:references"]), {})
     assert parents_of("categories", parse_fields(["category:references:optional"]), {}) == []

@@ -1,4 +1,4 @@
-"""Withdrawal: what injection put in is taken out, and nothing else changed."""
+"""Removing added lines from a routes file, with nothing else changed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def after(): ...
 
 
 def injected(source: str = SOURCE) -> str:
-    """Return the source with the lines put in."""
+    """Return the source with the lines added."""
     changed = inject(source, Inject("routes.py", IMPORTS, STATEMENTS))
     assert changed is not None
     assert changed != source
@@ -37,19 +37,19 @@ def injected(source: str = SOURCE) -> str:
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_what_was_put_in_is_taken_out_to_the_byte(ending: str) -> None:
+def test_removing_added_lines_restores_every_byte(ending: str) -> None:
     source = SOURCE.replace("\n", ending)
     assert remove_lines(injected(source), WANTED) == source
 
 
-def test_lines_in_the_middle_go_too() -> None:
+def test_lines_in_the_middle_are_removed() -> None:
     source = injected().replace("\n\ndef after", '    r.get("/later", home.later)\n\n\ndef after')
     assert remove_lines(source, WANTED) == SOURCE.replace(
         "\n\n\ndef after", '\n\n    r.get("/later", home.later)\n\n\ndef after'
     )
 
 
-def test_lines_are_known_however_they_are_written() -> None:
+def test_lines_are_found_in_any_formatting() -> None:
     source = injected().replace(
         'r.get("/posts", posts.index, name="posts.index")',
         "r.get('/posts', posts.index,\n        name = 'posts.index')",
@@ -57,7 +57,7 @@ def test_lines_are_known_however_they_are_written() -> None:
     assert remove_lines(source, WANTED) == SOURCE
 
 
-def test_what_a_person_changed_stays_with_the_import_it_needs() -> None:
+def test_edited_lines_stay_with_the_import_they_need() -> None:
     source = injected().replace("posts.create, name", "posts.make, name")
     changed = remove_lines(source, WANTED)
     assert changed is not None
@@ -67,14 +67,14 @@ def test_what_a_person_changed_stays_with_the_import_it_needs() -> None:
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_a_comment_that_a_person_added_stays(ending: str) -> None:
+def test_a_comment_of_the_user_stays(ending: str) -> None:
     source = injected().replace('posts.index")\n', 'posts.index")  # "mine" # yes\n')
     source = source.replace("import posts\n", "import posts  # noqa: F401\n")
     kept = SOURCE.replace("\n\ndef after", '\n    # "mine" # yes\n\n\ndef after')
     assert remove_lines(source.replace("\n", ending), WANTED) == kept.replace("\n", ending)
 
 
-def test_comments_inside_of_a_statement_stay_too() -> None:
+def test_comments_inside_a_statement_stay() -> None:
     source = injected().replace(
         STATEMENTS[0], 'r.get(  # first\n        "/posts",\n        posts.index,  # second\n        name="posts.index")'
     )
@@ -84,7 +84,7 @@ def test_comments_inside_of_a_statement_stay_too() -> None:
     assert "posts" not in changed
 
 
-def test_where_nothing_was_put_in_nothing_changes() -> None:
+def test_without_added_lines_nothing_changes() -> None:
     assert remove_lines(SOURCE, WANTED) == SOURCE
 
 
@@ -104,7 +104,7 @@ LEFT_ALONE = {
 
 
 @pytest.mark.parametrize("why", LEFT_ALONE)
-def test_a_file_is_left_to_its_owner_because(why: str) -> None:
+def test_a_file_is_left_alone_because(why: str) -> None:
     assert remove_lines(LEFT_ALONE[why], WANTED) is None
 
 
@@ -118,5 +118,5 @@ def test_a_file_is_left_to_its_owner_because(why: str) -> None:
         ("from shop.controllers import home\nx = 'posts'\n", False),
     ],
 )
-def test_what_a_file_still_needs_is_known(source: str, needed: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_remaining_use_of_an_import_is_found(source: str, needed: bool) -> None:  # noqa: FBT001 - a parameter of the test
     assert uses(source, IMPORTS[0]) is needed

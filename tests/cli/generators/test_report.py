@@ -1,4 +1,4 @@
-"""What a run of a generator prints."""
+"""The output of a generator run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEPS = [
 ]
 
 
-def test_steps_are_told_one_a_line_then_what_to_paste_then_the_notes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_changes_are_printed_one_per_line_then_lines_to_paste_then_notes(capsys: pytest.CaptureFixture[str]) -> None:
     report.print_changes(STEPS)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == ["    create  new.txt", "    inject  routes.py", " identical  same.txt", "    manual  mine.py"]
@@ -38,7 +38,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_a_difference_is_one_that_patch_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_diff_can_be_applied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "routes.py").write_text("a\nb\n")
     report.print_diff(STEPS)
     diff = capsys.readouterr().out
@@ -58,7 +58,7 @@ def test_a_difference_is_one_that_patch_takes(tmp_path: Path, capsys: pytest.Cap
         (b"a\r\nb", b"a\r\nnew\r\nb"),
     ],
 )
-def test_patch_takes_a_file_with_any_end_and_any_characters(
+def test_the_diff_can_be_applied_to_any_line_end_and_any_characters(
     before: bytes, after: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "routes.py").write_bytes(before)

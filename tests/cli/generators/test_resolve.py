@@ -1,4 +1,4 @@
-"""Surveys: what a plan means for the tree that is there, with nothing written."""
+"""Resolving a plan against existing files, with nothing written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUTES = "def routes(r):\n    r.get('/', home)\n"
 
 
 def plan(*actions: Action) -> Plan:
-    """Make a plan of these actions."""
+    """Return a plan of these actions."""
     return Plan("thing", ("x",), actions)
 
 
@@ -44,14 +44,14 @@ def test_each_action_gets_its_status(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("force", "status"), [(None, "conflict"), (True, "replace"), (False, "skip")])
-def test_who_wins_a_conflict_is_asked_for(force: bool | None, status: Status, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of the test
+def test_force_decides_about_a_conflict(force: bool | None, status: Status, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of the test
     (tmp_path / "a.txt").write_text("mine\n")
     (change,) = resolve(plan(Create("a.txt", "yours\n")), tmp_path, force=force)
     assert change.status == status
 
 
 @pytest.mark.parametrize("source", [None, "def other(): ...\n", "def routes(:\n"])
-def test_what_cannot_be_injected_is_handed_over_to_paste(source: str | None, tmp_path: Path) -> None:
+def test_lines_that_cannot_be_added_are_left_to_paste(source: str | None, tmp_path: Path) -> None:
     if source is not None:
         (tmp_path / "routes.py").write_text(source)
     (change,) = resolve(plan(Inject("routes.py", (Import("shop", "posts"),), ("r.get('/x', posts.x)",))), tmp_path)
@@ -62,11 +62,11 @@ def test_what_cannot_be_injected_is_handed_over_to_paste(source: str | None, tmp
 
 @pytest.mark.parametrize("path", ["../escape.txt", "/etc/arlen", "a/../../b", ""])
 def test_a_path_that_leaves_the_project_is_refused(path: str, tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="lies outside"):
+    with pytest.raises(ToolError, match="is outside the project"):
         resolve(plan(Create(path, "x")), tmp_path)
 
 
-def test_a_symbolic_link_on_the_way_is_refused(tmp_path: Path) -> None:
+def test_a_symbolic_link_in_the_path_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "link").symlink_to(tmp_path / "elsewhere")
@@ -76,7 +76,7 @@ def test_a_symbolic_link_on_the_way_is_refused(tmp_path: Path) -> None:
             resolve(plan(Create(path, "x")), tmp_path / "root")
 
 
-def test_a_folder_or_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+def test_a_folder_or_a_file_in_the_way_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.txt").mkdir()
     (tmp_path / "b").write_text("a file")
     with pytest.raises(ToolError, match=r"a\.txt is a folder"):
@@ -85,20 +85,20 @@ def test_a_folder_or_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         resolve(plan(Create("b/c.txt", "x")), tmp_path)
 
 
-def test_broken_content_is_found_before_anything_is_written(tmp_path: Path) -> None:
+def test_invalid_content_is_found_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="nothing was written"):
         resolve(plan(Create("good.txt", "x"), Create("bad.py", "def (")), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_survey_writes_nothing(tmp_path: Path, tree: Callable[[Path], object]) -> None:
+def test_resolving_writes_nothing(tmp_path: Path, tree: Callable[[Path], object]) -> None:
     (tmp_path / "routes.py").write_text(ROUTES)
     before = tree(tmp_path)
     resolve(plan(Create("a/b.txt", "x"), Inject("routes.py", (), ("r.get('/x', x)",))), tmp_path)
     assert tree(tmp_path) == before
 
 
-def test_a_file_goes_only_as_it_was_written(tmp_path: Path) -> None:
+def test_only_an_unchanged_file_is_removed(tmp_path: Path) -> None:
     (tmp_path / "same.txt").write_text("same\n")
     (tmp_path / "edited.txt").write_text("edited\n")
     removals = plan(*(Remove(f"{name}.txt", digest(b"same\n")) for name in ("same", "edited", "missing")))
@@ -106,7 +106,7 @@ def test_a_file_goes_only_as_it_was_written(tmp_path: Path) -> None:
     assert [change.status for change in resolve(removals, tmp_path, force=True)] == ["remove", "remove", "gone"]
 
 
-def test_a_migration_that_is_replaced_is_warned_of(tmp_path: Path) -> None:
+def test_a_replaced_migration_adds_a_warning(tmp_path: Path) -> None:
     path = "db/migrations/20300131123000_create_posts.sql"
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_text("old\n")
@@ -116,13 +116,13 @@ def test_a_migration_that_is_replaced_is_warned_of(tmp_path: Path) -> None:
     assert len(resolve(plan(Create(path, "new\n")), tmp_path, force=False)) == 1
 
 
-def test_a_file_in_another_encoding_is_left_to_its_owner(tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "routes.py").write_bytes("# größe\ndef routes(r):\n    x = 1\n".encode("latin-1"))
     removals = plan(Inject("routes.py", (), ("r.get('/', x)",)), RemoveLines("routes.py", (), ("x = 1",)))
     assert [change.status for change in resolve(removals, tmp_path)] == ["manual", "manual"]
 
 
-def test_lines_are_taken_out_where_that_is_safe(tmp_path: Path) -> None:
+def test_lines_are_removed_if_that_is_safe(tmp_path: Path) -> None:
     (tmp_path / "routes.py").write_text(
         "from shop import posts\n\n\ndef routes(r):\n    r.get('/', 1)\n    r.get('/x', posts.x)\n"
     )

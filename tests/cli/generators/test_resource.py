@@ -1,4 +1,4 @@
-"""Resources: what is planned for a table and its pages."""
+"""Resources: the plan for a table and its pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
 
 
 def files(project: Project, name: str, *fields: str) -> dict[str, str]:
-    """Plan a resource and return the files it creates."""
+    """Plan a resource and return the files that it creates."""
     plan = plan_resource(project, name, fields)
     return {create.path: create.content for create in plan.actions if isinstance(create, Create)}
 
@@ -53,7 +53,7 @@ def test_every_route_has_its_action(project: Project) -> None:
         assert f"def {action}(ctx: Context) -> Response:" in controller
 
 
-def test_values_go_beside_the_sql_and_never_into_it(project: Project) -> None:
+def test_values_are_parameters_and_never_part_of_the_sql(project: Project) -> None:
     controller = files(project, "post", "title:string", "body:text")["shop/controllers/posts.py"]
     assert "VALUES ($1, $2)" in controller
     assert "WHERE id = $3" in controller
@@ -61,14 +61,14 @@ def test_values_go_beside_the_sql_and_never_into_it(project: Project) -> None:
     assert "%s" not in controller
 
 
-def test_every_form_holds_the_hidden_field(project: Project) -> None:
+def test_every_form_contains_the_csrf_field(project: Project) -> None:
     pages = {path: text for path, text in files(project, "post", "title:string").items() if path.endswith(".html")}
     forms = [text for text in pages.values() if "<form" in text]
     assert len(forms) == 3
     assert all(text.count("<form") == text.count("{{ csrf_field() }}") for text in forms)
 
 
-def test_pages_need_neither_scripts_nor_styles_of_their_own(project: Project) -> None:
+def test_pages_contain_no_inline_scripts_or_styles(project: Project) -> None:
     for path, text in files(project, "post", "title:string", "done:boolean").items():
         if path.endswith(".html"):
             assert "<script" not in text
@@ -76,7 +76,7 @@ def test_pages_need_neither_scripts_nor_styles_of_their_own(project: Project) ->
             assert " on" not in text.replace(" one", "").replace(" or", "")
 
 
-def test_the_table_has_what_the_fields_say(project: Project) -> None:
+def test_the_table_has_the_columns_of_the_fields(project: Project) -> None:
     migration = files(project, "post", "title:citext:unique", "author:references", "day:date:index")
     sql = migration["db/migrations/20300131123000_create_posts.sql"]
     assert "CREATE EXTENSION IF NOT EXISTS citext;" in sql
@@ -99,34 +99,34 @@ def test_a_form_writes_a_small_decimal_without_an_exponent(project: Project) -> 
     assert 'name="price" value="0.00000001"' in page
 
 
-def test_a_migration_that_is_there_keeps_its_name(project: Project) -> None:
+def test_an_existing_migration_keeps_its_name(project: Project) -> None:
     existing = replace(project, files=frozenset({"db/migrations/20200101000000_create_posts.sql"}))
     assert "db/migrations/20200101000000_create_posts.sql" in files(existing, "post", "title:string")
 
 
-def test_the_user_is_told_what_comes_next(project: Project) -> None:
+def test_a_note_says_what_comes_next(project: Project) -> None:
     assert plan_resource(project, "post", ["title:string"]).actions[-1] == Note(
         "run `arlen migrate`, then `arlen serve`"
     )
 
 
 @pytest.mark.parametrize("modifier", ["", ":optional"])
-def test_a_table_that_must_be_there_first_is_named(modifier: str, project: Project) -> None:
+def test_a_missing_referenced_table_is_reported(modifier: str, project: Project) -> None:
     actions = plan_resource(project, "comment", [f"author:references{modifier}"]).actions
     *_, refers, last = (action.text for action in actions if isinstance(action, Note))
-    assert "no migration is known to make it: `arlen migrate` fails" in refers
-    assert last == "when there is a table authors, run `arlen migrate`, then `arlen serve`"
+    assert "no migration creates it: `arlen migrate` fails" in refers
+    assert last == "when the table authors exists, run `arlen migrate`, then `arlen serve`"
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
-def test_a_name_that_the_controller_needs_itself_is_refused(name: str, project: Project) -> None:
-    with pytest.raises(UsageError, match="needs for something else"):
+def test_a_reserved_name_is_refused(name: str, project: Project) -> None:
+    with pytest.raises(UsageError, match="is reserved: the generated code uses that name"):
         plan_resource(project, name, ["title:string"])
 
 
 @pytest.mark.parametrize("name", ["None", "none", "true", "False"])
-def test_a_class_cannot_be_called_like_a_word_of_python(name: str, project: Project) -> None:
-    with pytest.raises(UsageError, match="word of Python"):
+def test_a_class_cannot_have_the_name_of_a_python_keyword(name: str, project: Project) -> None:
+    with pytest.raises(UsageError, match="Python keyword"):
         plan_resource(project, name, ["title:string"])
 
 
@@ -135,8 +135,8 @@ def test_a_resource_without_fields_is_refused_with_an_example(project: Project) 
         plan_resource(project, "post", [])
 
 
-def test_a_unique_reference_that_may_be_left_out_is_not_sent_twice(project: Project) -> None:
-    """Of it there is no row to send: nothing is stored, and nothing may be there any number of times."""
+def test_a_unique_optional_reference_is_not_sent_twice(project: Project) -> None:
+    """No row exists to send, so the field stays empty; unique allows that many times."""
     fields = ("author:references:optional:unique", "code:string:unique")
     test = files(project, "notes", *fields)["tests/test_notes.py"]
     assert "def test_the_same_code_twice_is_refused" in test
@@ -154,7 +154,7 @@ FIELDS: dict[str, Sequence[str]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["a" * 40, f"{'a' * 34}_child"])  # with children a plural is three letters longer
+@pytest.mark.parametrize("name", ["a" * 40, f"{'a' * 34}_child"])  # child -> children is three letters longer
 @pytest.mark.parametrize("fields", FIELDS.values(), ids=FIELDS)
 def test_python_of_the_longest_names_passes_the_checks_of_the_project(
     name: str, fields: Sequence[str], project: Project, shop: Path

@@ -1,4 +1,4 @@
-"""The route table of a planned tree: what stands in for a file, and what is said of a table that cannot be built."""
+"""The route table of a planned project, and the reports about one that cannot be built."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUTES = (
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """Make a package with routes and one controller."""
+    """Create a package with routes and one controller."""
     (tmp_path / "den").mkdir()
     (tmp_path / "den" / "__init__.py").touch()
     (tmp_path / "den" / "routes.py").write_text(ROUTES.format("den"))
@@ -28,7 +28,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def ask(root: Path, files: dict[str, str | None], *names: str) -> RouteReport:
-    """Ask in a process of its own, as it is meant."""
+    """Run the query in a process of its own, as the tool does."""
     question = json.dumps(RouteQuery(str(root), "den.routes", files, names)._asdict())
     command = [sys.executable, "-B", "-m", "arlen_cli.generators.route_table"]
     done = subprocess.run(command, input=question, capture_output=True, text=True, check=True)
@@ -43,12 +43,12 @@ def test_names_are_looked_for(package: Path) -> None:
 @pytest.mark.parametrize(
     "extra", ["import atexit\natexit.register(print, 'bye')\n", "import os\nos.system('echo {}')\n"]
 )
-def test_what_else_is_printed_is_no_part_of_the_answer(extra: str, package: Path) -> None:
+def test_other_output_is_not_part_of_the_report(extra: str, package: Path) -> None:
     (package / "den" / "zoo.py").write_text(f"{extra}{MODULE}")
     assert ask(package, {}, "zoo") == RouteReport(missing=[], conflicts=[])
 
 
-def test_a_planned_file_stands_in_for_the_one_on_disk(package: Path) -> None:
+def test_a_planned_file_replaces_the_one_on_disk(package: Path) -> None:
     planned = ROUTES.replace("zoo", "ape").format("den")
     assert ask(package, {"den/routes.py": planned, "den/ape.py": MODULE}, "ape") == RouteReport(
         missing=[], conflicts=[]
@@ -56,14 +56,14 @@ def test_a_planned_file_stands_in_for_the_one_on_disk(package: Path) -> None:
     assert ask(package, {"den/zoo.py": "x = 1\n"}).error.endswith("has no attribute 'index'")
 
 
-def test_a_file_that_is_to_go_is_not_found(package: Path) -> None:
+def test_a_file_that_will_be_removed_is_not_found(package: Path) -> None:
     assert "ImportError: cannot import name 'zoo'" in ask(package, {"den/zoo.py": None}).error
 
 
-def test_an_address_that_another_route_has_is_named(package: Path) -> None:
+def test_an_address_of_another_route_is_reported(package: Path) -> None:
     again = f"{ROUTES.format('den')}    r.get('/zoo/{{other:int}}', zoo.index, name='again')\n"
     assert ask(package, {"den/routes.py": again}, "again").conflicts == [
-        f"GET /zoo/1 leads to {package}/den/routes.py:5 already"
+        f"GET /zoo/1 is already handled by {package}/den/routes.py:5"
     ]
 
 
@@ -76,5 +76,5 @@ def test_an_address_that_another_route_has_is_named(package: Path) -> None:
         ("x = 1\n", "has no attribute 'routes'"),
     ],
 )
-def test_what_keeps_the_table_from_being_built_is_said(routes: str, why: str, package: Path) -> None:
+def test_the_reason_why_the_table_cannot_be_built_is_reported(routes: str, why: str, package: Path) -> None:
     assert why in ask(package, {"den/routes.py": routes}).error

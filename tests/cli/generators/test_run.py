@@ -1,4 +1,4 @@
-"""Runs: what is shown is what was decided, written or not."""
+"""Runs: the output is what was decided, written or not."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ RESOURCE = ("resource", "posts", ["title:string", "body:text"])
 
 
 def planned(root: Path) -> Plan:
-    """Plan the resource for the application as it stands."""
+    """Plan the resource for the application as it is."""
     generator, name, words = RESOURCE
     return make_plan(generator, find_application(root).project(), name, words)
 
 
 def run(root: Path, options: WriteOptions = WRITE) -> int:
-    """Plan and carry out."""
+    """Plan the resource and run the plan."""
     project = find_application(root).project()
     return run_plan(planned(root), root, project.now, options)
 
 
-def test_what_is_pretended_is_what_is_done(
+def test_pretend_prints_exactly_what_is_done_later(
     shop: Path, capsys: pytest.CaptureFixture[str], tree: Callable[[Path], object]
 ) -> None:
     before = tree(shop)
@@ -54,7 +54,7 @@ def test_a_second_run_changes_nothing(
     assert statuses == {"identical"}
 
 
-def test_a_conflict_ends_with_three_and_writes_nothing(
+def test_a_conflict_ends_with_status_3_and_writes_nothing(
     shop: Path, capsys: pytest.CaptureFixture[str], tree: Callable[[Path], object]
 ) -> None:
     (shop / "shop" / "templates" / "posts").mkdir()
@@ -64,10 +64,10 @@ def test_a_conflict_ends_with_three_and_writes_nothing(
     assert tree(shop) == before
     captured = capsys.readouterr()
     assert "conflict  shop/templates/posts/show.html" in captured.out
-    assert "--force replaces, --skip leaves" in captured.err
+    assert "--force replaces, --skip keeps" in captured.err
 
 
-def test_force_replaces_and_skip_leaves(shop: Path) -> None:
+def test_force_replaces_and_skip_keeps(shop: Path) -> None:
     page = shop / "shop" / "templates" / "posts" / "show.html"
     page.parent.mkdir()
     page.write_text("mine")
@@ -90,7 +90,7 @@ def test_a_diff_shows_every_line_and_writes_nothing(
     assert "--- a/shop/routes.py\n+++ b/shop/routes.py\n" in output
 
 
-def test_json_says_the_same(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_contains_the_same(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(shop, WRITE._replace(json=True)) == 0
     output = json.loads(capsys.readouterr().out)
     assert output["written"] is True
@@ -105,7 +105,7 @@ def test_every_run_that_writes_is_in_the_journal(shop: Path) -> None:
     assert json.loads(new.read_text())["arguments"] == ["posts", "title:string", "body:text"]
 
 
-def test_a_routes_file_of_another_shape_is_left_to_its_owner(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_routes_file_without_the_function_is_left_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (shop / "shop" / "routes.py").write_text("routes = []\n")
     assert run(shop) == 0
     assert (shop / "shop" / "routes.py").read_text() == "routes = []\n"

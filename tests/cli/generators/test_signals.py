@@ -1,4 +1,4 @@
-"""Signals during a write: an exception, and only for that time."""
+"""Signals during a write raise an exception, and only during it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_signal_becomes_an_exception(number: signal.Signals) -> None:
     assert stopped.value.code == 128 + number
 
 
-def test_what_handled_the_signals_before_handles_them_after() -> None:
+def test_the_signal_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
     with signals_raise():
         assert signal.getsignal(signal.SIGTERM) not in before

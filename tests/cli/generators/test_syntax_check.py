@@ -1,4 +1,4 @@
-"""Checks: text that its reader could not read is found before it is written."""
+"""Syntax checks: invalid text is found before it is written."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ SOUND = {
 
 
 @pytest.mark.parametrize("path", BROKEN)
-def test_what_cannot_be_read_is_refused_with_its_path(path: str) -> None:
+def test_invalid_text_is_refused_with_its_path(path: str) -> None:
     with pytest.raises(ToolError, match=path):
         check(path, BROKEN[path])
 
 
 @pytest.mark.parametrize("path", SOUND)
-def test_what_can_be_read_passes(path: str) -> None:
+def test_valid_text_is_accepted(path: str) -> None:
     check(path, SOUND[path])
 
 
-def test_other_files_are_not_looked_into() -> None:
+def test_other_files_are_not_checked() -> None:
     check("README.md", "{% for")

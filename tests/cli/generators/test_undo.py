@@ -1,4 +1,4 @@
-"""Taking back: what was written goes, what was changed since stays."""
+"""Undo: generated files are removed, files that changed since are kept."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def generate(root: Path, generator: str, name: str, *words: str) -> None:
     assert run_plan(make_plan(generator, project, name, words), root, project.now, OPTIONS) == 0
 
 
-def test_each_file_is_taken_back_in_its_way_and_then_the_record() -> None:
+def test_each_file_is_undone_and_then_the_journal_entry() -> None:
     assert plan_undo([NEW, CONTROLLER]).actions == (
         Remove("shop/controllers/users.py", "abc"),
-        Note("old.txt is kept: it was there before, and was replaced"),
+        Note("old.txt is kept: it existed before and was replaced"),
         RemoveLines("shop/routes.py", (Import("shop.controllers", "users"),), ('r.get("/users", users.index)',)),
         Remove(".arlen/runs/1-controller-users.json", "own"),
     )
@@ -78,16 +78,16 @@ def test_a_name_is_found_in_any_spelling(name: str) -> None:
     assert plan_destroy([CONTROLLER, RESOURCE], "resource", name).arguments == ("post", "title:string")
 
 
-def test_what_was_never_generated_is_refused_with_what_was() -> None:
+def test_a_name_that_was_not_generated_is_refused_and_the_others_are_listed() -> None:
     with pytest.raises(
-        UsageError, match="no controller pages was generated; there is: controller users, resource post"
+        UsageError, match="no controller pages was generated; generated so far: controller users, resource post"
     ):
         plan_destroy([NEW, CONTROLLER, RESOURCE], "controller", "pages")
     with pytest.raises(UsageError, match="nothing was generated yet"):
         plan_destroy([NEW], "controller", "pages")
 
 
-def test_undoing_gives_the_very_same_tree_back(shop: Path, tree: Callable[[Path], object]) -> None:
+def test_undo_restores_the_same_tree(shop: Path, tree: Callable[[Path], object]) -> None:
     before = tree(shop)
     generate(shop, "controller", "users", "index", "show")
     middle = tree(shop)
@@ -98,7 +98,7 @@ def test_undoing_gives_the_very_same_tree_back(shop: Path, tree: Callable[[Path]
         assert tree(shop) == expected
 
 
-def test_destroying_a_resource_leaves_only_its_migration(shop: Path, tree: Callable[[Path], dict[str, object]]) -> None:
+def test_destroy_of_a_resource_leaves_only_its_migration(shop: Path, tree: Callable[[Path], dict[str, object]]) -> None:
     before = tree(shop)
     generate(shop, "resource", "post", "title:string")
     generate(shop, "controller", "users")
@@ -135,7 +135,7 @@ def test_a_controller_that_the_routes_still_use_is_kept_with_its_pages(
     assert '"/zoo"' not in routes.read_text()
 
 
-def test_lines_that_were_pasted_by_hand_are_taken_back_too(shop: Path, tree: Callable[[Path], object]) -> None:
+def test_lines_that_were_pasted_by_hand_are_removed(shop: Path, tree: Callable[[Path], object]) -> None:
     routes = shop / "shop" / "routes.py"
     source = f"{routes.read_text()}    if len(r.endpoints) > 99:\n        return\n"
     routes.write_text(source)
@@ -165,7 +165,7 @@ def test_lines_that_an_earlier_run_wrote_stay(shop: Path) -> None:
     project = find_application(shop).project()
     plan = make_plan("controller", project, "users", ("index", "show"))
     assert run_plan(plan, shop, project.now, OPTIONS._replace(force=False)) == 0
-    assert (shop / "shop" / "routes.py").read_text() == before  # users.py was skipped, and has no show
+    assert (shop / "shop" / "routes.py").read_text() == before  # users.py was skipped, so it has no show
     assert run_plan(undo(shop), shop, project.now, OPTIONS) == 0
     assert (shop / "shop" / "routes.py").read_text() == before
     assert run_plan(undo(shop), shop, project.now, OPTIONS) == 0
@@ -187,7 +187,7 @@ def test_a_route_that_was_there_before_stays_with_its_import_and_controller(
     assert (shop / "shop" / "controllers" / "dogs.py").exists()
 
 
-def test_what_the_runs_made_goes_though_a_later_one_replaced_it(shop: Path, tree: Callable[[Path], object]) -> None:
+def test_a_created_file_is_removed_even_if_a_later_run_replaced_it(shop: Path, tree: Callable[[Path], object]) -> None:
     before = tree(shop)
     generate(shop, "controller", "cats", "index")
     project = find_application(shop).project()
@@ -197,12 +197,12 @@ def test_what_the_runs_made_goes_though_a_later_one_replaced_it(shop: Path, tree
     assert tree(shop) == before
 
 
-def test_what_keeps_the_database_out_of_git_stays() -> None:
+def test_the_gitignore_of_the_database_stays() -> None:
     run = CONTROLLER._replace(files=(JournalFile(".arlen/.gitignore", "create", "abc"),))
     assert plan_undo([run]).actions == (Remove(run.path, "own"),)
 
 
-def test_lines_of_every_run_are_taken_back() -> None:
+def test_lines_of_every_run_are_removed() -> None:
     more = CONTROLLER._replace(files=(JournalFile("shop/routes.py", "manual", "x", ("r.get('/more', users.more)",)),))
     (withdraw,) = (
         action
@@ -212,7 +212,7 @@ def test_lines_of_every_run_are_taken_back() -> None:
     assert withdraw.statements == ('r.get("/users", users.index)', "r.get('/more', users.more)")
 
 
-def test_a_controller_in_the_other_number_is_another_controller() -> None:
+def test_singular_and_plural_are_different_controllers() -> None:
     one, many = (CONTROLLER._replace(path=name, arguments=(name,)) for name in ("user", "users"))
     records = [
         action.path for action in plan_destroy([one, many], "controller", "User").actions if isinstance(action, Remove)

@@ -1,4 +1,4 @@
-"""What is known of a call's parameters: what it writes out, and nothing that it could change."""
+"""What is known of the arguments of a call: literals, and annotations that cannot change."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def parsed(expression: str) -> ast.expr:
         ("{[1]}", Argument()),
     ],
 )
-def test_of_a_parameter_is_known_what_its_expression_says(expression: str, argument: Argument) -> None:
+def test_the_type_and_literal_of_an_argument_are_read(expression: str, argument: Argument) -> None:
     assert reader(FUNCTION).read_one(parsed(expression)) == argument
 
 
-def test_how_many_parameters_there_are_is_known_but_for_a_star() -> None:
+def test_the_number_of_arguments_is_known_without_a_star() -> None:
     assert reader().read_all([parsed("1"), parsed("x")]) == (Argument("int", "1"), Argument())
     assert reader().read_all([ast.Starred(parsed("x"))]) is None
 
@@ -67,9 +67,7 @@ def test_how_many_parameters_there_are_is_known_but_for_a_star() -> None:
         ("values", None),
     ],
 )
-def test_the_parameters_of_a_mapping_are_known_where_it_is_written_out(
-    expression: str, names: dict[str, Argument] | None
-) -> None:
+def test_the_arguments_of_a_dict_literal_are_read(expression: str, names: dict[str, Argument] | None) -> None:
     assert reader().read_mapping([parsed(expression)]) == names
 
 
@@ -87,7 +85,7 @@ def test_the_parameters_of_a_mapping_are_known_where_it_is_written_out(
         ("rows", []),
     ],
 )
-def test_many_parameter_sets_are_known_where_they_are_written_out(expression: str, rows: list[ArgumentRow]) -> None:
+def test_literal_parameter_sets_are_read(expression: str, rows: list[ArgumentRow]) -> None:
     assert list(reader().read_rows(parsed(expression))) == rows
 
 

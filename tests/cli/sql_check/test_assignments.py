@@ -1,4 +1,4 @@
-"""SET clauses: what they say outright is read, and nothing else."""
+"""SET clauses: plain assignments are read, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from arlen_cli.sql_check.assignments import Assignment, assignments
 
 
 def columns_set(sql: str) -> list[tuple[str, str]]:
-    """Return the columns that are set outright, each with its table, and to what."""
+    """Return the columns with plain assignments, with their tables, and the parameters."""
     return [
         (f"{assignment.schema}.{assignment.table}.{assignment.column}".lstrip("."), assignment.parameter)
         for assignment in assignments(sql)
@@ -36,7 +36,7 @@ def columns_set(sql: str) -> list[tuple[str, str]]:
         ("update t set /* a = null, */ b = null -- , c = null", [("t.b", "")]),
     ],
 )
-def test_what_is_set_outright_is_read(sql: str, set_to: list[tuple[str, str]]) -> None:
+def test_plain_assignments_are_read(sql: str, set_to: list[tuple[str, str]]) -> None:
     assert columns_set(sql) == set_to
 
 
@@ -57,10 +57,10 @@ def test_what_is_set_outright_is_read(sql: str, set_to: list[tuple[str, str]]) -
         "",
     ],
 )
-def test_what_is_not_certain_is_not_read(sql: str) -> None:
+def test_other_assignments_are_not_read(sql: str) -> None:
     assert columns_set(sql) == []
 
 
-def test_the_place_of_a_column_is_known() -> None:
+def test_the_position_of_the_column_is_returned() -> None:
     sql = "update t set a = 'x', b = null"
     assert list(assignments(sql)) == [Assignment("", "t", "b", "", sql.index("b = null"))]

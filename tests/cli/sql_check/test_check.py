@@ -1,4 +1,4 @@
-"""A check of an application's statements: everything that is wrong is message, and nothing else."""
+"""Checks of statements: all errors are reported, and nothing else."""
 
 from __future__ import annotations
 
@@ -125,18 +125,21 @@ def findings(url: str, folder: Path, text: str) -> list[str]:
         "pg.query('explain select id from users where id = $1', 1)",
     ],
 )
-def test_what_is_right_is_not_reported(url: str, tmp_path: Path, call: str) -> None:
+def test_correct_statements_are_not_reported(url: str, tmp_path: Path, call: str) -> None:
     assert findings(url, tmp_path, call) == []
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ("pg.query('select id from users where id = $1')", "the statement takes 1 parameter and is given none"),
-        ("pg.query('select id from users', 1)", "the statement takes no parameters and is given 1"),
-        ("pg.query('select id from users where id = :id', {'i': 1})", "the mapping lacks id"),
-        ("pg.query('select id from users where id = :id', 5)", "the statement takes one mapping with id"),
-        ("pg.query('select id from users where id = :id', x, y)", "the statement takes one mapping with id"),
+        ("pg.query('select id from users where id = $1')", "the statement has 1 parameter, but 0 were passed"),
+        ("pg.query('select id from users', 1)", "the statement has no parameters, but 1 was passed"),
+        ("pg.query('select id from users where id = :id', {'i': 1})", "missing keys in the mapping: id"),
+        ("pg.query('select id from users where id = :id', 5)", "the statement requires one mapping with the keys id"),
+        (
+            "pg.query('select id from users where id = :id', x, y)",
+            "the statement requires one mapping with the keys id",
+        ),
         (
             "pg.query('select id from users where id = :id', {'id': 'a'})",
             "$1 (:id) is bigint and takes int, but a str was given",
@@ -162,15 +165,18 @@ def test_what_is_right_is_not_reported(url: str, tmp_path: Path, call: str) -> N
             "pg.execute('update orders set total = $1', 0.5)",
             "$1 is numeric and takes Decimal or int, but a float was given",
         ),
-        ("pg.query('select id from orders where state = $1', 'piad')", "$1 is state: it has only 'new', 'paid'"),
+        (
+            "pg.query('select id from orders where state = $1', 'piad')",
+            "$1 is state: the only labels are 'new', 'paid'",
+        ),
     ],
 )
-def test_parameters_that_do_not_fit_are_told(url: str, tmp_path: Path, call: str, message: str) -> None:
+def test_wrong_parameters_are_reported(url: str, tmp_path: Path, call: str, message: str) -> None:
     (finding,) = findings(url, tmp_path, call)
     assert finding.splitlines()[0] == f"app.py:{LINE}: {message}"
 
 
-def test_a_parameter_of_a_wrong_type_is_shown_with_its_remedy(url: str, tmp_path: Path) -> None:
+def test_a_parameter_of_a_wrong_type_is_shown_with_a_hint(url: str, tmp_path: Path) -> None:
     call = "pg.query('select id from users where email = :email and id = :id', {'email': x, 'id': 'a'})"
     (finding,) = findings(url, tmp_path, call)
     assert finding.splitlines()[1:] == [
@@ -183,17 +189,17 @@ def test_a_parameter_of_a_wrong_type_is_shown_with_its_remedy(url: str, tmp_path
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("select email, age from users", "Strict.age is int and the column can be NULL"),
+        ("select email, age from users", "Strict.age is int, but the column can be NULL"),
         (
             "select u.email, u.id as age from orders o left join users u on u.id = o.user_id",
-            "Strict.email is str and the column can be NULL",
+            "Strict.email is str, but the column can be NULL",
         ),
-        ("select id as email, 1 as age from users", "Strict.email is str and the column is int"),
-        ("select email from users", "the statement gives no column for Strict.age"),
+        ("select id as email, 1 as age from users", "Strict.email is str, but the column is int"),
+        ("select email from users", "the statement returns no column for Strict.age"),
         ("select email, 1 as age, 2 as n from users", "Strict has no field for the column n"),
     ],
 )
-def test_rows_that_do_not_fit_their_class_are_told(url: str, tmp_path: Path, sql: str, message: str) -> None:
+def test_rows_that_do_not_fit_their_class_are_reported(url: str, tmp_path: Path, sql: str, message: str) -> None:
     finding = findings(url, tmp_path, f"pg.query('{sql}', into=Strict)")[0]
     assert finding.splitlines()[0] == f"app.py:{LINE}: {message}"
 
@@ -203,19 +209,19 @@ def test_rows_that_do_not_fit_their_class_are_told(url: str, tmp_path: Path, sql
     [
         (
             "pg.execute('insert into users (id, joined) values (1, now())')",
-            "users.email must not be NULL and is given no value",
+            "users.email is NOT NULL, but gets no value",
         ),
         (
             "pg.execute('insert into users values ($1, $2, 1, now())', 7, None)",
-            "users.email must not be NULL and $2 is None",
+            "users.email is NOT NULL, but $2 is None",
         ),
         (
             "pg.execute('insert into users values (1, :email, 1, now())', {'email': None})",
-            "users.email must not be NULL and $1 is None",
+            "users.email is NOT NULL, but $1 is None",
         ),
     ],
 )
-def test_null_into_a_column_that_must_not_be_null_is_told(url: str, tmp_path: Path, call: str, message: str) -> None:
+def test_null_in_a_not_null_column_is_reported(url: str, tmp_path: Path, call: str, message: str) -> None:
     (finding,) = findings(url, tmp_path, call)
     assert finding.splitlines()[0] == f"app.py:{LINE}: {message}"
 
@@ -226,14 +232,14 @@ def test_null_into_a_column_that_must_not_be_null_is_told(url: str, tmp_path: Pa
         (
             "pg.execute('update users set age = 1, email = null where id = $1', 1)",
             (
-                f"app.py:{LINE}: users.email must not be NULL and is set to NULL\n"
+                f"app.py:{LINE}: users.email is NOT NULL, but is set to NULL\n"
                 "update users set age = 1, email = null where id = $1\n                          ^"
             ),
         ),
         (
             "pg.execute('update users set age = :a, email = :mail', {'a': 5, 'mail': None})",
             (
-                f"app.py:{LINE}: users.email must not be NULL and $2 is None\n"
+                f"app.py:{LINE}: users.email is NOT NULL, but $2 is None\n"
                 "update users set age = :a, email = :mail\n                           ^"
             ),
         ),
@@ -243,20 +249,20 @@ def test_null_into_a_column_that_must_not_be_null_is_told(url: str, tmp_path: Pa
                 "  on conflict (id) do update set joined = null''', x)"
             ),
             (
-                f"app.py:{LINE + 2}: users.joined must not be NULL and is set to NULL\n"
+                f"app.py:{LINE + 2}: users.joined is NOT NULL, but is set to NULL\n"
                 "  on conflict (id) do update set joined = null\n                                 ^"
             ),
         ),
     ],
 )
-def test_a_set_clause_that_makes_null_what_must_not_be_is_told(
+def test_a_set_clause_that_sets_a_not_null_column_to_null_is_reported(
     url: str, tmp_path: Path, call: str, message: str
 ) -> None:
-    remedy = "hint: give it a value, or let a migration give the column a DEFAULT or DROP NOT NULL"
+    remedy = "hint: set a value, or add a migration that gives the column a DEFAULT or drops NOT NULL"
     assert findings(url, tmp_path, call) == [f"{message}\n{remedy}"]
 
 
-COUNT = "give one value for each $n, or the one mapping that has every :name"
+COUNT = "pass one value for each $n, or one mapping with every :name"
 
 
 @pytest.mark.parametrize(
@@ -265,17 +271,17 @@ COUNT = "give one value for each $n, or the one mapping that has every :name"
         (
             "pg.execute_many('insert into orders (id, user_id, total) values ($1, $2, $3)', [\n (1, x, 2),\n (1, x),\n])",
             2,
-            f"the statement takes 3 parameters and is given 2\nhint: row 2; {COUNT}",
+            f"the statement has 3 parameters, but 2 were passed\nhint: row 2; {COUNT}",
         ),
         (
             "pg.query_many('select id from users where id = $1', [(x, y) for x in y])",
             0,
-            f"the statement takes 1 parameter and is given 2\nhint: {COUNT}",
+            f"the statement has 1 parameter, but 2 were passed\nhint: {COUNT}",
         ),
         (
             "pg.execute_many('update users set email = :e', [{'e': 'a'}, {'d': 'b'}])",
             0,
-            f"the mapping lacks e\nhint: row 2; {COUNT}",
+            f"missing keys in the mapping: e\nhint: row 2; {COUNT}",
         ),
         (
             "pg.execute_many('update users set age = $1', [(1,), ('a',)])",
@@ -289,13 +295,13 @@ COUNT = "give one value for each $n, or the one mapping that has every :name"
             "pg.execute_many('update users set email = $1', [(None,)])",
             0,
             (
-                "users.email must not be NULL and $1 is None\nupdate users set email = $1\n                 ^\n"
-                "hint: row 1; give it a value, or let a migration give the column a DEFAULT or DROP NOT NULL"
+                "users.email is NOT NULL, but $1 is None\nupdate users set email = $1\n                 ^\n"
+                "hint: row 1; set a value, or add a migration that gives the column a DEFAULT or drops NOT NULL"
             ),
         ),
     ],
 )
-def test_rows_of_many_that_do_not_fit_are_told_with_their_numbers(
+def test_wrong_parameter_sets_are_reported_with_their_row_numbers(
     url: str, tmp_path: Path, call: str, line: int, message: str
 ) -> None:
     assert findings(url, tmp_path, call) == [f"app.py:{LINE + line}: {message}"]
@@ -311,15 +317,15 @@ def test_rows_of_many_that_do_not_fit_are_told_with_their_numbers(
         ("pg.copy_rows('usr', ['id'], rows)", f'app.py:{LINE}: relation "usr" does not exist [42P01]'),
         (
             "pg.copy_rows('users', ['id', 'email'], rows)",
-            f"app.py:{LINE}: users.joined must not be NULL and is given no value",
+            f"app.py:{LINE}: users.joined is NOT NULL, but gets no value",
         ),
         (
             "pg.copy_rows('users', ['id', 'email', 'joined'],\n[(1, 'a')])",
-            f"app.py:{LINE + 1}: the copy takes 3 columns and is given 2",
+            f"app.py:{LINE + 1}: the copy has 3 columns, but 2 were passed",
         ),
     ],
 )
-def test_a_copy_that_does_not_fit_its_table_is_told(url: str, tmp_path: Path, call: str, message: str) -> None:
+def test_a_copy_that_does_not_fit_its_table_is_reported(url: str, tmp_path: Path, call: str, message: str) -> None:
     (finding,) = findings(url, tmp_path, call)
     assert finding.splitlines()[0] == message
 
@@ -333,7 +339,7 @@ def test_a_copy_that_does_not_fit_its_table_is_told(url: str, tmp_path: Path, ca
         "def f(pg):\n  ask = pg.query; ask('select emial from users')",
     ],
 )
-def test_a_statement_is_checked_however_it_is_called(url: str, tmp_path: Path, call: str) -> None:
+def test_a_statement_is_checked_in_every_form_of_call(url: str, tmp_path: Path, call: str) -> None:
     (finding,) = findings(url, tmp_path, call)
     assert 'column "emial" does not exist [42703]' in finding
 
@@ -355,7 +361,7 @@ def test_a_statement_is_checked_however_it_is_called(url: str, tmp_path: Path, c
         "def (",
     ],
 )
-def test_what_is_wrong_is_told_with_a_remedy(url: str, tmp_path: Path, call: str) -> None:
+def test_errors_are_reported_with_a_hint(url: str, tmp_path: Path, call: str) -> None:
     messages = findings(url, tmp_path, call)
     assert messages
     assert [message for message in messages if "\nhint: " not in message] == []
@@ -366,10 +372,7 @@ def test_what_is_wrong_is_told_with_a_remedy(url: str, tmp_path: Path, call: str
     [
         (
             "pg.query('select o.id, u.id from orders o join users u on u.id = o.user_id')",
-            (
-                "several columns are called id, so that a row cannot tell them apart"
-                "\nhint: name them by AS, or ask for into=tuple"
-            ),
+            ("duplicate column names: id\nhint: rename them with AS, or use into=tuple"),
         ),
         (
             "pg.query('select id from orders o join users u on u.id = o.user_id')",
@@ -380,15 +383,15 @@ def test_what_is_wrong_is_told_with_a_remedy(url: str, tmp_path: Path, call: str
         ),
         (
             "pg.query_value('select id, email from users')",
-            "query_value reads one column and the statement gives 2\nhint: select one column, or call query_one",
+            "query_value reads one column, but the statement returns 2\nhint: select one column, or call query_one",
         ),
         (
             "pg.query_one('delete from orders')",
-            "query_one is None for ever: the statement gives no rows\nhint: add RETURNING, or call execute",
+            "query_one always returns None: the statement returns no rows\nhint: add RETURNING, or call execute",
         ),
     ],
 )
-def test_columns_that_the_caller_cannot_read_are_told(url: str, tmp_path: Path, call: str, message: str) -> None:
+def test_columns_that_the_caller_cannot_read_are_reported(url: str, tmp_path: Path, call: str, message: str) -> None:
     assert findings(url, tmp_path, call) == [f"app.py:{LINE}: {message}"]
 
 
@@ -424,23 +427,23 @@ def test_columns_that_the_caller_cannot_read_are_told(url: str, tmp_path: Path, 
         ("pg.query('select :a + $1')", f"app.py:{LINE}: the statement mixes :a and $1: use one of the two forms"),
     ],
 )
-def test_what_the_server_refuses_is_told_with_its_place(url: str, tmp_path: Path, call: str, message: str) -> None:
+def test_errors_of_the_server_are_reported_with_their_place(url: str, tmp_path: Path, call: str, message: str) -> None:
     (finding,) = findings(url, tmp_path, call)
     assert finding.startswith(message)
 
 
-def test_a_statement_that_several_use_is_told_once(url: str, tmp_path: Path) -> None:
+def test_a_statement_with_several_calls_is_reported_once(url: str, tmp_path: Path) -> None:
     (tmp_path / "queries.py").write_text("\nUSERS = 'select emial from users'\n")
     (message,) = findings(url, tmp_path, "import queries\npg.query(queries.USERS)\npg.query_one(queries.USERS)\n")
     assert message.startswith('queries.py:2: column "emial" does not exist')
 
 
-def test_a_file_that_is_no_python_is_wrong(url: str, tmp_path: Path) -> None:
+def test_a_file_with_a_syntax_error_is_reported(url: str, tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("\ndef (")
     (message,) = findings(url, tmp_path, "")
-    assert message.splitlines()[0] == "broken.py:2: this is no Python: invalid syntax"
+    assert message.splitlines()[0] == "broken.py:2: not valid Python: invalid syntax"
 
 
-def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_an_error_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DatabaseCommandError, match="no connection to the database"):
         check("postgresql://me:hidden@127.0.0.1:1/x", read(tmp_path))

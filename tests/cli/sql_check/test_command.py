@@ -1,4 +1,4 @@
-"""The command as it is run: a process, its output, its exit status."""
+"""The command as a process: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def url(database_server: Databases, app: Path) -> Iterator[str]:
-    """Give the URL of a database that has had all migrations."""
+    """Give the URL of a database with all migrations applied."""
     with database_server.database() as made:
         migrations.migrate(made, app / "db" / "migrations")
         yield made
@@ -47,7 +47,7 @@ def migrate(app: Path, name: str, text: str) -> None:
 
 
 def sql(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
-    """Run `arlen sql` in the application; return its status and what it said."""
+    """Run `arlen sql` in the application; return its status and its output."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("ARLEN_")}
     command = [sys.executable, "-m", "arlen_cli", "sql", *words]
     environ = {**clean, "ARLEN_ENV": "production", **environ}
@@ -55,14 +55,14 @@ def sql(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def in_process(app: Path, url: str, **options: Any) -> tuple[int, str]:  # noqa: ANN401 - whatever Options has
-    """Run the command against the database at `url` as other code can; return its status and its lines."""
+def in_process(app: Path, url: str, **options: Any) -> tuple[int, str]:  # noqa: ANN401 - any field of CheckOptions
+    """Run the command in this process against the database at `url`; return status and output."""
     lines: list[str] = []
     config = Config("production", app, database=DatabaseSection(url=url))
     return run(config, CheckOptions()._replace(**options), lines.append, {}), "\n".join(lines)
 
 
-def test_what_is_right_is_status_0_and_what_is_wrong_is_told_and_1(app: Path, url: str) -> None:
+def test_the_status_is_0_if_all_is_right_and_1_with_findings(app: Path, url: str) -> None:
     assert sql(app, "check", "--dsn", url) == (0, "Checked statements: 1, wrong: 0\n", "")
     (app / "shop.py").write_text(SOURCE.replace("age", "agge") + "    pg.query(sql)\n")
     status, out, err = sql(app, "check", ARLEN_DATABASE_URL=url)
@@ -72,47 +72,47 @@ def test_what_is_right_is_status_0_and_what_is_wrong_is_told_and_1(app: Path, ur
         "select id, agge from users where id = $1",
         "           ^",
         'hint: Perhaps you meant to reference the column "users.age".',
-        "shop.py:3: not checked: the statement is put together at run time",
+        "shop.py:3: not checked: the statement is built at run time",
         "Checked statements: 1, wrong: 1",
     ]
 
 
-def test_the_answer_can_be_json(app: Path, url: str) -> None:
+def test_the_result_can_be_json(app: Path, url: str) -> None:
     (app / "shop.py").write_text('pg.query("select id from users where id = $1")\npg.query(x)\n')
     status, out = in_process(app, url, json=True)
     finding = {
         "file": "shop.py",
         "line": 1,
         "code": "parameters",
-        "message": "the statement takes 1 parameter and is given none",
+        "message": "the statement has 1 parameter, but 0 were passed",
         "excerpt": "",
-        "hint": "give one value for each $n, or the one mapping that has every :name",
+        "hint": "pass one value for each $n, or one mapping with every :name",
     }
-    unread = {"file": "shop.py", "line": 2, "reason": "the statement is put together at run time"}
+    unread = {"file": "shop.py", "line": 2, "reason": "the statement is built at run time"}
     document = {"checked": 1, "findings": [finding], "unchecked": [unread]}
     assert (status, json.loads(out)) == (1, document)
 
 
-def test_the_schema_is_the_one_that_the_migrations_make(app: Path, url: str, database_server: Databases) -> None:
+def test_the_schema_is_the_one_that_the_migrations_create(app: Path, url: str, database_server: Databases) -> None:
     migrate(app, "20260102000000_nick.sql", "alter table users add column nick text;")
     (app / "shop.py").write_text('pg.query("select nick from users")\n')
     status, out, err = sql(app, "check", "--dsn", url)
     assert (status, out) == (1, "")
     assert err == (
         "arlen sql: pending migrations in the database: 1. Migrate it first, "
-        "or give --scratch-dsn, a server on which a copy may be made\n"
+        "or pass --scratch-dsn with a server for a temporary copy\n"
     )
     assert in_process(app, url, scratch_dsn=database_server.url) == (0, "Checked statements: 1, wrong: 0")
     assert len(migrations.pending(url, app / "db" / "migrations")) == 1
 
 
-def test_in_development_the_embedded_server_has_the_schema_though_nothing_was_migrated(app: Path) -> None:
+def test_in_development_an_embedded_server_has_the_migrated_schema(app: Path) -> None:
     assert sql(app, "check", "--env", "development")[:2] == (0, "Checked statements: 1, wrong: 0\n")
     migrate(app, "20260102000000_gone.sql", "alter table users drop column age;")
     assert sql(app, "check", "--env", "development")[:1] == (1,)
 
 
-def test_a_check_is_not_in_the_way_of_the_migration_that_it_tried(app: Path) -> None:
+def test_a_check_does_not_block_the_migration_that_it_tried(app: Path) -> None:
     migrate(app, "20260102000000_role.sql", "create role reporter;")
     assert sql(app, "check", "--env", "development")[0] == 0
     server = embedded.ensure_running(app / EMBEDDED_DATA, "arlen_development")
@@ -131,20 +131,20 @@ def test_an_application_without_migrations_is_checked_on_the_database_as_it_is(u
     assert in_process(lite, url) == (0, "Checked statements: 1, wrong: 0")
 
 
-def test_a_release_keeps_its_statements_and_the_next_schema_is_checked_against_them(
+def test_the_statements_of_a_release_are_checked_against_a_later_schema(
     app: Path, url: str, database_server: Databases
 ) -> None:
     kept = app / "statements.json"
     assert sql(app, "check", "--dsn", url, "--manifest", str(kept))[0] == 0
     assert in_process(app, url, against=kept) == (0, "Checked statements: 1, wrong: 0")
-    (app / "shop.py").write_text("")  # the next release has done with the column
+    (app / "shop.py").write_text("")  # the next release no longer uses the column
     migrate(app, "20260102000000_drop.sql", "alter table users drop column age;")
     status, out, _ = sql(app, "check", "--against", str(kept), "--dsn", url, "--scratch-dsn", database_server.url)
     assert (status, out.splitlines()[0]) == (1, 'shop.py:2: column "age" does not exist [42703]')
     assert in_process(app, url, scratch_dsn=database_server.url) == (0, "Checked statements: 0, wrong: 0")
 
 
-def test_statements_that_are_wrong_are_not_kept(app: Path, url: str) -> None:
+def test_wrong_statements_are_not_written_to_a_manifest(app: Path, url: str) -> None:
     kept = app / "statements.json"
     kept.write_text("as before")
     (app / "shop.py").write_text('pg.query("select wrong from users")\n')
@@ -157,9 +157,9 @@ def test_statements_that_are_wrong_are_not_kept(app: Path, url: str) -> None:
     ("content", "message"),
     [
         (None, "No such file or directory"),
-        (b"{", "it is no JSON"),
-        (b"\xff", "it is not UTF-8"),
-        (b"{}", 'it is no manifest: "format" is not "arlen statements 1"'),
+        (b"{", "not valid JSON"),
+        (b"\xff", "not valid UTF-8"),
+        (b"{}", 'not a manifest: "format" is not "arlen statements 1"'),
         (b'{"format": "arlen statements 1", "statements": [{}]}', 'statement 1 has no "file"'),
     ],
 )
@@ -194,12 +194,12 @@ def test_the_classes_of_rows_are_written(app: Path, url: str) -> None:
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("other.py", "other.py is no file of the application in "),
-        ("/etc/passwd:1", "/etc/passwd is no file of the application in "),
-        ("shop.py:1", "no statement that gives rows is there"),
+        ("other.py", "other.py is not a file of the application in "),
+        ("/etc/passwd:1", "/etc/passwd is not a file of the application in "),
+        ("shop.py:1", "no statement that returns rows at this place"),
     ],
 )
-def test_a_place_without_rows_is_told(app: Path, url: str, place: str, message: str) -> None:
+def test_a_place_without_rows_is_reported(app: Path, url: str, place: str, message: str) -> None:
     status, out, err = sql(app, "rows", place, "--dsn", url)
     assert (status, out) == (1, "")
     assert message in err
@@ -217,12 +217,12 @@ def test_a_place_without_rows_is_told(app: Path, url: str, place: str, message: 
         ["check", "--no-such"],
     ],
 )
-def test_wrong_use_is_exit_2(app: Path, words: list[str]) -> None:
+def test_a_usage_error_is_exit_2(app: Path, words: list[str]) -> None:
     assert sql(app, *words)[0] == 2
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://me:hidden@127.0.0.1:1/x", "postgresql://me:hidden@[host/x"])
-def test_a_database_that_does_not_answer_is_exit_1_without_its_password(app: Path, dsn: str) -> None:
+def test_an_unreachable_database_is_exit_1_without_its_password(app: Path, dsn: str) -> None:
     status, out, err = sql(app, "check", "--dsn", dsn)
     assert (status, out, len(err.splitlines())) == (1, "", 1)
     assert "hidden" not in err
@@ -239,13 +239,13 @@ def test_the_database_is_never_written_to(app: Path, url: str) -> None:
         assert connection.execute("select id from users").fetchall() == [(1,)]
 
 
-def test_what_a_scratch_server_was_lent_for_is_gone_afterwards(app: Path, url: str, database_server: Databases) -> None:
+def test_the_temporary_copy_is_dropped_from_the_scratch_server(app: Path, url: str, database_server: Databases) -> None:
     in_process(app, url, scratch_dsn=database_server.url)
     names = databases.names(database_server.url, "arlen_scratch_")
     assert [name for name in names if name.split("_")[2] == str(os.getpid())] == []
 
 
-def test_outside_of_an_application_it_is_wrong_use_and_not_all_right(tmp_path: Path) -> None:
+def test_outside_of_an_application_it_is_a_usage_error(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "arlen_cli", "sql", "check", "--env", "development"],
         cwd=tmp_path,

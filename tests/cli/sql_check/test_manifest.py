@@ -1,4 +1,4 @@
-"""A release's statements on a later schema: what the old code would not expect is told, and nothing else."""
+"""A release's statements on a later schema: incompatible changes are reported, nothing else."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def url(database_server: Databases) -> Iterator[str]:
 
 @pytest.fixture
 def text(url: str, tmp_path: Path) -> str:
-    """Keep the statements of a release."""
+    """Return the manifest of a release."""
     (tmp_path / "app.py").write_text(SOURCE)
     source = read(tmp_path)
     return dump_manifest(source, check(url, source))
@@ -60,7 +60,7 @@ def after(url: str, text: str, change: str) -> list[str]:
     return [str(finding).splitlines()[0] for finding in check_release(url, parse_manifest(text)).findings]
 
 
-def test_a_manifest_says_of_the_statements_what_the_source_does(url: str, text: str, tmp_path: Path) -> None:
+def test_a_manifest_contains_the_calls_of_the_source(url: str, text: str, tmp_path: Path) -> None:
     source = read(tmp_path)
     kept = parse_manifest(text).source
     assert [call._replace(text=call.text._replace(positions=()), function="") for call in source.calls] == [
@@ -80,7 +80,7 @@ def test_a_manifest_says_of_the_statements_what_the_source_does(url: str, text: 
         "alter type state add value 'sent'",
     ],
 )
-def test_what_the_old_code_can_live_with_is_not_told(url: str, text: str, change: str) -> None:
+def test_compatible_changes_are_not_reported(url: str, text: str, change: str) -> None:
     assert after(url, text, change) == []
 
 
@@ -97,15 +97,15 @@ def test_what_the_old_code_can_live_with_is_not_told(url: str, text: str, change
         ),
         (
             "alter table users add column nick text not null",
-            ["app.py:12: users.nick must not be NULL and is given no value"],
+            ["app.py:12: users.nick is NOT NULL, but gets no value"],
         ),
         (
             "alter table users alter column age set not null",
-            ["app.py:12: users.age must not be NULL and is given no value"],
+            ["app.py:12: users.age is NOT NULL, but gets no value"],
         ),
         (
             "alter table users alter column email drop not null",
-            ["app.py:9: User.email is str and the column can be NULL"],
+            ["app.py:9: User.email is str, but the column can be NULL"],
         ),
         (
             "alter table users alter column age type text",
@@ -128,11 +128,11 @@ def test_what_the_old_code_can_live_with_is_not_told(url: str, text: str, change
         ),
     ],
 )
-def test_what_the_old_code_would_not_expect_is_told(url: str, text: str, change: str, messages: list[str]) -> None:
+def test_incompatible_changes_are_reported(url: str, text: str, change: str, messages: list[str]) -> None:
     assert after(url, text, change) == messages
 
 
-def test_a_change_is_told_with_a_remedy(url: str, text: str) -> None:
+def test_a_change_is_reported_with_a_hint(url: str, text: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("alter table users drop column age; alter table users alter column codes type text[]")
     findings = check_release(url, parse_manifest(text)).findings
@@ -140,7 +140,7 @@ def test_a_change_is_told_with_a_remedy(url: str, text: str) -> None:
     assert [finding for finding in findings if not finding.hint and finding.code != "42703"] == []
 
 
-def test_a_label_that_goes_is_told(url: str, text: str) -> None:
+def test_a_removed_label_is_reported(url: str, text: str) -> None:
     change = (
         "alter table users alter column state drop default; alter type state rename to old; create type state as enum ('new');"
         "alter table users alter column state type state using 'new'::state"
@@ -151,7 +151,7 @@ def test_a_label_that_goes_is_told(url: str, text: str) -> None:
     ]
 
 
-def test_a_tuple_that_gets_longer_is_told(url: str, tmp_path: Path) -> None:
+def test_a_longer_tuple_is_reported(url: str, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("pg.query('select * from users', into=tuple)\n")
     source = read(tmp_path)
     kept = dump_manifest(source, check(url, source))
@@ -161,21 +161,21 @@ def test_a_tuple_that_gets_longer_is_told(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ((), [], 'it is no manifest: "format" is not "arlen statements 1"'),
-        (("format",), "arlen statements 2", 'it is no manifest: "format" is not "arlen statements 1"'),
-        (("statements",), {}, "the manifest, statements: {} is no list"),
-        (("statements", 0), 7, "statement 1: 7 is no dict"),
-        (("statements", 1, "sql"), None, "statement 2, sql: null is no str"),
-        (("statements", 0, "line"), "9", 'statement 1, line: "9" is no int'),
-        (("statements", 0, "method"), "fetch", "app.py:9: fetch is no method that takes a statement"),
-        (("statements", 0, "given"), [["int"]], "statement 1, given 1 has 1 entries and not 2"),
-        (("statements", 0, "given"), [["int", "f("]], 'statement 1, given 1 2: "f(" is no literal'),
-        (("statements", 0, "into"), ["User"], "statement 1, into has 1 entries and not 2"),
-        (("statements", 0, "columns"), [["id", 5]], "statement 1, columns 1 2: 5 is no str"),
-        (("statements", 2, "names"), {"age": 1}, "statement 3, names, age: 1 is no list"),
+        ((), [], 'not a manifest: "format" is not "arlen statements 1"'),
+        (("format",), "arlen statements 2", 'not a manifest: "format" is not "arlen statements 1"'),
+        (("statements",), {}, "the manifest, statements: {} is not of type list"),
+        (("statements", 0), 7, "statement 1: 7 is not of type dict"),
+        (("statements", 1, "sql"), None, "statement 2, sql: null is not of type str"),
+        (("statements", 0, "line"), "9", 'statement 1, line: "9" is not of type int'),
+        (("statements", 0, "method"), "fetch", "app.py:9: fetch is not a method that accepts a statement"),
+        (("statements", 0, "given"), [["int"]], "statement 1, given 1 has 1 entries, expected 2"),
+        (("statements", 0, "given"), [["int", "f("]], 'statement 1, given 1 2: "f(" is not a literal'),
+        (("statements", 0, "into"), ["User"], "statement 1, into has 1 entries, expected 2"),
+        (("statements", 0, "columns"), [["id", 5]], "statement 1, columns 1 2: 5 is not of type str"),
+        (("statements", 2, "names"), {"age": 1}, "statement 3, names, age: 1 is not of type list"),
     ],
 )
-def test_what_is_no_manifest_is_refused_with_the_part_that_is_wrong(
+def test_an_invalid_manifest_is_refused_with_the_wrong_part(
     text: str, path: tuple[Any, ...], value: object, message: str
 ) -> None:
     holder: Any = {"": json.loads(text)}
@@ -189,7 +189,7 @@ def test_what_is_no_manifest_is_refused_with_the_part_that_is_wrong(
     assert refused.value.detail == message
 
 
-def test_a_part_that_is_missing_is_told(text: str) -> None:
+def test_a_missing_part_is_reported(text: str) -> None:
     document = json.loads(text)
     del document["statements"][0]["sql"]
     with pytest.raises(ManifestError, match='statement 1 has no "sql"'):
@@ -197,6 +197,6 @@ def test_a_part_that_is_missing_is_told(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "statements"])
-def test_what_is_no_json_is_refused(text: str) -> None:
-    with pytest.raises(ManifestError, match="it is no JSON"):
+def test_invalid_json_is_refused(text: str) -> None:
+    with pytest.raises(ManifestError, match="not valid JSON"):
         parse_manifest(text)

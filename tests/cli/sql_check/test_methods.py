@@ -1,4 +1,4 @@
-"""The methods as source calls them: which argument is which, and where a method goes."""
+"""Methods in source code: their arguments, and where a method is passed on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def call(text: str) -> ast.Call:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_arguments_are_called_as_the_methods_call_them(method: str) -> None:
+def test_the_argument_names_are_those_of_the_methods(method: str) -> None:
     parameters = list(inspect.signature(getattr(ALNPg, method)).parameters.values())[1:]
     kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD}
     assert tuple(parameter.name for parameter in parameters if parameter.kind in kinds) == METHODS[method]
@@ -63,7 +63,7 @@ def test_arguments_are_bound_as_far_as_they_can_be(text: str, arguments: dict[st
         ("pg.query = fake", [], []),
     ],
 )
-def test_where_a_method_goes_is_known(text: str, aliases: list[str], escaping: list[str]) -> None:
+def test_aliases_and_escaping_methods_are_found(text: str, aliases: list[str], escaping: list[str]) -> None:
     module = Module("users.py", text)
     assert list(method_aliases(module)) == aliases
     assert [ast.unparse(node) for node in escaping_methods(module)] == escaping

@@ -1,4 +1,4 @@
-"""Names in the source: followed where they are certain, left alone where they could mean two things."""
+"""Names in the source: followed if they are certain, otherwise unknown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def modules(tmp_path: Path) -> Modules:
 
 
 def meaning(modules: Modules, name: str) -> str:
-    """Return where a name of app.py is defined, and as what."""
+    """Return where a name of app.py is defined, and its definition."""
     module = next(module for module in modules.all if module.file == "app.py")
     definition = modules.find(module, ast.parse(name, mode="eval").body)
     return f"{definition.module.file} {ast.unparse(definition.node).splitlines()[0]}" if definition else ""
@@ -53,29 +53,29 @@ def test_a_name_is_followed_to_its_definition(modules: Modules, name: str, expec
     assert meaning(modules, name) == expected
 
 
-@pytest.mark.parametrize("name", ["q.TWICE", "q.TAKEN", "q.NOTHING", "x", "y", "nobody", "OWN.upper", "f()", "q"])
-def test_what_is_not_certain_is_not_known(modules: Modules, name: str) -> None:
+@pytest.mark.parametrize("name", ["q.TWICE", "q.TAKEN", "q.NOTHING", "x", "y", "missing", "OWN.upper", "f()", "q"])
+def test_an_uncertain_name_is_unknown(modules: Modules, name: str) -> None:
     assert meaning(modules, name) == ""
 
 
-def test_a_dotted_name_is_made_of_names_only() -> None:
+def test_a_dotted_name_consists_of_names_only() -> None:
     assert dotted_name(ast.parse("a.b.c", mode="eval").body) == "a.b.c"
     assert dotted_name(ast.parse("a().b", mode="eval").body) == ""
 
 
-def test_what_is_no_python_is_told_with_its_line(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("x = 1\ndef (")
     (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
     (tmp_path / "nul.py").write_bytes(b"x = '\0'\n")
     unreadable = Modules(tmp_path).unreadable
     assert unreadable[:2] == [
-        UnreadableFile("broken.py", 2, "this is no Python: invalid syntax"),
-        UnreadableFile("latin.py", 1, "this is not UTF-8"),
+        UnreadableFile("broken.py", 2, "not valid Python: invalid syntax"),
+        UnreadableFile("latin.py", 1, "not valid UTF-8"),
     ]
     assert unreadable[2].file == "nul.py"
 
 
-def test_hidden_folders_and_what_is_installed_is_passed_over(tmp_path: Path) -> None:
+def test_hidden_and_installed_folders_are_skipped(tmp_path: Path) -> None:
     for folder in (".venv", "__pycache__", "env/lib/site-packages", "own"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "a.py").write_text("")

@@ -1,4 +1,4 @@
-"""Plans as EXPLAIN gives them: which tables can be missing from a row, and what an INSERT leaves out."""
+"""Plans from EXPLAIN: tables that a join can make NULL, and columns that an INSERT leaves out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(alias: str, side: str) -> dict[str, Any]:
 A, B = ("s", "a"), ("s", "b")
 
 
-def test_an_outer_join_can_leave_out_the_tables_of_one_side_or_of_both() -> None:
+def test_an_outer_join_makes_the_tables_of_one_side_or_both_nullable() -> None:
     sides = scan("a"), scan("b", "Inner")
     tables = {kind: list(join(kind, *sides).tables()) for kind in ("Inner", "Semi", "Left", "Right", "Full")}
     assert tables == {
@@ -34,22 +34,22 @@ def test_an_outer_join_can_leave_out_the_tables_of_one_side_or_of_both() -> None
     }
 
 
-def test_a_table_is_told_as_often_as_it_stands_there() -> None:
+def test_a_table_is_yielded_once_per_use() -> None:
     assert list(join("Left", scan("a"), scan("a", "Inner")).tables()) == [(A, False), (A, True)]
 
 
-def test_a_subquery_that_stands_first_is_no_side_of_the_join() -> None:
+def test_a_subplan_is_not_a_side_of_the_join() -> None:
     plan = join("Left", scan("first", "InitPlan"), scan("a"), {"Parent Relationship": "Inner", "Plans": [scan("b")]})
     assert list(plan.tables()) == [(("s", "first"), False), (A, False), (B, True)]
 
 
-def test_a_common_table_expression_is_read_where_its_rows_are() -> None:
+def test_a_common_table_expression_counts_where_it_is_read() -> None:
     common = {**scan("b", "InitPlan"), "Subplan Name": "CTE x"}
     assert list(join("Left", common, scan("a"), read("x", "Inner")).tables()) == [(A, False), (B, True)]
     assert list(join("Left", common, read("x", "Outer"), read("x", "Inner")).tables()) == [(B, False), (B, True)]
 
 
-def test_a_side_that_was_proved_empty_is_told() -> None:
+def test_a_side_that_was_proved_empty_is_found() -> None:
     nothing = {"Node Type": "Result", "Parent Relationship": "Inner"}
     assert join("Left", scan("a"), nothing).has_empty_side()
     assert not join("Inner", scan("a"), nothing).has_empty_side()
@@ -61,7 +61,7 @@ def test_grouping_sets_are_found_below() -> None:
     assert not QueryPlan({"Plans": [{}]}).has_grouping_sets()
 
 
-def test_a_row_for_all_rows_is_told_where_nothing_takes_it_out() -> None:
+def test_a_grand_total_is_found_unless_it_is_filtered_out() -> None:
     total = {"Grouping Sets": [{"Hash Keys": [["t.a"]]}, {"Group Keys": [[]]}]}
     assert QueryPlan({"Node Type": "Sort", "Plans": [total]}).has_grand_total()
     assert not QueryPlan({"Grouping Sets": [{"Group Keys": [["t.a", "t.b"], ["t.a"]]}]}).has_grand_total()
@@ -70,7 +70,7 @@ def test_a_row_for_all_rows_is_told_where_nothing_takes_it_out() -> None:
     assert not QueryPlan(scan("t")).has_grand_total()
 
 
-def test_an_insert_tells_what_goes_into_each_column() -> None:
+def test_an_insert_yields_the_value_of_each_column() -> None:
     insert = {"Operation": "Insert", "Schema": "s", "Relation Name": "t"}
     source = {"Parent Relationship": "Outer", "Output": ["$1", "NULL::text"]}
     below = {"Plans": [{**insert, "Plans": [{"Parent Relationship": "InitPlan", "Output": ["x"]}, source]}]}
@@ -78,7 +78,7 @@ def test_an_insert_tells_what_goes_into_each_column() -> None:
     assert list(QueryPlan({**insert, "Operation": "Update", "Plans": [source]}).inserts()) == []
 
 
-def test_what_returning_gives_can_be_of_a_row_that_is_not_there() -> None:
+def test_returning_can_be_of_an_absent_row() -> None:
     outputs = {"Output": ["old.a", "new.a", "t.a", "(old.a + 1)"]}
     nullability = {
         operation: QueryPlan({"Operation": operation, **outputs}).returning_nullability()
@@ -92,12 +92,12 @@ def test_what_returning_gives_can_be_of_a_row_that_is_not_there() -> None:
     }
 
 
-def test_a_table_that_is_called_old_or_new_is_not_that_row() -> None:
+def test_a_table_named_old_or_new_is_not_that_row() -> None:
     below = {"Plans": [{**scan("t"), "Alias": "new"}]}
     assert QueryPlan({"Operation": "Delete", "Output": ["new.a"], **below}).returning_nullability() == []
 
 
-def test_updated_are_the_tables_that_a_set_clause_may_be_about() -> None:
+def test_updated_tables_are_those_that_a_set_clause_can_change() -> None:
     nodes = [
         {"Operation": "Update", "Schema": "s", "Relation Name": "a"},
         {"Operation": "Insert", "Conflict Resolution": "UPDATE", "Schema": "s", "Relation Name": "b"},

@@ -1,4 +1,4 @@
-"""Classes of rows: known to the last field, or not at all; and annotations beside columns."""
+"""Row classes: all fields are known, or none; and annotations compared with columns."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def class_of(tmp_path: Path, name: str) -> RowClass | None:
     return row_class(modules, modules.all[0], ast.parse(name, mode="eval").body)
 
 
-def test_the_fields_of_a_dataclass_are_known_with_those_that_it_inherits(tmp_path: Path) -> None:
+def test_a_dataclass_has_its_own_and_its_inherited_fields(tmp_path: Path) -> None:
     fields = (
         RowField("id", "int", required=True),
         RowField("name", "str | None", required=False),
@@ -68,14 +68,14 @@ def test_the_fields_of_a_dataclass_are_known_with_those_that_it_inherits(tmp_pat
     assert class_of(tmp_path, "Admin") == RowClass("Admin", (RowField("id", "str", required=True), *fields[1:], level))
 
 
-def test_a_named_tuple_is_known(tmp_path: Path) -> None:
+def test_a_named_tuple_has_its_fields(tmp_path: Path) -> None:
     assert class_of(tmp_path, "Pair") == RowClass(
         "Pair", (RowField("a", "int", required=True), RowField("b", "int", required=False))
     )
 
 
-@pytest.mark.parametrize("name", ["Plain", "OfForeign", "OfPlain", "Foreign", "tuple", "nobody", "make()"])
-def test_of_a_class_that_is_half_known_nothing_is_said(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["Plain", "OfForeign", "OfPlain", "Foreign", "tuple", "missing", "make()"])
+def test_a_partly_known_class_is_unknown(tmp_path: Path, name: str) -> None:
     assert class_of(tmp_path, name) is None
 
 
@@ -120,7 +120,7 @@ def test_of_a_class_that_is_half_known_nothing_is_said(tmp_path: Path, name: str
         ("1 +", "int", True, ""),
     ],
 )
-def test_an_annotation_is_compared_where_it_is_known(
+def test_an_annotation_is_compared_if_it_is_known(
     annotation: str,
     column: str,
     nullable: bool | None,  # noqa: FBT001 - a row of the table

@@ -1,4 +1,4 @@
-"""Parameters, types and NULLs as PostgreSQL tells them, without running anything."""
+"""Parameters, types and nullability from PostgreSQL, without executing anything."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_parameters_and_columns_are_described(schema: Schema) -> None:
         ("select left(name, 1) from b", None),
     ],
 )
-def test_a_column_can_be_null_where_a_join_can_make_it_so(schema: Schema, sql: str, nullable: bool | None) -> None:  # noqa: FBT001 - a row of the table
+def test_a_column_is_nullable_if_a_join_can_make_it_null(schema: Schema, sql: str, nullable: bool | None) -> None:  # noqa: FBT001 - a row of the table
     assert schema.describe(sql).columns[0].nullable is nullable
 
 
@@ -148,7 +148,7 @@ def test_a_column_can_be_null_where_a_join_can_make_it_so(schema: Schema, sql: s
         ("insert into mails (id, mail) values (1, $1)", [("mails.mail", "$1")]),
     ],
 )
-def test_an_insert_tells_what_it_leaves_null_and_must_not(
+def test_not_null_columns_that_an_insert_leaves_null_are_returned(
     schema: Schema, sql: str, null_inserts: list[tuple[str, str]]
 ) -> None:
     assert [tuple(insert) for insert in schema.describe(sql).null_inserts] == null_inserts
@@ -172,26 +172,26 @@ def test_an_insert_tells_what_it_leaves_null_and_must_not(
         ("select id from d where n is null for update", []),
     ],
 )
-def test_a_set_clause_tells_what_it_makes_null_and_must_not(
+def test_not_null_columns_that_a_set_clause_makes_null_are_returned(
     schema: Schema, sql: str, null_assignments: list[tuple[str, str, int]]
 ) -> None:
     assert [tuple(assignment) for assignment in schema.describe(sql).null_assignments] == null_assignments
 
 
-def test_a_constraint_that_is_not_valid_yet_says_nothing_of_the_rows(database_server: Databases) -> None:
+def test_a_not_valid_constraint_does_not_count(database_server: Databases) -> None:
     with database_server.database() as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create table t (n int)")
         connection.execute("alter table t add constraint c not null n not valid")
         assert Schema(connection).describe("select n from t").columns[0].nullable is True
 
 
-def test_nothing_is_run(schema: Schema) -> None:
+def test_nothing_is_executed(schema: Schema) -> None:
     schema.describe("insert into q values ($1)")
     schema.describe("delete from a")
     assert schema.describe("select id from q").columns[0].name == "id"
 
 
-def test_a_statement_that_cannot_run_is_the_servers_error(schema: Schema) -> None:
+def test_an_invalid_statement_raises_the_servers_error(schema: Schema) -> None:
     with pytest.raises(ALNPgError) as refused:
         schema.describe("select nmae from a")
     assert refused.value.sqlstate == "42703"

@@ -1,4 +1,4 @@
-"""Statements in source: found where they are written out, left alone where they are not."""
+"""Statements in source code: literals are found, everything else is not."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ def test_a_statement_is_found_with_its_line_and_parameters(tmp_path: Path) -> No
         ("ask: Ask = pg.query\nask(sql='select 1')", "select 1"),
     ],
 )
-def test_a_statement_may_be_written_in_parts_or_named(tmp_path: Path, text: str, sql: str) -> None:
+def test_a_statement_can_have_parts_or_a_name(tmp_path: Path, text: str, sql: str) -> None:
     assert [call.sql for call in calls(tmp_path, text)] == [sql]
 
 
-def test_a_statement_may_stand_in_another_module(tmp_path: Path) -> None:
+def test_a_statement_can_be_in_another_module(tmp_path: Path) -> None:
     (tmp_path / "queries.py").write_text("\nUSERS = 'select 1'\n")
     (call,) = calls(tmp_path, "import queries\n\npg.query(queries.USERS, 5)\n")
     assert (call.file, call.line, call.sql) == ("users.py", 3, "select 1")
     assert call.text.position_of(0) == SourcePosition(0, "queries.py", 2)
 
 
-def test_a_prepared_statement_is_known_where_it_is_used(tmp_path: Path) -> None:
+def test_a_prepared_statement_is_found_at_its_use(tmp_path: Path) -> None:
     text = "by_id = pg.prepare('by id', 'select 1 where $1')\npg.query(by_id, 1)\n"
     assert [(call.method, call.sql, call.arguments) for call in calls(tmp_path, text)] == [
         ("prepare", "select 1 where $1", None),
@@ -91,7 +91,7 @@ def test_a_prepared_statement_is_known_where_it_is_used(tmp_path: Path) -> None:
         "pg.query(\n  'select nonsense',  # sql: unchecked - a temporary table\n)",
     ],
 )
-def test_what_is_no_statement_or_meant_so_is_left_alone(tmp_path: Path, text: str) -> None:
+def test_other_calls_and_unchecked_lines_are_skipped(tmp_path: Path, text: str) -> None:
     assert source(tmp_path, text) == CheckedSource(())
 
 
@@ -114,17 +114,17 @@ def test_what_is_no_statement_or_meant_so_is_left_alone(tmp_path: Path, text: st
         "pg.copy_rows(*arguments)",
     ],
 )
-def test_what_is_put_together_at_run_time_is_told(tmp_path: Path, text: str) -> None:
+def test_a_statement_built_at_run_time_is_reported(tmp_path: Path, text: str) -> None:
     assert source(tmp_path, text) == CheckedSource((), (UncheckedCall("users.py", 1),))
 
 
-def test_placeholders_of_psycopg_are_told(tmp_path: Path) -> None:
+def test_psycopg_placeholders_are_reported(tmp_path: Path) -> None:
     assert source(tmp_path, "pg.execute('select %s', [1])") == CheckedSource(
         (), (UncheckedCall("users.py", 1, PSYCOPG_PLACEHOLDERS),)
     )
 
 
-def test_another_name_of_a_method_is_known_in_other_modules(tmp_path: Path) -> None:
+def test_a_method_alias_works_in_other_modules(tmp_path: Path) -> None:
     (tmp_path / "base.py").write_text("ask = pg.query_one\n")
     (call,) = calls(tmp_path, "from base import ask as asked\nasked('select 1 where $1', 7)\n")
     assert (call.file, call.line, call.method, call.arguments) == ("users.py", 2, "query_one", (Argument("int", "7"),))
@@ -140,11 +140,11 @@ def test_another_name_of_a_method_is_known_in_other_modules(tmp_path: Path) -> N
         "ask = pg.query; pool.map(ask, ['select nonsense'])",
     ],
 )
-def test_a_method_that_is_given_away_is_told(tmp_path: Path, text: str) -> None:
+def test_a_method_that_is_passed_on_is_reported(tmp_path: Path, text: str) -> None:
     assert source(tmp_path, text) == CheckedSource((), (UncheckedCall("users.py", 1, METHOD_ESCAPES),))
 
 
-def test_the_names_of_a_copy_know_their_lines(tmp_path: Path) -> None:
+def test_the_names_of_a_copy_have_their_lines(tmp_path: Path) -> None:
     (call,) = calls(tmp_path, "pg.copy_rows(\n  't',\n  [\n    'id',\n    'n',\n  ],\n  [])\n")
     assert (call.line, call.rows) == (2, ())
     assert [call.text.position_of(call.sql.index(name)).line for name in ("insert", '"t"', '"id"', '"n"', "values")] == [
@@ -152,7 +152,7 @@ def test_the_names_of_a_copy_know_their_lines(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_many_parameter_sets_are_known_where_they_are_written_out(tmp_path: Path) -> None:
+def test_literal_parameter_sets_are_read(tmp_path: Path) -> None:
     text = (
         "pg.execute_many('insert into t values ($1)', [\n (1,),\n x,\n])\npg.query_many('select 1', params_list=[()])\n"
     )
@@ -162,14 +162,14 @@ def test_many_parameter_sets_are_known_where_they_are_written_out(tmp_path: Path
     ]
 
 
-def test_parameters_are_counted_only_where_they_can_be(tmp_path: Path) -> None:
+def test_arguments_are_unknown_after_unpacking(tmp_path: Path) -> None:
     text = (
         "pg.query('select $1', 'a')\npg.query('select $1', *rest)\npg.execute_many('insert into t values ($1)', rows)\n"
     )
     assert [call.arguments for call in calls(tmp_path, text)] == [(Argument("str", "'a'"),), None, None]
 
 
-def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: Path) -> None:
+def test_the_row_class_is_found_in_this_or_an_imported_module(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "models.py").write_text("@dataclass\nclass User:\n    id: int\n    name: str | None = None\n")
     text = (
@@ -186,7 +186,7 @@ def test_the_class_of_rows_is_found_here_or_where_it_is_imported_from(tmp_path: 
     ]
 
 
-def test_a_file_that_is_no_python_is_told(tmp_path: Path) -> None:
+def test_a_file_with_a_syntax_error_is_reported(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def (")
     checked = source(tmp_path, "pg.query('select 2')")
     assert [call.sql for call in checked.calls] == ["select 2"]

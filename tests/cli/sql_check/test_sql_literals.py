@@ -1,4 +1,4 @@
-"""Texts in the source, and the line of each of their characters."""
+"""Literals in the source, and the line of each character."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def text(tmp_path: Path, source: str) -> LiteralText | None:
         ("A = 'X'\n(\nf'a'\nf'{A}')", "aX", 1),
     ],
 )
-def test_every_character_knows_its_line(tmp_path: Path, source: str, sql: str, line: int) -> None:
+def test_every_character_has_its_line(tmp_path: Path, source: str, sql: str, line: int) -> None:
     literal = text(tmp_path, source)
     assert literal is not None
     assert literal.sql == sql
@@ -61,5 +61,5 @@ def test_every_character_knows_its_line(tmp_path: Path, source: str, sql: str, l
         "A = B\nB = A\nA",
     ],
 )
-def test_what_only_the_running_program_knows_is_no_text(tmp_path: Path, source: str) -> None:
+def test_a_text_built_at_run_time_is_unknown(tmp_path: Path, source: str) -> None:
     assert text(tmp_path, source) is None

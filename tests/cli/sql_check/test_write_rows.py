@@ -1,4 +1,4 @@
-"""Row classes as they are written: Python that fits the rows."""
+"""Written row classes: Python that fits the rows."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class ListAllRow:
     """A row of app.py:9."""
 
     id: int
-    # '?column?' cannot be a field: name it by AS
-    # 'class' cannot be a field: name it by AS
+    # '?column?' cannot be a field: rename it with AS
+    # 'class' cannot be a field: rename it with AS
 '''
 
 
@@ -93,7 +93,7 @@ def test_each_statement_with_rows_gets_its_class(url: str, tmp_path: Path) -> No
     assert render_module(source.calls, check(url, source).descriptions) == WRITTEN
 
 
-def test_what_is_written_passes_the_check(url: str, tmp_path: Path) -> None:
+def test_the_written_classes_pass_the_check(url: str, tmp_path: Path) -> None:
     statement = '"select id, total, day, state, tags, note from orders"'
     (tmp_path / "app.py").write_text(f"def show(pg):\n    pg.query({statement})\n")
     source = read(tmp_path)
@@ -108,5 +108,5 @@ def test_what_is_written_passes_the_check(url: str, tmp_path: Path) -> None:
     assert check(url, again).findings == ()
 
 
-def test_without_rows_nothing_is_written() -> None:
+def test_without_rows_the_module_is_empty() -> None:
     assert render_module((), {}) == ""
