@@ -1,4 +1,4 @@
-"""An application: its parts, named at the top, checked and assembled once. One rule: a request only calls.
+"""The application: its parts are passed in once, checked and assembled at boot.
 
 def create(config: Config) -> App:
     return App(config, routes, pg=ALNPg(config.database.url))
@@ -42,21 +42,24 @@ _NO_VALUES: dict[str, object] = {}
 
 
 class EndpointChain(NamedTuple):
-    """An endpoint and the chain that was composed for it."""
+    """An endpoint and the middleware chain composed for it."""
 
     endpoint: Endpoint
     chain: Proceed
 
 
 class App:
-    """What `create(config)` returns and the server is handed: the Door, and a callable from request to response."""
+    """What `create(config)` returns and the server runs.
 
-    def __init__(  # noqa: PLR0913 - the parts of an application, each by its name
+    It is an Application for the server, and a callable from request to response.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of an application, as keywords
         self,
         config: Config,
         routes: Callable[[Routes], None],
         *,
-        pg: Any = None,  # noqa: ANN401 - any database; the runtime itself asks only services.Database of it
+        pg: Any = None,  # noqa: ANN401 - any database; the runtime uses only services.Database
         middleware: Sequence[Factory] = (),
         log: Log | None = None,
         templates: Templates | None = None,
@@ -64,12 +67,13 @@ class App:
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
     ) -> None:
-        """Assemble the application. Connects to nothing.
+        """Assemble the application. Opens no connection.
 
-        `middleware` are factories of the application's own layers, outermost first, between Arlen's and the guards.
-        `templates` is a folder or a mapping of name to source, else `[templates] folder` in the application's package.
-        `helpers` are functions for templates. The hooks run in each worker, after its start and after its last request.
-        Raises BootError for everything that a request would stumble over later.
+        `middleware` are factories of layers, outermost first; they run between Arlen's layers and
+        the guards. `templates` is a folder or a mapping of name to source; the default is
+        `[templates] folder` in the package of the application. `helpers` are functions for
+        templates. The hooks run in each worker: after its start, and after its last request. Raise
+        BootError for every mistake that would otherwise fail a request later.
         """
         development = config.environment == "development"
         all_helpers: dict[str, Helper] = {"url_for": self.url_for, "asset": self._asset_url, **(helpers or {})}
@@ -93,14 +97,13 @@ class App:
         self._assemble()
 
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
-        """Build the router: what answers besides the application is found first, static files last."""
+        """Build the router: built-in endpoints match first, static files last."""
         built_ins = built_in_endpoints(self.config, self._is_draining, self._metrics)
         router = Router([*built_ins, *endpoints, *self._static_endpoints()])
         reject_shadowed_routes(endpoints, router)
         return router
 
     def _assemble(self) -> None:
-        """Compose the chain of every endpoint."""
         self._admissions = {
             endpoint: self._build_admission(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)
         }
@@ -110,27 +113,27 @@ class App:
         }
 
     def start(self, worker: WorkerHandle) -> None:
-        """Begin to serve in a worker, after the fork."""
+        """Start serving in a worker, after the fork."""
         self._worker = worker
         for hook in self.on_worker_start:
             hook()
         if worker.number == 0 and hasattr(self.services.pg, "connection_budget"):
-            # On a thread of its own: a database that does not answer must not hold up the start.
+            # On a thread of its own: a database that does not answer must not delay the start.
             threading.Thread(target=self._check_budget, name="budget", daemon=True).start()
         for hook in self.on_worker_stop:
             worker.on_stop(hook)
 
     def _check_budget(self) -> None:
-        """Warn where all workers together could open more connections than the database has."""
+        """Warn if all workers together may open more connections than the database allows."""
         try:
             warning = self.services.pg.connection_budget(self.config.propane_accessories.worker_count)
-        except ArlenError:  # /readyz tells that the database is away
+        except ArlenError:  # /readyz reports that the database is unreachable
             return
         if warning:
             self.log.warning("connection_budget", reason=warning)
 
     def admit(self, head: Head) -> Admission:
-        """Find the endpoint. Paths without parameters share one ticket."""
+        """Return the admission for a head. Paths without parameters share one Admission."""
         methods = self._fixed.get(head.path)
         if methods is not None and (admission := methods.get(head.method)) is not None:
             return admission
@@ -141,13 +144,16 @@ class App:
         )
 
     def run(self, admission: Admission, request: Request) -> Response:
-        """Run the chain of the ticket's endpoint."""
-        composed: EndpointChain = admission.endpoint  # type: ignore[assignment] # `_ticket` put it there; a cast would cost a call
+        """Run the chain of the admitted endpoint."""
+        composed: EndpointChain = admission.endpoint  # type: ignore[assignment] # see `_build_admission`; a cast would cost a call
         endpoint, chain = composed
         return chain(Context(self.services, request, endpoint, admission.params or _NO_VALUES))
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
-        """Answer for the server, with the same face and the same headers as the chain would."""
+        """Return the response for an error of the server.
+
+        It has the same format and headers as a response of the chain.
+        """
         response = self.pages.respond(error, ErrorContext(head))
         response.prepared = self.security_headers.lines(response, head.scheme if head else "http")
         if head is not None:
@@ -156,31 +162,28 @@ class App:
         return response
 
     def __call__(self, request: Request) -> Response:
-        """Answer a request: admit, then run."""
+        """Admit a request and run it."""
         return self.run(self.admit(request.head), request)
 
     def url_for(self, name: str, /, **values: object) -> str:
-        """Return the address of a named route."""
+        """Return the URL of a named route."""
         return self.router.url_for(name, values)
 
     def _asset_url(self, name: str) -> str:
-        """Return the address of a static file: the helper of templates."""
         return self.static_files.asset(name)
 
     def _static_endpoints(self) -> list[Endpoint]:
-        """Return the endpoint of the static files, unless something in front of the application serves them."""
+        """Return the endpoint for static files, unless a front server serves them."""
         return [self.static_files.endpoint()] if self.config.static.enabled else []
 
     def _metrics(self) -> str:
-        """Return the server's counters; nothing where no server has started the application."""
+        """Return the counters of the server; empty if no server started the application."""
         return self._worker.metrics() if self._worker is not None else ""
 
     def _is_draining(self) -> bool:
-        """Say whether the worker is about to stop."""
         return self._worker is not None and self._worker.draining()
 
     def _build_admission(self, endpoint: Endpoint) -> Admission:
-        """Compose the chain of an endpoint and put it on a ticket."""
         factories = self.outer if endpoint.bare else (*self.outer, *self.inner)
         limit = self.config.limits.body_bytes if endpoint.limit is None else endpoint.limit
         composed = EndpointChain(endpoint, compose(factories, endpoint, innermost(endpoint)))
@@ -188,13 +191,12 @@ class App:
 
 
 def _collect_routes(routes: Callable[[Routes], None]) -> list[Endpoint]:
-    """Let the application write down its routes."""
     collected = Routes()
     routes(collected)
     return collected.endpoints
 
 
 def _templates_of(config: Config) -> Templates:
-    """Find the folder of the templates: beside the module that `[app] target` names."""
+    """Return the template folder: beside the module that `[app] target` names."""
     package = config.app.target.partition(":")[0].split(".")[:-1]
     return config.root.joinpath(*package, config.templates.folder)

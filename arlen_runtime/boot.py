@@ -1,7 +1,8 @@
-"""What a generation execs, the one place that knows all rooms. One rule: it assembles, and then hands over.
+"""The program that a generation executes: builds the application, then runs Generation.
 
-`python -m arlen_runtime.boot ORDERS`: configuration, embedded server, the application's `create(config)` or a WSGI
-callable, and propane's Generation, which forks the workers.
+`python -m arlen_runtime.boot BOOT_ARGS` loads the configuration, starts the embedded server if
+needed, imports `create(config)` or a WSGI callable, and runs the Generation, which forks the
+workers. This is the one module that imports from all packages of the runtime.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _WSGI_ARGUMENTS = 2
 
 
 def main(arguments: list[str]) -> int:
-    """Be a generation; return the exit status."""
+    """Run a generation; return its exit status."""
     signals.begin()
     boot_args = BootArgs.from_argument(arguments[0])
     command_line = boot_args.command_line
@@ -53,7 +54,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _load_config(root: Path, command_line: CommandLine) -> tuple[Config, ConfigError | None]:
-    """Read the settings; where they cannot be read, return what is wrong with them, and defaults to say so with."""
+    """Return the configuration.
+
+    If it is invalid, return the defaults, which are enough to log, and the error.
+    """
     try:
         return load(root, command_line.environment, os.environ, command_line.flags), None
     except ConfigError as error:
@@ -61,17 +65,20 @@ def _load_config(root: Path, command_line: CommandLine) -> tuple[Config, ConfigE
 
 
 def open_application(config: Config) -> Application:
-    """Import what the configuration names and build its door. Raise BootError, or what the application raises."""
+    """Import the target of the configuration and build the application.
+
+    Raise BootError, or what the application raises.
+    """
     return as_application(find_target(config), with_database(config))
 
 
 def _open_or_explain(build: Callable[[], Application], config: Config, log: Log, boot_error: str) -> Application:
-    """Build the door for development, where a failure becomes the page."""
+    """Build the application for development, where a failure becomes a page."""
     if boot_error:
         return BootFailureApp(BootError(boot_error), config)
     try:
         return build()
-    except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: all are shown, none ends the server
+    except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: show it, keep serving
         if isinstance(error, ArlenError):
             log.error("boot_failed", reason=error.detail)
         else:
@@ -80,9 +87,11 @@ def _open_or_explain(build: Callable[[], Application], config: Config, log: Log,
 
 
 def with_database(config: Config) -> Config:
-    """Return the configuration with a database: in development and test a server is started where none is named.
+    """Return the configuration with a database URL.
 
-    An application with a folder `db` wants one. Raise ConfigError elsewhere: a throw-away server would seem to keep data.
+    If an application with a folder `db` has no database URL, development and test start an embedded
+    server for it. Other environments raise ConfigError: a throw-away server would seem to keep
+    data.
     """
     if config.database.url or not (config.root / "db").is_dir():
         return config
@@ -95,7 +104,10 @@ def with_database(config: Config) -> Config:
 
 
 def find_target(config: Config) -> object:
-    """Import the module and return the object that `[app] target` names; the application's folder comes first."""
+    """Import the module of `[app] target` and return the object that it names.
+
+    The folder of the application comes first on sys.path.
+    """
     module_name, _, name = target_of(config).partition(":")
     root = str(config.root.absolute())
     if root not in sys.path:
@@ -110,7 +122,7 @@ def find_target(config: Config) -> object:
 
 
 def as_application(target: object, config: Config) -> Application:
-    """Return the door to an App, to what `create(config)` returns, or to a WSGI callable."""
+    """Return the Application for an App, a `create(config)` function or a WSGI callable."""
     if isinstance(target, App):
         return target
     if not callable(target):
@@ -126,9 +138,10 @@ def as_application(target: object, config: Config) -> Application:
 
 
 def _is_wsgi_callable(target: Callable[..., object]) -> bool:
-    """Say whether it wants to be called as PEP 3333 says, with an environ and start_response: two, where create wants one.
+    """Return True if it must be called with environ and start_response (PEP 3333).
 
-    What takes just anything (a decorator's `*args`) or tells nothing (it is written in C) is taken for WSGI.
+    WSGI callables have two required parameters, `create` has one. A callable that takes `*args`
+    (from a decorator), or has no signature (written in C), counts as WSGI.
     """
     try:
         parameters = list(inspect.signature(target).parameters.values())

@@ -1,1 +1,1 @@
-"""One error value, four faces."""
+"""Error responses in four formats: problem JSON, HTML, Markdown, text."""

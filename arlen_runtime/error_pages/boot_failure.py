@@ -1,7 +1,7 @@
-"""What is shown while an application under development cannot start. One rule: it mends itself when the code is mended.
+"""The page shown while an application in development cannot start.
 
-The page names the file and the line, shows the source around it, and asks again every second: a browser that is open on
-it shows the application as soon as there is one. API clients get problem JSON.
+It names the file and the line, shows the source around it, and reloads every second: as soon as
+the error is fixed, an open browser shows the application. API clients get problem JSON.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ _TITLE = "The application cannot start"
 
 
 class BootFailure:
-    """The answer to every request while the application does not start."""
+    """Answers every request while the application does not start."""
 
     def __init__(self, error: BaseException, config: Config) -> None:
-        """Take what ended the boot, and the configuration, whose secrets are not shown."""
         self._causes = causes(error, config.root, Redactor(secret_values(config)))
         first = self._causes[0]
         frames = [frame for cause in self._causes for frame in cause.frames]
         place = next((frame for frame in frames if frame.own), None)
         at = f" at {place.file}:{place.line}" if place else ""
         self._detail = f"{first.type_name}: {first.message}{at}"
-        self._facts = [("place", f"{place.file}:{place.line}")] if place else []  # of a setting the message tells it
+        self._facts = (
+            [("place", f"{place.file}:{place.line}")] if place else []
+        )  # for a setting, the message has the place
 
     def respond(self, head: Head | None) -> Response:
-        """Return the answer; a page that asks again for who accepts HTML, else problem JSON or text."""
+        """Return the response: a page that reloads, or problem JSON, or text, by Accept."""
         value = document_for(BootError(self._detail), head, internal=True)._replace(title=_TITLE, detail=self._detail)
         offers = tuple(FORMATS)
         error_format = FORMATS[best(head.headers.get("accept") if head is not None else None, offers) or offers[0]]
@@ -46,7 +47,7 @@ class BootFailure:
                 is_expected=False,
                 causes=self._causes,
                 refresh_seconds=_REFRESH_SECONDS,
-                facts=[*self._facts, ("note", "This page comes back by itself when the code is mended.")],
+                facts=[*self._facts, ("note", "This page reloads by itself until the error is fixed.")],
                 similar=(),
                 statements=(),
                 repeated=(),

@@ -1,4 +1,4 @@
-"""A door for an application that does not start. One rule: it keeps the socket answered until there is a better one."""
+"""The application that answers while the real one cannot start."""
 
 from __future__ import annotations
 
@@ -16,35 +16,39 @@ from arlen_runtime.http.response import Response
 
 
 class BootFailureApp:
-    """Answers with what is wrong whoever may ask, for `arlen serve`. Never for production: it shows source."""
+    """Answers every request with the reason, for `arlen serve`.
+
+    Never use it in production: it shows source code.
+    """
 
     def __init__(self, error: BaseException, config: Config) -> None:
-        """Take what ended the boot, and the configuration, whose secrets are not shown."""
         self._failure = BootFailure(error, config)
         self._pages = ErrorPages(config, ())
-        self._hosts = AllowedHosts(replace(config, environment="development"))  # source is shown, so as strict as there
+        self._hosts = AllowedHosts(
+            replace(config, environment="development")
+        )  # source is shown, so hosts are checked as in development
         self._admission = Admission("boot failure", "none", 0)
 
     def start(self, worker: WorkerHandle) -> None:
-        """Open nothing."""
+        """Do nothing."""
 
-    def admit(self, head: Head) -> Admission:  # noqa: ARG002 - the door's signature; every request gets the same
-        """Let everything in."""
+    def admit(self, head: Head) -> Admission:  # noqa: ARG002 - Application's signature
+        """Admit every request."""
         return self._admission
 
-    def run(self, admission: Admission, request: Request) -> Response:  # noqa: ARG002 - the door's signature
-        """Say what is wrong."""
+    def run(self, admission: Admission, request: Request) -> Response:  # noqa: ARG002 - Application's signature
+        """Return the reason."""
         return self._respond(request.head)
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
-        """Say what is wrong; where no head tells who asks, only what was wrong with the request."""
+        """Return the reason. Without a head, return only what was wrong with the request."""
         return self._respond(head) if head is not None else self._pages.respond(error, ErrorContext(None))
 
     def __call__(self, request: Request) -> Response:
-        """Say what is wrong."""
+        """Return the reason."""
         return self._respond(request.head)
 
     def _respond(self, head: Head) -> Response:
-        """Answer with the failure, or with a refusal under a Host that is not the application's."""
+        """Return the failure, or a refusal if the Host is not one of the application."""
         refusal = self._hosts.refusal(head)
         return self._pages.respond(refusal, ErrorContext(head)) if refusal else self._failure.respond(head)

@@ -1,6 +1,7 @@
-"""The page that a developer sees instead of a plain one. One rule: it tells all but secrets, and runs nothing.
+"""The error page for development. It shows everything except secrets, and runs nothing.
 
-No script, no console, no address that evaluates anything: a page of text under its own Content-Security-Policy.
+It has no script, no console and no URL that evaluates code: it is plain text under a
+Content-Security-Policy of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from arlen_runtime.routing.routes import Endpoint
 TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
     Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
 )
-"""The page of an error, and of a boot that failed."""
+"""The page for an error, and for a boot that failed."""
 
 _SHORTEST_SECRET = 6
 _MOST_SIMILAR = 5
@@ -36,7 +37,10 @@ _NOT_FOUND = 404
 
 
 class ErrorContext(NamedTuple):
-    """Where an error came up: the head, the endpoint that was running and its path's values; None before those are known."""
+    """Where an error occurred: the head, the endpoint and its path values.
+
+    Each is None if it was not known yet.
+    """
 
     head: Head | None
     endpoint: Endpoint | None = None
@@ -47,13 +51,12 @@ class DevelopmentPage:
     """Writes the page, for one application."""
 
     def __init__(self, config: Config, endpoints: Sequence[Endpoint], redactor: Redactor) -> None:
-        """Learn what is secret, and which routes there are."""
         self._root = config.root
         self._endpoints = endpoints
         self._redactor = redactor
 
     def write(self, value: ErrorDocument, error: BaseException, context: ErrorContext) -> str:
-        """Write the page for one error, whose value is masked already."""
+        """Return the page for one error. `value` is redacted already."""
         head = context.head
         statements = [record._replace(sql=self._redactor.text(record.sql)) for record in scope.statements.get() or ()]
         return TEMPLATE.render(
@@ -76,22 +79,26 @@ class DevelopmentPage:
         )
 
     def _route(self, context: ErrorContext) -> str:
-        """Name the route, its values and the line where it was written; nobody wrote what answers where there is none."""
+        """Return the route, its values, and the line where it was defined.
+
+        The endpoints of the router itself are shown as none.
+        """
         endpoint = context.endpoint
         if endpoint is None or endpoint in ANSWERS:
             return "none"
         return f"{endpoint.key} {self._redactor.value('route', context.route)} ({endpoint.site})"
 
     def _similar_routes(self, head: Head) -> list[Endpoint]:
-        """Return the routes whose paths look most like the one that was asked for."""
+        """Return the routes whose paths are most similar to the requested one."""
         by_path = {endpoint.pattern.text: endpoint for endpoint in reversed(self._endpoints)}
         return [by_path[path] for path in difflib.get_close_matches(head.path, by_path, _MOST_SIMILAR, 0.5)]
 
 
 def secret_values(config: Config) -> frozenset[str]:
-    """Return what no page may show: settings that are declared secret, and the application's own that sound like it.
+    """Return the values that no page may show.
 
-    Values that are too short to be told from other text are left out.
+    These are settings declared as secret, and settings of the application whose name looks secret.
+    Values that are too short to be told apart from other text are left out.
     """
     sections = [getattr(config, field.name) for field in fields(config)]
     declared = [
@@ -106,7 +113,7 @@ def secret_values(config: Config) -> frozenset[str]:
 
 
 def _settings_named_secret(value: object, name: str = "") -> Iterator[object]:
-    """Yield the settings, at any depth, whose name or whose table's name is a secret's."""
+    """Yield settings at any depth if their name, or that of their table, looks secret."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _settings_named_secret(item, name if is_secret_name(name) else str(key))

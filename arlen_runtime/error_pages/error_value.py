@@ -1,7 +1,8 @@
-"""An error as one value, from which every face is made. One rule: what production shows is decided here alone.
+"""An error as one value, from which every format is made.
 
-An HTTPError's detail was written for the client. Of every other error a client outside development and test learns the
-status, the code and the title, and the id that leads to the log record.
+Only this module decides what production shows. The detail of an HTTPError was written for the
+client. For every other error, a client outside development and test gets the status, the code, the
+title, and the id that leads to the log record.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from arlen_runtime.error_pages.traceback_view import message_of
 from arlen_runtime.errors import ArlenError, FieldError, HTTPError
 from arlen_runtime.http.request import Head
 
-_UNEXPECTED = "Something went wrong here. The error is in the log, under the correlation id."
-_PRIVATE = "The request could not be carried out. The reason is in the log, under the correlation id."
+_UNEXPECTED = "Something went wrong. The error is in the log under the correlation id."
+_PRIVATE = "The request failed. The reason is in the log under the correlation id."
 _SERVER_ERROR = 500
 
 
 class ErrorDocument(NamedTuple):
-    """What every face of an error says (RFC 9457 names them); `headers` go into the response's head."""
+    """Fields of an error in every format, with the names of RFC 9457.
+
+    `headers` are added to the response.
+    """
 
     status: int
     code: str
@@ -31,7 +35,7 @@ class ErrorDocument(NamedTuple):
     headers: tuple[tuple[str, str], ...]
 
     def members(self) -> dict[str, object]:
-        """Return the members of the problem document: `errors` only where there are fields."""
+        """Return the members of the problem document; `errors` only if there are any."""
         members: dict[str, object] = {
             "type": "about:blank",
             "title": self.title,
@@ -46,9 +50,9 @@ class ErrorDocument(NamedTuple):
 
 
 def document_for(error: BaseException, head: Head | None, *, internal: bool) -> ErrorDocument:
-    """Make the value; `internal` says whether messages from inside may be shown. `head` is None when none was read.
+    """Return the document for an error, not redacted.
 
-    The detail is not masked.
+    `internal` allows internal messages in it. `head` is None if no head was read.
     """
     arlen_error = error if isinstance(error, ArlenError) else ArlenError()
     return ErrorDocument(
@@ -65,7 +69,7 @@ def document_for(error: BaseException, head: Head | None, *, internal: bool) -> 
 
 
 def _detail(error: BaseException, status: int, *, internal: bool) -> str:
-    """Choose the sentence that the client reads."""
+    """Return the sentence for the client."""
     if isinstance(error, HTTPError):
         return error.detail or error.title
     if internal:

@@ -1,4 +1,4 @@
-"""The four faces of an error value. One rule: the same facts in each, and nothing that the value does not hold."""
+"""The four formats of an error document. All of them show the same facts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arlen_runtime.error_pages.style import POLICY, STYLE
 
 
 class ErrorFormat(NamedTuple):
-    """A way to show an error: the Content-Type, the function that writes it, headers that belong to it."""
+    """One format: its Content-Type, the function that writes it, extra headers."""
 
     content_type: str
     write: Callable[[ErrorDocument], str]
@@ -20,19 +20,19 @@ class ErrorFormat(NamedTuple):
 
 
 def _facts(value: ErrorDocument) -> list[tuple[str, str]]:
-    """List what stands below the sentence: the code, the ids, the fields."""
+    """Return what follows the detail: the fields, the code, the ids."""
     facts = [("code", value.code), ("request id", value.request_id), ("correlation id", value.correlation_id)]
     fields = [(error.field, f"{error.message} ({error.code}, {error.source})") for error in value.errors]
     return [fact for fact in fields + facts if fact[1]]
 
 
 def problem(value: ErrorDocument) -> str:
-    """Write problem JSON (RFC 9457)."""
+    """Return problem JSON (RFC 9457)."""
     return json.dumps(value.members(), ensure_ascii=False, separators=(",", ":"))
 
 
 def page(value: ErrorDocument) -> str:
-    """Write the plain page."""
+    """Return the plain page."""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in _facts(value))
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -44,13 +44,13 @@ def page(value: ErrorDocument) -> str:
 
 
 def markdown(value: ErrorDocument) -> str:
-    """Write Markdown."""
+    """Return Markdown."""
     facts = "".join(f"- {name}: `{text}`\n" for name, text in _facts(value))
     return f"# {value.status} {value.title}\n\n{value.detail}\n\n{facts}"
 
 
 def text(value: ErrorDocument) -> str:
-    """Write plain text."""
+    """Return plain text."""
     facts = "".join(f"{name}: {text}\n" for name, text in _facts(value))
     return f"{value.status} {value.title}\n{value.detail}\n{facts}"
 
@@ -64,4 +64,4 @@ FORMATS: Mapping[str, ErrorFormat] = {
     "text/markdown": ErrorFormat("text/markdown; charset=utf-8", markdown),
     "text/plain": ErrorFormat("text/plain; charset=utf-8", text),
 }
-"""Media type, as a client may ask for it, to face."""
+"""Media type in Accept to format."""

@@ -1,7 +1,8 @@
-"""Errors to responses. One rule: whatever happens, there is an answer, and its shape is the same for every error.
+"""Turns errors into responses. Every error gets a response of the same form.
 
-The face is chosen by Accept; where Accept leaves it open, by the route: `api=False` answers a page, every other route, and
-no route at all, problem JSON. Under a Host that is not the application's, an error tells what it tells in production.
+Accept chooses the format. If Accept leaves it open, the route does: `api=False` gets a page, other
+routes and unknown paths get problem JSON. If the Host is not one of the application, the response
+shows only what it would show in production.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ _PROBLEM_FIRST = ("application/problem+json", "application/json", "text/html", "
 
 
 class ErrorPages:
-    """The faces of one application's errors."""
+    """Error responses of one application."""
 
     def __init__(self, config: Config, endpoints: tuple[Endpoint, ...]) -> None:
-        """Decide by the environment what may be shown."""
+        """Read from the configuration what may be shown."""
         self._internal = not config.production
         self._hosts = AllowedHosts(config)
         self._redactor = Redactor(secret_values(config))
@@ -34,10 +35,13 @@ class ErrorPages:
         )
 
     def respond(self, error: BaseException, context: ErrorContext) -> Response:
-        """Return the answer for an error that came up while `occasion.endpoint` ran, or before there was one."""
+        """Return the response for an error.
+
+        `context.endpoint` is the endpoint that ran, or None if the error came before.
+        """
         trusted = self._internal and self._hosts.is_allowed(context.head)
         value = document_for(error, context.head, internal=trusted)
-        if trusted:  # elsewhere the detail was written for the client
+        if trusted:  # else the detail was written for the client
             value = value._replace(detail=self._redactor.text(value.detail))
         error_format = self._format(context)
         body = (
@@ -51,27 +55,29 @@ class ErrorPages:
             [*value.headers, *error_format.headers],
             error_format.content_type,
         )
-        response.add("Cache-Control", "no-store")  # it holds an id, and errors pass
+        response.add("Cache-Control", "no-store")  # it has an id, and errors are temporary
         response.add("Vary", "Accept")
         return response
 
     def _developer_page(self, value: ErrorDocument, error: BaseException, context: ErrorContext) -> str:
-        """Write the page for a developer, in development; else, and should it fail itself, the plain one."""
+        """Return the development page, in development.
+
+        Elsewhere, or if writing it fails, return the plain page.
+        """
         if self._development is None:
             return page(value)
         try:
             return self._development.write(value, error, context)
-        except Exception as page_error:  # noqa: BLE001 - it looks at strangers' objects; an answer there must be
+        except Exception as page_error:  # noqa: BLE001 - it inspects arbitrary objects; there must be a response
             reason = self._redactor.text(f"{type(page_error).__qualname__}: {message_of(page_error)}")
-            return page(value._replace(detail=f"{value.detail} (and the page about it failed: {reason})"))
+            return page(value._replace(detail=f"{value.detail} (and the development page failed: {reason})"))
 
     def _format(self, context: ErrorContext) -> ErrorFormat:
-        """Choose the face; a client that accepts none of them gets the first all the same."""
+        """Return the format. If the client accepts none of them, return the first."""
         offers = _PAGE_FIRST if _wants_page(context) else _PROBLEM_FIRST
         accept = context.head.headers.get_list("accept") if context.head is not None else None
         return FORMATS[best(accept, offers) or offers[0]]
 
 
 def _wants_page(context: ErrorContext) -> bool:
-    """Say whether the route is known to answer with pages."""
     return context.endpoint is not None and context.endpoint.options.get("api") is False

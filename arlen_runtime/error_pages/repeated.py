@@ -1,6 +1,7 @@
-"""Statements that a request ran again and again. One rule: the same text counts as one, whatever its values were.
+"""Finds statements that a request ran repeatedly.
 
-A query for each row of another query is what makes a page slow without any slow statement.
+Statements with the same text count as one, whatever their values. One query per row of another
+query makes a page slow without a slow statement.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _FEWEST = 3
 
 
 class RepeatedStatement(NamedTuple):
-    """One text: how often it ran, for how many seconds in all, and the places that it was called from."""
+    """One statement: how often it ran, its total time in seconds, its call sites."""
 
     sql: str
     times: int
@@ -23,7 +24,7 @@ class RepeatedStatement(NamedTuple):
 
 
 def repeated(statements: Iterable[StatementRecord]) -> list[RepeatedStatement]:
-    """Return what ran three times or more, the longest first."""
+    """Return the statements that ran at least three times, longest total first."""
     by_text: dict[str, list[StatementRecord]] = {}
     for statement in statements:
         by_text.setdefault(statement.sql, []).append(statement)

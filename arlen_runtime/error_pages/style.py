@@ -1,4 +1,4 @@
-"""The style sheet of Arlen's own pages. One rule: it is inline and allowed by its hash, and nothing else is allowed."""
+"""The style sheet of Arlen's own pages. It is inline; the policy allows it by its hash."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ dd { margin: 0; word-break: break-all }
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The Content-Security-Policy under which these pages are sent: no script, no image, no other style."""
+"""Content-Security-Policy of these pages: no script, no image, no other style."""

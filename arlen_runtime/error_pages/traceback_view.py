@@ -1,6 +1,8 @@
-"""A traceback as values: frames with their source and locals. One rule: whatever is looked at, this never raises.
+"""A traceback as values: frames with their source and locals.
 
-Locals are masked by name and by value; a broken `__repr__` is shown as such.
+Locals are redacted by name and by value. A broken `__repr__` is shown as such.
+
+Invariant: nothing here raises, whatever the objects in the frames do.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ _PAIR = 2
 
 
 class SourceLine(NamedTuple):
-    """A line of source: its number, its text, whether it is the one that ran."""
+    """A line of source: its number, its text, and whether it is the one that ran."""
 
     number: int
     text: str
@@ -30,7 +32,10 @@ class SourceLine(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One call: where, its source around the line, its locals as text, and whether it is the application's own code."""
+    """One call: its place, the source around it, its locals as text.
+
+    `own` is True for code of the application.
+    """
 
     file: str
     line: int
@@ -41,7 +46,10 @@ class Frame(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """One exception of the chain: its type, its message, how it came to the one before it, and its frames."""
+    """One exception of the chain: type, message, frames.
+
+    `relation` says how it led to the exception before it.
+    """
 
     type_name: str
     message: str
@@ -50,10 +58,12 @@ class Cause(NamedTuple):
 
 
 class _MaskedRepr(reprlib.Repr):
-    """Values as text of a bounded length, masked before they are cut: of a secret in two nobody would know the half."""
+    """repr() of bounded length, redacted.
+
+    It redacts before it truncates: half a secret would not be recognized.
+    """
 
     def __init__(self, mask: Callable[[str], str]) -> None:
-        """Take what masks a text."""
         super().__init__()
         self.maxstring = self.maxother = _LONGEST
         self.maxdict = self.maxlist = self.maxtuple = 20
@@ -64,26 +74,25 @@ class _MaskedRepr(reprlib.Repr):
         return super().repr_str(self._mask(x), level)
 
     def repr_instance(self, x: object, level: int) -> str:  # noqa: ARG002 - reprlib's signature
-        """Show what is of no type that reprlib knows."""
+        """Show an instance of a type that reprlib does not know."""
         try:
             return _truncate(self._mask(repr(x)))
         except Exception as error:  # noqa: BLE001 - any class may have a broken __repr__
             return f"<{type(x).__qualname__}: its __repr__ raised {type(error).__qualname__}>"
 
     def repr_dict(self, x: dict[Any, Any], level: int) -> str:
-        """Show a dictionary, the values of secret names masked."""
+        """Show a dict. Values of secret names are masked."""
         return super().repr_dict({key: MASK if _is_secret(key) else value for key, value in x.items()}, level)
 
     def repr_tuple(self, x: tuple[Any, ...], level: int) -> str:
-        """Show a tuple; of a name with its value, as headers come, the value masked where the name is a secret's."""
+        """Show a tuple. In a pair of name and value, as headers are, a secret value is masked."""
         return super().repr_tuple((x[0], MASK) if len(x) == _PAIR and _is_secret(x[0]) else x, level)
 
 
 class Redactor:
-    """What must not be shown: values of secret names, secret values wherever they stand, passwords inside of URLs."""
+    """Masks values of secret names, secret values anywhere, and passwords in URLs."""
 
     def __init__(self, secrets: frozenset[str]) -> None:
-        """Take the secret values that are known."""
         self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
         self._repr = _MaskedRepr(self.text)
 
@@ -104,18 +113,20 @@ class Redactor:
 
 
 def _truncate(text: str) -> str:
-    """Return the beginning of a text that is too long."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _is_secret(key: object) -> bool:
-    """Say whether the key of a value names a secret; those of headers are bytes."""
+    """Return True if the key names a secret. Header names are bytes."""
     text = key.decode("latin-1") if isinstance(key, bytes) else key
     return isinstance(text, str) and is_secret_name(text)
 
 
 def causes(error: BaseException, root: Path, redactor: Redactor) -> list[Cause]:
-    """Return the exception and those behind it, the newest first; a circle of causes ends where it closes."""
+    """Return the exception and the ones that led to it, newest first.
+
+    A cycle of causes ends where it closes.
+    """
     chain: list[Cause] = []
     seen: set[int] = set()
     current: BaseException | None = error
@@ -129,7 +140,7 @@ def causes(error: BaseException, root: Path, redactor: Redactor) -> list[Cause]:
 
 
 def _syntax_error_frame(error: BaseException, redactor: Redactor) -> list[Frame]:
-    """Return the place that a SyntaxError names: the code that never became a frame."""
+    """Return the place of a SyntaxError: that code never became a frame."""
     if not isinstance(error, SyntaxError) or error.filename is None or error.lineno is None:
         return []
     file, line = error.filename, error.lineno
@@ -137,14 +148,17 @@ def _syntax_error_frame(error: BaseException, redactor: Redactor) -> list[Frame]
 
 
 def _previous_error(error: BaseException) -> tuple[str, BaseException | None]:
-    """Return the exception behind this one, and how it came to this one."""
+    """Return the exception that led to this one, and their relation."""
     if error.__cause__ is not None:
         return "caused by", error.__cause__
     return "while handling", None if error.__suppress_context__ else error.__context__
 
 
 def message_of(error: BaseException) -> str:
-    """Return the exception's text with its notes, unmasked; one whose `__str__` is broken has a text about that."""
+    """Return the text of the exception with its notes, not redacted.
+
+    If its `__str__` is broken, return a text about that.
+    """
     try:
         return "\n".join([str(error), *getattr(error, "__notes__", ())])
     except Exception:  # noqa: BLE001 - any class may have a broken __str__
@@ -157,7 +171,6 @@ def _frames(trace: TracebackType | None, root: Path, redactor: Redactor) -> list
 
 
 def _frame(frame: FrameType, line: int, root: Path, redactor: Redactor) -> Frame:
-    """Look at one frame."""
     file = frame.f_code.co_filename
     local = [(name, value) for name, value in frame.f_locals.items() if not name.startswith("__")]
     return Frame(
@@ -171,7 +184,7 @@ def _frame(frame: FrameType, line: int, root: Path, redactor: Redactor) -> Frame
 
 
 def _source(file: str, line: int, redactor: Redactor) -> list[SourceLine]:
-    """Return the lines around one line, or none where there is no source."""
+    """Return the lines around one line; none if there is no source."""
     linecache.checkcache(file)
     lines = linecache.getlines(file)
     first = max(1, line - _CONTEXT_LINES)
@@ -182,6 +195,9 @@ def _source(file: str, line: int, redactor: Redactor) -> list[SourceLine]:
 
 
 def _is_own(file: str, root: Path) -> bool:
-    """Say whether a file belongs to the application: below its folder, and no library or environment inside of it."""
+    """Return True if the file is part of the application.
+
+    It must be below its folder, but not in a library or an environment there.
+    """
     path = Path(file)
     return path.is_relative_to(root) and not {"site-packages", ".venv"} & set(path.relative_to(root).parts)

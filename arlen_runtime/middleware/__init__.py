@@ -1,1 +1,1 @@
-"""One file, one concern, one shape."""
+"""Middleware that runs around every action."""

@@ -1,7 +1,8 @@
-"""The one shape of a middleware, and how middlewares become a chain. One rule: composed at boot, never asked per request.
+"""The form of a middleware, and chains of middlewares. Chains are built at boot.
 
 A middleware is a factory `(endpoint) -> Layer | None`; None leaves the endpoint alone. A layer is
-`(context, proceed) -> Response`: it may answer by itself, or call `proceed(context)` and change what comes back.
+`(context, proceed) -> Response`: it answers by itself, or calls `proceed(context)` and may change
+the response.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Factory = Callable[[Endpoint], Layer | None]
 
 
 def compose(factories: Sequence[Factory], endpoint: Endpoint, innermost: Proceed) -> Proceed:
-    """Wrap `innermost` into the layers that the factories make for this endpoint, the first one outermost."""
+    """Wrap `innermost` into the layers for this endpoint; the first factory is outermost."""
     proceed = innermost
     for factory in reversed(factories):
         layer = factory(endpoint)
@@ -28,7 +29,10 @@ def compose(factories: Sequence[Factory], endpoint: Endpoint, innermost: Proceed
 
 
 def with_copied_responses(factory: Factory) -> Factory:
-    """Have the layers of an application's factory answer with a copy: what they return may be returned again."""
+    """Let the layers of a factory return copies of their responses.
+
+    The application may return the same Response object again.
+    """
 
     def make(endpoint: Endpoint) -> Layer | None:
         layer = factory(endpoint)
@@ -38,7 +42,6 @@ def with_copied_responses(factory: Factory) -> Factory:
 
 
 def _wrap(layer: Layer, proceed: Proceed) -> Proceed:
-    """Bind a layer to what it stands around."""
 
     def step(context: Context) -> Response:
         return layer(context, proceed)

@@ -1,14 +1,16 @@
-"""Compressed answers for who accepts them. One rule: what could be a secret's neighbour is not compressed for strangers.
+"""Compresses responses for clients that accept it.
 
-Compressed is what is text by its type and at least `[compression] minimum_bytes` long, or comes in pieces. Left alone are
-streams of events, files (static ones have precompressed siblings), parts, what is encoded already, and what forbids it
-by `Cache-Control: no-transform`.
+It compresses text types that are streamed or have at least `[compression] minimum_bytes`. It does
+not compress event streams, files (static files have precompressed siblings), partial responses,
+responses that are encoded already, and those with `Cache-Control: no-transform`.
 
-The length of a compressed page tells which of two guesses is inside it (the attack called BREACH), and to measure it the
-attacker must make the browser ask, with its cookies, from another site. So a request with a cookie whose Sec-Fetch-Site
-names another site gets its answer as it is. A response that sets a cookie is compressed: the cookie is not in the body.
+The length of a compressed page reveals which of two guesses it contains (the BREACH attack). To
+measure the length, the attacker must make the browser send a request, with its cookies, from
+another site. So a request that has a cookie and whose Sec-Fetch-Site names another site gets an
+uncompressed response. A response that sets a cookie is compressed: the cookie is not in the body.
 
-A compressed answer is another representation: its entity tag gets the coding's name (RFC 9110 section 8.8.3.3).
+A compressed response is another representation, so the name of the coding is added to its entity
+tag (RFC 9110 section 8.8.3.3).
 """
 
 from __future__ import annotations
@@ -32,26 +34,26 @@ from arlen_runtime.web.context import Context
 
 _UNCOMPRESSED_STATUSES = frozenset({204, 205, 206, 304})
 _SAME_SITE_VALUES = frozenset({None, b"same-origin", b"none"})
-_GZIP = 31  # zlib's number for the format of RFC 1952 with the largest window
+_GZIP = 31  # zlib's wbits for the gzip format (RFC 1952) with the largest window
 
 
 class Coder(Protocol):
-    """What compresses one body."""
+    """Compresses one body."""
 
     def compress(self, data: bytes, /) -> bytes:
-        """Take a piece; return what is ready."""
+        """Add data; return the compressed bytes that are ready."""
         ...
 
     def flush(self, mode: int = ..., /) -> bytes:
-        """Return the rest: of the body, or of what has been taken so far, by the mode."""
+        """Return the rest: of the body, or of the data so far, depending on `mode`."""
         ...
 
 
 class Coding(Protocol):
-    """A content coding: how one begins, and its mode that ends a piece but not the body."""
+    """A content coding: starts a coder, and has the mode that ends a piece but not the body."""
 
     def __call__(self) -> tuple[Coder, int]:
-        """Begin a body."""
+        """Start a body."""
         ...
 
 
@@ -60,29 +62,28 @@ def _gzip(level: int) -> Coding:
 
 
 def codings(level: int) -> dict[str, Coding]:
-    """Return the codings that this Python has, the better ones first; zstd came with 3.14."""
+    """Return the codings of this Python, best first. zstd needs Python 3.14."""
     codings_by_name: dict[str, Coding] = {}
     if find_spec("compression") is not None:
         compressor: Callable[[], Coder] = import_module("compression.zstd").ZstdCompressor
-        codings_by_name["zstd"] = lambda: (compressor(), compressor.FLUSH_BLOCK)  # type: ignore[attr-defined] # known to 3.14 only
+        codings_by_name["zstd"] = lambda: (compressor(), compressor.FLUSH_BLOCK)  # type: ignore[attr-defined] # Python 3.14 only
     return codings_by_name | {"gzip": _gzip(level)}
 
 
 class Compression:
-    """The factory of the layer; a route leaves itself out with `compress=False`."""
+    """Factory of the layer. A route can opt out with `compress=False`."""
 
     def __init__(self, section: CompressionSection, available: Mapping[str, Coding] | None = None) -> None:
-        """Take the settings; `available` are the codings, this Python's own when not given."""
+        """Read the settings. `available` replaces the codings of this Python."""
         self._enabled = section.enabled
-        self._minimum_bytes = max(section.minimum_bytes, 1)  # nothing may stand for a file that HEAD asks about
+        self._minimum_bytes = max(section.minimum_bytes, 1)  # an empty body may be that of a HEAD for a file
         self._codings = codings(section.level) if available is None else dict(available)
 
     def __call__(self, endpoint: Endpoint) -> Layer | None:
-        """Make the layer."""
+        """Return the layer."""
         return self._layer if self._enabled and endpoint.options.get("compress", True) else None
 
     def _layer(self, context: Context, proceed: Proceed) -> Response:
-        """Compress what is worth it."""
         response = proceed(context)
         body = response.body
         if type(body) is bytes and len(body) < self._minimum_bytes:
@@ -92,7 +93,6 @@ class Compression:
         return response
 
     def _should_compress(self, response: Response) -> bool:
-        """Say whether a response may be compressed at all."""
         return (
             response.status not in _UNCOMPRESSED_STATUSES
             and not isinstance(response.body, (FileBody, EventStream))
@@ -102,7 +102,11 @@ class Compression:
         )
 
     def _compress(self, head: Head, response: Response) -> None:
-        """Compress for a client that accepts it; caches are told on what it depends either way (RFC 9110 section 12.5.5)."""
+        """Compress the body if the client accepts it.
+
+        Vary is sent in any case: caches must know what the response depends on (RFC 9110 section
+        12.5.5).
+        """
         response.add("Vary", "Accept-Encoding")
         name = best_encoding(head.headers.get_list("accept-encoding"), tuple(self._codings))
         if name is None or _is_cross_site_with_cookies(head):
@@ -112,25 +116,25 @@ class Compression:
             tag = coded(tag, name)
             response.set("ETag", tag)
             if _will_be_304(head, response, tag):
-                return  # nobody reads the body
+                return  # the body will not be sent
         response.add("Content-Encoding", name)
         response.remove("Content-Length")
         coder, piece_ends = self._codings[name]()
         if isinstance(response.body, bytes):
             response.body = coder.compress(response.body) + coder.flush()
         else:
-            pieces: Iterable[bytes] = iter(response.body)  # type: ignore[assignment] # what is worth it is no file
+            pieces: Iterable[bytes] = iter(response.body)  # type: ignore[assignment] # not a file: see _should_compress
             response.body = WrappedBody(_compressed(pieces, coder, piece_ends), response.body)
 
 
 def _is_cross_site_with_cookies(head: Head) -> bool:
-    """Say whether another site made the browser ask with this site's cookies."""
+    """Return True if another site made the browser send a request with cookies."""
     get = head.headers.get_bytes
     return get(b"cookie") is not None and get(b"sec-fetch-site") not in _SAME_SITE_VALUES
 
 
 def _will_be_304(head: Head, response: Response, tag: str) -> bool:
-    """Say whether the conditions, evaluated around this layer, will leave nothing of an answer with this tag."""
+    """Return True if the outer conditions layer will turn this response into a 304."""
     return (
         head.method == "GET"
         and response.status == 200  # noqa: PLR2004 - the only status that becomes a 304
@@ -139,7 +143,7 @@ def _will_be_304(head: Head, response: Response, tag: str) -> bool:
 
 
 def _compressed(pieces: Iterable[bytes], coder: Coder, piece_ends: int) -> Generator[bytes]:
-    """Yield each piece compressed, at once: who streams wants it to arrive."""
+    """Yield each piece compressed, without delay: a stream must arrive as it is sent."""
     for piece in pieces:
         data = coder.compress(piece) + coder.flush(piece_ends)
         if data:

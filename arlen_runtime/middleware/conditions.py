@@ -1,6 +1,7 @@
-"""304, 412, 206 and 416 for every answer that says by ETag or Last-Modified what it is. One rule: only for GET and HEAD.
+"""Applies conditions and ranges to responses that have an ETag or Last-Modified.
 
-What a PUT or DELETE would change is known to its action alone: it calls `ctx.check_conditions(tag)` before it does.
+The results are 304, 412, 206 and 416. This is only for GET and HEAD. Only the action knows what a
+PUT or DELETE would change: it calls `ctx.check_conditions(tag)` before the change.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ _SAFE = frozenset({"GET", "HEAD"})
 
 
 def conditions(endpoint: Endpoint) -> Layer | None:
-    """Make the layer, where there is anything to read."""
+    """Return the layer, if the endpoint can be read with GET."""
     return _layer if "GET" in endpoint.methods else None
 
 
 def _layer(context: Context, proceed: Proceed) -> Response:
-    """Answer with what the client does not have yet."""
     response = proceed(context)
     head = context.request.head
-    if CONDITIONAL_FIELDS.isdisjoint(head.headers.first):  # nearly always, so it is asked here, without a call
+    if CONDITIONAL_FIELDS.isdisjoint(head.headers.first):  # nearly always; checked here to save a call
         return response
     return apply_conditions(head, response) if head.method in _SAFE else response

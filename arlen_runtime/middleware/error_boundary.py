@@ -1,7 +1,8 @@
-"""Errors become answers here. One rule: nothing that the layers inside raise goes further, and nothing is lost of it.
+"""Turns exceptions into responses. No exception of an inner layer gets further out.
 
-What was raised on purpose for the client is only answered; everything else goes to the log with its traceback, under the
-request's ids. In development the statements of the request are kept for the page.
+An HTTPError below 500 was raised for the client: it is only answered. Everything else is logged
+with its traceback and the ids of the request. In development, the statements of the request are
+kept for the error page.
 """
 
 from __future__ import annotations
@@ -17,37 +18,36 @@ from arlen_runtime.web.context import Context
 
 _SERVER_ERROR = 500
 _TRANSIENT = frozenset({503, 504})
-"""What ends by itself. An outage is hundreds of these a second, and one traceback like the other."""
+"""Logged without a traceback: an outage causes hundreds a second, all with the same traceback."""
 
 
 class ErrorBoundary:
-    """The factory of the layer."""
+    """Factory of the layer."""
 
     def __init__(self, pages: ErrorPages, *, keep_statements: bool) -> None:
-        """Take the faces, and whether a request's statements are kept for them."""
+        """`keep_statements`: keep the statements of a request for its error page."""
         self._pages = pages
         self._keep_statements = keep_statements
 
     def __call__(self, _endpoint: Endpoint) -> Layer:
-        """Make the layer: the same one for every endpoint."""
+        """Return the layer."""
         return self._layer_with_statements if self._keep_statements else self._layer
 
     def _layer(self, context: Context, proceed: Proceed) -> Response:
-        """Answer what is raised inside. Only Ctrl-C passes: it is meant for the process."""
+        """Answer what is raised inside. Ctrl-C is for the process, so it is raised on."""
         try:
             return proceed(context)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - an exit or a cancellation in a handler ends the request, not the worker
+        except BaseException as error:  # noqa: BLE001 - SystemExit in a handler must end the request, not the worker
             return self._respond(context, error)
 
     def _layer_with_statements(self, context: Context, proceed: Proceed) -> Response:
-        """Do the same with a statement log."""
         scope.statements.set([])
         return self._layer(context, proceed)
 
     def _respond(self, context: Context, error: BaseException) -> Response:
-        """Log what nobody raised on purpose, and answer."""
+        """Log the error unless it was raised for the client, and return the response."""
         response = self._pages.respond(error, ErrorContext(context.request.head, context.endpoint, context.route))
         if not isinstance(error, HTTPError) or error.status >= _SERVER_ERROR:
             response.log = {"error": type(error).__qualname__, "code": _code(error)}
@@ -60,5 +60,4 @@ class ErrorBoundary:
 
 
 def _code(error: BaseException) -> str:
-    """Return the stable code of an error."""
     return error.code if isinstance(error, ArlenError) else ArlenError.code

@@ -1,4 +1,4 @@
-"""The layer of the Host list. One rule: a name that is not on the list gets nothing of the application."""
+"""Rejects requests whose Host is not on the list of allowed hosts."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from arlen_runtime.web.context import Context
 
 
 class Hosts:
-    """The factory of the layer; there is none where every Host is welcome."""
+    """Factory of the layer. Without a list there is no layer."""
 
     def __init__(self, config: Config) -> None:
-        """Take the list."""
         self._allowed = AllowedHosts(config)
 
     def __call__(self, _endpoint: Endpoint) -> Layer | None:
-        """Make the layer."""
+        """Return the layer."""
         return self._layer if self._allowed.limited else None
 
     def _layer(self, context: Context, proceed: Proceed) -> Response:
-        """Let the Hosts of the list pass."""
         refusal = self._allowed.refusal(context.request.head)
         if refusal is not None:
             raise refusal

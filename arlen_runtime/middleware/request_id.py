@@ -1,6 +1,7 @@
-"""X-Request-Id on every answer. One rule: the ids are found where the head is built and only copied out here.
+"""Adds X-Request-Id to every response.
 
-They are also put where log lines find them; a correlation id that a trusted proxy passed on is in the access line too.
+The ids are determined where the head is built; this layer only copies them. It also puts them where
+the log finds them. A correlation id that a trusted proxy sent is added to the access line too.
 Never raises: this is the outermost layer.
 """
 
@@ -15,23 +16,23 @@ from arlen_runtime.web.context import Context
 
 
 def request_id(_endpoint: Endpoint) -> Layer:
-    """Make the layer: the same one for every endpoint."""
+    """Return the layer."""
     return _layer
 
 
 def id_line(head: Head) -> bytes:
-    """Return the header line. The id's characters were checked where it was drawn or accepted."""
+    """Return the header line. The characters of the id were checked when the id was set."""
     return b"X-Request-Id: %b\r\n" % head.id.encode()
 
 
 def log_correlation_id(head: Head, response: Response) -> None:
-    """Have the access line of an answer say the correlation id, where there is one of others."""
+    """Add the correlation id to the access line, if the client sent one."""
     if head.correlated:
         response.log = {**(response.log or {}), "correlation_id": head.correlated}
 
 
 def _layer(context: Context, proceed: Proceed) -> Response:
-    """Put the ids into the log's scope, and the request's own behind the prepared lines of the answer."""
+    """Set the ids for the log, and append the request id to the prepared header lines."""
     head = context.request.head
     scope.request_id.set(head.id)
     if head.correlated:
@@ -42,7 +43,6 @@ def _layer(context: Context, proceed: Proceed) -> Response:
 
 
 def _layer_with_correlation(context: Context, proceed: Proceed) -> Response:
-    """Do the same for a request that others know by an id of theirs."""
     head = context.request.head
     scope.correlation_id.set(head.correlated)
     response = proceed(context)

@@ -1,7 +1,8 @@
-"""Security headers on every answer, errors too. One rule: the lines are one block of bytes, built at boot.
+"""Adds security headers to every response, including errors.
 
-An answer that sets one of these headers itself keeps its own. Strict-Transport-Security goes out only when the request
-came by TLS (RFC 6797 section 7.2). Where a page has asked for a nonce, the policy of that answer allows it. Never raises.
+The lines are one block of bytes, built at boot. A response that sets one of these headers keeps
+its own. Strict-Transport-Security is sent only if the request came over TLS (RFC 6797 section
+7.2). If a page asked for a nonce, the policy of that response allows it. Never raises.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ _TLS_ONLY = "strict-transport-security"
 
 
 class SecurityHeaders:
-    """The factory of the layer, and the block itself for answers that no chain gives."""
+    """Factory of the layer; also has the lines for responses without a chain."""
 
     def __init__(self, section: SecurityHeadersSection) -> None:
-        """Build the blocks. Raises ValueError for a setting that cannot be sent."""
+        """Build the blocks. Raise ValueError if a setting cannot be sent."""
         values = {_NAMES[field.name]: getattr(section, field.name) for field in fields(section)}
         self._values = {"X-Content-Type-Options": "nosniff"} | {name: value for name, value in values.items() if value}
         for name, value in self._values.items():
@@ -39,11 +40,14 @@ class SecurityHeaders:
         self._blocks = {scheme: self._block(scheme, self._values) for scheme in ("http", "https")}
 
     def __call__(self, _endpoint: Endpoint) -> Layer:
-        """Make the layer: the same one for every endpoint."""
+        """Return the layer."""
         return self._layer
 
     def lines(self, response: Response, scheme: str, nonce: str | None = None) -> bytes:
-        """Return the lines for this answer: the prepared block, unless the answer or a nonce wants other ones."""
+        """Return the lines for a response.
+
+        That is the prepared block, unless the response sets one of the headers or there is a nonce.
+        """
         for name, _ in response.headers:
             if name.lower() in self._names:
                 break
@@ -57,13 +61,11 @@ class SecurityHeaders:
         return self._block(scheme, values)
 
     def _layer(self, context: Context, proceed: Proceed) -> Response:
-        """Put the lines before those that the answer has already."""
         response = proceed(context)
         response.prepared += self.lines(response, context.request.head.scheme, context.nonce)
         return response
 
     def _block(self, scheme: str, values: dict[str, str]) -> bytes:
-        """Write header lines."""
         return b"".join(
             f"{name}: {value}\r\n".encode("latin-1")
             for name, value in values.items()
@@ -72,7 +74,10 @@ class SecurityHeaders:
 
 
 def with_nonce(policy: str, nonce: str) -> str:
-    """Allow the nonce in a policy's script-src and style-src, made from its default-src where it has none (CSP 3, 6.8.3)."""
+    """Allow the nonce in script-src and style-src of a policy.
+
+    If the policy lacks one of them, it is made from default-src (CSP 3, section 6.8.3).
+    """
     directives = {
         name: sources for name, _, sources in (part.strip().partition(" ") for part in policy.split(";")) if name
     }

@@ -1,1 +1,1 @@
-"""Paths to endpoints and back; pure strings."""
+"""Maps paths to endpoints, and route names to URLs. Works on strings only."""

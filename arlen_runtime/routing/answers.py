@@ -1,7 +1,6 @@
-"""The endpoints that routing itself supplies. One rule: no path is without an endpoint, so no path is without the chain.
+"""Endpoints of the router itself: 404, 405, OPTIONS, 400 and the slash redirect.
 
-404, 405, OPTIONS, an undecodable path and the other form of a trailing slash are endpoints like the application's own:
-the same middlewares stand around them.
+Every path has an endpoint, so every path runs through the middleware chain.
 """
 
 from __future__ import annotations
@@ -17,15 +16,14 @@ from arlen_runtime.routing.routes import Endpoint
 
 
 class RoutedContext(Protocol):
-    """What these endpoints know of a context: the request, and the values that the router found."""
+    """The part of a context that these endpoints use."""
 
     request: Request
     route: Mapping[str, object]
 
 
 def _not_found(context: RoutedContext) -> NoReturn:
-    """Answer 404."""
-    raise NotFound(f"Nothing is at {context.request.head.path}.")
+    raise NotFound(f"There is nothing at {context.request.head.path}.")
 
 
 def _method_not_allowed(context: RoutedContext) -> NoReturn:
@@ -34,25 +32,27 @@ def _method_not_allowed(context: RoutedContext) -> NoReturn:
 
 
 def _options(context: RoutedContext) -> Response:
-    """Say what may be asked of the path (RFC 9110 section 9.3.7)."""
+    """List the allowed methods (RFC 9110 section 9.3.7)."""
     allowed = cast("tuple[str, ...]", context.route["allowed"])
     return Response(status=204, headers=[("Allow", ", ".join(allowed))])
 
 
 def _bad_path(_context: RoutedContext) -> NoReturn:
-    """Answer 400 to a path that cannot be decoded."""
     raise BadRequest("The path is not valid percent-encoded UTF-8.")
 
 
 def _slash_redirect(context: RoutedContext) -> Response:
-    """Lead to the same path with or without its last slash; 308 keeps the method and the body (RFC 9110 section 15.4.9)."""
+    """Redirect to the same path with or without its trailing slash.
+
+    308 keeps the method and the body (RFC 9110 section 15.4.9).
+    """
     path, query = str(context.route["path"]), context.request.head.query
     return Response(status=308, headers=[("Location", f"{path}?{query}" if query else path)])
 
 
 def _endpoint(name: str, action: object) -> Endpoint:
-    """Make one such endpoint. Its pattern is its name: these have no path of their own."""
-    return Endpoint(("*",), Pattern(f"/({name})"), action)  # type: ignore[arg-type] # actions here take less than a Context
+    """Build one such endpoint. It has no path of its own, so its name is its pattern."""
+    return Endpoint(("*",), Pattern(f"/({name})"), action)  # type: ignore[arg-type] # these actions use less than a Context
 
 
 NOT_FOUND = _endpoint("not found", _not_found)

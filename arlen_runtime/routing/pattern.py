@@ -1,8 +1,9 @@
-"""A route's path: `/users/{id:int}`, compiled. One rule: a path is split at its slashes first, then decoded, once.
+"""The path of a route, compiled: `/users/{id:int}`.
 
-So `%2F` inside a segment stays inside it (RFC 3986 section 2.2), and nothing is ever decoded twice. A converter is one
-function from text to value; ValueError says that the text does not match, which makes the answer 404. The same function
-checks what `build` writes, so that an address that is built is always an address that is found.
+A request path is split at its slashes first; then each segment is decoded, once. So `%2F` inside a
+segment stays inside it (RFC 3986 section 2.2), and nothing is decoded twice. A converter is a
+function from text to value. If it raises ValueError, the text does not match and the answer is
+404. `build` checks its output with the same function, so a URL that is built always matches.
 """
 
 from __future__ import annotations
@@ -24,17 +25,20 @@ _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)(?::([a-z_][a-z0-9_]*))?\}((?:\.[a-z0-9]+)*)")
 _INT64 = 1 << 63
-_INT64_TEXT = len(str(-_INT64))  # more digits are not even converted: that takes quadratic time
+_INT64_TEXT = len(str(-_INT64))  # int() of more digits takes quadratic time
 _SEGMENT_SAFE = "!$&'()*+,;=:@-._~"  # RFC 3986 section 3.3: pchar
 
 
 def to_text(text: str) -> str:
-    """Take any segment."""
+    """Accept any segment."""
     return text
 
 
 def to_integer(text: str) -> int:
-    """Take an integer of 64 bits in its only spelling: no sign `+`, no leading zero, no digits but ASCII's."""
+    """Accept an integer of 64 bits in its only spelling.
+
+    No `+`, no leading zero, ASCII digits only.
+    """
     if len(text) > _INT64_TEXT:
         raise ValueError(text)
     number = int(text)
@@ -44,14 +48,14 @@ def to_integer(text: str) -> int:
 
 
 def to_slug(text: str) -> str:
-    """Take lower-case words joined by single dashes."""
+    """Accept lower-case words joined by single dashes."""
     if not _SLUG.fullmatch(text):
         raise ValueError(text)
     return text
 
 
 def to_uuid(text: str) -> uuid.UUID:
-    """Take a UUID in its canonical form with dashes (RFC 9562 section 4)."""
+    """Accept a UUID in its canonical form with dashes (RFC 9562 section 4)."""
     if not _UUID.fullmatch(text):
         raise ValueError(text)
     return uuid.UUID(text)
@@ -64,13 +68,14 @@ CONVERTERS: Mapping[str, Converter] = {
     "uuid": to_uuid,
     "path": to_text,
 }
-"""What may stand behind the colon. `path` takes the rest of the path, slashes and all, and only stands last."""
+"""Names allowed after the colon. `path` matches the rest, slashes included, and must be last."""
 
 
 class Parameter(NamedTuple):
-    """One `{name:converter}` of a pattern; `rest` when it takes all remaining segments.
+    """One `{name:converter}` of a pattern. If `rest`, it matches all remaining segments.
 
-    With an extension, `{name:converter}.json`, that is a part of the segment and of what `convert` takes, not of the value.
+    An extension, as in `{name:converter}.json`, is part of the segment and of what `convert`
+    receives, but not of the value.
     """
 
     name: str
@@ -79,9 +84,9 @@ class Parameter(NamedTuple):
     extension: str = ""
 
 
-@lru_cache(None)  # as many as an application has routes; equal ones must be one, for the router goes by identity
+@lru_cache(None)  # one per route; equal ones must be one object: the router compares by identity
 def _with_extension(convert: Converter, extension: str) -> Converter:
-    """Return the converter of segments that end so and begin with what `convert` takes."""
+    """Return the converter of segments that end with the extension."""
 
     def convert_stem(text: str) -> object:
         if not text.endswith(extension) or text == extension:
@@ -92,16 +97,19 @@ def _with_extension(convert: Converter, extension: str) -> Converter:
 
 
 class Pattern:
-    """A compiled path. `segments` are texts (static) and Parameters, `names` those of the Parameters."""
+    """A compiled path.
+
+    `segments` are texts (static) and Parameters; `names` are the names of the parameters.
+    """
 
     __slots__ = ("names", "parameters", "segments", "text")
 
     def __init__(self, text: str, converters: Mapping[str, Converter] = CONVERTERS) -> None:
-        """Compile `text`; BootError says what is wrong with it."""
+        """Compile `text`. Raise BootError if it is not a valid pattern."""
         if not text.startswith("/"):
             raise BootError(f"the path {text!r} must begin with a slash")
         if text.startswith("//"):
-            raise BootError(f"the path {text!r} begins with two slashes: as an address it would be another host's")
+            raise BootError(f"the path {text!r} begins with two slashes: browsers would read it as another host")
         self.text = text
         self.segments = tuple(_compile(segment, text, converters) for segment in text[1:].split("/"))
         self.parameters = tuple(segment for segment in self.segments if isinstance(segment, Parameter))
@@ -110,28 +118,31 @@ class Pattern:
             if self.names.count(name) > 1:
                 raise BootError(f"the path {text!r} names the parameter {name!r} twice")
         if any(parameter.rest for parameter in self.parameters if parameter is not self.segments[-1]):
-            raise BootError(f"in the path {text!r} a parameter of the kind path must stand last: it takes all the rest")
+            raise BootError(
+                f"in the path {text!r}, a parameter with the converter path must be last: it matches all the rest"
+            )
 
     @property
     def static(self) -> bool:
-        """Say whether the path has no parameters."""
+        """True if the path has no parameters."""
         return not self.parameters
 
     def build(self, values: Mapping[str, object]) -> str:
-        """Write the path with these values, percent-encoded; ArlenError when one is missing or would not be found.
+        """Return the path with these values, percent-encoded.
 
-        Nor is anything written that a browser would take for the address of another host.
+        Raise ArlenError if a value is missing, if the path would not match this pattern, or if a
+        browser would read it as another host.
         """
         path = "/" + "/".join(
             quote(segment, safe=_SEGMENT_SAFE) if isinstance(segment, str) else self._format_parameter(segment, values)
             for segment in self.segments
         )
         if not is_local(path):
-            raise ArlenError(f"the path {self.text} with these values would be the address of another host: {path!r}")
+            raise ArlenError(f"the path {self.text} with these values would lead to another host: {path!r}")
         return path
 
     def _format_parameter(self, parameter: Parameter, values: Mapping[str, object]) -> str:
-        """Write one parameter's value, after its own converter has agreed to it."""
+        """Return the value of one parameter as text that its converter accepts."""
         if parameter.name not in values:
             raise ArlenError(f"the path {self.text} needs a value for {parameter.name!r}")
         text = f"{values[parameter.name]}{parameter.extension}"
@@ -140,12 +151,15 @@ class Pattern:
         except ValueError:
             text = ""
         if not text or not {".", ".."}.isdisjoint(text.split("/")):  # clients resolve dot segments away
-            raise ArlenError(f"the path {self.text} cannot hold {values[parameter.name]!r} as {parameter.name!r}")
+            raise ArlenError(f"{values[parameter.name]!r} is not valid for {parameter.name!r} in the path {self.text}")
         return quote(text, safe=_SEGMENT_SAFE + "/" * parameter.rest)
 
 
 def _check_encodable(text: str) -> str:
-    """Return the text if a path can carry it; ValueError for NUL and for lone surrogates, which UTF-8 cannot hold."""
+    """Return the text if a path can contain it.
+
+    Raise ValueError for NUL, and for lone surrogates, which UTF-8 cannot encode.
+    """
     if "\0" in text:
         raise ValueError(text)
     text.encode()  # UnicodeEncodeError is a ValueError
@@ -153,14 +167,15 @@ def _check_encodable(text: str) -> str:
 
 
 def _compile(segment: str, path: str, converters: Mapping[str, Converter]) -> str | Parameter:
-    """Compile one segment, or raise BootError."""
     if "{" not in segment and "}" not in segment:
         if "%" in segment or segment in {".", ".."}:
             raise BootError(f"the path {path!r} must be written decoded and without dot segments")
         try:
             return _check_encodable(segment)
         except ValueError:
-            raise BootError(f"the path {path!r} holds NUL or a lone surrogate, which no request can carry") from None
+            raise BootError(
+                f"the path {path!r} contains NUL or a lone surrogate, which no request can contain"
+            ) from None
     match = _PARAMETER.fullmatch(segment)
     if not match:
         raise BootError(
@@ -170,19 +185,20 @@ def _compile(segment: str, path: str, converters: Mapping[str, Converter]) -> st
     name, converter, extension = match[1], match[2] or "text", match[3]
     if converter not in converters:
         raise BootError(
-            f"the path {path!r} wants the converter {converter!r}; there are {', '.join(sorted(converters))}"
+            f"the path {path!r} has the unknown converter {converter!r}; available are {', '.join(sorted(converters))}"
         )
     if not extension:
         return Parameter(name, converters[converter], converter == "path")
     if converter == "path":
-        raise BootError(f"in the path {path!r} a parameter of the kind path takes the extension too, as all the rest")
+        raise BootError(f"in the path {path!r}, a parameter with the converter path cannot have an extension")
     return Parameter(name, _with_extension(converters[converter], extension), rest=False, extension=extension)
 
 
 def split_path(path: str) -> list[str]:
     """Split a raw path and decode each segment once.
 
-    Raises BadRequest for a path that does not begin with a slash, for what is not percent-encoded UTF-8, and for NUL.
+    Raise BadRequest if the path does not begin with a slash, is not percent-encoded UTF-8, or
+    contains NUL.
     """
     segments = path.split("/")
     if segments.pop(0) or not segments:
@@ -190,5 +206,5 @@ def split_path(path: str) -> list[str]:
     if "%" not in path:
         return segments
     if "%00" in path:
-        raise BadRequest("The path holds NUL.")
+        raise BadRequest("The path contains NUL.")
     return [decode(segment) for segment in segments]

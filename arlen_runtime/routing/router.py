@@ -1,8 +1,12 @@
-"""Paths to endpoints. One rule: `match` always returns an endpoint, and its cost does not grow with the number of routes.
+"""Maps a method and a path to an endpoint, at a cost independent of the number of routes.
 
-A trie of segments, tried in the order static, parameter with an extension, parameter, wildcard, then first registered; a
-branch that ends without the method is left again, so `GET /users/new` and `POST /users/{id}` live together. Paths without
-parameters are one look-up in a dict. A path that is found only with, or only without, its last slash is redirected there.
+The router is a trie of segments. It tries static segments first, then parameters with an
+extension, parameters, wildcards, and among equals the route registered first. If a branch has no
+endpoint for the method, it tries the next one, so `GET /users/new` and `POST /users/{id}` can both
+exist. A path without parameters is one lookup in a dict. If a path exists only with, or only
+without, its trailing slash, the client is redirected there.
+
+Invariant: `match` always returns an endpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ Params = dict[str, object]
 
 
 class Match(NamedTuple):
-    """What the router found: an endpoint, and the values of its path's parameters by name."""
+    """An endpoint, and the values of its path parameters by name."""
 
     endpoint: Endpoint
     params: Params
@@ -31,15 +35,16 @@ _ALL = Match(OPTIONS, {"allowed": tuple(sorted(METHODS))})
 
 
 class _Node:
-    """One place in the trie. `leaves` are the endpoints of the paths that end here, `tails` those of a wildcard here.
+    """One node of the trie.
 
-    `forks` says that a segment may go on by more than one way, so that whoever takes one may have to come back.
+    `leaves` are the endpoints of paths that end here, by method; `wildcards` those of a wildcard
+    here. If `has_branches`, a segment may match more than one child, so the search may have to come
+    back.
     """
 
     __slots__ = ("_extensions", "has_branches", "leaves", "parameters", "static", "wildcards")
 
     def __init__(self) -> None:
-        """Begin empty."""
         self.has_branches = False
         self.static: dict[str, _Node] = {}
         self.parameters: dict[Converter, _Node] = {}
@@ -48,7 +53,10 @@ class _Node:
         self._extensions = 0
 
     def child_for_parameter(self, parameter: Parameter) -> _Node:
-        """Find, or make, the way on by a parameter; those with an extension come first, for they say more."""
+        """Return the child for a parameter; create it if needed.
+
+        Parameters with an extension come first: they are more specific.
+        """
         child = self.parameters.get(parameter.convert)
         if child is not None:
             return child
@@ -61,9 +69,10 @@ class _Node:
 
 
 def _find(node: _Node, segments: list[str], at: int, method: str, values: list[object]) -> Endpoint | None:
-    """Find the endpoint of a method below `node` for the segments from `at` on, and the values of the parameters passed.
+    """Return the endpoint of a method below `node` for the segments from `at` on.
 
-    The depth is bounded by the longest pattern, for each step goes down one node.
+    The parameter values on the way are added to `values`. The depth of the recursion is bounded by
+    the longest pattern, because each step goes down one node.
     """
     end = len(segments)
     while at < end and not node.has_branches:
@@ -91,9 +100,10 @@ def _find(node: _Node, segments: list[str], at: int, method: str, values: list[o
 
 
 def _find_wildcard(node: _Node, segments: list[str], at: int, method: str, values: list[object]) -> Endpoint | None:
-    """Give the rest of the path to a wildcard, unless a decoded slash in it would be taken for one that separates.
+    """Match the rest of the path to a wildcard.
 
-    Nor is a path with two slashes at its beginning given away: as an address it would be another host's.
+    It does not match if a segment contains a decoded slash, which would look like a separator, or
+    if the path begins with two slashes, which a browser reads as another host.
     """
     endpoint = node.wildcards.get(method)
     rest = segments[at:]
@@ -104,22 +114,24 @@ def _find_wildcard(node: _Node, segments: list[str], at: int, method: str, value
 
 
 def _query(values: Mapping[str, str]) -> str:
-    """Write a query; ArlenError for a lone surrogate, which UTF-8 cannot hold."""
+    """Return a query string.
+
+    Raise ArlenError for a lone surrogate, which UTF-8 cannot encode.
+    """
     try:
         return urlencode(values)
     except UnicodeEncodeError as error:
-        raise ArlenError(f"a query cannot hold {error.object!r}") from None
+        raise ArlenError(f"a query cannot contain {error.object!r}") from None
 
 
 class Router:
-    """Built once at boot from the endpoints in the order of their registration; never changed afterwards.
+    """The routes of an application. Built once at boot, in order of registration; immutable.
 
-    `fixed` is the fast path: raw path to method to endpoint, for the paths without parameters. Whoever has it need not ask
-    `match`, which finds the same.
+    `fixed` is the fast path for paths without parameters: raw path to method to endpoint. A hit
+    there saves the call of `match`, which would return the same endpoint.
     """
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        """Build the trie."""
         self.endpoints = tuple(endpoints)
         self.fixed: dict[str, dict[str, Endpoint]] = {}
         self._root = _Node()
@@ -130,7 +142,10 @@ class Router:
             self._answer_head(endpoint)
 
     def match(self, method: str, path: str) -> Match:
-        """Find the endpoint of a method and a raw path: the application's own, or one of `answers`."""
+        """Return the endpoint for a method and a raw path.
+
+        It is an endpoint of the application or one of `answers`.
+        """
         try:
             segments = split_path(path)
         except BadRequest:
@@ -139,23 +154,24 @@ class Router:
         endpoint = _find(self._root, segments, 0, method, values)
         if endpoint is None:
             return self._fallback(method, path, segments)
-        # There are as many values as names. What Match's own __new__ does, without the Python call.
+        # As many values as names. This does what __new__ of Match does, without a Python call.
         return tuple.__new__(Match, (endpoint, dict(zip(endpoint.pattern.names, values))))  # noqa: B905 - strict costs
 
     def url_for(self, name: str, values: Mapping[str, object]) -> str:
-        """Write the address of a named route; values that its path does not name become the query.
+        """Return the URL of a named route. Values that its path does not name become the query.
 
-        Raises ArlenError when there is no such name, a value is missing, or one would not be found again.
+        Raise ArlenError if there is no route with this name, a value is missing, or a value does
+        not match its converter.
         """
         endpoint = self._names.get(name)
         if endpoint is None:
-            raise ArlenError(f"no route is called {name!r}")
+            raise ArlenError(f"there is no route named {name!r}")
         path = endpoint.pattern.build(values)
         query = _query({key: str(value) for key, value in values.items() if key not in endpoint.pattern.names})
         return f"{path}?{query}" if query else path
 
     def _fallback(self, method: str, path: str, segments: list[str]) -> Match:
-        """Choose among the answers for a path that no endpoint of the method has."""
+        """Return the answer for a path that has no endpoint for the method."""
         allowed = [other for other in METHODS if _find(self._root, segments, 0, other, []) is not None]
         if allowed:
             answer = OPTIONS if method == "OPTIONS" else METHOD_NOT_ALLOWED
@@ -166,7 +182,7 @@ class Router:
         return Match(NOT_FOUND, {})
 
     def _leaves(self, endpoint: Endpoint) -> dict[str, Endpoint]:
-        """Find, or make, the place in the trie where the endpoint's path ends."""
+        """Return the endpoints at the end of the path of `endpoint`; create the nodes if needed."""
         node = self._root
         for segment in endpoint.pattern.segments:
             if not isinstance(segment, Parameter):
@@ -180,7 +196,7 @@ class Router:
         return node.leaves
 
     def _add(self, endpoint: Endpoint) -> None:
-        """Put an endpoint into the trie and, if it can be, on the fast path; the first of equals stays."""
+        """Add an endpoint to the trie and the fast path. The first of equals stays."""
         leaves = self._leaves(endpoint)
         for method in endpoint.methods:
             leaves.setdefault(method, endpoint)
@@ -188,11 +204,10 @@ class Router:
                 self._add_fixed(method, endpoint)
 
     def _add_fixed(self, method: str, endpoint: Endpoint) -> None:
-        """Put an endpoint on the fast path."""
         self.fixed.setdefault(endpoint.pattern.build({}), {}).setdefault(method, endpoint)
 
     def _answer_head(self, endpoint: Endpoint) -> None:
-        """Let a path that answers GET answer HEAD by the same endpoint (RFC 9110 section 9.3.2)."""
+        """If the path answers GET, let the same endpoint answer HEAD (RFC 9110 section 9.3.2)."""
         leaves = self._leaves(endpoint)
         if "GET" in leaves and "HEAD" not in leaves:
             leaves["HEAD"] = leaves["GET"]

@@ -1,4 +1,6 @@
-"""The routes of an application, as data. One rule: what is wrong with a route is said at boot, with its file and line.
+"""Routes of an application, as data. An invalid route is an error at boot.
+
+The error names the file and the line of the route.
 
 def routes(r: Routes) -> None:
     r.get("/", home.index, name="home")
@@ -20,33 +22,34 @@ from arlen_runtime.http.application import BodyPolicy
 from arlen_runtime.routing.pattern import CONVERTERS, Converter, Pattern
 
 Action = Callable[[Any], object]
-"""An action or a guard: it takes the context and nothing else."""
+"""An action or a guard: a function of the context."""
 
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Site(NamedTuple):
-    """Where a route was written."""
+    """Where a route was defined."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        """Write it as compilers do; what stands in no file has no line."""
+        """Return file:line, as compilers print it. A built-in endpoint has no line."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
 BUILT_IN = Site("Arlen itself", 0)
-"""The site of the endpoints that no application wrote."""
+"""The site of the built-in endpoints."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """What a path and some methods lead to, with all that was said about it; compared by identity.
+    """The action of a path and some methods, with its options. Compared by identity.
 
-    `limit` is the largest body in bytes, None for the configuration's own. `immediate` requests are never queued, `bare`
-    ones pass the outer three middlewares only. `options` are what middlewares read at boot (`csrf=False`, `api=True`).
+    `limit` is the largest body in bytes; None means the configured limit. If `immediate`, requests
+    are never queued. If `bare`, only the three outer middlewares run. Middlewares read `options` at
+    boot (`csrf=False`, `api=True`).
     """
 
     methods: tuple[str, ...]
@@ -63,7 +66,7 @@ class Endpoint:
 
     @property
     def key(self) -> str:
-        """Name the endpoint for logs and estimates: its methods and its path."""
+        """Name of the endpoint in logs and timings: its methods and its path."""
         return f"{'|'.join(self.methods)} {self.pattern.text}"
 
 
@@ -78,40 +81,42 @@ class _Group:
 
 
 class Routes:
-    """The list that an application's `routes(r)` fills. Groups nest: prefixes join, guards accumulate, options inherit."""
+    """Collects the routes of an application; `routes(r)` fills it.
+
+    Groups nest: prefixes are joined, guards accumulate, options are inherited.
+    """
 
     def __init__(self) -> None:
-        """Begin with no route and the built-in converters."""
         self.endpoints: list[Endpoint] = []
         self._converters: dict[str, Converter] = dict(CONVERTERS)
         self._names: dict[str, Endpoint] = {}
         self._group = _Group()
 
     def get(self, path: str, action: Action, *, name: str | None = None, **options: Any) -> None:  # noqa: ANN401 - see add
-        """Answer GET, and so HEAD."""
+        """Add a route for GET, and so for HEAD."""
         self.add(("GET",), path, action, name=name, **options)
 
     def post(self, path: str, action: Action, *, name: str | None = None, **options: Any) -> None:  # noqa: ANN401 - see add
-        """Answer POST."""
+        """Add a route for POST."""
         self.add(("POST",), path, action, name=name, **options)
 
     def put(self, path: str, action: Action, *, name: str | None = None, **options: Any) -> None:  # noqa: ANN401 - see add
-        """Answer PUT."""
+        """Add a route for PUT."""
         self.add(("PUT",), path, action, name=name, **options)
 
     def patch(self, path: str, action: Action, *, name: str | None = None, **options: Any) -> None:  # noqa: ANN401 - see add
-        """Answer PATCH."""
+        """Add a route for PATCH."""
         self.add(("PATCH",), path, action, name=name, **options)
 
     def delete(self, path: str, action: Action, *, name: str | None = None, **options: Any) -> None:  # noqa: ANN401 - see add
-        """Answer DELETE."""
+        """Add a route for DELETE."""
         self.add(("DELETE",), path, action, name=name, **options)
 
     def any(self, path: str, action: Action, *, name: str | None = None, **options: Any) -> None:  # noqa: ANN401 - see add
-        """Answer GET, HEAD, POST, PUT, PATCH and DELETE with one action."""
+        """Add a route for GET, HEAD, POST, PUT, PATCH and DELETE."""
         self.add(("GET", "POST", "PUT", "PATCH", "DELETE"), path, action, name=name, **options)
 
-    def add(  # noqa: PLR0913 - the one full form; the methods above name its usual cases
+    def add(  # noqa: PLR0913 - the full form; the methods above are the usual cases
         self,
         methods: Sequence[str],
         path: str,
@@ -125,10 +130,11 @@ class Routes:
     ) -> None:
         """Add one route: the full form of the methods above.
 
-        `guard` runs before the action, after those of the groups around: it returns None to let the request pass, a
-        Response or an error raised to stop it. `body` is "none", "buffer" or "stream"; without it "none" when all methods
-        are GET, HEAD or OPTIONS, else "buffer". `limit` is the largest body in bytes. `options` are for middlewares.
-        Raises BootError, with the file and the line of the call, for anything that could not be served.
+        `guard` runs before the action, after the guards of the enclosing groups. It returns None to
+        let the request pass; to stop it, it returns a Response or raises. `body` is "none",
+        "buffer" or "stream"; the default is "none" if all methods are GET, HEAD or OPTIONS, else
+        "buffer". `limit` is the largest body in bytes. Middlewares read `options`. Raise BootError,
+        with file and line of the call, if the route cannot be served.
         """
         site = _caller()
         group = self._group
@@ -153,8 +159,11 @@ class Routes:
     def group(
         self, prefix: str = "", *, guard: Action | Sequence[Action] | None = None, name: str = "", **options: object
     ) -> Iterator[Routes]:
-        """Put `prefix` before the paths, `name` before the names and `guard` before the guards of the routes inside."""
-        site = _caller(2)  # contextlib stands between
+        """Add `prefix`, `name` and `guard` to the routes inside.
+
+        They stand before the paths, the names and the guards of these routes.
+        """
+        site = _caller(2)  # one frame of contextlib is between
         if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
             raise BootError(f"{site}: the prefix {prefix!r} must begin with a slash and not end with one")
         outer = self._group
@@ -175,12 +184,14 @@ class Routes:
             self._group = outer
 
     def converter(self, name: str, convert: Converter) -> None:
-        """Make `{x:name}` available to the routes that follow: text to value, ValueError when it does not match.
+        """Make `{x:name}` available to the routes that follow.
 
-        Equal converters are one way on for the router, so they must be hashable. Raises BootError.
+        `convert` turns text into a value and raises ValueError if the text does not match. The
+        router merges equal converters, so they must be hashable. Raise BootError if it cannot be
+        used.
         """
         if name in self._converters:
-            raise BootError(f"{_caller()}: there is a converter {name!r} already")
+            raise BootError(f"{_caller()}: there is already a converter {name!r}")
         try:
             hash(convert)
         except TypeError:
@@ -190,7 +201,6 @@ class Routes:
         self._converters[name] = convert
 
     def _register_name(self, endpoint: Endpoint) -> None:
-        """Keep the name, which no other route may have."""
         if endpoint.name is None:
             return
         other = self._names.setdefault(endpoint.name, endpoint)
@@ -199,8 +209,8 @@ class Routes:
 
 
 def _caller(between: int = 0) -> Site:
-    """Find the line of the application that called this module."""
-    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to the caller's line without reading sources
+    """Return the line of the application that called this module."""
+    frame = sys._getframe(1)  # noqa: SLF001 - documented; finds the line of the caller without reading sources
     while frame.f_code.co_filename == __file__ and frame.f_back is not None:
         frame = frame.f_back
     for _ in range(between - 1):
@@ -209,14 +219,16 @@ def _caller(between: int = 0) -> Site:
 
 
 def _join(prefix: str, path: str) -> str:
-    """Put the prefix of a group before a path, which needs its own slash: else the two would melt into one word."""
+    """Put the prefix of a group before a path.
+
+    The path needs its own slash, or prefix and path would form one word.
+    """
     if not path.startswith("/"):
         raise BootError(f"the path {path!r} must begin with a slash")
     return prefix if prefix and path == "/" else prefix + path
 
 
 def _as_guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
-    """Take one guard, several or none."""
     if guard is None:
         return ()
     guards = guard if isinstance(guard, Sequence) else (guard,)
@@ -224,7 +236,7 @@ def _as_guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
 
 
 def _checked_callable(action: Action, role: str) -> Action:
-    """Return the action or guard if it can be called with a context and nothing else."""
+    """Return the action or guard if it can be called with a context alone."""
     name = getattr(action, "__qualname__", repr(action))
     if not callable(action):
         raise BootError(f"the {role} {name} cannot be called")
@@ -233,18 +245,19 @@ def _checked_callable(action: Action, role: str) -> Action:
     try:
         signature = inspect.signature(action)
     except ValueError:
-        return action  # a callable written in C that does not tell
+        return action  # a callable written in C without a signature
     try:
         signature.bind(object())
     except TypeError as error:
-        raise BootError(f"the {role} {name}{signature} must take the context alone: {error}") from None
+        raise BootError(
+            f"the {role} {name}{signature} must accept exactly one argument, the context: {error}"
+        ) from None
     return action
 
 
 def _checked_methods(methods: Sequence[str]) -> tuple[str, ...]:
-    """Return the methods if they are known, and there is one."""
     if not methods:
-        raise BootError(f"the route has no method: {', '.join(METHODS)}")
+        raise BootError(f"the route has no method; possible are {', '.join(METHODS)}")
     for method in methods:
         if method not in METHODS:
             raise BootError(f"the method {method!r} is not one of {', '.join(METHODS)}")
@@ -252,9 +265,9 @@ def _checked_methods(methods: Sequence[str]) -> tuple[str, ...]:
 
 
 def _checked_body(body: BodyPolicy | None, methods: Sequence[str]) -> BodyPolicy:
-    """Return the body policy, the methods' own when none was named."""
+    """Return the body policy; if it is None, the default for the methods."""
     if body is None:
         return "none" if BODILESS.issuperset(methods) else "buffer"
     if body not in get_args(BodyPolicy):
-        raise BootError(f'body={body!r} is none of "none", "buffer" and "stream"')
+        raise BootError(f'body must be "none", "buffer" or "stream", not {body!r}')
     return body

@@ -1,1 +1,1 @@
-"""What tests of applications, and of Arlen, stand on."""
+"""Tools for tests of applications, and of Arlen itself."""

@@ -1,11 +1,11 @@
-"""A client without sockets. One rule: what it sends is read by the real parser, and what it gets the real serializer wrote.
+"""A test client without sockets. It uses the real parser and the real serializer.
 
     client = TestClient(app)
     answer = client.post("/posts", data={"title": "One"}, follow_redirects=True)
     assert answer.status == 200 and "One" in answer.text
 
-It keeps cookies, whatever their Path, and runs each request in a contextvars.Context of its own, as the server does. What a
-request may hold and whom the server believes is what the application's configuration says.
+It keeps cookies, whatever their Path, and runs each request in a contextvars.Context of its own,
+as the server does. Limits and trusted proxies come from the configuration of the application.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from arlen_runtime.http.response import FileBody, Response, close_body
 from arlen_runtime.http.serializer import serialize
 
 Upload = tuple[str, bytes, str]
-"""A file to send: its name, its bytes, its media type."""
+"""A file to upload: its name, its bytes, its media type."""
 
 _MOST_REDIRECTS = 10
 _TO_GET: Mapping[int, Sequence[str]] = {
@@ -43,13 +43,16 @@ _TO_GET: Mapping[int, Sequence[str]] = {
     307: (),
     308: (),
 }
-"""The redirects, and the methods that become GET, without their body; all others are kept (RFC 9110 section 15.4)."""
+"""Redirects, and the methods that become GET without a body (RFC 9110 section 15.4).
+
+All other methods are kept.
+"""
 
 _DEFAULTS = Config("test", Path())
 
 
 class Answer(NamedTuple):
-    """What came back, as it went over the wire. `url` is the path of the last request."""
+    """A response, as it was serialized. `url` is the target of the last request."""
 
     status: int
     fields: Sequence[tuple[str, str]]
@@ -58,7 +61,7 @@ class Answer(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The fields by lower-case name; repeated ones joined by a comma, as HTTP means them."""
+        """Header fields by lower-case name. Repeated fields are joined by a comma, as in HTTP."""
         joined: dict[str, str] = {}
         for name, value in self.fields:
             key = name.lower()
@@ -67,16 +70,16 @@ class Answer(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The body as UTF-8."""
+        """The body, decoded as UTF-8."""
         return self.body.decode()
 
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything
-        """Return the body, read as JSON."""
+        """Return the body, parsed as JSON."""
         return _json.loads(self.body)
 
 
 class _OutgoingRequest(NamedTuple):
-    """A request to be sent; `fields` have lower-case names."""
+    """A request to send; `fields` have lower-case names."""
 
     method: str
     scheme: str
@@ -86,7 +89,11 @@ class _OutgoingRequest(NamedTuple):
 
 
 class TestClient:
-    """Asks an application. `cookies` are those that it was given and sends back; `headers` go with every request."""
+    """Sends requests to an application.
+
+    `cookies` are the cookies that it received and sends back; `headers` are sent with every
+    request.
+    """
 
     __test__ = False  # pytest collects classes called Test…
 
@@ -98,7 +105,10 @@ class TestClient:
         scheme: str = "http",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Take an App, or anything else with its Door; limits and trusted proxies are those of its `config`, if it has one."""
+        """Build a client for an App or another Application.
+
+        Limits and trusted proxies are those of its `config`, if it has one.
+        """
         config = getattr(app, "config", None)
         config = config if isinstance(config, Config) else _DEFAULTS
         self.app = app
@@ -111,30 +121,30 @@ class TestClient:
         self._trusted = TrustedProxies(config.server.trusted_proxies, names_host=config.server.forwarded_host)
 
     def get(self, path: str, **options: Any) -> Answer:  # noqa: ANN401 - see request
-        """Ask with GET."""
+        """Send a GET request."""
         return self.request("GET", path, **options)
 
     def head(self, path: str, **options: Any) -> Answer:  # noqa: ANN401 - see request
-        """Ask with HEAD."""
+        """Send a HEAD request."""
         return self.request("HEAD", path, **options)
 
     def post(self, path: str, **options: Any) -> Answer:  # noqa: ANN401 - see request
-        """Ask with POST."""
+        """Send a POST request."""
         return self.request("POST", path, **options)
 
     def put(self, path: str, **options: Any) -> Answer:  # noqa: ANN401 - see request
-        """Ask with PUT."""
+        """Send a PUT request."""
         return self.request("PUT", path, **options)
 
     def patch(self, path: str, **options: Any) -> Answer:  # noqa: ANN401 - see request
-        """Ask with PATCH."""
+        """Send a PATCH request."""
         return self.request("PATCH", path, **options)
 
     def delete(self, path: str, **options: Any) -> Answer:  # noqa: ANN401 - see request
-        """Ask with DELETE."""
+        """Send a DELETE request."""
         return self.request("DELETE", path, **options)
 
-    def request(  # noqa: PLR0913 - the parts of a request, each by its name
+    def request(  # noqa: PLR0913 - the parts of a request, as keywords
         self,
         method: str,
         path: str,
@@ -147,9 +157,10 @@ class TestClient:
         body: bytes = b"",
         follow_redirects: bool = False,
     ) -> Answer:
-        """Ask, with `params` in the query, and one of `json`, `data` and `files` (a form) or `body` (bytes) as the body.
+        """Send a request and return its response.
 
-        A redirect to another host is not followed: it is the answer.
+        `params` are added to the query. The body is one of `json`, `data` and `files` (a form), or
+        `body` (bytes). A redirect to another host is not followed; it is returned.
         """
         target = f"{path}{'&' if '?' in path else '?'}{urlencode(params)}" if params else path
         content_type, encoded = _encode(json, data, files, body)
@@ -164,7 +175,7 @@ class TestClient:
         return answer
 
     def _send(self, request: _OutgoingRequest) -> Answer:
-        """Send one request through parser, door and serializer."""
+        """Send one request through parser, application and serializer."""
         lines = dict(request.fields)
         if self.cookies:
             lines.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
@@ -179,7 +190,7 @@ class TestClient:
         return answer
 
     def _exchange(self, wire: bytes, request: _OutgoingRequest) -> Answer:
-        """Have the bytes parsed, answered and serialized, as the server does it."""
+        """Parse the bytes, run the application and serialize, as the server does."""
         parser = RequestParser(self._limits, Origin("127.0.0.1", request.scheme, self._trusted, self._ids))
         parser.feed(wire)
         head: Head | None = None
@@ -196,7 +207,10 @@ class TestClient:
             body.close()
 
     def _body(self, head: Head, admission: Admission, parser: RequestParser) -> IncomingBody:
-        """Collect the body, in a file where the server would, unless nobody wants it. Raises PayloadTooLarge."""
+        """Read the body, into a file if the server would use one, unless the endpoint has none.
+
+        Raise PayloadTooLarge.
+        """
         if admission.policy == "none":
             return IncomingBody(0, 0, None)
         most_in_memory = sys.maxsize if admission.policy == "stream" else self._limits.spool_bytes
@@ -205,7 +219,7 @@ class TestClient:
         return body
 
     def _keep_cookie(self, line: str) -> None:
-        """Keep the cookie that a Set-Cookie sets, drop the one that it takes back (RFC 6265 section 5.3)."""
+        """Store the cookie of a Set-Cookie, or delete an expired one (RFC 6265 section 5.3)."""
         pair, *attributes = line.split(";")
         name, _, value = (part.strip() for part in pair.partition("="))
         attributes_by_name = {
@@ -218,12 +232,15 @@ class TestClient:
 
 
 def _merge(*mappings: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of all, by lower-case name: what comes later wins, however it is spelt."""
+    """Return all fields by lower-case name. Later ones replace earlier ones."""
     return {name.lower(): value for fields in mappings for name, value in fields.items()}
 
 
 def _next_request(request: _OutgoingRequest, answer: Answer) -> _OutgoingRequest | None:
-    """Return what a browser would ask next; None for nothing, and for what it would ask another host."""
+    """Return the request that a browser would send next.
+
+    None if there is none, or if it would go to another host.
+    """
     location = answer.headers.get("location")
     if not location or answer.status not in _TO_GET:
         return None
@@ -231,7 +248,7 @@ def _next_request(request: _OutgoingRequest, answer: Answer) -> _OutgoingRequest
     url = urlsplit(urljoin(here + request.target, location))
     if url.scheme not in {"http", "https"} or url.netloc.lower() != urlsplit(here).netloc.lower():
         return None
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")  # and no fragment: it is the browser's own
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")  # browsers send no fragment
     if request.method not in _TO_GET[answer.status]:
         return request._replace(scheme=url.scheme, target=target)
     fields = {name: value for name, value in request.fields.items() if name != "content-type"}
@@ -239,7 +256,7 @@ def _next_request(request: _OutgoingRequest, answer: Answer) -> _OutgoingRequest
 
 
 def _is_expired(attributes: Mapping[str, str]) -> bool:
-    """Say whether a cookie with these attributes is past its time; Max-Age counts more than Expires."""
+    """Return True if the cookie has expired. Max-Age takes precedence over Expires."""
     try:
         return int(attributes["max-age"]) <= 0
     except (KeyError, ValueError):
@@ -248,7 +265,7 @@ def _is_expired(attributes: Mapping[str, str]) -> bool:
 
 
 def _head(parser: RequestParser) -> Head:
-    """Return the head; where it is not all there the server waits as long as it does."""
+    """Return the head. If it is incomplete, raise the timeout that the server would raise."""
     head = parser.next_head()
     if head is None:
         raise RequestTimeout("The header block of the request took too long to arrive.")
@@ -256,7 +273,7 @@ def _head(parser: RequestParser) -> Head:
 
 
 def _request(head: Head, admission: Admission, body: IncomingBody) -> Request:
-    """Put head and body together as the endpoint wants them."""
+    """Build the Request in the form that the endpoint expects."""
     data, spool = body.whole()
     return Request(head, live=BytesIO(data)) if admission.policy == "stream" else Request(head, data, spool)
 
@@ -275,7 +292,7 @@ def _encode(
 
 
 def _multipart(data: Mapping[str, object], files: Mapping[str, Upload]) -> tuple[str, bytes]:
-    """Write a form with files (RFC 7578)."""
+    """Return a form with files (RFC 7578)."""
     boundary = secrets.token_hex(16)
     parts = [(f'name="{name}"', "", str(value).encode()) for name, value in data.items()]
     parts += [
@@ -289,10 +306,8 @@ def _multipart(data: Mapping[str, object], files: Mapping[str, Upload]) -> tuple
     return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
 
 
-def _answer(
-    head: Head | None, response: Response, url: str, *, close: bool = False, for_head_request: bool = False
-) -> Answer:
-    """Serialize a response and read it as a client would."""
+def _answer(head: Head | None, response: Response, url: str, *, close: bool = False, for_head_request: bool = False) -> Answer:
+    """Serialize a response and parse it as a client would."""
     serialized = serialize(head, response, b"", close=close, for_head_request=for_head_request)
     block, _, body = serialized.data.partition(b"\r\n\r\n")
     lines = block.decode("latin-1").split("\r\n")
@@ -305,7 +320,6 @@ def _answer(
 
 
 def _pieces(rest: FileBody | Iterable[bytes] | None) -> Iterable[bytes]:
-    """Read what follows the head."""
     if isinstance(rest, FileBody):
         return rest.pieces()
     return () if rest is None else rest

@@ -1,10 +1,15 @@
-"""A database for each test module. One rule: a copy of a template, made in milliseconds, dropped when it was used.
+"""Databases for tests: one per test module, a copy of a template, made in milliseconds.
 
-The server is the one of ARLEN_PG_TEST_DSN, or an embedded one below the project, started at need and shared by every test
-process that runs at the same time. The template holds what `db/migrations` makes; its name is their checksum, so it is
-built once per state of the migrations and not per run. Roles that the migrations make go with it, before another is built;
-they are the server's, so a table beside all templates knows them until they are dropped.
-It stays as long as a run uses it, which is an advisory lock that the server drops when that run ends, however it does.
+The server is that of ARLEN_PG_TEST_DSN, or an embedded one below the project. The embedded server
+is started when needed and shared by all test processes that run at the same time.
+
+The template holds the result of `db/migrations`. Its name contains their checksum, so it is built
+once per state of the migrations, not once per run. Before another template is built, the roles that
+the old migrations created are dropped. Roles belong to the server, so a table outside of all
+templates lists them until then.
+
+A template stays as long as a run uses it. That is an advisory lock, which the server releases when
+the run ends, however it ends.
 """
 
 from __future__ import annotations
@@ -26,34 +31,36 @@ from psycopg.conninfo import conninfo_to_dict
 from arlen_runtime.alnpg.embedded import server as embedded
 
 EMPTY_TEMPLATE = "template0"
-"""The template that has nothing of anybody's in it."""
+"""The template of PostgreSQL without local additions."""
 
 TEMPLATE_LOCK = 5_279_414_201
-"""The advisory lock of those who build a template; any number that nobody else uses."""
+"""Advisory lock for building a template: an arbitrary number without other users."""
 
 
 ROLES = """
     create table if not exists arlen_test_roles (name text primary key, template text);
-    comment on table arlen_test_roles is 'roles that the templates of tests made; of none: there before the build that goes on'
+    comment on table arlen_test_roles is 'roles created by test templates; template is null: existed before the current build'
 """
 
 
 class Databases:
-    """Makes and drops databases on one server."""
+    """Creates and drops databases on one server."""
 
     def __init__(self, url: str, *, own: bool) -> None:
-        """Take the URL of a database to connect to; `own`: nobody but these tests uses the server."""
+        """`url` is a database to connect to. `own`: only these tests use the server."""
         self.url = url
         self._own = own
         self._lock_connection: psycopg.Connection | None = None
-        """The connection that has the locks of the templates in use."""
+        """Connection that holds the locks of the templates in use."""
 
     def close(self) -> None:
-        """Use no template any longer: whoever builds one may drop it."""
+        """Release the templates, so that other runs may drop them."""
         connection, self._lock_connection = self._lock_connection, None
         if connection is not None:
-            with contextlib.suppress(psycopg.OperationalError):  # a server that is gone has dropped the lock
-                connection.execute("select pg_advisory_unlock_all()")  # the server hears of a closed connection later
+            # Unlock explicitly: the server notices a closed connection only later. A server that has
+            # stopped has released the lock already.
+            with contextlib.suppress(psycopg.OperationalError):
+                connection.execute("select pg_advisory_unlock_all()")
             connection.close()
 
     def url_of(self, database: str) -> str:
@@ -62,9 +69,11 @@ class Databases:
         return f"postgresql:///{quote(database, safe='')}?{urlencode(rest, quote_via=quote, safe='/')}"
 
     def template(self, fingerprint: str, fill: Callable[[str], object]) -> str:
-        """Return the name of the template that `fill` makes of an empty database, given its URL; built unless it is there.
+        """Return the name of the template for this fingerprint; build it if it does not exist.
 
-        It is built under another name and renamed: what bears the name is complete. Until `close` nobody drops it.
+        `fill` gets the URL of an empty database and fills it. The template is built under another
+        name and then renamed, so a database with the final name is complete. Until `close`, no run
+        drops it.
         """
         name = f"arlen_template_{fingerprint}"
         unfinished = f"{name}_new"
@@ -81,7 +90,10 @@ class Databases:
 
     @contextmanager
     def database(self, template: str = EMPTY_TEMPLATE) -> Iterator[str]:
-        """Give the URL of a new database, a copy of `template`, and drop it afterwards with whoever is still in it."""
+        """Provide the URL of a new database, a copy of `template`.
+
+        It is dropped afterwards, even if there are connections to it.
+        """
         name = f"arlen_test_{os.getpid()}_{secrets.token_hex(4)}"
         with self._connect() as connection:
             _run(connection, "create database {} template {}", name, template)
@@ -92,7 +104,10 @@ class Databases:
                 _run(connection, "drop database if exists {} with (force)", name)
 
     def sweep(self) -> None:
-        """Drop the databases of test processes that were killed. On a server that others use nothing is swept."""
+        """Drop the databases of test processes that were killed.
+
+        On a shared server, do nothing.
+        """
         if not self._own:
             return
         with self._lock_exclusively() as connection:
@@ -101,9 +116,9 @@ class Databases:
                     _run(connection, "drop database if exists {} with (force)", name)
 
     def _drop_templates(self, connection: psycopg.Connection) -> None:
-        """Drop the templates of earlier states of the migrations that no run uses, and what an interrupted build left.
+        """Drop the templates of earlier migrations that no run uses, and unfinished ones.
 
-        On a server of our own their roles go too.
+        On a server of our own, drop their roles too.
         """
         unused = """select datname from pg_database
             where datname like 'arlen\\_template\\_%%' and (%s or datname like '%%\\_new')"""
@@ -120,7 +135,11 @@ class Databases:
 
     @contextmanager
     def _lock_exclusively(self) -> Iterator[psycopg.Connection]:
-        """Connect as the only one who builds or sweeps. Polled: who waits inside a statement blocks concurrent indexes."""
+        """Connect as the only one that builds or sweeps.
+
+        The lock is polled: a session that waits inside a statement blocks CREATE INDEX
+        CONCURRENTLY.
+        """
         with self._connect() as connection:
             while not _value(connection, "select pg_try_advisory_lock(%s)", TEMPLATE_LOCK):
                 time.sleep(0.05)
@@ -128,9 +147,10 @@ class Databases:
 
 
 def server(root: Path, environ: Mapping[str, str]) -> Databases:
-    """Return the server for the tests of the project in `root`: ARLEN_PG_TEST_DSN, else an embedded one below it.
+    """Return the server for the tests of the project in `root`.
 
-    Raises EmbeddedServerError, or psycopg.OperationalError where the server named does not answer.
+    That is ARLEN_PG_TEST_DSN, or else an embedded server below `root`. Raise EmbeddedServerError,
+    or psycopg.OperationalError if the named server does not answer.
     """
     dsn = environ.get("ARLEN_PG_TEST_DSN", "")
     url = dsn or embedded.ensure_running(root / ".arlen" / "pg-test", durable=False)
@@ -143,7 +163,10 @@ def server(root: Path, environ: Mapping[str, str]) -> Databases:
 
 @contextmanager
 def _record_roles(connection: psycopg.Connection, template: str) -> Iterator[None]:
-    """Note the roles that are made meanwhile; what is there is noted before, so that a build that is killed leaves word."""
+    """Record the roles that are created inside the block.
+
+    Roles that exist already are recorded before it, so that a build that is killed leaves a trace.
+    """
     connection.execute("insert into arlen_test_roles select rolname from pg_roles on conflict do nothing")
     try:
         yield
@@ -152,7 +175,10 @@ def _record_roles(connection: psycopg.Connection, template: str) -> Iterator[Non
 
 
 def _record_created_roles(connection: psycopg.Connection, template: str) -> None:
-    """Note what a build has made; nothing where none has begun, or its roles are noted."""
+    """Record the roles that a build created.
+
+    Do nothing if no build has begun, or if its roles are recorded already.
+    """
     with connection.transaction():
         connection.execute(
             "insert into arlen_test_roles select rolname, %s from pg_roles "
@@ -163,7 +189,10 @@ def _record_created_roles(connection: psycopg.Connection, template: str) -> None
 
 
 def _drop_roles(connection: psycopg.Connection) -> None:
-    """Drop the roles of templates that are gone, and forget them; not those that another database still needs."""
+    """Drop the roles of templates that no longer exist, and their records.
+
+    Roles that another database still needs are kept.
+    """
     connection.execute(ROLES)
     _record_created_roles(connection, "")
     orphaned = "select name from arlen_test_roles where not exists (select from pg_database where datname = template)"

@@ -1,12 +1,13 @@
-"""Fixtures for pytest, loaded by `pytest_plugins = ["arlen_runtime.testing.plugin"]`. One rule: nothing is ever skipped.
+"""Fixtures for pytest: `pytest_plugins = ["arlen_runtime.testing.plugin"]`.
 
-    database_server     session   the server: ARLEN_PG_TEST_DSN, or an embedded one below the project
-    database_template   session   what each database starts from: the project's db/migrations, applied once
-    database_url        module    the URL of a database of its own
+    database_server     session   the server: ARLEN_PG_TEST_DSN, or an embedded one
+    database_template   session   source of each database: db/migrations, applied once
+    database_url        module    URL of a database for this module
     pg                  module    ALNPg on it
-    pg_rollback         function  the same, with all that the test does in one transaction that is rolled back after it
+    pg_rollback         function  ALNPg in a transaction that is rolled back after the test
 
-A server that cannot be had, or a migration that fails, is a failure that says why in a line and not a page.
+Nothing is ever skipped. A server that cannot be reached, or a migration that fails, fails the test
+with one line, without a traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from arlen_runtime.testing.database import EMPTY_TEMPLATE, Databases, server
 
 @pytest.fixture(scope="session")
 def database_server(pytestconfig: pytest.Config) -> Iterator[Databases]:
-    """Give the run the server that its databases are made on."""
+    """Provide the server on which the databases of this run are created."""
     try:
         databases = server(pytestconfig.rootpath, os.environ)
     except (EmbeddedServerError, psycopg.Error) as error:
@@ -38,7 +39,10 @@ def database_server(pytestconfig: pytest.Config) -> Iterator[Databases]:
 
 @pytest.fixture(scope="session")
 def database_template(database_server: Databases, pytestconfig: pytest.Config) -> str:
-    """Return the name of the database that holds what the project's migrations make; it is built when they change."""
+    """Return the name of the database with the migrations of the project applied.
+
+    It is rebuilt when they change.
+    """
     folder = pytestconfig.rootpath / FOLDER
     if not folder.is_dir():
         return EMPTY_TEMPLATE
@@ -50,14 +54,14 @@ def database_template(database_server: Databases, pytestconfig: pytest.Config) -
 
 @pytest.fixture(scope="module")
 def database_url(database_server: Databases, database_template: str) -> Iterator[str]:
-    """Give the module a database of its own."""
+    """Provide the URL of a database for the module."""
     with database_server.database(database_template) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def pg(database_url: str) -> Iterator[ALNPg]:
-    """Give the module ALNPg on its database."""
+    """Provide ALNPg on the database of the module."""
     opened = ALNPg(database_url)
     yield opened
     opened.close()
@@ -65,9 +69,10 @@ def pg(database_url: str) -> Iterator[ALNPg]:
 
 @pytest.fixture
 def pg_rollback(database_url: str) -> Iterator[ALNPg]:
-    """Give the test ALNPg in a transaction of its own: hand it to the application, whose transactions are savepoints then.
+    """Provide ALNPg in a transaction that is rolled back after the test.
 
-    What was there when the module began is there for each of its tests, and nothing that another of them has written.
+    Pass it to the application: its transactions become savepoints. The test sees what was there
+    when the module began, and nothing that another of its tests wrote.
     """
     opened = ALNPg(database_url)
     with opened.rolled_back():

@@ -1,9 +1,9 @@
-"""A real propane on a free port, for tests. One rule: nothing is slept for; what is waited for is an event in its log.
+"""Runs a real propane on a free port, for tests. Waits for log events, never for a time.
 
 with RunningServer(folder, "app:create", "--workers", "2") as server:
-httpx.get(server.url)
-server.send(signal.SIGHUP)
-server.wait_for("generation_ready", generation=2)
+    httpx.get(server.url)
+    server.send(signal.SIGHUP)
+    server.wait_for("generation_ready", generation=2)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Event = dict[str, Any]
 
 
 class RunningServer:
-    """A propane process; leaving the `with` block stops it and everything it has started."""
+    """A propane process. The end of the `with` block stops it and all its children."""
 
     def __init__(
         self,
@@ -38,7 +38,10 @@ class RunningServer:
         command: tuple[str, ...] = ("-m", "arlen_runtime.propane"),
         descriptors: tuple[int, ...] = (),
     ) -> None:
-        """Prepare to serve the application in `root`; `command` is what the interpreter runs, with these `descriptors`."""
+        """Prepare to serve the application in `root`.
+
+        `command` is what the interpreter runs; it inherits `descriptors`.
+        """
         self._command = [sys.executable, *command, "--app-root", str(root), "--env", environment, "--port", "0"]
         self._command += arguments
         self._environ = {**os.environ, "ARLEN_LOG_FORMAT": "json", **(environ or {})}
@@ -47,10 +50,13 @@ class RunningServer:
         self._changed = threading.Condition()
         self._log_ended = False
         self.events: list[Event] = []
-        """The events of the log so far, oldest first; a line that is no event is under "line"."""
+        """Events of the log so far, oldest first. A line that is not an event is under "line"."""
 
     def __enter__(self) -> Self:
-        """Start it and wait until it listens; RuntimeError with its log when it does not come so far."""
+        """Start the server and wait until it listens.
+
+        If it does not, raise RuntimeError with its log.
+        """
         self.start()
         try:
             self.wait_for("listening")
@@ -60,7 +66,7 @@ class RunningServer:
         return self
 
     def start(self) -> None:
-        """Start it without waiting."""
+        """Start the server without waiting."""
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             self._command,
             cwd=self._root,
@@ -77,14 +83,14 @@ class RunningServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it at once, and kill what is left of its session."""
+        """Stop the server at once, and kill the rest of its session."""
         if self.process.poll() is None:
             self.send(signal.SIGQUIT)
             try:
                 self.process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-        with suppress(ProcessLookupError, PermissionError):  # nothing is left
+        with suppress(ProcessLookupError, PermissionError):  # no process left
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._reader.join(PATIENCE_SECONDS)
@@ -92,6 +98,8 @@ class RunningServer:
             self.process.stdout.close()
 
     def _read(self) -> None:
+        # Runs on the reader thread. The test thread may read `events` and wait on `_changed` at the
+        # same time; only this thread appends.
         assert self.process.stdout is not None  # noqa: S101 - it is a pipe
         for line in self.process.stdout:
             text = line.decode(errors="replace").rstrip("\n")
@@ -107,7 +115,10 @@ class RunningServer:
             self._changed.notify_all()
 
     def wait_for(self, event: str, *, after: int = 0, patience: float = PATIENCE_SECONDS, **fields: object) -> Event:
-        """Return the first such event at or after position `after`; RuntimeError with the log when it does not come."""
+        """Return the first such event at or after position `after`.
+
+        If it does not come in time, raise RuntimeError with the log.
+        """
         expected = {"event": event, **fields}
         deadline = time.monotonic() + patience
         with self._changed:
@@ -118,37 +129,40 @@ class RunningServer:
                 remaining = deadline - time.monotonic()
                 if self._log_ended or remaining <= 0:
                     log = "\n".join(map(str, self.events[-40:]))
-                    raise RuntimeError(f"the server has not said {expected}:\n{log}")
+                    raise RuntimeError(f"the server did not log {expected}:\n{log}")
                 self._changed.wait(remaining)
 
     @property
     def url(self) -> str:
-        """Where it listens: http://host:port."""
+        """URL on which it listens: http://host:port."""
         return str(self.wait_for("listening")["address"])
 
     @property
     def port(self) -> int:
-        """The port on which it listens."""
+        """Port on which it listens."""
         return int(self.url.rpartition(":")[2])
 
     @property
     def pid(self) -> int:
-        """The process id of the supervisor."""
+        """Process id of the manager."""
         return self.process.pid
 
     def send(self, signal_number: signal.Signals) -> None:
-        """Send a signal to the supervisor."""
+        """Send a signal to the manager."""
         self.process.send_signal(signal_number)
 
     def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and return the exit status."""
+        """Send a signal, wait for the exit and return the exit status."""
         self.send(signal_number)
         status = self.process.wait(PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
         return status
 
     def workers(self) -> dict[int, int]:
-        """Return number to process id of the workers that have started and not ended, by the log."""
+        """Return worker number to process id, for the workers that run.
+
+        This is read from the log.
+        """
         alive: dict[int, int] = {}
         for event in list(self.events):
             if event["event"] == "worker_started":

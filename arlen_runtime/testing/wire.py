@@ -1,8 +1,8 @@
-r"""A client that sends exactly the bytes it is given, for tests of a server. One rule: every wait has an end.
+r"""A client that sends exact bytes, for tests of a server. Every wait has a timeout.
 
 with Wire(server.port) as wire:
-wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-assert wire.answer().status == 200
+    wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert wire.answer().status == 200
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ PATIENCE_SECONDS = 15.0
 
 
 class WireAnswer(NamedTuple):
-    """One response as it came: names of fields are lower-case, of repeated ones the last is here."""
+    """A response as it was received.
+
+    Header names are lower-case; of repeated headers, the last one is kept.
+    """
 
     status: int
     headers: dict[str, str]
@@ -26,7 +29,7 @@ class Wire:
     """One connection."""
 
     def __init__(self, port: int, host: str = "127.0.0.1", *, path: str = "") -> None:
-        """Connect: to a port, or to the unix socket at `path`."""
+        """Connect to a port, or to the unix socket at `path`."""
         if path:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(PATIENCE_SECONDS)
@@ -43,7 +46,7 @@ class Wire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the connection."""
         self.socket.close()
 
     def send(self, data: bytes) -> None:
@@ -51,12 +54,15 @@ class Wire:
         self.socket.sendall(data)
 
     def get(self, path: str, *lines: str) -> WireAnswer:
-        """Send a GET request with these further header lines, and return its answer."""
+        """Send a GET request with these extra header lines, and return the response."""
         self.send("\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode())
         return self.answer()
 
     def answer(self, *, to_head: bool = False) -> WireAnswer:
-        """Read one response; EOFError when the connection ends before it does, TimeoutError when nothing comes."""
+        """Read one response.
+
+        Raise EOFError if the connection closes before its end, TimeoutError if nothing arrives.
+        """
         first, *lines = self._read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         status = int(first.split(" ", 2)[1])
@@ -96,12 +102,12 @@ class Wire:
     def _receive(self, *, ends: bool = False) -> bool:
         data = self.socket.recv(65536)
         if not data and not ends:
-            raise EOFError(f"the server closed after {bytes(self._buffer[:200])!r}")
+            raise EOFError(f"the server closed the connection after {bytes(self._buffer[:200])!r}")
         self._buffer += data
         return bool(data)
 
     def ends(self) -> bool:
-        """Wait for the server to close; False when it sends something instead."""
+        """Wait until the server closes. Return False if it sends something instead."""
         try:
             return not self._buffer and self.socket.recv(1) == b""
         except ConnectionResetError:

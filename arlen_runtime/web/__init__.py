@@ -1,1 +1,1 @@
-"""What application code touches."""
+"""What the code of an application uses: context, parameters, validation, responses."""

@@ -1,6 +1,7 @@
-"""From what an action returns to a Response. One rule: a dict or a list is JSON, None is 204, a Response is itself.
+"""Calls an action and turns what it returns into a Response.
 
-It goes on as a copy: what is put into it on its way out is for one client, and the application may return it again.
+A dict or a list becomes JSON, None becomes 204, a Response stays a Response. A Response is
+copied: middleware adds fields for one client, and the application may return the same object again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from arlen_runtime.web.responses import json
 
 
 def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
-    """Return the end of the endpoint's chain: its guards in order, then its action, then a Response."""
+    """Return the end of the chain of an endpoint: its guards in order, then its action."""
     action = endpoint.action
 
     def act(context: Context) -> Response:
@@ -29,7 +30,7 @@ def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
 def _with_guards(
     act: Callable[[Context], Response], guards: Sequence[Action], endpoint: Endpoint
 ) -> Callable[[Context], Response]:
-    """Run the guards first: the first one that returns a Response has answered."""
+    """Run the guards first. The first Response that a guard returns is the answer."""
 
     def guarded(context: Context) -> Response:
         for guard in guards:
@@ -43,13 +44,12 @@ def _with_guards(
 
 
 def _add_vary(response: Response) -> Response:
-    """Tell caches that another Accept may get another answer (RFC 9110 section 12.5.5)."""
+    """Tell caches that the response depends on Accept (RFC 9110 section 12.5.5)."""
     response.add("Vary", "Accept")
     return response
 
 
 def _to_response(result: object, endpoint: Endpoint) -> Response:
-    """Turn what is no Response into one."""
     if result is None:
         return Response(status=204)
     if isinstance(result, (dict, list)):
@@ -62,7 +62,10 @@ def _to_response(result: object, endpoint: Endpoint) -> Response:
 
 
 def _guard_response(result: object, guard: Action, endpoint: Endpoint) -> Response:
-    """Return a guard's Response; anything else than that and None is a mistake that must not let the request pass."""
+    """Return the Response of a guard, as a copy.
+
+    Raise for any other value except None: such a mistake must not let the request pass.
+    """
     if isinstance(result, Response):
         return result.copy()
     name = getattr(guard, "__qualname__", repr(guard))

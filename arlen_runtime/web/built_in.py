@@ -1,7 +1,8 @@
-"""What answers besides the application: health, and the server's counters. One rule: their addresses are theirs alone.
+"""Endpoints of Arlen itself: health checks and the metrics of the server.
 
-They are registered before the application's routes, so that no wildcard swallows them. A route at one of their very
-addresses would never be reached, which is said at boot.
+They are registered before the routes of the application, so that no wildcard route takes their
+paths. A route of the application with exactly one of these paths would never be reached: that
+is an error at boot.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from arlen_runtime.web.metrics import metrics_endpoints
 def built_in_endpoints(
     config: Config, is_draining: Callable[[], bool], read_metrics: Callable[[], str]
 ) -> list[Endpoint]:
-    """Return the endpoints. Raises ConfigError for [server] metrics_from."""
+    """Return the built-in endpoints. Raise ConfigError for a bad [server] metrics_from."""
     return [*health_endpoints(is_draining), *metrics_endpoints(config.server.metrics_from, read_metrics)]
 
 
 def reject_shadowed_routes(endpoints: Iterable[Endpoint], router: Router) -> None:
-    """Raise BootError for a route of the application's that one of these answers instead."""
+    """Raise BootError if a built-in endpoint would answer a route of the application."""
     for endpoint in endpoints:
         if not endpoint.pattern.static:
             continue

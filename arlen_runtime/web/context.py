@@ -1,7 +1,7 @@
-"""What an action gets: the request, and everything it may need for an answer. One rule: typed slots, no bag.
+"""The context of a request: what an action receives.
 
-The facts of the wire are in `request`, frozen. What middlewares learn has a slot of its own here. What costs something
-is made when it is first asked for.
+`request` holds what the client sent; it does not change. What middleware learns has an attribute
+of its own on the context; there is no free dictionary. Costly values are computed on first use.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ T = TypeVar("T")
 
 
 class Context:
-    """One request on its way through the chain."""
+    """One request on its way through the middleware chain."""
 
     __slots__ = ("_cookies", "_params", "by_accept", "endpoint", "nonce", "request", "route", "services")
 
     def __init__(self, services: Services, request: Request, endpoint: Endpoint, route: Mapping[str, Any]) -> None:
-        """Take what the router found; `route` are the values of the path's parameters."""
+        """Build the context; `route` holds the values of the path parameters."""
         self.services = services
         self.request = request
         self.endpoint = endpoint
@@ -44,22 +44,26 @@ class Context:
         self._params: Params | None = None
         self._cookies: Mapping[str, str] | None = None
         self.nonce: str | None = None
-        """The nonce of this answer if anyone has asked for it: the security headers name it only then."""
+        """The nonce, once something has asked for it. The security headers name it only then."""
         self.by_accept = False
-        """Whether the answer depends on Accept: then it says so by Vary."""
+        """True if the response depends on Accept. Then it gets Vary: Accept."""
 
     @property
     def params(self) -> Params:
-        """The request's input: route, then body, then query, by one name; each on its own as `.route`, `.body`, `.query`."""
+        """Input of the request by name: route first, then body, then query.
+
+        Each source alone is `params.route`, `params.body` and `params.query`.
+        """
         if self._params is None:
             self._params = Params(self.request, self.route)
         return self._params
 
     @property
     def cookies(self) -> Mapping[str, str]:
-        """The cookies that came, names to values: `ctx.cookies.get("theme")`. Anybody on the domain may have set them.
+        """Cookies of the request by name: `ctx.cookies.get("theme")`.
 
-        To set one: `response.add("Set-Cookie", str(SetCookie("theme", "dark")))`.
+        Any site on the same domain may have set them. To set one:
+        `response.add("Set-Cookie", str(SetCookie("theme", "dark")))`.
         """
         if self._cookies is None:
             self._cookies = cookies.read(self.request.head.headers)
@@ -67,47 +71,55 @@ class Context:
 
     @property
     def config(self) -> Config:
-        """The configuration; the application's own keys are in `config.settings`."""
+        """Configuration. The keys of the application are in `config.settings`."""
         return self.services.config
 
     @property
     def log(self) -> Log:
-        """The log: `ctx.log.info("order_paid", order=3)`. Lines carry the request's id."""
+        """Log: `ctx.log.info("order_paid", order=3)`. Each line has the id of the request."""
         return self.services.log
 
     @property
-    def pg(self) -> Any:  # noqa: ANN401 - the application's own database, with all it can do
-        """The database that the application was built with; ArlenError when it was built without."""
+    def pg(self) -> Any:  # noqa: ANN401 - any database, with all of its methods
+        """Database of the application. Raise ArlenError if the App was built without one."""
         if self.services.pg is None:
             raise ArlenError("this application has no database: build it as App(config, routes, pg=ALNPg(...))")
         return self.services.pg
 
     @property
     def request_id(self) -> str:
-        """The id of this request, which X-Request-Id tells the client and the log."""
+        """Id of this request, as in X-Request-Id and in the log."""
         return self.request.head.id
 
     @property
     def correlation_id(self) -> str:
-        """The id to pass on to other services: what a trusted proxy passed on to this one, else this request's own."""
+        """Id to send on to other services.
+
+        It is the id that a trusted proxy sent, else the id of this request.
+        """
         return self.request.head.correlation_id
 
     @property
     def csp_nonce(self) -> str:
-        """The nonce of this response's Content-Security-Policy, for inline scripts and styles."""
+        """Nonce of the Content-Security-Policy of this response, for inline scripts and styles."""
         if self.nonce is None:
             self.nonce = secrets.token_urlsafe(16)
         return self.nonce
 
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything
-        """Return the body, read as JSON. Raises UnsupportedMediaType for another type, InvalidBody for bad JSON."""
+        """Return the body, parsed as JSON.
+
+        Raise UnsupportedMediaType for another content type, InvalidBody for invalid JSON.
+        """
         return self.params.json()
 
     def prefers(self, first: str, *others: str, strict: bool = False) -> str:
-        """Return which of these media types to answer with; the answer says by Vary when Accept has decided.
+        """Return the media type to answer with, out of those offered.
 
-        The extension of the route's own path, `/posts.json` or `/posts/{id}.json`, comes before Accept, and of equal weights
-        there the earlier offer. Who likes none of them gets the first; with `strict` that raises NotAcceptable (406).
+        An extension in the path of the route, as in `/posts.json` or `/posts/{id}.json`, decides
+        before Accept does. If Accept decides, the response gets Vary: Accept; at equal weights the
+        earlier offer wins. If the client accepts none of them, return the first; with `strict`,
+        raise NotAcceptable (406).
         """
         offers = (first, *others)
         named = media_types.by_extension(self.endpoint.pattern.text)
@@ -117,60 +129,70 @@ class Context:
         self.by_accept = True
         liked = best(self.request.head.headers.get_list("accept"), offers)
         if liked is None and strict:
-            raise NotAcceptable(f"This address answers {' or '.join(offers)}.")
+            raise NotAcceptable(f"This URL is available as {' or '.join(offers)}.")
         return liked or first
 
     def check_conditions(self, tag: str | None, changed: float | None = None) -> None:
-        """Raise PreconditionFailed (412) unless the request's If-Match and the like allow to change what is there now.
+        """Raise PreconditionFailed (412) if a condition such as If-Match does not hold.
 
-        `tag` is the entity tag that GET sends, quotes included, and `changed` when it last changed, in seconds since 1970.
-        Both None say that nothing is there: then `If-None-Match: *` allows to create it, and every If-Match fails. Call
-        it before the change; for reading, ETag in the answer is all that is needed.
+        `tag` is the entity tag that GET sends, quotes included; `changed` is the time of the last
+        change, in seconds since 1970. If both are None, the resource does not exist: then
+        `If-None-Match: *` allows creating it, and every If-Match fails. Call this before a change.
+        For reading it is not needed: an ETag in the response is enough.
         """
         check_preconditions(self.request.head, tag, None if changed is None else int(changed))
 
     def fields(self) -> Fields:
-        """Begin to check the input field by field; `check()` at the end raises ValidationFailed with all that is wrong."""
+        """Return a validator for the input, field by field.
+
+        Its `check()` raises ValidationFailed with all errors.
+        """
         return Fields(self.params)
 
     def validate(self, validator: Callable[[Fields], T]) -> T:
-        """Return what `validator` makes of the fields; ValidationFailed with every error when there is one."""
+        """Return the value that `validator` builds. Raise ValidationFailed with all errors."""
         fields = self.fields()
         value = build(validator, fields)
         fields.check()
         return value
 
     def render(self, template: str, status: int = 200, /, **values: Any) -> Response:  # noqa: ANN401 - values of any type
-        """Return a page. The template finds the values, and `csrf_field`, `csp_nonce` and `ctx` beside the helpers."""
+        """Return a page rendered from a template.
+
+        The template sees `values`, `ctx`, `csrf_field`, `csp_nonce` and the helpers.
+        """
         values.setdefault("ctx", self)
         values["csrf_field"] = self.csrf_field
         values["csp_nonce"] = self._get_nonce
         return responses.html(self.services.views.render(template, values), status)
 
     def redirect(self, location: str, status: int = 303, *, external: bool = False) -> Response:
-        """Lead to a path of this site; see `responses.redirect`."""
+        """Redirect to a path of this site; see `responses.redirect`."""
         return responses.redirect(location, status, external=external)
 
     def url_for(self, name: str, /, **values: object) -> str:
-        """Return the address of a named route."""
+        """Return the URL of a named route."""
         return self.services.router.url_for(name, values)
 
     def csrf_field(self) -> Markup:
-        """Return the hidden field that every form needs; empty while nothing checks it."""
+        """Return the hidden field that every form needs; empty until CSRF checks exist."""
         return Markup()
 
     @property
     def topics(self) -> Topics:
-        """Where events are published: `ctx.topics.publish("posts", "a new one")`."""
+        """Topics of this worker: `ctx.topics.publish("posts", "a new one")`."""
         return self.services.topics
 
     def events(self, *topics: str) -> Response:
-        """Return a stream of the events of these topics (text/event-stream); it holds no thread while it lasts."""
+        """Return a stream of the events of these topics (text/event-stream).
+
+        The stream occupies no thread while it is open.
+        """
         stream = self.services.topics.subscribe(*topics)
-        # X-Accel-Buffering: a proxy that collects the answer would never pass an event on.
+        # X-Accel-Buffering: a proxy that buffers the response would never forward an event.
         headers = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
         return Response(stream, 200, headers, content_type="text/event-stream")
 
     def _get_nonce(self) -> str:
-        """Return the nonce: the form that templates call."""
+        """Return the nonce; templates call this."""
         return self.csp_nonce

@@ -1,12 +1,14 @@
-"""Topics: what happens in one place is told to who listens. One rule: publishing never waits and never fails.
+"""Topics: publish events to the open event streams of this worker.
 
     def feed(ctx):
         return ctx.events("posts")
 
     ctx.topics.publish("posts", "a new one")
 
-Topics are the worker's own. What all workers and hosts shall hear goes through the database: `pg.listen("posts",
-lambda value: topics.publish("posts", value))` in a start hook, and `pg.notify("posts", ...)` where it happens.
+Publishing never blocks and never fails because of a listener. Topics are local to one worker
+process. To reach all workers and hosts, go through the database: call `pg.listen("posts",
+lambda value: topics.publish("posts", value))` in a start hook, and `pg.notify("posts", ...)`
+where the event happens.
 """
 
 from __future__ import annotations
@@ -20,18 +22,20 @@ from arlen_runtime.http.events import EventStream, event
 
 
 class Topics:
-    """The subscriptions of one worker.
+    """Subscriptions of one worker.
 
-    A topic is kept by its streams, and a stream by whoever sends it: of an answer that is never sent nothing is left.
+    A topic lives as long as its streams; a stream lives as long as the code that sends it holds it.
+    A response that is never sent leaves nothing behind.
     """
 
     def __init__(self) -> None:
-        """Begin without listeners."""
+        # Any handler thread may subscribe or publish, and any thread may drop the last reference to a
+        # stream, so every change and every copy of the sets happens under the lock.
         self._lock = threading.Lock()
         self._topics: WeakValueDictionary[str, WeakSet[EventStream]] = WeakValueDictionary()
 
     def subscribe(self, *names: str) -> EventStream:
-        """Return a stream of what is published under these names from now on."""
+        """Return a stream of what is published on these topics from now on."""
         with self._lock:
             topics = [self._topics.setdefault(name, WeakSet()) for name in names]
             stream = EventStream(partial(self._unsubscribe, topics))
@@ -40,14 +44,17 @@ class Topics:
         return stream
 
     def publish(self, topic: str, data: str, *, name: str = "", id: str = "") -> int:  # noqa: A002 - the field's name
-        """Tell who listens; return how many did. ValueError for a name or id that cannot be one."""
+        """Send an event to the listeners and return how many there are.
+
+        Raise ValueError if `name` or `id` cannot be sent.
+        """
         message = event(data, name=name, id=id)
         with self._lock:
             streams = list(self._topics.get(topic, ()))
         return sum(stream.put(message) for stream in streams)
 
     def count(self, topic: str) -> int:
-        """Count who listens."""
+        """Return the number of listeners."""
         with self._lock:
             return len(self._topics.get(topic, ()))
 

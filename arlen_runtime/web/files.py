@@ -1,8 +1,9 @@
-"""Opening files to send. One rule: what is opened is a plain file below its folder, whatever links and races there are.
+"""Opens files to send: only plain files below a folder, despite links and races.
 
-Each part of a path is opened from the folder before it and no link is followed, so nothing that is checked can be
-exchanged before it is used. A pipe or a device is not waited for. That a file is not there is no error; that it cannot be
-opened just now is one.
+Each part of a path is opened relative to the descriptor of the folder before it, and no link is
+followed. So nothing can be exchanged between check and use. Opening never blocks on a pipe or a
+device. A file that does not exist is no error (None). A file that cannot be opened right now is
+one.
 """
 
 from __future__ import annotations
@@ -28,19 +29,23 @@ _NOT_THERE = frozenset(
         errno.ENOTDIR,
         errno.EISDIR,
         errno.ENAMETOOLONG,
-        errno.EILSEQ,  # a name that the file system cannot have
+        errno.EILSEQ,  # a name that is not valid on this file system
         errno.EACCES,
         errno.EPERM,
         errno.ELOOP,  # a link, which is not followed
-        errno.ENXIO,  # a socket, or a pipe or device without its other end
+        errno.ENXIO,  # a socket, or a pipe or device that has no other end
         errno.ENODEV,
     }
 )
-"""What says that there is no such file for us. Too many open files, for one, says nothing about this file."""
+"""Errors that mean: no such file for us. EMFILE, for example, says nothing about the file."""
 
 
 class OpenedFile(NamedTuple):
-    """An open plain file: at its start, with its size in bytes, its time of change in nanoseconds, its content coding."""
+    """An open plain file, at its start.
+
+    `size` is in bytes, `changed_ns` its modification time in nanoseconds, `coding` its content
+    coding.
+    """
 
     file: BufferedReader
     size: int
@@ -49,24 +54,28 @@ class OpenedFile(NamedTuple):
 
     @property
     def validators(self) -> list[tuple[str, str]]:
-        """The fields that say which state of the file is sent, and that parts of it can be asked for.
+        """Header fields that identify this version of the file and offer ranges.
 
-        A date in the future is now's: Last-Modified is never later than Date (RFC 9110 section 8.8.2.1).
+        A modification time in the future is sent as the current time: Last-Modified must not be
+        later than Date (RFC 9110 section 8.8.2.1).
         """
         changed = min(self.changed_ns // 1_000_000_000, int(time.time()))
         return [("Last-Modified", dates.write(changed)), ("ETag", self.tag), ("Accept-Ranges", "bytes")]
 
     @property
     def tag(self) -> str:
-        """A strong entity tag (RFC 9110 section 8.8.3): of each coding another, for all may have one time and size."""
+        """Strong entity tag (RFC 9110 section 8.8.3).
+
+        The content coding is part of it: all codings of a file may have the same time and size.
+        """
         plain = f'"{self.changed_ns:x}-{self.size:x}"'
         return coded(plain, self.coding) if self.coding else plain
 
 
 def open_plain(path: Path) -> OpenedFile | None:
-    """Open a file by a path that the application has chosen; None when it is no plain file.
+    """Open a file by a path that the application chose; None if it is not a plain file.
 
-    Raises ServiceUnavailable when it cannot be opened now, for want of descriptors or memory.
+    Raise ServiceUnavailable if it cannot be opened now, because descriptors or memory ran out.
     """
     try:
         return _as_plain_file(os.open(path, _FILE))
@@ -76,9 +85,10 @@ def open_plain(path: Path) -> OpenedFile | None:
 
 
 def open_below(folder: Path, parts: Sequence[str]) -> OpenedFile | None:
-    """Open a file by parts that a client has chosen; None when it is not there, hidden, or not below the folder.
+    """Open a file by path parts that a client chose.
 
-    Raises ServiceUnavailable as `open_plain` does.
+    Return None if it does not exist, is hidden, or is not below the folder. Raise
+    ServiceUnavailable as `open_plain` does.
     """
     if not parts or any(not part or part.startswith(".") or "/" in part or "\0" in part for part in parts):
         return None
@@ -101,13 +111,13 @@ def open_below(folder: Path, parts: Sequence[str]) -> OpenedFile | None:
 
 
 def _raise_unless_absent(error: OSError) -> None:
-    """Raise ServiceUnavailable for an error that does not say that there is no such file."""
+    """Raise ServiceUnavailable unless the error means that there is no such file."""
     if error.errno not in _NOT_THERE:
         raise ServiceUnavailable("The file cannot be opened now; try again in a moment.") from error
 
 
 def _as_plain_file(descriptor: int) -> OpenedFile | None:
-    """Return the file behind a descriptor if it is a plain one; close it otherwise."""
+    """Return the file of a descriptor. If it is not a plain file, close it, return None."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)

@@ -1,7 +1,8 @@
-"""/healthz, /readyz and /livez. One rule: they answer when nothing else does.
+"""Health endpoints: /healthz, /livez and /readyz.
 
-They pass the outer three middlewares only and are never queued. `livez` and `healthz` say that the process serves,
-`readyz` that it wants requests: not while it drains, not while the database is away.
+They run only the three outer middlewares and are never queued, so they answer even when the rest
+does not. `healthz` and `livez` report that the process serves. `readyz` reports that it accepts
+requests: it fails while the worker drains or the database cannot be reached.
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ from arlen_runtime.web.responses import text
 
 
 def health_endpoints(is_draining: Callable[[], bool]) -> list[Endpoint]:
-    """Return the three endpoints; `is_draining` is the worker's word on whether it is about to stop."""
+    """Return the three endpoints; `is_draining` returns True if the worker is stopping."""
 
     def ready(context: Context) -> Response:
-        """Answer 200 when requests are welcome, else 503."""
         if is_draining():
-            raise ServiceUnavailable("This worker is about to stop.")
+            raise ServiceUnavailable("This worker is stopping.")
         if context.services.pg is not None:
             _ping(context)
         return text("ready\n")
@@ -39,7 +39,7 @@ def health_endpoints(is_draining: Callable[[], bool]) -> list[Endpoint]:
 
 
 def _ping(context: Context) -> None:
-    """Ask the database for anything; ServiceUnavailable when it does not answer."""
+    """Run a query. Raise ServiceUnavailable if the database does not answer."""
     try:
         context.pg.query_value("select 1")
     except Exception as error:

@@ -1,7 +1,8 @@
-"""/metrics: the server's counters for Prometheus. One rule: only who is allowed to, and comes directly, may read them.
+"""/metrics: the counters of the server, for Prometheus.
 
-What a proxy passes on is for its clients, and looks as if it came from the proxy's address: a request that bears a trace
-of one is answered as if there were no such page.
+Only direct requests from an allowed network get them. A request that a proxy forwards comes from
+the address of the proxy, but the answer goes to a client of the proxy. So a request with a
+header of a proxy gets 404.
 """
 
 from __future__ import annotations
@@ -22,15 +23,18 @@ _PROXIED = ("x-forwarded-for", "forwarded", "via", "x-real-ip")
 
 
 def metrics_endpoints(networks: Sequence[str], read_metrics: Callable[[], str]) -> list[Endpoint]:
-    """Return the endpoint, or none where nobody may read; `read_metrics` is the worker's word. Raises ConfigError."""
+    """Return the endpoint, or nothing if no network is allowed.
+
+    `read_metrics` returns the text. Raise ConfigError for an invalid network.
+    """
     allowed = TrustedProxies(networks, "[server] metrics_from")
     if not allowed:
         return []
 
     def metrics(context: Context) -> Response:
-        """Answer with the counters over all workers."""
+        """Return the counters, summed over all workers."""
         if not _comes_directly(context.request.head, allowed):
-            raise NotFound(f"Nothing is at {PATH}.")
+            raise NotFound(f"There is nothing at {PATH}.")
         return Response(read_metrics().encode(), 200, (), EXPOSITION)
 
     return [Endpoint(("GET",), Pattern(PATH), metrics, name="arlen.metrics", immediate=True, bare=True)]

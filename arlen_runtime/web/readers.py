@@ -1,7 +1,8 @@
-"""Raw input to exact values, one function a type. One rule: what is not exactly such a value is refused, never guessed.
+"""Functions that convert raw input to exact values, one per type.
 
-Input is text (forms, queries) or what JSON has. Each function returns the value or raises Refusal with a stable code and
-a sentence that goes behind the field's name.
+Input is text (forms, queries) or what JSON contains. Each function returns the value, or raises
+Refusal with a stable code and a sentence that follows the field's name. Input that is not exactly
+such a value is refused; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ _DATETIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# HTML's own grammar of <input type=email> (WHATWG HTML section 4.10.5.1.5), with a dot asked for in the domain.
+# The grammar of <input type=email> (WHATWG HTML section 4.10.5.1.5), but the domain needs a dot.
 _EMAIL = re.compile(
     r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]{2,63}"
 )
-_LONGEST_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, without its angle brackets
+_LONGEST_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "on": True, "off": False}
 
 
@@ -30,14 +31,16 @@ class Refusal(ValueError):
     """A value that was refused: a stable `code` and a `message` such as "must be an integer"."""
 
     def __init__(self, code: str, message: str) -> None:
-        """Keep both."""
         super().__init__(message)
         self.code = code
         self.message = message
 
 
 def string(raw: object) -> str:
-    """Read text; NUL, which PostgreSQL cannot store, and lone surrogates, which UTF-8 cannot hold, are refused."""
+    """Read text.
+
+    Refuse NUL, which PostgreSQL cannot store, and lone surrogates, which UTF-8 cannot encode.
+    """
     if not isinstance(raw, str):
         raise Refusal("invalid_string", "must be text")
     try:
@@ -54,21 +57,24 @@ def integer(raw: object) -> int:
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
     if isinstance(raw, str) and _INTEGER.fullmatch(raw.strip()):
-        return int(raw.strip())  # int() itself leaves the separators U+001C to U+001F
+        return int(raw.strip())  # strip: int() rejects the separators U+001C to U+001F
     raise Refusal("invalid_integer", "must be an integer")
 
 
 def number(raw: object) -> decimal.Decimal:
-    """Read a decimal number, exactly: no NaN, in text no exponent. JSON's fractions arrive as their shortest digits."""
+    """Read a decimal number exactly: no NaN, and no exponent in text.
+
+    A fraction in JSON is read as its shortest digits.
+    """
     if isinstance(raw, (int, float)) and not isinstance(raw, bool):
-        raw = format(decimal.Decimal(repr(raw)), "f")  # of 0.00001 the shortest digits are 1e-05
+        raw = format(decimal.Decimal(repr(raw)), "f")  # the shortest digits of 0.00001 are 1e-05
     if isinstance(raw, str) and _DECIMAL.fullmatch(raw.strip()):
         return decimal.Decimal(raw.strip())
     raise Refusal("invalid_decimal", "must be a decimal number")
 
 
 def boolean(raw: object) -> bool:
-    """Read a boolean: JSON's own, or true, false, 1, 0, on, off."""
+    """Read a boolean: JSON true and false, or true, false, 1, 0, on, off as text."""
     if isinstance(raw, bool):
         return raw
     value = _BOOLEANS.get(raw.strip().lower()) if isinstance(raw, str) else None

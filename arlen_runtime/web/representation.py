@@ -1,7 +1,7 @@
-"""Which answer a conditional or partial request gets (RFC 9110 sections 13 and 14). One rule: an answer is built whole first.
+"""Conditional and partial requests (RFC 9110 sections 13 and 14).
 
-What is done here is done to a finished 200 that says what it is by ETag or Last-Modified: it stays, becomes a 304, is
-cut to the ranges that were asked for, or is taken back by a 412 or 416.
+All of this works on a finished 200 that has an ETag or a Last-Modified: it stays as it is, becomes
+a 304, is cut to the requested ranges, or is replaced by a 412 or 416.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ CONDITIONAL_FIELDS = frozenset(
     {b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"}
 )
 _CONTENT_FIELDS = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Accept-Ranges")
-"""What a 304 leaves out (section 15.4.5); Content-Location stays."""
+"""Fields that a 304 leaves out (section 15.4.5). Content-Location stays."""
 
 
 def apply_conditions(head: Head, response: Response) -> Response:
-    """Return what of a response the request wants. Raises PreconditionFailed and RangeNotSatisfiable."""
-    if response.status != 200:  # noqa: PLR2004 - the only status this is about
+    """Apply the conditions and ranges of the request to a response.
+
+    Raise PreconditionFailed or RangeNotSatisfiable.
+    """
+    if response.status != 200:  # noqa: PLR2004 - the only status with conditions here
         return response
     tag, changed = response.get("ETag"), dates.read(response.get("Last-Modified") or "")
     if tag is None and changed is None:
@@ -42,17 +45,20 @@ def apply_conditions(head: Head, response: Response) -> Response:
 
 
 def check_preconditions(head: Head, tag: str | None, changed: int | None) -> None:
-    """Raise PreconditionFailed when the request's conditions forbid to change what has this tag and date; None for nothing."""
+    """Raise PreconditionFailed if the conditions of the request forbid a change.
+
+    `tag` and `changed` describe the current state; both are None if the resource does not exist.
+    """
     if conditional.change_outcome(head.method, head.headers, tag, changed) == conditional.PRECONDITION_FAILED:
         raise _precondition_failed()
 
 
 def _precondition_failed() -> PreconditionFailed:
-    return PreconditionFailed("What is here is not what the request expects.")
+    return PreconditionFailed("The resource is not in the state that the request expects.")
 
 
 def _not_modified(response: Response) -> Response:
-    """Turn an answer into the word that the client's copy is good."""
+    """Turn a response into a 304."""
     close_body(response.body)
     response.status, response.body = conditional.NOT_MODIFIED, b""
     for name in _CONTENT_FIELDS:
@@ -61,10 +67,11 @@ def _not_modified(response: Response) -> Response:
 
 
 def _apply_range(head: Head, response: Response, tag: str | None, changed: int | None) -> Response:
-    """Cut the body to the ranges that are asked for; a body of unknown length stays whole.
+    """Cut the body to the requested ranges.
 
-    So does an encoded one of which several are asked for: Content-Encoding is said of a whole body, and that of parts is
-    not encoded itself (sections 8.4 and 15.3.7.2).
+    A body of unknown length stays whole. So does an encoded body if several ranges are requested:
+    Content-Encoding describes a whole body, and a multipart/byteranges body is not encoded itself
+    (sections 8.4 and 15.3.7.2).
     """
     body = response.body
     if head.method != "GET" or not isinstance(body, (bytes, FileBody)):
@@ -90,19 +97,21 @@ def _apply_range(head: Head, response: Response, tag: str | None, changed: int |
 
 
 def _varies_by_encoding(response: Response) -> bool:
-    """Say whether the same date may belong to other bytes, in another coding: it validates none then (section 8.8.2.2)."""
+    """Return True if the same date may belong to the bytes of another coding.
+
+    Then the date does not validate a range (section 8.8.2.2).
+    """
     return any(name.lower() == "vary" and "accept-encoding" in value.lower() for name, value in response.headers)
 
 
 def _part(body: bytes | FileBody, span: Span) -> bytes | FileBody:
-    """Return a span of a body."""
     if isinstance(body, bytes):
         return body[span.start : span.end]
     return FileBody(body.file, body.offset + span.start, span.length)
 
 
 def _parts(body: bytes | FileBody, heads: Sequence[bytes], spans: Sequence[Span], end: bytes) -> Generator[bytes]:
-    """Yield the body of several ranges (section 14.6)."""
+    """Yield a multipart/byteranges body (section 14.6)."""
     for head, span in zip(heads, spans, strict=True):
         yield head
         part = _part(body, span)

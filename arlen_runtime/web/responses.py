@@ -1,4 +1,4 @@
-"""What actions return: text, html, json, redirect, file. One rule: each is a plain Response, ready to be sent.
+"""Responses for actions: text, html, json, redirect, file.
 
 return text("hello")        return html(page)           return json({"id": 3}, 201)
 return redirect("/posts")   return file(Path("report.pdf"), name="report.pdf")
@@ -28,13 +28,13 @@ TEXT = "text/plain; charset=utf-8"
 
 
 def _plain(value: object) -> object:
-    """Turn what JSON does not know into what it knows; TypeError for the rest."""
+    """Convert a value that json cannot encode. Raise TypeError for unknown types."""
     for kind, convert in _CONVERSIONS:
         if isinstance(value, kind):
             return convert(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    raise TypeError(f"{type(value).__qualname__} has no form in JSON")
+    raise TypeError(f"{type(value).__qualname__} has no JSON form")
 
 
 _CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] = (
@@ -45,11 +45,11 @@ _CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] 
     (Mapping, dict),
     ((set, frozenset, tuple), list),
 )
-"""Types to their form in JSON. A Decimal is a string: a number would lose digits in most readers."""
+"""Types and their JSON form. A Decimal is a string: most readers would lose digits of a number."""
 
 _COMPACT = _json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
-# `_COMPACT.iterencode` makes this C encoder anew for every value, which is half of the time of a small one. Without the
-# memory of what it is inside of (the first argument) a circle ends as RecursionError.
+# `_COMPACT.iterencode` builds this C encoder for every value, which is half of the time of a small
+# one. Without the table of markers (the first argument), a cycle ends as RecursionError.
 _make = getattr(_json.encoder, "c_make_encoder", None)
 _encode: Callable[[object, int], Iterable[str]] = (
     _make(None, _plain, _json.encoder.encode_basestring, None, ":", ",", False, False, False)
@@ -64,37 +64,39 @@ def text(value: str, status: int = 200) -> Response:
 
 
 def html(value: str, status: int = 200) -> Response:
-    """Return a page; the text is sent as it is."""
+    """Return a page. The text is sent unchanged."""
     return Response(value.encode(), status, (), HTML)
 
 
 def json(value: object, status: int = 200) -> Response:
-    """Return JSON. Dates, UUIDs, Decimals (as strings), enums and dataclasses are understood.
+    """Return JSON. Dates, UUIDs, Decimals (as strings), enums and dataclasses are converted.
 
-    Raises TypeError for a value without a form in JSON, ValueError for NaN and the infinities.
+    Raise TypeError for a value that has no JSON form, ValueError for NaN and infinity.
     """
     return Response("".join(_encode(value, 0)).encode(), status, (), JSON)
 
 
 def redirect(location: str, status: int = 303, *, external: bool = False) -> Response:
-    """Lead the client to a path on this host (RFC 9110 section 15.4.4: 303 makes it a GET).
+    """Redirect to a path on this host (RFC 9110 section 15.4.4: 303 makes it a GET).
 
-    A target that a browser could take to another host is a 400, so that a path from a parameter is safe. With `external`
-    any absolute http or https address is allowed: for addresses that the application itself has written.
+    A target that a browser could read as another host raises BadRequest, so a path from a parameter
+    is safe. With `external`, any absolute http or https URL is allowed: use it only for URLs that
+    the application wrote itself.
     """
     if external and not location.startswith(("http://", "https://")) and not is_local(location):
         raise ArlenError(f"redirect needs a path or an http(s) address, not {location!r}")
     if not external and not is_local(location):
-        raise BadRequest("The address to return to is not on this site.")
+        raise BadRequest("The URL to return to is not on this site.")
     return Response(status=status, headers=[("Location", quote(location, safe="%/:?#[]@!$&'()*+,;=~"))])
 
 
 def file(path: Path, *, name: str | None = None, content_type: str | None = None) -> Response:
-    """Send a file from disk, by the kernel where it can; `name` makes the browser save it under that name.
+    """Send a file from disk, with sendfile(2) where possible.
 
-    It says by ETag and Last-Modified what it is, so that a good copy is not sent again and parts of it can be asked for.
-    The path is the application's own choice: never build it from a parameter. Raises NotFound when it is no plain file,
-    ServiceUnavailable when it cannot be opened now.
+    If `name` is set, the browser saves the file under that name. ETag and Last-Modified are sent,
+    so clients can revalidate their copy and request ranges. The application must choose the path:
+    never build it from a parameter. Raise NotFound if it is not a plain file, ServiceUnavailable if
+    it cannot be opened now.
     """
     opened = open_plain(path)
     if opened is None:

@@ -1,6 +1,6 @@
-"""What all contexts of an application share. One rule: built once at boot, the same for every request.
+"""Objects that all contexts of an application share. They are built once, at boot.
 
-The database is a Protocol: an application brings its own, and the runtime asks no more of it than this.
+The database is a Protocol: an application brings its own, and the runtime calls only this.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from arlen_runtime.web.views import Views
 
 
 class Database(Protocol):
-    """What the runtime itself asks of a database; actions use all that theirs has (`ctx.pg`)."""
+    """What the runtime calls on a database. Actions use the whole of it (`ctx.pg`)."""
 
     def query_value(self, sql: str, /) -> object:
-        """Return the one value of a statement."""
+        """Return the single value of a statement."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of an App that its requests use."""
+    """Parts of an App that its requests use."""
 
     config: Config
     log: Log

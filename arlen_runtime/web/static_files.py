@@ -1,6 +1,8 @@
-"""Files under public/. One rule: the name chooses among files there and nowhere else, and the client's copy is honoured.
+"""Static files, from the folder public/.
 
-Names that hold a fingerprint, and addresses that `asset` wrote, never change their content: they are kept for a year.
+A request can name only files below that folder. Conditional requests are supported. A file whose
+name has a fingerprint, and a URL that `asset` wrote, never changes its content: the client may
+cache it for a year.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.files import OpenedFile, open_below
 
-# app-3f9a0c1d.css: eight hexadecimal digits or more, a letter and a figure among them, so that no date is taken for one.
+# app-3f9a0c1d.css: at least eight hexadecimal digits, with a letter and a digit among them: a date
+# must not match.
 _FINGERPRINT = re.compile(r".*[.-](?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\.[^/]+")
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _DIGITS = 12
@@ -28,21 +31,23 @@ _EXTENSIONS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
 class StaticFiles:
-    """The endpoint of the files, and the `asset` helper that writes their addresses."""
+    """The endpoint for static files, and the template helper `asset` that writes their URLs."""
 
     def __init__(self, section: StaticSection, root: Path) -> None:
-        """Take the settings and the application's folder."""
         self._folder = root / section.folder
         self._prefix = section.prefix.rstrip("/") + "/"
         self._cached = f"public, max-age={section.max_age_seconds}"
         self._digests: dict[str, tuple[int, int, str]] = {}
 
     def endpoint(self) -> Endpoint:
-        """Return the endpoint of everything below the prefix."""
+        """Return the endpoint for everything below the prefix."""
         return Endpoint(("GET",), Pattern(f"{self._prefix}{{path:path}}"), self.serve, name="arlen.static")
 
     def asset(self, name: str) -> str:
-        """Return the address of a file, with a digest of its content; ArlenError when it is not there."""
+        """Return the URL of a file, with a digest of its content.
+
+        Raise ArlenError if there is no such file.
+        """
         opened = open_below(self._folder, name.split("/"))
         if opened is None:
             raise ArlenError(f"there is no asset {name!r} in {self._folder}")
@@ -50,12 +55,15 @@ class StaticFiles:
             return f"{self._prefix}{name}?v={self._digest(name, opened)}"
 
     def serve(self, context: Context) -> Response:
-        """Answer with the file, as the client accepts it; conditions and ranges are looked at further out."""
+        """Return the file, in a coding that the client accepts.
+
+        An outer middleware applies conditions and ranges.
+        """
         head = context.request.head
         name = str(context.route["path"])
         opened = open_below(self._folder, name.split("/"))
         if opened is None:
-            raise NotFound(f"Nothing is at {head.path}.")
+            raise NotFound(f"There is nothing at {head.path}.")
         fields = [("Cache-Control", self._cache_control(head, name, opened))]
         content_type = media_types.of(name)
         if media_types.is_compressible(content_type):
@@ -63,19 +71,22 @@ class StaticFiles:
             opened = self._precompressed(head, name, opened)
             fields += [("Content-Encoding", opened.coding)] if opened.coding else []
         fields += opened.validators
-        if head.method == "HEAD":  # nothing of the file will be read, so it need not stay open until the answer is out
+        if head.method == "HEAD":  # the content is not sent
             opened.file.close()
             return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)
         return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)
 
     def _precompressed(self, head: Head, name: str, opened: OpenedFile) -> OpenedFile:
-        """Return what is sent in place of a file: `app.js.br` of the same age or younger, if its coding is accepted."""
+        """Return the precompressed file to send instead, such as `app.js.br`.
+
+        It must not be older than the file, and the client must accept its coding.
+        """
         accept = head.headers.get_list("accept-encoding")
         remaining = dict(_EXTENSIONS)
         while coding := best_encoding(accept, tuple(remaining)):
             try:
                 sibling = open_below(self._folder, f"{name}{remaining.pop(coding)}".split("/"))
-            except ServiceUnavailable:  # the file itself is open
+            except ServiceUnavailable:  # no descriptor left, but the file itself is open
                 break
             if sibling is None:
                 continue
@@ -86,12 +97,11 @@ class StaticFiles:
         return opened
 
     def _cache_control(self, head: Head, name: str, opened: OpenedFile) -> str:
-        """Say how long the file may be kept."""
         has_digest = self._digests.get(name) == (opened.changed_ns, opened.size, head.query.removeprefix("v="))
         return _IMMUTABLE if has_digest or _FINGERPRINT.fullmatch(name) else self._cached
 
     def _digest(self, name: str, opened: OpenedFile) -> str:
-        """Return the digest of a file's content, computed once per change."""
+        """Return the digest of the content, computed once per change."""
         cached = self._digests.get(name)
         if cached is not None and cached[:2] == (opened.changed_ns, opened.size):
             return cached[2]

@@ -1,12 +1,14 @@
-"""Input, checked field by field. One rule: all errors are collected, then raised once.
+"""Validation of input, field by field. All errors are collected, then raised once.
 
     def post_form(f: Fields) -> PostForm:
-        return PostForm(title=f.string("title", max=80), stars=f.integer("stars", min=1, max=5, default=None))
+        stars = f.integer("stars", min=1, max=5, default=None)
+        return PostForm(title=f.string("title", max=80), stars=stars)
 
-    form = ctx.validate(post_form)          # or: f = ctx.fields(); title = f.string("title"); f.check()
+    form = ctx.validate(post_form)  # or: f = ctx.fields(); title = f.string("title"); f.check()
 
-A field without a `default` is required; a blank text counts as absent, for that is what a form sends. A refused field
-stands in for itself with an empty value of its type until `check` raises; an object that cannot be empty ends the reading.
+A field without a `default` is required. Blank text counts as absent, because that is what a form
+sends. A refused field returns an empty value of its type as a placeholder until `check` raises. If
+there is no placeholder for an object, validation ends there.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 REQUIRED: Any = object()
-"""The default of a field that must be there."""
+"""The default of a required field."""
 
-_Errors = list[FieldError]  # inside Fields `list` is the reader of lists
+_Errors = list[FieldError]  # inside Fields, `list` is a method
 
 
 class InputSource(Protocol):
-    """Where the values come from: a context's params, or anything like them."""
+    """Where the values come from: the params of a context, or an object like them."""
 
     def get(self, name: str, /) -> Any:  # noqa: ANN401 - raw input
         """Return the raw value, or None."""
@@ -43,12 +45,12 @@ class InputSource(Protocol):
         ...
 
     def source(self, name: str, /) -> str:
-        """Say where the value came from, or would have: "route", "body" or "query"."""
+        """Return where the value came from, or would have: "route", "body" or "query"."""
         ...
 
 
 class Fields:
-    """A collector of fields and of what is wrong with them."""
+    """Reads fields and collects their errors."""
 
     def __init__(self, source: InputSource, prefix: str = "") -> None:
         """Read from `source`; `prefix` stands before the names in errors (nested fields)."""
@@ -60,13 +62,16 @@ class Fields:
         self,
         name: str,
         *,
-        min: int = 0,  # noqa: A002 - the word that everybody expects, as in HTML
+        min: int = 0,  # noqa: A002 - the usual word, as in HTML
         max: int | None = None,  # noqa: A002 - likewise
         pattern: str | None = None,
         strip: bool = True,
         default: D = REQUIRED,
     ) -> str | D:
-        """Read a text of `min` to `max` characters that matches `pattern` as a whole; outer white space is dropped."""
+        """Read text of `min` to `max` characters that matches `pattern` as a whole.
+
+        With `strip`, white space at both ends is removed.
+        """
 
         def read(raw: object) -> str:
             text = readers.string(raw)
@@ -98,7 +103,7 @@ class Fields:
         places: int | None = None,
         default: D = REQUIRED,
     ) -> Decimal | D:
-        """Read a decimal number from `min` to `max` with at most `places` digits behind the point."""
+        """Read a decimal number from `min` to `max` with at most `places` decimal places."""
 
         def read(raw: object) -> Decimal:
             value = readers.number(raw)
@@ -109,7 +114,7 @@ class Fields:
         return self._read_field(name, read, Decimal, default)
 
     def boolean(self, name: str, *, default: D = False) -> bool | D:  # type: ignore[assignment] # False is the default D
-        """Read a boolean; one that is absent is false, for that is what an unticked box sends."""
+        """Read a boolean. An absent one is false, because that is what an unticked box sends."""
         return self._read_field(name, readers.boolean, bool, default)
 
     def date(
@@ -126,17 +131,17 @@ class Fields:
         )
 
     def datetime(self, name: str, *, zone: bool = False, default: D = REQUIRED) -> dt.datetime | D:
-        """Read a date and time; with `zone` its offset from UTC must be there."""
+        """Read a date and time. With `zone`, the offset from UTC is required."""
 
         def read(raw: object) -> dt.datetime:
             value = readers.datetime(raw)
             if zone and value.tzinfo is None:
-                raise Refusal("missing_offset", "must say its offset from UTC, such as Z or +02:00")
+                raise Refusal("missing_offset", "must have an offset from UTC, such as Z or +02:00")
             if zone and not _is_representable_in_utc(value):
-                raise Refusal("out_of_range", "must lie in the years 1 to 9999, in UTC too")
+                raise Refusal("out_of_range", "must be in the years 1 to 9999, also in UTC")
             return value
 
-        return self._read_field(name, read, lambda: dt.datetime.min, default)  # noqa: DTZ901 - a stand-in, never seen
+        return self._read_field(name, read, lambda: dt.datetime.min, default)  # noqa: DTZ901 - a placeholder, never returned
 
     def email(self, name: str, *, default: D = REQUIRED) -> str | D:
         """Read an e-mail address."""
@@ -147,7 +152,7 @@ class Fields:
         return self._read_field(name, readers.uuid, lambda: UUID(int=0), default)
 
     def choice(self, name: str, choices: Sequence[T] | Mapping[str, T], *, default: D = REQUIRED) -> T | D:
-        """Read one of `choices`, by its text (`str(choice)`); of a mapping by its key."""
+        """Read one of `choices`, by its text (`str(choice)`), or by key if it is a mapping."""
         table = choices if isinstance(choices, Mapping) else {str(choice): choice for choice in choices}
 
         def read(raw: object) -> T:
@@ -158,7 +163,10 @@ class Fields:
         return self._read_field(name, read, lambda: next(iter(table.values())), default)
 
     def list(self, name: str, read: Callable[[object], T], *, min: int = 0, max: int = 1000) -> Sequence[T]:  # noqa: A002 - as above
-        """Read `min` to `max` values of one name, each by a function of `readers`, such as `readers.integer`."""
+        """Read `min` to `max` values of a name.
+
+        `read` converts one value: a function of `readers`, such as `readers.integer`.
+        """
         raw = self._source.all(name)
         values = []
         try:
@@ -173,10 +181,11 @@ class Fields:
         return values
 
     def nested(self, name: str, validator: Callable[[Fields], T], *, default: D = REQUIRED) -> T | D:
-        """Read an object inside the object (JSON) by a validator of its own; its errors are named `name.field`.
+        """Read an object inside the object (JSON) with its own validator.
 
-        Raises ValidationFailed, with what has been found so far, where the object is refused and the validator makes
-        none of empty fields either: nothing can stand in for it.
+        Its errors are named `name.field`. Raise ValidationFailed with the errors so far if the
+        object is refused and the validator cannot build a value from empty fields either: then
+        there is no placeholder for it.
         """
 
         def read(raw: object) -> T:
@@ -196,7 +205,10 @@ class Fields:
         return self._read_field(name, read, lambda: self._placeholder(validator), default)
 
     def refuse(self, name: str, code: str, message: str) -> None:
-        """Add an error of the application's own: `f.refuse("ends", "too_early", "must be after the start")`."""
+        """Add an error of the application itself.
+
+        f.refuse("ends", "too_early", "must be after the start")
+        """
         source = self._source.source(name.partition("[")[0])
         self.errors.append(FieldError(self._prefix + name, code, message, source))
 
@@ -206,7 +218,10 @@ class Fields:
             raise ValidationFailed(self.errors)
 
     def _placeholder(self, validator: Callable[[Fields], T]) -> T:
-        """Return what a validator makes of nothing, for an object that was refused; ValidationFailed if it makes none."""
+        """Return what a validator builds from empty fields, in place of a refused object.
+
+        Raise ValidationFailed if it cannot build anything.
+        """
         try:
             return build(validator, Fields(_Members({}, "")))
         except (TypeError, ValueError, ValidationFailed):
@@ -214,7 +229,7 @@ class Fields:
             raise
 
     def _read_field(self, name: str, read: Callable[[object], T], empty: Callable[[], T], default: D) -> T | D:
-        """Read one field: its value, its default when it is absent, or an error and what `empty` makes."""
+        """Return the value of a field, or its default, or what `empty` returns plus an error."""
         raw = self._source.get(name)
         if raw is None or (isinstance(raw, str) and not raw.strip()):
             if default is not REQUIRED:
@@ -229,9 +244,10 @@ class Fields:
 
 
 def build(validator: Callable[[Fields], T], fields: Fields) -> T:
-    """Return what a validator makes of fields; ValidationFailed where it raises over one that was refused.
+    """Return what a validator builds from fields.
 
-    The TypeError or ValueError that it raises over fields that are all valid is its own, and passes.
+    If it raises TypeError or ValueError and a field was refused, raise ValidationFailed. If all
+    fields are valid, the error is its own and is raised as it is.
     """
     try:
         return validator(fields)
@@ -241,15 +257,13 @@ def build(validator: Callable[[Fields], T], fields: Fields) -> T:
 
 
 class _Members:
-    """The members of a JSON object as a source."""
+    """Members of a JSON object as a source."""
 
     def __init__(self, members: Mapping[str, Any], source: str) -> None:
-        """Take the object and where it came from."""
         self._members = members
         self._source = source
 
     def get(self, name: str, /) -> Any:  # noqa: ANN401 - raw input
-        """Return the member, or None."""
         return self._members.get(name)
 
     def all(self, name: str, /) -> list[Any]:
@@ -257,8 +271,7 @@ class _Members:
         value = self._members.get(name)
         return value if isinstance(value, list) else [] if value is None else [value]
 
-    def source(self, name: str, /) -> str:  # noqa: ARG002 - all members come from one place
-        """Say where the object came from."""
+    def source(self, name: str, /) -> str:  # noqa: ARG002 - all members have one source
         return self._source
 
 
@@ -266,7 +279,6 @@ Ordered = TypeVar("Ordered", int, Decimal, dt.date)
 
 
 def _check_range(value: Ordered, minimum: Any, maximum: Any) -> Ordered:  # noqa: ANN401 - of the value's own type, or an int
-    """Return the value if it lies between the bounds."""
     if minimum is not None and value < minimum:
         raise Refusal("too_small", f"must be at least {minimum}")
     if maximum is not None and value > maximum:
@@ -275,7 +287,10 @@ def _check_range(value: Ordered, minimum: Any, maximum: Any) -> Ordered:  # noqa
 
 
 def _is_representable_in_utc(value: dt.datetime) -> bool:
-    """Say whether a moment can be told in UTC: near both ends of the calendar its offset may lead out of it."""
+    """Return True if the time exists in UTC.
+
+    Near both ends of the calendar, the offset may lead outside of it.
+    """
     try:
         value.astimezone(dt.UTC)
     except OverflowError:
@@ -284,7 +299,6 @@ def _is_representable_in_utc(value: dt.datetime) -> bool:
 
 
 def _check_size(count: int, minimum: int, maximum: int | None, unit: str) -> None:
-    """Refuse a text or a list of the wrong size."""
     if count < minimum:
         raise Refusal("too_short", f"must have at least {minimum} {unit}")
     if maximum is not None and count > maximum:

@@ -1,7 +1,8 @@
-"""Pages from templates: Jinja2, autoescaped, strict about what is undefined. One rule: a broken template fails at boot.
+"""Pages from templates: Jinja2 with autoescape and strict undefined values.
 
-Outside development every template is compiled when the application is built and never looked at again; in development
-each change on disk is seen. Templates find `url_for`, `asset`, `csrf_field` and `csp_nonce` beside the values of `render`.
+Outside development, every template is compiled when the application is built and is not reloaded,
+so a broken template fails at boot. In development, changes on disk are reloaded. Templates see
+`url_for`, `asset`, `csrf_field` and `csp_nonce`, and the values of `render`.
 """
 
 from __future__ import annotations
@@ -23,16 +24,19 @@ from arlen_runtime.errors import BootError
 from arlen_runtime.web.template_compiler import PageEnvironment
 
 Templates = Path | Mapping[str, str]
-"""Where templates come from: a folder, or name to source (one-file applications and tests)."""
+"""A folder, or a mapping of name to source (for one-file applications and tests)."""
 
 _PLAIN = (".txt", ".md")
 
 
 class Views:
-    """The templates of one application."""
+    """Templates of one application."""
 
     def __init__(self, templates: Templates, helpers: Mapping[str, Callable[..., object]], *, reload: bool) -> None:
-        """Find the templates; without `reload` compile them all now. BootError names the file and line of a broken one."""
+        """Find the templates. Without `reload`, compile all of them now.
+
+        Raise BootError with file and line for a broken template.
+        """
         self.environment = PageEnvironment(
             loader=_loader(templates),
             autoescape=lambda name: name is None or not name.endswith(_PLAIN),
@@ -51,14 +55,13 @@ class Views:
             }
 
     def render(self, name: str, values: dict[str, object]) -> str:
-        """Return the page. Raises TemplateNotFound, UndefinedError, or whatever the values raise."""
+        """Return the page. Raise TemplateNotFound, UndefinedError, or what the values raise."""
         template = self._compiled.get(name)
         if template is None:
             template = self.environment.get_template(name)
         return template.render(values)
 
     def _compile(self, name: str) -> Template:
-        """Compile one template, or say where it is broken."""
         try:
             return self.environment.get_template(name)
         except TemplateSyntaxError as error:
@@ -69,10 +72,10 @@ class Views:
 
 
 def _loader(templates: Templates) -> BaseLoader:
-    """Choose the loader; a folder that is not there is an application without pages."""
+    """Return the loader. If the folder does not exist, the application has no pages."""
     return FileSystemLoader(templates) if isinstance(templates, Path) else DictLoader(templates)
 
 
 def _is_ours(name: str) -> bool:
-    """Leave out what editors and systems leave behind."""
+    """Leave out backup and hidden files of editors and systems."""
     return not name.rpartition("/")[2].startswith(".") and not name.endswith("~")

@@ -71,7 +71,7 @@ def test_it_shows_the_route_and_the_statements(ask: Callable[..., Answer]) -> No
 
 def test_it_shows_what_ran_again_and_again_with_its_time_in_all(ask: Callable[..., Answer]) -> None:
     text = ask("/users/3").text
-    hint = text.partition("again and again")[2].partition("Statements of this request")[0]
+    hint = text.partition("Repeated statements")[2].partition("Statements of this request")[0]
     assert "4 times, 10.0 ms" in hint
     assert "select for_each" in hint
     assert "shop.py:4" in hint

@@ -77,7 +77,7 @@ def test_a_page_that_fails_itself_still_is_an_answer(serve: Serve, monkeypatch: 
     monkeypatch.setattr(pages._development, "write", None)
     answer = client.get("/a", headers={"Accept": "text/html"})
     assert answer.status == 500
-    assert "the page about it failed" in answer.text
+    assert "the development page failed" in answer.text
 
 
 def test_a_detail_that_utf8_cannot_hold_still_is_an_answer(serve: Serve) -> None:

@@ -17,7 +17,7 @@ def routes(r: Routes) -> None:
 
 def test_what_is_not_there_is_404(serve: Callable[..., TestClient]) -> None:
     answer = serve(routes).get("/b")
-    assert (answer.status, answer.json()["detail"]) == (404, "Nothing is at /b.")
+    assert (answer.status, answer.json()["detail"]) == (404, "There is nothing at /b.")
 
 
 def test_another_method_is_405_with_allow(serve: Callable[..., TestClient]) -> None:

@@ -100,11 +100,11 @@ def test_a_route_knows_the_line_it_was_written_on() -> None:
 @pytest.mark.parametrize(
     ("write", "part"),
     [
-        (lambda r: r.get("/a", of_two), r"of_two\(.*\).* must take the context alone"),
+        (lambda r: r.get("/a", of_two), r"of_two\(.*\).* must accept exactly one argument"),
         (lambda r: r.get("/a", asynchronous), "asynchronous is async"),
         (lambda r: r.get("/a", "index"), "cannot be called"),
         (lambda r: r.get("/a", action, guard=of_two), "the guard of_two"),
-        (lambda r: r.get("/{id:nothing}", action), "wants the converter 'nothing'"),
+        (lambda r: r.get("/{id:nothing}", action), "the unknown converter 'nothing'"),
         (lambda r: r.add(("BREW",), "/a", action), "'BREW' is not one of"),
         (lambda r: r.add((), "/a", action), "has no method"),
         (lambda r: r.get("a", action), "'a' must begin with a slash"),
@@ -112,12 +112,12 @@ def test_a_route_knows_the_line_it_was_written_on() -> None:
         (within_admin(""), "'' must begin with a slash"),
         (lambda r: r.converter("c", Unhashable()), "'c' is not hashable"),
         (lambda r: r.converter("c", "int"), "'c' cannot be called"),
-        (lambda r: r.post("/a", action, body="later"), 'none of "none"'),
+        (lambda r: r.post("/a", action, body="later"), 'must be "none"'),
         (lambda r: [r.get("/a", action, name="n"), r.get("/b", action, name="n")], r"'n' is taken by GET /a, .*:\d+$"),
         (lambda r: r.group("admin").__enter__(), "must begin with a slash"),
         (lambda r: r.group("/admin/").__enter__(), "not end with one"),
         (lambda r: r.group("/admin", guard=of_two).__enter__(), "the guard of_two"),
-        (lambda r: r.converter("int", int), "a converter 'int' already"),
+        (lambda r: r.converter("int", int), "already a converter 'int'"),
     ],
 )
 def test_a_bad_route_is_refused_with_its_file_and_line(write: Callable[[Any], object], part: str) -> None:

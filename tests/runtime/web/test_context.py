@@ -124,7 +124,7 @@ def test_the_extension_of_the_path_decides_before_accept_does(
 def test_who_likes_nothing_that_there_is_learns_it_where_that_is_asked(serve: Serve) -> None:
     answer = serve(kinds).get("/strict", headers={"Accept": "image/png"})
     assert (answer.status, answer.json()["code"], answer.headers["vary"]) == (406, "not_acceptable", "Accept")
-    assert answer.json()["detail"] == "This address answers text/html or application/json."
+    assert answer.json()["detail"] == "This URL is available as text/html or application/json."
     assert serve(kinds).get("/strict", headers={"Accept": "image/png, */*;q=0.1"}).text == "text/html"
 
 
