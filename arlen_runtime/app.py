@@ -67,13 +67,12 @@ class App:
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
     ) -> None:
-        """Assemble the application. Opens no connection.
+        """Assemble the application. Opens no connection. Raise BootError for every mistake.
 
-        `middleware` are factories of layers, outermost first; they run between Arlen's layers and
-        the guards. `templates` is a folder or a mapping of name to source; the default is
-        `[templates] folder` in the package of the application. `helpers` are functions for
-        templates. The hooks run in each worker: after its start, and after its last request. Raise
-        BootError for every mistake that would otherwise fail a request later.
+        `middleware`: factories of layers, outermost first, between Arlen's layers and the guards.
+        `templates` is a folder or a mapping of name to source; the default is `[templates] folder`
+        in the package of the application. `helpers` are functions for templates. The hooks run in
+        each worker: after its start, and after its last request.
         """
         development = config.environment == "development"
         all_helpers: dict[str, Helper] = {"url_for": self.url_for, "asset": self._asset_url, **(helpers or {})}

@@ -1,4 +1,4 @@
-"""What all tests share: the fixtures that applications get too. One rule: a test that cannot run has failed."""
+"""Fixtures and rules for all tests. A test that cannot run has failed."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 pytest_plugins = ["arlen_runtime.testing.plugin"]
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for what it runs in the background
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for background jobs
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def url(database_server: Databases) -> Iterator[str]:
-    """Give the test an empty database of its own."""
+    """Provide an empty database for the test."""
     with database_server.database() as made:
         yield made
 
 
 @pytest.fixture
 def suspend() -> Callable[[int], None]:
-    """Return what stops a process as a debugger does, and waits until the kernel has stopped it: it runs on for a moment."""
+    """Return a function that stops a process as a debugger does.
+
+    It waits until the kernel has stopped the process, which runs on for a moment.
+    """
 
     def stop(pid: int) -> None:
         os.kill(pid, signal.SIGSTOP)
@@ -43,10 +46,13 @@ def suspend() -> Callable[[int], None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Run each test in a Context of its own, as a server runs each request: what it sets there no other test finds."""
+    """Run each test in a Context of its own, as a server runs each request.
+
+    No other test sees what it sets there.
+    """
     function = pyfuncitem.obj
 
-    @wraps(function)  # a failure is told by its source, which Hypothesis asks for while the test runs
+    @wraps(function)  # the traceback of a failure needs the source, which Hypothesis reads while the test runs
     def in_context(*arguments: object, **fixtures: object) -> object:
         return copy_context().run(function, *arguments, **fixtures)
 
@@ -70,7 +76,10 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def _refuse_skip(report: Report) -> Report:
-    """Turn a skip into a failure that names the reason; what is expected to fail (xfail) is left alone."""
+    """Turn a skip into a failure that names the reason.
+
+    A test that is expected to fail (xfail) is left alone.
+    """
     if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"no test is skipped here: {report.longrepr}"

@@ -1,4 +1,7 @@
-"""The rules for all tests: one that cannot run has failed, and none finds what another has set."""
+"""Rules for all tests.
+
+A test that cannot run has failed, and no test sees what another one set.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def test_a_skip_is_a_failure_that_names_its_reason(tmp_path: Path, text: str) ->
     assert "too_hard" in done.stdout.replace(" ", "_")
 
 
-def test_no_test_finds_what_another_has_set_and_a_failure_shows_its_source(tmp_path: Path) -> None:
+def test_no_test_sees_what_another_set_and_a_failure_shows_its_source(tmp_path: Path) -> None:
     done = run(tmp_path, LEAKING)
     assert "1 failed, 2 passed" in done.stdout
     assert '    told = "of the source"' in done.stdout

@@ -1,4 +1,7 @@
-"""The Makefile's environment: what is missing is said with the remedy, and what was left half made is made again."""
+"""The environment of the Makefile.
+
+A missing program is reported with a hint, and an unfinished environment is built again.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(clone: Path, *, check: int = 0, install: int = 0) -> subprocess.CompletedProcess[str]:
-    """Make the environment with an interpreter that only notes what it is asked."""
+    """Build the environment with an interpreter that only records its arguments."""
     python = clone / "python"
     python.write_text(PYTHON.format(check=check, install=install))
     python.chmod(0o755)
@@ -43,7 +46,7 @@ def test_the_stamp_is_written_after_the_installation_and_then_nothing_is_done(cl
     assert (clone / "installed").read_text().count("install") == 1
 
 
-def test_an_environment_that_was_left_half_made_is_made_again(clone: Path) -> None:
+def test_an_unfinished_environment_is_built_again(clone: Path) -> None:
     assert make(clone, install=1).returncode != 0
     assert not (clone / ".venv" / ".ready").exists()
     (clone / ".venv" / "left").write_text("half")
@@ -51,7 +54,7 @@ def test_an_environment_that_was_left_half_made_is_made_again(clone: Path) -> No
     assert not (clone / ".venv" / "left").exists()
 
 
-def test_a_python_without_venv_is_told_the_remedy(clone: Path) -> None:
+def test_a_python_without_venv_gets_a_hint(clone: Path) -> None:
     done = make(clone, check=1)
     assert done.returncode != 0
     assert "apt-get install python3 python3-venv make git" in done.stderr

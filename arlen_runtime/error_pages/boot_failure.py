@@ -31,9 +31,8 @@ class BootFailure:
         place = next((frame for frame in frames if frame.own), None)
         at = f" at {place.file}:{place.line}" if place else ""
         self._detail = f"{first.type_name}: {first.message}{at}"
-        self._facts = (
-            [("place", f"{place.file}:{place.line}")] if place else []
-        )  # for a setting, the message has the place
+        # For an invalid setting there is no place: its message names the file and the line.
+        self._facts = [("place", f"{place.file}:{place.line}")] if place else []
 
     def respond(self, head: Head | None) -> Response:
         """Return the response: a page that reloads, or problem JSON, or text, by Accept."""

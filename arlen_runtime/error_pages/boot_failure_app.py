@@ -24,9 +24,8 @@ class BootFailureApp:
     def __init__(self, error: BaseException, config: Config) -> None:
         self._failure = BootFailure(error, config)
         self._pages = ErrorPages(config, ())
-        self._hosts = AllowedHosts(
-            replace(config, environment="development")
-        )  # source is shown, so hosts are checked as in development
+        # The answer shows source code, so hosts are checked as strictly as in development.
+        self._hosts = AllowedHosts(replace(config, environment="development"))
         self._admission = Admission("boot failure", "none", 0)
 
     def start(self, worker: WorkerHandle) -> None:

@@ -39,7 +39,7 @@ class ErrorBoundary:
             return proceed(context)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - SystemExit in a handler must end the request, not the worker
+        except BaseException as error:  # noqa: BLE001 - an exit or a cancellation in a handler ends the request, not the worker
             return self._respond(context, error)
 
     def _layer_with_statements(self, context: Context, proceed: Proceed) -> Response:

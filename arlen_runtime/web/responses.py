@@ -104,7 +104,6 @@ def file(path: Path, *, name: str | None = None, content_type: str | None = None
     kind = content_type or media_types.of(path.name)
     response = Response(FileBody(opened.file, 0, opened.size), 200, opened.validators, kind)
     if name is not None:
-        response.add(
-            "Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-        )  # RFC 6266 section 4
+        # RFC 6266 section 4
+        response.add("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}")
     return response

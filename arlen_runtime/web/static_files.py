@@ -71,7 +71,7 @@ class StaticFiles:
             opened = self._precompressed(head, name, opened)
             fields += [("Content-Encoding", opened.coding)] if opened.coding else []
         fields += opened.validators
-        if head.method == "HEAD":  # the content is not sent
+        if head.method == "HEAD":  # nothing is read from it: close it now
             opened.file.close()
             return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)
         return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)

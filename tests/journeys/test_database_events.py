@@ -1,4 +1,7 @@
-"""The database behind a real server: what it has to tell, from `[database]` to the log, and what a path may ask of it."""
+"""A real server with a database.
+
+Its log events, from `[database]` to the log, and ids in paths that the database cannot store.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +59,7 @@ def test_a_slow_statement_is_in_the_log_with_the_id_of_its_request(site: Path, d
         assert "secret" not in str(event)
 
 
-def test_workers_that_could_ask_for_more_connections_than_there_are_warn_at_the_start(
-    site: Path, database_url: str
-) -> None:
+def test_workers_that_may_open_too_many_connections_warn_at_the_start(site: Path, database_url: str) -> None:
     environ = {"ARLEN_DATABASE_URL": database_url, "ARLEN_DATABASE_POOL_SIZE": "1000"}
     with RunningServer(site, "--workers", "2", environ=environ) as server:
         warning = server.wait_for("connection_budget")
@@ -66,7 +67,7 @@ def test_workers_that_could_ask_for_more_connections_than_there_are_warn_at_the_
         assert "lower [database] pool_size" in warning["reason"]
 
 
-def test_a_server_that_is_away_is_told_once_and_keeps_nobody_from_starting(site: Path, database_url: str) -> None:
+def test_an_unreachable_server_is_logged_once_and_does_not_prevent_the_start(site: Path, database_url: str) -> None:
     environ = {"ARLEN_DATABASE_URL": make_conninfo(database_url, host="/nowhere", password="secret")}
     with RunningServer(site, "--workers", "1", environ=environ) as server, Wire(server.port) as wire:
         for _ in range(5):
@@ -94,7 +95,7 @@ def test_the_development_page_lists_the_statements_of_the_request(site: Path, da
 
 
 @pytest.mark.parametrize("number", [2**63, 2**70, 10**30])
-def test_an_id_in_the_path_beyond_the_type_is_no_server_error_and_never_a_scan(
+def test_an_id_beyond_the_type_is_not_a_server_error_and_never_a_scan(
     site: Path, database_url: str, number: int
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -112,7 +113,7 @@ def test_an_id_in_the_path_beyond_the_type_is_no_server_error_and_never_a_scan(
             assert answer.status in {400, 404}
             assert str(number).encode() not in answer.body.replace(f"/items/{number}".encode(), b"")
         counted = "select idx_scan, seq_scan from pg_stat_user_tables where relname = 'item'"
-        limit = time.monotonic() + 15  # a backend counts when it ends
+        limit = time.monotonic() + 15  # a backend reports its counts when it exits
         while (scans := connection.execute(counted).fetchone()) != (2, 0):
             assert time.monotonic() < limit, scans
 
@@ -122,7 +123,7 @@ COMMANDS = [("-m", "arlen_runtime.propane"), ("-m", "arlen_cli", "propane"), ("-
 
 @pytest.fixture
 def without_url(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give an application that wants a database, and a command line that names none."""
+    """Provide an application that needs a database, and a command line without one."""
     (site / "db").mkdir()
     (site / "config" / "environments").mkdir(parents=True)
     (site / "config" / "environments" / "staging.toml").write_text("")
@@ -134,7 +135,7 @@ def without_url(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("environment", ["production", "staging"])
 @pytest.mark.parametrize("command", COMMANDS, ids=["propane", "arlen propane", "arlen serve"])
-def test_without_a_database_production_does_not_start_and_makes_none(
+def test_without_a_database_production_does_not_start_and_creates_none(
     without_url: Path, environment: str, command: tuple[str, ...]
 ) -> None:
     server = RunningServer(without_url, environment=environment, command=command)
@@ -150,7 +151,7 @@ def test_without_a_database_production_does_not_start_and_makes_none(
 
 @pytest.mark.parametrize("environment", ["development", "test"])
 @pytest.mark.parametrize("command", COMMANDS[::2], ids=["propane", "arlen serve"])
-def test_without_a_database_development_and_test_have_one_of_their_own(
+def test_without_a_database_development_and_test_use_an_embedded_one(
     without_url: Path, environment: str, command: tuple[str, ...]
 ) -> None:
     quick = {"ARLEN_DATABASE_SLOW_STATEMENT_MS": "10"}

@@ -1,4 +1,7 @@
-"""`make demo`: from a clone to a page whose rows come from PostgreSQL, again over the same folder, and nothing left."""
+"""`make demo` from a clone to a page with rows from PostgreSQL.
+
+It runs twice over the same folder, and leaves no process.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ def free_port() -> int:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Name the processes that work in the folder or were told about it."""
+    """Return the processes that work in the folder or name it on their command line."""
     processes = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command_line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             here = str((process / "cwd").readlink())
-        except OSError:  # it has ended, or is not ours
+        except OSError:  # it has exited, or is not ours
             continue
         if str(folder) in command_line or here.startswith(str(folder)):
             processes.append(f"{process.name} {command_line}")
@@ -44,7 +47,10 @@ def processes_of(folder: Path) -> list[str]:
 
 @contextmanager
 def demo(folder: Path) -> Iterator[httpx.Client]:
-    """Run `make demo` without a terminal, in this environment; at the end send TERM to its process group."""
+    """Run `make demo` without a terminal, in this environment.
+
+    At the end, send TERM to its process group.
+    """
     port = free_port()
     settings = [f"PORT={port}", f"DIR={folder}", f"ARLEN={sys.executable} -m arlen_cli"]
     process = subprocess.Popen(
@@ -72,7 +78,7 @@ def demo(folder: Path) -> Iterator[httpx.Client]:
         process.communicate(timeout=PATIENCE_SECONDS)
     end = time.monotonic() + PATIENCE_SECONDS
     while (left := processes_of(folder)) and time.monotonic() < end:
-        time.sleep(0.05)  # the database's keeper stops it once the last user is gone
+        time.sleep(0.05)  # the supervisor of the database stops it when the last user has exited
     assert left == []
 
 

@@ -1,6 +1,6 @@
-"""The way of a newcomer: a project is made, pieces are generated, and its own checks are green.
+"""The path of a new user: create a project, generate pieces, run its own checks.
 
-Every command runs as it would be typed, in a process of its own, in the project's folder.
+Each command runs as it would be typed, in a process of its own, in the folder of the project.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",), ("pytest"
 
 
 def run(folder: Path, *command: str) -> str:
-    """Run a program of the environment in the folder, without variables of Arlen's; it must succeed."""
+    """Run a program of the environment in the folder. It must succeed.
+
+    The variables of Arlen are removed from its environment.
+    """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ARLEN_")}
     line = [str(PROGRAMS / command[0]), *command[1:]]
     done = subprocess.run(line, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
@@ -31,7 +34,7 @@ def run(folder: Path, *command: str) -> str:
 
 
 def project(folder: Path, generate: Sequence[Sequence[str]]) -> Path:
-    """Make a project in the folder, and let these generators add to it."""
+    """Create a project in the folder and run these generators."""
     run(folder, "arlen", "new", "shop")
     for words in generate:
         run(folder / "shop", "arlen", "generate", *words)
@@ -95,7 +98,7 @@ def test_a_second_run_of_every_generator_changes_nothing(tmp_path: Path) -> None
     assert {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()} == before
 
 
-def test_a_form_comes_back_with_what_was_sent(tmp_path: Path) -> None:
+def test_a_refused_form_shows_what_was_sent(tmp_path: Path) -> None:
     shop = project(tmp_path, [("resource", "posts", "title:string", "stars:integer", "done:boolean")])
     program = (
         "from arlen_runtime.config.load import load\n"
@@ -115,7 +118,7 @@ def test_a_form_comes_back_with_what_was_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lite", [True, False])
-def test_what_is_made_is_served(lite: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_generated_project_is_served(lite: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a test parameter
     run(tmp_path, "arlen", "new", "shop", *(["--lite"] if lite else []))
     shop = tmp_path / "shop"
     program = (

@@ -1,6 +1,7 @@
-"""Installed from the wheel, the source distribution or the sources: the tool writes an application that stands alone.
+"""Installation from the wheel, the source distribution or the sources.
 
-These tests fill virtual environments from a package index, so they take minutes.
+The tool writes an application that does not need the tool. These tests fill virtual environments
+from a package index, so they take minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ pytestmark = pytest.mark.soak
 
 
 def run(folder: Path, *command: str | Path) -> str:
-    """Run a command in a folder, with nothing of our own environment but the way to programs; return what it said."""
+    """Run a command in a folder and return its output.
+
+    Of our environment it gets only the search path for programs.
+    """
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("ARLEN_", "PYTEST_", "PYTHON"))
     }
@@ -39,7 +43,7 @@ def run(folder: Path, *command: str | Path) -> str:
 
 
 def environment(folder: Path, *requirements: str) -> Path:
-    """Make a virtual environment, install into it, and return the folder of its programs."""
+    """Create a virtual environment, install into it, and return the folder of its programs."""
     run(folder.parent, sys.executable, "-m", "venv", folder)
     programs = folder / "bin"
     if requirements:
@@ -49,7 +53,7 @@ def environment(folder: Path, *requirements: str) -> Path:
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build wheel and source distribution."""
+    """Build the wheel and the source distribution."""
     folder = tmp_path_factory.mktemp("dist")
     run(ROOT, sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
     return folder
@@ -76,7 +80,7 @@ def test_the_tool_writes_an_application_that_installs_tests_and_lints_by_itself(
 
 
 def check(project: Path, programs: Path) -> None:
-    """Run what the project's README names: its tests, its linter, its types."""
+    """Run what the README of the project names: its tests, its linter, its type checker."""
     output = run(project, programs / "pytest", "-q")
     assert " passed" in output
     assert "skipped" not in output
@@ -85,7 +89,7 @@ def check(project: Path, programs: Path) -> None:
     run(project, programs / "mypy")
 
 
-def test_production_installs_without_the_tool_and_the_tool_says_what_it_lacks(tmp_path: Path, dist: Path) -> None:
+def test_production_installs_without_the_tool_and_the_tool_names_what_is_missing(tmp_path: Path, dist: Path) -> None:
     programs = environment(tmp_path / "slim", str(next(dist.glob("*.whl"))))
     run(tmp_path, programs / "propane", "--help")
     run(tmp_path, programs / "python", "-c", "import arlen_runtime, arlen_runtime.app, arlen_runtime.boot")

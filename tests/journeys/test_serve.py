@@ -1,4 +1,4 @@
-"""`arlen serve`: a broken edit is shown on the page with file and line, and mended without a restart."""
+"""`arlen serve` shows a broken edit with file and line, and recovers without a restart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from arlen_runtime.testing.wire import Wire, WireAnswer
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Make a lite application with the tool."""
+    """Create a lite application with the tool."""
     subprocess.run([sys.executable, "-m", "arlen_cli", "new", "notes", "--lite"], cwd=tmp_path, check=True, timeout=60)
     return tmp_path / "notes"
 
@@ -24,7 +24,7 @@ def _page(server: RunningServer) -> WireAnswer:
         return wire.get("/", "Accept: text/html")
 
 
-def test_a_syntax_error_is_on_the_page_and_gone_when_it_is_mended(project: Path) -> None:
+def test_a_syntax_error_is_on_the_page_until_it_is_fixed(project: Path) -> None:
     source = (project / "app.py").read_text()
     with RunningServer(project, environment="development", command=("-m", "arlen_cli", "serve")) as server:
         assert _page(server).status == 200
@@ -44,7 +44,7 @@ def test_a_syntax_error_is_on_the_page_and_gone_when_it_is_mended(project: Path)
         assert server.process.poll() is None
 
 
-def test_a_kept_connection_lives_through_a_change(project: Path) -> None:
+def test_a_keep_alive_connection_survives_a_change(project: Path) -> None:
     source = (project / "app.py").read_text()
     with (
         RunningServer(project, environment="development", command=("-m", "arlen_cli", "serve")) as server,
@@ -56,7 +56,7 @@ def test_a_kept_connection_lives_through_a_change(project: Path) -> None:
         assert wire.get("/").status == 200
 
 
-def test_an_application_that_is_broken_from_the_start_is_served_as_its_page(project: Path) -> None:
+def test_an_application_that_is_broken_from_the_start_serves_its_error(project: Path) -> None:
     source = (project / "app.py").read_text()
     (project / "app.py").write_text("import no_such_module\n" + source)
     with RunningServer(project, environment="development", command=("-m", "arlen_cli", "serve")) as server:

@@ -1,10 +1,12 @@
-"""What one query costs: ALNPg beside psycopg's cursor, asyncpg on uvloop, and bare libpq. One rule: rounds are interleaved.
+"""Cost of one query: ALNPg, psycopg's cursor, asyncpg on uvloop, and bare libpq.
 
-    python tests/performance/bench_alnpg.py "host=… dbname=…" [--processes 4] [--rounds 30] [--seconds 0.3]
+    python tests/performance/bench_alnpg.py "host=… dbname=…" [--processes 4] [--rounds 30]
+        [--seconds 0.3]
 
-Each contender has as many processes, which stay; a round lets every contender's run for a moment, one contender after the
-other, so that the machine's drift touches all alike. Printed are the medians of the rounds, and of the ratios to psycopg and
-to ALNPg's query_one within a round. Nothing is asserted: figures of different machines do not compare.
+Each contender has the same number of processes, which stay for the whole run. In a round, each
+contender runs for a moment, one after the other, so that drift of the machine affects all alike.
+It prints the medians of the rounds, and of the ratios to psycopg and to ALNPg's query_one within a
+round. It asserts nothing: figures of different machines do not compare.
 """
 
 from __future__ import annotations
@@ -41,11 +43,11 @@ Loop = Callable[[float], tuple[int, float]]
 """Runs queries for so many seconds; returns how many, and the CPU seconds that they took."""
 
 
-_numbers = cycle(random.Random(1).choices(range(1, ROWS + 1), k=5000))  # noqa: S311 - the same for every contender
+_numbers = cycle(random.Random(1).choices(range(1, ROWS + 1), k=5000))  # noqa: S311 - the same numbers for every contender
 
 
 def _timed(one: Callable[[int], Any], queries_per_call: int = 1) -> Loop:
-    """Return the loop over `one`, which is as many queries as `each`."""
+    """Return the loop over `one`, which runs `queries_per_call` queries."""
 
     def run(seconds: float) -> tuple[int, float]:
         done, end, cpu = 0, time.monotonic() + seconds, time.process_time()
@@ -66,7 +68,7 @@ def psycopg_cursor(dsn: str) -> Loop:
 
 
 def bare_libpq(dsn: str) -> Loop:
-    """Run the floor: blocking libpq, no values loaded."""
+    """Run the lower bound: blocking libpq, no values loaded."""
     connection = psycopg.connect(dsn, autocommit=True)
     pgconn = connection.pgconn
     pgconn.prepare(b"floor", SQL.encode())
@@ -84,13 +86,13 @@ def alnpg_row(dsn: str) -> Loop:
 
 
 def alnpg_tuple(dsn: str) -> Loop:
-    """Run query_one into a tuple, as psycopg and asyncpg give it."""
+    """Run query_one into a tuple, as psycopg and asyncpg return it."""
     pg = ALNPg(dsn)
     return _timed(lambda number: pg.query_one(SQL, number, into=tuple))
 
 
 def alnpg_many(dsn: str) -> Loop:
-    """Run query_many of twenty; each of them counts."""
+    """Run query_many with twenty; each of them counts."""
     pg = ALNPg(dsn)
     return _timed(lambda number: pg.query_many(SQL, [(number + i,) for i in range(MANY)]), MANY)
 
@@ -126,16 +128,16 @@ CONTENDERS: dict[str, Callable[[str], Loop]] = {
 
 
 def _serve(name: str, dsn: str, orders: Connection) -> None:
-    """Run a contender for as many seconds as each order says, until there is none."""
+    """Run a contender for the seconds of each command, until the pipe closes."""
     run = CONTENDERS[name](dsn)
-    run(0.2)  # warm: prepared, and its rows in memory
+    run(0.2)  # warm up: statement prepared, rows in memory
     orders.send(None)
     while (seconds := orders.recv()) is not None:
         orders.send(run(seconds))
 
 
 def _start(name: str, dsn: str, processes: int) -> list[Connection]:
-    """Start a contender's processes; return the ends of the pipes that they take orders from."""
+    """Start the processes of a contender; return the pipes for their commands."""
     context, ends = multiprocessing.get_context("spawn"), []
     for _ in range(processes):
         ours, theirs = context.Pipe()
@@ -147,7 +149,10 @@ def _start(name: str, dsn: str, processes: int) -> list[Connection]:
 
 
 def _turn(ends: list[Connection], seconds: float) -> tuple[float, float]:
-    """Let one contender run; return queries a second of all its processes, and client CPU microseconds a query."""
+    """Let one contender run.
+
+    Return queries a second of all its processes, and client CPU microseconds per query.
+    """
     for end in ends:
         end.send(seconds)
     done = [end.recv() for end in ends]
@@ -156,7 +161,6 @@ def _turn(ends: list[Connection], seconds: float) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dsn")
     parser.add_argument("--processes", type=int, default=4)

@@ -1,9 +1,11 @@
-"""How fast requests are answered, beside others. One rule: rounds are interleaved, since a machine's speed drifts.
+"""Request throughput and latency, compared with other servers.
 
     python tests/performance/bench_http.py [--rounds 5] [--seconds 3] [--only plaintext …]
 
-Each server has one worker pinned to the first core; wrk and PostgreSQL are on the second. The medians of the rounds and
-Arlen's ratios are printed. Nothing is asserted: figures of different machines do not compare, and below 15 % is a tie.
+Each server has one worker pinned to the first core; wrk and PostgreSQL are on the second. Rounds
+are interleaved, because the speed of a machine drifts. It prints the medians of the rounds and
+Arlen's ratios. It asserts nothing: figures of different machines do not compare, and a difference
+below 15 % is a tie.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ ANALYZE bench_rows;
 
 
 class Scenario(NamedTuple):
-    """What is asked of whom: the streams of load, which figure counts, and whom Arlen is compared with."""
+    """What is measured.
+
+    The streams of load, the figure that counts, and the contender that Arlen is compared with.
+    """
 
     rival: str
     loads: tuple[tuple[str, int], ...]
@@ -43,12 +48,12 @@ class Scenario(NamedTuple):
 
 
 def _rate(outcomes: Sequence[Outcome]) -> float:
-    """Take the rate of the one stream."""
+    """Return the rate of the one stream."""
     return outcomes[0].rate
 
 
 def _quick_p99(outcomes: Sequence[Outcome]) -> float:
-    """Take the latency of the quick stream, which comes first."""
+    """Return the latency of the quick stream, which comes first."""
     return outcomes[0].p99_ms
 
 
@@ -67,7 +72,6 @@ SCENARIOS = {
 
 
 def main() -> int:
-    """Measure and print; return 0."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -85,7 +89,7 @@ def main() -> int:
 
 
 def _medians(scenario: Scenario, rounds: int, seconds: float, url: str) -> dict[str, float]:
-    """Measure both servers in turn, a fresh process each time, and take the median of each."""
+    """Measure both servers in turn, a fresh process each time; return the median of each."""
     figures: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
         for contender in ("arlen", scenario.rival):
@@ -103,7 +107,6 @@ def _tell(line: str) -> None:
 
 
 def _row(name: str, scenario: Scenario, medians: dict[str, float]) -> str:
-    """Write a line of the table."""
     ours, theirs = medians["arlen"], medians[scenario.rival]
     beside = f"{scenario.unit}, {scenario.rival}"
     return f"{name:34}{ours:10.1f}{theirs:10.1f}  {beside:18}{ours / theirs:6.2f}  {scenario.goal}"

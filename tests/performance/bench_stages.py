@@ -1,9 +1,10 @@
-"""What each stage of a request costs in CPU µs, now and before. One rule: rounds are interleaved, a process each.
+"""CPU µs of each stage of a request, now and at an earlier commit.
 
     python tests/performance/bench_stages.py [--before COMMIT] [--rounds 7]
 
-The least of the rounds is printed for each stage, for what a shared machine adds is never negative. With `--before` the
-same stages of another commit stand beside it, those that it had.
+Rounds are interleaved, each in a process of its own. For each stage it prints the minimum of the
+rounds: what a shared machine adds is never negative. With `--before`, it measures the stages that
+exist at that commit too.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ Figures = dict[str, float]
 
 
 def main() -> int:
-    """Measure and print; return 0."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--before", help="a commit to compare with")
     parser.add_argument("--rounds", type=int, default=7)
@@ -45,14 +45,17 @@ def main() -> int:
 
 
 def _extract(commit: str, folder: Path) -> None:
-    """Write the runtime as it was at a commit into a folder."""
+    """Write the runtime of a commit into a folder."""
     command = ["git", "-C", str(ROOT), "archive", commit, "arlen_runtime"]
     with tarfile.open(fileobj=io.BytesIO(subprocess.run(command, check=True, capture_output=True).stdout)) as archive:
         archive.extractall(folder, filter="data")
 
 
 def _measure(tree: Path) -> Figures:
-    """Measure the stages of a tree, in a process each; the application's only where it was the same already."""
+    """Measure the stages of a tree, each in a process of its own.
+
+    The stage of the application only runs if the API was the same at that commit.
+    """
     figures: Figures = {}
     for module in ("stages.wire", "stages.application"):
         done = subprocess.run(
@@ -71,7 +74,6 @@ def _measure(tree: Path) -> Figures:
 
 
 def _tell(now: Figures, before: Figures) -> None:
-    """Print a line for each stage."""
     sys.stdout.write(f"{'CPU µs':36}{'now':>8}{'before':>8}{'ratio':>8}\n")
     for stage, figure in now.items():
         old = before.get(stage)

@@ -1,9 +1,11 @@
-"""Handlers that wait or compute, beside servers of as many threads. One rule: all in one run, rounds interleaved.
+"""Handlers that wait or compute, compared with servers with the same number of threads.
 
-    python tests/performance/bench_waits.py [--rounds 5] [--seconds 3] [--only "quick beside 16 that wait" ...]
+    python tests/performance/bench_waits.py [--rounds 5] [--seconds 3]
+        [--only "quick beside 16 that wait" ...]
 
-Each server has one worker with 16 threads, pinned to the first core; wrk is on the second. The medians of the rounds are
-printed, with what was promised. Nothing is asserted: figures of different machines do not compare.
+Each server has one worker with 16 threads, pinned to the first core; wrk is on the second. All
+contenders are measured in one run, in interleaved rounds. It prints the medians of the rounds and
+the goals. It asserts nothing: figures of different machines do not compare.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ Medians = Mapping[str, float]
 
 
 class Measurement(NamedTuple):
-    """What one run of the load gave: each stream's outcome, and the processor time of the server for all of them."""
+    """The result of one load run.
+
+    The outcome of each stream, and the CPU time of the server for all of them.
+    """
 
     outcomes: Sequence[Outcome]
     cpu_seconds: float
@@ -35,7 +40,10 @@ class Measurement(NamedTuple):
 
 
 class Question(NamedTuple):
-    """Who is asked for what: the streams of load, the figure that counts, and how it becomes one ratio with a goal."""
+    """What is measured.
+
+    The streams of load, the figure that counts, and how it becomes one ratio with a goal.
+    """
 
     contenders: tuple[str, ...]
     loads: tuple[tuple[str, int], ...]
@@ -51,12 +59,12 @@ def _rate(measured: Measurement) -> float:
 
 
 def _quick_p99(measured: Measurement) -> float:
-    """Take the latency of the quick stream, which comes first."""
+    """Return the latency of the quick stream, which comes first."""
     return measured.outcomes[0].p99_ms
 
 
 def _cpu(measured: Measurement) -> float:
-    """Return the microseconds of processor time a request."""
+    """Return the CPU microseconds per request."""
     return 1e6 * measured.cpu_seconds / (measured.outcomes[0].rate * measured.seconds)
 
 
@@ -96,7 +104,6 @@ QUESTIONS = {
 
 
 def main() -> int:
-    """Measure and print; return 0."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -116,7 +123,7 @@ def main() -> int:
 
 
 def _measure(question: Question, server: Server, seconds: float) -> Measurement:
-    """Warm up, then press for so many seconds."""
+    """Warm up, then apply load for this many seconds."""
     loads = [Load(server.url + path, connections) for path, connections in question.loads]
     press(loads, 1, LOAD_CORE)
     before = server.cpu_seconds()
@@ -125,7 +132,10 @@ def _measure(question: Question, server: Server, seconds: float) -> Measurement:
 
 
 def _line(name: str, question: Question, figures: Mapping[str, Sequence[float]]) -> str:
-    """Write a line of the table: each one's median with its extremes, the ratio, the goal, and whether it is met."""
+    """Format a line of the table.
+
+    Each contender's median with its extremes, the ratio, the goal, and whether it is met.
+    """
     medians = {contender: statistics.median(values) for contender, values in figures.items()}
     figures_text = "  ".join(
         f"{contender} {medians[contender]:.2f} ({min(values):.2f}-{max(values):.2f})"

@@ -1,4 +1,4 @@
-"""The servers that are measured: one process each, pinned to one core, started by its own command line."""
+"""Starts the measured servers: one process each, pinned to one core."""
 
 from __future__ import annotations
 
@@ -28,17 +28,20 @@ COMMANDS = {
     "waitress": "{python} -m waitress --threads 16 --listen 127.0.0.1:{port} wsgi_bench:app",
     "fastify": "node fastify_bench.mjs {port}",
 }
-"""Contender to its command. Arlen writes its access log; the others write none."""
+"""Contender to command. Arlen writes an access log; the others write none."""
 
 
 class Server(NamedTuple):
-    """A contender that serves: its address, and the process that was started."""
+    """A running contender: its URL and its process."""
 
     url: str
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Return the processor time that it and its descendants have used, those that have ended left out."""
+        """Return the CPU time of the process and its descendants.
+
+        Descendants that have exited are not counted.
+        """
         total, pids = 0, [self.pid]
         while pids:
             process = Path(f"/proc/{pids.pop()}")
@@ -51,7 +54,7 @@ class Server(NamedTuple):
 
 @contextmanager
 def serving(name: str, core: int, database_url: str = "") -> Iterator[Server]:
-    """Run a contender on that core. RuntimeError when it does not come up."""
+    """Run a contender on this core. Raise RuntimeError if it does not start."""
     port = _free_port()
     environ = {"ARLEN_DATABASE_URL": database_url, "BENCH_PG": _for_node(database_url), "PYTHONPATH": str(APPLICATIONS)}
     command = COMMANDS[name].format(python=sys.executable, port=port).split()
@@ -72,14 +75,16 @@ def serving(name: str, core: int, database_url: str = "") -> Iterator[Server]:
 
 
 def _for_node(database_url: str) -> str:
-    """Write a connection string as pg's options: it reads no socket folder out of an address."""
+    """Return a connection string as options of node's pg.
+
+    pg does not read the folder of a socket out of a URL.
+    """
     names = {"host": "host", "port": "port", "user": "user", "dbname": "database"}
     parameters = conninfo_to_dict(database_url)
     return json.dumps({names[name]: value for name, value in parameters.items() if name in names})
 
 
 def _free_port() -> int:
-    """Ask the kernel for a port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -87,7 +92,7 @@ def _free_port() -> int:
 
 
 def _await(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until it answers: a port may let clients in before anybody serves there."""
+    """Wait until it answers: a port may accept connections before the server reads them."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), START_SECONDS) as probe:

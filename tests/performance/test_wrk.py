@@ -1,4 +1,4 @@
-"""The reading of wrk's reports: figures, units, and runs that are none."""
+"""Parsing of wrk's reports: figures, units, and reports that are not valid."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_a_report_gives_rate_and_latency_in_milliseconds(p99: str, ms: float) ->
 @pytest.mark.parametrize(
     "errors", ["  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 3, write 0, timeout 0\n"]
 )
-def test_a_run_with_errors_is_no_measurement(errors: str) -> None:
+def test_a_run_with_errors_is_not_a_measurement(errors: str) -> None:
     with pytest.raises(RuntimeError, match="no measurement"):
         read(REPORT.format(p99="1.00ms", errors=errors))
 
 
-def test_something_else_is_no_measurement() -> None:
+def test_other_output_is_not_a_measurement() -> None:
     with pytest.raises(RuntimeError, match="unable to connect"):
         read("unable to connect to 127.0.0.1:4000 Connection refused")

@@ -1,4 +1,4 @@
-"""Load by wrk, and what it reports. One rule: a run with errors is no measurement."""
+"""Load by wrk, and its report. A run with errors is not a measurement."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ BROWSER = (
     "Sec-Fetch-Site: same-origin",
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 )
-"""What a browser sends; with Host eleven fields."""
+"""The fields of a browser: eleven with Host."""
 
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
 class Load(NamedTuple):
-    """One stream of requests: how many connections, to where."""
+    """One stream of requests: the number of connections, and the target."""
 
     url: str
     connections: int
 
 
 class Outcome(NamedTuple):
-    """What a stream met: requests per second, and the 99th percentile of its latency in milliseconds."""
+    """Result of a stream: requests per second, and the 99th percentile of the latency in ms."""
 
     rate: float
     p99_ms: float
 
 
 def press(loads: Sequence[Load], seconds: float, core: int) -> list[Outcome]:
-    """Run the streams at the same time, each by a wrk on that core. RuntimeError when a request failed."""
+    """Run the streams at the same time, each by a wrk on that core.
+
+    Raise RuntimeError if a request failed.
+    """
     running = [
         subprocess.Popen(_command(load, seconds, core), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for load in loads
@@ -48,7 +51,7 @@ def press(loads: Sequence[Load], seconds: float, core: int) -> list[Outcome]:
 
 
 def read(report: str) -> Outcome:
-    """Read wrk's report. RuntimeError when it is none, or tells of errors."""
+    """Parse wrk's report. Raise RuntimeError if it is not one, or if it reports errors."""
     rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
     p99 = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s|m)\s*$", report, re.MULTILINE)
     if rate is None or p99 is None or "Non-2xx" in report or "Socket errors" in report:
@@ -57,7 +60,6 @@ def read(report: str) -> Outcome:
 
 
 def _command(load: Load, seconds: float, core: int) -> list[str]:
-    """Build the command line."""
     headers = [word for field in BROWSER for word in ("-H", field)]
     options = ["-t1", f"-c{load.connections}", f"-d{seconds:g}s", "--latency", "--timeout", "10s"]
     return ["taskset", "-c", str(core), "wrk", *options, *headers, load.url]

@@ -1,4 +1,4 @@
-"""An application in one line, for the tests of the rooms that make it up."""
+"""Build an application in one line, for the tests of its packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ Serve = Callable[..., TestClient]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
-    """Return a function that builds an App of routes and returns a client for it; options are the App's."""
+    """Return a function that builds an App of routes and returns a client for it.
+
+    Options are those of App.
+    """
 
     def build(
         routes: Callable[[Routes], None],

@@ -1,4 +1,4 @@
-"""An App is assembled and checked once; a request only calls."""
+"""An App is assembled and checked once; a request only runs it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,16 @@ Serve = Callable[..., TestClient]
 
 
 def head(method: str, path: str, accept: str = "*/*", scheme: str = "http") -> Head:
-    """Build a head as the parser would."""
+    """Build a head as the parser does."""
     fields = Headers([(b"host", b"x"), (b"accept", accept.encode())])
     return Head(method, path, "", 1, fields, "x", True, None, False, False, "request-1", "::1", "::1", scheme)
 
 
 def hello(_ctx: Context) -> Response:
-    """Say hello."""
     return text("hello")
 
 
 def hello_routes(r: Routes) -> None:
-    """Lead to it."""
     r.get("/", hello, name="home")
     r.get("/users/{id:int}", lambda ctx: {"id": ctx.params["id"]}, name="user")
     r.post("/upload", hello, limit=10)
@@ -44,7 +42,7 @@ def hello_routes(r: Routes) -> None:
 
 
 class Worker:
-    """What a server hands over."""
+    """What the server passes to the application."""
 
     number = 0
 
@@ -53,19 +51,15 @@ class Worker:
         self.hooks: list[Callable[[], None]] = []
 
     def draining(self) -> bool:
-        """Say what the test says."""
         return self.stopping
 
     def metrics(self) -> str:
-        """Count nothing."""
         return ""
 
-    def shared(self, name: str, size: int) -> memoryview:  # noqa: ARG002 - the door's signature
-        """Share nothing."""
+    def shared(self, name: str, size: int) -> memoryview:  # noqa: ARG002 - WorkerHandle's signature
         return memoryview(bytearray(size))
 
     def on_stop(self, hook: Callable[[], None]) -> None:
-        """Keep the hook."""
         self.hooks.append(hook)
 
 
@@ -75,26 +69,28 @@ def test_a_request_is_answered_by_admit_and_run(tmp_path: Path) -> None:
     assert app(request).body == app.run(app.admit(request.head), request).body == b'{"id":3}'
 
 
-def test_a_ticket_tells_key_policy_and_limit(tmp_path: Path) -> None:
+def test_an_admission_has_key_policy_and_limit(tmp_path: Path) -> None:
     app = App(Config("production", tmp_path, limits=LimitsSection(body_bytes=99)), hello_routes)
-    tickets = [app.admit(head(*target.split())) for target in ("GET /users/3", "POST /upload", "POST /form", "GET /no")]
-    assert [(admission.key, admission.policy, admission.limit) for admission in tickets] == [
+    admissions = [
+        app.admit(head(*target.split())) for target in ("GET /users/3", "POST /upload", "POST /form", "GET /no")
+    ]
+    assert [(admission.key, admission.policy, admission.limit) for admission in admissions] == [
         ("GET /users/{id:int}", "none", 99),
         ("POST /upload", "buffer", 10),
         ("POST /form", "buffer", 99),
         ("* /(not found)", "none", 99),
     ]
-    assert not any(admission.immediate for admission in tickets)
+    assert not any(admission.immediate for admission in admissions)
     assert app.admit(head("GET", "/livez")).immediate
 
 
-def test_a_path_without_parameters_shares_one_ticket(tmp_path: Path) -> None:
+def test_a_path_without_parameters_shares_one_admission(tmp_path: Path) -> None:
     app = App(Config("production", tmp_path), hello_routes)
     assert app.admit(head("GET", "/")) is app.admit(head("GET", "/"))
     assert app.admit(head("GET", "/users/3")).params == {"id": 3}
 
 
-def test_refuse_has_the_face_and_the_headers_of_every_other_answer(tmp_path: Path) -> None:
+def test_refuse_has_the_format_and_the_headers_of_every_other_answer(tmp_path: Path) -> None:
     app = App(Config("production", tmp_path), hello_routes)
     plain = app.refuse(RequestTimeout("Too slow."), None)
     assert (plain.status, plain.get("Content-Type")) == (408, "application/problem+json")
@@ -144,14 +140,14 @@ def test_a_factory_may_leave_an_endpoint_alone(serve: Serve) -> None:
     assert "x-marked" not in client.get("/b").headers
 
 
-def test_a_response_that_a_layer_returns_twice_carries_nothing_of_the_first_time(serve: Serve) -> None:
+def test_a_response_that_a_layer_returns_twice_keeps_nothing_of_the_first_time(serve: Serve) -> None:
     closed = text("closed", 503)
     client = serve(hello_routes, middleware=[lambda _endpoint: lambda _context, _proceed: closed])
     first, second = client.get("/"), client.get("/")
     assert [name for name, _ in first.fields] == [name for name, _ in second.fields]
 
 
-def test_health_passes_no_layer_of_the_application(serve: Serve) -> None:
+def test_health_runs_no_layer_of_the_application(serve: Serve) -> None:
     def refusing(_endpoint: Endpoint) -> Layer:
         return lambda _context, _proceed: text("no", 429)
 
@@ -178,7 +174,7 @@ def test_the_workers_hooks_run_after_the_fork_and_at_the_end(tmp_path: Path) -> 
 
 
 class _Tight:
-    """A database that has less than the workers could ask for."""
+    """A database with fewer connections than the workers may open."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -209,7 +205,7 @@ def test_the_first_worker_warns_of_a_database_with_too_few_connections(
     assert pg.asked == [4]
 
 
-def test_readiness_ends_when_the_worker_drains(tmp_path: Path) -> None:
+def test_readiness_fails_when_the_worker_drains(tmp_path: Path) -> None:
     app = App(Config("production", tmp_path), hello_routes)
     worker = Worker()
     app.start(worker)
@@ -220,7 +216,7 @@ def test_readiness_ends_when_the_worker_drains(tmp_path: Path) -> None:
     assert client.get("/livez").status == 200
 
 
-def test_what_is_wrong_is_said_when_the_app_is_built(tmp_path: Path) -> None:
+def test_mistakes_are_reported_when_the_app_is_built(tmp_path: Path) -> None:
     def twice(r: Routes) -> None:
         r.get("/a", hello, name="same")
         r.get("/b", hello, name="same")
@@ -231,7 +227,7 @@ def test_what_is_wrong_is_said_when_the_app_is_built(tmp_path: Path) -> None:
         App(Config("production", tmp_path), hello_routes, templates={"page.html": "{% if %}"})
 
 
-def test_templates_lie_in_the_package_of_the_target(tmp_path: Path) -> None:
+def test_templates_are_in_the_package_of_the_target(tmp_path: Path) -> None:
     folder = tmp_path / "shop" / "templates"
     folder.mkdir(parents=True)
     (folder / "page.html").write_text("from {{ place }}")
@@ -241,7 +237,7 @@ def test_templates_lie_in_the_package_of_the_target(tmp_path: Path) -> None:
 
 
 def test_a_plain_answer_costs_microseconds(tmp_path: Path) -> None:
-    """The bound is ten times what was measured on a slow machine: it catches a blunder, not a percent."""
+    """The limit is ten times the time on a slow machine: it finds gross mistakes only."""
     app = App(Config("production", tmp_path), hello_routes)
     request = Request(head("GET", "/"))
     best = min(_seconds_of_a_thousand(app, request) for _ in range(10))

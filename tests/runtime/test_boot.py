@@ -1,4 +1,4 @@
-"""What is served: targets that are found, and refusals that name the remedy."""
+"""Which targets are served, and how others are refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LITE = "from arlen_runtime import App\ndef create(config):\n    return App(confi
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder whose modules are forgotten afterwards."""
+    """Provide a folder whose modules are unloaded afterwards."""
     modules, path = set(sys.modules), list(sys.path)
     yield tmp_path
     sys.path[:] = path
@@ -66,7 +66,9 @@ def test_a_target_names_module_and_function_and_the_folder_comes_first(folder: P
         ("def create(config): return 17", "app:create", "must return an App or a WSGI callable, not int"),
     ],
 )
-def test_what_cannot_be_served_is_told_with_its_remedy(folder: Path, source: str | None, target: str, why: str) -> None:
+def test_a_target_that_cannot_be_served_is_reported_with_a_fix(
+    folder: Path, source: str | None, target: str, why: str
+) -> None:
     if source is not None:
         (folder / "app.py").write_text(source)
 
@@ -92,7 +94,7 @@ def test_a_wsgi_callable_is_served_as_one(folder: Path) -> None:
         "served = min",
     ],
 )
-def test_what_wants_two_arguments_or_takes_anything_is_wsgi(folder: Path, source: str) -> None:
+def test_a_callable_of_two_arguments_or_of_any_number_is_wsgi(folder: Path, source: str) -> None:
     (folder / "app.py").write_text(source)
     config = _config(folder, "app:served")
 
@@ -103,19 +105,19 @@ def test_what_wants_two_arguments_or_takes_anything_is_wsgi(folder: Path, source
     "parameters",
     ["config", "config, pg=None", "config=None, pg=None", "config, *rest", "config, *, pg=None", "config, **more"],
 )
-def test_what_can_be_called_with_the_configuration_alone_is_create(folder: Path, parameters: str) -> None:
+def test_a_callable_of_the_configuration_alone_is_create(folder: Path, parameters: str) -> None:
     (folder / "app.py").write_text(LITE.replace("(config):", f"({parameters}):"))
 
     assert isinstance(open_application(_config(folder)), App)
 
 
-def test_what_create_returns_may_be_a_wsgi_callable(folder: Path) -> None:
+def test_create_may_return_a_wsgi_callable(folder: Path) -> None:
     (folder / "app.py").write_text("def create(config): return lambda environ, start_response: []")
 
     assert isinstance(open_application(_config(folder)), WSGIAdapter)
 
 
-def test_a_named_database_is_used_and_production_never_gets_one_of_its_own(folder: Path) -> None:
+def test_a_configured_database_is_used_and_production_never_gets_an_embedded_one(folder: Path) -> None:
     (folder / "db").mkdir()
     named = Config("development", folder, database=DatabaseSection(url="postgresql:///named"))
 
@@ -125,7 +127,7 @@ def test_a_named_database_is_used_and_production_never_gets_one_of_its_own(folde
     assert not (folder / ".arlen").exists()
 
 
-def test_development_without_a_database_gets_a_server_of_its_own(folder: Path) -> None:
+def test_development_without_a_database_gets_an_embedded_server(folder: Path) -> None:
     (folder / "db").mkdir()
 
     url = with_database(Config("development", folder)).database.url
@@ -155,20 +157,20 @@ def test_serving_another_environment_than_development_shows_nothing_and_ends(
     assert "worker_started" not in events
 
 
-def test_a_page_from_elsewhere_does_not_see_why_nothing_starts(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text("inside = 'told-to-nobody-else'\n1 / 0\n")
+def test_a_page_of_another_site_does_not_see_why_the_boot_failed(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("inside = 'secret-of-the-source'\n1 / 0\n")
     with RunningServer(tmp_path, environment="development", command=("-c", SERVE)) as server, Wire(server.port) as wire:
         wire.send(b"GET / HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\n\r\n")
         refused = wire.answer()
         shown = wire.get("/", "Accept: text/html")
 
     assert refused.status == 400
-    assert b"told-to-nobody-else" not in refused.body
+    assert b"secret-of-the-source" not in refused.body
     assert shown.status == 500
-    assert b"told-to-nobody-else" in shown.body
+    assert b"secret-of-the-source" in shown.body
 
 
-def test_settings_that_break_while_it_is_served_are_shown_until_they_are_mended(tmp_path: Path) -> None:
+def test_settings_that_break_while_serving_are_shown_until_they_are_fixed(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(LITE)
     (tmp_path / "config").mkdir()
     settings = tmp_path / "config" / "app.toml"
@@ -189,7 +191,10 @@ def test_settings_that_break_while_it_is_served_are_shown_until_they_are_mended(
 
 
 def _first_without_a_failure(server: RunningServer) -> int:
-    """Return the status of the first generation that shows no failure: the watcher may have told of each change too."""
+    """Return the status of the first generation that shows no failure.
+
+    The watcher may have reported each change on its own, so there may be more than one generation.
+    """
     for generation in itertools.count(2):
         with Wire(server.port) as wire:
             status = wire.get("/").status
@@ -199,7 +204,7 @@ def _first_without_a_failure(server: RunningServer) -> int:
     raise AssertionError
 
 
-def test_settings_that_break_between_the_manager_and_a_generation_are_its_reason(tmp_path: Path) -> None:
+def test_settings_that_break_before_a_generation_loads_them_are_its_reason(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(LITE)
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "app.toml").write_text("[server]\nport = 'many'\n")

@@ -1,4 +1,4 @@
-"""The public names load on demand, so that the server's manager stays light."""
+"""Public names load on demand, so that the manager of the server stays small."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def test_another_name_is_an_attribute_error() -> None:
         arlen_runtime.nothing  # noqa: B018 - the access is the test
 
 
-def test_importing_a_lower_room_does_not_load_the_application() -> None:
+def test_importing_a_lower_package_does_not_load_the_application() -> None:
     code = "import sys, arlen_runtime.errors; sys.exit(any(name in sys.modules for name in ('jinja2', 'arlen_runtime.app')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

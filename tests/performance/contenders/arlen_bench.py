@@ -1,4 +1,4 @@
-"""The measured application on Arlen, with all that is on by default."""
+"""The measured application on Arlen, with all defaults on."""
 
 from __future__ import annotations
 
@@ -16,47 +16,42 @@ SQL = "SELECT id, name FROM bench_rows WHERE id = $1"
 
 
 def plaintext(_ctx: Context) -> Response:
-    """Answer a constant."""
     return text("Hello, world!")
 
 
 def json(_ctx: Context) -> dict[str, str]:
-    """Answer a small document."""
     return {"message": "Hello, world!"}
 
 
 def show(ctx: Context) -> dict[str, object]:
-    """Answer with a number from the path."""
     return {"id": ctx.params["id"]}
 
 
 def row(ctx: Context) -> dict[str, object]:
-    """Answer with one row by its primary key."""
     record = ctx.pg.query_one(SQL, ctx.params["id"])
     return {"id": record["id"], "name": record["name"]}
 
 
 def rows(ctx: Context) -> list[dict[str, object]]:
-    """Answer with so many rows, each found by a statement of its own, in one round trip."""
+    """Answer with `count` rows, each read by its own statement, in one round trip."""
     first = ctx.params["id"]
     results = ctx.pg.query_many(SQL, [(first + step,) for step in range(ctx.params["count"])])
     return [{"id": row["id"], "name": row["name"]} for (row,) in results]
 
 
 def wait(ctx: Context) -> Response:
-    """Sleep for so many milliseconds, as a slow service behind us would make us do."""
+    """Sleep for this many milliseconds, like a call of a slow service."""
     time.sleep(ctx.params["ms"] / 1000)
     return text("waited")
 
 
 def wait_briefly(ctx: Context) -> Response:
-    """Sleep for so many microseconds."""
     time.sleep(ctx.params["us"] / 1e6)
     return text("waited")
 
 
 def burn(ctx: Context) -> Response:
-    """Compute for so many milliseconds of this thread's own processor time."""
+    """Compute for this many milliseconds of this thread's CPU time."""
     end = time.thread_time() + ctx.params["ms"] / 1000
     while time.thread_time() < end:
         pass
@@ -64,7 +59,7 @@ def burn(ctx: Context) -> Response:
 
 
 def routes(r: Routes) -> None:
-    """Name the addresses that every contender answers."""
+    """Add the paths that every contender answers."""
     r.get("/plaintext", plaintext)
     r.get("/json", json)
     r.get("/users/{id:int}", show)
@@ -76,7 +71,6 @@ def routes(r: Routes) -> None:
 
 
 def create(config: Config) -> App:
-    """Build the application."""
     if not config.database.url:
         return App(config, routes)
     pg = ALNPg.from_section(config.database)

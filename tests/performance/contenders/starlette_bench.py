@@ -1,4 +1,4 @@
-"""The same application on Starlette, with asyncpg for rows and nothing else on."""
+"""The same application on Starlette, with asyncpg for rows and nothing else enabled."""
 
 from __future__ import annotations
 
@@ -17,36 +17,32 @@ SQL = "SELECT id, name FROM bench_rows WHERE id = $1"
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Open as many connections as Arlen's default pool has."""
+    """Open as many connections as Arlen's default pool."""
     async with asyncpg.create_pool(os.environ["ARLEN_DATABASE_URL"], min_size=8, max_size=8) as pool:
         app.state.pool = pool
         yield
 
 
 async def plaintext(_request: Request) -> PlainTextResponse:
-    """Answer a constant."""
     return PlainTextResponse("Hello, world!")
 
 
 async def json(_request: Request) -> JSONResponse:
-    """Answer a small document."""
     return JSONResponse({"message": "Hello, world!"})
 
 
 async def show(request: Request) -> JSONResponse:
-    """Answer with a number from the path."""
     return JSONResponse({"id": request.path_params["id"]})
 
 
 async def row(request: Request) -> JSONResponse:
-    """Answer with one row by its primary key."""
     async with request.app.state.pool.acquire() as connection:
         row = await connection.fetchrow(SQL, request.path_params["id"])
     return JSONResponse({"id": row["id"], "name": row["name"]})
 
 
 async def rows(request: Request) -> JSONResponse:
-    """Answer with so many rows, each found by a statement of its own."""
+    """Answer with `count` rows, each read by its own statement."""
     first, count = request.path_params["id"], request.path_params["count"]
     async with request.app.state.pool.acquire() as connection:
         fetched = [await connection.fetchrow(SQL, first + step) for step in range(count)]

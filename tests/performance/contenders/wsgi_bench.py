@@ -1,4 +1,4 @@
-"""The least WSGI application that can wait and compute: what a thread server is measured with."""
+"""A minimal WSGI application that can wait and compute, to measure thread servers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ SLOW: dict[str, Callable[[int], None]] = {
     "wait-briefly": lambda microseconds: time.sleep(microseconds / 1e6),
     "burn": _burn,
 }
-"""The first word of a path, and what is done with the number behind it."""
+"""First word of a path, and the function called with the number after it."""
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-    """Answer /wait/<ms>, /wait-briefly/<us> and /burn/<ms> after that long, and everything else at once."""
+    """Answer /wait/<ms>, /wait-briefly/<us> and /burn/<ms> after that time.
+
+    Answer everything else at once.
+    """
     _, first, *rest = environ["PATH_INFO"].split("/")
     if first in SLOW:
         SLOW[first](int(rest[0]))

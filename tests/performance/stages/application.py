@@ -1,4 +1,7 @@
-"""What admitting a request and running its chain cost, in CPU µs, with all that is on by default; printed as JSON."""
+"""CPU µs of admitting a request and running its chain, with all defaults on.
+
+Prints JSON.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,6 @@ PATHS = {"plaintext": "/plaintext", "json": "/json", "route parameter": "/users/
 
 
 def main() -> None:
-    """Measure and print."""
     app = App(Config("production", Path(__file__).parent), arlen_bench.routes)
     figures = {}
     for name, path in PATHS.items():

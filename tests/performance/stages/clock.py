@@ -1,4 +1,7 @@
-"""What a call costs. One rule: CPU time of this thread, and the least of many rounds: what is above it is the machine's."""
+"""CPU time of a call on this thread: the minimum of many rounds.
+
+Everything above the minimum is noise of the machine.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,6 @@ def cpu_us(call: Callable[[], object]) -> float:
 
 
 def _round(call: Callable[[], object]) -> float:
-    """Return the CPU µs of a call in one round."""
     began = time.thread_time_ns()
     for _ in range(CALLS):
         call()

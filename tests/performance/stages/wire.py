@@ -1,6 +1,7 @@
-"""What parsing a head with eleven fields and serialising its answer cost, in CPU µs; printed as JSON.
+"""CPU µs of parsing a head with eleven fields and of serializing its response.
 
-Run by `bench_stages.py` with the tree to be measured on the path: nothing is used here that the first of them did not have.
+Prints JSON. `bench_stages.py` runs it with the measured tree on the path, so it may use only what
+the oldest measured commit has.
 """
 
 from __future__ import annotations
@@ -38,14 +39,13 @@ REQUESTS = [
 
 
 class Peer:
-    """One connection: its parser, and the head that came last."""
+    """One connection: its parser, and the last head."""
 
     def __init__(self) -> None:
-        """Begin with nothing received."""
         self.parser = RequestParser(LimitsSection(), Origin("127.0.0.1", "http", TrustedProxies(), IdSource()))
 
     def parse(self, request: bytes) -> Head:
-        """Take a request as it arrives from the socket."""
+        """Parse a request as it arrives from the socket."""
         self.parser.feed(request)
         head = self.parser.next_head()
         assert head is not None
@@ -53,7 +53,6 @@ class Peer:
 
 
 def main() -> None:
-    """Measure and print."""
     peer = Peer()
     changing, same = itertools.cycle(REQUESTS), REQUESTS[0]
     head = peer.parse(same)

@@ -1,4 +1,4 @@
-"""A boot that failed has a page that names the place and asks again."""
+"""The page of a failed boot names the place and reloads."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from arlen_runtime.http.request import Head
 
 
 def head(accept: str) -> Head:
-    """Build a head."""
     fields = Headers([(b"accept", accept.encode())])
     return Head("GET", "/x", "", 1, fields, "x", True, None, False, False, "id-1", "::1", "::1", "http")
 
 
 @pytest.fixture
 def failure(tmp_path: Path) -> BootFailure:
-    """Fail at a syntax error."""
+    """Fail with a syntax error."""
     path = tmp_path / "shop" / "broken.py"
     path.parent.mkdir()
     path.write_text("one = 1\ntwo = = 2\n")
@@ -34,13 +33,12 @@ def failure(tmp_path: Path) -> BootFailure:
 
 
 def body(failure: BootFailure, accept: str) -> str:
-    """Return the body as text."""
     content = failure.respond(head(accept)).body
     assert isinstance(content, bytes)
     return content.decode()
 
 
-def test_the_page_names_file_and_line_shows_the_source_and_asks_again(failure: BootFailure, tmp_path: Path) -> None:
+def test_the_page_names_file_and_line_shows_the_source_and_reloads(failure: BootFailure, tmp_path: Path) -> None:
     page = body(failure, "text/html")
     assert f"{tmp_path}/shop/broken.py:2" in page
     assert "two = = 2" in page
@@ -57,16 +55,16 @@ def test_an_api_client_gets_a_problem_document(failure: BootFailure) -> None:
     assert "broken.py:2" in document["detail"]
 
 
-def test_nothing_of_it_is_kept_by_a_browser(failure: BootFailure) -> None:
+def test_a_browser_does_not_cache_it(failure: BootFailure) -> None:
     assert failure.respond(None).get("Cache-Control") == "no-store"
 
 
-def test_an_error_without_a_place_has_its_sentence(tmp_path: Path) -> None:
+def test_an_error_without_a_place_has_its_message(tmp_path: Path) -> None:
     failure = BootFailure(BootError("app.py:3: the route name 'x' is taken"), Config("development", tmp_path))
     page = body(failure, "text/html")
     assert "app.py:3: the route name &#39;x&#39; is taken" in page
     assert "<dt>place</dt>" not in page
 
 
-def test_the_place_is_a_fact_where_there_is_one(failure: BootFailure) -> None:
+def test_the_place_is_shown_if_there_is_one(failure: BootFailure) -> None:
     assert "<dt>place</dt>" in body(failure, "text/html")

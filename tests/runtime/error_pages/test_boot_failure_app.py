@@ -1,4 +1,4 @@
-"""While an application does not start, every request is told why."""
+"""While an application does not start, every request gets the reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from arlen_runtime.testing.client import TestClient
 
 @pytest.fixture
 def app(tmp_path: Path) -> BootFailureApp:
-    """Break."""
     return BootFailureApp(BootError("shop/routes.py:3: no such converter"), Config("development", tmp_path))
 
 
@@ -29,7 +28,7 @@ def test_every_request_is_500_with_the_reason(app: BootFailureApp, method: str, 
 
 
 @pytest.mark.parametrize("environment", ["development", "test"])
-def test_a_page_from_elsewhere_learns_nothing(tmp_path: Path, environment: str) -> None:
+def test_a_page_of_another_site_learns_nothing(tmp_path: Path, environment: str) -> None:
     broken = BootFailureApp(BootError("shop/routes.py:3: no such converter"), Config(environment, tmp_path))
     for accept in ("text/html", "application/json", "text/plain"):
         answer = TestClient(broken, host="evil.example").get("/", headers={"Accept": accept})
@@ -38,7 +37,7 @@ def test_a_page_from_elsewhere_learns_nothing(tmp_path: Path, environment: str) 
         assert "<details" not in answer.text
 
 
-def test_what_the_server_refuses_is_told_the_same_where_it_is_known_who_asks(app: BootFailureApp) -> None:
+def test_a_refusal_with_a_head_gets_the_reason_too(app: BootFailureApp) -> None:
     for host, status in (("localhost:3000", 500), ("evil.example", 400)):
         response = app.refuse(HeadersTooLarge(), _head(host))
         assert response.status == status
@@ -46,7 +45,7 @@ def test_what_the_server_refuses_is_told_the_same_where_it_is_known_who_asks(app
         assert (b"routes.py" in response.body) is (status == 500)
 
 
-def test_a_request_that_could_not_be_read_is_told_what_was_wrong_with_it_alone(app: BootFailureApp) -> None:
+def test_an_unreadable_request_gets_only_its_own_error(app: BootFailureApp) -> None:
     response = app.refuse(HeadersTooLarge(), None)
     assert response.status == 431
     assert isinstance(response.body, bytes)

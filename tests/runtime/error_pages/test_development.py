@@ -1,4 +1,4 @@
-"""The developer's page tells all but secrets."""
+"""The development page shows everything except secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ URL = "postgresql://me:hunter2@db.internal/shop"
 def failing(ctx: Context) -> None:
     """Fail with a local and a statement."""
     local = "<b>shown</b>"
-    arrived = dict(ctx.request.head.headers)  # noqa: F841 - it is looked at as a local
+    arrived = dict(ctx.request.head.headers)  # noqa: F841 - the page shows it as a local
     statements = scope.statements.get()
     assert statements is not None
     statements.append(scope.StatementRecord("select 1 as one", 0.0012, 1, "shop.py:3"))
@@ -32,7 +32,7 @@ def failing(ctx: Context) -> None:
 
 
 def routes(r: Routes) -> None:
-    """Fail, or render what fails."""
+    """Fail, or render a template that fails."""
     r.get("/users/{id:int}", failing, name="users.show")
     r.get("/users", lambda _ctx: {})
     r.get("/page", lambda ctx: ctx.render("page.html"))
@@ -40,7 +40,7 @@ def routes(r: Routes) -> None:
 
 @pytest.fixture
 def ask(serve: Serve, tmp_path: Path) -> Callable[..., Answer]:
-    """Return a function that asks the application in development as a browser does."""
+    """Return a function that sends a browser request to the application in development."""
     config = Config("development", Path(__file__).parent, database=DatabaseSection(url=URL))
     (tmp_path / "page.html").write_text("one\n{{ 1 / 0 }}\n")
     client = serve(routes, config=config, templates=tmp_path)
@@ -69,7 +69,7 @@ def test_it_shows_the_route_and_the_statements(ask: Callable[..., Answer]) -> No
     assert "<td>statement_invalid</td>" in text
 
 
-def test_it_shows_what_ran_again_and_again_with_its_time_in_all(ask: Callable[..., Answer]) -> None:
+def test_it_shows_repeated_statements_with_their_total_time(ask: Callable[..., Answer]) -> None:
     text = ask("/users/3").text
     hint = text.partition("Repeated statements")[2].partition("Statements of this request")[0]
     assert "4 times, 10.0 ms" in hint
@@ -91,7 +91,7 @@ def test_it_shows_the_line_of_the_template_and_not_compiled_code(ask: Callable[.
     assert "{{ 1 / 0 }}" in text
 
 
-def test_for_an_address_that_is_not_there_it_shows_the_near_misses(ask: Callable[..., Answer]) -> None:
+def test_for_an_unknown_path_it_shows_similar_routes(ask: Callable[..., Answer]) -> None:
     answer = ask("/user")
     assert answer.status == 404
     assert "Similar routes" in answer.text
@@ -112,12 +112,12 @@ def test_production_and_test_do_not_have_it(serve: Serve) -> None:
         assert "test_development.py" not in text
 
 
-def test_the_values_of_secret_settings_are_known() -> None:
+def test_the_values_of_secret_settings_are_collected() -> None:
     config = Config("development", Path(), database=DatabaseSection(url=URL, direct_url="x"))
     assert secret_values(config) == {URL}
 
 
-def test_the_applications_own_settings_are_hidden_where_they_sound_secret() -> None:
+def test_settings_of_the_application_with_a_secret_name_are_hidden() -> None:
     settings = {
         "api_token": "abcdef99",
         "mail": {"credentials": {"user": "postmaster"}},

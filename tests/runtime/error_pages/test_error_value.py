@@ -1,4 +1,4 @@
-"""One value; what production shows is decided there."""
+"""One value for each error; it decides what production shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECRET = "postgresql://user:hunter2@db/x"
 
 
 class Taken(ArlenError):
-    """An error from inside with a status of its own, as the database's are."""
+    """An internal error with a status of its own, like those of the database."""
 
     status = 409
     code = "taken"
@@ -33,7 +33,7 @@ def test_the_members_are_the_same_for_every_error() -> None:
         ]
 
 
-def test_fields_are_there_only_where_there_are_any() -> None:
+def test_errors_are_present_only_if_there_are_any() -> None:
     value = document_for(
         ValidationFailed([FieldError("age", "invalid_integer", "must be an integer")]), HEAD, internal=False
     )
@@ -43,7 +43,7 @@ def test_fields_are_there_only_where_there_are_any() -> None:
     ]
 
 
-def test_what_was_written_for_the_client_is_shown() -> None:
+def test_a_detail_written_for_the_client_is_shown() -> None:
     value = document_for(NotFound("There is no such page."), HEAD, internal=False)
     assert (value.status, value.code, value.detail) == (404, "not_found", "There is no such page.")
     assert (value.instance, value.request_id) == ("/users", "id-1")
@@ -62,13 +62,13 @@ def test_development_shows_the_message() -> None:
     assert document_for(RuntimeError("why"), HEAD, internal=True).detail == "RuntimeError: why"
 
 
-def test_headers_of_the_error_come_along_and_a_missing_head_is_no_error() -> None:
+def test_headers_of_the_error_are_kept_and_a_missing_head_is_allowed() -> None:
     value = document_for(MethodNotAllowed(["GET"]), None, internal=False)
     assert value.headers == (("Allow", "GET"),)
     assert (value.instance, value.request_id, value.correlation_id) == ("", "", "")
 
 
-def test_the_correlation_id_is_the_one_that_was_passed_on_else_the_requests_own() -> None:
+def test_the_correlation_id_is_the_one_of_the_proxy_else_the_request_id() -> None:
     alone = document_for(NotFound(), HEAD, internal=False)
     together = document_for(NotFound(), HEAD._replace(correlated="order-4711"), internal=False)
     assert (alone.request_id, alone.correlation_id) == ("id-1", "id-1")

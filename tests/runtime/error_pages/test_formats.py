@@ -1,4 +1,4 @@
-"""The same facts in each face, and nothing that could be taken for markup."""
+"""Every format shows the same facts and escapes them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VALUE = ErrorDocument(
 
 
 @pytest.mark.parametrize("media_type", FORMATS)
-def test_each_face_tells_status_code_detail_ids_and_fields(media_type: str) -> None:
+def test_every_format_shows_status_code_detail_ids_and_fields(media_type: str) -> None:
     text = FORMATS[media_type].write(VALUE)
     for fact in (
         "422",
@@ -53,7 +53,7 @@ def test_the_page_escapes_what_it_shows() -> None:
 
 
 def test_the_page_works_under_its_own_policy() -> None:
-    """The one style element has the hash that the policy allows; there is no script and no style attribute."""
+    """The one style element has the hash of the policy. No script, no style attribute."""
     page = FORMATS["text/html"].write(VALUE)
     policy = dict(FORMATS["text/html"].headers)["Content-Security-Policy"]
     styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)

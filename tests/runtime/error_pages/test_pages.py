@@ -1,4 +1,4 @@
-"""Whatever happens there is an answer, in the face that the client asks for."""
+"""Every error gets a response, in the format that the client accepts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Serve = Callable[..., TestClient]
 PROBLEM = "application/problem+json"
 PAGE = "text/html; charset=utf-8"
 
-every_face = pytest.mark.parametrize("accept", ["text/html", "application/json", "text/plain", "text/markdown"])
+every_format = pytest.mark.parametrize("accept", ["text/html", "application/json", "text/plain", "text/markdown"])
 
 
 def routes(r: Routes) -> None:
@@ -50,7 +50,7 @@ def _fail(_ctx: object) -> None:
         ("garbage", PROBLEM),
     ],
 )
-def test_accept_chooses_the_face(serve: Serve, accept: str, content_type: str) -> None:
+def test_accept_chooses_the_format(serve: Serve, accept: str, content_type: str) -> None:
     answer = serve(routes).get("/a", headers={"Accept": accept})
     assert (answer.status, answer.headers["content-type"]) == (500, content_type)
     assert "inside" not in answer.text
@@ -59,7 +59,7 @@ def test_accept_chooses_the_face(serve: Serve, accept: str, content_type: str) -
 
 
 @pytest.mark.parametrize(("path", "content_type"), [("/pages/a", PAGE), ("/api/a", PROBLEM), ("/a", PROBLEM)])
-def test_where_accept_leaves_it_open_the_route_chooses(serve: Serve, path: str, content_type: str) -> None:
+def test_if_accept_leaves_it_open_the_route_chooses(serve: Serve, path: str, content_type: str) -> None:
     client = serve(routes)
     assert client.get(path).headers["content-type"] == content_type
     assert client.get(path, headers={"Accept": "*/*"}).headers["content-type"] == content_type
@@ -71,16 +71,16 @@ def test_test_shows_the_message_and_production_does_not(serve: Serve) -> None:
     assert "inside" not in serve(routes, "production").get("/a").text
 
 
-def test_a_page_that_fails_itself_still_is_an_answer(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_fails_is_still_an_answer(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     client = serve(routes, "development")
-    pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the door of this client is an App
+    pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the application of this client is an App
     monkeypatch.setattr(pages._development, "write", None)
     answer = client.get("/a", headers={"Accept": "text/html"})
     assert answer.status == 500
     assert "the development page failed" in answer.text
 
 
-def test_a_detail_that_utf8_cannot_hold_still_is_an_answer(serve: Serve) -> None:
+def test_a_detail_that_utf8_cannot_encode_is_still_an_answer(serve: Serve) -> None:
     def fail(_ctx: object) -> None:
         raise RuntimeError("\ud800")
 
@@ -91,14 +91,14 @@ def test_a_detail_that_utf8_cannot_hold_still_is_an_answer(serve: Serve) -> None
 
 
 class UnwritableError(Exception):
-    """An error with a broken text."""
+    """An error whose text cannot be read."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
-@every_face
-def test_no_face_shows_a_secret(serve: Serve, tmp_path: Path, accept: str) -> None:
+@every_format
+def test_no_format_shows_a_secret(serve: Serve, tmp_path: Path, accept: str) -> None:
     def fail(_ctx: object) -> None:
         raise RuntimeError("cannot reach postgresql://me:hunter2@db/x with opaque-token")
 
@@ -108,7 +108,7 @@ def test_no_face_shows_a_secret(serve: Serve, tmp_path: Path, accept: str) -> No
         assert "RuntimeError: cannot reach postgresql://me:********@db/x with ********" in answer.text
 
 
-@every_face
+@every_format
 def test_an_error_that_cannot_be_written_is_an_answer_too(serve: Serve, accept: str) -> None:
     def fail(_ctx: object) -> None:
         raise UnwritableError
@@ -119,10 +119,10 @@ def test_an_error_that_cannot_be_written_is_an_answer_too(serve: Serve, accept: 
         assert ("UnwritableError: <its __str__ raised>" in unescape(answer.text)) is (environment != "production")
 
 
-@every_face
-def test_a_page_from_elsewhere_learns_what_production_tells(serve: Serve, accept: str) -> None:
+@every_format
+def test_a_page_of_another_site_learns_only_what_production_shows(serve: Serve, accept: str) -> None:
     client = serve(routes, "development")
-    pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the door of this client is an App
+    pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the application of this client is an App
     for host, shown in (("localhost", True), ("evil.example", False)):
         client.host = host
         head = Head(

@@ -1,4 +1,4 @@
-"""What a request ran again and again."""
+"""Statements that a request ran repeatedly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def ran(sql: str, times: int, seconds: float = 0.5, call_site: str = "shop.py:3"
     return [StatementRecord(sql, seconds, 1, call_site)] * times
 
 
-def test_what_ran_three_times_is_told_with_its_whole_time_the_longest_first() -> None:
+def test_statements_that_ran_three_times_are_listed_longest_total_first() -> None:
     statements = [*ran("select 1", 3), *ran("select 2", 2, 9), *ran("select 3", 8, 1)]
     assert repeated(statements) == [
         RepeatedStatement("select 3", 8, 8.0, ("shop.py:3",)),
@@ -18,7 +18,7 @@ def test_what_ran_three_times_is_told_with_its_whole_time_the_longest_first() ->
     ]
 
 
-def test_it_names_each_place_once() -> None:
+def test_each_call_site_is_listed_once() -> None:
     statements = [*ran("select 1", 3), *ran("select 1", 2, call_site="shop.py:9")]
     assert [statement.call_sites for statement in repeated(statements)] == [("shop.py:3", "shop.py:9")]
 

@@ -1,4 +1,4 @@
-"""The style sheet asks for nothing from outside."""
+"""The style sheet loads nothing from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A traceback as values, masked, and never an error of its own."""
+"""A traceback as values: redacted, and never an error of its own."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Broken:
 
 def failing(user: str) -> None:
     """Raise with locals of all kinds."""
-    password = "hunter2-by-name"  # noqa: F841 - it is looked at as a local
+    password = "hunter2-by-name"  # noqa: F841 - the view shows it as a local
     note = "x secret-value-by-value y"  # noqa: F841 - likewise
     url = "postgresql://me:hunter3@db/x"  # noqa: F841 - likewise
     broken = Broken()  # noqa: F841 - likewise
-    huge = 10**5000  # noqa: F841 - likewise; Python refuses to write it
+    huge = 10**5000  # noqa: F841 - likewise; str() refuses to convert it
     long = "x" * 10_000  # noqa: F841 - likewise
     raise ValueError(f"bad {user} secret-value-by-value")
 
 
 def caught(secrets: frozenset[str] = frozenset({"secret-value-by-value"})) -> list[Cause]:
-    """Return the causes of a failure that was raised from another."""
+    """Return the causes of an exception that was raised from another."""
     try:
         try:
             failing("ada")
@@ -50,7 +50,7 @@ def test_the_chain_of_causes_is_followed() -> None:
     assert [(cause.type_name, cause.relation) for cause in chain] == [("KeyError", ""), ("ValueError", "caused by")]
 
 
-def test_what_was_being_handled_is_told_unless_it_was_suppressed() -> None:
+def test_the_handled_exception_is_shown_unless_it_was_suppressed() -> None:
     def raised(*, suppress: bool) -> Exception:
         try:
             try:
@@ -92,7 +92,7 @@ def test_locals_are_masked_by_name_and_by_value() -> None:
 
 
 class Shown:
-    """An object whose text is what it was given."""
+    """An object with a fixed repr."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -122,7 +122,7 @@ def test_a_secret_member_of_a_dictionary_is_masked_whatever_its_value_is() -> No
 
 
 class Plain(NamedTuple):
-    """What reprlib knows nothing of."""
+    """A type that reprlib does not know."""
 
     headers: list[tuple[bytes, bytes]]
 
@@ -142,7 +142,7 @@ class Plain(NamedTuple):
         ("given", [SetCookie("session", "hunter2")]),
     ],
 )
-def test_cookies_are_masked_wherever_they_stand(name: str, value: object) -> None:
+def test_cookies_are_masked_everywhere(name: str, value: object) -> None:
     assert "hunter2" not in Redactor(frozenset()).value(name, value)
 
 
@@ -152,13 +152,13 @@ def test_a_secret_is_masked_in_messages_and_in_source_too() -> None:
     assert f"bad ada {MASK}" in chain[1].message
 
 
-def test_a_circle_of_causes_ends() -> None:
+def test_a_cycle_of_causes_ends() -> None:
     one, two = ValueError("one"), ValueError("two")
     one.__cause__, two.__cause__ = two, one
     assert len(causes(one, HERE, Redactor(frozenset()))) == 2
 
 
-def test_libraries_are_not_the_applications_own() -> None:
+def test_libraries_are_not_code_of_the_application() -> None:
     chain = caught()
     assert all(frame.own for frame in chain[0].frames)
     elsewhere = causes(found_error(), Path("/nowhere"), Redactor(frozenset()))

@@ -15,7 +15,7 @@ CONTEXT = cast("Context", object())
 
 
 def marking(seen: list[str], name: str) -> Factory:
-    """Make a factory whose layer notes when it begins and ends."""
+    """Return a factory whose layer records when it begins and ends."""
 
     def layer(context: Context, proceed: Proceed) -> Response:
         seen.append(name)
@@ -48,7 +48,7 @@ def test_a_layer_may_answer_by_itself() -> None:
     assert seen == []
 
 
-def test_a_factory_is_asked_once_per_endpoint_and_may_read_its_options() -> None:
+def test_a_factory_is_called_once_per_endpoint_and_may_read_its_options() -> None:
     asked: list[object] = []
 
     def factory(endpoint: Endpoint) -> None:

@@ -1,4 +1,4 @@
-"""What is compressed, for whom, and how caches and conditions are told."""
+"""Which responses are compressed, for which clients, and how caches see that."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ ACCEPTS = {"Accept-Encoding": "gzip, br"}
 
 
 def pieces() -> Iterator[bytes]:
-    """Yield a body that comes in pieces, one of them empty."""
+    """Yield a streamed body; one piece is empty."""
     yield b"one "
     yield b""
     yield b"two"
 
 
 def own_file(_ctx: Context) -> Response:
-    """Send a file."""
     path = Path(__file__)
     return Response(FileBody(path.open("rb"), 0, path.stat().st_size), content_type="text/plain")
 
@@ -58,7 +57,7 @@ ANSWERS: dict[str, Callable[[Context], Any]] = {
 
 @pytest.fixture
 def client(tmp_path: Path) -> TestClient:
-    """Serve each of these answers under its name."""
+    """Serve each of these responses under its name."""
 
     def routes(r: Routes) -> None:
         for name, action in ANSWERS.items():
@@ -69,7 +68,7 @@ def client(tmp_path: Path) -> TestClient:
 
 
 @pytest.mark.parametrize("name", ["text", "html", "json"])
-def test_long_text_is_compressed_for_who_accepts_it(client: TestClient, name: str) -> None:
+def test_long_text_is_compressed_for_clients_that_accept_it(client: TestClient, name: str) -> None:
     plain, answer = client.get(f"/{name}"), client.get(f"/{name}", headers=ACCEPTS)
     assert answer.headers["content-encoding"] == "gzip"
     assert gzip.decompress(answer.body) == plain.body
@@ -79,13 +78,13 @@ def test_long_text_is_compressed_for_who_accepts_it(client: TestClient, name: st
 
 
 @pytest.mark.parametrize("name", ["short", "image", "encoded", "kept", "events", "file", "left-out"])
-def test_what_is_not_worth_it_or_must_not_be_is_left_alone(client: TestClient, name: str) -> None:
+def test_responses_that_need_not_or_must_not_be_compressed_are_not(client: TestClient, name: str) -> None:
     answer = client.get(f"/{name}", headers=ACCEPTS)
     assert answer.headers.get("content-encoding") == ("br" if name == "encoded" else None)
     assert "vary" not in answer.headers
 
 
-def test_each_piece_of_a_stream_arrives_by_itself(client: TestClient) -> None:
+def test_each_piece_of_a_stream_is_sent_without_delay(client: TestClient) -> None:
     answer = client.get("/stream", headers=ACCEPTS)
     assert gzip.decompress(answer.body) == b"one two"
     layer = Compression(CompressionSection())(Endpoint(("GET",), None, None))  # type: ignore[arg-type] # not looked at
@@ -96,13 +95,13 @@ def test_each_piece_of_a_stream_arrives_by_itself(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["stream", "list"])
-def test_whatever_comes_in_pieces_is_what_its_fields_say(client: TestClient, name: str) -> None:
+def test_a_streamed_body_matches_its_fields(client: TestClient, name: str) -> None:
     answer = client.get(f"/{name}", headers=ACCEPTS)
     assert (answer.headers["content-encoding"], gzip.decompress(answer.body)) == ("gzip", b"one two")
 
 
 class Closing:
-    """A body in pieces that counts how often it is closed."""
+    """A streamed body that counts how often it is closed."""
 
     def __init__(self) -> None:
         self.closed = 0
@@ -119,7 +118,7 @@ class Closing:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_is_compressed_is_closed_once_also_when_nobody_reads_it(tmp_path: Path, method: str) -> None:
+def test_a_compressed_body_is_closed_once_even_if_it_is_not_read(tmp_path: Path, method: str) -> None:
     made: list[Closing] = []
 
     def closing(_ctx: Context) -> Response:
@@ -131,8 +130,8 @@ def test_what_is_compressed_is_closed_once_also_when_nobody_reads_it(tmp_path: P
     assert made[0].closed == 1
 
 
-def client_context(headers: dict[str, str]) -> Any:  # noqa: ANN401 - as much of a Context as the layer looks at
-    """Build what the layer looks at of a context."""
+def client_context(headers: dict[str, str]) -> Any:  # noqa: ANN401 - only the part of a Context that the layer reads
+    """Build the part of a Context that the layer reads."""
     seen: list[Context] = []
 
     def note(ctx: Context) -> None:
@@ -145,7 +144,7 @@ def client_context(headers: dict[str, str]) -> Any:  # noqa: ANN401 - as much of
     return seen[0]
 
 
-def test_a_compressed_answer_has_a_tag_of_its_own_that_is_good_for_304(client: TestClient) -> None:
+def test_a_compressed_answer_has_a_tag_of_its_own_that_gives_304(client: TestClient) -> None:
     answer = client.get("/tagged", headers=ACCEPTS)
     assert answer.headers["etag"] == '"v1--gzip"'
     again = client.get("/tagged", headers=ACCEPTS | {"If-None-Match": answer.headers["etag"]})
@@ -158,11 +157,11 @@ def test_a_compressed_answer_has_a_tag_of_its_own_that_is_good_for_304(client: T
 @pytest.mark.parametrize(
     ("path", "condition"),
     [
-        ("/tagged", {"If-None-Match": '"zz"v1--gzip"'}),  # holds the text of the tag, not the tag
-        ("/missing", {"If-None-Match": '"v1--gzip"'}),  # no condition is asked of a 404
+        ("/tagged", {"If-None-Match": '"zz"v1--gzip"'}),  # contains the text of the tag, but is not the tag
+        ("/missing", {"If-None-Match": '"v1--gzip"'}),  # conditions do not apply to a 404
     ],
 )
-def test_a_tag_of_the_coding_goes_only_with_the_coded_body(
+def test_the_tag_of_a_coding_is_sent_only_with_the_coded_body(
     client: TestClient, path: str, condition: dict[str, str]
 ) -> None:
     answer = client.get(path, headers=ACCEPTS | condition)

@@ -1,4 +1,4 @@
-"""Nothing raised inside gets out, and nothing of it is lost."""
+"""No exception gets out of the boundary, and all of it is logged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def config(tmp_path: Path) -> Config:
 @pytest.mark.parametrize(
     "error", [RuntimeError("inner"), SystemExit(3), GeneratorExit(), RecursionError(), MemoryError(), UnicodeError("x")]
 )
-def test_whatever_is_raised_is_answered_and_logged_with_its_id(
+def test_every_exception_is_answered_and_logged_with_its_id(
     serve: Serve, config: Config, tmp_path: Path, error: BaseException
 ) -> None:
     answer = serve(raising(error), config=config).get("/")
@@ -53,7 +53,7 @@ def test_ctrl_c_is_not_an_answer(serve: Serve, config: Config) -> None:
         serve(raising(KeyboardInterrupt()), config=config).get("/")
 
 
-def test_an_error_for_the_client_is_no_log_record(serve: Serve, config: Config, tmp_path: Path) -> None:
+def test_an_error_for_the_client_is_not_logged(serve: Serve, config: Config, tmp_path: Path) -> None:
     answer = serve(raising(Conflict("Taken.")), config=config).get("/")
     assert (answer.status, answer.json()["detail"]) == (409, "Taken.")
     assert (tmp_path / "log.txt").read_text() == ""

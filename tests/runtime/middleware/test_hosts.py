@@ -1,4 +1,4 @@
-"""Only the Hosts of the list are answered; in development only loopback's own."""
+"""Only allowed Hosts are answered; in development only those of loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ Serve = Callable[..., TestClient]
 
 
 def status(serve: Serve, config: Config, host: str, path: str = "/") -> int:
-    """Ask with a Host."""
     client = serve(lambda r: r.get("/", lambda _ctx: {}), config=config)
     client.host = host
     return client.get(path).status
@@ -38,7 +37,7 @@ def status(serve: Serve, config: Config, host: str, path: str = "/") -> int:
         ("", 400),
     ],
 )
-def test_in_development_only_loopback_and_the_own_address_are_answered(
+def test_in_development_only_loopback_and_its_own_address_are_allowed(
     serve: Serve, tmp_path: Path, host: str, expected: int
 ) -> None:
     config = Config("development", tmp_path, server=ServerSection(host="192.168.1.5"))
@@ -46,7 +45,7 @@ def test_in_development_only_loopback_and_the_own_address_are_answered(
 
 
 @pytest.mark.parametrize("environment", ["production", "test"])
-def test_elsewhere_every_host_is_welcome_until_there_is_a_list(serve: Serve, tmp_path: Path, environment: str) -> None:
+def test_elsewhere_every_host_is_allowed_until_there_is_a_list(serve: Serve, tmp_path: Path, environment: str) -> None:
     assert status(serve, Config(environment, tmp_path), "anything.example") == 200
 
 
@@ -62,7 +61,9 @@ def test_elsewhere_every_host_is_welcome_until_there_is_a_list(serve: Serve, tmp
         ("localhost", 400),
     ],
 )
-def test_the_list_takes_names_and_all_below_a_dot(serve: Serve, tmp_path: Path, host: str, expected: int) -> None:
+def test_the_list_has_names_and_domains_with_a_leading_dot(
+    serve: Serve, tmp_path: Path, host: str, expected: int
+) -> None:
     config = Config("production", tmp_path, server=ServerSection(hosts=("shop.example", ".example.org")))
     assert status(serve, config, host) == expected
 

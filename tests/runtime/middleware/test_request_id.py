@@ -1,4 +1,4 @@
-"""Every answer says the id of its request, and log lines find it."""
+"""Every response has the id of its request, and log lines have it too."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GIVEN = "order-4711"
 
 
 def routes(r: Routes) -> None:
-    """Tell both ids, or fail."""
+    """Return both ids, or fail."""
     r.get("/", lambda ctx: [ctx.request_id, scope.request_id.get()])
     r.get("/fail", _fail)
 
@@ -55,13 +55,13 @@ def test_every_answer_has_the_id_of_its_own_request(serve: Callable[..., TestCli
         assert len(client.get(path).headers["x-request-id"]) == 24
 
 
-def test_an_id_of_a_stranger_is_not_taken(serve: Callable[..., TestClient]) -> None:
+def test_an_id_from_an_untrusted_client_is_ignored(serve: Callable[..., TestClient]) -> None:
     assert serve(routes).get("/", headers={"X-Request-Id": "forged-by-me"}).headers["x-request-id"] != "forged-by-me"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """Serve behind a proxy that is trusted: these tests themselves."""
+    """Serve behind a trusted proxy: the tests themselves."""
     root: Path = tmp_path_factory.mktemp("site")
     (root / "app.py").write_text(SITE)
     with RunningServer(root, "app:create", "--workers", "1", "--trusted-proxies", "127.0.0.1") as running:
@@ -93,7 +93,7 @@ def test_the_correlation_id_of_an_error_leads_to_its_record(server: RunningServe
     server.wait_for("request_failed", request_id=problem["request_id"], correlation_id=expected)
 
 
-def test_what_the_server_refuses_by_itself_is_correlated_too(server: RunningServer) -> None:
+def test_a_refusal_of_the_server_is_correlated_too(server: RunningServer) -> None:
     with Wire(server.port) as wire:
         wire.send(f"POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nX-Correlation-Id: {GIVEN}\r\n\r\n".encode())
         answer = wire.answer()
@@ -101,6 +101,6 @@ def test_what_the_server_refuses_by_itself_is_correlated_too(server: RunningServ
     server.wait_for("request", status=413, correlation_id=GIVEN)
 
 
-def test_nothing_correlates_a_request_by_the_word_of_a_stranger(serve: Callable[..., TestClient]) -> None:
+def test_an_untrusted_client_cannot_set_the_correlation_id(serve: Callable[..., TestClient]) -> None:
     answer = serve(routes).get("/fail", headers={"X-Correlation-Id": GIVEN})
     assert answer.json()["correlation_id"] == answer.json()["request_id"] == answer.headers["x-request-id"]

@@ -1,4 +1,4 @@
-"""Security headers stand on every answer, once each."""
+"""Every response has each security header once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = {
 
 
 def routes(r: Routes) -> None:
-    """Answer plainly, with headers of one's own, or not at all."""
+    """Answer with default headers, with headers of its own, or fail."""
     r.get("/", lambda _ctx: {})
     r.get(
         "/own",
@@ -41,7 +41,7 @@ def _fail(_ctx: Context) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/fail", "/nothing", "/livez", "/own"])
-def test_every_answer_has_each_of_them_once(serve: Serve, path: str) -> None:
+def test_every_answer_has_each_header_once(serve: Serve, path: str) -> None:
     names = [name.lower() for name, _ in serve(routes).get(path).fields]
     assert {name for name in NAMES if names.count(name) == 1} == NAMES
     assert "strict-transport-security" not in names
@@ -53,7 +53,7 @@ def test_an_answer_that_sets_one_itself_keeps_its_own(serve: Serve) -> None:
     assert headers["content-security-policy"] == "default-src *"
 
 
-def test_hsts_goes_out_only_by_tls(serve: Serve) -> None:
+def test_hsts_is_sent_only_over_tls(serve: Serve) -> None:
     client = serve(routes)
     client.scheme = "https"
     assert client.get("/").headers["strict-transport-security"] == "max-age=31536000"

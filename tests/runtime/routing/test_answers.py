@@ -1,4 +1,4 @@
-"""No path is without an endpoint, and those endpoints answer like any other."""
+"""Every path has an endpoint, and these endpoints answer like any other."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from arlen_runtime.testing.client import TestClient
 
 
 def routes(r: Routes) -> None:
-    """Two methods of one address."""
+    """Add two methods for one path."""
     r.get("/a", lambda _ctx: None)
     r.put("/a", lambda _ctx: None)
 
 
-def test_what_is_not_there_is_404(serve: Callable[..., TestClient]) -> None:
+def test_an_unknown_path_is_404(serve: Callable[..., TestClient]) -> None:
     answer = serve(routes).get("/b")
     assert (answer.status, answer.json()["detail"]) == (404, "There is nothing at /b.")
 
@@ -39,7 +39,7 @@ def test_the_other_slash_is_308_and_keeps_the_query(serve: Callable[..., TestCli
     assert (answer.status, answer.headers["location"]) == (308, "/a?x=1")
 
 
-def test_each_of_them_has_the_headers_of_the_chain(serve: Callable[..., TestClient]) -> None:
+def test_each_answer_has_the_headers_of_the_chain(serve: Callable[..., TestClient]) -> None:
     client = serve(routes)
     answers: list[Any] = [client.get("/b"), client.post("/a"), client.request("OPTIONS", "/a"), client.get("/%ff")]
     for answer in answers:

@@ -1,4 +1,4 @@
-"""What a browser could read as another host is not local."""
+"""A target that a browser could read as another host is not local."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def test_a_path_on_this_host_is_local(target: str) -> None:
         "/a\n",
     ],
 )
-def test_what_could_leave_this_host_is_not(target: str) -> None:
+def test_a_target_that_could_leave_this_host_is_not_local(target: str) -> None:
     assert not is_local(target)

@@ -16,7 +16,7 @@ from arlen_runtime.routing.routes import Endpoint
 
 
 def refuses(convert: Callable[[str], object], text: str) -> bool:
-    """Say whether the function refuses the text."""
+    """Return True if the converter refuses the text."""
     try:
         convert(text)
     except ValueError:
@@ -46,7 +46,7 @@ def test_a_path_that_is_not_percent_encoded_utf8_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "7", "-1", str(2**63 - 1), str(-(2**63))])
-def test_an_integer_of_64_bits_is_taken(text: str) -> None:
+def test_a_64_bit_integer_is_accepted(text: str) -> None:
     assert to_integer(text) == int(text)
 
 
@@ -63,7 +63,7 @@ def test_a_slug_is_lower_case_words_and_single_dashes(text: str) -> None:
     assert refuses(to_slug, text)
 
 
-def test_a_uuid_is_taken_in_its_canonical_form_only() -> None:
+def test_a_uuid_is_accepted_in_its_canonical_form_only() -> None:
     value = uuid.uuid4()
     assert to_uuid(str(value)) == value
     for text in (value.hex, f"{{{value}}}", f"urn:uuid:{value}", ""):
@@ -90,12 +90,12 @@ def test_a_uuid_is_taken_in_its_canonical_form_only() -> None:
         ("/a\ud800", "surrogate"),
     ],
 )
-def test_a_pattern_that_cannot_be_is_named_at_boot(text: str, part: str) -> None:
+def test_an_invalid_pattern_is_reported_at_boot(text: str, part: str) -> None:
     with pytest.raises(BootError, match=part):
         Pattern(text)
 
 
-def test_building_encodes_and_refuses_what_would_not_be_found() -> None:
+def test_building_encodes_and_refuses_values_that_would_not_match() -> None:
     assert Pattern("/a b/{name}").build({"name": "x/y?z é"}) == "/a%20b/x%2Fy%3Fz%20%C3%A9"
     assert Pattern("/files/{rest:path}").build({"rest": "a/b c"}) == "/files/a/b%20c"
     for text, values in [
@@ -114,7 +114,7 @@ def test_building_encodes_and_refuses_what_would_not_be_found() -> None:
             Pattern(text).build(values)
 
 
-def test_nothing_is_built_that_is_an_address_of_another_host() -> None:
+def test_no_built_path_leads_to_another_host() -> None:
     pattern = Pattern("/{rest:path}")
     assert Pattern("/files/{rest:path}").build({"rest": "/a"}) == "/files//a"
     assert pattern.build({"rest": "\\evil.example"}) == "/%5Cevil.example"
@@ -125,8 +125,8 @@ def test_nothing_is_built_that_is_an_address_of_another_host() -> None:
 
 @pytest.mark.parametrize("text", ["/x/{name}", "/{rest:path}"])
 @given(value=st.text(st.characters() | st.sampled_from("/\\%\0\ud800"), min_size=1))
-def test_what_is_built_is_found_again_with_the_same_value(text: str, value: str) -> None:
-    """Whatever the value holds; what no path can carry is not built."""
+def test_a_built_path_matches_again_with_the_same_value(text: str, value: str) -> None:
+    """Any value, except values that no path can contain: these are not built."""
     pattern = Pattern(text)
     router = Router([Endpoint(("GET",), pattern, print)])
     try:

@@ -1,4 +1,7 @@
-"""A match is always an endpoint, by precedence, at a cost that does not grow with the routes."""
+"""A match is always an endpoint, by precedence.
+
+Its cost does not grow with the number of routes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def _endpoint(route: str) -> Endpoint:
 
 
 def matched_name(router: Router, method: str, path: str) -> str | None:
-    """Return the name of what was found."""
+    """Return the name of the matched route."""
     return router.match(method, path).endpoint.name
 
 
@@ -64,26 +67,26 @@ def test_an_extension_comes_before_none_whatever_was_registered_first() -> None:
     assert router.url_for("put", {"id": 7}) == "/7.json"
 
 
-def test_of_equals_the_first_registered_is_found() -> None:
+def test_of_equal_routes_the_first_registered_matches() -> None:
     router = routed("GET /{id:int} number", "GET /{name} name", "GET /{other} never")
     assert matched_name(router, "GET", "/3") == "number"
     assert matched_name(router, "GET", "/x") == "name"
 
 
-def test_a_branch_without_an_end_is_left_again() -> None:
+def test_a_branch_without_an_endpoint_is_abandoned() -> None:
     router = routed("GET /a/b/c deep", "GET /{x}/b/d other", "GET /a/{rest:path} tail")
     assert matched_name(router, "GET", "/a/b/d") == "tail"
     assert matched_name(router, "GET", "/z/b/d") == "other"
     assert router.match("GET", "/a/q").params == {"rest": "q"}
 
 
-def test_the_values_of_a_branch_that_was_left_are_gone() -> None:
+def test_the_values_of_an_abandoned_branch_are_dropped() -> None:
     router = routed("GET /{a}/{b}/end first", "POST /{a}/{rest:path} posted", "GET /{c:slug}/{rest:path} second")
     match = router.match("GET", "/x/y/z")
     assert (match.endpoint.name, match.params) == ("second", {"c": "x", "rest": "y/z"})
 
 
-def test_methods_of_one_address_may_lie_on_different_branches() -> None:
+def test_methods_of_one_path_may_be_on_different_branches() -> None:
     router = routed("GET /users/new form", "POST /users/{id:slug} update")
     assert matched_name(router, "POST", "/users/new") == "update"
     match = router.match("DELETE", "/users/new")
@@ -98,7 +101,7 @@ def test_get_answers_head_unless_head_has_its_own_route() -> None:
     assert matched_name(router, "HEAD", "/c") == "head"
 
 
-def test_options_says_what_there_is() -> None:
+def test_options_lists_the_methods() -> None:
     router = routed("GET /a", "PUT /a")
     match = router.match("OPTIONS", "/a")
     assert (match.endpoint, match.params) == (OPTIONS, {"allowed": ("GET", "HEAD", "OPTIONS", "PUT")})
@@ -113,7 +116,7 @@ def test_an_encoded_slash_never_makes_a_segment() -> None:
     assert router.match("GET", "/files/x%2F..%2Fy").endpoint is NOT_FOUND
 
 
-def test_a_static_path_is_found_however_it_is_encoded() -> None:
+def test_a_static_path_matches_however_it_is_encoded() -> None:
     router = routed("GET /über plain", "GET /users users")
     assert matched_name(router, "GET", "/%C3%BCber") == "plain"
     assert matched_name(router, "GET", "/%75sers") == "users"
@@ -126,7 +129,7 @@ def test_a_path_that_cannot_be_decoded_is_a_bad_path(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/n/9223372036854775808", "/n/x", "/n/", "/n//", "//n/1"])
-def test_what_no_converter_takes_is_not_found(path: str) -> None:
+def test_a_segment_that_no_converter_accepts_is_not_found(path: str) -> None:
     assert routed("GET /n/{id:int}").match("GET", path).endpoint is NOT_FOUND
 
 
@@ -143,19 +146,19 @@ def test_no_redirect_leads_to_another_host(path: str) -> None:
     assert router.match("GET", path).endpoint is NOT_FOUND
 
 
-def test_a_wildcard_takes_no_path_that_could_not_be_written() -> None:
+def test_a_wildcard_matches_no_path_that_could_not_be_built() -> None:
     router = routed("GET /{rest:path} all", "GET /files/{rest:path} files")
     assert router.match("GET", "//evil.example/x").endpoint is NOT_FOUND
     assert router.match("GET", "//").endpoint is NOT_FOUND
     assert router.match("GET", "/files//a").params == {"rest": "/a"}
 
 
-def test_a_query_that_cannot_be_written_is_an_error_of_ours() -> None:
+def test_a_query_that_cannot_be_encoded_is_an_arlen_error() -> None:
     with pytest.raises(ArlenError, match="cannot contain"):
         routed("GET / home").url_for("home", {"q": "a\ud800"})
 
 
-def test_addresses_are_written_from_names() -> None:
+def test_urls_are_built_from_names() -> None:
     router = routed("GET /users/{id:int} users.show", "GET / home")
     assert router.url_for("home", {}) == "/"
     assert router.url_for("users.show", {"id": 3, "tab": "a b", "page": 2}) == "/users/3?tab=a+b&page=2"
@@ -174,7 +177,7 @@ def test_a_match_costs_the_same_among_ten_and_ten_thousand_routes() -> None:
 
 
 def _seconds(router: Router) -> float:
-    """Return the best of several times, which noise only adds to."""
+    """Return the minimum of several times: noise only adds."""
     return min(_timed(router) for _ in range(20))
 
 

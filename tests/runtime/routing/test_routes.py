@@ -1,4 +1,4 @@
-"""Routes are data, and what is wrong with them is said at boot with file and line."""
+"""Routes are data. Mistakes are reported at boot with file and line."""
 
 from __future__ import annotations
 
@@ -18,33 +18,32 @@ def action(_ctx: object) -> None:
 
 
 def guard(_ctx: object) -> None:
-    """Let everything pass."""
+    """Let every request pass."""
 
 
 def other_guard(_ctx: object) -> None:
-    """Let everything pass, too."""
+    """Let every request pass, too."""
 
 
 async def asynchronous(_ctx: object) -> None:
-    """Be what no action may be."""
+    """Be async, which an action must not be."""
 
 
 def of_two(_ctx: object, _more: object) -> None:
-    """Take more than a context."""
+    """Take two parameters, which an action must not."""
 
 
 class Unhashable:
-    """Be a converter that no dict takes as its key."""
+    """A converter that cannot be a dict key."""
 
     __hash__ = None  # type: ignore[assignment] # what a class with __eq__ alone has
 
     def __call__(self, text: str) -> str:
-        """Take anything."""
         return text
 
 
 def within_admin(path: str) -> Callable[[Routes], object]:
-    """Return what writes a route with this path into a group."""
+    """Return a function that adds a route with this path inside a group."""
 
     def write(r: Routes) -> None:
         with r.group("/admin"):
@@ -73,7 +72,7 @@ def test_groups_join_prefixes_and_names_and_accumulate_guards() -> None:
     assert (outside.pattern.text, outside.guards, outside.options) == ("/outside", (), {})
 
 
-def test_the_body_policy_follows_the_methods_unless_it_is_said() -> None:
+def test_the_body_policy_depends_on_the_methods_unless_it_is_set() -> None:
     r = Routes()
     r.get("/a", action)
     r.post("/a", action)
@@ -89,7 +88,7 @@ def test_the_body_policy_follows_the_methods_unless_it_is_said() -> None:
     ]
 
 
-def test_a_route_knows_the_line_it_was_written_on() -> None:
+def test_a_route_has_the_line_where_it_was_written() -> None:
     r = Routes()
     frame = inspect.currentframe()
     assert frame is not None
@@ -125,14 +124,14 @@ def test_a_bad_route_is_refused_with_its_file_and_line(write: Callable[[Any], ob
         write(Routes())
 
 
-def test_an_application_brings_its_own_converters() -> None:
+def test_an_application_can_add_converters() -> None:
     r = Routes()
     r.converter("month", lambda text: int(text) if text in {"1", "2"} else int(""))
     r.get("/{m:month}", action, name="month")
     assert r.endpoints[0].pattern.parameters[0].convert("2") == 2
 
 
-def test_a_callable_that_does_not_tell_its_signature_is_taken_at_its_word() -> None:
+def test_a_callable_without_a_signature_is_accepted() -> None:
     routes = Routes()
     routes.get("/a", str)
 

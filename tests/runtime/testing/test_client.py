@@ -1,4 +1,4 @@
-"""The client without sockets sends what a browser would."""
+"""The client without sockets sends what a browser would send."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Serve = Callable[..., TestClient]
 
 
 def echo(ctx: Context) -> dict[str, object]:
-    """Tell what came."""
+    """Return what was received."""
     head = ctx.request.head
     return {
         "method": head.method,
@@ -32,29 +32,28 @@ def echo(ctx: Context) -> dict[str, object]:
 
 
 def set_cookie(ctx: Context) -> Response:
-    """Set, or take back, a cookie."""
+    """Set or delete a cookie."""
     gone = "; Max-Age=0" if "gone" in ctx.params else ""
     return Response(headers=[("Set-Cookie", f"a=1; Path=/; HttpOnly{gone}"), ("Set-Cookie", "b=2")])
 
 
 def to(location: str, status: int) -> Callable[[Context], Response]:
-    """Return an action that leads there."""
+    """Return an action that redirects to this path."""
     return lambda _ctx: Response(status=status, headers=[("Location", location)])
 
 
 def whence(ctx: Context) -> dict[str, object]:
-    """Tell where the request came from."""
+    """Return where the request came from."""
     head = ctx.request.head
     return {"client": head.client, "scheme": head.scheme, "host": head.host}
 
 
 def unconvertible(text: str) -> object:
-    """Be a converter that fails."""
+    """Fail, as a converter must not."""
     raise KeyError(text)
 
 
 def pieces() -> Iterator[bytes]:
-    """Stream."""
     yield b"one "
     yield b"two"
 
@@ -71,7 +70,7 @@ def routes(r: Routes) -> None:
 
 
 def leak(_ctx: Context) -> Response:
-    """Leave something in the scope, and tell what was there."""
+    """Set a value in the scope, and return the old one."""
     before = scope.deadline.get()
     scope.deadline.set(1.0)
     return text(str(before))
@@ -116,7 +115,7 @@ def test_redirects_are_followed_only_when_asked_and_as_browsers_do(serve: Serve)
     assert client.get("/loop", follow_redirects=True).status == 303
 
 
-def test_a_fragment_is_not_sent_and_a_relative_redirect_counts_from_where_it_stands(serve: Serve) -> None:
+def test_a_fragment_is_not_sent_and_a_relative_redirect_is_resolved(serve: Serve) -> None:
     def lead(r: Routes) -> None:
         r.any("/a/echo", echo)
         r.get("/fragment", to("/a/echo?x=1#part", 303))
@@ -160,12 +159,12 @@ def test_a_redirect_keeps_the_body_with_the_method_and_drops_both(
     assert (echoed["method"], echoed["body"], echoed["type"]) == (then, *kept)
 
 
-def test_an_answer_that_is_no_redirect_is_not_followed(serve: Serve) -> None:
+def test_an_answer_that_is_not_a_redirect_is_not_followed(serve: Serve) -> None:
     client = serve(lambda r: r.get("/", to("/echo", 304)))
     assert client.get("/", follow_redirects=True).status == 304
 
 
-def test_a_field_that_is_given_takes_the_place_of_the_same_however_it_is_spelt(serve: Serve) -> None:
+def test_a_header_replaces_the_same_header_in_any_case(serve: Serve) -> None:
     def several(r: Routes) -> None:
         r.any("/echo", echo)
         r.get("/whence", whence)
@@ -177,7 +176,7 @@ def test_a_field_that_is_given_takes_the_place_of_the_same_however_it_is_spelt(s
     assert client.get("/whence", headers={"host": "other.example"}).json()["host"] == "other.example"
 
 
-def test_cookies_are_kept_as_they_came_and_dropped_when_their_time_is_over(serve: Serve) -> None:
+def test_cookies_are_kept_as_sent_and_dropped_when_expired(serve: Serve) -> None:
     gone = ("Max-Age=-1", "max-age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT", "Expires=Thu, 01-Jan-1970 00:00:00 GMT")
     stays = (
         "Expires=Fri, 01 Jan 2100 00:00:00 GMT",
@@ -214,7 +213,7 @@ def test_limits_and_trusted_proxies_are_those_of_the_configuration(serve: Serve,
     assert (refused.status, refused.headers["connection"]) == (413, "close")
 
 
-def test_a_converter_that_fails_is_answered_as_the_server_does_and_told(
+def test_a_converter_that_fails_is_answered_as_by_the_server_and_printed(
     serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def several(r: Routes) -> None:
@@ -231,7 +230,7 @@ def test_streams_and_limits_are_those_of_the_server(serve: Serve) -> None:
     assert client.post("/echo", body=b"x" * 1001).status == 413
 
 
-def test_a_body_that_is_read_as_it_comes_can_be_read_once(serve: Serve) -> None:
+def test_a_streamed_body_can_be_read_once(serve: Serve) -> None:
     def twice(ctx: Context) -> list[object]:
         return [len(ctx.request.body_bytes), ctx.request.stream.read(2).decode(), ctx.request.stream.read().decode()]
 
@@ -250,7 +249,7 @@ def test_requests_do_not_see_each_others_scope(serve: Serve) -> None:
 
 
 def test_a_file_is_closed_after_it_was_read(serve: Serve, tmp_path: object) -> None:
-    opened = open(f"{tmp_path}/a", "w+b")  # noqa: PTH123, SIM115 - that the client closes it is the test
+    opened = open(f"{tmp_path}/a", "w+b")  # noqa: PTH123, SIM115 - the test checks that the client closes it
     opened.write(b"content")
     client = serve(lambda r: r.get("/", lambda _ctx: Response(FileBody(opened, 1, 3))))
     assert client.get("/").body == b"ont"

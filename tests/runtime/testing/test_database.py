@@ -1,4 +1,4 @@
-"""Databases for tests: copies of a template, and nothing left behind."""
+"""Databases for tests: copies of a template, all of them dropped."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def fill(url: str) -> None:
 
 @pytest.fixture
 def fingerprint(database_server: Databases) -> Iterator[str]:
-    """Give the fingerprint of migrations that nobody else has, and drop their template afterwards."""
+    """Provide a fingerprint of migrations without other users; drop its template afterwards."""
     made = secrets.token_hex(8)
     yield made
     with psycopg.connect(database_server.url, autocommit=True) as connection:
         connection.execute(f"drop database if exists arlen_template_{made}".encode())
 
 
-def test_a_database_is_dropped_with_whoever_is_still_in_it(database_server: Databases) -> None:
+def test_a_database_is_dropped_even_if_it_has_connections(database_server: Databases) -> None:
     with database_server.database() as url:
         left_open = psycopg.connect(url)
         assert name_of(url) in names(database_server)
@@ -74,7 +74,7 @@ def test_a_template_that_failed_is_built_again(database_server: Databases, finge
         assert name_of(url) in names(database_server)
 
 
-def test_the_roles_of_an_earlier_template_go_with_it(tmp_path: Path) -> None:
+def test_the_roles_of_an_earlier_template_are_dropped_with_it(tmp_path: Path) -> None:
     databases = server(tmp_path, {})
 
     def fill(url: str) -> None:
@@ -98,7 +98,7 @@ def make_role(url: str) -> None:
         connection.execute("create table filled (); create role reporter; grant select on filled to reporter")
 
 
-def test_a_role_that_a_database_still_needs_is_dropped_when_that_has_gone(tmp_path: Path) -> None:
+def test_a_role_that_a_database_needs_is_dropped_after_that_database(tmp_path: Path) -> None:
     with closing(server(tmp_path, {})) as first, closing(server(tmp_path, {})) as second:
         with first.database(first.template("one", make_role)):
             first.close()
@@ -129,7 +129,7 @@ def roles(server: Databases) -> set[str]:
         return {name for (name,) in connection.execute("select rolname from pg_roles")}
 
 
-def test_a_role_of_a_build_that_was_killed_is_not_in_the_way_of_the_next(tmp_path: Path) -> None:
+def test_a_role_of_a_killed_build_does_not_block_the_next(tmp_path: Path) -> None:
     code = f"""if True:
         import os, psycopg
         from pathlib import Path
@@ -175,7 +175,7 @@ def test_the_template_of_a_killed_run_is_dropped(tmp_path: Path) -> None:
         assert other.stdout.readline() == "arlen_template_one\n"
         other.kill()
         other.communicate()
-        with psycopg.connect(databases.url) as connection:  # the server takes its time to hear of it
+        with psycopg.connect(databases.url) as connection:  # the server notices it after a while
             connection.execute("select pg_advisory_xact_lock(hashtextextended('arlen_template_one', 0))")
         two = databases.template("two", fill)
         assert templates(databases) == {two}
@@ -197,7 +197,7 @@ def test_many_at_once_make_their_databases_from_one_template(database_server: Da
     assert seen == [(1,)] * 6
 
 
-def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
+def test_databases_of_a_killed_run_are_dropped_and_those_of_a_live_run_are_not(tmp_path: Path) -> None:
     databases = server(tmp_path, {})
     ended = subprocess.Popen(["true"])
     ended.wait()
@@ -210,7 +210,7 @@ def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(tmp_path: Path) -
     assert living in names(databases)
 
 
-def test_on_a_server_of_others_nothing_is_swept(database_server: Databases) -> None:
+def test_on_a_shared_server_nothing_is_dropped(database_server: Databases) -> None:
     left = "arlen_test_4194305_0"
     with psycopg.connect(database_server.url, autocommit=True) as connection:
         connection.execute(f"create database {left}".encode())
@@ -219,7 +219,7 @@ def test_on_a_server_of_others_nothing_is_swept(database_server: Databases) -> N
         connection.execute(f"drop database {left}".encode())
 
 
-def test_the_url_of_another_database_keeps_all_the_rest() -> None:
+def test_the_url_of_another_database_keeps_all_other_parameters() -> None:
     databases = Databases("host=/run/x port=1 user=me password='p w' dbname=one", own=False)
     parameters = psycopg.conninfo.conninfo_to_dict(databases.url_of("a b/ä"))
     assert parameters == {"host": "/run/x", "port": "1", "user": "me", "password": "p w", "dbname": "a b/ä"}

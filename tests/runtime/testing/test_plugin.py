@@ -1,4 +1,7 @@
-"""The fixtures, as a project's own test run meets them: pytest in a process of its own, on a folder of its own."""
+"""The fixtures in the test run of a project.
+
+pytest runs in a process of its own, on a folder of its own.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +123,7 @@ def test_a_changed_migration_makes_a_new_template(migrated: Path, database_url: 
     assert "2 failed" in run(migrated, ARLEN_PG_TEST_DSN=database_url)
 
 
-def test_a_migration_that_fails_is_told_with_its_line(migrated: Path) -> None:
+def test_a_migration_that_fails_is_reported_with_its_line(migrated: Path) -> None:
     (migrated / "db" / "migrations" / "20260102000000_bad.sql").write_text("\ncreat table x ();")
     output = run(migrated, ARLEN_PG_TEST_DSN="")
     assert "2 errors" in output
@@ -175,7 +178,10 @@ def test_what_an_application_writes_in_a_test_is_rolled_back_after_it(project: P
 
 
 def test_many_workers_at_once_build_one_template_and_share_no_database(migrated: Path) -> None:
-    """As pytest-xdist does it: each worker is a process, and may run tests of the same module as another."""
+    """As with pytest-xdist.
+
+    Each worker is a process, and may run tests of the same module as another worker.
+    """
     runs = [start(migrated, ARLEN_PG_TEST_DSN="", PYTEST_XDIST_WORKER=f"gw{number}") for number in range(4)]
     outputs = [process.communicate(timeout=120)[0] for process in runs]
     assert all("2 passed" in text for text in outputs), outputs

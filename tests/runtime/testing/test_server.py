@@ -1,4 +1,4 @@
-"""The running server of tests: it starts, tells, and leaves nothing behind."""
+"""The running server for tests: it starts, records its events, and leaves no process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def create(config):
 """
 
 
-def test_it_listens_when_the_block_begins_and_is_gone_when_it_ends(tmp_path: Path) -> None:
+def test_it_listens_when_the_block_begins_and_has_exited_when_it_ends(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(LITE)
     with RunningServer(tmp_path, "--workers", "2") as server:
         with Wire(server.port) as wire:
@@ -31,7 +31,7 @@ def test_it_listens_when_the_block_begins_and_is_gone_when_it_ends(tmp_path: Pat
             os.kill(pid, 0)
 
 
-def test_what_never_comes_is_told_with_the_log(tmp_path: Path) -> None:
+def test_a_missing_event_is_reported_with_the_log(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("raise RuntimeError('not today')")
 
     with pytest.raises(RuntimeError, match="not today"), RunningServer(tmp_path):

@@ -1,4 +1,4 @@
-"""The raw client reads every kind of answer and never waits for ever."""
+"""The raw client reads every kind of response, and every wait has a timeout."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _saying(data: bytes) -> Iterator[Wire]:
         (b"", b"hello"),
     ],
 )
-def test_a_body_is_read_however_its_end_is_told(fields: bytes, body: bytes) -> None:
+def test_a_body_is_read_whatever_marks_its_end(fields: bytes, body: bytes) -> None:
     with _saying(b"HTTP/1.1 200 OK\r\nX-A: b\r\n" + fields + b"\r\n" + body) as wire:
         answer = wire.answer()
 
@@ -53,6 +53,6 @@ def test_two_answers_are_read_one_by_one_and_then_the_end() -> None:
         assert wire.ends()
 
 
-def test_an_answer_that_is_cut_off_is_told() -> None:
+def test_a_truncated_answer_is_an_error() -> None:
     with _saying(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel") as wire, pytest.raises(EOFError, match="hel"):
         wire.answer()

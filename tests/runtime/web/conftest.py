@@ -1,4 +1,4 @@
-"""A process that has run out of descriptors, for the tests of what opens files."""
+"""A process without free descriptors, for the tests of code that opens files."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def _leave(count: int) -> Iterator[None]:
 
 @pytest.fixture
 def descriptors_left() -> Leave:
-    """Return a context in which this process can open so many descriptors and no more."""
+    """Return a context manager that leaves this process `count` free descriptors."""
     return _leave

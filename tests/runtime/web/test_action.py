@@ -17,7 +17,7 @@ Serve = Callable[..., TestClient]
 
 
 def returning(value: object, guards: tuple[Any, ...] = ()) -> Callable[[Routes], None]:
-    """Return routes whose action returns the value, behind guards."""
+    """Return routes with guards and an action that returns the value."""
     return lambda r: r.get("/", lambda _ctx: value, guard=guards)
 
 
@@ -56,13 +56,13 @@ def test_a_guard_lets_pass_answers_or_raises(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("value", [True, False, "no"])
-def test_a_guard_that_returns_anything_else_lets_nobody_pass(serve: Serve, value: object) -> None:
+def test_a_guard_that_returns_anything_else_lets_no_request_pass(serve: Serve, value: object) -> None:
     answer = serve(returning({}, (lambda _ctx: value,)), environment="test").get("/")
     assert answer.status == 500
     assert "or raise Forbidden()" in answer.json()["detail"]
 
 
-def test_a_response_that_is_returned_twice_carries_nothing_of_the_first_time(serve: Serve) -> None:
+def test_a_response_that_is_returned_twice_keeps_nothing_of_the_first_time(serve: Serve) -> None:
     shared = text("x" * 5000)
     for routes in (returning(shared), returning({}, (lambda _ctx: shared,))):
         client = serve(routes)
@@ -73,7 +73,7 @@ def test_a_response_that_is_returned_twice_carries_nothing_of_the_first_time(ser
         assert len(names) == len(set(names))
 
 
-def test_a_log_that_is_no_mapping_is_an_error_of_the_application(serve: Serve) -> None:
+def test_a_response_log_that_is_not_a_mapping_is_an_error(serve: Serve) -> None:
     response = text("x")
     response.log = "words"  # type: ignore[assignment] # the mistake
     answer = serve(returning(response), environment="test").get("/")

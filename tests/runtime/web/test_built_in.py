@@ -1,4 +1,4 @@
-"""What answers besides the application, and what the application cannot have."""
+"""Built-in endpoints, and the paths that an application cannot have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ PATHS = ("/healthz", "/livez", "/readyz", "/metrics")
 
 
 def action(_ctx: Context) -> dict[str, object]:
-    """Answer anything."""
     return {"mine": True}
 
 
@@ -32,7 +31,7 @@ def test_a_route_that_would_never_be_reached_is_refused_with_its_file_and_line(
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_another_method_and_a_path_below_are_the_applications(path: str, tmp_path: Path) -> None:
+def test_another_method_and_a_path_below_belong_to_the_application(path: str, tmp_path: Path) -> None:
     def routes(r: Routes) -> None:
         r.post(path, action)
         r.get(f"{path}/mine", action)
@@ -42,11 +41,11 @@ def test_another_method_and_a_path_below_are_the_applications(path: str, tmp_pat
     assert client.get(f"{path}/mine").json() == {"mine": True}
 
 
-def test_where_the_server_shows_no_metrics_their_address_is_free(tmp_path: Path) -> None:
+def test_without_metrics_their_path_is_free(tmp_path: Path) -> None:
     config = Config("production", tmp_path, server=ServerSection(metrics_from=()))
     assert TestClient(App(config, lambda r: r.get("/metrics", action))).get("/metrics").json() == {"mine": True}
 
 
-def test_the_static_files_are_no_obstacle_to_a_route_of_the_applications(tmp_path: Path) -> None:
+def test_static_files_do_not_shadow_a_route_of_the_application(tmp_path: Path) -> None:
     app = App(Config("production", tmp_path), lambda r: r.get("/static/mine", action))
     assert TestClient(app).get("/static/mine").json() == {"mine": True}

@@ -1,4 +1,4 @@
-"""What an action gets, and what it can make of it."""
+"""What a context offers to an action."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def returning(make: Callable[[Context], Any], path: str = "/") -> Callable[[Rout
     return lambda r: r.any(path, make, name="here")
 
 
-def test_a_context_knows_the_request_and_its_id(serve: Serve) -> None:
+def test_a_context_has_the_request_and_its_id(serve: Serve) -> None:
     answer = serve(returning(lambda ctx: {"id": ctx.request_id, "path": ctx.request.head.path})).get("/")
     assert answer.json() == {"id": answer.headers["x-request-id"], "path": "/"}
 
@@ -48,7 +48,7 @@ def test_without_a_database_the_error_says_what_to_do(serve: Serve) -> None:
     assert "App(config, routes, pg=" in answer.json()["detail"]
 
 
-def test_a_page_finds_values_and_helpers(serve: Serve) -> None:
+def test_a_page_sees_values_and_helpers(serve: Serve) -> None:
     def show(ctx: Context) -> Response:
         return ctx.render("page.html", 201, status="a value", user="<b>")
 
@@ -75,7 +75,7 @@ def test_a_redirect_is_303_to_a_path(serve: Serve) -> None:
     assert (answer.status, answer.headers["location"]) == (303, "/?page=2")
 
 
-def test_a_redirect_to_where_a_parameter_says_stays_on_the_site(serve: Serve) -> None:
+def test_a_redirect_to_a_parameter_stays_on_the_site(serve: Serve) -> None:
     client = serve(returning(lambda ctx: ctx.redirect(ctx.params["next"])))
     assert client.get("/", params={"next": "/a"}).status == 303
     for evil in ("//evil.example", "/\\evil.example", "https://evil.example", "https:evil.example", "javascript:x"):
@@ -83,7 +83,7 @@ def test_a_redirect_to_where_a_parameter_says_stays_on_the_site(serve: Serve) ->
 
 
 def kinds(r: Routes) -> None:
-    """Answer with the media type that is preferred."""
+    """Answer with the preferred media type."""
 
     def kind(ctx: Context) -> Response:
         return text(ctx.prefers("text/html", "application/json"))
@@ -121,14 +121,14 @@ def test_the_extension_of_the_path_decides_before_accept_does(
     assert answer.headers.get("vary") == (None if path.endswith(".json") else "Accept")
 
 
-def test_who_likes_nothing_that_there_is_learns_it_where_that_is_asked(serve: Serve) -> None:
+def test_a_client_that_accepts_no_offer_gets_406_only_if_strict(serve: Serve) -> None:
     answer = serve(kinds).get("/strict", headers={"Accept": "image/png"})
     assert (answer.status, answer.json()["code"], answer.headers["vary"]) == (406, "not_acceptable", "Accept")
     assert answer.json()["detail"] == "This URL is available as text/html or application/json."
     assert serve(kinds).get("/strict", headers={"Accept": "image/png, */*;q=0.1"}).text == "text/html"
 
 
-def test_what_a_guard_answers_by_accept_says_so_too(serve: Serve) -> None:
+def test_an_answer_of_a_guard_by_accept_has_vary_too(serve: Serve) -> None:
     answer = serve(kinds).get("/guarded", headers={"Accept": "text/csv"})
     assert (answer.text, answer.headers["vary"]) == ("stop", "Accept")
     assert serve(kinds).get("/guarded").headers["vary"] == "Accept"
@@ -142,7 +142,7 @@ def test_json_is_read_and_bad_json_is_400(serve: Serve) -> None:
     assert client.post("/", data={"a": "b"}).status == 415
 
 
-def test_cookies_are_read_and_set_and_taken_back(serve: Serve) -> None:
+def test_cookies_are_read_set_and_deleted(serve: Serve) -> None:
     def remember(ctx: Context) -> Response:
         assert ctx.cookies is ctx.cookies, "the header is read once"
         response = text(ctx.cookies.get("theme", "none"))
@@ -205,13 +205,13 @@ def test_an_object_that_is_refused_is_422_and_one_that_is_valid_is_built(serve: 
     assert serve(returning(lambda ctx: ctx.validate(thread))).post("/", json=deep).json() == deep
 
 
-def test_events_are_a_stream_that_nobody_keeps(serve: Serve) -> None:
+def test_events_are_a_stream_that_is_not_cached(serve: Serve) -> None:
     answer = serve(returning(lambda ctx: ctx.events("news"))).get("/")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream")
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_what_is_published_is_told_to_who_listens(serve: Serve) -> None:
+def test_published_events_reach_the_listeners(serve: Serve) -> None:
     def both(ctx: Context) -> Response:
         response = ctx.events("news")
         assert ctx.topics.publish("news", "hello") == 1

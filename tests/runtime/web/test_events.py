@@ -1,4 +1,4 @@
-"""Topics: who listens is told, who has gone is forgotten."""
+"""Topics: listeners get events, and closed streams are dropped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from arlen_runtime.web.events import Topics
 
 
-def test_listeners_of_a_topic_are_told_and_no_others() -> None:
+def test_only_listeners_of_the_topic_get_an_event() -> None:
     topics = Topics()
     here, there = topics.subscribe("posts", "users"), topics.subscribe("users")
 
@@ -28,7 +28,7 @@ def test_a_closed_stream_is_forgotten_everywhere() -> None:
     assert (topics.count("posts"), topics.count("users")) == (0, 0)
 
 
-def test_a_stream_that_nobody_keeps_is_forgotten() -> None:
+def test_a_stream_without_references_is_forgotten() -> None:
     topics = Topics()
     kept, dropped = topics.subscribe("posts"), topics.subscribe("posts", "users")
     del dropped
@@ -38,7 +38,7 @@ def test_a_stream_that_nobody_keeps_is_forgotten() -> None:
     assert kept.take() == b"data: x\n\n"
 
 
-def test_to_end_many_streams_costs_each_the_same() -> None:
+def test_closing_one_of_many_streams_has_constant_cost() -> None:
     def seconds(count: int) -> float:
         topics = Topics()
         streams = [topics.subscribe(f"user:{number}") for number in range(count)]

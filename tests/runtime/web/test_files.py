@@ -1,4 +1,4 @@
-"""What is opened is a plain file below its folder, whatever links there are."""
+"""Only plain files below the folder are opened, whatever links there are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Leave = Callable[[int], AbstractContextManager[None]]
 
 @pytest.fixture
 def public(tmp_path: Path) -> Path:
-    """Make a folder with a file, a folder, and ways out of it."""
+    """Create a folder with a file, a folder, and links that lead out of it."""
     folder = tmp_path / "public"
     (folder / "css").mkdir(parents=True)
     (folder / "css" / "app.css").write_text("body {}")
@@ -53,7 +53,7 @@ def test_a_file_below_is_opened_with_size_and_tag(public: Path) -> None:
     assert content(opened) == "body {}"
 
 
-def test_a_file_says_when_it_changed_but_never_a_time_to_come(public: Path) -> None:
+def test_last_modified_is_never_in_the_future(public: Path) -> None:
     path = public / "css" / "app.css"
     for changed, expected in ((784111777.9, "Sun, 06 Nov 1994 08:49:37 GMT"), (time.time() + 86400, None)):
         os.utime(path, (changed, changed))
@@ -92,7 +92,7 @@ def test_a_file_says_when_it_changed_but_never_a_time_to_come(public: Path) -> N
         ["css", "app.css", "x"],
     ],
 )
-def test_nothing_else_is(public: Path, parts: list[str]) -> None:
+def test_nothing_else_is_opened(public: Path, parts: list[str]) -> None:
     before = descriptors()
     assert open_below(public, parts) is None
     assert descriptors() == before
@@ -103,15 +103,13 @@ def test_the_folder_itself_may_be_a_link(public: Path, tmp_path: Path) -> None:
     assert content(open_below(tmp_path / "current", ["css", "app.css"])) == "body {}"
 
 
-def test_a_path_of_the_applications_own_is_opened_only_when_it_is_a_plain_file(public: Path) -> None:
+def test_a_path_of_the_application_is_opened_only_if_it_is_a_plain_file(public: Path) -> None:
     assert content(open_plain(public / "css" / "app.css")) == "body {}"
     for path in (public, public / "pipe", public / "missing"):
         assert open_plain(path) is None
 
 
-def test_a_file_that_cannot_be_opened_now_is_not_taken_for_one_that_is_not_there(
-    public: Path, descriptors_left: Leave
-) -> None:
+def test_a_file_that_cannot_be_opened_now_is_not_a_missing_file(public: Path, descriptors_left: Leave) -> None:
     for left in range(3):
         with descriptors_left(left):
             if left < 1:
@@ -123,7 +121,7 @@ def test_a_file_that_cannot_be_opened_now_is_not_taken_for_one_that_is_not_there
     assert content(open_below(public, ["css", "app.css"])) == "body {}"
 
 
-def test_what_this_process_may_not_read_or_what_has_an_impossible_name_is_not_there(public: Path) -> None:
+def test_an_unreadable_file_or_an_invalid_name_is_a_missing_file(public: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(public / "s"))
         for parts in (["s"], ["a" * 300], ["app.css"] * 2000):

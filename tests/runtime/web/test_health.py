@@ -1,4 +1,4 @@
-"""Health answers when nothing else does."""
+"""Health endpoints answer when nothing else does."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ Serve = Callable[..., TestClient]
 
 
 class Database:
-    """A database that is there, or not."""
+    """A database that answers, or not."""
 
     def __init__(self, *, there: bool) -> None:
         self.there = there
 
     def query_value(self, sql: str, /) -> object:
-        """Answer any statement."""
         if not self.there:
             raise ConnectionError(f"password=secret {sql}")
         return 1
 
 
 def catch_all(r: Routes) -> None:
-    """Take every path."""
+    """Match every path."""
     r.get("/{rest:path}", lambda _ctx: {"mine": True})
 
 
@@ -39,7 +38,7 @@ def test_health_comes_before_the_applications_own_routes(serve: Serve, path: str
     assert client.post(path).status == 405
 
 
-def test_readiness_asks_the_database_and_liveness_does_not(serve: Serve) -> None:
+def test_readiness_queries_the_database_and_liveness_does_not(serve: Serve) -> None:
     assert serve(catch_all, pg=Database(there=True)).get("/readyz").status == 200
     away = serve(catch_all, pg=Database(there=False))
     answer = away.get("/readyz")

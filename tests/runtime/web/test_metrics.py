@@ -1,4 +1,4 @@
-"""Who may read the counters."""
+"""Which clients may read the metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Head = Callable[..., Request]
 
 
 def _no_routes(_r: Routes) -> None:
-    """Serve nothing."""
+    """Add nothing."""
 
 
 def _client(root: Path, *networks: str) -> TestClient:
@@ -32,12 +32,12 @@ def test_a_direct_request_from_an_allowed_network_is_answered(tmp_path: Path) ->
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
-def test_an_address_outside_of_the_networks_finds_nothing(tmp_path: Path) -> None:
+def test_an_address_outside_of_the_networks_gets_404(tmp_path: Path) -> None:
     assert _client(tmp_path, "10.0.0.0/8").get("/metrics").status == 404
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"])
-def test_what_a_proxy_passes_on_finds_nothing(tmp_path: Path, name: str) -> None:
+def test_a_request_through_a_proxy_gets_404(tmp_path: Path, name: str) -> None:
     assert _client(tmp_path, "127.0.0.0/8").get("/metrics", headers={name: "127.0.0.1"}).status == 404
 
 
@@ -49,6 +49,6 @@ def test_without_networks_there_is_no_endpoint_and_the_application_may_have_its_
     assert TestClient(App(config, own)).get("/metrics").json() == {"mine": True}
 
 
-def test_a_network_that_is_none_is_told_with_its_setting(tmp_path: Path) -> None:
+def test_an_invalid_network_is_reported_with_its_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="metrics_from"):
         _client(tmp_path, "everywhere")

@@ -35,7 +35,7 @@ def test_the_route_comes_before_the_body_before_the_query(serve: Serve) -> None:
     assert client.post("/1?id=3&b=x&q=query", data=sent, files=upload).json() == expected
 
 
-def test_what_comes_behind_the_source_of_a_name_is_not_even_parsed(serve: Serve) -> None:
+def test_sources_after_the_one_with_the_name_are_not_parsed(serve: Serve) -> None:
     client = serve(asking(lambda ctx: [ctx.params["id"], ctx.params["a"]]))
     assert client.post("/1?b=%zz", json={"a": 2}).json() == [1, 2]
     client = serve(asking(lambda ctx: [ctx.params["id"]]))
@@ -47,7 +47,7 @@ def test_each_source_can_be_read_alone(serve: Serve) -> None:
     assert client.post("/1?a=q", data={"a": "b"}).json() == [{"id": 1}, {"a": "b"}, {"a": "q"}]
 
 
-def test_a_name_that_came_several_times_has_all_its_values(serve: Serve) -> None:
+def test_a_name_sent_several_times_has_all_its_values(serve: Serve) -> None:
     client = serve(
         asking(lambda ctx: [ctx.params["t"], ctx.params.all("t"), ctx.params.all("id"), ctx.params.all("no")])
     )
@@ -122,12 +122,12 @@ def test_a_bad_body_is_the_clients_error(serve: Serve, content_type: str, body: 
     assert client.post("/1", body=body, headers={"Content-Type": content_type}).status == status
 
 
-def test_a_json_body_that_is_no_object_has_no_parameters(serve: Serve) -> None:
+def test_a_json_body_that_is_not_an_object_has_no_parameters(serve: Serve) -> None:
     client = serve(asking(lambda ctx: [ctx.params.body, ctx.params.json()]))
     assert client.post("/1", json=[1, 2]).json() == [{}, [1, 2]]
 
 
-def test_a_body_that_get_does_not_take_hides_no_query(serve: Serve) -> None:
+def test_a_body_that_get_ignores_does_not_hide_the_query(serve: Serve) -> None:
     client = serve(lambda r: r.get("/", lambda ctx: {"q": ctx.params["q"]}))
     answer = client.request("GET", "/?q=x", body=b'{"a": 1}', headers={"Content-Type": "application/json"})
     assert (answer.status, answer.json()) == (200, {"q": "x"})
@@ -153,6 +153,6 @@ def test_a_form_that_was_refused_stays_refused(serve: Serve, policy: str) -> Non
     form = b'--x\r\nContent-Disposition: form-data; name="evil"\r\n\r\n1\r\n--x--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     client = serve(lambda r: r.post("/", read_again, body=policy, limit=200_000))
-    for size in (65_536, 131_072):  # where a reader in pieces may stand when it gives up
+    for size in (65_536, 131_072):  # a parser that reads in pieces may stop here when it fails
         first, *later = client.post("/", body=nameless.ljust(size, b"z") + form, headers=headers).json()
         assert later == [first, first]

@@ -1,4 +1,4 @@
-"""What is not exactly a value of its type is refused, never guessed."""
+"""Input that is not exactly a value of its type is refused; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ID = uuid.UUID(int=7)
         (readers.string, "é", "é"),
         (readers.integer, "-12", -12),
         (readers.integer, " 12 ", 12),
-        (readers.integer, "\x1c12\x1f", 12),  # white space to str.strip(), not to int()
+        (readers.integer, "\x1c12\x1f", 12),  # white space for str.strip(), but not for int()
         (readers.integer, 2**70, 2**70),
         (readers.number, "1.50", Decimal("1.50")),
         (readers.number, ".5", Decimal("0.5")),
@@ -34,7 +34,7 @@ ID = uuid.UUID(int=7)
         (readers.boolean, "FALSE", False),
         (readers.boolean, True, True),
         (readers.date, "2024-02-29", dt.date(2024, 2, 29)),
-        (readers.datetime, "2026-01-31T18:30", dt.datetime(2026, 1, 31, 18, 30)),  # noqa: DTZ001 - a form sends no zone
+        (readers.datetime, "2026-01-31T18:30", dt.datetime(2026, 1, 31, 18, 30)),  # noqa: DTZ001 - a form sends no time zone
         (readers.datetime, "2026-01-31 18:30:15.5Z", dt.datetime(2026, 1, 31, 18, 30, 15, 500000, dt.UTC)),
         (readers.email, " a.b+c@example.co.uk ", "a.b+c@example.co.uk"),
         (readers.uuid, str(ID).upper(), ID),

@@ -1,4 +1,4 @@
-"""Finished answers and what conditional requests get of them. One rule: nothing that is not sent stays open."""
+"""Conditional and range requests. A body that is not sent is always closed."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def head(*fields: tuple[str, str], method: str = "GET") -> Head:
 
 
 def tagged(body: Body) -> Response:
-    """Build an answer with a tag."""
+    """Build a response with an ETag."""
     return Response(body, 200, [("ETag", TAG), ("Set-Cookie", "a=1")], "text/plain")
 
 
 def joined(body: Body) -> bytes:
-    """Return what would be sent of a body of pieces."""
+    """Return the bytes that a streamed body would send."""
     assert isinstance(body, Iterator)
     return b"".join(body)
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> FileBody:
-    """Open a file, of which the last hundred bytes are the body."""
+    """Open a file whose last hundred bytes are the body."""
     path = tmp_path / "file"
     path.write_bytes(b"xx" + b"0123456789" * 10)
     return FileBody(path.open("rb"), 2, 100)
 
 
-def test_a_304_keeps_all_fields_but_those_of_the_content(opened: FileBody) -> None:
+def test_a_304_keeps_all_fields_except_those_of_the_content(opened: FileBody) -> None:
     answer = apply_conditions(head(("If-None-Match", TAG)), tagged(opened))
     assert (answer.status, answer.body) == (304, b"")
     assert list(answer.headers) == [("ETag", TAG), ("Set-Cookie", "a=1")]
@@ -52,7 +52,7 @@ def test_a_304_keeps_all_fields_but_those_of_the_content(opened: FileBody) -> No
 @pytest.mark.parametrize(
     ("field", "error"), [(("If-Match", '"x"'), PreconditionFailed), (("Range", "bytes=100-"), RangeNotSatisfiable)]
 )
-def test_what_is_refused_is_closed(opened: FileBody, field: tuple[str, str], error: type[Exception]) -> None:
+def test_a_refused_response_closes_its_body(opened: FileBody, field: tuple[str, str], error: type[Exception]) -> None:
     with pytest.raises(error):
         apply_conditions(head(field), tagged(opened))
     assert opened.file.closed
@@ -74,7 +74,7 @@ def test_parts_of_a_file_are_as_long_as_announced_and_close_it(opened: FileBody)
 
 
 @pytest.mark.parametrize("read", [0, 1])
-def test_parts_that_nobody_reads_to_the_end_close_their_file(opened: FileBody, read: int) -> None:
+def test_parts_that_are_not_read_to_the_end_close_their_file(opened: FileBody, read: int) -> None:
     answer = apply_conditions(head(("Range", "bytes=0-1, 50-51")), tagged(opened))
     assert isinstance(answer.body, Iterator)
     for _ in range(read):
@@ -91,7 +91,7 @@ def test_parts_of_a_file_that_has_shrunk_do_not_move_up(opened: FileBody) -> Non
     close_body(answer.body)
 
 
-def test_several_parts_of_what_is_encoded_are_not_cut(opened: FileBody) -> None:
+def test_several_ranges_of_an_encoded_body_are_not_cut(opened: FileBody) -> None:
     response = tagged(opened)
     response.add("Content-Encoding", "gzip")
     answer = apply_conditions(head(("Range", "bytes=0-1, 50-51")), response)
@@ -99,7 +99,7 @@ def test_several_parts_of_what_is_encoded_are_not_cut(opened: FileBody) -> None:
     opened.file.close()
 
 
-def test_a_stream_is_not_cut_but_ended_by_a_good_copy() -> None:
+def test_a_stream_is_not_cut_but_can_become_a_304() -> None:
     closed: list[str] = []
 
     def pieces() -> Iterable[bytes]:
@@ -117,12 +117,12 @@ def test_a_stream_is_not_cut_but_ended_by_a_good_copy() -> None:
 
 
 @pytest.mark.parametrize("status", [201, 203, 206, 404])
-def test_only_a_200_is_looked_at(status: int) -> None:
+def test_only_a_200_is_changed(status: int) -> None:
     answer = Response(b"0123", status, [("ETag", TAG)])
     assert apply_conditions(head(("If-None-Match", TAG), ("Range", "bytes=0-0")), answer).status == status
 
 
-def test_a_change_where_nothing_is_may_ask_that_nothing_is() -> None:
+def test_a_change_may_require_that_the_resource_does_not_exist() -> None:
     check_preconditions(head(("If-None-Match", '"v0"'), method="PUT"), None, None)
     with pytest.raises(PreconditionFailed):
         check_preconditions(head(("If-Match", '"v1"'), method="PUT"), None, None)

@@ -1,4 +1,4 @@
-"""What actions return is ready to be sent."""
+"""The responses that actions return."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Point:
     y: Decimal
 
 
-def test_text_and_html_say_their_type_and_utf8() -> None:
+def test_text_and_html_send_their_type_and_utf8() -> None:
     assert (text("é", 201).body, text("é").get("content-type")) == ("é".encode(), "text/plain; charset=utf-8")
     assert (html("<p>").body, html("").get("content-type"), html("", 404).status) == (
         b"<p>",
@@ -41,7 +41,7 @@ def test_text_and_html_say_their_type_and_utf8() -> None:
     )
 
 
-def test_json_knows_the_types_of_a_database() -> None:
+def test_json_encodes_the_types_of_a_database() -> None:
     value = {
         "day": dt.date(2026, 1, 31),
         "at": dt.datetime(2026, 1, 31, 18, 30, tzinfo=dt.UTC),
@@ -63,12 +63,12 @@ def test_json_knows_the_types_of_a_database() -> None:
 
 
 @pytest.mark.parametrize(("value", "error"), [(object(), TypeError), (float("nan"), ValueError), (b"bytes", TypeError)])
-def test_what_has_no_form_in_json_is_an_error(value: object, error: type[Exception]) -> None:
+def test_a_value_without_a_json_form_is_an_error(value: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         json(value)
 
 
-def test_a_redirect_encodes_and_stays_unless_it_may_leave() -> None:
+def test_a_redirect_is_encoded_and_stays_on_the_host_unless_external() -> None:
     assert redirect("/é?a=ü&b=%20").get("Location") == "/%C3%A9?a=%C3%BC&b=%20"
     assert redirect("https://example.org/a", 302, external=True).get("Location") == "https://example.org/a"
     with pytest.raises(BadRequest):
@@ -89,7 +89,7 @@ def test_a_file_is_sent_from_disk(tmp_path: Path) -> None:
     assert response.get("Content-Disposition") == "attachment; filename*=UTF-8''%C3%BCber%0D%0A.pdf"
 
 
-def test_what_is_no_plain_file_is_not_found(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_plain_file_is_not_found(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "missing", tmp_path / "pipe"):
         with pytest.raises(NotFound):

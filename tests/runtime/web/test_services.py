@@ -1,4 +1,4 @@
-"""What contexts share is the same for every request of an app."""
+"""All requests of an App share the same services."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arlen_runtime.web.context import Context
 from arlen_runtime.web.services import Services
 
 
-def test_every_context_of_an_app_has_the_same_services_and_nobody_changes_them(
+def test_all_contexts_of_an_app_share_the_same_immutable_services(
     serve: Callable[..., TestClient],
 ) -> None:
     seen: list[Services] = []

@@ -1,4 +1,4 @@
-"""Files under public/, and the client's copies of them."""
+"""Files under public/, and the copies that clients have of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_range_counts_only_for_get(client: TestClient) -> None:
     assert (answer.status, answer.headers["content-length"]) == (200, str(len(CONTENT)))
 
 
-def test_a_copy_that_is_still_good_is_304(client: TestClient) -> None:
+def test_a_valid_copy_is_304(client: TestClient) -> None:
     first = client.get("/static/app.css").headers
     for condition in ({"If-None-Match": first["etag"]}, {"If-Modified-Since": first["last-modified"]}):
         answer = client.get("/static/app.css", headers=condition)
@@ -119,7 +119,7 @@ def test_a_range_of_an_older_version_gets_the_whole(client: TestClient) -> None:
         "/static/..%5csecret.txt",
     ],
 )
-def test_there_is_no_way_out(client: TestClient, path: str) -> None:
+def test_no_request_leaves_the_folder(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status in {400, 404}
     assert "SECRET" not in answer.text
@@ -133,12 +133,12 @@ def test_other_methods_are_405(client: TestClient) -> None:
     assert client.post("/static/app.css").status == 405
 
 
-def test_a_fingerprinted_name_is_kept_for_ever_and_a_date_is_none(client: TestClient) -> None:
+def test_a_fingerprinted_name_is_immutable_and_a_date_is_not(client: TestClient) -> None:
     assert client.get("/static/app-0a1b2c3d.js").headers["cache-control"].endswith("immutable")
     assert client.get("/static/report-20260131.pdf").headers["cache-control"] == "public, max-age=3600"
 
 
-def test_an_asset_has_a_digest_in_its_address_and_is_kept_for_ever_under_it(client: TestClient, tmp_path: Path) -> None:
+def test_an_asset_url_has_a_digest_and_is_immutable(client: TestClient, tmp_path: Path) -> None:
     address = client.get("/").text
     assert address.startswith("/static/app.css?v=")
     assert client.get(address).headers["cache-control"].endswith("immutable")
@@ -148,7 +148,7 @@ def test_an_asset_has_a_digest_in_its_address_and_is_kept_for_ever_under_it(clie
     assert client.get(address).headers["cache-control"] == "public, max-age=3600"
 
 
-def test_an_asset_that_is_not_there_is_an_error(serve: Serve) -> None:
+def test_a_missing_asset_is_an_error(serve: Serve) -> None:
     client = serve(
         lambda r: r.get("/", lambda ctx: ctx.render("p.html")), "test", templates={"p.html": "{{ asset('x') }}"}
     )
@@ -165,7 +165,7 @@ def test_the_prefix_is_a_setting_and_serving_can_be_left_to_others(serve: Serve,
     assert serve(lambda _r: None, config=off).get("/assets/a.txt").status == 404
 
 
-def test_a_precompressed_sibling_is_sent_to_who_accepts_it(client: TestClient, tmp_path: Path) -> None:
+def test_a_precompressed_file_is_sent_to_clients_that_accept_it(client: TestClient, tmp_path: Path) -> None:
     plain = client.get("/static/app.css")
     for suffix in (".br", ".gz"):
         (tmp_path / "public" / f"app.css{suffix}").write_bytes(suffix.encode())
@@ -200,7 +200,7 @@ def test_each_coding_has_a_tag_of_its_own_though_time_and_size_are_the_same(clie
         )
 
 
-def test_a_part_is_not_joined_to_what_a_file_was_a_moment_before(client: TestClient, tmp_path: Path) -> None:
+def test_a_range_is_not_joined_to_an_older_version_of_the_same_second(client: TestClient, tmp_path: Path) -> None:
     path = tmp_path / "public" / "img" / "a.png"
     os.utime(path, ns=(10**18, 10**18 + 1))
     dated = client.get("/static/img/a.png").headers["last-modified"]
@@ -223,7 +223,7 @@ def test_a_file_that_cannot_be_opened_now_is_503(client: TestClient, tmp_path: P
         assert client.get("/static/app.css", headers=accept).text == "body {}", "enough for the file, not for another"
 
 
-def test_a_sibling_older_than_its_file_is_passed_over(client: TestClient, tmp_path: Path) -> None:
+def test_a_precompressed_file_that_is_older_is_ignored(client: TestClient, tmp_path: Path) -> None:
     sibling = tmp_path / "public" / "app.css.gz"
     sibling.write_bytes(b"old")
     os.utime(sibling, (1, 1))

@@ -1,4 +1,4 @@
-"""A page's bytes are those of plain Jinja2."""
+"""Pages are the same as with plain Jinja2."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class User:
 
 
 class Fancy:
-    """An object that knows its own HTML, attributes and items."""
+    """An object with its own HTML, attributes and items."""
 
     name = "attribute"
 
@@ -77,7 +77,7 @@ def test_any_value_is_printed_as_plain_jinja_prints_it(value: object) -> None:
 @pytest.mark.parametrize(
     "source", ["{{ row.missing }}", "{{ user.missing }}", "{{ row.name.missing }}", "{{ missing }}"]
 )
-def test_what_is_missing_is_undefined(source: str) -> None:
+def test_a_missing_attribute_is_undefined(source: str) -> None:
     template = PageEnvironment(autoescape=True, undefined=StrictUndefined).from_string(source)
     with pytest.raises(UndefinedError, match="missing"):
         template.render(VALUES)

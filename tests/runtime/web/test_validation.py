@@ -1,4 +1,4 @@
-"""All errors are collected, with one shape, and raised once."""
+"""All errors are collected, have one form, and are raised once."""
 
 from __future__ import annotations
 
@@ -22,21 +22,19 @@ class Input:
         self.values = values
 
     def get(self, name: str, /) -> Any:  # noqa: ANN401 - raw input
-        """Return the value."""
         return self.values.get(name)
 
     def all(self, name: str, /) -> list[Any]:
-        """Return every value."""
         value = self.values.get(name, [])
         return value if isinstance(value, list) else [value]
 
     def source(self, name: str, /) -> str:
-        """Say query for q and body for the rest."""
+        """Return query for q and body for the rest."""
         return "query" if name == "q" else "body"
 
 
 def errors(fields: Fields) -> list[tuple[str, str]]:
-    """Return field and code of what was refused."""
+    """Return field and code of each error."""
     return [(error.field, error.code) for error in fields.errors]
 
 
@@ -101,7 +99,7 @@ def test_a_blank_field_is_absent(blank: str | None) -> None:
     assert errors(f) == [("x", "required")]
 
 
-def test_a_refused_field_stands_in_with_an_empty_value_of_its_type() -> None:
+def test_a_refused_field_returns_an_empty_value_of_its_type() -> None:
     f = Fields(Input(x=["list"]))
     stand_ins = [f.string("x"), f.integer("x"), f.decimal("x"), f.date("x"), f.choice("x", ["a"])]
     assert stand_ins == ["", 0, Decimal(0), dt.date.min, "a"]
@@ -119,14 +117,13 @@ def test_lists_name_the_item_that_is_wrong() -> None:
 
 @dataclass
 class Address:
-    """What a nested validator makes."""
+    """What a nested validator builds."""
 
     city: str
     codes: object
 
 
 def address(f: Fields) -> Address:
-    """Read an address."""
     return Address(f.string("city"), f.list("codes", readers.integer))
 
 
@@ -148,22 +145,20 @@ def test_a_nested_object_has_its_own_validator_and_dotted_names() -> None:
 
 @dataclass
 class Code:
-    """An object that cannot be made of nothing."""
+    """An object that cannot be built from empty fields."""
 
     code: str
 
     def __post_init__(self) -> None:
-        """Refuse an empty code."""
         if not self.code:
             raise ValueError("no code")
 
 
 def code(f: Fields) -> Code:
-    """Read a code."""
     return Code(f.string("code"))
 
 
-def test_a_validator_that_makes_nothing_of_empty_fields_is_not_asked_to_for_valid_ones() -> None:
+def test_a_validator_without_a_placeholder_works_for_valid_fields() -> None:
     f = Fields(Input(a={"code": "x"}))
     assert f.nested("a", code) == Code("x")
     assert f.nested("b", code, default=None) is None
@@ -178,7 +173,7 @@ def test_a_validator_that_makes_nothing_of_empty_fields_is_not_asked_to_for_vali
         ({"a": {}}, [("a.code", "required")]),
     ],
 )
-def test_an_object_that_nothing_can_stand_in_for_ends_the_reading_with_what_was_found(
+def test_an_object_without_a_placeholder_ends_validation_with_the_errors_so_far(
     data: dict[str, object], expected: list[tuple[str, str]]
 ) -> None:
     f = Fields(Input(**data))
@@ -188,7 +183,7 @@ def test_an_object_that_nothing_can_stand_in_for_ends_the_reading_with_what_was_
     assert [(error.field, error.code) for error in caught.value.errors] == [("before", "required"), *expected]
 
 
-def test_what_an_inner_object_was_refused_for_is_told_by_every_outer_one() -> None:
+def test_errors_of_an_inner_object_are_in_every_outer_one() -> None:
     def order(f: Fields) -> tuple[str, Code]:
         return f.string("title"), f.nested("code", code)
 
@@ -212,7 +207,7 @@ def test_a_nested_validator_may_check_what_it_has_so_far() -> None:
     assert errors(f) == [("a.city", "unknown"), ("b", "required")]
 
 
-def test_an_error_of_the_validators_own_is_not_taken_for_the_clients() -> None:
+def test_an_error_of_the_validator_itself_is_not_a_client_error() -> None:
     def wrong(f: Fields) -> int:
         return int(f.string("a"))
 
@@ -220,7 +215,7 @@ def test_an_error_of_the_validators_own_is_not_taken_for_the_clients() -> None:
         Fields(Input(x={"a": "b"})).nested("x", wrong)
 
 
-def test_an_object_may_hold_objects_of_its_own_kind() -> None:
+def test_an_object_may_contain_objects_of_its_own_type() -> None:
     def comment(f: Fields) -> dict[str, object]:
         return {"text": f.string("text"), "reply": f.nested("reply", comment, default=None)}
 
@@ -235,7 +230,7 @@ def test_an_object_may_hold_objects_of_its_own_kind() -> None:
     assert errors(f) == [("comment.reply.text", "required")]
 
 
-def test_an_applications_own_check_has_the_same_shape() -> None:
+def test_an_error_of_the_application_has_the_same_form() -> None:
     f = Fields(Input())
     f.refuse("ends", "too_early", "must be after the start")
     assert f.errors == [FieldError("ends", "too_early", "must be after the start", "body")]
@@ -247,7 +242,7 @@ def test_an_input_without_errors_raises_nothing() -> None:
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
-def test_a_moment_that_has_no_name_in_utc_is_refused(moment: str) -> None:
+def test_a_time_that_utc_cannot_represent_is_refused(moment: str) -> None:
     f = Fields(Input(at=moment))
     f.datetime("at", zone=True)
     with pytest.raises(ValidationFailed) as caught:

@@ -1,4 +1,4 @@
-"""Pages are autoescaped and strict; broken templates fail the boot."""
+"""Pages are autoescaped and strict; a broken template fails the boot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from arlen_runtime.web.views import Templates, Views
 
 
 def views(templates: Templates, *, reload: bool = False) -> Views:
-    """Build views with one helper."""
     return Views(templates, {"shout": str.upper}, reload=reload)
 
 
@@ -40,12 +39,12 @@ def test_text_templates_are_not_escaped() -> None:
 
 
 @pytest.mark.parametrize("source", ["{{ nothing }}", "{{ user.nothing }}", "{% for x in nothing %}{% endfor %}"])
-def test_what_is_undefined_is_an_error(source: str) -> None:
+def test_an_undefined_value_is_an_error(source: str) -> None:
     with pytest.raises(UndefinedError, match="nothing"):
         views({"page.html": source}).render("page.html", {"user": {"name": "x"}})
 
 
-def test_a_template_that_is_not_there_is_an_error() -> None:
+def test_a_missing_template_is_an_error() -> None:
     with pytest.raises(TemplateNotFound, match="missing"):
         views({}).render("missing.html", {})
 
@@ -64,7 +63,7 @@ def test_an_application_without_templates_has_none(tmp_path: Path) -> None:
     assert views(tmp_path / "missing").environment.list_templates() == []
 
 
-def test_what_editors_leave_behind_is_not_compiled(tmp_path: Path) -> None:
+def test_backup_files_of_editors_are_not_compiled(tmp_path: Path) -> None:
     for name in (".page.html.swp", "page.html~"):
         (tmp_path / name).write_text("{% if %}")
     assert views(tmp_path).environment.cache == {}
