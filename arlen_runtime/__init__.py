@@ -2,8 +2,8 @@
 
     from arlen_runtime import App, Config, Context, Response, Routes
 
-One rule: a name is loaded when it is first asked for, so that the server's manager, which imports only its own rooms,
-does not pay for the application's.
+A public name is loaded when it is first used. So the manager of the server, which imports only its
+own packages, does not load the packages of the application.
 """
 
 from __future__ import annotations
@@ -11,77 +11,53 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+# Two lists are the least. Type checkers need imports: they cannot follow `__getattr__`, and without
+# `as` the names would not count as exported. The interpreter needs `_MODULES`, to import on demand.
+# tests/runtime/test_init.py compares the two lists.
 if TYPE_CHECKING:
-    from arlen_runtime.app import App
-    from arlen_runtime.config.sections import Config
-    from arlen_runtime.errors import (
-        ArlenError,
-        BadRequest,
-        Conflict,
-        Forbidden,
-        HTTPError,
-        NotFound,
-        Unauthorized,
-        ValidationFailed,
-    )
-    from arlen_runtime.http.cookies import SetCookie
-    from arlen_runtime.http.response import FileBody, Response
-    from arlen_runtime.routing.routes import Routes
-    from arlen_runtime.web.context import Context
-    from arlen_runtime.web.responses import file, html, json, redirect, text
-    from arlen_runtime.web.validation import Fields
+    from arlen_runtime.app import App as App
+    from arlen_runtime.config.sections import Config as Config
+    from arlen_runtime.errors import ArlenError as ArlenError
+    from arlen_runtime.errors import BadRequest as BadRequest
+    from arlen_runtime.errors import Conflict as Conflict
+    from arlen_runtime.errors import Forbidden as Forbidden
+    from arlen_runtime.errors import HTTPError as HTTPError
+    from arlen_runtime.errors import NotFound as NotFound
+    from arlen_runtime.errors import Unauthorized as Unauthorized
+    from arlen_runtime.errors import ValidationFailed as ValidationFailed
+    from arlen_runtime.http.cookies import SetCookie as SetCookie
+    from arlen_runtime.http.response import FileBody as FileBody
+    from arlen_runtime.http.response import Response as Response
+    from arlen_runtime.routing.routes import Routes as Routes
+    from arlen_runtime.web.context import Context as Context
+    from arlen_runtime.web.responses import file as file
+    from arlen_runtime.web.responses import html as html
+    from arlen_runtime.web.responses import json as json
+    from arlen_runtime.web.responses import redirect as redirect
+    from arlen_runtime.web.responses import text as text
+    from arlen_runtime.web.validation import Fields as Fields
 
-__all__ = [
-    "App",
-    "ArlenError",
-    "BadRequest",
-    "Config",
-    "Conflict",
-    "Context",
-    "Fields",
-    "FileBody",
-    "Forbidden",
-    "HTTPError",
-    "NotFound",
-    "Response",
-    "Routes",
-    "SetCookie",
-    "Unauthorized",
-    "ValidationFailed",
-    "file",
-    "html",
-    "json",
-    "redirect",
-    "text",
-]
-
-_ROOMS = {
-    "arlen_runtime.app": ("App",),
-    "arlen_runtime.config.sections": ("Config",),
-    "arlen_runtime.errors": (
-        "ArlenError",
-        "BadRequest",
-        "Conflict",
-        "Forbidden",
-        "HTTPError",
-        "NotFound",
-        "Unauthorized",
-        "ValidationFailed",
-    ),
-    "arlen_runtime.http.cookies": ("SetCookie",),
-    "arlen_runtime.http.response": ("FileBody", "Response"),
-    "arlen_runtime.routing.routes": ("Routes",),
-    "arlen_runtime.web.context": ("Context",),
-    "arlen_runtime.web.responses": ("file", "html", "json", "redirect", "text"),
-    "arlen_runtime.web.validation": ("Fields",),
+_MODULES = {
+    "app": "App",
+    "config.sections": "Config",
+    "errors": "ArlenError BadRequest Conflict Forbidden HTTPError NotFound Unauthorized ValidationFailed",
+    "http.cookies": "SetCookie",
+    "http.response": "FileBody Response",
+    "routing.routes": "Routes",
+    "web.context": "Context",
+    "web.responses": "file html json redirect text",
+    "web.validation": "Fields",
 }
-_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+_MODULE_OF = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names.split()}
+
+if not TYPE_CHECKING:  # a type checker that cannot evaluate this would find no names for `import *`
+    __all__ = list(_MODULE_OF)
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from its room (PEP 562); it is an ordinary attribute from then on."""
-    if name not in _HOME:
+    """Load a public name from its module (PEP 562). From then on it is an ordinary attribute."""
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_HOME[name]), name)
+    value: object = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import subprocess
 import sys
 
@@ -9,10 +11,28 @@ import pytest
 
 import arlen_runtime
 
+PUBLIC_NAMES: list[str] = vars(arlen_runtime)["__all__"]  # hidden from type checkers
 
-@pytest.mark.parametrize("name", arlen_runtime.__all__)
+
+@pytest.mark.parametrize("name", PUBLIC_NAMES)
 def test_each_public_name_is_there(name: str) -> None:
     assert getattr(arlen_runtime, name).__name__ == name
+
+
+def test_type_checkers_see_the_names_that_are_loaded_on_demand() -> None:
+    imports = [
+        node for node in ast.walk(ast.parse(inspect.getsource(arlen_runtime))) if isinstance(node, ast.ImportFrom)
+    ]
+    seen = [(alias.asname, node.module) for node in imports for alias in node.names if alias.asname]
+    assert seen == list(arlen_runtime._MODULE_OF.items())
+
+
+def test_a_name_is_loaded_when_it_is_first_used() -> None:
+    code = (
+        "import sys, arlen_runtime as a; before = 'arlen_runtime.errors' in sys.modules; a.NotFound; "
+        "sys.exit(before or 'arlen_runtime.errors' not in sys.modules or 'arlen_runtime.app' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_another_name_is_an_attribute_error() -> None:
