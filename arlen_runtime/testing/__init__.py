@@ -1,1 +1,12 @@
-"""Tools for tests of applications, and of Arlen itself."""
+"""Tools for tests of applications: a client, a running server, and the configuration.
+
+Fixtures for pytest are in the plugin: `pytest_plugins = ["arlen_runtime.testing.plugin"]`.
+"""
+
+from __future__ import annotations
+
+from arlen_runtime.config.load import load as load_config
+from arlen_runtime.testing.client import Answer, TestClient
+from arlen_runtime.testing.server import RunningServer
+
+__all__ = ["Answer", "RunningServer", "TestClient", "load_config"]

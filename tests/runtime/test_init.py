@@ -43,3 +43,11 @@ def test_another_name_is_an_attribute_error() -> None:
 def test_importing_a_lower_package_does_not_load_the_application() -> None:
     code = "import sys, arlen_runtime.errors; sys.exit(any(name in sys.modules for name in ('jinja2', 'arlen_runtime.app')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_testing_tools_load_neither_the_application_nor_the_database() -> None:
+    code = (
+        "import sys; from arlen_runtime.testing import Answer, RunningServer, TestClient, load_config; "
+        "sys.exit(any(name in sys.modules for name in ('jinja2', 'psycopg', 'arlen_runtime.app')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
