@@ -55,7 +55,10 @@ if not TYPE_CHECKING:  # a type checker that cannot evaluate this would find no 
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from its module (PEP 562). From then on it is an ordinary attribute."""
+    """Load a public name from its module (PEP 562).
+
+    From then on it is an ordinary attribute.
+    """
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(_MODULE_OF[name]), name)

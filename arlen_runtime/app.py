@@ -67,7 +67,7 @@ class App:
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
     ) -> None:
-        """Assemble the application. Opens no connection. Raise BootError for every mistake.
+        """Assemble the application; connect to nothing. Raise BootError for mistakes.
 
         `middleware`: factories of layers, outermost first, between Arlen's layers and the guards.
         `templates` is a folder or a mapping of name to source; the default is `[templates] folder`

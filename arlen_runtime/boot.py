@@ -1,4 +1,4 @@
-"""The program that a generation executes: builds the application, then runs Generation.
+"""The program of a generation: builds the application, then runs Generation.
 
 `python -m arlen_runtime.boot BOOT_ARGS` loads the configuration, starts the embedded server if
 needed, imports `create(config)` or a WSGI callable, and runs the Generation, which forks the
@@ -122,7 +122,7 @@ def find_target(config: Config) -> object:
 
 
 def as_application(target: object, config: Config) -> Application:
-    """Return the Application for an App, a `create(config)` function or a WSGI callable."""
+    """Return the Application for an App, a `create(config)` or a WSGI callable."""
     if isinstance(target, App):
         return target
     if not callable(target):

@@ -1,5 +1,6 @@
-"""The error page for development. It shows everything except secrets, and runs nothing.
+"""The error page for development.
 
+It shows everything except secrets, and runs nothing.
 It has no script, no console and no URL that evaluates code: it is plain text under a
 Content-Security-Policy of its own.
 """

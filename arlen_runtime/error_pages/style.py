@@ -1,4 +1,7 @@
-"""The style sheet of Arlen's own pages. It is inline; the policy allows it by its hash."""
+"""The style sheet of Arlen's own pages.
+
+It is inline; the policy allows it by its hash.
+"""
 
 from __future__ import annotations
 

@@ -85,7 +85,10 @@ class _MaskedRepr(reprlib.Repr):
         return super().repr_dict({key: MASK if _is_secret(key) else value for key, value in x.items()}, level)
 
     def repr_tuple(self, x: tuple[Any, ...], level: int) -> str:
-        """Show a tuple. In a pair of name and value, as headers are, a secret value is masked."""
+        """Show a tuple.
+
+        In a pair of name and value, as headers are, a secret value is masked.
+        """
         return super().repr_tuple((x[0], MASK) if len(x) == _PAIR and _is_secret(x[0]) else x, level)
 
 

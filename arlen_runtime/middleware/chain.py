@@ -19,7 +19,7 @@ Factory = Callable[[Endpoint], Layer | None]
 
 
 def compose(factories: Sequence[Factory], endpoint: Endpoint, innermost: Proceed) -> Proceed:
-    """Wrap `innermost` into the layers for this endpoint; the first factory is outermost."""
+    """Wrap `innermost` into the layers of an endpoint; the first factory is outermost."""
     proceed = innermost
     for factory in reversed(factories):
         layer = factory(endpoint)

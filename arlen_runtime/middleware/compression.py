@@ -50,7 +50,7 @@ class Coder(Protocol):
 
 
 class Coding(Protocol):
-    """A content coding: starts a coder, and has the mode that ends a piece but not the body."""
+    """A content coding: starts a coder, and has the mode that ends only a piece."""
 
     def __call__(self) -> tuple[Coder, int]:
         """Start a body."""

@@ -1,5 +1,6 @@
-"""Turns exceptions into responses. No exception of an inner layer gets further out.
+"""Turns exceptions into responses.
 
+No exception of an inner layer gets further out.
 An HTTPError below 500 was raised for the client: it is only answered. Everything else is logged
 with its traceback and the ids of the request. In development, the statements of the request are
 kept for the error page.

@@ -21,7 +21,10 @@ def request_id(_endpoint: Endpoint) -> Layer:
 
 
 def id_line(head: Head) -> bytes:
-    """Return the header line. The characters of the id were checked when the id was set."""
+    """Return the header line.
+
+    The characters of the id were checked when the id was set.
+    """
     return b"X-Request-Id: %b\r\n" % head.id.encode()
 
 

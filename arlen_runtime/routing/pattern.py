@@ -72,8 +72,9 @@ CONVERTERS: Mapping[str, Converter] = {
 
 
 class Parameter(NamedTuple):
-    """One `{name:converter}` of a pattern. If `rest`, it matches all remaining segments.
+    """One `{name:converter}` of a pattern.
 
+    If `rest`, it matches all remaining segments.
     An extension, as in `{name:converter}.json`, is part of the segment and of what `convert`
     receives, but not of the value.
     """

@@ -1,4 +1,4 @@
-"""Maps a method and a path to an endpoint, at a cost independent of the number of routes.
+"""Maps a method and a path to an endpoint, at a cost independent of the routes.
 
 The router is a trie of segments. It tries static segments first, then parameters with an
 extension, parameters, wildcards, and among equals the route registered first. If a branch has no
@@ -125,7 +125,9 @@ def _query(values: Mapping[str, str]) -> str:
 
 
 class Router:
-    """The routes of an application. Built once at boot, in order of registration; immutable.
+    """The routes of an application.
+
+    Built once at boot, in order of registration; immutable.
 
     `fixed` is the fast path for paths without parameters: raw path to method to endpoint. A hit
     there saves the call of `match`, which would return the same endpoint.
@@ -158,8 +160,9 @@ class Router:
         return tuple.__new__(Match, (endpoint, dict(zip(endpoint.pattern.names, values))))  # noqa: B905 - strict costs
 
     def url_for(self, name: str, values: Mapping[str, object]) -> str:
-        """Return the URL of a named route. Values that its path does not name become the query.
+        """Return the URL of a named route.
 
+        Values that its path does not name become the query.
         Raise ArlenError if there is no route with this name, a value is missing, or a value does
         not match its converter.
         """
@@ -182,7 +185,7 @@ class Router:
         return Match(NOT_FOUND, {})
 
     def _leaves(self, endpoint: Endpoint) -> dict[str, Endpoint]:
-        """Return the endpoints at the end of the path of `endpoint`; create the nodes if needed."""
+        """Return the endpoints at the end of a path; create the nodes if needed."""
         node = self._root
         for segment in endpoint.pattern.segments:
             if not isinstance(segment, Parameter):
@@ -207,7 +210,7 @@ class Router:
         self.fixed.setdefault(endpoint.pattern.build({}), {}).setdefault(method, endpoint)
 
     def _answer_head(self, endpoint: Endpoint) -> None:
-        """If the path answers GET, let the same endpoint answer HEAD (RFC 9110 section 9.3.2)."""
+        """Let the endpoint of GET answer HEAD too (RFC 9110 section 9.3.2)."""
         leaves = self._leaves(endpoint)
         if "GET" in leaves and "HEAD" not in leaves:
             leaves["HEAD"] = leaves["GET"]

@@ -1,4 +1,4 @@
-"""Tools for tests of applications: a client, a running server, and the configuration.
+"""Tools for tests of applications: a client, a running server, configuration.
 
 Fixtures for pytest are in the plugin: `pytest_plugins = ["arlen_runtime.testing.plugin"]`.
 """

@@ -61,7 +61,10 @@ class Answer(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Header fields by lower-case name. Repeated fields are joined by a comma, as in HTTP."""
+        """Header fields by lower-case name.
+
+        Repeated fields are joined by a comma, as in HTTP.
+        """
         joined: dict[str, str] = {}
         for name, value in self.fields:
             key = name.lower()
@@ -207,9 +210,9 @@ class TestClient:
             body.close()
 
     def _body(self, head: Head, admission: Admission, parser: RequestParser) -> IncomingBody:
-        """Read the body, into a file if the server would use one, unless the endpoint has none.
+        """Read the body, into a file if the server would use one.
 
-        Raise PayloadTooLarge.
+        If the endpoint takes no body, it is not read. Raise PayloadTooLarge.
         """
         if admission.policy == "none":
             return IncomingBody(0, 0, None)
@@ -219,7 +222,7 @@ class TestClient:
         return body
 
     def _keep_cookie(self, line: str) -> None:
-        """Store the cookie of a Set-Cookie, or delete an expired one (RFC 6265 section 5.3)."""
+        """Store a cookie, or delete an expired one (RFC 6265 section 5.3)."""
         pair, *attributes = line.split(";")
         name, _, value = (part.strip() for part in pair.partition("="))
         attributes_by_name = {
@@ -265,7 +268,10 @@ def _is_expired(attributes: Mapping[str, str]) -> bool:
 
 
 def _head(parser: RequestParser) -> Head:
-    """Return the head. If it is incomplete, raise the timeout that the server would raise."""
+    """Return the head.
+
+    If it is incomplete, raise the timeout that the server would raise.
+    """
     head = parser.next_head()
     if head is None:
         raise RequestTimeout("The header block of the request took too long to arrive.")

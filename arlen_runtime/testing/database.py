@@ -1,4 +1,4 @@
-"""Databases for tests: one per test module, a copy of a template, made in milliseconds.
+"""Databases for tests: one per module, copied from a template in milliseconds.
 
 The server is that of ARLEN_PG_TEST_DSN, or an embedded one below the project. The embedded server
 is started when needed and shared by all test processes that run at the same time.
@@ -57,8 +57,8 @@ class Databases:
         """Release the templates, so that other runs may drop them."""
         connection, self._lock_connection = self._lock_connection, None
         if connection is not None:
-            # Unlock explicitly: the server notices a closed connection only later. A server that has
-            # stopped has released the lock already.
+            # Unlock explicitly: the server notices a closed connection only later. A server that
+            # has stopped has released the lock already.
             with contextlib.suppress(psycopg.OperationalError):
                 connection.execute("select pg_advisory_unlock_all()")
             connection.close()
@@ -69,7 +69,7 @@ class Databases:
         return f"postgresql:///{quote(database, safe='')}?{urlencode(rest, quote_via=quote, safe='/')}"
 
     def template(self, fingerprint: str, fill: Callable[[str], object]) -> str:
-        """Return the name of the template for this fingerprint; build it if it does not exist.
+        """Return the template for this fingerprint; build it if it does not exist.
 
         `fill` gets the URL of an empty database and fills it. The template is built under another
         name and then renamed, so a database with the final name is complete. Until `close`, no run

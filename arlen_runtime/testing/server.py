@@ -1,5 +1,6 @@
-"""Runs a real propane on a free port, for tests. Waits for log events, never for a time.
+"""Runs a real propane on a free port, for tests.
 
+Waits for log events, never for a time.
 with RunningServer(folder, "app:create", "--workers", "2") as server:
     httpx.get(server.url)
     server.send(signal.SIGHUP)

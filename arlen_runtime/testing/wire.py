@@ -1,5 +1,6 @@
-r"""A client that sends exact bytes, for tests of a server. Every wait has a timeout.
+r"""A client that sends exact bytes, for tests of a server.
 
+Every wait has a timeout.
 with Wire(server.port) as wire:
     wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert wire.answer().status == 200

@@ -1,1 +1,1 @@
-"""What the code of an application uses: context, parameters, validation, responses."""
+"""What application code uses: context, parameters, validation, responses."""

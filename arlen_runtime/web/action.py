@@ -16,7 +16,7 @@ from arlen_runtime.web.responses import json
 
 
 def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
-    """Return the end of the chain of an endpoint: its guards in order, then its action."""
+    """Return the end of an endpoint's chain: its guards in order, then its action."""
     action = endpoint.action
 
     def act(context: Context) -> Response:

@@ -20,7 +20,10 @@ from arlen_runtime.web.metrics import metrics_endpoints
 def built_in_endpoints(
     config: Config, is_draining: Callable[[], bool], read_metrics: Callable[[], str]
 ) -> list[Endpoint]:
-    """Return the built-in endpoints. Raise ConfigError for a bad [server] metrics_from."""
+    """Return the built-in endpoints.
+
+    Raise ConfigError for a bad [server] metrics_from.
+    """
     return [*health_endpoints(is_draining), *metrics_endpoints(config.server.metrics_from, read_metrics)]
 
 

@@ -101,7 +101,7 @@ class Context:
 
     @property
     def csp_nonce(self) -> str:
-        """Nonce of the Content-Security-Policy of this response, for inline scripts and styles."""
+        """Nonce for inline scripts and styles, allowed by Content-Security-Policy."""
         if self.nonce is None:
             self.nonce = secrets.token_urlsafe(16)
         return self.nonce
@@ -150,7 +150,10 @@ class Context:
         return Fields(self.params)
 
     def validate(self, validator: Callable[[Fields], T]) -> T:
-        """Return the value that `validator` builds. Raise ValidationFailed with all errors."""
+        """Return the value that `validator` builds.
+
+        Raise ValidationFailed with all errors.
+        """
         fields = self.fields()
         value = build(validator, fields)
         fields.check()

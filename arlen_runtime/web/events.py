@@ -29,8 +29,8 @@ class Topics:
     """
 
     def __init__(self) -> None:
-        # Any handler thread may subscribe or publish, and any thread may drop the last reference to a
-        # stream, so every change and every copy of the sets happens under the lock.
+        # Any handler thread may subscribe or publish, and any thread may drop the last reference to
+        # a stream, so every change and every copy of the sets happens under the lock.
         self._lock = threading.Lock()
         self._topics: WeakValueDictionary[str, WeakSet[EventStream]] = WeakValueDictionary()
 

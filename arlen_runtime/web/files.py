@@ -73,7 +73,7 @@ class OpenedFile(NamedTuple):
 
 
 def open_plain(path: Path) -> OpenedFile | None:
-    """Open a file by a path that the application chose; None if it is not a plain file.
+    """Open a file that the application chose; None if it is not a plain file.
 
     Raise ServiceUnavailable if it cannot be opened now, because descriptors or memory ran out.
     """
@@ -117,7 +117,7 @@ def _raise_unless_absent(error: OSError) -> None:
 
 
 def _as_plain_file(descriptor: int) -> OpenedFile | None:
-    """Return the file of a descriptor. If it is not a plain file, close it, return None."""
+    """Return the file of a descriptor, or close it and return None."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)

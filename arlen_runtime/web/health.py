@@ -18,7 +18,7 @@ from arlen_runtime.web.responses import text
 
 
 def health_endpoints(is_draining: Callable[[], bool]) -> list[Endpoint]:
-    """Return the three endpoints; `is_draining` returns True if the worker is stopping."""
+    """Return the endpoints; `is_draining` returns True if the worker is stopping."""
 
     def ready(context: Context) -> Response:
         if is_draining():

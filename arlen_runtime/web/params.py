@@ -77,7 +77,10 @@ class Params(Mapping[str, Any]):
         return self._form.files if essence(self._content_type) == _MULTIPART else {}
 
     def file(self, name: str) -> Upload | None:
-        """Return the first file of a name, or None. The client chose its file name and type."""
+        """Return the first file of a name, or None.
+
+        The client chose its file name and type.
+        """
         return next(iter(self.files.get(name, ())), None)
 
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything

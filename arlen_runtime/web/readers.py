@@ -28,7 +28,7 @@ _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "on": True, "o
 
 
 class Refusal(ValueError):
-    """A value that was refused: a stable `code` and a `message` such as "must be an integer"."""
+    """A refused value: a stable `code`, and a `message` like "must be an integer"."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -69,8 +69,9 @@ def html(value: str, status: int = 200) -> Response:
 
 
 def json(value: object, status: int = 200) -> Response:
-    """Return JSON. Dates, UUIDs, Decimals (as strings), enums and dataclasses are converted.
+    """Return JSON.
 
+    Dates, UUIDs, Decimals (as strings), enums and dataclasses are converted.
     Raise TypeError for a value that has no JSON form, ValueError for NaN and infinity.
     """
     return Response("".join(_encode(value, 0)).encode(), status, (), JSON)

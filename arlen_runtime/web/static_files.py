@@ -31,7 +31,7 @@ _EXTENSIONS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
 class StaticFiles:
-    """The endpoint for static files, and the template helper `asset` that writes their URLs."""
+    """The endpoint for static files, and the helper `asset` that writes their URLs."""
 
     def __init__(self, section: StaticSection, root: Path) -> None:
         self._folder = root / section.folder

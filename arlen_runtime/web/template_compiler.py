@@ -1,5 +1,6 @@
-"""A Jinja2 environment that renders faster. The output is the same as that of plain Jinja2.
+"""A Jinja2 environment that renders faster.
 
+The output is the same as that of plain Jinja2.
 Measured on a page of twelve rows: of 59 µs, 22 went into wrapping each escaped value as Markup only
 to join it, and `row.name` on a dict first raised an AttributeError. So printed values are escaped
 to a plain str, and an attribute that no dict has is looked up as a key at once. Both use the
@@ -34,7 +35,7 @@ def printed(value: Any) -> str:  # noqa: ANN401 - templates print anything
 
 
 class PrintingCodeGenerator(CodeGenerator):
-    """Writes `environment.printed(x)` where Jinja2 writes `escape(x)` around an output."""
+    """Writes `environment.printed(x)` where Jinja2 writes `escape(x)`."""
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         """Write the start of the call around one output.

@@ -114,7 +114,10 @@ class Fields:
         return self._read_field(name, read, Decimal, default)
 
     def boolean(self, name: str, *, default: D = False) -> bool | D:  # type: ignore[assignment] # False is the default D
-        """Read a boolean. An absent one is false, because that is what an unticked box sends."""
+        """Read a boolean.
+
+        An absent one is false, because that is what an unticked box sends.
+        """
         return self._read_field(name, readers.boolean, bool, default)
 
     def date(
@@ -152,7 +155,7 @@ class Fields:
         return self._read_field(name, readers.uuid, lambda: UUID(int=0), default)
 
     def choice(self, name: str, choices: Sequence[T] | Mapping[str, T], *, default: D = REQUIRED) -> T | D:
-        """Read one of `choices`, by its text (`str(choice)`), or by key if it is a mapping."""
+        """Read one of `choices`, by `str(choice)`, or by key if it is a mapping."""
         table = choices if isinstance(choices, Mapping) else {str(choice): choice for choice in choices}
 
         def read(raw: object) -> T:
@@ -229,7 +232,7 @@ class Fields:
             raise
 
     def _read_field(self, name: str, read: Callable[[object], T], empty: Callable[[], T], default: D) -> T | D:
-        """Return the value of a field, or its default, or what `empty` returns plus an error."""
+        """Return the value of a field or its default; else add an error, return `empty()`."""
         raw = self._source.get(name)
         if raw is None or (isinstance(raw, str) and not raw.strip()):
             if default is not REQUIRED:

@@ -55,7 +55,10 @@ class Views:
             }
 
     def render(self, name: str, values: dict[str, object]) -> str:
-        """Return the page. Raise TemplateNotFound, UndefinedError, or what the values raise."""
+        """Return the page.
+
+        Raise TemplateNotFound, UndefinedError, or what the values raise.
+        """
         template = self._compiled.get(name)
         if template is None:
             template = self.environment.get_template(name)
