@@ -7,16 +7,14 @@
 
 Invariant: the command never writes to the application's database. The schema is the one that
 db/migrations creates. If the database has no pending migrations, it is used (which database: see
-arlen_runtime.commands.migrate); otherwise a copy is migrated, on --scratch-dsn, or in development
+arlen_runtime.commands.target_database); otherwise a copy is migrated, on --scratch-dsn, or in development
 and test on an embedded server. Exit status: 0 all is right, 1 something is wrong, 2 usage error.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -29,11 +27,11 @@ from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import scratch_schema
 from arlen_runtime.alnpg.migrations.files import FOLDER
-from arlen_runtime.commands.migrate import EMBEDDED, NO_DATABASE, database_url, named_url
-from arlen_runtime.config.flags import Parser, add_root_flag
-from arlen_runtime.config.load import load
+from arlen_runtime.commands.runner import Command, Job
+from arlen_runtime.commands.target_database import EMBEDDED, NO_DATABASE, database_url, named_url
+from arlen_runtime.config.flags import Parser
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError, ConfigError
+from arlen_runtime.errors import ConfigError
 
 PROGRAM = "arlen sql"
 
@@ -53,45 +51,12 @@ class CheckOptions(NamedTuple):
     json: bool = False
 
 
-class CheckJob(NamedTuple):
-    """One run of the command: schema, application, options and output."""
-
-    url: str
-    root: Path
-    options: CheckOptions
-    out: Callable[[str], None]
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit status.
 
     The default environment is development. A usage error raises SystemExit with status 2.
     """
-    parser = _parser()
-    values = vars(parser.parse_args(arguments))
-    options = CheckOptions(**{name: value for name, value in values.items() if name in CheckOptions._fields})
-    if options.action == "rows" and (options.manifest or options.against or options.json):
-        parser.error("--manifest, --against and --json require the action check")
-    if options.action == "check" and options.places:
-        parser.error("check accepts no files: it checks all statements")
-    try:
-        return run(load(values["app_root"], values["env"], os.environ, default="development"), options, _print_line)
-    except ArlenError as error:
-        for line in str(error).splitlines():
-            sys.stderr.write(f"{PROGRAM}: {line}\n")
-        return error.exit_status
-
-
-def run(
-    config: Config, options: CheckOptions, out: Callable[[str], None], environ: Mapping[str, str] = os.environ
-) -> int:
-    """Run the command and return its exit status; `out` receives the lines to print.
-
-    Raises ArlenError: DatabaseCommandError, ManifestError, EmbeddedServerError, or ConfigError if
-    no database is configured.
-    """
-    with _schema(config, options, environ) as url:
-        return ACTIONS[options.action](CheckJob(url, config.root, options, out))
+    return COMMAND.main(arguments, program=PROGRAM, default="development")
 
 
 @contextmanager
@@ -122,7 +87,7 @@ def _pending_message(missing: int) -> str:
     )
 
 
-def _check(job: CheckJob) -> int:
+def _check(job: Job[CheckOptions]) -> int:
     options = job.options
     if options.against is not None:
         release = _release(options.against)
@@ -146,15 +111,12 @@ def _release(path: Path) -> Release:
         raise ManifestError(f"{path}: {error.detail}") from None
 
 
-def _report(job: CheckJob, source: sql_check_source.CheckedSource, report: sql_check.CheckReport) -> int:
-    if job.options.json:
-        document = {
-            "checked": len(source.calls),
-            "findings": [finding._asdict() for finding in report.findings],
-            "unchecked": [call._asdict() for call in source.unchecked],
-        }
-        job.out(json.dumps(document, indent=2))
-        return bool(report.findings)
+def _report(job: Job[CheckOptions], source: sql_check_source.CheckedSource, report: sql_check.CheckReport) -> int:
+    job.facts.update(
+        checked=len(source.calls),
+        findings=[finding._asdict() for finding in report.findings],
+        unchecked=[call._asdict() for call in source.unchecked],
+    )
     for finding in report.findings:
         job.out(str(finding))
     for call in source.unchecked:
@@ -174,7 +136,7 @@ def _write(path: Path, text: str) -> None:
         raise ManifestError(f"{path}: {error.strerror}") from error
 
 
-def _rows(job: CheckJob) -> int:
+def _rows(job: Job[CheckOptions]) -> None:
     source = sql_check_source.read(job.root)
     report = sql_check.check(job.url, source)
     places = [_parse_place(job, place) for place in job.options.places]
@@ -189,14 +151,13 @@ def _rows(job: CheckJob) -> int:
             f"no statement that returns rows {'at this place' if places else 'in this application'}"
         )
     job.out(text.rstrip("\n"))
-    return 0
 
 
 def _lines(call: sql_check_source.Call) -> set[int]:
     return {position.line for position in call.text.positions if position.file == call.file}
 
 
-def _parse_place(job: CheckJob, text: str) -> tuple[str, int]:
+def _parse_place(job: Job[CheckOptions], text: str) -> tuple[str, int]:
     """Parse FILE or FILE:LINE; FILE is relative to the application or to the working folder."""
     file, _, line = text.partition(":")
     for folder in (job.root, Path()):
@@ -206,20 +167,17 @@ def _parse_place(job: CheckJob, text: str) -> tuple[str, int]:
     raise DatabaseCommandError(f"{file} is not a file of the application in {job.root}")
 
 
-ACTIONS: dict[str, Callable[[CheckJob], int]] = {"check": _check, "rows": _rows}
+def _check_options(parser: Parser, options: CheckOptions) -> None:
+    if options.action == "rows" and (options.manifest or options.against or options.json):
+        parser.error("--manifest, --against and --json require the action check")
+    if options.action == "check" and options.places:
+        parser.error("check accepts no files: it checks all statements")
 
 
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _parser() -> Parser:
-    parser = Parser(PROGRAM, "Check the application's SQL against the schema that its migrations create.")
-    parser.add_argument("action", choices=list(ACTIONS), help="check the statements, or print classes for their rows")
+def _add_flags(parser: Parser) -> None:
+    actions = list(COMMAND.actions)
+    parser.add_argument("action", choices=actions, help="check the statements, or print classes for their rows")
     parser.add_argument("places", nargs="*", metavar="FILE[:LINE]", help="rows: only these statements (default: all)")
-    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
-    parser.add_argument("--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)")
     parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server for a temporary copy of the schema")
     files = parser.add_mutually_exclusive_group()
     files.add_argument(
@@ -229,5 +187,14 @@ def _parser() -> Parser:
         "--against", type=Path, metavar="FILE", help="check: check the statements of an older release instead"
     )
     parser.add_argument("--json", action="store_true", help="check: print JSON")
-    add_root_flag(parser)
-    return parser
+
+
+COMMAND = Command(
+    description="Check the application's SQL against the schema that its migrations create.",
+    options=CheckOptions,
+    add_flags=_add_flags,
+    check_options=_check_options,
+    database=_schema,
+    actions={"check": _check, "rows": _rows},
+)
+run = COMMAND.run

@@ -312,7 +312,9 @@ def _multipart(data: Mapping[str, object], files: Mapping[str, Upload]) -> tuple
     return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
 
 
-def _answer(head: Head | None, response: Response, url: str, *, close: bool = False, for_head_request: bool = False) -> Answer:
+def _answer(
+    head: Head | None, response: Response, url: str, *, close: bool = False, for_head_request: bool = False
+) -> Answer:
     """Serialize a response and parse it as a client would."""
     serialized = serialize(head, response, b"", close=close, for_head_request=for_head_request)
     block, _, body = serialized.data.partition(b"\r\n\r\n")

@@ -68,7 +68,9 @@ class ResponseWriter:
         )
         for_head_request = connection.head is None and connection.parser.is_head_request
         try:
-            serialized = serialize(connection.head, response, first_lines, close=close, for_head_request=for_head_request)
+            serialized = serialize(
+                connection.head, response, first_lines, close=close, for_head_request=for_head_request
+            )
         except BaseException as error:  # noqa: BLE001 - the application built it
             self._log.failure("response_invalid", error, **(connection.head.ids if connection.head else {}))
             self.close_body(response.body, connection.context)

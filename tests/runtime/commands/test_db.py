@@ -18,7 +18,7 @@ from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.commands.db import DatabaseOptions, main, run
-from arlen_runtime.commands.migrate import NO_DATABASE
+from arlen_runtime.commands.target_database import NO_DATABASE
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.testing.database import Databases
@@ -76,7 +76,9 @@ def refused(app: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def in_process(app: Path, url: str, action: str, environment: str = "test", **options: Any) -> list[str]:  # noqa: ANN401 - whatever Options has
     """Call `run` as other code can; return the lines."""
     config = Config(environment, app, database=DatabaseSection(url=url))
-    return run(config, DatabaseOptions(action)._replace(**options), {}).lines
+    lines: list[str] = []
+    assert run(config, DatabaseOptions(action)._replace(**options), lines.append, {}) == 0
+    return lines
 
 
 def users(url: str) -> list[int]:

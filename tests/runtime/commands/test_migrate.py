@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -15,7 +14,8 @@ import pytest
 from arlen_runtime.alnpg.embedded import binaries
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.migrations.effects import UNSEEN
-from arlen_runtime.commands.migrate import NO_DATABASE, MigrateOptions, database_url, run
+from arlen_runtime.commands.migrate import MigrateOptions, run
+from arlen_runtime.commands.target_database import NO_DATABASE
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.testing.database import Databases
 
@@ -291,18 +291,6 @@ def test_a_database_that_does_not_answer_is_exit_1_without_its_password(app: Pat
     assert status == 1
     assert "hidden" not in err
     assert len(err.splitlines()) == 1
-
-
-def test_which_database_is_used(tmp_path: Path) -> None:
-    """Each source wins over the ones after it."""
-    config = Config("production", tmp_path, database=DatabaseSection(url="file", direct_url="direct file"))
-    environ = {"ARLEN_DATABASE_URL": "variable", "ARLEN_DATABASE_DIRECT_URL": "direct variable"}
-    assert database_url(config, "flag", environ) == "flag"
-    assert database_url(config, "", environ) == "direct variable"
-    environ.pop("ARLEN_DATABASE_DIRECT_URL")
-    assert database_url(config, "", environ) == "variable"
-    assert database_url(config, "", {}) == "direct file"
-    assert database_url(replace(config, database=DatabaseSection(url="file")), "", {}) == "file"
 
 
 def test_other_commands_can_call_it_with_a_configuration(app: Path, url: str) -> None:

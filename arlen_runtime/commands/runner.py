@@ -1,0 +1,133 @@
+"""Runs the commands that work on a database: `migrate`, `db` and `sql`.
+
+A command is a table of actions. The runner reads the command line, loads the configuration, finds
+the database, runs the action, and prints its lines, or with --json one document. Errors are printed
+as `program: line`. Exit status: that of the action, or 1 failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from arlen_runtime.alnpg.migrations.files import FOLDER
+from arlen_runtime.config.flags import Parser, add_root_flag
+from arlen_runtime.config.load import load
+from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import ArlenError
+
+FAILED = 1
+
+PrintLine = Callable[[str], None]
+
+
+class CommandOptions(Protocol):
+    """The options of a command: a NamedTuple whose fields are the destinations of its flags."""
+
+    @property
+    def action(self) -> str:
+        """The action to run."""
+
+    @property
+    def json(self) -> bool:
+        """True if the output is one JSON document."""
+
+
+Options = TypeVar("Options", bound=CommandOptions)
+
+
+class Job(NamedTuple, Generic[Options]):
+    """One run of a command: the database, the application, and where to report.
+
+    `out` receives the lines to show, `facts` what was done, for `--json`.
+    """
+
+    url: str
+    root: Path
+    environment: str
+    options: Options
+    out: PrintLine
+    facts: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the migrations."""
+        return self.root / FOLDER
+
+
+@dataclass(frozen=True)
+class Command(Generic[Options]):
+    """A command: its options, its actions, and how it finds its database.
+
+    `check_options` ends with `parser.error` if options do not go together. `database` yields the
+    URL of the database. An action returns its exit status, None for 0. `on_error` can add to the
+    output of an action that failed; a command that has it prints its document after every failure,
+    others only if there are facts.
+    """
+
+    description: str
+    options: Callable[..., Options]
+    add_flags: Callable[[Parser], None]
+    check_options: Callable[[Parser, Options], None]
+    database: Callable[[Config, Options, Mapping[str, str]], AbstractContextManager[str]]
+    actions: Mapping[str, Callable[[Job[Options]], int | None]]
+    on_error: Callable[[Job[Options], ArlenError], None] | None = None
+
+    def main(self, arguments: Sequence[str], *, program: str, default: str, **extra: object) -> int:
+        """Run the command line and return the exit status.
+
+        `default` is the environment if none is named; `extra` are options that the parser does not
+        read. Wrong use ends with SystemExit, status 2.
+        """
+        parser = self._parser(program)
+        values = {**vars(parser.parse_args(arguments)), **extra}
+        root, environment = values.pop("app_root"), values.pop("env")
+        options = self.options(**values)
+        self.check_options(parser, options)
+        try:
+            return self.run(load(root, environment, os.environ, default=default), options, print_line)
+        except (ArlenError, OSError) as error:
+            for line in (str(error) or type(error).__name__).splitlines():
+                sys.stderr.write(f"{program}: {line}\n")
+            return error.exit_status if isinstance(error, ArlenError) else FAILED
+
+    def run(self, config: Config, options: Options, out: PrintLine, environ: Mapping[str, str] = os.environ) -> int:
+        """Run the action and return the exit status; `out` receives the lines or the document.
+
+        The document is written after a failure too, and shows how far the action came. Raises
+        ArlenError.
+        """
+        with self.database(config, options, environ) as url:
+            show = (lambda _line: None) if options.json else out
+            job = Job(url, config.root, config.environment, options, show, {})
+            try:
+                return self.actions[options.action](job) or 0
+            except ArlenError as error:
+                if self.on_error:
+                    self.on_error(job, error)
+                raise
+            finally:
+                if options.json and (job.facts or self.on_error):
+                    out(json.dumps(job.facts, indent=2, default=str))
+
+    def _parser(self, program: str) -> Parser:
+        parser = Parser(program, self.description)
+        parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
+        parser.add_argument(
+            "--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)"
+        )
+        self.add_flags(parser)
+        add_root_flag(parser)
+        return parser
+
+
+def print_line(line: str) -> None:
+    """Write a line to standard output, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,73 @@
+"""The database that a command works on.
+
+First match: --dsn, ARLEN_DATABASE_DIRECT_URL, ARLEN_DATABASE_URL, [database] direct_url, [database]
+url. Without any of them an embedded server is used, in development and test only: no database is
+better than the wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from arlen_runtime.alnpg.embedded.server import ensure_running
+from arlen_runtime.config.sections import Config
+from arlen_runtime.config.target import is_one_file
+from arlen_runtime.errors import ConfigError, NoApplication
+
+NO_DATABASE = (
+    "no database: give --dsn, or set ARLEN_DATABASE_URL or [database] url "
+    "(an embedded server is started in development and test only)"
+)
+
+EMBEDDED = frozenset({"development", "test"})
+"""The environments in which an embedded server is started if no database is named."""
+
+EMBEDDED_DATA = Path(".arlen") / "pg"
+"""That server's data folder, relative to the application's."""
+
+_APP_MARKERS = ("config/app.toml", "db/migrations")
+"""One of these makes a folder an application's, unless that is a single file."""
+
+
+def database_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
+    """Return the URL of the database; start the embedded server if none is named."""
+    return named_url(config, dsn, environ) or embedded_url(config, embedded_name(config))
+
+
+def named_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
+    """Return the URL that is named; "" if none is.
+
+    A variable wins over the configuration file, for the direct URL and for the other one.
+    """
+    named = (
+        dsn,
+        environ.get("ARLEN_DATABASE_DIRECT_URL", ""),
+        environ.get("ARLEN_DATABASE_URL", ""),
+        config.database.direct_url,
+        config.database.url,
+    )
+    return next(filter(None, named), "")
+
+
+def embedded_url(config: Config, database: str = "postgres", *, inheritable: bool = False) -> str:
+    """Return the URL of a database on the application's embedded server, which is started.
+
+    With `inheritable` the server outlives an exec of this process. Raises ConfigError in an
+    environment without such a server, NoApplication outside of an application: no server is started
+    there.
+    """
+    if config.environment not in EMBEDDED:
+        raise ConfigError(NO_DATABASE)
+    root = config.root
+    if not (is_one_file(root) or any((root / marker).exists() for marker in _APP_MARKERS)):
+        raise NoApplication(
+            f"this is not an Arlen application: {root.resolve()} has no {' or '.join(_APP_MARKERS)}, and no app.py that is "
+            "not a package's (go to the application's folder, or name it by --app-root)"
+        )
+    return ensure_running(root / EMBEDDED_DATA, database, inheritable=inheritable)
+
+
+def embedded_name(config: Config) -> str:
+    """Return the name of the environment's database on the embedded server."""
+    return f"arlen_{config.environment}"
