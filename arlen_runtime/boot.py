@@ -36,7 +36,11 @@ _WSGI_ARGUMENTS = 2
 def main(arguments: list[str]) -> int:
     """Run a generation; return its exit status."""
     signals.begin()
-    boot_args = BootArgs.from_argument(arguments[0])
+    try:
+        boot_args = BootArgs.from_argument(arguments[0])
+    except BootError as error:
+        sys.stderr.write(f"{error.detail}\n")
+        return error.exit_status
     command_line = boot_args.command_line
     config, config_error = _load_config(Path(command_line.root), command_line)
     log = Log(config.log, config.environment, config.root)

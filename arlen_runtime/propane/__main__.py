@@ -27,7 +27,7 @@ from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import status
 from arlen_runtime.propane.ipc.boot_args import CommandLine
-from arlen_runtime.propane.manager import reexec
+from arlen_runtime.propane.manager import reexec, state_format
 from arlen_runtime.propane.manager.generations import Generations
 from arlen_runtime.propane.manager.manager import Manager
 from arlen_runtime.propane.manager.reexec import ReExec
@@ -77,6 +77,7 @@ def _run(
     shows_failures = development and not config.production
     if shows_failures:
         read_config = _LastValidConfig(read_config, config)
+    preflight = state_format.is_preflight(environ)
     inherited = reexec.read_state(environ)
     inherited_fd = inherited["pid_file_fd"] if inherited else -1
     with (
@@ -97,7 +98,8 @@ def _run(
             if development:
                 watcher = stack.enter_context(WatcherProcess(config.root, log))
                 manager.add_reader(watcher.fd, partial(_request_reload_on_change, state, watcher))
-            return manager.run()
+            status = manager.run()
+            return state_format.TAKES_OVER if preflight and status == 0 else status
 
 
 class _LastValidConfig:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from arlen_runtime.config.sections import Config
+from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
 
@@ -54,12 +55,15 @@ class BootArgs:
 
     @classmethod
     def from_argument(cls, argument: str) -> BootArgs:
-        """Read what `as_argument` returned."""
+        """Read what `as_argument` returned. Raise BootError if a manager of another release wrote it."""
         fields: dict[str, Any] = json.loads(argument)
-        fields["command_line"] = CommandLine(**fields["command_line"])
-        fields["handover_fds"] = tuple(fields["handover_fds"])
-        fields["listener_fds"] = tuple(fields["listener_fds"])
-        return cls(**fields)
+        try:
+            fields["command_line"] = CommandLine(**fields["command_line"])
+            fields["handover_fds"] = tuple(fields["handover_fds"])
+            fields["listener_fds"] = tuple(fields["listener_fds"])
+            return cls(**fields)
+        except (KeyError, TypeError):
+            raise BootError("the running manager is of another release: send it SIGUSR2 to replace it") from None
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -20,10 +20,12 @@ from typing import Any
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.manager import state_format
 from arlen_runtime.propane.system import signals
 from arlen_runtime.propane.system.children import kill_group, signal_group, spawn
 
 VARIABLE = "PROPANE_STATE_FD"
+_VARIABLE_OF_FORMAT_0 = "PROPANE_ESTATE_FD"  # of release 0.1.0
 
 
 class ReExec:
@@ -63,7 +65,9 @@ class ReExec:
         self._log.info("manager_checking", python=self._python)
         self._log.flush()
         try:
-            self._pid = spawn([self._python, *self._arguments, "--check"], self._root, prepare=os.setsid)
+            command = [self._python, *self._arguments, "--check"]
+            environ = {**os.environ, state_format.VARIABLE: str(state_format.FORMAT)}
+            self._pid = spawn(command, self._root, environ=environ, prepare=os.setsid)
         except BootError as error:
             self.keep_current(error.detail)
 
@@ -73,8 +77,10 @@ class ReExec:
             return False
         self._pid = 0
         kill_group(pid)
-        self.passed = status == 0
-        if status:
+        self.passed = status == state_format.TAKES_OVER
+        if status == 0:
+            self.keep_current(f"{self._python} runs a program or release that cannot take over: restart the service")
+        elif not self.passed:
             self.keep_current(f"the check of {self._python} ended with status {status}")
         return True
 
@@ -138,11 +144,13 @@ def write_state(state: dict[str, Any]) -> int:
 
 
 def read_state(environ: MutableMapping[str, str]) -> dict[str, Any] | None:
-    """Return the state that a predecessor left in this very process, or None."""
-    fd = environ.pop(VARIABLE, "")
+    """Return the state that a predecessor left in this very process, or None.
+
+    Raise BootError if its format is unknown.
+    """
+    fd = environ.pop(VARIABLE, "") or environ.pop(_VARIABLE_OF_FORMAT_0, "")
     if not fd:
         return None
     with os.fdopen(int(fd), "rb") as file:
         file.seek(0)
-        state: dict[str, Any] = json.load(file)
-    return state
+        return state_format.in_current_format(json.load(file))

@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from arlen_runtime.propane.ipc.boot_args import PRELOAD, BootArgs, CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
-from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord
+from arlen_runtime.propane.manager.generation_record import GenerationRecord
 from arlen_runtime.propane.manager.listener_change import ListenerChange
-from arlen_runtime.propane.manager.sidecars import Sidecar, SidecarState
+from arlen_runtime.propane.manager.serializer import Codec, from_plain, to_plain
+from arlen_runtime.propane.manager.sidecars import SidecarState
+from arlen_runtime.propane.manager.state_format import FORMAT
 from arlen_runtime.propane.system.listeners import BindAddress, Listeners, address_of, adopt
 from arlen_runtime.propane.system.systemd import SystemdNotifier
 
@@ -80,43 +82,13 @@ class ManagerState:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole state as JSON values."""
-        return {
-            "listeners": [sock.fileno() for sock in self.listeners.sockets],
-            "paths": self.listeners.paths,
-            "addresses": self.listeners.addresses,
-            "worker_count": self.worker_count,
-            "configured": self.configured,
-            "notifier": self.notifier.variables,
-            "scoreboard": self.scoreboard.fd,
-            "handover": [sock.fileno() for sock in self.handover],
-            "generations": [_generation_to_dict(generation) for generation in self.generations],
-            "sidecars": asdict(self.sidecars),
-            "generation_count": self.generation_count,
-            "reload_reason": self.reload_reason,
-            "pid_file_fd": self.pid_file_fd,
-        }
+        state_dict: dict[str, Any] = to_plain(self, CODECS)
+        return {"format": FORMAT, **state_dict}
 
     @classmethod
     def from_dict(cls, state_dict: dict[str, Any]) -> ManagerState:
-        """Take over the state that a predecessor has written."""
-        first, second = (_open_socket(fd) for fd in state_dict["handover"])
-        state = cls(
-            listeners=Listeners(
-                [adopt(fd) for fd in state_dict["listeners"]],
-                state_dict["paths"],
-                [BindAddress(*values) for values in state_dict["addresses"]],
-            ),
-            worker_count=state_dict["worker_count"],
-            configured=state_dict["configured"],
-            notifier=SystemdNotifier(state_dict["notifier"]),
-            scoreboard=Scoreboard(state_dict["scoreboard"]),
-            handover=(first, second),
-            generations=[_generation_from_dict(values) for values in state_dict["generations"]],
-            sidecars=_sidecars_from_dict(state_dict["sidecars"]),
-            generation_count=state_dict["generation_count"],
-            reload_reason=state_dict["reload_reason"],
-            pid_file_fd=state_dict["pid_file_fd"],
-        )
+        """Take over the state that a predecessor has written, in the current format."""
+        state: ManagerState = from_plain(cls, state_dict, CODECS)
         for fd in state.descriptors():
             os.set_inheritable(fd, False)  # inheritable for the exec only: sidecars must not hold them
         return state
@@ -128,35 +100,20 @@ def _open_socket(fd: int) -> socket.socket:
     return packet_socket
 
 
-def _sidecars_from_dict(values: dict[str, Any]) -> SidecarState:
-    running = [Sidecar(**fields) for fields in values.pop("running")]
-    pending_starts = {name: (due_at, reason) for name, (due_at, reason) in values.pop("pending_starts").items()}
-    return SidecarState(running=running, pending_starts=pending_starts, **values)
+def _listeners_to_plain(listeners: Listeners) -> dict[str, Any]:
+    sockets = [sock.fileno() for sock in listeners.sockets]
+    return {"sockets": sockets, "paths": listeners.paths, "addresses": listeners.addresses}
 
 
-def _generation_to_dict(generation: GenerationRecord) -> dict[str, Any]:
-    return {
-        "boot_args": generation.boot_args.as_argument(),
-        "control": generation.control.fileno(),
-        "pid": generation.pid,
-        "started_at": generation.started_at,
-        "worker_count": generation.worker_count,
-        "booted": generation.booted,
-        "ready_at": generation.ready_at,
-        "has_exited": generation.has_exited,
-        "workers": [asdict(worker) for worker in generation.workers.values()],
-        "crashes": list(generation.crashes.items()),
-        "pending_starts": list(generation.pending_starts.items()),
-    }
+def _listeners_from_plain(plain: dict[str, Any]) -> Listeners:
+    addresses = [BindAddress(*values) for values in plain["addresses"]]
+    return Listeners([adopt(fd) for fd in plain["sockets"]], plain["paths"], addresses)
 
 
-def _generation_from_dict(values: dict[str, Any]) -> GenerationRecord:
-    workers = [WorkerRecord(**fields) for fields in values.pop("workers")]
-    return GenerationRecord(
-        boot_args=BootArgs.from_argument(values.pop("boot_args")),
-        control=_open_socket(values.pop("control")),
-        workers={worker.row: worker for worker in workers},
-        crashes=dict(values.pop("crashes")),
-        pending_starts={number: (due_at, reason) for number, (due_at, reason) in values.pop("pending_starts")},
-        **values,
-    )
+CODECS = {
+    socket.socket: Codec(socket.socket.fileno, _open_socket),
+    Listeners: Codec(_listeners_to_plain, _listeners_from_plain),
+    Scoreboard: Codec(lambda scoreboard: scoreboard.fd, Scoreboard),
+    SystemdNotifier: Codec(lambda notifier: notifier.variables, SystemdNotifier),
+}
+"""What travels as a number of a descriptor, or is put together from several parts."""

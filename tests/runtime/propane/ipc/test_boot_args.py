@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from arlen_runtime.errors import BootError
 from arlen_runtime.propane.ipc import boot_args as module
 from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
 
@@ -44,3 +45,8 @@ def test_on_macos_each_worker_imports_for_itself(
     spec.loader.exec_module(again)
 
     assert again.BootArgs(again.CommandLine("/", None, {}), 1, 0, 0, (0, 0), (), owns_listeners=True).preload is preload
+
+
+def test_the_boot_args_of_a_manager_of_another_release_are_refused() -> None:
+    with pytest.raises(BootError, match="of another release: send it SIGUSR2"):
+        BootArgs.from_argument('{"invocation": {}, "generation": 1}')

@@ -69,13 +69,24 @@ def test_a_successor_manages_what_it_has_inherited(serve: Serve, site: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("python", "reason"), [("/bin/false", "status 1"), ("/no/such/python", "status 127"), ("broken-python", "status 9")]
+    ("python", "reason"),
+    [
+        ("/bin/false", "status 1"),
+        ("/bin/true", "cannot take over: restart the service"),
+        ("/no/such/python", "status 127"),
+        ("broken-python", "status 9"),
+        ("python-of-another-format", "status 1"),
+    ],
 )
 def test_a_broken_interpreter_is_refused_and_nothing_changes(
     serve: Serve, site: Path, python: str, reason: str
 ) -> None:
     (site / "broken-python").write_text("#!/bin/sh\nexit 9\n")
-    (site / "broken-python").chmod(0o755)
+    (site / "python-of-another-format").write_text(
+        f'#!/bin/sh\nPROPANE_PREFLIGHT_FORMAT=7 exec {sys.executable} "$@"\n'
+    )
+    for program in ("broken-python", "python-of-another-format"):
+        (site / program).chmod(0o755)
     server = serve(workers=None, ARLEN_PROPANE_WORKER_COUNT="1")
     workers = server.workers()
     _accessories(site, f'python = "{site / python}"')
@@ -103,7 +114,9 @@ def test_an_interpreter_may_be_a_name_that_is_found_on_the_path(serve: Serve, si
 def test_a_reload_requested_during_the_preflight_follows_a_refused_exec(serve: Serve, site: Path) -> None:
     """The interpreter deletes itself once the preflight has passed."""
     vanishing = site / "vanishing-python"
-    vanishing.write_text(f'#!/bin/sh\nuntil [ -e go ]; do sleep 0.01; done\n{sys.executable} "$@" && rm "$0"\n')
+    vanishing.write_text(
+        f'#!/bin/sh\nuntil [ -e go ]; do sleep 0.01; done\n{sys.executable} "$@"; status=$?; rm "$0"; exit $status\n'
+    )
     vanishing.chmod(0o755)
     server = serve()
     _accessories(site, f'python = "{vanishing}"')

@@ -12,6 +12,7 @@ from arlen_runtime.propane.ipc.scoreboard import Cell
 from arlen_runtime.propane.manager.generation_record import GenerationRecord
 from arlen_runtime.propane.manager.sidecars import Sidecar
 from arlen_runtime.propane.manager.state import ManagerState
+from arlen_runtime.propane.manager.state_format import FORMAT
 from arlen_runtime.propane.system.listeners import Listeners, bind
 from arlen_runtime.propane.system.systemd import SystemdNotifier
 
@@ -25,7 +26,8 @@ def _inherited(state: ManagerState) -> ManagerState:
     for fd in copies.values():
         os.set_inheritable(fd, True)
     state_dict = json.loads(json.dumps(state.to_dict()))
-    state_dict["listeners"] = [copies[fd] for fd in state_dict["listeners"]]
+    assert state_dict.pop("format") == FORMAT
+    state_dict["listeners"]["sockets"] = [copies[fd] for fd in state_dict["listeners"]["sockets"]]
     state_dict["handover"] = [copies[fd] for fd in state_dict["handover"]]
     state_dict["scoreboard"] = copies[state_dict["scoreboard"]]
     for generation in state_dict["generations"]:
