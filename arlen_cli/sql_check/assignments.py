@@ -10,16 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from arlen_runtime.alnpg.sql_text import blank
+
 _NAME = r'(?:[^\W\d][\w$]*|"(?:[^"]|"")+")'
 _TABLE = rf"(?:(?P<schema>{_NAME})\s*\.\s*)?(?P<table>{_NAME})"
-
-_HIDDEN = re.compile(
-    r"""[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$"""
-    r"""|(?P<name>"(?:[^"]|"")*")""",
-    re.DOTALL,
-)
-"""Strings and comments, which contain no clauses. Quoted names are matched too, so that a quote
-inside one does not start a string."""
 
 _INTO = re.compile(rf"\binto\s+(?:only\s+)?{_TABLE}", re.IGNORECASE)
 _UPDATE = re.compile(
@@ -51,7 +45,7 @@ class Assignment(NamedTuple):
 
 def assignments(sql: str) -> Iterator[Assignment]:
     """Yield the plain assignments of a statement that has `$n` for its parameters."""
-    text = _HIDDEN.sub(lambda match: match["name"] or " " * len(match.group()), sql)
+    text = blank(sql, "string", "comment", "unclosed")
     for update in _UPDATE.finditer(text):
         target = update if update["table"] else _last_into(text, update.start())
         if target is None:

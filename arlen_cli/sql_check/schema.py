@@ -19,6 +19,7 @@ from psycopg import pq
 from arlen_cli.sql_check.assignments import assignments
 from arlen_cli.sql_check.query_plan import QueryPlan
 from arlen_runtime.alnpg.protocol.server_errors import error_from_result
+from arlen_runtime.alnpg.sql_text import Kind, blank
 from arlen_runtime.alnpg.types.registry import LEARN, Registry
 from arlen_runtime.alnpg.types.scalars import Encoder
 
@@ -63,6 +64,8 @@ _MAY_MAKE_NULLS = re.compile(r"\b(left|right|full|rollup|cube|grouping)\b", re.I
 _WRITES = re.compile(r"\binsert\s+into\b|\bupdate\b.*\bset\b", re.IGNORECASE | re.DOTALL)
 _RETURNS_OLD = re.compile(r"\breturning\b.*\b(old|new)\"?\s*\.", re.IGNORECASE | re.DOTALL)
 _RENAMES_OLD = re.compile(r"\breturning\b.*\bwith\s*\(", re.IGNORECASE | re.DOTALL)
+
+_NO_CODE: tuple[Kind, ...] = ("string", "comment", "unclosed")
 
 GENERIC_PLAN_SINCE = 160_000
 
@@ -227,7 +230,8 @@ class Schema:
 
     def _explain(self, sql: str) -> QueryPlan | None:
         """Return the plan if it can show something; None if not, or if there is none."""
-        if not any(pattern.search(sql) for pattern in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
+        code = blank(sql, *_NO_CODE)
+        if not any(pattern.search(code) for pattern in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
             return None
         if self._connection.info.server_version < GENERIC_PLAN_SINCE:
             return None
@@ -243,11 +247,12 @@ class Schema:
         The row before an INSERT and the row after a DELETE are all NULL. If the plan leaves out a
         table of an outer join, the planner proved it empty, and its nullability is unknown.
         """
-        if _RENAMES_OLD.search(sql):
+        code = blank(sql, *_NO_CODE)
+        if _RENAMES_OLD.search(code):
             return _Nullability()
-        if _RETURNS_OLD.search(sql):
+        if _RETURNS_OLD.search(code):
             return _Nullability(returned=plan.returning_nullability() if plan else ())
-        if not _MAY_MAKE_NULLS.search(sql):
+        if not _MAY_MAKE_NULLS.search(code):
             return _Nullability(default=False)
         if plan is None:
             return _Nullability()

@@ -28,6 +28,7 @@ from arlen_cli.sql_check.methods import (
 from arlen_cli.sql_check.modules import Module, Modules, UnreadableFile, dotted_name
 from arlen_cli.sql_check.row_classes import RowClass, row_class
 from arlen_cli.sql_check.sql_literals import LiteralText, copy_statement, resolve_text
+from arlen_runtime.alnpg.sql_text import blank
 
 UNCHECKED = re.compile(r"#\s*sql:\s*unchecked\b")
 
@@ -35,7 +36,7 @@ _WORDS = "select|insert|update|delete|merge|with|values|table|call"
 
 _SQL = re.compile(
     rf"""
-    (?: \s | \( | --[^\n]*\n | /\* (?: [^*] | \*(?!/) )* \*/ )*
+    [\s(;]*
     (?: explain \b \s* (?: (?:analyze|analyse|verbose) \b \s* )* (?: \([^)]*\) )? \s* \(* \s* )?
     (?: {_WORDS} ) \b
     """,
@@ -168,9 +169,9 @@ class _Reader(ast.NodeVisitor):
         text = resolve_text(self._modules, self._module, self._prepared_sql(statement))
         if text is None:
             self._add_unchecked(method, statement)
-        elif _SQL.match(text.sql) and _PSYCOPG_PLACEHOLDER.search(text.sql):
+        elif _SQL.match(blank(text.sql, "comment")) and _PSYCOPG_PLACEHOLDER.search(text.sql):
             self.unchecked.append(UncheckedCall(self._module.file, statement.lineno, PSYCOPG_PLACEHOLDERS))
-        elif _SQL.match(text.sql):
+        elif _SQL.match(blank(text.sql, "comment")):
             call = self._call(method.attr, statement, text, arguments)
             if method.attr in VARIADIC:
                 call = call._replace(

@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 
 from arlen_runtime.alnpg.migrations.splitter import MigrationStatement, tokens
 
-_NAME = r"(?:u & \"(?:[^\"]|\"\")+\"(?: uescape '.')?|\"(?:[^\"]|\"\")+\"|\S+)"
+_NAME = r"(?:(?:u&)?\"(?:[^\"]|\"\")+\"(?: uescape '.')?|\S+)"
 
 _CONCURRENT_INDEX = re.compile(
     rf"create (?:unique )?index concurrently (?:(?:if not exists )?(?P<name>{_NAME}) )?on "
@@ -142,6 +142,5 @@ def _parse_name(connection: psycopg.Connection, name: str) -> str:
 
     PostgreSQL applies the rules of folding, quotes, escapes and length.
     """
-    column = name.replace(" & ", "&", 1) if name[:4].lower() == "u & " else name
-    described = connection.execute(f"select null as {column}".encode()).description
+    described = connection.execute(f"select null as {name}".encode()).description
     return described[0].name if described else ""

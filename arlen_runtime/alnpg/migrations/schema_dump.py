@@ -19,17 +19,14 @@ from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import history
 from arlen_runtime.alnpg.migrations.history import PROGRESS, TABLE
-from arlen_runtime.alnpg.migrations.splitter import QUOTED
-
-_LEFT_ALONE = rf"(?:{QUOTED}|--[^\n]*)"
+from arlen_runtime.alnpg.sql_text import blank
 
 _CHANGING = re.compile(
-    r"(?P<out>^(?:-- Dumped (?:from|by) [^\n]*|\\(?:un)?restrict [^\n]*|-- PostgreSQL database dump(?: complete)?|--"
-    rf"|SET \w+_timeout = 0;)\n)|{_LEFT_ALONE}",
-    re.MULTILINE | re.DOTALL,
+    r"^(?:-- Dumped (?:from|by) [^\n]*|\\(?:un)?restrict [^\n]*|-- PostgreSQL database dump(?: complete)?|--"
+    r"|SET \w+_timeout = 0;)\n",
+    re.MULTILINE,
 )
-
-_EMPTY_LINES = re.compile(rf"\n\n(?P<out>\n+)|{_LEFT_ALONE}", re.DOTALL)
+_EMPTY_LINES = re.compile(r"(?<=\n\n)\n+")
 
 
 def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -50,12 +47,13 @@ def dump(url: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def _stable(text: str) -> str:
-    return _remove(_EMPTY_LINES, _remove(_CHANGING, text)).strip("\n") + "\n"
-
-
-def _remove(lines: re.Pattern[str], text: str) -> str:
-    """Remove matching lines, but not inside a string or a function's body."""
-    return lines.sub(lambda match: match[0].removesuffix(match["out"] or ""), text)
+    """Remove what changes from dump to dump, but nothing inside a string or a quoted name."""
+    for lines in (_CHANGING, _EMPTY_LINES):
+        code = blank(text, "string", "name")
+        spans = [match.span() for match in lines.finditer(code)]
+        edges = [0, *(edge for span in spans for edge in span), len(text)]
+        text = "".join(text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
+    return text.strip("\n") + "\n"
 
 
 def _versions(url: str) -> str:

@@ -13,30 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_ESCAPED = r"'(?:[^'\\]|''|\\.)*'"
+from arlen_runtime.alnpg import sql_text
 
-QUOTED = (
-    rf"[eE]{_ESCAPED}(?:[^\S\n]*\n\s*{_ESCAPED})*|'(?:[^']|'')*'"  # continued on another line, with its escapes
-    r'|"(?:[^"]|"")*"'
-    r"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$"
-)
-"""A string, a quoted name, or a dollar-quoted body; for re.DOTALL."""
-
-_TOKEN = re.compile(
-    rf"""
-      (?P<directive>^[^\S\n]*--(?:[^\S\n]|-)*(?i:migrate)[^\S\n]*:[^\S\n]*(?P<order>[^\n]*?)[^\S\n]*$)
-    | (?P<remark>--[^\n]*)
-    | (?P<comment>/\*)
-    | (?P<string>{QUOTED})
-    | (?P<word>[^\W\d][\w$]*)
-    | (?P<parenthesis>[()])
-    | (?P<end>;)
-    | (?P<broken>'|"|\$(?:[^\W\d]\w*)?\$)
-    | (?P<other>[^\s])
-    """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
-)
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_DIRECTIVE = re.compile(r"--[\s-]*(?i:migrate)\s*:(?P<word>.*)")
 
 _FUNCTION = re.compile(r"create (or replace )?(function|procedure)\b")
 
@@ -71,34 +50,26 @@ def scan(text: str) -> Iterator[MigrationStatement | Directive]:
     Raises UnreadableError for a quote or comment that is not closed.
     """
     splitter = _Splitter(text)
-    at = 0
-    while token := _TOKEN.search(text, at):
-        at = token.end()
-        kind = token.lastgroup or ""
-        if token["comment"]:
-            at = splitter.end_of_comment(token)
-        elif token["directive"] is not None:
-            yield from splitter.end_statement(token.start())
-            yield Directive(token["order"].lower(), splitter.line_of(token.start()))
-        elif token["end"] and splitter.at_top:
-            yield from splitter.end_statement(token.start())
-        elif token["broken"]:
-            raise UnreadableError(splitter.line_of(token.start()), f"{token['broken']} opens here and never closes")
-        elif not token["remark"]:
-            splitter.add(token, kind)
+    for token in sql_text.tokens(text):
+        if token.kind == "unclosed":
+            raise UnreadableError(
+                splitter.line_of(token.start), f"{sql_text.opener(token)} opens here and never closes"
+            )
+        if token.kind == "comment":
+            directive = _DIRECTIVE.fullmatch(token.text)
+            if directive and splitter.begins_line(token.start):
+                yield from splitter.end_statement(token.start)
+                yield Directive(directive["word"].strip().lower(), splitter.line_of(token.start))
+        elif token.text == ";" and splitter.at_top:
+            yield from splitter.end_statement(token.start)
+        else:
+            splitter.add(token)
     yield from splitter.end_statement(len(text))
 
 
 def tokens(text: str) -> Iterator[str]:
-    """Yield the tokens of a statement: words, names, strings, signs; no comments."""
-    splitter = _Splitter(text)
-    at = 0
-    while token := _TOKEN.search(text, at):
-        at = token.end()
-        if token["comment"]:
-            at = splitter.end_of_comment(token)
-        elif not token["remark"]:
-            yield token.group()
+    """Yield the texts of the tokens of a statement, without its comments."""
+    return (token.text for token in sql_text.tokens(text) if token.kind != "comment")
 
 
 class _Splitter:
@@ -124,15 +95,19 @@ class _Splitter:
         """True if a semicolon would end the statement here."""
         return self._parentheses <= 0 and self._blocks <= 0
 
-    def add(self, token: re.Match[str], kind: str) -> None:
+    def add(self, token: sql_text.Token) -> None:
         """Make the token part of the current statement."""
         if self._start < 0:
-            self._start = token.start()
-        if token["word"]:
-            self._take_word(token["word"].lower())
-        elif kind == "parenthesis":
-            self._parentheses += 1 if token["parenthesis"] == "(" else -1
-        self._before = token.group().lower()
+            self._start = token.start
+        if token.kind == "word":
+            self._take_word(token.text.lower())
+        elif token.text in {"(", ")"}:
+            self._parentheses += 1 if token.text == "(" else -1
+        self._before = token.text.lower()
+
+    def begins_line(self, position: int) -> bool:
+        """Return True if only whitespace stands before `position` on its line."""
+        return not self._text[self._text.rfind("\n", 0, position) + 1 : position].strip()
 
     def end_statement(self, end: int) -> Iterator[MigrationStatement]:
         """Yield the statement that ends at `end`, if any, and prepare for the next."""
@@ -155,15 +130,6 @@ class _Splitter:
         line += self._text.count("\n", counted, position)
         self._counted = (position, line)
         return line
-
-    def end_of_comment(self, token: re.Match[str]) -> int:
-        """Return where the comment that opens with `token` ends. Comments nest."""
-        depth = 1
-        for edge in _COMMENT_EDGE.finditer(self._text, token.end()):
-            depth += 1 if edge.group() == "/*" else -1
-            if not depth:
-                return edge.end()
-        raise UnreadableError(self.line_of(token.start()), "/* opens here and never closes")
 
     def _take_word(self, word: str) -> None:
         if len(self._words) < self.KEPT_WORDS:

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from arlen_runtime.alnpg.errors import ProgrammingError
+from arlen_runtime.alnpg.sql_text import parameters
 
 
 class NumberedStatement(NamedTuple):
@@ -21,39 +22,7 @@ class NumberedStatement(NamedTuple):
     names: tuple[str, ...]
 
 
-# Lexical rules: PostgreSQL manual 4.1. A backslash escapes a quote only in E'…'; dollar quotes end
-# at their own tag; an identifier includes `$` and digits, so that neither `a$1` nor the `n` of
-# `a[m:n]` is a parameter.
-_TOKEN = re.compile(
-    r"""
-      (?P<skip>
-          [eE]'(?:[^'\\]|''|\\.)*'
-        | '(?:[^']|'')*'
-        | "(?:[^"]|"")*"
-        | --[^\n]*
-        | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$
-        | ::
-        | :=
-      )
-      | (?P<comment>/\*)
-      | (?P<word>[^\W\d][\w$]*(?::(?!:))?|\d[\w.]*(?::(?!:))?|[\])]:(?!:))
-      | \$(?P<number>\d+)
-      | :(?P<name>[^\W\d]\w*)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
-
-
-def _end_of_comment(sql: str, start: int) -> int:
-    """Return where the comment that opens before `start` ends: comments nest."""
-    depth = 1
-    for edge in _COMMENT_EDGE.finditer(sql, start):
-        depth += 1 if edge.group() == "/*" else -1
-        if not depth:
-            return edge.end()
-    return len(sql)
 
 
 def number_placeholders(sql: str) -> NumberedStatement:
@@ -68,17 +37,14 @@ def number_placeholders(sql: str) -> NumberedStatement:
     numbers: dict[str, int] = {}
     pieces: list[str] = []
     positional = ""
-    copied = at = 0
-    while token := _TOKEN.search(sql, at):
-        at = token.end()
-        if token["comment"]:
-            at = _end_of_comment(sql, at)
-        elif token["number"]:
-            positional = token.group()
-        elif name := token["name"]:
-            number = numbers.setdefault(name, len(numbers) + 1)
-            pieces += sql[copied : token.start()], f"${number}"
-            copied = at
+    copied = 0
+    for token in parameters(sql):
+        if token.text[0] == "$":
+            positional = token.text
+            continue
+        number = numbers.setdefault(token.text[1:], len(numbers) + 1)
+        pieces += sql[copied : token.start], f"${number}"
+        copied = token.end
     if positional and numbers:
         raise ProgrammingError(
             f"the statement mixes :{next(iter(numbers))} and {positional}: use one of the two forms", sql=sql
@@ -87,10 +53,11 @@ def number_placeholders(sql: str) -> NumberedStatement:
     return NumberedStatement("".join(pieces), tuple(numbers))
 
 
-_PLACE = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|--[^\n]*|::|(?P<parameter>\$\d+|:[^\W\d]\w*)""")
-
-
 def position_of(sql: str, parameter: str) -> int:
-    """Return the 1-based position of `$n` or `:name` in a statement, or 0."""
-    places = (token.start() + 1 for token in _PLACE.finditer(sql) if token["parameter"] == parameter)
-    return next(places, 0)
+    """Return the position of `$n` or `:name` in a statement, 1-based; 0 if it is not there."""
+    return next((token.start + 1 for token in parameters(sql) if token.text == parameter), 0)
+
+
+def next_parameter(sql: str, position: int) -> str:
+    """Return the first `$n` at or after `position` (1-based), `$1` if there is none."""
+    return next((token.text for token in parameters(sql) if token.text[0] == "$" and token.start + 1 >= position), "$1")

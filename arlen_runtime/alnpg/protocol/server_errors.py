@@ -24,7 +24,7 @@ from arlen_runtime.alnpg.errors import (
     UniqueViolated,
     ValueRejected,
 )
-from arlen_runtime.alnpg.protocol.placeholders import position_of
+from arlen_runtime.alnpg.protocol.placeholders import next_parameter, position_of
 
 BY_STATE: dict[str, type[ALNPgError]] = {
     "23505": UniqueViolated,
@@ -136,9 +136,9 @@ _PARAMETER = re.compile(r"\$\d+")
 
 
 def _explain_untyped(error: ALNPgError, message: str) -> None:
-    """Explain which parameter's type is unknown, where it is, and what to write."""
-    match = _PARAMETER.search(message) or _PARAMETER.search(error.sql, max(0, error.position - 1))
-    parameter = match.group() if match else "$1"
+    """Explain which parameter has no known type, where it is, and what to write."""
+    match = _PARAMETER.search(message)
+    parameter = match[0] if match else next_parameter(error.sql, error.position)
     error.position = error.position or position_of(error.sql, parameter)
     error.hint = (
         f"PostgreSQL cannot infer the type of {parameter} here: "

@@ -7,7 +7,6 @@ result is fetched in binary, and which loaders read it.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -23,14 +22,12 @@ from arlen_runtime.alnpg.errors import OutOfRange, ParameterMismatch, Programmin
 from arlen_runtime.alnpg.protocol.description import Description
 from arlen_runtime.alnpg.protocol.placeholders import position_of
 from arlen_runtime.alnpg.protocol.rows import RowFactory, row_factory
+from arlen_runtime.alnpg.sql_text import first_word
 from arlen_runtime.alnpg.types.json_values import DoesNotFitError
 from arlen_runtime.alnpg.types.registry import Registry
 from arlen_runtime.alnpg.types.scalars import REFUSALS, Encoder
 
 _MAX_ROW_FACTORIES = 16
-_LEAD = r"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*"
-_COMMITTING = re.compile(rf"{_LEAD}(?:call|do)\b", re.IGNORECASE)
-_COPY = re.compile(rf"{_LEAD}copy\b", re.IGNORECASE)
 
 _ROWS = frozenset({tuple, list})
 _NO_ROWS = (Mapping, AbstractSet, str, bytes, bytearray)
@@ -50,12 +47,12 @@ def statement_name(sql: str) -> bytes:
 
 def may_commit(sql: str) -> bool:
     """Return True if a statement can commit a part before it fails: never run it again."""
-    return _COMMITTING.match(sql) is not None
+    return first_word(sql) in {"call", "do"}
 
 
 def refuse_copy(sql: str) -> None:
     """Raise ProgrammingError on a COPY: in a pipeline it reads what follows as its data."""
-    if _COPY.match(sql):
+    if first_word(sql) == "copy":
         raise ProgrammingError(NO_COPY, sql=sql)
 
 

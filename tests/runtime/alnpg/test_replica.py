@@ -116,6 +116,15 @@ def test_reads_go_to_the_replica_until_this_request_writes(both: ALNPg) -> None:
     )
 
 
+@pytest.mark.parametrize("sql", ["-- of a page\nselect 1", "/* a /* b */ c */ select 1", "select 'into'"])
+def test_a_comment_or_a_string_makes_no_read_a_write(both: ALNPg, sql: str) -> None:
+    def request() -> None:
+        both.query(sql)
+        assert both.replica.query_value(AT_REPLICA) is True
+
+    _in_a_request(request)
+
+
 @pytest.mark.parametrize(
     "write",
     [

@@ -171,13 +171,14 @@ def test_a_missing_function_is_retried_at_most_once(one: ALNPg, migrate: Migrate
         assert 1 <= len(notices) <= 2
 
 
-def test_a_procedure_that_committed_a_part_is_never_run_again(one: ALNPg, migrate: Migrate) -> None:
-    migrate("create table if not exists part (n int)")
+@pytest.mark.parametrize("comment", ["/* do it */ -- now\n ", "/* do /* it */ now */ "])
+def test_a_procedure_that_committed_a_part_is_never_run_again(one: ALNPg, migrate: Migrate, comment: str) -> None:
+    migrate("drop table if exists part; create table part (n int)")
     migrate(
         "create or replace procedure in_parts(fail bool) language plpgsql as $$ begin insert into part values (1); commit;"
         " if fail then raise exception 'later' using errcode = '0A000'; end if; end $$"
     )
-    call = "/* do it */ -- now\n Call in_parts($1)"
+    call = f"{comment}Call in_parts($1)"
     one.execute(call, False)
     with pytest.raises(ALNPgError, match="later"):
         one.execute(call, True)
@@ -353,6 +354,14 @@ def test_copy_in_a_stream_or_a_pipeline_is_refused_too(one: ALNPg, by: str, sql:
     thread.join(10)
     assert messages == ["use copy_rows() or connection() for COPY"]
     assert one.query_value("select 1") == 1
+
+
+@pytest.mark.parametrize("comment", ["", "/* a /* b */ c */ "])
+def test_a_copy_in_a_batch_is_refused_before_it_costs_the_connection(one: ALNPg, comment: str) -> None:
+    pid = one.query_value("select pg_backend_pid()")
+    with pytest.raises(ProgrammingError, match="for COPY"):
+        one.execute_many(f"{comment}copy thing from stdin", [()] * 2)
+    assert one.query_value("select pg_backend_pid()") == pid
 
 
 def test_many_rows_can_be_read_again_and_again(one: ALNPg) -> None:

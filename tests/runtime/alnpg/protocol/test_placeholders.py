@@ -63,3 +63,8 @@ def test_text_that_cannot_be_sent_is_refused_and_not_truncated(pg: ALNPg, sql: s
     with pytest.raises(ProgrammingError, match="NUL"):
         pg.copy_rows(sql, ["a"], [(1,)])
     assert pg.query_value("select 1") == 1
+
+
+def test_a_string_that_continues_on_another_line_keeps_its_escapes(pg: ALNPg) -> None:
+    sql = "select E'a'\n'it\\'s :x' as text, :y::int as number"
+    assert pg.query_one(sql, {"y": 1}) == {"text": "ait's :x", "number": 1}

@@ -178,6 +178,7 @@ UNTYPED = [
     ("select jsonb_build_object('a', $1)", "$1", "42P18"),
     ("select row($1)", "$1", "42P18"),
     ("select id,\n       '$2', $2 is null\n  from child where id = $1", "$2", "42P18"),
+    ("select $$ $1 $$, $1 is null", "$1", "42P18"),
 ]
 """The message names the parameter, and the caret is below its first occurrence."""
 
@@ -199,7 +200,7 @@ def test_a_parameter_without_a_type_is_shown_with_the_way_to_write_it(
         schema.query(sql, *[None] * (2 if "$2" in sql else 1))
     assert caught.value.sqlstate == state
     assert caught.value.hint.endswith(f"write {parameter}::type with the type that you mean, as in {parameter}::text")
-    start = sql.replace("'$2'", "    ").index(parameter)
+    start = sql.replace("'$2'", "    ").replace("$$ $1 $$", " " * 8).index(parameter)
     assert caught.value.position == start + 1
     assert str(caught.value).endswith(errors.with_caret(sql, start + 1))
 
