@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
+import subprocess
+import sys
 import tokenize
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -110,6 +113,41 @@ NO_TEST_OF_THEIR_OWN = {"__init__"}
 
 MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 40
+MOST_LINES_OF_A_CLASS = 250
+MOST_METHODS = 20
+MOST_ATTRIBUTES = 15
+
+LARGE_CLASSES = {
+    "ALNPg": "the API of the database: one method for each thing that an application asks of it",
+    "Context": "the API of a request: one property for each thing that an action may use",
+    "App": "names all parts of an application at its top",
+    "PgConnection": "the statement path, inlined by measurement",
+    "PropaneSection": "settings: a dataclass with one field for each",
+    "Connection": "to be split into request reader and response writer",
+    "Dispatcher": "to be split with Connection",
+    "Reactor": "to be split with Connection",
+    "Worker": "to be split with Connection",
+    "Manager": "to be reduced to the loop and the signals",
+    "Workers": "to be reduced with Manager",
+    "GenerationRecord": "to be reduced with Manager",
+}
+"""Classes above one of the limits, and why."""
+
+VAGUE_NAMES = frozenset({"each", "told", "given", "found", "wanted", "taken", "known"})
+"""No parameter, attribute, variable or function has one of these names: they do not say what the thing is."""
+
+PUBLIC_PACKAGES = frozenset({"arlen_runtime", "arlen_runtime.alnpg", "arlen_runtime.testing", "arlen_runtime.wsgi"})
+"""What documentation and generated code import from. Modules below may move."""
+
+LOADED = {
+    "manager": (("arlen_runtime.propane.__main__",), 0, 0),
+    "worker": (("arlen_runtime.boot", "arlen_runtime.app", "arlen_runtime.alnpg"), 0, 0),
+}
+"""What a manager and a worker import, and how many of Arlen's own modules and lines that may be.
+
+More code is slower to start and takes more memory in every process. If a change needs more, raise the figure in the
+same commit, and give the reason in the commit message.
+"""
 
 POSSESSIVE_GROUP = re.compile(r"\(\?>|[^\\]\)(?:[*+?]|\{[^}]*\})\+")
 """CPython 3.11.2, which Debian has, matches these wrongly: a group that repeats without going back. A class may."""
@@ -154,10 +192,12 @@ def read(path: Path) -> Source:
 SOURCES = [read(path) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 TESTS = [read(path) for path in sorted((ROOT / "tests").rglob("*.py"))]
 MODULES = {source.module for source in SOURCES}
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+TEMPLATES = sorted((ROOT / "blueprints").rglob("*.py.tmpl"))
 RUNTIME = [source for source in SOURCES if source.module.startswith("arlen_runtime.")]
 
-each_source = pytest.mark.parametrize("source", SOURCES, ids=str)
-each_runtime_source = pytest.mark.parametrize("source", RUNTIME, ids=str)
+every_source = pytest.mark.parametrize("source", SOURCES, ids=str)
+every_runtime_source = pytest.mark.parametrize("source", RUNTIME, ids=str)
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -183,7 +223,7 @@ def may_enter(room: str, other: str) -> bool:
     return FLOORS[other] < FLOORS[room]
 
 
-@each_runtime_source
+@every_runtime_source
 def test_a_file_imports_only_from_its_own_room_or_a_lower_floor(source: Source) -> None:
     others = {room_of(name) for name in imported(source.tree) if name.startswith("arlen_runtime")}
     assert {room for room in others if not may_enter(source.room, room)} == set()
@@ -208,7 +248,7 @@ def test_a_package_has_floors_of_its_own(package: str) -> None:
     assert upward == []
 
 
-@each_runtime_source
+@every_runtime_source
 def test_a_dependency_is_known_to_its_own_room_only(source: Source) -> None:
     outside = {name.partition(".")[0] for name in imported(source.tree)}
     assert {name for name in outside if name in ONE_ROOM and source.room not in ONE_ROOM[name]} == set()
@@ -218,7 +258,7 @@ def test_every_room_has_a_floor() -> None:
     assert {source.room for source in RUNTIME} <= {*FLOORS, *SIDE_ROOMS}
 
 
-@each_runtime_source
+@every_runtime_source
 def test_the_runtime_never_imports_the_tool(source: Source) -> None:
     assert [name for name in imported(source.tree) if name.startswith("arlen_cli")] == []
 
@@ -229,7 +269,7 @@ def test_no_module_imports_itself_on_a_detour() -> None:
     assert list(TopologicalSorter(graph).static_order())
 
 
-@each_source
+@every_source
 def test_imports_stand_at_the_top(source: Source) -> None:
     functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     late = {name for function in functions for name in imported(function)}
@@ -239,19 +279,88 @@ def test_imports_stand_at_the_top(source: Source) -> None:
     )
 
 
-@each_source
+@every_source
 def test_a_file_fits_in_the_head(source: Source) -> None:
     assert len(source.text.splitlines()) <= MOST_LINES_OF_A_FILE
 
 
-@each_source
+@every_source
 def test_a_function_fits_on_a_page(source: Source) -> None:
     functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = {function.name: (function.end_lineno or 0) - function.lineno + 1 for function in functions}
     assert {name: length for name, length in lengths.items() if length > MOST_LINES_OF_A_FUNCTION} == {}
 
 
-@each_source
+def size_of(node: ast.ClassDef) -> tuple[int, int, int]:
+    """Return the lines, the methods and the attributes of a class, declared ones and those that methods set."""
+    methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+    attributes = {
+        item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    }
+    for item in ast.walk(node):
+        if isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store) and ast.unparse(item.value) == "self":
+            attributes.add(item.attr)
+    return (node.end_lineno or 0) - node.lineno + 1, len(methods), len(attributes)
+
+
+def test_only_the_classes_that_are_named_are_large() -> None:
+    limits = MOST_LINES_OF_A_CLASS, MOST_METHODS, MOST_ATTRIBUTES
+    classes = [node for source in SOURCES for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)]
+    large = {
+        node.name for node in classes if any(size > limit for size, limit in zip(size_of(node), limits, strict=True))
+    }
+    assert large == set(LARGE_CLASSES)
+
+
+def test_a_public_class_name_is_unique() -> None:
+    places: dict[str, list[str]] = {}
+    for source in SOURCES:
+        for node in source.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(source))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def names_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and name of every parameter, attribute, variable and function that the tree defines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+
+
+@pytest.mark.parametrize("source", [*SOURCES, *TESTS], ids=str)
+def test_a_name_says_what_the_thing_is(source: Source) -> None:
+    vague = [f"line {line}: {name}" for line, name in names_in(source.tree) if name.strip("_") in VAGUE_NAMES]
+    assert vague == []
+
+
+@pytest.mark.parametrize("path", [*PAGES, *TEMPLATES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_documentation_and_generated_code_import_public_packages_only(path: Path) -> None:
+    modules = re.findall(r"^\s*(?:from|import) (arlen_runtime[\w.]*)", path.read_text(), re.MULTILINE)
+    assert set(modules) <= PUBLIC_PACKAGES
+
+
+@pytest.mark.parametrize("process", LOADED)
+def test_a_process_loads_no_more_of_arlen_than_its_budget(process: str) -> None:
+    modules, most_modules, most_lines = LOADED[process]
+    program = (
+        "import importlib, json, sys\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "files = [m.__file__ for n, m in sys.modules.items() if n.startswith('arlen_') and m.__file__]\n"
+        "print(json.dumps([len(files), sum(len(open(file).readlines()) for file in files)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *modules], capture_output=True, text=True, check=True)
+    count, lines = json.loads(done.stdout)
+    assert (count <= most_modules, lines <= most_lines) == (True, True), f"{count} modules with {lines} lines"
+
+
+@every_source
 def test_every_source_file_has_its_test_file(source: Source) -> None:
     if source.path.stem in NO_TEST_OF_THEIR_OWN:
         return
@@ -285,6 +394,6 @@ def patterns(tree: ast.AST) -> Iterator[str]:
                     yield constant.value if isinstance(constant.value, str) else constant.value.decode("latin-1")
 
 
-@each_source
+@every_source
 def test_no_pattern_has_what_an_older_python_matches_wrongly(source: Source) -> None:
     assert [pattern for pattern in patterns(source.tree) if POSSESSIVE_GROUP.search(pattern)] == []
