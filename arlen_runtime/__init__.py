@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from arlen_runtime.http.cookies import SetCookie as SetCookie
     from arlen_runtime.http.response import FileBody as FileBody
     from arlen_runtime.http.response import Response as Response
+    from arlen_runtime.log.bridge import connect_logging as connect_logging
     from arlen_runtime.routing.routes import Routes as Routes
     from arlen_runtime.web.context import Context as Context
     from arlen_runtime.web.responses import file as file
@@ -43,6 +44,7 @@ _MODULES = {
     "errors": "ArlenError BadRequest Conflict Forbidden HTTPError NotFound Unauthorized ValidationFailed",
     "http.cookies": "SetCookie",
     "http.response": "FileBody Response",
+    "log.bridge": "connect_logging",
     "routing.routes": "Routes",
     "web.context": "Context",
     "web.responses": "file html json redirect text",

@@ -1,4 +1,7 @@
-"""The plan of the house, enforced. One rule: a file imports only from its own room or from a lower floor."""
+"""The structure of the sources: floors, sizes, names, imports.
+
+Invariant: a file imports only from its own package or from a package on a lower floor.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +42,13 @@ FLOORS = {
     "boot": 8,
     "__main__": 9,
 }
-"""The rooms of the runtime by the floor they stand on."""
+"""The packages of the runtime, and its single modules, by floor."""
 
-SIDE_ROOMS = {
+SIDE_PACKAGES = {
     "propane": {"errors", "scope", "config", "log", "http"},
     "testing": {*FLOORS, "propane"},
 }
-"""The rooms beside the house, and the rooms that each may enter; only boot and __main__ enter propane."""
+"""The packages beside the floors, and what they may import. Only boot and __main__ import propane."""
 
 FLOORS_WITHIN = {
     "arlen_runtime.propane": {
@@ -61,6 +64,7 @@ FLOORS_WITHIN = {
     "arlen_runtime.alnpg": {
         "errors": 0,
         "database_url": 0,
+        "sql_text": 0,
         "types": 0,
         "embedded": 0,
         "settings": 1,
@@ -93,9 +97,9 @@ FLOORS_WITHIN = {
 }
 """The floors inside a package that has packages of its own. On one floor nothing imports its neighbours."""
 
-LENT_TO_SIDE_ROOMS = {"boot", "__main__"}
+MAY_IMPORT_PROPANE = {"boot", "__main__"}
 
-ONE_ROOM = {
+IMPORTED_BY = {
     "multipart": {"http", "web"},
     "psycopg": {"alnpg", "testing"},
     "psycopg_pool": {"alnpg"},
@@ -106,7 +110,7 @@ ONE_ROOM = {
     "watchfiles": {"propane"},
     "pytest": {"testing"},
 }
-"""What comes from outside, and who in the runtime may know it: to replace one is to rewrite one room."""
+"""Dependencies, and the packages of the runtime that may import them: one package must change to replace one."""
 
 NO_TEST_OF_THEIR_OWN = {"__init__"}
 """Files without code of their own: docstrings and public names."""
@@ -140,8 +144,8 @@ PUBLIC_PACKAGES = frozenset({"arlen_runtime", "arlen_runtime.alnpg", "arlen_runt
 """What documentation and generated code import from. Modules below may move."""
 
 LOADED = {
-    "manager": (("arlen_runtime.propane.__main__",), 0, 0),
-    "worker": (("arlen_runtime.boot", "arlen_runtime.app", "arlen_runtime.alnpg"), 0, 0),
+    "manager": (("arlen_runtime.propane.__main__",), 54, 6_500),
+    "worker": (("arlen_runtime.boot", "arlen_runtime.app", "arlen_runtime.alnpg"), 165, 20_950),
 }
 """What a manager and a worker import, and how many of Arlen's own modules and lines that may be.
 
@@ -170,16 +174,16 @@ class Source(NamedTuple):
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     @property
-    def room(self) -> str:
-        """The room of a file of the runtime."""
-        return room_of(self.module)
+    def package(self) -> str:
+        """The package, or single module, of the runtime that the file belongs to."""
+        return package_of(self.module)
 
     def __str__(self) -> str:
         """Name it by its path, for test ids and messages."""
         return str(self.path.relative_to(ROOT))
 
 
-def room_of(module: str) -> str:
+def package_of(module: str) -> str:
     """Return the part of the dotted name after the package's; empty for the package itself."""
     return [*module.split("."), ""][1]
 
@@ -212,21 +216,21 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (name if name in MODULES else module for name in names)
 
 
-def may_enter(room: str, other: str) -> bool:
-    """Say whether a file in `room` may import from `other`."""
-    if room == other:
+def may_import(package: str, other: str) -> bool:
+    """Return True if a file in `package` may import from `other`."""
+    if package == other:
         return True
-    if room in SIDE_ROOMS:
-        return other in SIDE_ROOMS[room]
-    if other in SIDE_ROOMS:
-        return room in LENT_TO_SIDE_ROOMS
-    return FLOORS[other] < FLOORS[room]
+    if package in SIDE_PACKAGES:
+        return other in SIDE_PACKAGES[package]
+    if other in SIDE_PACKAGES:
+        return package in MAY_IMPORT_PROPANE
+    return FLOORS[other] < FLOORS[package]
 
 
 @every_runtime_source
-def test_a_file_imports_only_from_its_own_room_or_a_lower_floor(source: Source) -> None:
-    others = {room_of(name) for name in imported(source.tree) if name.startswith("arlen_runtime")}
-    assert {room for room in others if not may_enter(source.room, room)} == set()
+def test_a_file_imports_only_from_its_own_package_or_a_lower_floor(source: Source) -> None:
+    others = {package_of(name) for name in imported(source.tree) if name.startswith("arlen_runtime")}
+    assert {other for other in others if not may_import(source.package, other)} == set()
 
 
 def part_of(module: str, package: str) -> str:
@@ -249,13 +253,13 @@ def test_a_package_has_floors_of_its_own(package: str) -> None:
 
 
 @every_runtime_source
-def test_a_dependency_is_known_to_its_own_room_only(source: Source) -> None:
+def test_a_dependency_is_imported_by_its_own_package_only(source: Source) -> None:
     outside = {name.partition(".")[0] for name in imported(source.tree)}
-    assert {name for name in outside if name in ONE_ROOM and source.room not in ONE_ROOM[name]} == set()
+    assert {name for name in outside if name in IMPORTED_BY and source.package not in IMPORTED_BY[name]} == set()
 
 
-def test_every_room_has_a_floor() -> None:
-    assert {source.room for source in RUNTIME} <= {*FLOORS, *SIDE_ROOMS}
+def test_every_package_has_a_floor() -> None:
+    assert {source.package for source in RUNTIME} <= {*FLOORS, *SIDE_PACKAGES}
 
 
 @every_runtime_source
@@ -263,9 +267,9 @@ def test_the_runtime_never_imports_the_tool(source: Source) -> None:
     assert [name for name in imported(source.tree) if name.startswith("arlen_cli")] == []
 
 
-def test_no_module_imports_itself_on_a_detour() -> None:
-    known = [source for source in SOURCES if source.path.stem != "__init__"]
-    graph = {source.module: {name for name in imported(source.tree) if name in MODULES} for source in known}
+def test_no_modules_import_one_another_in_a_cycle() -> None:
+    sources = [source for source in SOURCES if source.path.stem != "__init__"]
+    graph = {source.module: {name for name in imported(source.tree) if name in MODULES} for source in sources}
     assert list(TopologicalSorter(graph).static_order())
 
 
@@ -280,12 +284,12 @@ def test_imports_stand_at_the_top(source: Source) -> None:
 
 
 @every_source
-def test_a_file_fits_in_the_head(source: Source) -> None:
+def test_a_file_is_short(source: Source) -> None:
     assert len(source.text.splitlines()) <= MOST_LINES_OF_A_FILE
 
 
 @every_source
-def test_a_function_fits_on_a_page(source: Source) -> None:
+def test_a_function_is_short(source: Source) -> None:
     functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = {function.name: (function.end_lineno or 0) - function.lineno + 1 for function in functions}
     assert {name: length for name, length in lengths.items() if length > MOST_LINES_OF_A_FUNCTION} == {}
@@ -364,14 +368,14 @@ def test_a_process_loads_no_more_of_arlen_than_its_budget(process: str) -> None:
 def test_every_source_file_has_its_test_file(source: Source) -> None:
     if source.path.stem in NO_TEST_OF_THEIR_OWN:
         return
-    package, *rooms = source.path.relative_to(ROOT).parent.parts
-    folder = ROOT.joinpath("tests", package.removeprefix("arlen_"), *rooms)
+    package, *folders = source.path.relative_to(ROOT).parent.parts
+    folder = ROOT.joinpath("tests", package.removeprefix("arlen_"), *folders)
     names = {f"test_{source.path.name}", f"test_{source.path.stem.strip('_')}.py"}  # __main__ may be plain main
     assert any((folder / name).is_file() for name in names), f"{folder.relative_to(ROOT)}: {min(names)} is missing"
 
 
 @pytest.mark.parametrize("source", [*SOURCES, *TESTS], ids=str)
-def test_every_silenced_check_bears_its_reason(source: Source) -> None:
+def test_every_silenced_check_has_a_reason(source: Source) -> None:
     comments = [
         token
         for token in tokenize.generate_tokens(io.StringIO(source.text).readline)
@@ -395,5 +399,5 @@ def patterns(tree: ast.AST) -> Iterator[str]:
 
 
 @every_source
-def test_no_pattern_has_what_an_older_python_matches_wrongly(source: Source) -> None:
+def test_no_pattern_uses_what_an_older_python_matches_wrongly(source: Source) -> None:
     assert [pattern for pattern in patterns(source.tree) if POSSESSIVE_GROUP.search(pattern)] == []

@@ -25,13 +25,14 @@ PRIVATE_WORDS = re.compile(
 """Names of classes and parameters that once were. The field has words for all of them."""
 
 ODD_ENGLISH = re.compile(
-    r"Tell of|\bHeed|\bBear |Say whether|\bnobody\b|\bsomebody\b|\bwhoever\b|(?:^|[.:;!?]\s+|\"\"\"|# )Who (?!am\b)",
+    r"Tell of|\bHeed|\bBear |Say whether|(?<![`/])\bnobody\b(?![`@])|\bsomebody\b|\bwhoever\b"
+    r"|(?:^|[.:;!?]\s+|\"\"\"|# )Who (?!am\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 """Things are "it" and "that"; a docstring says "Return True if"; a person has a name for what they do."""
 
-PEOPLE: dict[str, str] = {}
-"""Lines that may have such a word because a person is meant: the line, stripped, and who it is."""
+PEOPLE = {"nobody": "the Unix user, as a string of its own"}
+"""Lines that may have such a word because a person is meant: the line, stripped, and the person."""
 
 
 def prose_of(text: str) -> Iterator[tuple[int, str]]:
@@ -50,9 +51,9 @@ def odd_lines(line: int, text: str) -> Iterator[str]:
     """Yield the lines of a text in which odd English stands, unless a person is meant."""
     for match in ODD_ENGLISH.finditer(text):
         number = text.count("\n", 0, match.end())
-        found = text.splitlines()[number].strip()
-        if found not in PEOPLE:
-            yield f"line {line + number}: {found}"
+        odd = text.splitlines()[number].strip()
+        if odd not in PEOPLE:
+            yield f"line {line + number}: {odd}"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,1 +1,1 @@
-"""The commands of the tool, one file each: parse arguments, call one function, print the result."""
+"""The commands of the tool, one file for one command; it parses arguments, calls one function and prints the result."""

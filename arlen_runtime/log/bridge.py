@@ -33,7 +33,7 @@ class Bridge(logging.Handler):
             self.handleError(record)
 
 
-def connect(log: Log) -> Bridge:
+def connect_logging(log: Log) -> Bridge:
     """Send warnings and errors of all libraries to the log; return the handler for removal."""
     bridge = Bridge(log)
     logging.getLogger().addHandler(bridge)

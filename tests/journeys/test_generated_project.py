@@ -102,7 +102,7 @@ def test_a_refused_form_shows_what_was_sent(tmp_path: Path) -> None:
     shop = project(tmp_path, [("resource", "posts", "title:string", "stars:integer", "done:boolean")])
     program = (
         "from arlen_runtime.config.load import load\n"
-        "from arlen_runtime.testing.client import TestClient\n"
+        "from arlen_runtime.testing import TestClient\n"
         "from pathlib import Path\n"
         "from shop.app import create\n"
         "client = TestClient(create(load(Path.cwd(), 'test', {})))\n"
@@ -124,7 +124,7 @@ def test_a_generated_project_is_served(lite: bool, tmp_path: Path) -> None:  # n
     program = (
         "from arlen_runtime.boot import as_application, find_target\n"
         "from arlen_runtime.config.load import load\n"
-        "from arlen_runtime.testing.client import TestClient\n"
+        "from arlen_runtime.testing import TestClient\n"
         "from pathlib import Path\n"
         "config = load(Path.cwd(), 'development', {})\n"
         "answer = TestClient(as_application(find_target(config), config)).get('/')\n"

@@ -73,9 +73,8 @@ class Statement:
     __slots__ = (
         "_encoders",
         "_loaders",
-        "_names",
-        "_oids",
         "_row_factories",
+        "_signature",
         "columns",
         "described_at",
         "formats",
@@ -109,16 +108,16 @@ class Statement:
 
     def _describe_columns(self, description: Description, registry: Registry) -> None:
         """Choose the format and the loaders of the columns."""
-        self._oids = oids = description.oids
+        oids = description.oids
         self.columns = description.columns
-        self._names = [name.encode() for name in self.columns]
+        self._signature = (oids, [name.encode() for name in self.columns])
         self._row_factories.clear()
         self._loaders = Transformer(registry)
         self._set_format(Format.BINARY if oids and all(map(registry.loads_binary, oids)) else Format.TEXT)
 
     def _set_format(self, wire_format: Format) -> None:
         self.result_format = wire_format
-        self._loaders.set_loader_types(self._oids, wire_format)
+        self._loaders.set_loader_types(self._signature[0], wire_format)
 
     def matches(self, result: PGresult) -> bool:
         """Return True if a result has the described columns.
@@ -126,7 +125,7 @@ class Statement:
         Those of an unnamed statement can change: the server plans it again each time.
         """
         columns = range(result.nfields)
-        return self._oids == list(map(result.ftype, columns)) and self._names == list(map(result.fname, columns))
+        return self._signature == (list(map(result.ftype, columns)), list(map(result.fname, columns)))
 
     def update_from(self, description: Description, registry: Registry) -> bool:
         """Use the columns of a result as the description.

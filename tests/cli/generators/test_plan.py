@@ -40,7 +40,7 @@ def test_planning_writes_nothing_and_reads_only_blueprints(
 
     monkeypatch.setattr(io, "open", watched)  # pathlib calls this
     for change in ("mkdir", "rename", "replace", "unlink"):
-        monkeypatch.setattr(os, change, lambda *_given, **_named: pytest.fail("a planner changed something"))
+        monkeypatch.setattr(os, change, lambda *_raw_names, **_named: pytest.fail("a planner changed something"))
     PLANNERS[generator](project, name, words)
     assert not list(tmp_path.iterdir())
     assert opened

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from arlen_runtime.config.sections import LogSection
-from arlen_runtime.log.bridge import connect
+from arlen_runtime.log.bridge import connect_logging
 from arlen_runtime.log.logger import Log
 
 library = logging.getLogger("some.library")
@@ -19,7 +19,7 @@ library = logging.getLogger("some.library")
 
 @pytest.fixture
 def log_folder(tmp_path: Path) -> Iterator[Path]:
-    bridge = connect(Log(LogSection(file="app.log"), "production", tmp_path))
+    bridge = connect_logging(Log(LogSection(file="app.log"), "production", tmp_path))
     yield tmp_path / "app.log"
     logging.getLogger().removeHandler(bridge)
 
