@@ -48,7 +48,10 @@ SIDE_PACKAGES = {
     "propane": {"errors", "scope", "config", "log", "http"},
     "testing": {*FLOORS, "propane"},
 }
-"""The packages beside the floors, and what they may import. Only boot and __main__ import propane."""
+"""The packages beside the floors, and what they may import.
+
+Only boot and __main__ import propane.
+"""
 
 FLOORS_WITHIN = {
     "arlen_runtime.propane": {
@@ -95,7 +98,10 @@ FLOORS_WITHIN = {
         "__main__": 5,
     },
 }
-"""The floors inside a package that has packages of its own. On one floor nothing imports its neighbours."""
+"""The floors inside a package that has packages of its own.
+
+On one floor nothing imports its neighbours.
+"""
 
 MAY_IMPORT_PROPANE = {"boot", "__main__"}
 
@@ -110,7 +116,10 @@ IMPORTED_BY = {
     "watchfiles": {"propane"},
     "pytest": {"testing"},
 }
-"""Dependencies, and the packages of the runtime that may import them: one package must change to replace one."""
+"""Dependencies, and the packages of the runtime that may import them.
+
+To replace a dependency, one package changes.
+"""
 
 NO_TEST_OF_THEIR_OWN = {"__init__"}
 """Files without code of their own: docstrings and public names."""
@@ -138,7 +147,10 @@ LARGE_CLASSES = {
 """Classes above one of the limits, and why."""
 
 VAGUE_NAMES = frozenset({"each", "told", "given", "found", "wanted", "taken", "known"})
-"""No parameter, attribute, variable or function has one of these names: they do not say what the thing is."""
+"""No parameter, attribute, variable or function has one of these names.
+
+They do not say what the thing is.
+"""
 
 PUBLIC_PACKAGES = frozenset({"arlen_runtime", "arlen_runtime.alnpg", "arlen_runtime.testing", "arlen_runtime.wsgi"})
 """What documentation and generated code import from. Modules below may move."""
@@ -149,12 +161,15 @@ LOADED = {
 }
 """What a manager and a worker import, and how many of Arlen's own modules and lines that may be.
 
-More code is slower to start and takes more memory in every process. If a change needs more, raise the figure in the
-same commit, and give the reason in the commit message.
+More code is slower to start and takes more memory in every process. If a change needs more, raise
+the figure in the same commit, and give the reason in the commit message.
 """
 
 POSSESSIVE_GROUP = re.compile(r"\(\?>|[^\\]\)(?:[*+?]|\{[^}]*\})\+")
-"""CPython 3.11.2, which Debian has, matches these wrongly: a group that repeats without going back. A class may."""
+"""CPython 3.11.2, which Debian has, matches these wrongly.
+
+A group that repeats without going back. A class may.
+"""
 
 REASONED_NOQA = re.compile(r"# noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)* - \S.+")
 REASONED_IGNORE = re.compile(r"# type: ignore\[[\w-]+(, ?[\w-]+)*\] +# \S.+")
@@ -205,7 +220,7 @@ every_runtime_source = pytest.mark.parametrize("source", RUNTIME, ids=str)
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted names that the tree's imports load, submodules named by `from package import module` too."""
+    """Yield the dotted names of the modules that the tree imports, submodules included."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -234,7 +249,10 @@ def test_a_file_imports_only_from_its_own_package_or_a_lower_floor(source: Sourc
 
 
 def part_of(module: str, package: str) -> str:
-    """Return the part of `package` that a module belongs to; empty for the package itself and for modules outside."""
+    """Return the part of `package` that a module belongs to.
+
+    Empty for the package itself and for modules outside.
+    """
     return module.removeprefix(f"{package}.").partition(".")[0] if module.startswith(f"{package}.") else ""
 
 
@@ -296,7 +314,7 @@ def test_a_function_is_short(source: Source) -> None:
 
 
 def size_of(node: ast.ClassDef) -> tuple[int, int, int]:
-    """Return the lines, the methods and the attributes of a class, declared ones and those that methods set."""
+    """Return how many lines, methods and attributes a class has."""
     methods = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
     attributes = {
         item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
@@ -326,7 +344,7 @@ def test_a_public_class_name_is_unique() -> None:
 
 
 def names_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield the line and name of every parameter, attribute, variable and function that the tree defines."""
+    """Yield line and name of every parameter, attribute, variable and function in the tree."""
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             yield node.lineno, node.arg

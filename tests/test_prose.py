@@ -1,4 +1,7 @@
-"""Docstrings, comments, messages, names of tests and pages are plain English: no private words of an earlier vocabulary."""
+"""Docstrings, comments, messages, names of tests and pages are plain English.
+
+No private words of an earlier vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ ODD_ENGLISH = re.compile(
     r"|(?:^|[.:;!?]\s+|\"\"\"|# )Who (?!am\b)",
     re.IGNORECASE | re.MULTILINE,
 )
-"""Things are "it" and "that"; a docstring says "Return True if"; a person has a name for what they do."""
+"""Things are "it" and "that".
+
+A docstring says "Return True if"; a person has a name for what they do.
+"""
 
 PEOPLE = {"nobody": "the Unix user, as a string of its own"}
 """Lines that may have such a word because a person is meant: the line, stripped, and the person."""

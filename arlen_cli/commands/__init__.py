@@ -1,1 +1,1 @@
-"""The commands of the tool, one file for one command; it parses arguments, calls one function and prints the result."""
+"""The commands of the tool. A file parses arguments, calls one function and prints its result."""

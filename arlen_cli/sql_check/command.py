@@ -7,8 +7,9 @@
 
 Invariant: the command never writes to the application's database. The schema is the one that
 db/migrations creates. If the database has no pending migrations, it is used (which database: see
-arlen_runtime.commands.target_database); otherwise a copy is migrated, on --scratch-dsn, or in development
-and test on an embedded server. Exit status: 0 all is right, 1 something is wrong, 2 usage error.
+arlen_runtime.commands.target_database); otherwise a copy is migrated, on --scratch-dsn, or in
+development and test on an embedded server. Exit status: 0 all is right, 1 something is wrong, 2
+usage error.
 """
 
 from __future__ import annotations

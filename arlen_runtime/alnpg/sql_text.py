@@ -151,8 +151,8 @@ def parameters(sql: str) -> Iterator[Token]:
 def first_word(sql: str) -> str:
     """Return the first word of a statement in lower case, "" if it does not begin with one.
 
-    Skips comments, semicolons (PostgreSQL accepts empty statements) and parentheses. Reads no further
-    than the word.
+    Skips comments, semicolons (PostgreSQL accepts empty statements) and parentheses. Reads no
+    further than the word.
     """
     for token in tokens(sql):
         if token.kind == "word":

@@ -9,8 +9,8 @@ that would be a framing or routing field is refused.
 
 Clients of one kind send the same lines again and again, so parsed lines are cached for fields that
 depend on the program and not on its user
-(docs/design/decisions/0001-http-heads-are-parsed-in-python.md). The cache is bounded and contains no
-secrets: neither Cookie nor Authorization nor any field that is not listed here.
+(docs/design/decisions/0001-http-heads-are-parsed-in-python.md). The cache is bounded and contains
+no secrets: neither Cookie nor Authorization nor any field that is not listed here.
 """
 
 from __future__ import annotations

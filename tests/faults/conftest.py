@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ from typing import Any, Self
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
+from tests.fixtures import Rewrite, Serve
 
 SITE = """
 import os, time
@@ -56,10 +57,6 @@ class Load:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
-
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -23,9 +22,7 @@ import pytest
 from arlen_runtime.alnpg.embedded.binaries import NOBODY, find, runnable
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Drive = Callable[..., Any]
+from tests.fixtures import Drive, Serve
 
 SITE = """
 from arlen_runtime import App, Config, Routes, text

@@ -9,14 +9,11 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from arlen_runtime.testing.server import RunningServer
-
-Serve = Callable[..., RunningServer]
+from tests.fixtures import Serve
 
 pytestmark = pytest.mark.soak
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from arlen_runtime.testing.server import RunningServer
-
-Serve = Callable[..., RunningServer]
-Drive = Callable[..., Any]
+from tests.fixtures import Drive, Serve
 
 
 def test_replacing_the_manager_loses_no_request_and_closes_no_connection(serve: Serve, load: Drive) -> None:

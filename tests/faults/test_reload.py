@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from arlen_runtime.testing.server import RunningServer
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
-Drive = Callable[..., Any]
+from tests.fixtures import Drive, Rewrite, Serve
 
 
 def _reload(server: RunningServer, generation: int) -> None:

@@ -10,20 +10,17 @@ import resource
 import select
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import pytest
 
 from arlen_runtime.propane.status import managers
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Drive = Callable[..., Any]
+from tests.fixtures import Drive, Serve
 
 pytestmark = pytest.mark.soak
 

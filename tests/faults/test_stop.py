@@ -10,12 +10,10 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from arlen_runtime.testing.server import RunningServer
-
-Serve = Callable[..., RunningServer]
+from tests.fixtures import Serve
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 

@@ -8,7 +8,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,7 @@ import pytest
 
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Suspend = Callable[[int], None]
-Drive = Callable[..., Any]
+from tests.fixtures import Drive, Serve, Suspend
 
 pytestmark = pytest.mark.soak
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
+from tests.fixtures import Front
 
 SITE = """
 import hashlib, os
@@ -46,8 +47,6 @@ def create(config: Config) -> App:
 """
 PATIENCE_SECONDS = 10.0
 LARGE_BYTES = 20_000_000
-
-Front = Callable[..., str]
 
 
 @pytest.fixture

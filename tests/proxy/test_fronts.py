@@ -6,17 +6,16 @@ import hashlib
 import re
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
+from tests.fixtures import Front
 
 pytestmark = pytest.mark.proxy
 
-Front = Callable[..., str]
 
 NGINX = """
 daemon off; master_process off; pid DIR/nginx.pid; error_log DIR/nginx.error;

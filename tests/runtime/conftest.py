@@ -12,12 +12,11 @@ from arlen_runtime.app import App
 from arlen_runtime.config.sections import Config
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Serve:
+def serve(tmp_path: Path) -> ServeApp:
     """Return a function that builds an App of routes and returns a client for it.
 
     Options are those of App.

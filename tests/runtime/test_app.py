@@ -20,8 +20,7 @@ from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import text
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 def head(method: str, path: str, accept: str = "*/*", scheme: str = "http") -> Head:
@@ -102,7 +101,7 @@ def test_refuse_has_the_format_and_the_headers_of_every_other_answer(tmp_path: P
     assert page.prepared.count(b"Content-Security-Policy") + (page.get("Content-Security-Policy") is not None) == 1
 
 
-def test_layers_run_in_order_around_guards_and_action(serve: Serve) -> None:
+def test_layers_run_in_order_around_guards_and_action(serve: ServeApp) -> None:
     seen: list[str] = []
 
     def layer(name: str) -> Callable[[Endpoint], Layer]:
@@ -122,7 +121,7 @@ def test_layers_run_in_order_around_guards_and_action(serve: Serve) -> None:
     assert seen == ["one", "two", "guard", "action", "/two", "/one"]
 
 
-def test_a_factory_may_leave_an_endpoint_alone(serve: Serve) -> None:
+def test_a_factory_may_leave_an_endpoint_alone(serve: ServeApp) -> None:
     def marking(endpoint: Endpoint) -> Layer | None:
         def layer(context: Context, proceed: Proceed) -> Response:
             response = proceed(context)
@@ -140,14 +139,14 @@ def test_a_factory_may_leave_an_endpoint_alone(serve: Serve) -> None:
     assert "x-marked" not in client.get("/b").headers
 
 
-def test_a_response_that_a_layer_returns_twice_keeps_nothing_of_the_first_time(serve: Serve) -> None:
+def test_a_response_that_a_layer_returns_twice_keeps_nothing_of_the_first_time(serve: ServeApp) -> None:
     closed = text("closed", 503)
     client = serve(hello_routes, middleware=[lambda _endpoint: lambda _context, _proceed: closed])
     first, second = client.get("/"), client.get("/")
     assert [name for name, _ in first.fields] == [name for name, _ in second.fields]
 
 
-def test_health_runs_no_layer_of_the_application(serve: Serve) -> None:
+def test_health_runs_no_layer_of_the_application(serve: ServeApp) -> None:
     def refusing(_endpoint: Endpoint) -> Layer:
         return lambda _context, _proceed: text("no", 429)
 

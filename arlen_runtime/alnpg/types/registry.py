@@ -199,7 +199,8 @@ class Registry:
             self._learned_at = monotonic()
             self._outdated = False
             fresh = [TypeFacts(**_complete(row)) for row in json.loads(answer)]
-            # Readers take no lock: the old mappings stay intact for them and are replaced as a whole.
+            # Readers take no lock: the old mappings stay intact for them and are replaced as a
+            # whole.
             self._facts = {facts.oid: facts for facts in fresh} | SHARED
             self._encoders = dict(SCALARS)
             self._oids_with_loaders = set(SHARED)

@@ -55,7 +55,10 @@ class BootArgs:
 
     @classmethod
     def from_argument(cls, argument: str) -> BootArgs:
-        """Read what `as_argument` returned. Raise BootError if a manager of another release wrote it."""
+        """Read what `as_argument` returned.
+
+        Raise BootError if a manager of another release wrote it.
+        """
         fields: dict[str, Any] = json.loads(argument)
         try:
             fields["command_line"] = CommandLine(**fields["command_line"])

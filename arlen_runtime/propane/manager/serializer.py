@@ -1,6 +1,7 @@
 """Dataclasses to plain JSON values and back, by their annotations.
 
-Types that JSON does not know have a pair of functions in a table: a socket travels as the number of its descriptor.
+Types that JSON does not know have a pair of functions in a table: a socket travels as the number of
+its descriptor.
 """
 
 from __future__ import annotations

@@ -56,7 +56,10 @@ def is_preflight(environ: MutableMapping[str, str]) -> bool:
 
 
 def in_current_format(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a handed-over state in the current format. Raise BootError if the format is unknown."""
+    """Return a handed-over state in the current format.
+
+    Raise BootError if the format is unknown.
+    """
     number = state.pop("format", 0)
     if number == 0:
         return _from_format_0(state)

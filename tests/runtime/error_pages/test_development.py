@@ -12,10 +12,10 @@ from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.error_pages.development import secret_values
 from arlen_runtime.error_pages.style import POLICY
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import Answer, TestClient
+from arlen_runtime.testing.client import Answer
 from arlen_runtime.web.context import Context
+from tests.fixtures import ServeApp
 
-Serve = Callable[..., TestClient]
 URL = "postgresql://me:hunter2@db.internal/shop"
 
 
@@ -39,7 +39,7 @@ def routes(r: Routes) -> None:
 
 
 @pytest.fixture
-def ask(serve: Serve, tmp_path: Path) -> Callable[..., Answer]:
+def ask(serve: ServeApp, tmp_path: Path) -> Callable[..., Answer]:
     """Return a function that sends a browser request to the application in development."""
     config = Config("development", Path(__file__).parent, database=DatabaseSection(url=URL))
     (tmp_path / "page.html").write_text("one\n{{ 1 / 0 }}\n")
@@ -106,7 +106,7 @@ def test_it_works_under_its_own_policy_without_script(ask: Callable[..., Answer]
     assert " style=" not in answer.text
 
 
-def test_production_and_test_do_not_have_it(serve: Serve) -> None:
+def test_production_and_test_do_not_have_it(serve: ServeApp) -> None:
     for environment in ("production", "test", "staging"):
         text = serve(routes, environment, templates={}).get("/users/3", headers={"Accept": "text/html"}).text
         assert "test_development.py" not in text

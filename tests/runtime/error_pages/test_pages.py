@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -14,9 +13,8 @@ from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request import Head
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import TestClient
+from tests.fixtures import ServeApp
 
-Serve = Callable[..., TestClient]
 PROBLEM = "application/problem+json"
 PAGE = "text/html; charset=utf-8"
 
@@ -50,7 +48,7 @@ def _fail(_ctx: object) -> None:
         ("garbage", PROBLEM),
     ],
 )
-def test_accept_chooses_the_format(serve: Serve, accept: str, content_type: str) -> None:
+def test_accept_chooses_the_format(serve: ServeApp, accept: str, content_type: str) -> None:
     answer = serve(routes).get("/a", headers={"Accept": accept})
     assert (answer.status, answer.headers["content-type"]) == (500, content_type)
     assert "inside" not in answer.text
@@ -59,19 +57,19 @@ def test_accept_chooses_the_format(serve: Serve, accept: str, content_type: str)
 
 
 @pytest.mark.parametrize(("path", "content_type"), [("/pages/a", PAGE), ("/api/a", PROBLEM), ("/a", PROBLEM)])
-def test_if_accept_leaves_it_open_the_route_chooses(serve: Serve, path: str, content_type: str) -> None:
+def test_if_accept_leaves_it_open_the_route_chooses(serve: ServeApp, path: str, content_type: str) -> None:
     client = serve(routes)
     assert client.get(path).headers["content-type"] == content_type
     assert client.get(path, headers={"Accept": "*/*"}).headers["content-type"] == content_type
     assert client.get(path, headers={"Accept": "application/json"}).headers["content-type"] == PROBLEM
 
 
-def test_test_shows_the_message_and_production_does_not(serve: Serve) -> None:
+def test_test_shows_the_message_and_production_does_not(serve: ServeApp) -> None:
     assert serve(routes, "test").get("/a").json()["detail"] == "RuntimeError: inside"
     assert "inside" not in serve(routes, "production").get("/a").text
 
 
-def test_a_page_that_fails_is_still_an_answer(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_fails_is_still_an_answer(serve: ServeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     client = serve(routes, "development")
     pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the application of this client is an App
     monkeypatch.setattr(pages._development, "write", None)
@@ -80,7 +78,7 @@ def test_a_page_that_fails_is_still_an_answer(serve: Serve, monkeypatch: pytest.
     assert "the development page failed" in answer.text
 
 
-def test_a_detail_that_utf8_cannot_encode_is_still_an_answer(serve: Serve) -> None:
+def test_a_detail_that_utf8_cannot_encode_is_still_an_answer(serve: ServeApp) -> None:
     def fail(_ctx: object) -> None:
         raise RuntimeError("\ud800")
 
@@ -98,7 +96,7 @@ class UnwritableError(Exception):
 
 
 @every_format
-def test_no_format_shows_a_secret(serve: Serve, tmp_path: Path, accept: str) -> None:
+def test_no_format_shows_a_secret(serve: ServeApp, tmp_path: Path, accept: str) -> None:
     def fail(_ctx: object) -> None:
         raise RuntimeError("cannot reach postgresql://me:hunter2@db/x with opaque-token")
 
@@ -109,7 +107,7 @@ def test_no_format_shows_a_secret(serve: Serve, tmp_path: Path, accept: str) -> 
 
 
 @every_format
-def test_an_error_that_cannot_be_written_is_an_answer_too(serve: Serve, accept: str) -> None:
+def test_an_error_that_cannot_be_written_is_an_answer_too(serve: ServeApp, accept: str) -> None:
     def fail(_ctx: object) -> None:
         raise UnwritableError
 
@@ -120,7 +118,7 @@ def test_an_error_that_cannot_be_written_is_an_answer_too(serve: Serve, accept: 
 
 
 @every_format
-def test_a_page_of_another_site_learns_only_what_production_shows(serve: Serve, accept: str) -> None:
+def test_a_page_of_another_site_learns_only_what_production_shows(serve: ServeApp, accept: str) -> None:
     client = serve(routes, "development")
     pages: ErrorPages = client.app.pages  # type: ignore[attr-defined] # the application of this client is an App
     for host, shown in (("localhost", True), ("evil.example", False)):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import BytesIO
 
-from arlen_runtime.http.request import Head, Request
-
-HeadOf = Callable[..., Head]
+from arlen_runtime.http.request import Request
+from tests.fixtures import HeadOf
 
 
 def test_the_target_is_path_and_query_as_they_came(head_of: HeadOf) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -10,11 +10,9 @@ import h11
 import pytest
 
 from arlen_runtime.http.chunked import LAST_CHUNK, chunk
-from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.http.serializer import UNKNOWN_LENGTH, Serialized, serialize
-
-HeadOf = Callable[..., Head]
+from tests.fixtures import HeadOf
 
 DATE = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 

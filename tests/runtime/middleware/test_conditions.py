@@ -5,8 +5,6 @@ tests/http has the tests of the protocol itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from arlen_runtime.http.response import Response
@@ -14,8 +12,7 @@ from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import text
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 def page(_ctx: Context) -> Response:
@@ -36,8 +33,8 @@ def putting(ctx: Context) -> Response:
 
 
 @pytest.fixture
-def client(serve: Serve) -> TestClient:
-    """Serve a page that can be read and changed, and one without an ETag."""
+def client(serve: ServeApp) -> TestClient:
+    """ServeApp a page that can be read and changed, and one without an ETag."""
 
     def routes(r: Routes) -> None:
         r.get("/page", page)

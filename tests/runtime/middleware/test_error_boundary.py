@@ -12,10 +12,8 @@ from arlen_runtime import scope
 from arlen_runtime.config.sections import Config, LogSection
 from arlen_runtime.errors import Conflict, ServiceUnavailable
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 def raising(error: BaseException) -> Callable[[Routes], None]:
@@ -37,7 +35,7 @@ def config(tmp_path: Path) -> Config:
     "error", [RuntimeError("inner"), SystemExit(3), GeneratorExit(), RecursionError(), MemoryError(), UnicodeError("x")]
 )
 def test_every_exception_is_answered_and_logged_with_its_id(
-    serve: Serve, config: Config, tmp_path: Path, error: BaseException
+    serve: ServeApp, config: Config, tmp_path: Path, error: BaseException
 ) -> None:
     answer = serve(raising(error), config=config).get("/")
     assert (answer.status, answer.json()["code"]) == (500, "internal_error")
@@ -48,19 +46,19 @@ def test_every_exception_is_answered_and_logged_with_its_id(
     assert "Traceback" in log
 
 
-def test_ctrl_c_is_not_an_answer(serve: Serve, config: Config) -> None:
+def test_ctrl_c_is_not_an_answer(serve: ServeApp, config: Config) -> None:
     with pytest.raises(KeyboardInterrupt):
         serve(raising(KeyboardInterrupt()), config=config).get("/")
 
 
-def test_an_error_for_the_client_is_not_logged(serve: Serve, config: Config, tmp_path: Path) -> None:
+def test_an_error_for_the_client_is_not_logged(serve: ServeApp, config: Config, tmp_path: Path) -> None:
     answer = serve(raising(Conflict("Taken.")), config=config).get("/")
     assert (answer.status, answer.json()["detail"]) == (409, "Taken.")
     assert (tmp_path / "log.txt").read_text() == ""
 
 
 def test_a_server_error_raised_on_purpose_is_logged_and_keeps_its_headers(
-    serve: Serve, config: Config, tmp_path: Path
+    serve: ServeApp, config: Config, tmp_path: Path
 ) -> None:
     answer = serve(raising(ServiceUnavailable("Later.", retry_after=9)), config=config).get("/")
     assert (answer.status, answer.headers["retry-after"]) == (503, "9")
@@ -72,6 +70,6 @@ def test_a_server_error_raised_on_purpose_is_logged_and_keeps_its_headers(
 
 
 @pytest.mark.parametrize(("environment", "kept"), [("development", True), ("production", False)])
-def test_statements_are_kept_only_in_development(serve: Serve, environment: str, *, kept: bool) -> None:
+def test_statements_are_kept_only_in_development(serve: ServeApp, environment: str, *, kept: bool) -> None:
     client = serve(lambda r: r.get("/", lambda _ctx: [scope.statements.get() is not None]), environment)
     assert contextvars.Context().run(client.get, "/").json() == [kept]

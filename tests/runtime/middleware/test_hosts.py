@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.config.sections import Config, ServerSection
-from arlen_runtime.testing.client import TestClient
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
-def status(serve: Serve, config: Config, host: str, path: str = "/") -> int:
+def status(serve: ServeApp, config: Config, host: str, path: str = "/") -> int:
     client = serve(lambda r: r.get("/", lambda _ctx: {}), config=config)
     client.host = host
     return client.get(path).status
@@ -38,14 +35,16 @@ def status(serve: Serve, config: Config, host: str, path: str = "/") -> int:
     ],
 )
 def test_in_development_only_loopback_and_its_own_address_are_allowed(
-    serve: Serve, tmp_path: Path, host: str, expected: int
+    serve: ServeApp, tmp_path: Path, host: str, expected: int
 ) -> None:
     config = Config("development", tmp_path, server=ServerSection(host="192.168.1.5"))
     assert status(serve, config, host) == expected
 
 
 @pytest.mark.parametrize("environment", ["production", "test"])
-def test_elsewhere_every_host_is_allowed_until_there_is_a_list(serve: Serve, tmp_path: Path, environment: str) -> None:
+def test_elsewhere_every_host_is_allowed_until_there_is_a_list(
+    serve: ServeApp, tmp_path: Path, environment: str
+) -> None:
     assert status(serve, Config(environment, tmp_path), "anything.example") == 200
 
 
@@ -62,12 +61,12 @@ def test_elsewhere_every_host_is_allowed_until_there_is_a_list(serve: Serve, tmp
     ],
 )
 def test_the_list_has_names_and_domains_with_a_leading_dot(
-    serve: Serve, tmp_path: Path, host: str, expected: int
+    serve: ServeApp, tmp_path: Path, host: str, expected: int
 ) -> None:
     config = Config("production", tmp_path, server=ServerSection(hosts=("shop.example", ".example.org")))
     assert status(serve, config, host) == expected
 
 
-def test_health_answers_whatever_the_host(serve: Serve, tmp_path: Path) -> None:
+def test_health_answers_whatever_the_host(serve: ServeApp, tmp_path: Path) -> None:
     config = Config("production", tmp_path, server=ServerSection(hosts=("shop.example",)))
     assert status(serve, config, "10.0.0.7", "/livez") == 200

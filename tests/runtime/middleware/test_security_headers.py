@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,9 @@ from arlen_runtime.config.sections import Config, SecurityHeadersSection
 from arlen_runtime.http.response import Response
 from arlen_runtime.middleware.security_headers import SecurityHeaders, with_nonce
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
+from tests.fixtures import ServeApp
 
-Serve = Callable[..., TestClient]
 NAMES = {
     "x-content-type-options",
     "content-security-policy",
@@ -41,26 +39,26 @@ def _fail(_ctx: Context) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/fail", "/nothing", "/livez", "/own"])
-def test_every_answer_has_each_header_once(serve: Serve, path: str) -> None:
+def test_every_answer_has_each_header_once(serve: ServeApp, path: str) -> None:
     names = [name.lower() for name, _ in serve(routes).get(path).fields]
     assert {name for name in NAMES if names.count(name) == 1} == NAMES
     assert "strict-transport-security" not in names
 
 
-def test_an_answer_that_sets_one_itself_keeps_its_own(serve: Serve) -> None:
+def test_an_answer_that_sets_one_itself_keeps_its_own(serve: ServeApp) -> None:
     headers = serve(routes).get("/own").headers
     assert headers["x-frame-options"] == "DENY"
     assert headers["content-security-policy"] == "default-src *"
 
 
-def test_hsts_is_sent_only_over_tls(serve: Serve) -> None:
+def test_hsts_is_sent_only_over_tls(serve: ServeApp) -> None:
     client = serve(routes)
     client.scheme = "https"
     assert client.get("/").headers["strict-transport-security"] == "max-age=31536000"
     assert "strict-transport-security" in client.get("/own").headers
 
 
-def test_an_empty_setting_leaves_its_header_out(serve: Serve, tmp_path: Path) -> None:
+def test_an_empty_setting_leaves_its_header_out(serve: ServeApp, tmp_path: Path) -> None:
     config = Config("production", tmp_path, security_headers=SecurityHeadersSection(frame_options=""))
     assert "x-frame-options" not in serve(routes, config=config).get("/").headers
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
+from tests.fixtures import Exhaust, Rewrite, Serve
 
 SITE = '''
 import itertools, os, tempfile, time, threading
@@ -187,10 +188,6 @@ def limited() -> int:
 os.fork = limited
 """
 """Runs at an interpreter's start. It cannot fork while the file no-process names its kind."""
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
-Exhaust = Callable[[str], None]
 
 
 @pytest.fixture

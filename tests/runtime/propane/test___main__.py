@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,9 +16,7 @@ import pytest
 from arlen_runtime.config.sections import MOST_WORKERS
 from arlen_runtime.propane.__main__ import main
 from arlen_runtime.testing.server import RunningServer
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 
 def _propane(root: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
+from tests.fixtures import Rewrite, Serve
 
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
 LISTEN = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

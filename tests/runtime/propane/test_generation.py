@@ -16,9 +16,7 @@ import pytest
 from arlen_runtime.propane.status import managers
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 
 def test_the_application_is_imported_once_for_all_workers(serve: Serve, site: Path, rewrite: Rewrite) -> None:

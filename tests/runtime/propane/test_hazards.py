@@ -14,12 +14,8 @@ from pathlib import Path
 import pytest
 
 from arlen_runtime.propane.status import managers
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Suspend = Callable[[int], None]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve, Suspend
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
 TIMEOUT_SECONDS = 30.0

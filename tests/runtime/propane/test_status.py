@@ -7,16 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.propane.status import format_duration
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
+from tests.fixtures import Serve
 
 
 def _status(root: Path, *flags: str) -> subprocess.CompletedProcess[str]:

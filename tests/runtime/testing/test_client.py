@@ -11,11 +11,9 @@ from arlen_runtime import scope
 from arlen_runtime.config.sections import Config, LimitsSection, ServerSection
 from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import redirect, text
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 def echo(ctx: Context) -> dict[str, object]:
@@ -76,7 +74,7 @@ def leak(_ctx: Context) -> Response:
     return text(str(before))
 
 
-def test_each_kind_of_body_is_sent_with_its_type(serve: Serve) -> None:
+def test_each_kind_of_body_is_sent_with_its_type(serve: ServeApp) -> None:
     client = serve(routes)
     assert client.post("/echo", json={"a": 1}).json()["type"] == "application/json"
     form = client.post("/echo", data={"a": "ü", "b": [1, 2]}).json()
@@ -87,7 +85,7 @@ def test_each_kind_of_body_is_sent_with_its_type(serve: Serve) -> None:
     assert client.put("/echo", body=b"raw", headers={"Content-Type": "x/y"}).json()["body"] == "raw"
 
 
-def test_methods_parameters_and_headers_are_sent(serve: Serve) -> None:
+def test_methods_parameters_and_headers_are_sent(serve: ServeApp) -> None:
     client = serve(routes)
     client.headers["X-Test"] = "always"
     for method in ("get", "post", "put", "patch", "delete"):
@@ -96,7 +94,7 @@ def test_methods_parameters_and_headers_are_sent(serve: Serve) -> None:
     assert client.head("/echo").body == b""
 
 
-def test_cookies_are_kept_sent_back_and_dropped(serve: Serve) -> None:
+def test_cookies_are_kept_sent_back_and_dropped(serve: ServeApp) -> None:
     client = serve(routes)
     client.get("/cookie")
     assert client.cookies == {"a": "1", "b": "2"}
@@ -105,7 +103,7 @@ def test_cookies_are_kept_sent_back_and_dropped(serve: Serve) -> None:
     assert client.cookies == {"b": "2"}
 
 
-def test_redirects_are_followed_only_when_asked_and_as_browsers_do(serve: Serve) -> None:
+def test_redirects_are_followed_only_when_asked_and_as_browsers_do(serve: ServeApp) -> None:
     client = serve(routes)
     assert client.post("/there").status == 303
     followed = client.post("/there", data={"a": "b"}, follow_redirects=True)
@@ -115,7 +113,7 @@ def test_redirects_are_followed_only_when_asked_and_as_browsers_do(serve: Serve)
     assert client.get("/loop", follow_redirects=True).status == 303
 
 
-def test_a_fragment_is_not_sent_and_a_relative_redirect_is_resolved(serve: Serve) -> None:
+def test_a_fragment_is_not_sent_and_a_relative_redirect_is_resolved(serve: ServeApp) -> None:
     def lead(r: Routes) -> None:
         r.any("/a/echo", echo)
         r.get("/fragment", to("/a/echo?x=1#part", 303))
@@ -134,7 +132,7 @@ def test_a_fragment_is_not_sent_and_a_relative_redirect_is_resolved(serve: Serve
 @pytest.mark.parametrize(
     "location", ["https://other.example/echo", "//other.example/echo", "http://localhost:81/echo", "mailto:a@localhost"]
 )
-def test_a_redirect_to_another_host_is_the_answer(serve: Serve, location: str) -> None:
+def test_a_redirect_to_another_host_is_the_answer(serve: ServeApp, location: str) -> None:
     def lead(r: Routes) -> None:
         r.any("/echo", echo)
         r.get("/", to(location, 302))
@@ -148,7 +146,7 @@ def test_a_redirect_to_another_host_is_the_answer(serve: Serve, location: str) -
     [("PUT", 301, "PUT"), ("PUT", 302, "PUT"), ("POST", 302, "GET"), ("PUT", 303, "GET"), ("DELETE", 308, "DELETE")],
 )
 def test_a_redirect_keeps_the_body_with_the_method_and_drops_both(
-    serve: Serve, method: str, status: int, then: str
+    serve: ServeApp, method: str, status: int, then: str
 ) -> None:
     def lead(r: Routes) -> None:
         r.any("/echo", echo)
@@ -159,12 +157,12 @@ def test_a_redirect_keeps_the_body_with_the_method_and_drops_both(
     assert (echoed["method"], echoed["body"], echoed["type"]) == (then, *kept)
 
 
-def test_an_answer_that_is_not_a_redirect_is_not_followed(serve: Serve) -> None:
+def test_an_answer_that_is_not_a_redirect_is_not_followed(serve: ServeApp) -> None:
     client = serve(lambda r: r.get("/", to("/echo", 304)))
     assert client.get("/", follow_redirects=True).status == 304
 
 
-def test_a_header_replaces_the_same_header_in_any_case(serve: Serve) -> None:
+def test_a_header_replaces_the_same_header_in_any_case(serve: ServeApp) -> None:
     def several(r: Routes) -> None:
         r.any("/echo", echo)
         r.get("/whence", whence)
@@ -176,7 +174,7 @@ def test_a_header_replaces_the_same_header_in_any_case(serve: Serve) -> None:
     assert client.get("/whence", headers={"host": "other.example"}).json()["host"] == "other.example"
 
 
-def test_cookies_are_kept_as_sent_and_dropped_when_expired(serve: Serve) -> None:
+def test_cookies_are_kept_as_sent_and_dropped_when_expired(serve: ServeApp) -> None:
     gone = ("Max-Age=-1", "max-age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT", "Expires=Thu, 01-Jan-1970 00:00:00 GMT")
     stays = (
         "Expires=Fri, 01 Jan 2100 00:00:00 GMT",
@@ -193,7 +191,7 @@ def test_cookies_are_kept_as_sent_and_dropped_when_expired(serve: Serve) -> None
     assert client.cookies == dict.fromkeys(("s0", "s1", "s2"), '{"x":[1]}')
 
 
-def test_limits_and_trusted_proxies_are_those_of_the_configuration(serve: Serve, tmp_path: Path) -> None:
+def test_limits_and_trusted_proxies_are_those_of_the_configuration(serve: ServeApp, tmp_path: Path) -> None:
     def several(r: Routes) -> None:
         r.get("/", whence)
         r.post("/", lambda ctx: [ctx.request.spool is not None, len(ctx.request.body)])
@@ -214,7 +212,7 @@ def test_limits_and_trusted_proxies_are_those_of_the_configuration(serve: Serve,
 
 
 def test_a_converter_that_fails_is_answered_as_by_the_server_and_printed(
-    serve: Serve, capsys: pytest.CaptureFixture[str]
+    serve: ServeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def several(r: Routes) -> None:
         r.converter("never", unconvertible)
@@ -224,13 +222,13 @@ def test_a_converter_that_fails_is_answered_as_by_the_server_and_printed(
     assert "KeyError: 'x'" in capsys.readouterr().err
 
 
-def test_streams_and_limits_are_those_of_the_server(serve: Serve) -> None:
+def test_streams_and_limits_are_those_of_the_server(serve: ServeApp) -> None:
     client = serve(routes)
     assert client.get("/stream").body == b"one two"
     assert client.post("/echo", body=b"x" * 1001).status == 413
 
 
-def test_a_streamed_body_can_be_read_once(serve: Serve) -> None:
+def test_a_streamed_body_can_be_read_once(serve: ServeApp) -> None:
     def twice(ctx: Context) -> list[object]:
         return [len(ctx.request.body_bytes), ctx.request.stream.read(2).decode(), ctx.request.stream.read().decode()]
 
@@ -238,17 +236,17 @@ def test_a_streamed_body_can_be_read_once(serve: Serve) -> None:
     assert client.post("/", body=b"hello").json() == [0, "he", "llo"]
 
 
-def test_a_malformed_request_is_refused_by_the_parser(serve: Serve) -> None:
+def test_a_malformed_request_is_refused_by_the_parser(serve: ServeApp) -> None:
     client = serve(routes)
     assert client.get("/echo", headers={"Host": "a b"}).status == 400
 
 
-def test_requests_do_not_see_each_others_scope(serve: Serve) -> None:
+def test_requests_do_not_see_each_others_scope(serve: ServeApp) -> None:
     client = serve(routes)
     assert [client.get("/scope").text for _ in range(2)] == ["None", "None"]
 
 
-def test_a_file_is_closed_after_it_was_read(serve: Serve, tmp_path: object) -> None:
+def test_a_file_is_closed_after_it_was_read(serve: ServeApp, tmp_path: object) -> None:
     opened = open(f"{tmp_path}/a", "w+b")  # noqa: PTH123, SIM115 - the test checks that the client closes it
     opened.write(b"content")
     client = serve(lambda r: r.get("/", lambda _ctx: Response(FileBody(opened, 1, 3))))

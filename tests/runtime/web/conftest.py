@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-Leave = Callable[[int], AbstractContextManager[None]]
+from tests.fixtures import DescriptorsLeft
 
 
 @contextmanager
@@ -27,6 +27,6 @@ def _leave(count: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def descriptors_left() -> Leave:
+def descriptors_left() -> DescriptorsLeft:
     """Return a context manager that leaves this process `count` free descriptors."""
     return _leave

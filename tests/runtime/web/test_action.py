@@ -10,10 +10,8 @@ import pytest
 from arlen_runtime.errors import Forbidden
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.responses import text
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 def returning(value: object, guards: tuple[Any, ...] = ()) -> Callable[[Routes], None]:
@@ -31,14 +29,14 @@ def returning(value: object, guards: tuple[Any, ...] = ()) -> Callable[[Routes],
     ],
 )
 def test_a_dict_or_list_is_json_none_is_204_and_a_response_is_itself(
-    serve: Serve, value: object, status: int, body: bytes
+    serve: ServeApp, value: object, status: int, body: bytes
 ) -> None:
     answer = serve(returning(value)).get("/")
     assert (answer.status, answer.body) == (status, body)
 
 
 @pytest.mark.parametrize("value", ["text", b"bytes", 1, (1, 2), True, object()])
-def test_anything_else_is_an_error_that_names_the_action_and_its_line(serve: Serve, value: object) -> None:
+def test_anything_else_is_an_error_that_names_the_action_and_its_line(serve: ServeApp, value: object) -> None:
     answer = serve(returning(value), environment="test").get("/")
     assert answer.status == 500
     detail = answer.json()["detail"]
@@ -46,7 +44,7 @@ def test_anything_else_is_an_error_that_names_the_action_and_its_line(serve: Ser
     assert "test_action.py:" in detail
 
 
-def test_a_guard_lets_pass_answers_or_raises(serve: Serve) -> None:
+def test_a_guard_lets_pass_answers_or_raises(serve: ServeApp) -> None:
     def refuse(_ctx: object) -> None:
         raise Forbidden("Members only.")
 
@@ -56,13 +54,13 @@ def test_a_guard_lets_pass_answers_or_raises(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("value", [True, False, "no"])
-def test_a_guard_that_returns_anything_else_lets_no_request_pass(serve: Serve, value: object) -> None:
+def test_a_guard_that_returns_anything_else_lets_no_request_pass(serve: ServeApp, value: object) -> None:
     answer = serve(returning({}, (lambda _ctx: value,)), environment="test").get("/")
     assert answer.status == 500
     assert "or raise Forbidden()" in answer.json()["detail"]
 
 
-def test_a_response_that_is_returned_twice_keeps_nothing_of_the_first_time(serve: Serve) -> None:
+def test_a_response_that_is_returned_twice_keeps_nothing_of_the_first_time(serve: ServeApp) -> None:
     shared = text("x" * 5000)
     for routes in (returning(shared), returning({}, (lambda _ctx: shared,))):
         client = serve(routes)
@@ -73,7 +71,7 @@ def test_a_response_that_is_returned_twice_keeps_nothing_of_the_first_time(serve
         assert len(names) == len(set(names))
 
 
-def test_a_response_log_that_is_not_a_mapping_is_an_error(serve: Serve) -> None:
+def test_a_response_log_that_is_not_a_mapping_is_an_error(serve: ServeApp) -> None:
     response = text("x")
     response.log = "words"  # type: ignore[assignment] # the mistake
     answer = serve(returning(response), environment="test").get("/")

@@ -12,12 +12,10 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.http.cookies import SetCookie
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import text
 from arlen_runtime.web.validation import Fields
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 def returning(make: Callable[[Context], Any], path: str = "/") -> Callable[[Routes], None]:
@@ -25,12 +23,12 @@ def returning(make: Callable[[Context], Any], path: str = "/") -> Callable[[Rout
     return lambda r: r.any(path, make, name="here")
 
 
-def test_a_context_has_the_request_and_its_id(serve: Serve) -> None:
+def test_a_context_has_the_request_and_its_id(serve: ServeApp) -> None:
     answer = serve(returning(lambda ctx: {"id": ctx.request_id, "path": ctx.request.head.path})).get("/")
     assert answer.json() == {"id": answer.headers["x-request-id"], "path": "/"}
 
 
-def test_the_configuration_and_its_own_settings_are_there(serve: Serve, tmp_path: Path) -> None:
+def test_the_configuration_and_its_own_settings_are_there(serve: ServeApp, tmp_path: Path) -> None:
     config = Config("test", tmp_path, settings={"colour": "red"})
     answer = serve(returning(lambda ctx: [ctx.config.environment, ctx.config.settings["colour"]]), config=config).get(
         "/"
@@ -38,17 +36,17 @@ def test_the_configuration_and_its_own_settings_are_there(serve: Serve, tmp_path
     assert answer.json() == ["test", "red"]
 
 
-def test_the_database_is_the_one_the_app_was_built_with(serve: Serve) -> None:
+def test_the_database_is_the_one_the_app_was_built_with(serve: ServeApp) -> None:
     assert serve(returning(lambda ctx: {"pg": ctx.pg}), pg="database").get("/").json() == {"pg": "database"}
 
 
-def test_without_a_database_the_error_says_what_to_do(serve: Serve) -> None:
+def test_without_a_database_the_error_says_what_to_do(serve: ServeApp) -> None:
     answer = serve(returning(lambda ctx: {"pg": ctx.pg}), environment="test").get("/")
     assert answer.status == 500
     assert "App(config, routes, pg=" in answer.json()["detail"]
 
 
-def test_a_page_sees_values_and_helpers(serve: Serve) -> None:
+def test_a_page_sees_values_and_helpers(serve: ServeApp) -> None:
     def show(ctx: Context) -> Response:
         return ctx.render("page.html", 201, status="a value", user="<b>")
 
@@ -60,7 +58,7 @@ def test_a_page_sees_values_and_helpers(serve: Serve) -> None:
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
-def test_a_nonce_is_the_same_in_the_page_and_in_the_policy(serve: Serve) -> None:
+def test_a_nonce_is_the_same_in_the_page_and_in_the_policy(serve: ServeApp) -> None:
     templates = {"page.html": "{{ csp_nonce() }}", "none.html": "none"}
     client = serve(returning(lambda ctx: ctx.render(ctx.params["page"])), templates=templates)
     answer = client.get("/?page=page.html")
@@ -70,12 +68,12 @@ def test_a_nonce_is_the_same_in_the_page_and_in_the_policy(serve: Serve) -> None
     assert "nonce" not in client.get("/?page=none.html").headers["content-security-policy"]
 
 
-def test_a_redirect_is_303_to_a_path(serve: Serve) -> None:
+def test_a_redirect_is_303_to_a_path(serve: ServeApp) -> None:
     answer = serve(returning(lambda ctx: ctx.redirect(ctx.url_for("here", page=2)))).post("/")
     assert (answer.status, answer.headers["location"]) == (303, "/?page=2")
 
 
-def test_a_redirect_to_a_parameter_stays_on_the_site(serve: Serve) -> None:
+def test_a_redirect_to_a_parameter_stays_on_the_site(serve: ServeApp) -> None:
     client = serve(returning(lambda ctx: ctx.redirect(ctx.params["next"])))
     assert client.get("/", params={"next": "/a"}).status == 303
     for evil in ("//evil.example", "/\\evil.example", "https://evil.example", "https:evil.example", "javascript:x"):
@@ -114,27 +112,27 @@ def kinds(r: Routes) -> None:
     ],
 )
 def test_the_extension_of_the_path_decides_before_accept_does(
-    serve: Serve, path: str, accept: str | None, kind: str
+    serve: ServeApp, path: str, accept: str | None, kind: str
 ) -> None:
     answer = serve(kinds).get(path, headers={} if accept is None else {"Accept": accept})
     assert answer.text == kind
     assert answer.headers.get("vary") == (None if path.endswith(".json") else "Accept")
 
 
-def test_a_client_that_accepts_no_offer_gets_406_only_if_strict(serve: Serve) -> None:
+def test_a_client_that_accepts_no_offer_gets_406_only_if_strict(serve: ServeApp) -> None:
     answer = serve(kinds).get("/strict", headers={"Accept": "image/png"})
     assert (answer.status, answer.json()["code"], answer.headers["vary"]) == (406, "not_acceptable", "Accept")
     assert answer.json()["detail"] == "This URL is available as text/html or application/json."
     assert serve(kinds).get("/strict", headers={"Accept": "image/png, */*;q=0.1"}).text == "text/html"
 
 
-def test_an_answer_of_a_guard_by_accept_has_vary_too(serve: Serve) -> None:
+def test_an_answer_of_a_guard_by_accept_has_vary_too(serve: ServeApp) -> None:
     answer = serve(kinds).get("/guarded", headers={"Accept": "text/csv"})
     assert (answer.text, answer.headers["vary"]) == ("stop", "Accept")
     assert serve(kinds).get("/guarded").headers["vary"] == "Accept"
 
 
-def test_json_is_read_and_bad_json_is_400(serve: Serve) -> None:
+def test_json_is_read_and_bad_json_is_400(serve: ServeApp) -> None:
     client = serve(returning(lambda ctx: {"got": ctx.json()}))
     assert client.post("/", json=[1, None]).json() == {"got": [1, None]}
     bad = client.post("/", body=b"{", headers={"Content-Type": "application/json"})
@@ -142,7 +140,7 @@ def test_json_is_read_and_bad_json_is_400(serve: Serve) -> None:
     assert client.post("/", data={"a": "b"}).status == 415
 
 
-def test_cookies_are_read_set_and_deleted(serve: Serve) -> None:
+def test_cookies_are_read_set_and_deleted(serve: ServeApp) -> None:
     def remember(ctx: Context) -> Response:
         assert ctx.cookies is ctx.cookies, "the header is read once"
         response = text(ctx.cookies.get("theme", "none"))
@@ -159,7 +157,7 @@ def test_cookies_are_read_set_and_deleted(serve: Serve) -> None:
     ]
 
 
-def test_fields_are_checked_by_a_validator_or_one_by_one(serve: Serve) -> None:
+def test_fields_are_checked_by_a_validator_or_one_by_one(serve: ServeApp) -> None:
     def pair(f: Fields) -> dict[str, object]:
         return {"name": f.string("name"), "age": f.integer("age", min=0)}
 
@@ -177,14 +175,14 @@ def test_fields_are_checked_by_a_validator_or_one_by_one(serve: Serve) -> None:
         assert [error["code"] for error in answer.json()["errors"]] == ["required", "invalid_integer"]
 
 
-def test_a_validator_that_fails_on_refused_values_still_gives_the_field_errors(serve: Serve) -> None:
+def test_a_validator_that_fails_on_refused_values_still_gives_the_field_errors(serve: ServeApp) -> None:
     def ratio(f: Fields) -> float:
         return 1 / (f.integer("a") or int(""))
 
     assert serve(returning(lambda ctx: {"r": ctx.validate(ratio)})).post("/", json={"a": "x"}).status == 422
 
 
-def test_an_object_that_is_refused_is_422_and_one_that_is_valid_is_built(serve: Serve) -> None:
+def test_an_object_that_is_refused_is_422_and_one_that_is_valid_is_built(serve: ServeApp) -> None:
     def code(f: Fields) -> dict[str, str]:
         text = f.string("code")
         if not text:
@@ -205,13 +203,13 @@ def test_an_object_that_is_refused_is_422_and_one_that_is_valid_is_built(serve: 
     assert serve(returning(lambda ctx: ctx.validate(thread))).post("/", json=deep).json() == deep
 
 
-def test_events_are_a_stream_that_is_not_cached(serve: Serve) -> None:
+def test_events_are_a_stream_that_is_not_cached(serve: ServeApp) -> None:
     answer = serve(returning(lambda ctx: ctx.events("news"))).get("/")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream")
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_published_events_reach_the_listeners(serve: Serve) -> None:
+def test_published_events_reach_the_listeners(serve: ServeApp) -> None:
     def both(ctx: Context) -> Response:
         response = ctx.events("news")
         assert ctx.topics.publish("news", "hello") == 1

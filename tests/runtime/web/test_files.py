@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,7 @@ import pytest
 from arlen_runtime.errors import ServiceUnavailable
 from arlen_runtime.http import dates
 from arlen_runtime.web.files import OpenedFile, open_below, open_plain
-
-Leave = Callable[[int], AbstractContextManager[None]]
+from tests.fixtures import DescriptorsLeft
 
 
 @pytest.fixture
@@ -109,7 +106,9 @@ def test_a_path_of_the_application_is_opened_only_if_it_is_a_plain_file(public: 
         assert open_plain(path) is None
 
 
-def test_a_file_that_cannot_be_opened_now_is_not_a_missing_file(public: Path, descriptors_left: Leave) -> None:
+def test_a_file_that_cannot_be_opened_now_is_not_a_missing_file(
+    public: Path, descriptors_left: DescriptorsLeft
+) -> None:
     for left in range(3):
         with descriptors_left(left):
             if left < 1:

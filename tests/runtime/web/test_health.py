@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import TestClient
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 class Database:
@@ -30,7 +26,7 @@ def catch_all(r: Routes) -> None:
 
 
 @pytest.mark.parametrize(("path", "body"), [("/healthz", b"ok\n"), ("/livez", b"live\n"), ("/readyz", b"ready\n")])
-def test_health_comes_before_the_applications_own_routes(serve: Serve, path: str, body: bytes) -> None:
+def test_health_comes_before_the_applications_own_routes(serve: ServeApp, path: str, body: bytes) -> None:
     client = serve(catch_all)
     answer = client.get(path)
     assert (answer.status, answer.body) == (200, body)
@@ -38,7 +34,7 @@ def test_health_comes_before_the_applications_own_routes(serve: Serve, path: str
     assert client.post(path).status == 405
 
 
-def test_readiness_queries_the_database_and_liveness_does_not(serve: Serve) -> None:
+def test_readiness_queries_the_database_and_liveness_does_not(serve: ServeApp) -> None:
     assert serve(catch_all, pg=Database(there=True)).get("/readyz").status == 200
     away = serve(catch_all, pg=Database(there=False))
     answer = away.get("/readyz")

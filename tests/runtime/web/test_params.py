@@ -10,10 +10,8 @@ import pytest
 
 from arlen_runtime.errors import InvalidBody
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
-
-Serve = Callable[..., TestClient]
+from tests.fixtures import ServeApp
 
 
 def asking(make: Callable[[Context], Any]) -> Callable[[Routes], None]:
@@ -21,7 +19,7 @@ def asking(make: Callable[[Context], Any]) -> Callable[[Routes], None]:
     return lambda r: r.any("/{id:int}", make)
 
 
-def test_the_route_comes_before_the_body_before_the_query(serve: Serve) -> None:
+def test_the_route_comes_before_the_body_before_the_query(serve: ServeApp) -> None:
     def show(ctx: Context) -> dict[str, object]:
         names = ("id", "b", "q")
         return {name: [ctx.params[name], ctx.params.source(name)] for name in names} | {"len": len(ctx.params)}
@@ -35,19 +33,19 @@ def test_the_route_comes_before_the_body_before_the_query(serve: Serve) -> None:
     assert client.post("/1?id=3&b=x&q=query", data=sent, files=upload).json() == expected
 
 
-def test_sources_after_the_one_with_the_name_are_not_parsed(serve: Serve) -> None:
+def test_sources_after_the_one_with_the_name_are_not_parsed(serve: ServeApp) -> None:
     client = serve(asking(lambda ctx: [ctx.params["id"], ctx.params["a"]]))
     assert client.post("/1?b=%zz", json={"a": 2}).json() == [1, 2]
     client = serve(asking(lambda ctx: [ctx.params["id"]]))
     assert client.post("/1", body=b"{", headers={"Content-Type": "application/json"}).json() == [1]
 
 
-def test_each_source_can_be_read_alone(serve: Serve) -> None:
+def test_each_source_can_be_read_alone(serve: ServeApp) -> None:
     client = serve(asking(lambda ctx: [dict(ctx.params.route), ctx.params.body, ctx.params.query]))
     assert client.post("/1?a=q", data={"a": "b"}).json() == [{"id": 1}, {"a": "b"}, {"a": "q"}]
 
 
-def test_a_name_sent_several_times_has_all_its_values(serve: Serve) -> None:
+def test_a_name_sent_several_times_has_all_its_values(serve: ServeApp) -> None:
     client = serve(
         asking(lambda ctx: [ctx.params["t"], ctx.params.all("t"), ctx.params.all("id"), ctx.params.all("no")])
     )
@@ -58,14 +56,14 @@ def test_a_name_sent_several_times_has_all_its_values(serve: Serve) -> None:
     assert client.post("/1?t=q", json={}).json() == ["q", ["q"], [1], []]
 
 
-def test_a_missing_parameter_is_400_and_get_has_a_default(serve: Serve) -> None:
+def test_a_missing_parameter_is_400_and_get_has_a_default(serve: ServeApp) -> None:
     client = serve(asking(lambda ctx: [ctx.params.get("x", "default"), "x" in ctx.params, ctx.params["y"]]))
     answer = client.get("/1")
     assert (answer.status, answer.json()["detail"]) == (400, "The parameter 'y' is missing.")
     assert client.get("/1?y=1").json() == ["default", False, "1"]
 
 
-def test_files_come_with_name_type_and_content(serve: Serve) -> None:
+def test_files_come_with_name_type_and_content(serve: ServeApp) -> None:
     def show(ctx: Context) -> list[object]:
         upload = ctx.params.file("f")
         assert upload is not None
@@ -76,13 +74,13 @@ def test_files_come_with_name_type_and_content(serve: Serve) -> None:
     assert answer.json() == ["a.txt", "text/plain", "content", True]
 
 
-def test_a_body_without_files_has_none(serve: Serve) -> None:
+def test_a_body_without_files_has_none(serve: ServeApp) -> None:
     assert serve(asking(lambda ctx: [ctx.params.file("f") is None, dict(ctx.params.files)])).post(
         "/1", data={"f": "x"}
     ).json() == [True, {}]
 
 
-def test_the_files_of_a_form_hold_a_descriptor_only_when_they_are_large(serve: Serve) -> None:
+def test_the_files_of_a_form_hold_a_descriptor_only_when_they_are_large(serve: ServeApp) -> None:
     def opened(ctx: Context) -> list[int]:
         before = len(list(Path("/dev/fd").iterdir()))
         contents = [file.file.read() for uploads in ctx.params.files.values() for file in uploads]
@@ -96,7 +94,7 @@ def test_the_files_of_a_form_hold_a_descriptor_only_when_they_are_large(serve: S
     assert client.post("/", files={**large, "more": ("c", b"", "text/plain")}).status == 413
 
 
-def test_a_query_with_too_many_fields_is_a_bad_request(serve: Serve) -> None:
+def test_a_query_with_too_many_fields_is_a_bad_request(serve: ServeApp) -> None:
     client = serve(asking(lambda ctx: {"n": len(ctx.params.query)}))
     answer = client.get("/1?" + "&".join(["a"] * 1001))
     assert (answer.status, answer.json()["code"]) == (400, "bad_request")
@@ -117,30 +115,30 @@ def test_a_query_with_too_many_fields_is_a_bad_request(serve: Serve) -> None:
         ("text/csv", b"a,b", 400),
     ],
 )
-def test_a_bad_body_is_the_clients_error(serve: Serve, content_type: str, body: bytes, status: int) -> None:
+def test_a_bad_body_is_the_clients_error(serve: ServeApp, content_type: str, body: bytes, status: int) -> None:
     client = serve(asking(lambda ctx: {"a": ctx.params["a"]}))
     assert client.post("/1", body=body, headers={"Content-Type": content_type}).status == status
 
 
-def test_a_json_body_that_is_not_an_object_has_no_parameters(serve: Serve) -> None:
+def test_a_json_body_that_is_not_an_object_has_no_parameters(serve: ServeApp) -> None:
     client = serve(asking(lambda ctx: [ctx.params.body, ctx.params.json()]))
     assert client.post("/1", json=[1, 2]).json() == [{}, [1, 2]]
 
 
-def test_a_body_that_get_ignores_does_not_hide_the_query(serve: Serve) -> None:
+def test_a_body_that_get_ignores_does_not_hide_the_query(serve: ServeApp) -> None:
     client = serve(lambda r: r.get("/", lambda ctx: {"q": ctx.params["q"]}))
     answer = client.request("GET", "/?q=x", body=b'{"a": 1}', headers={"Content-Type": "application/json"})
     assert (answer.status, answer.json()) == (200, {"q": "x"})
 
 
-def test_every_line_of_content_encoding_counts(serve: Serve) -> None:
+def test_every_line_of_content_encoding_counts(serve: ServeApp) -> None:
     client = serve(asking(lambda ctx: {"a": ctx.params["a"]}))
     fields = {"Content-Type": "application/json", "Content-Encoding": "identity\r\nContent-Encoding: gzip"}
     assert client.post("/1", body=b"{}", headers=fields).status == 415
 
 
 @pytest.mark.parametrize("policy", ["buffer", "stream"])
-def test_a_form_that_was_refused_stays_refused(serve: Serve, policy: str) -> None:
+def test_a_form_that_was_refused_stays_refused(serve: ServeApp, policy: str) -> None:
     def read_again(ctx: Context) -> list[str]:
         refusals = []
         for read in (lambda: ctx.params.body, lambda: ctx.params.files, lambda: ctx.params["evil"]):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -12,15 +10,14 @@ import pytest
 from arlen_runtime.config.sections import Config, StaticSection
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
+from tests.fixtures import DescriptorsLeft, ServeApp
 
-Serve = Callable[..., TestClient]
-Leave = Callable[[int], AbstractContextManager[None]]
 CONTENT = bytes(range(256)) * 10
 
 
 @pytest.fixture
-def client(serve: Serve, tmp_path: Path) -> TestClient:
-    """Serve a folder with some files, and a page that links one."""
+def client(serve: ServeApp, tmp_path: Path) -> TestClient:
+    """ServeApp a folder with some files, and a page that links one."""
     public = tmp_path / "public"
     (public / "img").mkdir(parents=True)
     (public / "img" / "a.png").write_bytes(CONTENT)
@@ -148,14 +145,14 @@ def test_an_asset_url_has_a_digest_and_is_immutable(client: TestClient, tmp_path
     assert client.get(address).headers["cache-control"] == "public, max-age=3600"
 
 
-def test_a_missing_asset_is_an_error(serve: Serve) -> None:
+def test_a_missing_asset_is_an_error(serve: ServeApp) -> None:
     client = serve(
         lambda r: r.get("/", lambda ctx: ctx.render("p.html")), "test", templates={"p.html": "{{ asset('x') }}"}
     )
     assert "there is no asset 'x'" in client.get("/").json()["detail"]
 
 
-def test_the_prefix_is_a_setting_and_serving_can_be_left_to_others(serve: Serve, tmp_path: Path) -> None:
+def test_the_prefix_is_a_setting_and_serving_can_be_left_to_others(serve: ServeApp, tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "a.txt").write_text("a")
     section = StaticSection(prefix="/assets", folder="files")
@@ -212,7 +209,9 @@ def test_a_range_is_not_joined_to_an_older_version_of_the_same_second(client: Te
     assert client.get("/static/img/a.png", headers={"Range": "bytes=4-", "If-Range": tag}).status == 206
 
 
-def test_a_file_that_cannot_be_opened_now_is_503(client: TestClient, tmp_path: Path, descriptors_left: Leave) -> None:
+def test_a_file_that_cannot_be_opened_now_is_503(
+    client: TestClient, tmp_path: Path, descriptors_left: DescriptorsLeft
+) -> None:
     (tmp_path / "public" / "app.css.gz").write_text("coded")
     accept = {"Accept-Encoding": "gzip"}
     assert client.get("/static/app.css", headers=accept).text == "coded"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -14,10 +13,9 @@ import pytest
 from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
+from tests.fixtures import Write
 
 HASTY = LockRetry(queue_timeout=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
-
-Write = Callable[..., Path]
 
 
 @pytest.fixture

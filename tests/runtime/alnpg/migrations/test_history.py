@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import psycopg
 import pytest
 
@@ -16,9 +13,7 @@ from arlen_runtime.alnpg.migrations.history import accept, load, prepare
 from arlen_runtime.alnpg.migrations.lock_retry import LockRetry
 from arlen_runtime.alnpg.migrations.plan import History
 from arlen_runtime.testing.database import Databases
-
-Write = Callable[..., Path]
-Execute = Callable[[str], list[tuple[object, ...]]]
+from tests.fixtures import Execute, Write
 
 HASTY = LockRetry(queue_timeout=20, poll=0.01, lock=0.05, attempts=3, pause=0.01)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -12,9 +12,7 @@ import pytest
 
 from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-
-Write = Callable[..., Path]
-Execute = Callable[[str], list[tuple[object, ...]]]
+from tests.fixtures import Execute, Write
 
 HEAD = "-- migrate:no-transaction\n"
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import psycopg
 import pytest
 
@@ -15,9 +12,7 @@ from arlen_runtime.alnpg.migrations.files import parse
 from arlen_runtime.alnpg.migrations.history import prepare
 from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY
 from arlen_runtime.alnpg.migrations.runner import Runner, migration_error
-
-Write = Callable[..., Path]
-Execute = Callable[[str], list[tuple[object, ...]]]
+from tests.fixtures import Execute, Write
 
 HEAD = "-- migrate:no-transaction\n"
 

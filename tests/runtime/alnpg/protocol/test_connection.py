@@ -20,9 +20,7 @@ from arlen_runtime.alnpg.errors import (
     ValueRejected,
     ValueUnreadable,
 )
-
-Migrate = Callable[[str], object]
-
+from tests.fixtures import Migrate
 
 READERS: dict[str, Callable[[ALNPg, str, object], list[Any]]] = {
     "query": lambda pg, sql, value: pg.query(sql, value),

@@ -12,8 +12,7 @@ import pytest
 
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.errors import ValueUnreadable
-
-Migrate = Callable[[str], object]
+from tests.fixtures import Migrate
 
 INSERT = "insert into shape values ($1) returning *"
 WRITERS: dict[str, Callable[[ALNPg], object]] = {

@@ -25,8 +25,7 @@ from psycopg.types.range import Range
 
 from arlen_runtime.alnpg import ALNPg, ALNPgError
 from arlen_runtime.alnpg.errors import OutOfRange
-
-Same = Callable[[Any, Any], bool]
+from tests.fixtures import Same
 
 RANGES = ("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange", "span")
 

@@ -10,8 +10,7 @@ import pytest
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.errors import StatementOutdated, ValueUnreadable
 from arlen_runtime.alnpg.types.registry import SHARED, Registry
-
-Migrate = Callable[[str], object]
+from tests.fixtures import Migrate
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -16,6 +15,7 @@ import pytest
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.errors import OutOfRange, ParameterMismatch
 from arlen_runtime.alnpg.types.scalars import REFUSALS, SCALARS
+from tests.fixtures import Same
 
 NOW = datetime(2026, 2, 28, 23, 59, 59, 999_999, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 HERE = UUID("12345678-1234-5678-1234-567812345678")
@@ -26,8 +26,6 @@ class Mood(StrEnum):
 
     SAD = "sad"
 
-
-Same = Callable[[Any, Any], bool]
 
 RIGHT: dict[str, list[Any]] = {
     "boolean": [True, False],

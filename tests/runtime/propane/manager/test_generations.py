@@ -14,10 +14,7 @@ import pytest
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
-Exhaust = Callable[[str], None]
+from tests.fixtures import Exhaust, Rewrite, Serve
 
 
 def test_a_generation_that_never_becomes_ready_is_discarded(serve: Serve, rewrite: Rewrite) -> None:

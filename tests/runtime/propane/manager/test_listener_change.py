@@ -15,11 +15,9 @@ from arlen_runtime.errors import BootError
 from arlen_runtime.propane.ipc.messages import open_pair, receive_connection
 from arlen_runtime.propane.manager.listener_change import ListenerChange
 from arlen_runtime.propane.system.listeners import Listeners
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
+from tests.fixtures import Rewrite, Serve
 
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
 Write = Callable[..., None]
 
 

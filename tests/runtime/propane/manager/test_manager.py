@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 
 def _gone(pid: int) -> bool:

@@ -8,18 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.propane.manager.reexec import read_state, write_state
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
-Exhaust = Callable[[str], None]
+from tests.fixtures import Exhaust, Rewrite, Serve
 
 
 def _accessories(site: Path, *lines: str) -> None:

@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,7 @@ import pytest
 from arlen_runtime.config.sections import Commands, Config, PropaneSection
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.manager.sidecars import Sidecars, SidecarState
-from arlen_runtime.testing.server import RunningServer
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
-Exhaust = Callable[[str], None]
+from tests.fixtures import Exhaust, Rewrite, Serve
 
 JOBS = """
 import os, signal, sys, time

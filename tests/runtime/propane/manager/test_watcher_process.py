@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,9 +17,7 @@ from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.manager.watcher_process import WatcherProcess
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Rewrite = Callable[..., None]
-Exhaust = Callable[[str], None]
+from tests.fixtures import Exhaust, Rewrite
 
 SERVE = "import sys; from arlen_runtime.propane.__main__ import main; sys.exit(main(development=True))"
 WRITER = """

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,7 @@ from arlen_runtime.propane.manager.generation_record import GenerationRecord, Wo
 from arlen_runtime.propane.manager.workers import Workers
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
-Exhaust = Callable[[str], None]
+from tests.fixtures import Exhaust, Rewrite, Serve
 
 
 def test_a_worker_that_is_killed_is_replaced(serve: Serve) -> None:

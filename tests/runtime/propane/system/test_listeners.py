@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,8 +29,7 @@ from arlen_runtime.propane.system.listeners import (
 )
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
+from tests.fixtures import Serve
 
 
 def test_port_zero_takes_a_free_port_and_a_client_can_connect() -> None:

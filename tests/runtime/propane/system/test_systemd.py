@@ -5,18 +5,15 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.propane.system.systemd import SystemdNotifier
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 
 class Systemd:

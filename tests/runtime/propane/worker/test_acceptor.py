@@ -5,13 +5,9 @@ from __future__ import annotations
 import signal
 import statistics
 from collections import Counter
-from collections.abc import Callable
 
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 
 def _spread(wires: list[Wire]) -> list[int]:

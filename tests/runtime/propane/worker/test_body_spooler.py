@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
 
 import pytest
 
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 SLOW_DISK = """
 import hashlib

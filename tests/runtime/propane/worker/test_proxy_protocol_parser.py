@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
 from ipaddress import IPv4Address
 
 import pytest
 
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 WHO = """
 from arlen_runtime import json

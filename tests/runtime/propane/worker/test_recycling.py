@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,8 @@ from arlen_runtime.config.sections import LogSection, PropaneSection
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.status import managers
 from arlen_runtime.propane.worker.recycling import Recycling, memory_share, open_descriptors
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -13,8 +12,7 @@ import pytest
 
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
+from tests.fixtures import Serve
 
 
 def test_a_stream_arrives_complete_in_chunks_and_the_connection_stays_open(serve: Serve) -> None:

@@ -15,11 +15,8 @@ from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.propane.worker.connection import Connection
 from arlen_runtime.propane.worker.streaming_body import StreamingBody
-from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-
-Serve = Callable[..., RunningServer]
-Rewrite = Callable[..., None]
+from tests.fixtures import Rewrite, Serve
 
 
 def _post(path: str, *lines: str) -> bytes:
