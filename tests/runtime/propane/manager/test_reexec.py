@@ -23,7 +23,7 @@ def _accessories(site: Path, *lines: str) -> None:
 
 
 def test_a_handed_over_state_is_read_once() -> None:
-    environ = {"PROPANE_STATE_FD": str(write_state({"count": 3})), "OTHER": "x"}
+    environ = {"PROPANE_STATE_FD": str(write_state({"format": 1, "count": 3})), "OTHER": "x"}
 
     assert read_state(environ) == {"count": 3}
     assert environ == {"OTHER": "x"}
