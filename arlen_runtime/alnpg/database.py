@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from time import monotonic
 from typing import Any, Self, TypeVar, overload
 
@@ -69,57 +70,38 @@ _first_row: Reader[Any] = Statement.load_first
 class ALNPg:
     """A PostgreSQL database. Connects when it is first used, in each process separately."""
 
-    def __init__(  # noqa: PLR0913 - one keyword for each setting
+    def __init__(
         self,
         url: str,
         *,
-        direct_url: str = "",
-        replica_url: str = "",
-        pool_size: int = 8,
-        acquire_seconds: float = 2.0,
-        statement_seconds: float = 15.0,
-        slow_statement_ms: float = 200,
-        statement_cache: str = "named",
         read_only: bool = False,
         log: Log | None = None,
+        **settings: Any,  # noqa: ANN401 - the fields of DatabaseSection
     ) -> None:
-        """Store the connection string and the limits. Raises ConfigError on an invalid setting.
+        """Store the connection string and the settings.
 
+        `settings` are those of the section [database], with the same names and defaults:
         `direct_url` bypasses PgBouncer, for listen. `replica_url` is the server that `replica`
         reads from. A process opens at most `pool_size` connections; a caller waits
         `acquire_seconds` for one. A statement can take `statement_seconds` (0: no limit).
         `log(event, **fields)` receives statements slower than `slow_statement_ms`.
         `statement_cache` is "named", or "unnamed" behind a PgBouncer before 1.21. With `read_only`
         the server refuses to write; not available with "unnamed".
+
+        Raises ConfigError on an invalid setting, TypeError on an unknown one.
         """
-        limits: dict[str, Any] = {
-            "pool_size": pool_size,
-            "acquire_seconds": acquire_seconds,
-            "statement_seconds": statement_seconds,
-            "slow_statement_ms": slow_statement_ms,
-            "statement_cache": statement_cache,
-            "log": log,
-        }
-        settings = check_settings(url, direct_url=direct_url, read_only=read_only, **limits)
-        self._pool = Pool(settings)
-        self._listener = Listener(settings)
+        section = DatabaseSection(url, **settings)
+        checked = check_settings(section, read_only=read_only, log=log)
+        self._pool = Pool(checked)
+        self._listener = Listener(checked)
         # With unnamed statements, only the replica itself can refuse writes.
-        self._replica = ALNPg(replica_url, read_only=settings.named, **limits) if replica_url else None
+        replica = replace(section, url=section.replica_url, direct_url="", replica_url="")
+        self._replica = ALNPg(**asdict(replica), read_only=checked.named, log=log) if section.replica_url else None
 
     @classmethod
     def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:
         """Create it from the [database] section."""
-        return cls(
-            section.url,
-            direct_url=section.direct_url,
-            replica_url=section.replica_url,
-            pool_size=section.pool_size,
-            acquire_seconds=section.acquire_seconds,
-            statement_seconds=section.statement_seconds,
-            slow_statement_ms=section.slow_statement_ms,
-            statement_cache=section.statement_cache,
-            log=log,
-        )
+        return cls(**asdict(section), log=log)
 
     @overload
     def query(self, sql: SQL, *params: object, into: None = None) -> list[Row]: ...

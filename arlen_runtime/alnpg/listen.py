@@ -23,7 +23,7 @@ from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connectio
 from arlen_runtime.alnpg.protocol.copy import quoted
 from arlen_runtime.alnpg.protocol.description import Descriptions
 from arlen_runtime.alnpg.protocol.libpq import first_line
-from arlen_runtime.alnpg.settings import DatabaseSettings
+from arlen_runtime.alnpg.settings import ConnectionSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 _PING_SECONDS = 30.0
@@ -101,7 +101,7 @@ class Listener:
     without the lock, so they can subscribe and close.
     """
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         """Store the settings. Connects to nothing."""
         self._settings = settings
         # Bypasses PgBouncer, which would hand the server's session to another client after each

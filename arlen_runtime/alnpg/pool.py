@@ -37,7 +37,7 @@ from arlen_runtime.alnpg.protocol.call_site import frame_location
 from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connection
 from arlen_runtime.alnpg.protocol.description import Descriptions
 from arlen_runtime.alnpg.protocol.libpq import first_line
-from arlen_runtime.alnpg.settings import DatabaseSettings
+from arlen_runtime.alnpg.settings import ConnectionSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 _IDLE_SECONDS = 1.0
@@ -125,7 +125,7 @@ class Pool:
     Outside a transaction no caller keeps it then, not even for a stream.
     """
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         """Store the settings. Opens nothing."""
         self.settings = settings
         self._reset()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import database_url
+from arlen_runtime.config.sections import DatabaseSection
 from arlen_runtime.errors import ConfigError
 
 Log = Callable[..., None]
@@ -31,8 +32,11 @@ class ReportHook:
 _CACHES = ("named", "unnamed")
 
 
-class DatabaseSettings(NamedTuple):
-    """The settings of one ALNPg. Times are in seconds; `statement_seconds` 0 means no limit."""
+class ConnectionSettings(NamedTuple):
+    """What connections need of the settings of one ALNPg.
+
+    Times are in seconds; `statement_seconds` 0 means no limit.
+    """
 
     conninfo: str
     direct: str
@@ -65,38 +69,26 @@ def connection_string(url: str, *, named: bool, read_only: bool = False) -> str:
     return make_conninfo("", **{**defaults, **parts, "client_encoding": "UTF8"})
 
 
-def check_settings(  # noqa: PLR0913 - one for each setting
-    url: str,
-    *,
-    direct_url: str,
-    read_only: bool,
-    pool_size: int,
-    acquire_seconds: float,
-    statement_seconds: float,
-    slow_statement_ms: float,
-    statement_cache: str,
-    log: Log | None,
-) -> DatabaseSettings:
-    """Return the settings. Raises ConfigError, which names the invalid setting."""
-    if statement_cache not in _CACHES:
-        raise ConfigError(f"statement_cache must be one of {', '.join(_CACHES)}, not {statement_cache!r}")
-    if pool_size < 1:
+def check_settings(section: DatabaseSection, *, read_only: bool, log: Log | None) -> ConnectionSettings:
+    """Return the settings of connections. Raises ConfigError, which names the invalid setting."""
+    if section.statement_cache not in _CACHES:
+        raise ConfigError(f"statement_cache must be one of {', '.join(_CACHES)}, not {section.statement_cache!r}")
+    if section.pool_size < 1:
         raise ConfigError("pool_size must be at least 1")
-    named = statement_cache == "named"
+    named = section.statement_cache == "named"
     if read_only and not named:
         # SET after the connect, it would apply to PgBouncer's other clients too.
         raise ConfigError(
             'read_only needs statement_cache "named": behind PgBouncer before 1.21 it would apply to other clients too'
         )
-    conninfo = connection_string(url, named=named, read_only=read_only)
-    direct = connection_string(direct_url, named=True) if direct_url else conninfo
-    return DatabaseSettings(
+    conninfo = connection_string(section.url, named=named, read_only=read_only)
+    return ConnectionSettings(
         conninfo,
-        direct,
-        pool_size,
-        acquire_seconds,
-        statement_seconds,
-        slow_statement_ms / 1000,
+        connection_string(section.direct_url, named=True) if section.direct_url else conninfo,
+        section.pool_size,
+        section.acquire_seconds,
+        section.statement_seconds,
+        section.slow_statement_ms / 1000,
         named,
         ReportHook(log),
         {},

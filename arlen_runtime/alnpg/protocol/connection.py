@@ -34,7 +34,7 @@ from arlen_runtime.alnpg.protocol.placeholders import number_placeholders
 from arlen_runtime.alnpg.protocol.server_errors import OUTDATED, error_from_result
 from arlen_runtime.alnpg.protocol.statement import NO_COPY, Statement, may_commit, statement_name
 from arlen_runtime.alnpg.protocol.statement_log import record, row_count
-from arlen_runtime.alnpg.settings import DatabaseSettings
+from arlen_runtime.alnpg.settings import ConnectionSettings
 from arlen_runtime.alnpg.types.registry import Registry
 
 Answer = TypeVar("Answer")
@@ -86,7 +86,7 @@ class PgConnection:
     )
 
     def __init__(
-        self, connection: Connection[Any], registry: Registry, descriptions: Descriptions, settings: DatabaseSettings
+        self, connection: Connection[Any], registry: Registry, descriptions: Descriptions, settings: ConnectionSettings
     ) -> None:
         self.psycopg_connection = connection
         self.pgconn = connection.pgconn
@@ -387,10 +387,10 @@ class PgConnection:
 
 
 def open_connection(
-    settings: DatabaseSettings, registry: Registry, descriptions: Descriptions, connection_class: type[ConnectionClass]
+    settings: ConnectionSettings, registry: Registry, descriptions: Descriptions, kind: type[ConnectionClass]
 ) -> tuple[PgConnection, ConnectionClass]:
     """Open a connection of that class in autocommit mode. Raises psycopg.Error."""
-    connection = connection_class.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
+    connection = kind.connect(settings.conninfo, autocommit=True, prepare_threshold=None, context=registry)
     pg_connection = PgConnection(connection, registry, descriptions, settings)
     if not settings.named:
         # PgBouncer refuses these at the connect but tracks them per client once they are SET.

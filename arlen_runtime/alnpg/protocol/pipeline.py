@@ -10,8 +10,9 @@ are wrapped in BEGIN and COMMIT, which go out in the same pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Generic
 
 import psycopg
 from psycopg.pq import ConnStatus, ExecStatus
@@ -42,8 +43,9 @@ def run_batch(
     refuse_copy(sql)
     if not rows:
         return []
+    batches = _Batches(connection, sql, rows, read, into)
     try:
-        return _run(connection, sql, rows, read, into)
+        return batches.run()
     except ALNPgError as error:
         # Outside a transaction, only a statement that was rolled back is reported as outdated and
         # dropped by the connection. An error raised by `into`, perhaps after the commit, is not, so
@@ -57,65 +59,67 @@ def run_batch(
             or may_commit(sql)
         ):
             raise
-    return _run(connection, sql, rows, read, into)
+    return batches.run()
 
 
-def _run(
-    connection: PgConnection,
-    sql: str,
-    rows: Sequence[Sequence[Any]],
-    read: Reader[Answer],
-    into: Callable[..., Any] | None,
-) -> list[Answer]:
-    """Run in a transaction of its own if there are several batches and none is open."""
-    wrapped = len(rows) > _BATCH and not connection.in_transaction
-    connection.in_managed_transaction = connection.in_managed_transaction or wrapped
-    try:
-        return _run_pipelined(connection, sql, rows, read, into, wrapped=wrapped)
-    finally:
-        connection.in_managed_transaction = connection.in_managed_transaction and not wrapped
+@dataclass(frozen=True, slots=True)
+class _Batches(Generic[Answer]):
+    """One statement with all its rows, and what to make of the results."""
 
+    connection: PgConnection
+    sql: str
+    rows: Sequence[Sequence[Any]]
+    read: Reader[Answer]
+    into: Callable[..., Any] | None
 
-def _run_pipelined(
-    connection: PgConnection,
-    sql: str,
-    rows: Sequence[Sequence[Any]],
-    read: Reader[Answer],
-    into: Callable[..., Any] | None,
-    *,
-    wrapped: bool,
-) -> list[Answer]:
-    """Send and read batch after batch.
-
-    The last batch is read after the pipeline has ended, when the server can be asked about types.
-    """
-    answers: list[Answer] = []
-    committed = False
-    with connection.exchange(sql) as deadline:
-        statement, batch = connection.prepare_and_pack(sql, deadline, lambda statement: _pack_batch(statement, rows, 0))
-        pipeline = _Pipeline(connection, deadline)
+    def run(self) -> list[Answer]:
+        """Run in a transaction of its own if there are several batches and none is open."""
+        connection = self.connection
+        wrapped = len(self.rows) > _BATCH and not connection.in_transaction
+        connection.in_managed_transaction = connection.in_managed_transaction or wrapped
         try:
-            if wrapped:
-                pipeline.command(b"begin")
-            while batch:
-                last = not wrapped and len(answers) + len(batch) == len(rows)
-                results = pipeline.round_trip(statement, batch, len(answers), last=last)
-                connection.row_count += sum(map(row_count, results))
-                if last:
+            return self._run_pipelined(wrapped=wrapped)
+        finally:
+            connection.in_managed_transaction = connection.in_managed_transaction and not wrapped
+
+    def _run_pipelined(self, *, wrapped: bool) -> list[Answer]:
+        """Send and read batch after batch.
+
+        The last batch is read after the end of the pipeline: then the server can be asked about
+        types.
+        """
+        connection = self.connection
+        answers: list[Answer] = []
+        committed = False
+        with connection.exchange(self.sql) as deadline:
+            statement, batch = connection.prepare_and_pack(
+                self.sql, deadline, lambda statement: _pack_batch(statement, self.rows, 0)
+            )
+            pipeline = _Pipeline(connection, deadline)
+            try:
+                if wrapped:
+                    pipeline.command(b"begin")
+                while batch:
+                    last = not wrapped and len(answers) + len(batch) == len(self.rows)
+                    results = pipeline.round_trip(statement, batch, len(answers), last=last)
+                    connection.row_count += sum(map(row_count, results))
+                    if last:
+                        pipeline.sync_and_leave()
+                        committed = True
+                    started_at = monotonic() if last else None
+                    answers += [
+                        connection.read(statement, result, self.read, self.into, started_at) for result in results
+                    ]
+                    batch = _pack_batch(statement, self.rows, len(answers))
+                if wrapped:
+                    pipeline.command(b"commit")
                     pipeline.sync_and_leave()
-                    committed = True
-                started_at = monotonic() if last else None
-                answers += [connection.read(statement, result, read, into, started_at) for result in results]
-                batch = _pack_batch(statement, rows, len(answers))
-            if wrapped:
-                pipeline.command(b"commit")
-                pipeline.sync_and_leave()
-        except BaseException as error:
-            pipeline.abort(error, wrapped=wrapped)
-            if isinstance(error, ALNPgError) and not (connection.broken or committed):
-                connection.drop_if_outdated(error, sql, deadline)
-            raise
-    return answers
+            except BaseException as error:
+                pipeline.abort(error, wrapped=wrapped)
+                if isinstance(error, ALNPgError) and not (connection.broken or committed):
+                    connection.drop_if_outdated(error, self.sql, deadline)
+                raise
+        return answers
 
 
 def _pack_batch(statement: Statement, rows: Sequence[Any], done: int) -> list[list[bytes | None]]:

@@ -11,7 +11,7 @@ from psycopg.pq.abc import PGresult
 from arlen_runtime import scope
 from arlen_runtime.alnpg.errors import ALNPgError
 from arlen_runtime.alnpg.protocol.call_site import call_site
-from arlen_runtime.alnpg.settings import DatabaseSettings
+from arlen_runtime.alnpg.settings import ConnectionSettings
 
 
 def row_count(result: PGresult) -> int:
@@ -19,7 +19,9 @@ def row_count(result: PGresult) -> int:
     return result.ntuples or result.command_tuples or 0
 
 
-def record(settings: DatabaseSettings, sql: str, seconds: float, rows: int, error: BaseException | None = None) -> None:
+def record(
+    settings: ConnectionSettings, sql: str, seconds: float, rows: int, error: BaseException | None = None
+) -> None:
     """Add a statement to the request's list, and to the log if it was slow.
 
     `error` is what it failed with.
