@@ -59,7 +59,7 @@ _int4 = struct.Struct("!i").pack
 _float8 = struct.Struct("!d").pack
 _float4 = struct.Struct("!f").pack
 _timetz = struct.Struct("!qi").pack
-_interval = struct.Struct("!qii").pack
+_interval_fields = struct.Struct("!qii").pack
 
 _EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 - timestamp without time zone counts from a naive instant
 _EPOCH_UTC = datetime(2000, 1, 1, tzinfo=UTC)
@@ -215,10 +215,10 @@ def _time_with_zone(value: object) -> bytes:
     return _timetz(_time_of_day(value), -(offset.days * _DAY_SECONDS + offset.seconds))
 
 
-def _span(value: object) -> bytes:
+def _interval(value: object) -> bytes:
     if not isinstance(value, timedelta):
         raise TypeError
-    return _interval(value.seconds * _MILLION + value.microseconds, value.days, 0)
+    return _interval_fields(value.seconds * _MILLION + value.microseconds, value.days, 0)
 
 
 def _jsonb(value: object) -> bytes:
@@ -289,7 +289,7 @@ SCALARS: dict[int, Encoder] = {
     1083: Encoder("time", "time without time zone", _time),
     1114: Encoder("timestamp", f"{_DAY_TIME} without time zone", _timestamp),
     1184: Encoder("timestamptz", f"{_DAY_TIME} with time zone", _timestamptz),
-    1186: Encoder("interval", "timedelta", _span),
+    1186: Encoder("interval", "timedelta", _interval),
     1266: Encoder("timetz", "time with a UTC offset", _time_with_zone),
     1700: Encoder("numeric", "Decimal or int", _numeric),
     2950: Encoder("uuid", "UUID or str", _uuid),
