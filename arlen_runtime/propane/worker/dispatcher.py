@@ -318,12 +318,12 @@ class Dispatcher:
         while overtaken:
             connection = overtaken.popleft()
             admission = connection.admission
+            # Read before the test: its thread may finish at any call after it, and set this to 0.
+            started = connection.started
             if connection.busy and connection.response_claim and admission is not None:
-                # No call after the test: at any call its thread may finish and set `started` to 0.
-                timeout = self._limits.request_timeout_seconds
-                self._state.deadlines.set(connection, connection.started + timeout)
+                self._state.deadlines.set(connection, started + self._limits.request_timeout_seconds)
                 # Now, not when it returns: until then each further request would cost a follower.
-                self._timings.of(admission.key).record_wall(time.monotonic() - connection.started)
+                self._timings.of(admission.key).record_wall(time.monotonic() - started)
 
     # --- the thread that runs the handler: leading, overtaken or of a pool
 

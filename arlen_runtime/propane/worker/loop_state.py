@@ -49,10 +49,10 @@ class LoopState:
         self.now = now
         if now >= self._first_lines_until:
             clock = time.time()
-            self._first_lines_until = now + 1.0 - clock % 1.0
-            # A pool thread that calls `first_lines` between these two stores sends the Date of
-            # before.
+            # The lines first: a pool thread that calls `first_lines` between the two stores must
+            # not take the old lines for current ones.
             self._first_lines = self._lines(clock)
+            self._first_lines_until = now + 1.0 - clock % 1.0
 
     def first_lines(self, now: float) -> bytes:
         """Return the header lines that begin every answer: Date, and Server if it is sent."""

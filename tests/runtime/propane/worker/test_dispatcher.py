@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import select
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from arlen_runtime.app import App
+from arlen_runtime.config.sections import Config
+from arlen_runtime.http.application import Admission
+from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
+from arlen_runtime.http.parser import RequestParser
+from arlen_runtime.log.logger import Log
+from arlen_runtime.propane.ipc.scoreboard import Scoreboard
+from arlen_runtime.propane.worker.connection import Connection
+from arlen_runtime.propane.worker.reactor import Reactor
 from arlen_runtime.testing.wire import Wire
 from tests.fixtures import Rewrite, Serve
 
@@ -394,3 +405,33 @@ def routes(r):
         assert answer.body.decode() == answer.headers["x-request-id"], (
             "the iteration starts in the request's own Context"
         )
+
+
+class FinishedAfterTheTest(Connection):
+    """A connection whose handler finishes, on its own thread, once the leader has looked at it."""
+
+    starts: ClassVar[list[float]] = []
+
+    @property
+    def started(self) -> float:
+        return self.starts.pop(0) if self.starts else 0.0
+
+    @started.setter
+    def started(self, value: float) -> None:
+        pass
+
+
+def test_a_handler_that_finishes_while_its_timeout_is_set_does_not_count_as_endless(tmp_path: Path) -> None:
+    config = Config("test", tmp_path)
+    log = Log(config.log, "test", tmp_path)
+    reactor = Reactor(App(config, lambda _routes: None), config, log, Scoreboard().rows[0], lambda: None)
+    parser = RequestParser(config.limits, Origin("192.0.2.1", "http", TrustedProxies(), IdSource()))
+    with socket.socket() as unconnected:
+        connection = FinishedAfterTheTest(unconnected, parser, lambda _head: Admission("k", "none", 0), config.limits)
+        connection.busy, connection.response_claim = True, ["claim"]
+        connection.admission = Admission("k", "none", 0)
+        connection.starts[:] = [time.monotonic()]
+        reactor.leadership.overtaken.append(connection)
+        reactor.dispatcher.arm_timeouts()
+
+    assert reactor.dispatcher._timings.of("k").wall < 1

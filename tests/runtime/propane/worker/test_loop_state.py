@@ -6,6 +6,8 @@ import re
 import socket
 import time
 
+import pytest
+
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.http.application import Admission
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
@@ -23,6 +25,31 @@ def test_the_date_is_current_even_if_the_leader_has_not_read_the_clock() -> None
     assert fresh
     assert state.first_lines(state.now) is state.first_lines(state.now), "made once a second"
     assert state.first_lines(time.monotonic()) is not state.first_lines(state.now)
+
+
+class Interrupted(LoopState):
+    """A state that another thread reads while the leader makes the lines of a new second."""
+
+    read: bytes = b""
+    is_reading = False
+
+    def _lines(self, clock: float) -> bytes:
+        if not self.is_reading:
+            self.is_reading = True
+            self.read = self.first_lines(self.now)
+            self.is_reading = False
+        return super()._lines(clock)
+
+
+def test_no_thread_sends_the_date_of_before_while_the_leader_makes_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Interrupted(lambda: None)
+    state.set_now(time.monotonic())
+    old = state.first_lines(state.now)
+    later = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    state.set_now(state.now + 3600)
+
+    assert state.read == state.first_lines(state.now) != old
 
 
 def test_a_connection_is_resumable_before_the_leader_is_woken() -> None:
