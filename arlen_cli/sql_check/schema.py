@@ -190,8 +190,9 @@ class Schema:
         for result in (pgconn.prepare(b"", sql.encode()), described := pgconn.describe_prepared(b"")):
             if result.status != pq.ExecStatus.COMMAND_OK:
                 raise error_from_result(result, sql)
-        plan = self._explain(sql)
-        nulls = self._nullability(sql, plan)
+        code = blank(sql, *_NO_CODE)
+        plan = self._explain(sql, code)
+        nulls = self._nullability(code, plan)
         params = tuple(self._parameter(described.param_type(index)) for index in range(described.nparams))
         columns = []
         for index in range(described.nfields):
@@ -228,9 +229,11 @@ class Schema:
             return None
         return nulls.is_nullable(self._roots[source[0]], index) if facts.required else True
 
-    def _explain(self, sql: str) -> QueryPlan | None:
-        """Return the plan if it can show something; None if not, or if there is none."""
-        code = blank(sql, *_NO_CODE)
+    def _explain(self, sql: str, code: str) -> QueryPlan | None:
+        """Return the plan if it can show something; None if not, or if there is none.
+
+        `code` is the statement with its strings and comments blanked.
+        """
         if not any(pattern.search(code) for pattern in (_MAY_MAKE_NULLS, _WRITES, _RETURNS_OLD)):
             return None
         if self._connection.info.server_version < GENERIC_PLAN_SINCE:
@@ -241,13 +244,12 @@ class Schema:
             return None
         return QueryPlan(row[0][0]["Plan"]) if row else None
 
-    def _nullability(self, sql: str, plan: QueryPlan | None) -> _Nullability:
+    def _nullability(self, code: str, plan: QueryPlan | None) -> _Nullability:
         """Return which tables' columns the statement can make NULL.
 
         The row before an INSERT and the row after a DELETE are all NULL. If the plan leaves out a
         table of an outer join, the planner proved it empty, and its nullability is unknown.
         """
-        code = blank(sql, *_NO_CODE)
         if _RENAMES_OLD.search(code):
             return _Nullability()
         if _RETURNS_OLD.search(code):

@@ -169,9 +169,11 @@ class _Reader(ast.NodeVisitor):
         text = resolve_text(self._modules, self._module, self._prepared_sql(statement))
         if text is None:
             self._add_unchecked(method, statement)
-        elif _SQL.match(blank(text.sql, "comment")) and _PSYCOPG_PLACEHOLDER.search(text.sql):
+        elif not _SQL.match(blank(text.sql, "comment")):
+            return  # a method of that name that takes something else
+        elif _PSYCOPG_PLACEHOLDER.search(text.sql):
             self.unchecked.append(UncheckedCall(self._module.file, statement.lineno, PSYCOPG_PLACEHOLDERS))
-        elif _SQL.match(blank(text.sql, "comment")):
+        else:
             call = self._call(method.attr, statement, text, arguments)
             if method.attr in VARIADIC:
                 call = call._replace(

@@ -62,7 +62,7 @@ def run_batch(
     return batches.run()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Batches(Generic[Answer]):
     """One statement with all its rows, and what to make of the results."""
 
