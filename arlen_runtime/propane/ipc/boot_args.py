@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
+from arlen_runtime.propane.ipc.serializer import from_plain, to_plain
 
 PRELOAD = sys.platform != "darwin"
 """Whether to import before the fork. Not on macOS: its own libraries do not survive a fork."""
@@ -51,7 +51,7 @@ class BootArgs:
 
     def as_argument(self) -> str:
         """Return the boot arguments as one argument of a command."""
-        return json.dumps(asdict(self))
+        return json.dumps(to_plain(self, {}))
 
     @classmethod
     def from_argument(cls, argument: str) -> BootArgs:
@@ -59,14 +59,11 @@ class BootArgs:
 
         Raise BootError if a manager of another release wrote it.
         """
-        fields: dict[str, Any] = json.loads(argument)
         try:
-            fields["command_line"] = CommandLine(**fields["command_line"])
-            fields["handover_fds"] = tuple(fields["handover_fds"])
-            fields["listener_fds"] = tuple(fields["listener_fds"])
-            return cls(**fields)
+            boot_args: BootArgs = from_plain(cls, json.loads(argument), {})
         except (KeyError, TypeError):
             raise BootError("the running manager is of another release: send it SIGUSR2 to replace it") from None
+        return boot_args
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -15,9 +15,9 @@ from typing import Any
 from arlen_runtime.propane.ipc.boot_args import PRELOAD, BootArgs, CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
+from arlen_runtime.propane.ipc.serializer import Codec, from_plain, to_plain
 from arlen_runtime.propane.manager.generation_record import GenerationRecord
 from arlen_runtime.propane.manager.listener_change import ListenerChange
-from arlen_runtime.propane.manager.serializer import Codec, from_plain, to_plain
 from arlen_runtime.propane.manager.sidecars import SidecarState
 from arlen_runtime.propane.manager.state_format import FORMAT
 from arlen_runtime.propane.system.listeners import BindAddress, Listeners, address_of, adopt

@@ -51,7 +51,7 @@ def is_preflight(environ: MutableMapping[str, str]) -> bool:
     """
     text = environ.pop(VARIABLE, "")
     if text not in {"", str(FORMAT)}:
-        raise BootError(f"cannot take over state of format {text} (this release reads {FORMAT}): restart the service")
+        raise _unknown_format(text)
     return text != ""
 
 
@@ -64,8 +64,12 @@ def in_current_format(state: dict[str, Any]) -> dict[str, Any]:
     if number == 0:
         return _from_format_0(state)
     if number != FORMAT:
-        raise BootError(f"cannot take over state of format {number} (this release reads {FORMAT})")
+        raise _unknown_format(number)
     return state
+
+
+def _unknown_format(name: object) -> BootError:
+    return BootError(f"cannot take over state of format {name} (this release reads {FORMAT}): restart the service")
 
 
 def _from_format_0(state: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from arlen_runtime.propane.manager.serializer import Codec, from_plain, to_plain
+from arlen_runtime.propane.ipc.serializer import Codec, from_plain, to_plain
 
 
 @dataclass

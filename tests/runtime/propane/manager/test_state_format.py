@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from arlen_runtime.errors import BootError
+from arlen_runtime.propane.ipc.serializer import Codec, from_plain
 from arlen_runtime.propane.manager.generation_record import GenerationRecord, WorkerRecord
-from arlen_runtime.propane.manager.serializer import Codec, from_plain
 from arlen_runtime.propane.manager.sidecars import Sidecar, SidecarState
 from arlen_runtime.propane.manager.state import CODECS
 from arlen_runtime.propane.manager.state_format import FORMAT, VARIABLE, in_current_format, is_preflight
