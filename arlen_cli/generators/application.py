@@ -25,7 +25,7 @@ from arlen_cli.generators.plan import Change, Plan
 from arlen_cli.generators.signals import signals_raise
 from arlen_cli.generators.syntax_check import check
 from arlen_cli.versions import version_of
-from arlen_runtime.propane.watcher import IGNORED
+from arlen_runtime.propane.ipc.source_tree import IGNORED
 
 _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # the name of a distribution cannot end with an underscore
 

@@ -31,6 +31,7 @@ from arlen_runtime.propane.manager import reexec, state_format
 from arlen_runtime.propane.manager.generations import Generations
 from arlen_runtime.propane.manager.manager import Manager
 from arlen_runtime.propane.manager.reexec import ReExec
+from arlen_runtime.propane.manager.source_changes import SourceChanges
 from arlen_runtime.propane.manager.state import ManagerState
 from arlen_runtime.propane.manager.status_socket import StatusSocket
 from arlen_runtime.propane.manager.watcher_process import WatcherProcess
@@ -97,7 +98,7 @@ def _run(
                 _serve_status(manager, config, log, stack)
             if development:
                 watcher = stack.enter_context(WatcherProcess(config.root, log))
-                manager.add_reader(watcher.fd, partial(_request_reload_on_change, state, watcher))
+                manager.add_reader(watcher.fd, partial(_read_digest, generations.source_changes, watcher))
             status = manager.run()
             return state_format.TAKES_OVER if preflight and status == 0 else status
 
@@ -118,9 +119,9 @@ class _LastValidConfig:
         return self._config
 
 
-def _request_reload_on_change(state: ManagerState, watcher: WatcherProcess) -> None:
-    if watcher.read_change():
-        state.reload_reason = "files_changed"
+def _read_digest(source_changes: SourceChanges, watcher: WatcherProcess) -> None:
+    if digest := watcher.read_digest():
+        source_changes.on_files_changed(digest)
 
 
 def _serve_status(manager: Manager, config: Config, log: Log, stack: ExitStack) -> None:

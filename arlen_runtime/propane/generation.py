@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from arlen_runtime.config.sections import Config
@@ -25,6 +26,7 @@ from arlen_runtime.log.logger import Log, reopen_all
 from arlen_runtime.propane.ipc.boot_args import BootArgs, WorkerContext
 from arlen_runtime.propane.ipc.messages import Message, receive, send
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
+from arlen_runtime.propane.ipc.source_tree import SourceTree
 from arlen_runtime.propane.system import signals
 from arlen_runtime.propane.system.children import fork
 from arlen_runtime.propane.system.listeners import adopt
@@ -61,19 +63,20 @@ class Generation:
     def __init__(self, boot_args: BootArgs, config: Config, log: Log, load: Callable[[], Application]) -> None:
         self._boot_args = boot_args
         self._log = log
-        self._load = load
+        self._load: Callable[[], Application] = partial(self._load_and_check, load)
+        self._control = self._open_socket(boot_args.control_fd)
         self._worker_context = WorkerContext(
             config=config,
             log=log,
             scoreboard=Scoreboard(boot_args.scoreboard_fd),
-            control=self._open_socket(boot_args.control_fd),
+            control=self._control,
             handover=(self._open_socket(boot_args.handover_fds[0]), self._open_socket(boot_args.handover_fds[1])),
             listeners=tuple(adopt(fd) for fd in boot_args.listener_fds),
             owns_listeners=boot_args.owns_listeners,
             generation=boot_args.generation,
             development=boot_args.command_line.development,
+            source_tree=self._read_source_tree(Path(boot_args.command_line.root)),
         )
-        self._control = self._worker_context.control
 
     def _open_socket(self, fd: int) -> socket.socket:
         packet_socket = socket.socket(fileno=fd)
@@ -81,6 +84,14 @@ class Generation:
         # Programs that the application starts must not hold it. `_import_per_worker` undoes this.
         os.set_inheritable(fd, False)
         return packet_socket
+
+    def _read_source_tree(self, root: Path) -> SourceTree | None:
+        """In development, read the source files before the import and report their digest."""
+        if not self._boot_args.command_line.development:
+            return None
+        source_tree = SourceTree(root)
+        send(self._control, "importing", pid=os.getpid(), source_digest=source_tree.digest)
+        return source_tree
 
     def run(self) -> int:
         """Import the application, then fork workers on request. Return the exit status."""
@@ -123,6 +134,20 @@ class Generation:
         self._load = lambda: application
         gc.collect()
         gc.freeze()
+
+    def _load_and_check(self, load: Callable[[], Application]) -> Application:
+        """Import the application, in this process or in a worker.
+
+        In development, a change of source files during the import counts as one after it, unless
+        the import itself writes them each time.
+        """
+        application = load()
+        source_tree = self._worker_context.source_tree
+        if source_tree is not None and source_tree.is_outdated():
+            if self._boot_args.import_writes_sources:
+                source_tree.imported_digest = source_tree.digest
+            send(self._control, "changed_during_import", pid=os.getpid(), source_digest=source_tree.digest)
+        return application
 
     def _import_per_worker(self, threads: list[str]) -> None:
         """Exec this generation again, with workers that import for themselves."""

@@ -16,6 +16,7 @@ from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
 from arlen_runtime.propane.ipc.serializer import from_plain, to_plain
+from arlen_runtime.propane.ipc.source_tree import SourceTree
 
 PRELOAD = sys.platform != "darwin"
 """Whether to import before the fork. Not on macOS: its own libraries do not survive a fork."""
@@ -48,6 +49,8 @@ class BootArgs:
     """Import once and fork; otherwise each worker imports for itself."""
     boot_error: str = ""
     """Why the application cannot be tried at all: serve this as an error page instead."""
+    import_writes_sources: bool = False
+    """In development: a change of source files during the import does not outdate the code."""
 
     def as_argument(self) -> str:
         """Return the boot arguments as one argument of a command."""
@@ -85,3 +88,5 @@ class WorkerContext:
     owns_listeners: bool
     generation: int
     development: bool = False
+    source_tree: SourceTree | None = None
+    """In development, the files that the application was imported from."""

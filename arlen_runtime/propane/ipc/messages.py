@@ -26,11 +26,14 @@ CONNECTION_PACKET_BYTES = 131072
 FIELDS: dict[str, dict[str, type]] = {
     "fork": {"number": int, "row": int},
     "end": {},
+    "importing": {"pid": int, "source_digest": str},
+    "changed_during_import": {"pid": int, "source_digest": str},
     "booted": {"pid": int},
     "failed": {"pid": int, "reason": str},
     "forked": {"row": int, "pid": int},
     "not_forked": {"row": int, "reason": str},
     "ready": {"row": int, "pid": int},
+    "outdated": {"pid": int, "source_digest": str},
     "retiring": {"pid": int},
     "exited": {"pid": int, "status": int},
 }

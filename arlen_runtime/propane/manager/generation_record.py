@@ -52,6 +52,10 @@ class GenerationRecord:
     pid: int
     started_at: float
     worker_count: int
+    source_digest: str = ""
+    """In development, the digest of the source tree that it was imported from."""
+    changed_during_import: bool = False
+    """The source tree was another one after the import."""
     booted: bool = False
     reopens_logs_once_booted: bool = False
     """SIGUSR1 came before it could handle it."""

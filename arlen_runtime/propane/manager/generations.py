@@ -11,6 +11,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
@@ -21,6 +22,7 @@ from arlen_runtime.propane.ipc.scoreboard import ManagerCell
 from arlen_runtime.propane.manager import generation_record
 from arlen_runtime.propane.manager.generation_record import GenerationRecord
 from arlen_runtime.propane.manager.sidecars import Sidecars
+from arlen_runtime.propane.manager.source_changes import FILES_CHANGED, SourceChanges
 from arlen_runtime.propane.manager.state import ManagerState
 from arlen_runtime.propane.manager.workers import Workers
 
@@ -47,8 +49,8 @@ class Generations:
         self._state = state
         self._program = program
         self._read_config = read_config
-        self._manager_row = state.scoreboard.manager
         self.workers = Workers(config.propane_accessories, state.scoreboard, log)
+        self.source_changes = SourceChanges(state, log)
         self.sidecars = Sidecars(command_line.root, config, log, state.sidecars)
         self.poll = select.poll()
         """Polls the control sockets of all generations."""
@@ -89,6 +91,7 @@ class Generations:
         """Start a generation. With a `boot_error` it serves that as an error page."""
         ours, theirs = open_pair()
         boot_args = self._state.next_boot_args(self.command_line, theirs, boot_error)
+        boot_args = replace(boot_args, import_writes_sources=self.source_changes.import_writes_sources)
         self._log.info("generation_starting", generation=boot_args.generation, reason=reason)
         self._log.flush()
         try:
@@ -107,13 +110,13 @@ class Generations:
         generation.ready_at = time.monotonic()
         previous, self.active, self.candidate = self.active, generation, None
         self._log.info("generation_ready", generation=generation.number, workers=len(generation.workers))
-        self._manager_row[ManagerCell.GENERATION] = generation.number
+        self._state.scoreboard.manager[ManagerCell.GENERATION] = generation.number
         self._state.notifier.ready(f"generation {generation.number} serves with {len(generation.workers)} workers")
         if previous is None:
             for address in self._state.addresses():
                 self._log.info("listening", address=address, workers=generation.worker_count)
         else:
-            self._manager_row[ManagerCell.RELOADS_DONE] += 1
+            self._state.scoreboard.manager[ManagerCell.RELOADS_DONE] += 1
             overlap = 0.0 if self.command_line.development else self.config.propane_accessories.reload_overlap_seconds
             previous.drain_at = generation.ready_at + overlap
         self.sidecars.sync("start" if previous is None else "reload")
@@ -137,12 +140,14 @@ class Generations:
 
     def reload(self, reason: str) -> None:
         """Start a new generation beside the active one."""
+        if reason == FILES_CHANGED and not self.source_changes.require_reload(self.active):
+            return
         self._state.notifier.reloading()
         try:
             config = self._read_config()
             self._state.listener_change.apply(config)
         except ArlenError as error:
-            self._report_reload_failure(error.detail)
+            self._on_reload_impossible(error.detail)
             return
         count = config.propane_accessories.worker_count
         if count != self._state.configured:  # otherwise the count set by TTIN and TTOU stays
@@ -181,11 +186,20 @@ class Generations:
         else:
             self._report_reload_failure(reason, generation=boot_args.generation)
 
+    def _on_reload_impossible(self, reason: str) -> None:
+        """Go on without a new generation. In development, show why: workers may have paused."""
+        if self.command_line.development:
+            self.start("show_failure", boot_error=reason)
+        else:
+            self._report_reload_failure(reason)
+
     def _report_reload_failure(self, reason: str, **fields: object) -> None:
-        self._manager_row[ManagerCell.RELOADS_FAILED] += 1
+        self._state.scoreboard.manager[ManagerCell.RELOADS_FAILED] += 1
         self._log.error("reload_failed", **fields, reason=reason, action="old_generation_serves_on")
         self._state.notifier.ready("the last reload failed; the previous generation continues to serve")
-        if self.active is not None and self.active.has_exited:  # its workers serve, but it cannot replace them
+        # The workers of a generation that has exited serve, but it cannot replace them. In
+        # development they have paused and leave all requests to the next generation.
+        if self.active is not None and (self.active.has_exited or self.command_line.development):
             self.workers.schedule_replacement(self.active)
 
     def _drop_exited(self) -> None:

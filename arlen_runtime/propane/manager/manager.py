@@ -304,7 +304,21 @@ class Manager:
         self._records.clear()  # killed by this process: their exits must not change the status
         self._final_status = status
 
+    def _on_importing(self, generation: GenerationRecord, message: Message) -> None:
+        generation.source_digest = str(message["source_digest"])
+
+    def _on_changed_during_import(self, generation: GenerationRecord, message: Message) -> None:
+        generation.changed_during_import = True
+        if generation.boot_args.import_writes_sources:
+            generation.source_digest = str(message["source_digest"])
+
+    def _on_outdated(self, _generation: GenerationRecord, message: Message) -> None:
+        self._generations.source_changes.on_files_changed(str(message["source_digest"]))
+
     _ON_MESSAGE: ClassVar[dict[str, Callable[[Manager, GenerationRecord, Message], None]]] = {
+        "importing": _on_importing,
+        "changed_during_import": _on_changed_during_import,
+        "outdated": _on_outdated,
         "booted": _on_booted,
         "failed": _on_failed,
         "forked": lambda self, generation, message: self._workers.on_forked(generation, message),

@@ -35,10 +35,13 @@ class WatcherProcess:
         self.fd, write_fd = os.pipe()
         self._start(write_fd)
 
-    def read_change(self) -> bool:
-        """Return True if files have changed. If the watcher has exited, start another one."""
-        if os.read(self.fd, 4096):
-            return True
+    def read_digest(self) -> str:
+        """Return the digest of the source tree that was reported last.
+
+        If the watcher has exited, start another one and return an empty string.
+        """
+        if lines := os.read(self.fd, 4096):
+            return lines.decode().split()[-1]  # a line is one write, which a pipe keeps whole (pipe(7))
         self._exits_in_a_row = 1 if time.monotonic() - self._started_at > STABLE_SECONDS else self._exits_in_a_row + 1
         delay = backoff(self._exits_in_a_row, FIRST_DELAY_SECONDS)
         self._log.warning("watcher_exited", pid=self._pid, action="respawn", delay_seconds=round(delay, 3))
@@ -47,7 +50,7 @@ class WatcherProcess:
         os.dup2(read_fd, self.fd, inheritable=False)
         os.close(read_fd)
         self._start(write_fd, str(delay))
-        return False
+        return ""
 
     def _start(self, write_fd: int, *delay: str) -> None:
         """Start a watcher, which waits for `delay` first. Close `write_fd` here."""

@@ -33,6 +33,8 @@ class LoopState:
         """Every answer closes its connection."""
         self.handing_over = False
         """Every connection goes to the new generation at its next boundary between requests."""
+        self.paused = False
+        """In development: requests that have not begun are left to the next generation."""
         self.counters = Counters()
         self.events: deque[Event] = deque()
         """Events from the poller that are not handled yet. A new leader goes on with them."""

@@ -47,13 +47,14 @@ class Reactor:
         log: Log,
         row: WorkerRow,
         wake_monitor: Callable[[], None],
+        open_dispatcher: Callable[..., Dispatcher] = Dispatcher,
     ) -> None:
         """Set up the parts. The caller adds listeners to `acceptor`; `leadership` runs `lead`."""
         self.log = log
         self._waker = Waker()
         self.state = LoopState(self._waker.wake, SERVER_LINE if config.server.server_header else b"")
         self.leadership = Leadership(self.lead, config.propane_accessories.threads, wake_monitor)
-        self.dispatcher = Dispatcher(application, config, log, self.state, self.leadership)
+        self.dispatcher = open_dispatcher(application, config, log, self.state, self.leadership)
         self.limits = config.limits
         self._admit = application.admit
         self._ids = IdSource()
@@ -68,7 +69,6 @@ class Reactor:
         self.acceptor = Acceptor(self._poller, self.limits, log, self.count, self._add)
         self._commands: deque[Callable[[], None]] = deque()
         self._settled_at = 0.0
-        self._paused = False
         self._handover: socket.socket | None = None
         self._handover_full = False  # the socket to the other workers took no more in this batch
         self.is_idle = False
@@ -100,6 +100,11 @@ class Reactor:
         self.state.stopping = self.acceptor.stopping = True
         self.state.handing_over = False  # the other generation stops as well
         self._handover = None
+        if self.state.paused:  # no next generation comes: answer here
+            self.state.paused = False
+            for connection in self._connections.values():
+                self._poller.forget(connection.fd)  # a hand-over that has begun may watch it
+                self._poller.watch(connection.fd)
         # Connections that waited for their hand-over get one more answer here.
         self.state.to_close = [
             connection for connection in self.state.to_close if connection.eof or connection.broken or connection.ending
@@ -117,7 +122,7 @@ class Reactor:
         for connection in self._connections.values():
             if connection.can_be_handed_over():
                 self.state.to_close.append(connection)
-            elif self._paused:
+            elif self.state.paused:
                 self._poller.watch(connection.fd)
         self._end_event_streams()
 
@@ -130,10 +135,10 @@ class Reactor:
 
     def pause(self) -> None:
         """Stop reading and accepting: what arrives from now on is for the next generation."""
-        if self._paused:
+        if self.state.paused:
             return
         self.acceptor.stop()
-        self._paused = True
+        self.state.paused = True
         for connection in self._connections.values():
             self._poller.forget(connection.fd)
 

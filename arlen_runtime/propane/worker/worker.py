@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.application import Application
@@ -28,10 +29,12 @@ from arlen_runtime.propane.ipc.boot_args import WorkerContext
 from arlen_runtime.propane.ipc.messages import send
 from arlen_runtime.propane.ipc.metrics import render
 from arlen_runtime.propane.ipc.scoreboard import ANSWERED, LASTED, Cell, WorkerState
+from arlen_runtime.propane.ipc.source_tree import SourceTree
 from arlen_runtime.propane.system import signals
 from arlen_runtime.propane.system.listeners import shut_down
 from arlen_runtime.propane.system.poller import Waker
 from arlen_runtime.propane.system.signals import SignalQueue
+from arlen_runtime.propane.worker.development_dispatcher import DevelopmentDispatcher
 from arlen_runtime.propane.worker.reactor import Reactor
 from arlen_runtime.propane.worker.recycling import Recycling
 
@@ -125,7 +128,12 @@ class Worker:
         context = self._context
         config = context.config
         limits = config.limits.within(config.propane_accessories.connection_timeout_seconds)
-        self._reactor = Reactor(application, replace(config, limits=limits), self._log, self._row, self._waker.wake)
+        parts = (application, replace(config, limits=limits), self._log, self._row, self._waker.wake)
+        if context.source_tree is None:
+            self._reactor = Reactor(*parts)
+        else:
+            check = partial(self._pause_if_outdated, context.source_tree)
+            self._reactor = Reactor(*parts, partial(DevelopmentDispatcher, pause_if_outdated=check))
         acceptor = self._reactor.acceptor
         acceptor.counts_of_others = self._connections_of_others
         acceptor.count_all = self._count_all_connections
@@ -136,6 +144,12 @@ class Worker:
         self._recycling = Recycling(context.config.propane_accessories, self._log, self.number, time.monotonic())
         self._row[Cell.STATE] = WorkerState.READY
         send(context.control, "ready", row=self._row_number, pid=os.getpid())
+
+    def _pause_if_outdated(self, source_tree: SourceTree) -> None:
+        # The leading thread is here.
+        if source_tree.is_outdated():
+            self._reactor.pause()
+            send(self._context.control, "outdated", pid=os.getpid(), source_digest=source_tree.digest)
 
     def _connections_of_others(self) -> list[int]:
         """Return the connection counts of this generation's other workers that tick."""

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from arlen_cli.errors import Conflicts, ToolError, UsageError
 from arlen_cli.generators import application
 from arlen_cli.generators.application import RESERVED_PACKAGES, new_application, refuse_name
-from arlen_runtime.propane.watcher import IGNORED
+from arlen_runtime.propane.ipc.source_tree import IGNORED
 
 
 def test_a_full_application_has_all_its_parts(pristine: Path) -> None:
