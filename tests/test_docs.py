@@ -24,7 +24,7 @@ ROOT_PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELO
 PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").rglob("*.md"))]
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"(?:#|<!--|--) ([\w./-]+\.(?:py|html|sql|toml))(?: -->)?\n")
+FILE = re.compile(r"(?:#|--|{#) ([\w./*-]+\.(?:py|html|sql|toml))(?: #})?\n")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 SOURCE_PATH = re.compile(r"`((?:arlen_runtime|arlen_cli|blueprints)/[\w./-]*)`")
 
@@ -69,7 +69,7 @@ class PageRun:
 
     def run(self, block: Block) -> None:
         if block.file is not None:
-            path = self.folder / block.file
+            path = self.path_of(block.file)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
         if block.language == "console":
@@ -79,6 +79,13 @@ class PageRun:
             self.load_config(block)
         elif block.language == "python" and (block.file is None or "/" not in block.file):
             exec(compile(block.text, "page", "exec"), self.names)  # noqa: S102 - we wrote the page
+
+    def path_of(self, file: str) -> Path:
+        """Return the path of a file. A name with `*` is that of the one file that matches."""
+        if "*" not in file:
+            return self.folder / file
+        (path,) = self.folder.glob(file)
+        return path
 
     def run_command(self, line: str) -> None:
         """Run one line of a console block as a reader would type it."""
