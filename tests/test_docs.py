@@ -25,6 +25,8 @@ PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").rglob("*.md"))]
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:#|--|{#) ([\w./*-]+\.(?:py|html|sql|toml))(?: #})?\n")
+PROGRAM = re.compile(r"(?!test_)\w+\.py")
+"""A file of Python in the root: its names are also those of the blocks that follow."""
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 SOURCE_PATH = re.compile(r"`((?:arlen_runtime|arlen_cli|blueprints)/[\w./-]*)`")
 
@@ -77,7 +79,7 @@ class PageRun:
                 self.run_command(line)
         elif block.language == "toml":
             self.load_config(block)
-        elif block.language == "python" and (block.file is None or "/" not in block.file):
+        elif block.language == "python" and (block.file is None or PROGRAM.fullmatch(block.file)):
             exec(compile(block.text, "page", "exec"), self.names)  # noqa: S102 - we wrote the page
 
     def path_of(self, file: str) -> Path:
