@@ -23,7 +23,7 @@ from psycopg.pq.abc import PGresult
 from arlen_runtime import scope
 from arlen_runtime.alnpg.connection_budget import LIMITS, Limits, shortage_warning
 from arlen_runtime.alnpg.errors import DatabaseUnavailable, ProgrammingError, TransactionConflict
-from arlen_runtime.alnpg.listen import GapHandler, Listener, Subscription
+from arlen_runtime.alnpg.listen import GapHandler, Listener, Subscription, check_channel
 from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.prepared import Prepared, register_name
 from arlen_runtime.alnpg.protocol.connection import PgConnection, Reader
@@ -292,7 +292,7 @@ class ALNPg:
 
         Close the returned Subscription to stop. `on_gap()` is called after each (re)connect:
         earlier notifications may have been missed. Call it in each process, after fork. Raises
-        ProgrammingError if the channel's name has no bytes or more than 63.
+        ProgrammingError if the channel's name is empty or longer than 63 bytes.
         """
         return self._listener.add(channel, handler, on_gap)
 
@@ -300,8 +300,10 @@ class ALNPg:
         """Send a notification: a str unchanged, anything else as JSON.
 
         Inside a transaction it is sent with the commit. Raises ProgrammingError above 7999 bytes,
-        PostgreSQL's limit: send an id instead of the data.
+        PostgreSQL's limit: send an id instead of the data. The channel's name is checked as by
+        `listen`.
         """
+        check_channel(channel)
         payload = value if isinstance(value, str) else encode_json(value).decode()
         if len(payload.encode()) > _MAX_PAYLOAD_BYTES:
             raise ProgrammingError(f"a notification payload can have at most {_MAX_PAYLOAD_BYTES} bytes")

@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from arlen_runtime.alnpg import identifier
 from arlen_runtime.alnpg.errors import ALNPgError, ProgrammingError
 from arlen_runtime.alnpg.protocol.connection import PgConnection, open_connection
 from arlen_runtime.alnpg.protocol.copy import quoted
@@ -30,8 +31,6 @@ _PING_SECONDS = 30.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
 # If a connection lasted this long, what broke it is not what broke the one before: reset the delay.
 _STABLE_SECONDS = 5.0
-# PostgreSQL truncates longer identifiers, so LISTEN would use another channel than NOTIFY.
-_LONGEST_CHANNEL = 63
 
 Handler = Callable[[str], object]
 GapHandler = Callable[[], object]
@@ -115,8 +114,12 @@ class Listener:
         self._control: _ThreadControl | None = None
 
     def add(self, channel: str, handler: Handler, on_gap: GapHandler | None) -> Subscription:
-        """Start listening on `channel`. Raises ProgrammingError if the channel name is invalid."""
-        _check_channel(channel)
+        """Start listening on `channel`.
+
+        Raises ProgrammingError if the channel name is invalid, DatabaseUnavailable without a URL.
+        """
+        check_channel(channel)
+        self._direct_settings.require_url()
         self._warn_about_bouncer()
         subscription = Subscription(self, channel, handler, on_gap)
         with self._lock:
@@ -248,11 +251,11 @@ class Listener:
             self._settings.log("listen_handler_failed", error=repr(error))
 
 
-def _check_channel(channel: str) -> None:
-    """Raise ProgrammingError if LISTEN would refuse the name or listen on another one."""
-    name = channel.encode("utf-8", "replace")
-    if not 0 < len(name) <= _LONGEST_CHANNEL or "\0" in channel or name.decode() != channel:
-        raise ProgrammingError(f"a channel name must be 1 to {_LONGEST_CHANNEL} bytes of UTF-8 without a zero byte")
+def check_channel(channel: str) -> None:
+    """Raise ProgrammingError if PostgreSQL would refuse the name or use another one."""
+    reason = identifier.invalid_reason("the channel", channel)
+    if reason:
+        raise ProgrammingError(reason)
 
 
 def _reason(error: Exception) -> str:

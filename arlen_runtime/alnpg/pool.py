@@ -167,15 +167,16 @@ class Pool:
         now = monotonic()
         # Many threads can be here: popping from a deque is atomic, so each gets another connection.
         try:
-            pg_connection = self._free_list.pop()
+            pg_connection: PgConnection | None = self._free_list.pop()
         except IndexError:
+            pg_connection = None
+        if pg_connection is not None and not now - _IDLE_SECONDS <= pg_connection.idle_since >= self._suspect_before:
+            self._return_to_pool(pg_connection)
+            pg_connection = None
+        # Outside of `except`: what it raises must not be shown as a consequence of the IndexError.
+        if pg_connection is None:
             pg_connection = self._acquire_from_pool()
             now = monotonic()
-        else:
-            if now - pg_connection.idle_since > _IDLE_SECONDS or pg_connection.idle_since < self._suspect_before:
-                self._return_to_pool(pg_connection)
-                pg_connection = self._acquire_from_pool()
-                now = monotonic()
         pg_connection.acquired_at = now
         pg_connection.thread_id = get_ident()
         return pg_connection
@@ -245,6 +246,7 @@ class Pool:
         scope.about_to_wait.get()()
         if self._closed:
             raise DatabaseUnavailable("this ALNPg is closed")
+        self.settings.require_url()
         self.breaker.check()
         wait_seconds = self._wait_seconds()
         with self._lock:

@@ -110,6 +110,7 @@ class RollbackPool(Pool):
     def _open(self) -> PgConnection:
         if self._closed:
             raise DatabaseUnavailable("this ALNPg is closed")
+        self.settings.require_url()
         try:
             connection, _ = open_connection(self.settings, self.registry, self.descriptions, psycopg.Connection[Any])
         except psycopg.Error as error:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import database_url
+from arlen_runtime.alnpg.errors import DatabaseUnavailable
 from arlen_runtime.config.sections import DatabaseSection
 from arlen_runtime.errors import ConfigError
 
@@ -35,7 +36,8 @@ _CACHES = ("named", "unnamed")
 class ConnectionSettings(NamedTuple):
     """What connections need of the settings of one ALNPg.
 
-    Times are in seconds; `statement_seconds` 0 means no limit.
+    Times are in seconds; `statement_seconds` 0 means no limit. `conninfo` and `direct` are "" if
+    there is no URL: an application can be built without one, to list its routes for example.
     """
 
     conninfo: str
@@ -48,6 +50,11 @@ class ConnectionSettings(NamedTuple):
     log: ReportHook
     prepared: dict[str, str]
     """SQL to name, for statements registered with `pg.prepare`. Filled at boot."""
+
+    def require_url(self) -> None:
+        """Return if there is a URL to connect to, else raise DatabaseUnavailable."""
+        if not self.conninfo:
+            raise DatabaseUnavailable(database_url.NO_URL)
 
 
 def connection_string(url: str, *, named: bool, read_only: bool = False) -> str:
@@ -81,10 +88,11 @@ def check_settings(section: DatabaseSection, *, read_only: bool, log: Log | None
         raise ConfigError(
             'read_only needs statement_cache "named": behind PgBouncer before 1.21 it would apply to other clients too'
         )
-    conninfo = connection_string(section.url, named=named, read_only=read_only)
+    url, direct_url = section.url.strip(), section.direct_url.strip()
+    conninfo = connection_string(url, named=named, read_only=read_only) if url else ""
     return ConnectionSettings(
         conninfo,
-        connection_string(section.direct_url, named=True) if section.direct_url else conninfo,
+        connection_string(direct_url, named=True) if direct_url else conninfo,
         section.pool_size,
         section.acquire_seconds,
         section.statement_seconds,

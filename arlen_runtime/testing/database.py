@@ -28,7 +28,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from arlen_runtime.alnpg import database_url, identifier
 from arlen_runtime.alnpg.embedded import server as embedded
+from arlen_runtime.errors import ConfigError
 
 EMPTY_TEMPLATE = "template0"
 """The template of PostgreSQL without local additions."""
@@ -149,10 +151,14 @@ class Databases:
 def server(root: Path, environ: Mapping[str, str]) -> Databases:
     """Return the server for the tests of the project in `root`.
 
-    That is ARLEN_PG_TEST_DSN, or else an embedded server below `root`. Raise EmbeddedServerError,
-    or psycopg.OperationalError if the named server does not answer.
+    That is ARLEN_PG_TEST_DSN, or else an embedded server below `root`. Raise ConfigError if the
+    variable is not a URL, EmbeddedServerError, or psycopg.OperationalError if the named server does
+    not answer.
     """
     dsn = environ.get("ARLEN_PG_TEST_DSN", "")
+    reason = database_url.invalid_reason(dsn) if dsn else ""
+    if reason:
+        raise ConfigError(f"ARLEN_PG_TEST_DSN: {reason}")
     url = dsn or embedded.ensure_running(root / ".arlen" / "pg-test", durable=False)
     databases = Databases(url, own=not dsn)
     databases.sweep()
@@ -212,4 +218,8 @@ def _value(connection: psycopg.Connection, statement: LiteralString, parameter: 
 
 
 def _run(connection: psycopg.Connection, statement: LiteralString, *names: str) -> None:
+    for name in names:
+        reason = identifier.invalid_reason("the database or role", name)
+        if reason:
+            raise ConfigError(reason)
     connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

@@ -23,6 +23,7 @@ from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.files import FOLDER, fingerprint
+from arlen_runtime.errors import ConfigError
 from arlen_runtime.testing.database import EMPTY_TEMPLATE, Databases, server
 
 
@@ -31,7 +32,7 @@ def database_server(pytestconfig: pytest.Config) -> Iterator[Databases]:
     """Provide the server on which the databases of this run are created."""
     try:
         databases = server(pytestconfig.rootpath, os.environ)
-    except (EmbeddedServerError, psycopg.Error) as error:
+    except (ConfigError, EmbeddedServerError, psycopg.Error) as error:
         pytest.fail(f"no PostgreSQL for the tests: {' '.join(str(error).split())}", pytrace=False)
     yield databases
     databases.close()

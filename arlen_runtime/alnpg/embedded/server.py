@@ -26,6 +26,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from arlen_runtime.alnpg import identifier
 from arlen_runtime.alnpg.embedded import binaries, supervisor
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 
@@ -63,6 +64,9 @@ def ensure_running(data: Path, database: str = "postgres", *, durable: bool = Tr
     may lose its data if the machine (not a process) fails. With `inheritable` this process stays a
     user of the server across an exec. Raises EmbeddedServerError.
     """
+    reason = identifier.invalid_reason("the database", database)
+    if reason:
+        raise EmbeddedServerError(reason)
     data = Path(os.path.realpath(data))
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)

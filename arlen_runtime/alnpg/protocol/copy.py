@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
+from arlen_runtime.alnpg import identifier
 from arlen_runtime.alnpg.errors import ALNPgError, ProgrammingError
 from arlen_runtime.alnpg.protocol.connection import PgConnection
 from arlen_runtime.alnpg.protocol.statement import Statement, require_positional
@@ -41,6 +42,7 @@ def copy_rows(connection: PgConnection, table: str, columns: Sequence[str], rows
 
     If a value is refused, the error names its row and column.
     """
+    _check_names(table, columns)
     names = ", ".join(map(quoted, columns))
     placeholders = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
     insert = f"insert into {quoted(table)} ({names}) values ({placeholders})"  # noqa: S608 - quoted names, numbered placeholders
@@ -60,6 +62,17 @@ def copy_rows(connection: PgConnection, table: str, columns: Sequence[str], rows
         result = connection.check_result(connection.libpq.read_result(connection.deadline(monotonic())), sql)
         connection.row_count = result.command_tuples or 0
         return connection.row_count
+
+
+def _check_names(table: str, columns: Sequence[str]) -> None:
+    """Raise ProgrammingError on a name that PostgreSQL would cut."""
+    *schemas, name = table.split(".")
+    names = [*(("the schema", schema) for schema in schemas), ("the table", name)]
+    names += [("the column", column) for column in columns]
+    for kind, text in names:
+        reason = identifier.invalid_reason(kind, text)
+        if reason:
+            raise ProgrammingError(reason)
 
 
 def _feed(

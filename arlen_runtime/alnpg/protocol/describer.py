@@ -14,6 +14,7 @@ from time import monotonic
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
+from arlen_runtime.alnpg.errors import ProgrammingError
 from arlen_runtime.alnpg.protocol.description import Description, Descriptions
 from arlen_runtime.alnpg.protocol.libpq import Libpq
 from arlen_runtime.alnpg.protocol.server_errors import error_from_result
@@ -21,6 +22,8 @@ from arlen_runtime.alnpg.protocol.statement import Statement
 from arlen_runtime.alnpg.types.registry import LEARN, SHARED, Registry
 
 _COMMAND_OK, _TUPLES_OK = int(ExecStatus.COMMAND_OK), int(ExecStatus.TUPLES_OK)
+# The notice `identifier "..." will be truncated to "..."`: the statement would run on another name.
+_NAME_CUT = b"42622"
 
 
 class Describer:
@@ -50,9 +53,13 @@ class Describer:
     def _describe_at_server(self, name: bytes, text: str, deadline: float) -> Description:
         """Let the server parse a statement; return its description."""
         started_at = monotonic()
-        result = self._libpq.prepare(name, text.encode(), deadline)
+        with self._libpq.notices(_NAME_CUT) as cut_names:
+            result = self._libpq.prepare(name, text.encode(), deadline)
         if result.status != _COMMAND_OK:
             raise error_from_result(result, text)
+        if cut_names:
+            self._libpq.close_prepared(name, deadline)
+            raise ProgrammingError(f"a name in the statement is too long: {cut_names[0]}", sql=text)
         return Description.of(result, started_at)
 
     def update_from(self, statement: Statement, result: PGresult, deadline: float | None) -> bool:

@@ -11,10 +11,11 @@ import os
 import select
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 import psycopg
-from psycopg.pq import ConnStatus, ExecStatus, PollingStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PollingStatus
 from psycopg.pq.abc import PGcancelConn, PGconn, PGresult
 
 from arlen_runtime import scope
@@ -127,6 +128,25 @@ class Libpq:
         self.receive(deadline)
         pgconn.exit_pipeline_mode()
         return next((result for result in results if result.status != ExecStatus.COMMAND_OK), results[-1])
+
+    @contextmanager
+    def notices(self, state: bytes) -> Iterator[list[str]]:
+        """Collect the messages of the server's notices with this SQLSTATE, inside the block."""
+        pgconn = self.pgconn
+        pass_on = pgconn.notice_handler
+        messages: list[str] = []
+
+        def collect(notice: PGresult) -> None:
+            if notice.error_field(DiagnosticField.SQLSTATE) == state:
+                messages.append((notice.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"").decode())
+            elif pass_on is not None:
+                pass_on(notice)
+
+        pgconn.notice_handler = collect
+        try:
+            yield messages
+        finally:
+            pgconn.notice_handler = pass_on
 
     def receive_pipelined(self, deadline: float) -> PGresult:
         """Return the result of the next command in a pipeline, and skip the None after it."""

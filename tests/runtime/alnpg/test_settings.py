@@ -24,12 +24,12 @@ def test_a_bad_url_is_refused_without_being_shown() -> None:
 
 def test_bad_settings_are_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="statement_cache"):
-        ALNPg("", statement_cache="both")
+        ALNPg("dbname=x", statement_cache="both")
     with pytest.raises(ConfigError, match="pool_size"):
-        ALNPg("", pool_size=0)
+        ALNPg("dbname=x", pool_size=0)
     with pytest.raises(ConfigError, match="read_only"):
-        ALNPg("", read_only=True, statement_cache="unnamed")
-    ALNPg("", replica_url="host=replica", statement_cache="unnamed").close()
+        ALNPg("dbname=x", read_only=True, statement_cache="unnamed")
+    ALNPg("dbname=x", replica_url="host=replica", statement_cache="unnamed").close()
 
 
 def test_options_in_the_url_override_the_defaults() -> None:

@@ -258,6 +258,22 @@ def test_a_url_that_cannot_be_read_or_a_server_that_is_down_is_one_line_without_
     assert [path.name for path in app.iterdir()] == ["db"]
 
 
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_database_name_that_postgresql_would_cut_never_stands_for_another(
+    app: Path, database_server: Databases, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    kept = f"arlen_test_own_{secrets.token_hex(4)}_{'n' * 36}_pr"  # 63 bytes, what both names are cut to
+    production = database_server.url_of(kept)
+    databases.create(production)
+    migrations.migrate(production, app / "db" / "migrations")
+    try:
+        error = refused(app, capsys, action, "--dsn", database_server.url_of(f"{kept}otocol_test"))
+        assert f"'{kept}otocol_test' has a name of 74 bytes, and PostgreSQL cuts names after 63" in error
+        assert users(production) == []
+    finally:
+        databases.drop(production, disconnect=True)
+
+
 @pytest.mark.parametrize("action", ["seed", "psql", "dump"])
 def test_a_database_that_is_not_there_is_one_line(
     app: Path, url: str, action: str, capsys: pytest.CaptureFixture[str]

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from arlen_runtime.errors import ConfigError
 from arlen_runtime.testing.database import Databases, server
 
 
@@ -217,6 +218,20 @@ def test_on_a_shared_server_nothing_is_dropped(database_server: Databases) -> No
         Databases(database_server.url, own=False).sweep()
         assert left in names(database_server)
         connection.execute(f"drop database {left}".encode())
+
+
+def test_a_template_whose_name_postgresql_would_cut_is_not_built(database_server: Databases) -> None:
+    before = names(database_server)
+    with pytest.raises(ConfigError, match="has a name of 64 bytes"):
+        database_server.template("f" * 45, fill)
+    assert names(database_server) == before
+
+
+@pytest.mark.parametrize("dsn", ["mysql://me:hidden@host/x", f"postgresql://host/{'d' * 64}"])
+def test_a_server_variable_that_is_not_a_usable_url_is_named(tmp_path: Path, dsn: str) -> None:
+    with pytest.raises(ConfigError, match=r"^ARLEN_PG_TEST_DSN: the database") as caught:
+        server(tmp_path, {"ARLEN_PG_TEST_DSN": dsn})
+    assert "hidden" not in str(caught.value)
 
 
 def test_the_url_of_another_database_keeps_all_other_parameters() -> None:

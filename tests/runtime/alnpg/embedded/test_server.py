@@ -377,6 +377,12 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) ->
     assert "\n" not in str(raised.value)
 
 
+def test_a_database_name_that_postgresql_would_cut_starts_nothing(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedServerError, match=r"^the database .* has a name of 64 bytes"):
+        embedded.ensure_running(tmp_path / "data", "d" * 64)
+    assert not (tmp_path / "data").exists()
+
+
 def test_data_of_another_version_are_an_error_that_names_both(tmp_path: Path) -> None:
     cluster = tmp_path / "pg" / "cluster"
     cluster.mkdir(parents=True)

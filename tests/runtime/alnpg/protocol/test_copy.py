@@ -90,3 +90,21 @@ def test_a_row_that_is_not_positional_is_refused(table: ALNPg, row: Any) -> None
     with pytest.raises(ProgrammingError, match="a row must be a sequence of values"):
         table.copy_rows(TABLE, ["id"], [row])
     assert table.query_value('select count(*) from "odd ""table"') == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "columns", "kind"),
+    [
+        ("t" * 64, ["id"], "the table"),
+        (f"{'s' * 64}.{TABLE}", ["id"], "the schema"),
+        (TABLE, ["id", "ü" * 32], "the column"),
+        (TABLE, ["id", ""], "the column"),
+    ],
+)
+def test_a_name_that_postgresql_would_cut_is_refused(table: ALNPg, target: str, columns: list[str], kind: str) -> None:
+    """Otherwise the rows go into the table with the shorter name."""
+    table.execute(f"create table if not exists {'t' * 63} (id int)")
+    with table.transaction():
+        with pytest.raises(ProgrammingError, match=f"^{kind} "):
+            table.copy_rows(target, columns, [(1, "x")[: len(columns)]])
+        assert table.query(f"table {'t' * 63}") == []

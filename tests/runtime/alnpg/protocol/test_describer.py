@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import ValueUnreadable
+from arlen_runtime.alnpg.errors import ProgrammingError, ValueUnreadable
 from tests.fixtures import Migrate
 
 INSERT = "insert into shape values ($1) returning *"
@@ -77,3 +77,34 @@ def test_what_cannot_be_read_in_batches_is_rolled_back_and_run_again(changed: AL
     migrate("alter table shape drop column a, add column a point default '(1,2)'")
     assert changed.query_many(INSERT, [(1,)] * 1000)[999][0]["a"] == "(1,2)"
     assert changed.query_value("select count(*) from shape where id = 1") == 1000
+
+
+LONG = "n" * 64
+
+
+@pytest.mark.parametrize("cache", ["named", "unnamed"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"create table {LONG} ()",
+        f"drop table {LONG}",
+        f"select 1 as {LONG}",
+        f"table {LONG}",
+        f'alter table short drop "{"ü" * 32}"',
+        f"with {LONG} as (select 1) select 2",
+    ],
+)
+def test_a_statement_with_a_name_that_postgresql_would_cut_never_runs(database_url: str, cache: str, sql: str) -> None:
+    """PostgreSQL sends a notice only: two tenants with long names would share a table."""
+    pg = ALNPg(database_url, statement_cache=cache, pool_size=1)
+    pg.execute(f"create table if not exists {LONG[:-1]} ()")
+    pg.execute(f'create table if not exists short ("{"ü" * 31}" int)')
+    for run in (lambda: pg.query(sql), lambda: pg.execute_many(sql, [(), ()]), lambda: list(pg.stream(sql))):
+        with pg.transaction():
+            with pytest.raises(ProgrammingError, match=r"^a name in the statement is too long") as caught:
+                run()
+            assert (caught.value.sql, caught.value.sqlstate) == (sql, "")
+            assert pg.query_value("select 42") == 42
+    assert pg.query_value("select count(*) from pg_prepared_statements where statement = $1", sql) == 0
+    assert pg.query_value("select count(*) from pg_class where relname = $1", LONG[:-1]) == 1
+    pg.close()

@@ -60,7 +60,7 @@ def test_text_that_cannot_be_sent_is_refused_and_not_truncated(pg: ALNPg, sql: s
     for call in (pg.query, pg.execute, lambda text: pg.query_many(text, [()]), lambda text: list(pg.stream(text))):
         with pytest.raises(ProgrammingError, match="NUL"):
             call(sql)
-    with pytest.raises(ProgrammingError, match="NUL"):
+    with pytest.raises(ProgrammingError, match=r"a NUL|a lone surrogate"):
         pg.copy_rows(sql, ["a"], [(1,)])
     assert pg.query_value("select 1") == 1
 
