@@ -37,7 +37,8 @@ from arlen_runtime.alnpg.rollback_pool import RollbackPool
 from arlen_runtime.alnpg.settings import Log, check_settings
 from arlen_runtime.alnpg.sql_builders import SQL, to_sql
 from arlen_runtime.alnpg.transaction import Isolation, Transaction, current_transaction
-from arlen_runtime.alnpg.types.json_values import encode_json
+from arlen_runtime.alnpg.types.json_values import DoesNotFitError, encode_json
+from arlen_runtime.alnpg.types.scalars import text
 from arlen_runtime.config.sections import DatabaseSection
 
 _MAX_PAYLOAD_BYTES = 7999
@@ -304,10 +305,15 @@ class ALNPg:
         `listen`.
         """
         check_channel(channel)
-        payload = value if isinstance(value, str) else encode_json(value).decode()
-        if len(payload.encode()) > _MAX_PAYLOAD_BYTES:
-            raise ProgrammingError(f"a notification payload can have at most {_MAX_PAYLOAD_BYTES} bytes")
-        self.execute("select pg_notify($1, $2)", channel, payload)
+        try:
+            payload = text(value) if isinstance(value, str) else encode_json(value)
+        except DoesNotFitError as error:
+            raise ProgrammingError(f"the payload cannot be sent: {error}") from None
+        if len(payload) > _MAX_PAYLOAD_BYTES:
+            raise ProgrammingError(
+                f"a notification payload can have at most {_MAX_PAYLOAD_BYTES} bytes, not {len(payload)}"
+            )
+        self.execute("select pg_notify($1, $2)", channel, payload.decode())
 
     def transaction(
         self, isolation: Isolation | None = None, *, read_only: bool = False, timeout: float | None = None

@@ -170,7 +170,9 @@ class Pool:
             pg_connection: PgConnection | None = self._free_list.pop()
         except IndexError:
             pg_connection = None
-        if pg_connection is not None and not now - _IDLE_SECONDS <= pg_connection.idle_since >= self._suspect_before:
+        if pg_connection is not None and (
+            now - pg_connection.idle_since > _IDLE_SECONDS or pg_connection.idle_since < self._suspect_before
+        ):
             self._return_to_pool(pg_connection)
             pg_connection = None
         # Outside of `except`: what it raises must not be shown as a consequence of the IndexError.

@@ -1,15 +1,21 @@
 """Accepts the statements of SQL builders as SQL, without importing a builder.
 
-`as_string()` is the interface of psycopg.sql. `compile()` is that of SQLAlchemy Core: the text has
-`:name` placeholders, and `params` is the mapping. A compiled statement is accepted too, so an
-application can choose how to compile it.
+`as_string()` is the interface of psycopg.sql, whose literals are written as ALNPg sends values.
+`compile()` is that of SQLAlchemy Core: the text has `:name` placeholders, and `params` is the
+mapping. A compiled statement is accepted too, so an application can choose how to compile it.
 """
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
+from psycopg.sql import Composable
+
 from arlen_runtime.alnpg.errors import ProgrammingError
+from arlen_runtime.alnpg.types.registry import Registry
+
+_LITERALS = Registry()
+"""How Python values are written: psycopg writes -3 hours as -1 day and 21 hours."""
 
 
 class Composed(Protocol):
@@ -44,6 +50,8 @@ def to_sql(sql: SQL, params: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """
     if isinstance(sql, str):
         return str(sql), params
+    if isinstance(sql, Composable):
+        return sql.as_string(_LITERALS), params
     if hasattr(sql, "as_string"):
         return sql.as_string(), params
     compiled = sql.compile() if hasattr(sql, "compile") else sql

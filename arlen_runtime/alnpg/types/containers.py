@@ -7,18 +7,18 @@ since a field can have no encoder.
 
 from __future__ import annotations
 
+import operator
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from arlen_runtime.alnpg.types.json_values import DoesNotFitError
-from arlen_runtime.alnpg.types.scalars import BINARY, TEXT, Encoder
+from arlen_runtime.alnpg.types.scalars import BINARY, TEXT, Encoder, interval_text
 
 _int4 = struct.Struct("!i").pack
 _array_head = struct.Struct("!iiI").pack
@@ -34,20 +34,15 @@ def _quoted(data: bytes) -> bytes:
     return b'"' + _SPECIAL.sub(rb"\\\1", data) + b'"'
 
 
-def _interval_text(span: timedelta) -> str:
-    return f"{span.days} days {span.seconds} seconds {span.microseconds} microseconds"
-
-
 _TEXT_FORMS: tuple[tuple[type[Any] | tuple[type[Any], ...], Callable[[Any], str]], ...] = (
     (bool, "ft".__getitem__),
     (str, str.__str__),
     (int, int.__repr__),
     (float, float.__repr__),
-    (Decimal, Decimal.__str__),
     (datetime, datetime.isoformat),
     (date, date.isoformat),
     (time, time.isoformat),
-    (timedelta, _interval_text),
+    (timedelta, interval_text),
     ((bytes, bytearray, memoryview), lambda value: "\\x" + bytes(value).hex()),
 )
 """The text form of a value of each Python type.
@@ -56,9 +51,13 @@ str() is not used: a subclass (an Enum of strings) can override it.
 """
 
 
+def _integer_text(value: Any) -> str:  # noqa: ANN401 - an object with __index__, which integers accept
+    return int.__repr__(operator.index(value))
+
+
 def plain_literal(value: object) -> bytes:
     """Return the text form of a value that its encoder has accepted."""
-    to_text = next((to_text for python_type, to_text in _TEXT_FORMS if isinstance(value, python_type)), str)
+    to_text = next((to_text for python_type, to_text in _TEXT_FORMS if isinstance(value, python_type)), _integer_text)
     return to_text(value).encode()
 
 
@@ -77,14 +76,16 @@ def literal_of(encoder: Encoder) -> Literal:
     return literal
 
 
-def _dimensions(value: object) -> list[int]:
-    """Return the lengths of nested lists, outermost first; [] for an empty one."""
+def _dimensions(value: object, nested: tuple[type[Any], ...] = (list, tuple)) -> list[int]:
+    """Return the lengths of lists in lists, outermost first; the inner ones are `nested`."""
     lengths: list[int] = []
-    while isinstance(value, (list, tuple)):
+    while isinstance(value, nested if lengths else (list, tuple)):
         lengths.append(len(value))
         if len(lengths) > _MAX_DIMENSIONS:
             raise DoesNotFitError(f"an array can have at most {_MAX_DIMENSIONS} dimensions")
         value = value[0] if value else None
+    if len(lengths) > 1 and not lengths[-1]:
+        raise DoesNotFitError("PostgreSQL has no array of empty arrays: it would become an empty array")
     return lengths
 
 
@@ -141,6 +142,7 @@ def _literal_array(element: Encoder, delimiter: bytes) -> Literal:
     def pack(value: object) -> bytes:
         if not isinstance(value, (list, tuple)):
             raise TypeError
+        _dimensions(value, array_types)
         return b"{" + delimiter.join(map(braces, value)) + b"}"
 
     return pack

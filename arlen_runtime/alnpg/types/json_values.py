@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +23,7 @@ class DoesNotFitError(ValueError):
     """
 
 
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _KEYS = (str, int, float, bool, type(None))
 _MAX_SEARCH_DEPTH = 100
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
@@ -37,6 +40,16 @@ def encode_json(value: object) -> bytes:
     except (ValueError, TypeError, RecursionError):
         path, fault = next(_invalid_parts(value, "$", 0), ("$", "a value that contains itself or is nested too deeply"))
         raise DoesNotFitError(f"{fault} at {path} is not JSON") from None
+
+
+def encode_jsonb(value: object) -> bytes:
+    """Return `value` as JSON text for jsonb, which stores no NUL in a string."""
+    data = encode_json(value)
+    # An even number of backslashes before it are escaped ones.
+    if b"\\u0000" in data and _ESCAPED_NUL.search(data):
+        path = next(_paths_of_nul(value, "$"), "$")
+        raise DoesNotFitError(f"the string at {path} contains NUL, which jsonb cannot store")
+    return data
 
 
 def decode_json(text: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
@@ -66,10 +79,35 @@ def _invalid_parts(value: object, path: str, depth: int) -> Iterator[tuple[str, 
         yield path, fault
 
 
+def _paths_of_nul(value: object, path: str) -> Iterator[str]:
+    """Yield the path of each string, or mapping with a key, that contains NUL."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str) and "\0" in key:
+                yield path
+            yield from _paths_of_nul(item, f"{path}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _paths_of_nul(item, f"{path}[{index}]")
+    elif isinstance(value, str) and "\0" in value:
+        yield path
+
+
 def _scalar_fault(value: object) -> str:
     """Return what is wrong with a value that has no parts, or ""."""
+    if isinstance(value, int) and not _has_text(value):
+        return f"a number of more than {sys.get_int_max_str_digits()} digits"
     if isinstance(value, float):
         return "" if math.isfinite(value) else "a number that is not finite"
     if isinstance(value, str):
         return "a lone surrogate" if any("\ud800" <= character <= "\udfff" for character in value) else ""
     return "" if value is None or isinstance(value, int) else f"a {type(value).__name__}"
+
+
+def _has_text(value: int) -> bool:
+    """Return True if Python writes the number: it limits the digits."""
+    try:
+        int.__repr__(value)
+    except ValueError:
+        return False
+    return True

@@ -13,12 +13,13 @@ import re
 import struct
 import threading
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from time import monotonic
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.abc import AdaptContext, Buffer
-from psycopg.adapt import AdaptersMap, Loader, Transformer
+from psycopg.adapt import AdaptersMap, Dumper, Loader, Transformer
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
 from psycopg.types.composite import CompositeInfo, register_composite
@@ -28,7 +29,7 @@ from psycopg.types.range import RangeInfo, register_range
 
 from arlen_runtime.alnpg.types.containers import array_encoder, composite_encoder, multirange_encoder, range_encoder
 from arlen_runtime.alnpg.types.json_values import decode_json
-from arlen_runtime.alnpg.types.scalars import AS_TEXT, BINARY, SCALARS, TEXT, Encoder, enum_label, text
+from arlen_runtime.alnpg.types.scalars import AS_TEXT, BINARY, SCALARS, TEXT, Encoder, enum_label, interval_text, text
 
 LEARN = b"""
 select coalesce(json_agg(row_to_json(facts)), '[]') from (
@@ -121,6 +122,27 @@ class PlainInterval(Loader):
         return self._load(data)
 
 
+class IntervalDumper(Dumper):
+    """Writes a timedelta in psycopg's own statements and literals as ALNPg sends it."""
+
+    oid = INTERVAL
+
+    def dump(self, obj: timedelta) -> Buffer:
+        """Return the text of an interval, with days and time of one sign."""
+        return interval_text(obj).encode()
+
+
+class BinaryIntervalDumper(Dumper):
+    """The same in binary, for `%b`."""
+
+    format = Format.BINARY
+    oid = INTERVAL
+
+    def dump(self, obj: timedelta) -> Buffer:
+        """Return the wire format of an interval, with days and time of one sign."""
+        return SCALARS[INTERVAL].pack(obj)
+
+
 class ExactReal(Loader):
     """Reads a real's text as its exact four-byte value, the same as in binary.
 
@@ -178,6 +200,8 @@ class Registry:
         self.adapters = AdaptersMap(psycopg.adapters)
         self.adapters.register_loader(INTERVAL, PlainInterval)
         self.adapters.register_loader(REAL, ExactReal)
+        self.adapters.register_dumper(timedelta, IntervalDumper)
+        self.adapters.register_dumper(timedelta, BinaryIntervalDumper)
         set_json_loads(decode_json, self)
         self._facts = dict(SHARED)
         self._encoders: dict[int, Encoder] = dict(SCALARS)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -31,7 +32,8 @@ from uuid import UUID
 import psycopg
 from psycopg.adapt import PyFormat
 
-from arlen_runtime.alnpg.types.json_values import DoesNotFitError, encode_json
+from arlen_runtime.alnpg.identifier import MAX_BYTES
+from arlen_runtime.alnpg.types.json_values import DoesNotFitError, encode_json, encode_jsonb
 
 TEXT, BINARY = 0, 1
 
@@ -39,8 +41,8 @@ TEXT, BINARY = 0, 1
 class Encoder(NamedTuple):
     """How one PostgreSQL type is sent: name, accepted types (for messages), `pack`, format.
 
-    `literal` returns its text form if that is not `str(value)`. `array_types` says which of list
-    and tuple are a dimension of an array of this type, and not one value.
+    `literal` checks too and returns the text form, if that is not `str(value)`. `array_types` says
+    which of list and tuple are a dimension of an array of this type, and not one value.
     """
 
     type_name: str
@@ -58,6 +60,7 @@ _int8 = struct.Struct("!q").pack
 _int4 = struct.Struct("!i").pack
 _float8 = struct.Struct("!d").pack
 _float4 = struct.Struct("!f").pack
+_unpack_float4 = struct.Struct("!f").unpack
 _timetz = struct.Struct("!qi").pack
 _interval_fields = struct.Struct("!qii").pack
 
@@ -71,6 +74,9 @@ _MILLION = 1_000_000
 # Limits of numeric: PostgreSQL manual 8.1.2.
 _NUMERIC_DIGITS_BEFORE = 131_072
 _NUMERIC_DIGITS_AFTER = 16_383
+# A zone of PostgreSQL is less than MAX_TZDISP_HOUR + 1 hours (timestamp.h).
+_OFFSET_LIMIT = timedelta(hours=16)
+_NAME_PARTS = re.compile(rb'"(?:[^"]|"")*"|[^\s."(),\[\]]+')
 _OCTAL = re.compile(rb"\\[0-3][0-7]{2}")
 _pack_decimal = psycopg.adapters.get_dumper(Decimal, PyFormat.BINARY)(Decimal).dump
 
@@ -92,10 +98,18 @@ def _double(value: object) -> bytes:
 
 
 def _real(value: object) -> bytes:
-    """Round to four bytes, as a real does with every number."""
+    """Round to four bytes, as a real does with every number but one that would become 0."""
     if not isinstance(value, (int, float)):
         raise TypeError
-    return _float4(value)
+    data = _float4(value)
+    if value and not _unpack_float4(data)[0]:
+        raise DoesNotFitError("it is so small that a real would be 0")
+    return data
+
+
+def _real_text(value: object) -> bytes:
+    """Write the rounded number: PostgreSQL would round the digits of a double another way."""
+    return float.__repr__(_unpack_float4(_real(value))[0]).encode()
 
 
 def _numeric(value: object) -> bytes:
@@ -109,8 +123,15 @@ def _numeric(value: object) -> bytes:
         if (value and before >= _NUMERIC_DIGITS_BEFORE) or after > _NUMERIC_DIGITS_AFTER:
             raise DoesNotFitError
         if not value:
-            value = Decimal(0).scaleb(min(0, int(exponent)))
+            value = Decimal((0, (0,), min(0, int(exponent))))
     return bytes(_pack_decimal(value) or b"")
+
+
+def _numeric_text(value: Decimal | int) -> bytes:
+    """Write every digit. A NaN of PostgreSQL has no sign and no payload."""
+    _numeric(value)
+    number = Decimal(value)  # not str(int): Python limits its digits
+    return b"NaN" if number.is_nan() else Decimal.__str__(number).encode()
 
 
 def _encoded_in_pieces(value: str) -> bytes:
@@ -128,7 +149,10 @@ def text(value: object) -> bytes:
     """Encode a str. PostgreSQL has no NUL. A Python Enum of strings is sent as its value."""
     if not isinstance(value, str):
         raise TypeError
-    data = str.encode(value) if len(value) <= _PIECE else _encoded_in_pieces(value)
+    try:
+        data = str.encode(value) if len(value) <= _PIECE else _encoded_in_pieces(value)
+    except UnicodeEncodeError:
+        raise DoesNotFitError("it contains a lone surrogate, which UTF-8 cannot represent") from None
     if b"\0" in data:
         raise DoesNotFitError("it contains NUL, which PostgreSQL cannot store in text")
     return data
@@ -139,6 +163,26 @@ def enum_label(value: object) -> bytes:
     if isinstance(value, Enum) and not isinstance(value, str):
         value = value.value if isinstance(value.value, str) else value.name
     return text(value)
+
+
+def _name(value: object) -> bytes:
+    """Encode a name. In binary PostgreSQL refuses a longer one; in text it would cut it."""
+    data = text(value)
+    _check_name_length(data)
+    return data
+
+
+def _check_name_length(name: bytes) -> None:
+    if len(name) > MAX_BYTES:
+        raise DoesNotFitError(f"it has {len(name)} bytes, and a name has at most {MAX_BYTES}")
+
+
+def _object_name(value: object) -> bytes:
+    """Encode the name of a table, function, type and the like, which PostgreSQL would cut."""
+    data = text(value)
+    for part in _NAME_PARTS.findall(data):
+        _check_name_length(part.strip(b'"').replace(b'""', b'"'))
+    return data
 
 
 def _char(value: object) -> bytes:
@@ -164,6 +208,10 @@ def _uuid(value: object) -> bytes:
     if isinstance(value, str):
         return UUID(value).bytes
     raise TypeError
+
+
+def _uuid_text(value: object) -> bytes:
+    return _uuid(value).hex().encode()
 
 
 def _date(value: object) -> bytes:
@@ -192,6 +240,14 @@ def _timestamptz(value: object) -> bytes:
     return _int8(_microseconds(value - _EPOCH_UTC))
 
 
+def _timestamptz_text(value: datetime) -> bytes:
+    """Write it in UTC: PostgreSQL reads no offset of 16 hours or more, and none of microseconds."""
+    _timestamptz(value)
+    with suppress(OverflowError):  # the first and the last day that Python has
+        value = datetime.astimezone(value, UTC)
+    return datetime.isoformat(value).encode()
+
+
 def _time_of_day(value: time) -> int:
     return ((value.hour * 60 + value.minute) * 60 + value.second) * _MILLION + value.microsecond
 
@@ -212,17 +268,31 @@ def _time_with_zone(value: object) -> bytes:
         raise TypeError("it has no UTC offset")
     if offset.microseconds:
         raise DoesNotFitError("its UTC offset is not a whole number of seconds")
+    if abs(offset) >= _OFFSET_LIMIT:
+        raise DoesNotFitError("its UTC offset is 16 hours or more")
     return _timetz(_time_of_day(value), -(offset.days * _DAY_SECONDS + offset.seconds))
 
 
 def _interval(value: object) -> bytes:
+    """Send days and time with one sign, as PostgreSQL writes -03:00:00.
+
+    Python's -1 day and 21 hours is equal in Python only: PostgreSQL keeps days and time apart, and
+    a day at a change of clocks has 23 or 25 hours (manual 8.5.4).
+    """
     if not isinstance(value, timedelta):
         raise TypeError
-    return _interval_fields(value.seconds * _MILLION + value.microseconds, value.days, 0)
+    sign, span = (1, value) if value.days >= 0 else (-1, -value)
+    return _interval_fields(sign * (span.seconds * _MILLION + span.microseconds), sign * span.days, 0)
+
+
+def interval_text(value: timedelta) -> str:
+    """Write an interval in fields of one sign, which every interval style reads alike."""
+    sign, span = (1, value) if value.days >= 0 else (-1, -value)
+    return f"{sign * span.days} days {sign * span.seconds} seconds {sign * span.microseconds} microseconds"
 
 
 def _jsonb(value: object) -> bytes:
-    return b"\1" + encode_json(value)
+    return b"\1" + encode_jsonb(value)
 
 
 # Wire format of the network types: family (2 is IPv4, 3 IPv6), prefix length, 1 for a cidr, address
@@ -252,6 +322,11 @@ def _inet(value: object) -> bytes:
     raise TypeError
 
 
+def _inet_text(value: object) -> bytes:
+    _inet(value)
+    return str(ip_interface(value)).encode()  # type: ignore[arg-type]  # reason: _inet accepted it
+
+
 def _cidr(value: object) -> bytes:
     if isinstance(value, str):
         value = ip_network(value)
@@ -261,38 +336,57 @@ def _cidr(value: object) -> bytes:
     raise TypeError
 
 
+def _cidr_text(value: object) -> bytes:
+    _cidr(value)
+    return str(ip_network(value)).encode()  # type: ignore[arg-type]  # reason: _cidr accepted it
+
+
 AS_TEXT = Encoder("text", "str", text, TEXT)
 """For types without an encoder: PostgreSQL reads a str by the type's own input rules."""
 
 _INTEGER = "int"
+_OBJECT_NAMES = {
+    24: "regproc",
+    2202: "regprocedure",
+    2203: "regoper",
+    2204: "regoperator",
+    2205: "regclass",
+    2206: "regtype",
+    3734: "regconfig",
+    3769: "regdictionary",
+    4089: "regnamespace",
+    4096: "regrole",
+    4191: "regcollation",
+}
 _DAY_TIME = "datetime"
 
 SCALARS: dict[int, Encoder] = {
     16: Encoder("boolean", "bool", _bool),
     17: Encoder("bytea", "bytes, bytearray or memoryview", _bytea),
     18: Encoder('"char"', "str of one byte", _char, TEXT),
-    19: Encoder("name", "str", text),
+    19: Encoder("name", "str", _name, BINARY, _name),
     20: Encoder("bigint", _INTEGER, _int8),
     21: Encoder("smallint", _INTEGER, struct.Struct("!h").pack),
     23: Encoder("integer", _INTEGER, _int4),
     25: Encoder("text", "str", text),
     26: Encoder("oid", _INTEGER, struct.Struct("!I").pack),
     114: Encoder("json", "any JSON value", encode_json, BINARY, encode_json),
-    650: Encoder("cidr", "IPv4Network, IPv6Network or str", _cidr),
-    700: Encoder("real", "float or int", _real),
+    650: Encoder("cidr", "IPv4Network, IPv6Network or str", _cidr, BINARY, _cidr_text),
+    700: Encoder("real", "float or int", _real, BINARY, _real_text),
     701: Encoder("double precision", "float, or an int that it represents exactly", _double),
     705: Encoder("unknown", "str", text),
-    869: Encoder("inet", "IPv4Address, IPv6Address, IPv4Interface, IPv6Interface or str", _inet),
+    869: Encoder("inet", "IPv4Address, IPv6Address, IPv4Interface, IPv6Interface or str", _inet, BINARY, _inet_text),
     1042: Encoder("character", "str", text),
     1043: Encoder("character varying", "str", text),
     1082: Encoder("date", "date", _date),
     1083: Encoder("time", "time without time zone", _time),
     1114: Encoder("timestamp", f"{_DAY_TIME} without time zone", _timestamp),
-    1184: Encoder("timestamptz", f"{_DAY_TIME} with time zone", _timestamptz),
+    1184: Encoder("timestamptz", f"{_DAY_TIME} with time zone", _timestamptz, BINARY, _timestamptz_text),
     1186: Encoder("interval", "timedelta", _interval),
     1266: Encoder("timetz", "time with a UTC offset", _time_with_zone),
-    1700: Encoder("numeric", "Decimal or int", _numeric),
-    2950: Encoder("uuid", "UUID or str", _uuid),
-    3802: Encoder("jsonb", "any JSON value", _jsonb, BINARY, encode_json),
+    1700: Encoder("numeric", "Decimal or int", _numeric, BINARY, _numeric_text),
+    2950: Encoder("uuid", "UUID or str", _uuid, BINARY, _uuid_text),
+    3802: Encoder("jsonb", "any JSON value", _jsonb, BINARY, encode_jsonb),
+    **{oid: Encoder(name, "str", _object_name, TEXT) for oid, name in _OBJECT_NAMES.items()},
 }
 """The built-in types, whose OIDs are the same in every PostgreSQL."""

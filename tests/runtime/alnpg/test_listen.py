@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -164,6 +165,12 @@ def test_a_payload_that_is_too_long_is_refused(pg: ALNPg) -> None:
     pg.notify("long", "x" * 7999)
     with pytest.raises(ProgrammingError, match="7999"):
         pg.notify("long", "x" * 8000)
+
+
+@pytest.mark.parametrize("payload", ["a\0b", "\ud800", {"a": math.nan}, object()])
+def test_a_payload_that_cannot_be_sent_is_an_error_of_alnpg(pg: ALNPg, payload: object) -> None:
+    with pytest.raises(ProgrammingError, match=r"^the payload cannot be sent: "):
+        pg.notify("odd", payload)
 
 
 def test_closing_ends_the_thread(database_url: str) -> None:

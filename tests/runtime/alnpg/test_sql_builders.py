@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from psycopg import sql
 
@@ -32,6 +34,17 @@ class Nothing:
 def test_psycopg_sql_is_accepted_where_a_str_is(pg: ALNPg) -> None:
     composed = sql.SQL("select $1::int + 1 as {}").format(sql.Identifier("the sum"))
     assert pg.query_one(composed, 41) == {"the sum": 42}
+
+
+@pytest.mark.parametrize("span", [timedelta(hours=-3), timedelta(days=-1, microseconds=-1), timedelta(days=2, hours=3)])
+def test_a_literal_of_psycopg_is_written_as_a_parameter_is_sent(pg: ALNPg, span: timedelta) -> None:
+    as_parameter = pg.query_value("select $1::interval::text", span)
+    composed = sql.SQL("select ({}::interval)::text").format(sql.Literal(span))
+    assert pg.query_value(composed) == as_parameter
+    with pg.connection() as connection:
+        for placeholder in ("%s", "%t", "%b"):
+            row = connection.execute(f"select ({placeholder}::interval)::text".encode(), [span]).fetchone()
+            assert row == (as_parameter,)
 
 
 def test_a_compiled_statement_brings_its_own_parameters(pg: ALNPg) -> None:

@@ -25,6 +25,15 @@ def test_an_array_that_is_not_rectangular_is_refused(pg: ALNPg, value: object) -
         pg.query_value("select $1::int8[]", value)
 
 
+@pytest.mark.parametrize("value", [[[]], [[], []], [(), ()], [[[], []]]])
+@pytest.mark.parametrize("sql_type", ["int8[]", "text[]", "point[]"])
+def test_an_array_of_empty_arrays_is_refused_since_it_would_be_an_empty_array(
+    pg: ALNPg, sql_type: str, value: object
+) -> None:
+    with pytest.raises(OutOfRange, match="no array of empty arrays"):
+        pg.query_value(f"select $1::{sql_type}", value)
+
+
 def test_each_element_is_checked(pg: ALNPg) -> None:
     with pytest.raises(OutOfRange):
         pg.query_value("select $1::int4[]", [1, 2**31])

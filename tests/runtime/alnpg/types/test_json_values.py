@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import ValueUnreadable
+from arlen_runtime.alnpg.errors import OutOfRange, ValueUnreadable
 from arlen_runtime.alnpg.types.json_values import DoesNotFitError, decode_json, encode_json
 
 
@@ -30,6 +30,32 @@ def test_json_is_compact_utf_8() -> None:
 def test_a_value_that_json_cannot_represent_is_named_by_its_path(value: object, message: str) -> None:
     with pytest.raises(DoesNotFitError, match=message):
         encode_json(value)
+
+
+def test_a_number_with_more_digits_than_python_writes_is_named_by_its_path() -> None:
+    with pytest.raises(DoesNotFitError, match=r"a number of more than 4300 digits at \$\.a\[1\]"):
+        encode_json({"a": [0, 10**5000]})
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("a\0", r"\$"),
+        ({"a": ["b", "\\\\\0"]}, r"\$\.a\[1\]"),
+        ({"a": {"\0": 1}}, r"\$\.a"),
+        (["\\u0000", "\0"], r"\$\[1\]"),
+    ],
+)
+def test_a_nul_that_jsonb_cannot_store_is_named_by_its_path(pg: ALNPg, value: object, path: str) -> None:
+    for sql_type, param in (("jsonb", value), ("jsonb[]", [value] if not isinstance(value, list) else value)):
+        with pytest.raises(OutOfRange, match=f"the string at {path if sql_type == 'jsonb' else ''}.*contains NUL"):
+            pg.query(f"select $1::{sql_type}", param)
+    assert pg.query_value("select $1::json", value) == value
+
+
+@pytest.mark.parametrize("value", ["\\u0000", "\\\\u0000", "u0000", {"\\u0000": "\\\\\\u0000"}])
+def test_a_backslash_before_u0000_is_not_a_nul(pg: ALNPg, value: object) -> None:
+    assert pg.query_value("select $1::jsonb", value) == value
 
 
 def test_a_value_that_contains_itself_is_refused() -> None:

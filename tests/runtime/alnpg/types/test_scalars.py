@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import OutOfRange, ParameterMismatch
+from arlen_runtime.alnpg.errors import OutOfRange, ParameterMismatch, ValueRejected
 from arlen_runtime.alnpg.types.scalars import REFUSALS, SCALARS
 from tests.fixtures import Same
 
@@ -71,6 +71,52 @@ def test_a_real_rounds_to_four_bytes_and_refuses_other_types(pg: ALNPg) -> None:
     for value in ("1", Decimal(1), None.__class__, 1e300):
         with pytest.raises(ParameterMismatch):
             pg.query_value("select $1::real", value)
+
+
+@pytest.mark.parametrize("value", [1e-300, -1e-46, 5e-324])
+def test_a_number_that_a_real_would_make_0_is_refused_as_the_server_refuses_it(pg: ALNPg, value: float) -> None:
+    for sql_type, param in (("real", value), ("real[]", [value])):
+        with pytest.raises(OutOfRange, match="a real would be 0"):
+            pg.query(f"select $1::{sql_type}", param)
+    with pytest.raises(ValueRejected):
+        pg.query(f"select '{value}'::real")
+    assert pg.query_value("select $1::real", 1e-45) == pytest.approx(1e-45, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "value"),
+    [
+        ("name", "n" * 64),
+        ("name", "ü" * 32),
+        ("regclass", "n" * 64),
+        ("regclass", f"public.{'n' * 64}"),
+        ("regclass", f'"{"ü" * 32}"'),
+        ("regtype", f'public."{"a b" * 22}"[]'),
+        ("regrole", "n" * 64),
+        ("regproc", "n" * 64),
+    ],
+)
+def test_a_name_that_would_be_cut_is_refused_in_every_form(pg: ALNPg, sql_type: str, value: str) -> None:
+    pg.execute(f"create table if not exists {'n' * 63} ()")
+    pg.execute(f"create temp table if not exists one_{sql_type} (value {sql_type}, spot point)")
+    for call in (
+        lambda: pg.query(f"select $1::{sql_type}", value),
+        lambda: pg.query(f"select $1::{sql_type}[]", [value]),
+        lambda: pg.copy_rows(f"one_{sql_type}", ["value", "spot"], [(value, None)]),
+    ):
+        with pytest.raises(OutOfRange, match="a name has at most 63"):
+            call()
+
+
+@pytest.mark.parametrize("value", ["pg_class", "pg_catalog.pg_class", '"pg_class"', "1259"])
+def test_the_name_of_an_object_is_sent_as_text(pg: ALNPg, value: str) -> None:
+    assert pg.query_value("select $1::regclass::oid", value) == 1259
+    assert pg.query_value("select $1::regtype::text", "character varying(3)[]") == "character varying[]"
+
+
+def test_a_lone_surrogate_is_refused_with_the_reason(pg: ALNPg) -> None:
+    with pytest.raises(OutOfRange, match="a lone surrogate, which UTF-8 cannot represent"):
+        pg.query("select $1::text", "a\ud800")
 
 
 def test_a_number_beyond_the_type_never_wraps_around(pg: ALNPg) -> None:
