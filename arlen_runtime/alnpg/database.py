@@ -37,7 +37,8 @@ from arlen_runtime.alnpg.rollback_pool import RollbackPool
 from arlen_runtime.alnpg.settings import Log, check_settings
 from arlen_runtime.alnpg.sql_builders import SQL, to_sql
 from arlen_runtime.alnpg.transaction import Isolation, Transaction, current_transaction
-from arlen_runtime.alnpg.types.json_values import DoesNotFitError, encode_json
+from arlen_runtime.alnpg.types.json_values import encode_json
+from arlen_runtime.alnpg.types.refusal import DoesNotFitError
 from arlen_runtime.alnpg.types.scalars import text
 from arlen_runtime.config.sections import DatabaseSection
 

@@ -6,7 +6,7 @@
     │       └── OutOfRange      400 value_out_of_range    right type, but the value does not fit
     ├── ValueUnreadable         500 value_unreadable      infinity, BC; or a changed column
     ├── StatementInvalid        500 statement_invalid     42xxx: syntax, names, types, privileges
-    ├── ValueRejected           422 value_rejected        22xxx; 42601 of a tsquery or jsonpath
+    ├── ValueRejected           422 value_rejected        22xxx, 54000; 42601 of a tsquery, jsonpath
     ├── ConstraintViolated      409 constraint_violated   23xxx
     │   ├── UniqueViolated      409 unique_violated       23505
     │   ├── ForeignKeyViolated  409 foreign_key_violated  23503
@@ -33,6 +33,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from arlen_runtime.errors import ArlenError
+
+_SHOWN_CHARACTERS = 4_000
+"""A statement of a megabyte, with its lists of placeholders, would fill the log."""
 
 
 class ALNPgError(ArlenError):
@@ -68,7 +71,7 @@ class ALNPgError(ArlenError):
         if self.call_site:
             lines.append(f"at {self.call_site}")
         if self.sql:
-            lines.append(with_caret(self.sql, self.position))
+            lines.append(_excerpt(self.sql, self.position))
         return "\n".join(lines)
 
 
@@ -109,7 +112,7 @@ class StatementInvalid(ALNPgError):
 
 
 class ValueRejected(ALNPgError):
-    """PostgreSQL refused a value (class 22)."""
+    """PostgreSQL refused a value (class 22), or it exceeds a limit (54000)."""
 
     status = 422
     code = "value_rejected"
@@ -227,6 +230,15 @@ class PoolExhausted(DatabaseUnavailable):
     """All connections stayed in use for the whole wait."""
 
     code = "pool_exhausted"
+
+
+def _excerpt(sql: str, position: int) -> str:
+    """Return the statement with its caret; of a long one, what is around the position."""
+    if len(sql) <= _SHOWN_CHARACTERS:
+        return with_caret(sql, position)
+    start = max(0, min(position, len(sql)) - _SHOWN_CHARACTERS // 2)
+    part = with_caret(sql[start : start + _SHOWN_CHARACTERS], max(0, position - start))
+    return f"{part}\n(a part of the statement's {len(sql)} characters)"
 
 
 def with_caret(sql: str, position: int) -> str:

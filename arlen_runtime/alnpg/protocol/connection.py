@@ -96,8 +96,7 @@ class PgConnection:
         self.free_until = self.acquired_at = 0.0
         self.thread_id = 0
         # Of the current exchange: its start, later by the reader's pauses; its rows so far.
-        self.started_at = 0.0
-        self.row_count = 0
+        self.started_at, self.row_count = 0.0, 0
         self.holder = ""
         self.transaction_deadline = math.inf
         self.broken = self.busy = False
@@ -281,7 +280,10 @@ class PgConnection:
     ) -> tuple[Statement, PGresult]:
         deadline = self.deadline(started)
         fresh = self._reprepare(error, sql, started, deadline)
-        return fresh, self._execute(fresh, params, deadline, None)
+        try:
+            return fresh, self._execute(fresh, params, deadline, None)
+        except ALNPgError as again:
+            raise again from None  # `error` is the same one: a traceback of both would confuse
 
     def _reprepare(self, error: ALNPgError, sql: str, started: float, deadline: float) -> Statement:
         """Prepare again if a changed schema may have caused the error, else raise it."""

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from arlen_runtime.alnpg.errors import ProgrammingError
+from arlen_runtime.alnpg.protocol.limits import check_parameter_count
 from arlen_runtime.alnpg.sql_text import parameters
 
 
@@ -28,11 +29,13 @@ _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 def number_placeholders(sql: str) -> NumberedStatement:
     """Turn each `:name` into `$n`, the same name into the same number.
 
-    Raises ProgrammingError if `:name` and `$n` are mixed, and on text that cannot be sent.
+    Raises ProgrammingError if `:name` and `$n` are mixed, on text that cannot be sent, and if there
+    are more parameters than can be sent.
     """
     if _UNSENDABLE.search(sql):
         raise ProgrammingError("the statement contains NUL, which would truncate it, or a lone surrogate")
     if ":" not in sql:
+        check_parameter_count(sql, 0)
         return NumberedStatement(sql, ())
     numbers: dict[str, int] = {}
     pieces: list[str] = []
@@ -49,6 +52,7 @@ def number_placeholders(sql: str) -> NumberedStatement:
         raise ProgrammingError(
             f"the statement mixes :{next(iter(numbers))} and {positional}: use one of the two forms", sql=sql
         )
+    check_parameter_count(sql, len(numbers))
     pieces.append(sql[copied:])
     return NumberedStatement("".join(pieces), tuple(numbers))
 

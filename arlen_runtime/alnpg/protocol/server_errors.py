@@ -24,6 +24,7 @@ from arlen_runtime.alnpg.errors import (
     UniqueViolated,
     ValueRejected,
 )
+from arlen_runtime.alnpg.protocol.limits import limit_hint
 from arlen_runtime.alnpg.protocol.placeholders import next_parameter, position_of
 
 BY_STATE: dict[str, type[ALNPgError]] = {
@@ -35,6 +36,7 @@ BY_STATE: dict[str, type[ALNPgError]] = {
     "40001": TransactionConflict,
     "40P01": TransactionConflict,
     "25006": ReadOnlyTransaction,
+    "54000": ValueRejected,
     "55P03": LockUnavailable,
     "57014": StatementTimeout,
     "57P01": ConnectionLost,
@@ -199,13 +201,14 @@ def error_from_result(result: PGresult, sql: str) -> ALNPgError:
     if not message:
         message = result.get_error_message() or "PostgreSQL sent no message"
     error_class = BY_STATE.get(state) or BY_CLASS.get(state[:2], ALNPgError)
-    if state == "42601" and _field(result, DiagnosticField.SOURCE_FILE).startswith(_VALUE_PARSERS):
+    source = _field(result, DiagnosticField.SOURCE_FILE)
+    if state == "42601" and source.startswith(_VALUE_PARSERS):
         error_class = ValueRejected
     error = error_class(_mask_values(result, state, message, sql), sql=sql, sqlstate=state)
     error.constraint = _field(result, DiagnosticField.CONSTRAINT_NAME)
     error.table = _field(result, DiagnosticField.TABLE_NAME)
     error.column = _field(result, DiagnosticField.COLUMN_NAME)
-    error.hint = _field(result, DiagnosticField.MESSAGE_HINT)
+    error.hint = limit_hint(state, source) or _field(result, DiagnosticField.MESSAGE_HINT)
     error.position = int(_field(result, DiagnosticField.STATEMENT_POSITION) or 0)
     if state in UNTYPED or (state == POLYMORPHIC and "unknown" in message):
         _explain_untyped(error, message)

@@ -23,7 +23,7 @@ from arlen_runtime.alnpg.protocol.description import Description
 from arlen_runtime.alnpg.protocol.placeholders import position_of
 from arlen_runtime.alnpg.protocol.rows import RowFactory, row_factory
 from arlen_runtime.alnpg.sql_text import first_word
-from arlen_runtime.alnpg.types.json_values import DoesNotFitError
+from arlen_runtime.alnpg.types.refusal import DoesNotFitError
 from arlen_runtime.alnpg.types.registry import Registry
 from arlen_runtime.alnpg.types.scalars import REFUSALS, Encoder
 

@@ -17,7 +17,7 @@ from typing import Any
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from arlen_runtime.alnpg.types.json_values import DoesNotFitError
+from arlen_runtime.alnpg.types.refusal import DoesNotFitError, check_size
 from arlen_runtime.alnpg.types.scalars import BINARY, TEXT, Encoder, interval_text
 
 _int4 = struct.Struct("!i").pack
@@ -115,14 +115,16 @@ def _binary_array(element: Encoder, oid: int) -> Callable[[Any], bytes]:
         if not leaves:
             return _array_head(0, 0, oid)
         body: list[bytes] = []
-        nulls = 0
+        nulls = size = 0
         for leaf in leaves:
             if leaf is None:
                 nulls = 1
                 body.append(_NULL)
             else:
                 data = pack_element(leaf)
+                size += len(data)
                 body += _int4(len(data)), data
+        check_size(size)
         sizes = b"".join(_dimension(length, 1) for length in lengths)
         return _array_head(len(lengths), nulls, oid) + sizes + b"".join(body)
 

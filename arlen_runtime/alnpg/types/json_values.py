@@ -15,13 +15,7 @@ from typing import Any
 
 import psycopg
 
-
-class DoesNotFitError(ValueError):
-    """The Python type is right, but the server's type cannot hold the value.
-
-    Its text never contains the value.
-    """
-
+from arlen_runtime.alnpg.types.refusal import DoesNotFitError, check_size
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _KEYS = (str, int, float, bool, type(None))
@@ -36,10 +30,12 @@ def encode_json(value: object) -> bytes:
     no NaN, no infinity).
     """
     try:
-        return _encode(value).encode()
+        data = _encode(value).encode()
     except (ValueError, TypeError, RecursionError):
         path, fault = next(_invalid_parts(value, "$", 0), ("$", "a value that contains itself or is nested too deeply"))
         raise DoesNotFitError(f"{fault} at {path} is not JSON") from None
+    check_size(len(data))
+    return data
 
 
 def encode_jsonb(value: object) -> bytes:

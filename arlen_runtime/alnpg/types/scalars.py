@@ -33,7 +33,8 @@ import psycopg
 from psycopg.adapt import PyFormat
 
 from arlen_runtime.alnpg.identifier import MAX_BYTES
-from arlen_runtime.alnpg.types.json_values import DoesNotFitError, encode_json, encode_jsonb
+from arlen_runtime.alnpg.types.json_values import encode_json, encode_jsonb
+from arlen_runtime.alnpg.types.refusal import DoesNotFitError, check_size
 
 TEXT, BINARY = 0, 1
 
@@ -139,9 +140,11 @@ def _encoded_in_pieces(value: str) -> bytes:
 
     20 MB at once take 30 ms, in pieces 10 ms.
     """
+    check_size(len(value))
     data = bytearray()
     for start in range(0, len(value), _PIECE):
         data += str.encode(value[start : start + _PIECE])
+    check_size(len(data))
     return data  # type: ignore[return-value]  # reason: libpq takes any buffer, and a copy would be the pause again
 
 
@@ -198,6 +201,7 @@ def _char(value: object) -> bytes:
 
 def _bytea(value: object) -> bytes:
     if isinstance(value, (bytes, bytearray, memoryview)):
+        check_size(value.nbytes if isinstance(value, memoryview) else len(value))
         return bytes(value)
     raise TypeError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -49,6 +50,17 @@ def migrate(database_url: str) -> Any:  # noqa: ANN401 - a generator of one func
     """Return a function that changes the schema behind ALNPg's back."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection.execute
+
+
+def test_an_error_that_preparing_again_does_not_cure_is_shown_once(pg: ALNPg) -> None:
+    pg.execute(
+        "create or replace function always_undefined() returns int language plpgsql as "
+        "$$ begin raise exception 'no such thing' using errcode = '42883'; end $$"
+    )
+    for _ in range(2):  # the second call finds the statement prepared, and prepares it again
+        with pytest.raises(StatementInvalid, match="no such thing") as caught:
+            pg.query("select always_undefined()")
+        assert "During handling" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_the_server_decides_the_type_of_a_parameter(one: ALNPg) -> None:

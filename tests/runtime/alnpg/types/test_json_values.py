@@ -10,7 +10,8 @@ import pytest
 
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.errors import OutOfRange, ValueUnreadable
-from arlen_runtime.alnpg.types.json_values import DoesNotFitError, decode_json, encode_json
+from arlen_runtime.alnpg.types.json_values import decode_json, encode_json
+from arlen_runtime.alnpg.types.refusal import DoesNotFitError
 
 
 def test_json_is_compact_utf_8() -> None:
