@@ -23,7 +23,7 @@ _LARGE_INDEX_ENTRY = (
     "index a part of the value, as in left(column, 500), its hash, as in md5(column), or its words (GIN)"
 )
 _LARGE_ROW = (
-    "a row has at most 8,160 bytes, besides long values that are stored elsewhere, and those take 18 bytes each: "
+    "a row has at most 8,160 bytes, besides long values that are stored elsewhere, of which 18 bytes stay: "
     "put some columns into another table, or into one array or jsonb column"
 )
 _LARGE_ARRAY = "an array has at most 6 dimensions and 134,217,727 elements: split it, or use a table"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.alnpg.errors import ALNPgError, OutOfRange, ProgrammingError, ValueRejected
+from arlen_runtime.alnpg.errors import ALNPgError, ProgrammingError, ValueRejected
 
 MOST = 65_535
 
@@ -125,20 +123,3 @@ def test_a_limit_of_the_server_comes_with_what_to_do(limits: ALNPg, sql: str, st
         assert (caught.value.sqlstate, remedy in caught.value.hint) == (state, True)
         assert isinstance(caught.value, ValueRejected) == (state == "54000")
         assert limits.query_value("select 42") == 42
-
-
-@pytest.mark.parametrize("size", [2**30 - 2**20 + 1, 2**31])
-def test_a_value_of_more_than_a_gigabyte_is_refused_before_it_is_copied(one: ALNPg, size: int) -> None:
-    """The server closes the connection at such a message. The map's pages are never touched."""
-    with mmap.mmap(-1, size) as pages, memoryview(pages) as view:
-        calls: list[Callable[[Any], object]] = [
-            lambda value: one.query("select length($1::bytea)", value),
-            lambda value: one.query("select $1::bytea[]", [value]),
-            lambda value: one.execute_many("select $1::bytea", [(b"",), (value,)]),
-        ]
-        for call in calls:
-            with pytest.raises(
-                OutOfRange, match=f"it has {size:,} bytes, and a value of PostgreSQL has less than 1 GB"
-            ):
-                call(view)
-            assert one.query_value("select 42") == 42
