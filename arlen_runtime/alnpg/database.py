@@ -97,8 +97,9 @@ class ALNPg:
         self._pool = Pool(checked)
         self._listener = Listener(checked)
         # With unnamed statements, only the replica itself can refuse writes.
-        replica = replace(section, url=section.replica_url, direct_url="", replica_url="")
-        self._replica = ALNPg(**asdict(replica), read_only=checked.named, log=log) if section.replica_url else None
+        replica_url = section.replica_url.strip()
+        replica = replace(section, url=replica_url, direct_url="", replica_url="")
+        self._replica = ALNPg(**asdict(replica), read_only=checked.named, log=log) if replica_url else None
 
     @classmethod
     def from_section(cls, section: DatabaseSection, log: Log | None = None) -> Self:

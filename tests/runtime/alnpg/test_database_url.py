@@ -172,7 +172,8 @@ def test_with_a_direct_url_alone_only_listen_connects(database_url: str) -> None
     pg.listen("direct", print, on_gap=ready.set)
     assert ready.wait(30)
     with pytest.raises(DatabaseUnavailable, match=r"^no database URL"):
-        pg.replica.ping()
+        pg.ping()
+    assert pg.replica is pg
     pg.close()
 
 
