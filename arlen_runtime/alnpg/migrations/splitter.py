@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from arlen_runtime.alnpg import sql_text
-
-_DIRECTIVE = re.compile(r"--[\s-]*(?i:migrate)\s*:(?P<word>.*)")
+from arlen_runtime.alnpg.migrations.foreign_syntax import DIRECTIVE
 
 _FUNCTION = re.compile(r"create (or replace )?(function|procedure)\b")
 
@@ -56,7 +55,7 @@ def scan(text: str) -> Iterator[MigrationStatement | Directive]:
                 splitter.line_of(token.start), f"{sql_text.opener(token)} opens here and never closes"
             )
         if token.kind == "comment":
-            directive = _DIRECTIVE.fullmatch(token.text)
+            directive = DIRECTIVE.fullmatch(token.text)
             if directive and splitter.begins_line(token.start):
                 yield from splitter.end_statement(token.start)
                 yield Directive(directive["word"].strip().lower(), splitter.line_of(token.start))

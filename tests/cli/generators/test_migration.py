@@ -9,11 +9,30 @@ import pytest
 from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.generators.migration import IGNORE, LONGEST, plan_migration, stamp_for
 from arlen_cli.generators.plan import Create, Project
+from arlen_runtime.alnpg.errors import MigrationError
+from arlen_runtime.alnpg.migrations.files import Direction, parse
 
 
 def test_a_migration_is_a_file_with_both_directions(project: Project) -> None:
     create = plan_migration(project, "AddTitleToPosts").actions[0]
-    assert create == Create("db/migrations/20300131123000_add_title_to_posts.sql", "-- migrate:up\n\n-- migrate:down\n")
+    assert isinstance(create, Create)
+    assert create.path == "db/migrations/20300131123000_add_title_to_posts.sql"
+    up, _, down = create.content.partition("-- migrate:down\n")
+    assert up.startswith("-- migrate:up\n-- Write the change")
+    assert down.startswith("-- Write what undoes it")
+
+
+def test_an_untouched_migration_is_refused_until_its_change_is_written(project: Project) -> None:
+    create = plan_migration(project, "add_title").actions[0]
+    assert isinstance(create, Create)
+    with pytest.raises(
+        MigrationError, match=r'add_title\.sql:1: no statement below "-- migrate:up": write the change there'
+    ):
+        parse("20300131123000_add_title.sql", create.content)
+    written = create.content.replace(
+        "\n\n-- migrate:down", "\nALTER TABLE posts ADD COLUMN title text;\n\n-- migrate:down"
+    )
+    assert parse("20300131123000_add_title.sql", written).down == Direction((), in_transaction=True)
 
 
 def test_a_migration_of_that_name_keeps_its_version(project: Project) -> None:

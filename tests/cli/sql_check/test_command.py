@@ -21,7 +21,7 @@ from arlen_runtime.commands.target_database import EMBEDDED_DATA, NO_DATABASE
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.testing.database import Databases
 
-FIRST = "create table users (id bigint primary key, email text not null, age int);"
+FIRST = "-- migrate:up\ncreate table users (id bigint primary key, email text not null, age int);"
 SOURCE = 'def show(pg):\n    return pg.query("select id, age from users where id = $1", 7)\n'
 OTHERS = '\ndef others(pg):\n    pg.query("select email from users")\n'
 
@@ -94,7 +94,7 @@ def test_the_result_can_be_json(app: Path, url: str) -> None:
 
 
 def test_the_schema_is_the_one_that_the_migrations_create(app: Path, url: str, database_server: Databases) -> None:
-    migrate(app, "20260102000000_nick.sql", "alter table users add column nick text;")
+    migrate(app, "20260102000000_nick.sql", "-- migrate:up\nalter table users add column nick text;")
     (app / "shop.py").write_text('pg.query("select nick from users")\n')
     status, out, err = sql(app, "check", "--dsn", url)
     assert (status, out) == (1, "")
@@ -108,12 +108,12 @@ def test_the_schema_is_the_one_that_the_migrations_create(app: Path, url: str, d
 
 def test_in_development_an_embedded_server_has_the_migrated_schema(app: Path) -> None:
     assert sql(app, "check", "--env", "development")[:2] == (0, "Checked statements: 1, wrong: 0\n")
-    migrate(app, "20260102000000_gone.sql", "alter table users drop column age;")
+    migrate(app, "20260102000000_gone.sql", "-- migrate:up\nalter table users drop column age;")
     assert sql(app, "check", "--env", "development")[:1] == (1,)
 
 
 def test_a_check_does_not_block_the_migration_that_it_tried(app: Path) -> None:
-    migrate(app, "20260102000000_role.sql", "create role reporter;")
+    migrate(app, "20260102000000_role.sql", "-- migrate:up\ncreate role reporter;")
     assert sql(app, "check", "--env", "development")[0] == 0
     server = embedded.ensure_running(app / EMBEDDED_DATA, "arlen_development")
     assert len(migrations.migrate(server, app / "db" / "migrations")) == 2
@@ -138,7 +138,7 @@ def test_the_statements_of_a_release_are_checked_against_a_later_schema(
     assert sql(app, "check", "--dsn", url, "--manifest", str(kept))[0] == 0
     assert in_process(app, url, against=kept) == (0, "Checked statements: 1, wrong: 0")
     (app / "shop.py").write_text("")  # the next release no longer uses the column
-    migrate(app, "20260102000000_drop.sql", "alter table users drop column age;")
+    migrate(app, "20260102000000_drop.sql", "-- migrate:up\nalter table users drop column age;")
     status, out, _ = sql(app, "check", "--against", str(kept), "--dsn", url, "--scratch-dsn", database_server.url)
     assert (status, out.splitlines()[0]) == (1, 'shop.py:2: column "age" does not exist [42703]')
     assert in_process(app, url, scratch_dsn=database_server.url) == (0, "Checked statements: 0, wrong: 0")

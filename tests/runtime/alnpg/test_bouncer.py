@@ -94,7 +94,7 @@ def test_transactions_pipelines_and_copy_work(bouncer_url: str) -> None:
 
 
 def test_checking_migrations_and_statements_leaves_the_connection_unchanged(bouncer_url: str, tmp_path: Path) -> None:
-    (tmp_path / "20260101000000_a.sql").write_text("create table never ()")
+    (tmp_path / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table never ()")
     assert [migration.state for migration in migrations.status(bouncer_url, tmp_path)] == ["pending"]
     assert len(migrations.pending(bouncer_url, tmp_path)) == 1
     assert sql_check.check(bouncer_url, CheckedSource(())).findings == ()

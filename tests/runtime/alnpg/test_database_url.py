@@ -31,7 +31,7 @@ RAW = [
 
 @pytest.mark.parametrize("url", RAW)
 def test_an_unescaped_character_in_a_password_is_reported_without_the_password(url: str, tmp_path: Path) -> None:
-    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
+    (tmp_path / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table a ();")
     for use in (
         lambda: migrations.migrate(url, tmp_path),
         lambda: schema_dump.dump(url),

@@ -23,7 +23,7 @@ from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.testing.database import Databases
 
-TABLE = "create table users (id bigint primary key, email text not null);"
+TABLE = "-- migrate:up\ncreate table users (id bigint primary key, email text not null);"
 SEEDS = "insert into users values (1, 'a') on conflict do nothing;\ninsert into users values (2, 'b') on conflict do nothing;"
 
 
@@ -122,7 +122,11 @@ def test_reset_works_without_a_database_and_without_seeds(app: Path, url: str) -
     ("file", "text", "expected"),
     [
         ("seeds.sql", "insert into users values (1, null)", "seeds.sql:1: null value"),
-        ("migrations/20260102000000_b.sql", "create tabel b ();", "20260102000000_b.sql:1: syntax error"),
+        (
+            "migrations/20260102000000_b.sql",
+            "-- migrate:up\ncreate tabel b ();",
+            "20260102000000_b.sql:2: syntax error",
+        ),
         ("seeds.py", "", "there is db/seeds.sql and db/seeds.py"),
     ],
 )

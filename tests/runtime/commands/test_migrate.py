@@ -25,7 +25,7 @@ def app(tmp_path: Path) -> Path:
     folder = tmp_path / "db" / "migrations"
     folder.mkdir(parents=True)
     (folder / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table a ();\n-- migrate:down\ndrop table a;\n")
-    (folder / "20260102000000_b.sql").write_text("create table b (); insert into b default values;")
+    (folder / "20260102000000_b.sql").write_text("-- migrate:up\ncreate table b (); insert into b default values;")
     return tmp_path
 
 
@@ -59,8 +59,8 @@ def test_the_output_can_be_json_and_shows_how_far_the_run_came(app: Path, url: s
         ("20260101000000_a", "applied"),
         ("20260102000000_b", "applied"),
     ]
-    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("create table c ();")
-    (app / "db" / "migrations" / "20260104000000_d.sql").write_text("create table c ();")
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("-- migrate:up\ncreate table c ();")
+    (app / "db" / "migrations" / "20260104000000_d.sql").write_text("-- migrate:up\ncreate table c ();")
     status, out, err = migrate(app, "--dsn", url, "--json")
     assert (status, json.loads(out)) == (1, {"applied": ["20260103000000_c.sql"]})
     assert "20260104000000_d.sql" in err
@@ -74,27 +74,29 @@ def test_a_dry_run_lists_what_is_pending_and_writes_nothing(app: Path, url: str)
 
 def test_a_dry_run_shows_effects_seen_on_a_scratch_server(app: Path, url: str, database_server: Databases) -> None:
     migrate(app, "--dsn", url)
-    text = "alter table a add column c uuid default gen_random_uuid();"
+    text = "-- migrate:up\nalter table a add column c uuid default gen_random_uuid();"
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text(text)
     before = tables(url)
     assert migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)[1].splitlines() == [
         "Pending migrations: 1",
         "  20260103000000_c.sql",
         "Effects, seen on an empty copy:",
-        "  20260103000000_c.sql:1: a: AccessExclusiveLock, reads and writes wait; rewritten",
+        "  20260103000000_c.sql:2: a: AccessExclusiveLock, reads and writes wait; rewritten",
     ]
     assert tables(url) == before
 
 
 def test_a_dry_run_leaves_the_database_byte_for_byte_as_it_was(app: Path) -> None:
     migrate(app, "--env", "development")
-    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("insert into b default values; drop table a;")
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text(
+        "-- migrate:up\ninsert into b default values; drop table a;"
+    )
     url = embedded.ensure_running(app / ".arlen" / "pg", "arlen_development")
     before = dump(url)
     status, out, _ = migrate(app, "--dry-run", "--env", "development")
     assert (status, out.splitlines()[-1]) == (
         0,
-        "  20260103000000_c.sql:1: a: AccessExclusiveLock, reads and writes wait",
+        "  20260103000000_c.sql:2: a: AccessExclusiveLock, reads and writes wait",
     )
     assert dump(url) == before
 
@@ -102,11 +104,11 @@ def test_a_dry_run_leaves_the_database_byte_for_byte_as_it_was(app: Path) -> Non
 def test_a_dry_run_does_not_block_the_migration_that_it_tried(app: Path) -> None:
     """A role belongs to the server, and outlives the scratch database."""
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text(
-        "create role reporter; grant select on a to reporter;"
+        "-- migrate:up\ncreate role reporter; grant select on a to reporter;"
     )
     for words in (["--dry-run"], ["--dry-run"], []):
         assert migrate(app, "--env", "development", *words)[::2] == (0, "")
-    (app / "db" / "migrations" / "20260104000000_d.sql").write_text("drop table b;")
+    (app / "db" / "migrations" / "20260104000000_d.sql").write_text("-- migrate:up\ndrop table b;")
     assert migrate(app, "--env", "development", "--dry-run")[::2] == (0, "")
 
 
@@ -130,37 +132,39 @@ def test_a_dry_run_does_not_report_no_locks_where_it_cannot_see_them(
     app: Path, url: str, database_server: Databases
 ) -> None:
     migrate(app, "--dsn", url)
-    text = "-- migrate:no-transaction\ndo $$ begin lock table a; commit; end $$;\n"
+    text = "-- migrate:no-transaction\n-- migrate:up\ndo $$ begin lock table a; commit; end $$;\n"
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text(text)
     out = migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)[1]
     assert out.splitlines()[2:] == [
         "Effects, seen on an empty copy:",
-        f"  20260103000000_c.sql:2: {UNSEEN}",
+        f"  20260103000000_c.sql:3: {UNSEEN}",
     ]
 
 
 def test_a_dry_run_that_would_fail_is_exit_1(app: Path, url: str, database_server: Databases) -> None:
-    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("select 1;\nselect missing;")
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("-- migrate:up\nselect 1;\nselect missing;")
     status, out, err = migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)
     assert (status, out.splitlines()[0]) == (1, "Pending migrations: 3")
-    assert '20260103000000_c.sql:2: column "missing" does not exist [42703]' in err
+    assert '20260103000000_c.sql:3: column "missing" does not exist [42703]' in err
 
 
 def test_a_failure_names_what_was_applied_and_what_was_not(app: Path, url: str) -> None:
-    (app / "db" / "migrations" / "20260102000000_b.sql").write_text("create table b ();\ncreat table c ();\n")
+    (app / "db" / "migrations" / "20260102000000_b.sql").write_text(
+        "-- migrate:up\ncreate table b ();\ncreat table c ();\n"
+    )
     status, out, err = migrate(app, "--dsn", url)
     assert status == 1
     assert out == "Applied migrations: 1\n  20260101000000_a.sql\n"
     assert err.splitlines()[0] == (
-        'python -m arlen_runtime migrate: 20260102000000_b.sql:2: syntax error at or near "creat" [42601]'
+        'python -m arlen_runtime migrate: 20260102000000_b.sql:3: syntax error at or near "creat" [42601]'
     )
     assert tables(url) == {"a", "arlen_schema_migrations", "arlen_schema_migrations_progress"}
 
 
 def test_the_status_lists_the_state_of_each_version(app: Path, url: str) -> None:
     migrate(app, "--dsn", url)
-    (app / "db" / "migrations" / "20260101000000_a.sql").write_text("create table aa ();")
-    (app / "db" / "migrations" / "20260101120000_late.sql").write_text("create table late ();")
+    (app / "db" / "migrations" / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table aa ();")
+    (app / "db" / "migrations" / "20260101120000_late.sql").write_text("-- migrate:up\ncreate table late ();")
     (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
     status, out, _ = migrate(app, "status", "--dsn", url)
     assert status == 0
@@ -174,7 +178,7 @@ def test_the_status_lists_the_state_of_each_version(app: Path, url: str) -> None
 
 def test_a_missing_file_that_ran_in_part_is_reported(app: Path, url: str) -> None:
     file = app / "db" / "migrations" / "20260103000000_c.sql"
-    file.write_text("-- migrate:no-transaction\ncreate table c ();\ncreat table d ();\n")
+    file.write_text("-- migrate:no-transaction\n-- migrate:up\ncreate table c ();\ncreat table d ();\n")
     migrate(app, "--dsn", url)
     file.unlink()
     assert migrate(app, "status", "--dsn", url)[1].splitlines()[-1] == "abandoned 20260103000000_c"
@@ -185,7 +189,7 @@ def test_a_missing_file_that_ran_in_part_is_reported(app: Path, url: str) -> Non
 def test_verify_fails_for_an_edited_file_until_it_is_accepted(app: Path, url: str) -> None:
     migrate(app, "--dsn", url)
     assert migrate(app, "verify", "--dsn", url) == (0, "Verified migrations: 2\n", "")
-    (app / "db" / "migrations" / "20260102000000_b.sql").write_text("create table bb ();")
+    (app / "db" / "migrations" / "20260102000000_b.sql").write_text("-- migrate:up\ncreate table bb ();")
     status, _, err = migrate(app, "verify", "--dsn", url)
     assert status == 1
     assert "20260102000000_b.sql: was edited after it was applied" in err
@@ -207,8 +211,12 @@ def test_a_schema_that_cannot_be_written_is_one_line(app: Path, url: str) -> Non
 
 def test_a_failed_step_reports_what_was_undone_before(app: Path, url: str) -> None:
     migrate(app, "--dsn", url)
-    (app / "db" / "migrations" / "20260101000000_a.sql").write_text("select 1;\n-- migrate:down\ndrop table none;")
-    (app / "db" / "migrations" / "20260102000000_b.sql").write_text("select 1;\n-- migrate:down\ndrop table b;")
+    (app / "db" / "migrations" / "20260101000000_a.sql").write_text(
+        "-- migrate:up\nselect 1;\n-- migrate:down\ndrop table none;"
+    )
+    (app / "db" / "migrations" / "20260102000000_b.sql").write_text(
+        "-- migrate:up\nselect 1;\n-- migrate:down\ndrop table b;"
+    )
     status, out, err = migrate(app, "down", "--steps", "2", "--dsn", url, "--env", "test")
     assert (status, out) == (1, "Undone migrations: 1\n  20260102000000_b.sql\n")
     assert 'table "none" does not exist' in err

@@ -105,7 +105,7 @@ def test_the_table_is_there(pg):
 def migrated(project: Path) -> Path:
     (project / "db" / "migrations").mkdir(parents=True)
     (project / "db" / "migrations" / "20260101000000_notes.sql").write_text(
-        "create table notes (n int); insert into notes values (1);"
+        "-- migrate:up\ncreate table notes (n int); insert into notes values (1);"
     )
     for name in ("test_one.py", "test_two.py"):
         (project / name).write_text(MIGRATED)
@@ -119,15 +119,15 @@ def test_a_project_with_migrations_has_them_in_every_database(migrated: Path) ->
 def test_a_changed_migration_makes_a_new_template(migrated: Path, database_url: str) -> None:
     assert "2 passed" in run(migrated, ARLEN_PG_TEST_DSN=database_url)
     file = migrated / "db" / "migrations" / "20260101000000_notes.sql"
-    file.write_text("create table notes (n int);")
+    file.write_text("-- migrate:up\ncreate table notes (n int);")
     assert "2 failed" in run(migrated, ARLEN_PG_TEST_DSN=database_url)
 
 
 def test_a_migration_that_fails_is_reported_with_its_line(migrated: Path) -> None:
-    (migrated / "db" / "migrations" / "20260102000000_bad.sql").write_text("\ncreat table x ();")
+    (migrated / "db" / "migrations" / "20260102000000_bad.sql").write_text("-- migrate:up\n\ncreat table x ();")
     output = run(migrated, ARLEN_PG_TEST_DSN="")
     assert "2 errors" in output
-    assert "do not apply: 20260102000000_bad.sql:2: syntax error" in output
+    assert "do not apply: 20260102000000_bad.sql:3: syntax error" in output
 
 
 APPLICATION = """
@@ -169,7 +169,7 @@ def test_the_module_keeps_its_database(pg):
 def test_what_an_application_writes_in_a_test_is_rolled_back_after_it(project: Path) -> None:
     (project / "db" / "migrations").mkdir(parents=True)
     (project / "db" / "migrations" / "20260101000000_notes.sql").write_text(
-        "create table notes (n int primary key); insert into notes values (1);"
+        "-- migrate:up\ncreate table notes (n int primary key); insert into notes values (1);"
     )
     (project / "test_one.py").write_text(APPLICATION)
     (project / "test_two.py").unlink()

@@ -98,7 +98,7 @@ def test_a_limit_of_connections_does_not_keep_the_new_database_from_being_filled
     owner: str, url: str, role: str, tmp_path: Path
 ) -> None:
     execute(url, f"alter database {role}_own connection limit 1")
-    (tmp_path / "20260101000000_a.sql").write_text("create table filled ();")
+    (tmp_path / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table filled ();")
     with databases.replace(owner, disconnect=False) as fresh:
         migrations.migrate(fresh, tmp_path)
     execute(owner, "select from filled")

@@ -46,8 +46,8 @@ def relations(url: str) -> set[str]:
 
 
 def test_files_run_once_in_order_with_several_statements_each(url: str, folder: Path, write: Write) -> None:
-    write(2, "b", "insert into a values (1); insert into a values (2);")
-    write(1, "a", "create table a (n int); create index on a (n);")
+    write(2, "b", "-- migrate:up\ninsert into a values (1); insert into a values (2);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int); create index on a (n);")
     assert migrations.migrate(url, folder) == ["20260101000000_a.sql", "20260102000000_b.sql"]
     assert migrations.migrate(url, folder) == []
     assert rows(url, "select count(*) from a") == [(2,)]
@@ -58,14 +58,14 @@ def test_files_run_once_in_order_with_several_statements_each(url: str, folder: 
 
 
 def test_pending_and_status_write_nothing_and_create_no_table(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int);")
     assert [migration.file for migration in migrations.pending(url, folder)] == ["20260101000000_a.sql"]
     assert [migration.state for migration in migrations.status(url, folder)] == ["pending"]
     assert rows(url, "select to_regclass('arlen_schema_migrations')") == [(None,)]
 
 
 def test_a_failure_names_file_line_and_sqlstate_and_applies_nothing(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int);")
     write(2, "b", "-- migrate:up\ncreate table b (n int);\n\ncreate table c (\n  n itn\n);\n")
     with pytest.raises(MigrationError) as raised:
         migrations.migrate(url, folder)
@@ -78,28 +78,34 @@ def test_a_failure_names_file_line_and_sqlstate_and_applies_nothing(url: str, fo
 
 
 def test_a_failure_without_a_position_names_the_line_of_its_statement(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int unique);\ninsert into a values (1);\n\ninsert into a values (1);")
-    with pytest.raises(MigrationError, match=r"^20260101000000_a.sql:4: duplicate key .* \[23505\]$"):
+    write(
+        1, "a", "-- migrate:up\ncreate table a (n int unique);\ninsert into a values (1);\n\ninsert into a values (1);"
+    )
+    with pytest.raises(MigrationError, match=r"^20260101000000_a.sql:5: duplicate key .* \[23505\]$"):
         migrations.migrate(url, folder)
 
 
 def test_a_deferred_constraint_fails_at_the_commit_and_applies_nothing(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int unique deferrable initially deferred);\ninsert into a values (1), (1);")
+    write(
+        1,
+        "a",
+        "-- migrate:up\ncreate table a (n int unique deferrable initially deferred);\ninsert into a values (1), (1);",
+    )
     with pytest.raises(MigrationError, match=r"^20260101000000_a.sql: at its commit: duplicate key"):
         migrations.migrate(url, folder)
     assert relations(url) == set()
 
 
 def test_a_bad_file_among_the_pending_stops_all_of_them(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int);")
-    write(2, "b", "begin; create table b (n int); commit;")
-    with pytest.raises(MigrationError, match=r"^20260102000000_b.sql:1: BEGIN at the top"):
+    write(1, "a", "-- migrate:up\ncreate table a (n int);")
+    write(2, "b", "-- migrate:up\nbegin; create table b (n int); commit;")
+    with pytest.raises(MigrationError, match=r"^20260102000000_b.sql:2: BEGIN: remove it"):
         migrations.migrate(url, folder)
     assert relations(url) == set()
 
 
 def test_a_down_in_capitals_does_not_run_as_part_of_the_up(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int);\n\n-- Migrate:Down\ndrop table a;\n")
+    write(1, "a", "-- migrate:up\ncreate table a (n int);\n\n-- Migrate:Down\ndrop table a;\n")
     migrations.migrate(url, folder)
     assert relations(url) == {"a"}
     assert migrations.down(url, folder) == ["20260101000000_a.sql"]
@@ -107,10 +113,10 @@ def test_a_down_in_capitals_does_not_run_as_part_of_the_up(url: str, folder: Pat
 
 
 def test_an_edited_file_is_refused_and_can_be_accepted(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int);")
     migrations.migrate(url, folder)
-    write(1, "a", "create table a (n bigint);")
-    write(2, "b", "create table b ();")
+    write(1, "a", "-- migrate:up\ncreate table a (n bigint);")
+    write(2, "b", "-- migrate:up\ncreate table b ();")
     for refusing in (migrations.migrate, migrations.pending, migrations.verify):
         with pytest.raises(MigrationError, match="was edited after it was applied"):
             refusing(url, folder)
@@ -127,10 +133,10 @@ def test_a_checkout_with_windows_line_ends_is_not_an_edit(url: str, folder: Path
 
 
 def test_a_missing_file_is_refused_unless_allowed(url: str, folder: Path, write: Write) -> None:
-    path = write(1, "a", "create table a (n int);")
+    path = write(1, "a", "-- migrate:up\ncreate table a (n int);")
     migrations.migrate(url, folder)
     path.unlink()
-    write(2, "b", "create table b ();")
+    write(2, "b", "-- migrate:up\ncreate table b ();")
     with pytest.raises(MigrationError, match=r"20260101000000_a.sql: was applied and its file is missing"):
         migrations.migrate(url, folder)
     assert migrations.migrate(url, folder, allow_missing=True) == ["20260102000000_b.sql"]
@@ -142,15 +148,15 @@ def test_the_table_of_an_older_version_is_used(url: str, folder: Path, write: Wr
             "create table arlen_schema_migrations (version text primary key, applied_at timestamptz not null default now())"
         )
         connection.execute("insert into arlen_schema_migrations (version) values ('20260101000000_a')")
-    write(1, "a", "this is not even SQL")
-    write(2, "b", "create table b ();")
+    write(1, "a", "-- migrate:up\nthis is not even SQL")
+    write(2, "b", "-- migrate:up\ncreate table b ();")
     assert [migration.state for migration in migrations.status(url, folder)] == ["applied", "pending"]
     assert migrations.migrate(url, folder) == ["20260102000000_b.sql"]
 
 
 def test_two_migrators_at_once_run_each_file_once(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int); select pg_sleep(0.3);")
-    write(2, "b", "insert into a values (1);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int); select pg_sleep(0.3);")
+    write(2, "b", "-- migrate:up\ninsert into a values (1);")
     commands = [start(url, folder) for _ in range(3)]
     outcomes = [command.communicate(timeout=60) for command in commands]
     assert [command.returncode for command in commands] == [0, 0, 0], outcomes
@@ -160,8 +166,12 @@ def test_two_migrators_at_once_run_each_file_once(url: str, folder: Path, write:
 
 def test_two_migrators_with_a_concurrent_index_do_not_wait_for_each_other(url: str, folder: Path, write: Write) -> None:
     """If the second one waited inside a statement, the index would wait for it without end."""
-    write(1, "a", "create table a (n int); insert into a select generate_series(1, 20000);")
-    write(2, "b", "-- migrate:no-transaction\nselect pg_sleep(0.3);\ncreate index concurrently a_n on a (n);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int); insert into a select generate_series(1, 20000);")
+    write(
+        2,
+        "b",
+        "-- migrate:no-transaction\n-- migrate:up\nselect pg_sleep(0.3);\ncreate index concurrently a_n on a (n);",
+    )
     commands = [start(url, folder) for _ in range(2)]
     outcomes = [command.communicate(timeout=60) for command in commands]
     assert [command.returncode for command in commands] == [0, 0], outcomes
@@ -178,7 +188,7 @@ def start(url: str, folder: Path) -> subprocess.Popen[str]:
 
 
 def test_a_migrator_waits_for_a_limited_time_and_names_the_holder(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a ();")
+    write(1, "a", "-- migrate:up\ncreate table a ();")
     lines: list[str] = []
     with psycopg.connect(url) as holder:
         holder.execute("select pg_advisory_xact_lock(4702394921427289928)")
@@ -189,9 +199,9 @@ def test_a_migrator_waits_for_a_limited_time_and_names_the_holder(url: str, fold
 
 
 def test_a_table_that_is_locked_is_tried_again(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int);")
     migrations.migrate(url, folder)
-    write(2, "b", "create table b ();\nalter table a add column m int;")
+    write(2, "b", "-- migrate:up\ncreate table b ();\nalter table a add column m int;")
     lines: list[str] = []
     with psycopg.connect(url) as reader:
         reader.execute("select from a")
@@ -201,16 +211,16 @@ def test_a_table_that_is_locked_is_tried_again(url: str, folder: Path, write: Wr
             reader.rollback()
 
         assert migrations.migrate(url, folder, report=let_go, retry=HASTY) == ["20260102000000_b.sql"]
-    assert lines == ["  20260102000000_b.sql:2 did not get its lock (try 1 of 3)"]
+    assert lines == ["  20260102000000_b.sql:3 did not get its lock (try 1 of 3)"]
 
 
 def test_a_table_that_stays_locked_is_an_error_and_applies_nothing(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int);")
     migrations.migrate(url, folder)
-    write(2, "b", "create table b ();\nalter table a add column m int;")
+    write(2, "b", "-- migrate:up\ncreate table b ();\nalter table a add column m int;")
     with psycopg.connect(url) as reader:
         reader.execute("select from a")
-        with pytest.raises(MigrationError, match=r"20260102000000_b.sql:2: canceling statement .* \[55P03\]"):
+        with pytest.raises(MigrationError, match=r"20260102000000_b.sql:3: canceling statement .* \[55P03\]"):
             migrations.migrate(url, folder, retry=HASTY)
     assert relations(url) == {"a"}
 
@@ -218,21 +228,21 @@ def test_a_table_that_stays_locked_is_an_error_and_applies_nothing(url: str, fol
 def test_a_statement_that_allows_no_transaction_is_an_error_with_the_remedy(
     url: str, folder: Path, write: Write
 ) -> None:
-    write(1, "a", "create table a (n int);\ncreate index concurrently a_n on a (n);")
+    write(1, "a", "-- migrate:up\ncreate table a (n int);\ncreate index concurrently a_n on a (n);")
     with pytest.raises(
-        MigrationError, match=r"a.sql:2: .* \[25001\]\nhint: put `-- migrate:no-transaction` at the top"
+        MigrationError, match=r"a.sql:3: .* \[25001\]\nhint: put `-- migrate:no-transaction` at the top"
     ):
         migrations.migrate(url, folder)
     assert relations(url) == set()
 
 
 def test_a_file_without_a_transaction_continues_where_it_failed(url: str, folder: Path, write: Write) -> None:
-    head = "-- migrate:no-transaction\nset search_path = other;\ncreate table a (n int);\n"
+    head = "-- migrate:no-transaction\n-- migrate:up\nset search_path = other;\ncreate table a (n int);\n"
     with psycopg.connect(url) as connection:
         connection.execute("create schema other")
     write(1, "a", head + "create table b (n itn);\ncreate table c ();")
     with pytest.raises(
-        MigrationError, match=r"a.sql:4: .*\n(.*\n)?2 of 4 statements are done; the next run goes on at line 4"
+        MigrationError, match=r"a.sql:5: .*\n(.*\n)?2 of 4 statements are done; the next run goes on at line 5"
     ):
         migrations.migrate(url, folder)
     assert [migration.state for migration in migrations.status(url, folder)] == ["partial"]
@@ -248,18 +258,18 @@ def test_a_file_without_a_transaction_continues_where_it_failed(url: str, folder
 def test_statements_that_are_done_cannot_be_edited_before_the_file_continues(
     url: str, folder: Path, write: Write
 ) -> None:
-    write(1, "a", "-- migrate:no-transaction\ncreate table a ();\ncreate tabel b ();")
+    write(1, "a", "-- migrate:no-transaction\n-- migrate:up\ncreate table a ();\ncreate tabel b ();")
     with pytest.raises(MigrationError):
         migrations.migrate(url, folder)
-    write(1, "a", "-- migrate:no-transaction\ncreate table aa ();\ncreate table b ();")
+    write(1, "a", "-- migrate:no-transaction\n-- migrate:up\ncreate table aa ();\ncreate table b ();")
     with pytest.raises(MigrationError, match="its first 1 statements are done and were edited since"):
         migrations.migrate(url, folder)
 
 
 def test_the_invalid_index_of_a_failed_try_is_dropped_by_the_next(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a (n int); insert into a values (1), (1);")
-    write(2, "b", '-- migrate:no-transaction\ncreate unique index concurrently "a n" on a (n);')
-    with pytest.raises(MigrationError, match=r"b.sql:2: could not create unique index"):
+    write(1, "a", "-- migrate:up\ncreate table a (n int); insert into a values (1), (1);")
+    write(2, "b", '-- migrate:no-transaction\n-- migrate:up\ncreate unique index concurrently "a n" on a (n);')
+    with pytest.raises(MigrationError, match=r"b.sql:3: could not create unique index"):
         migrations.migrate(url, folder)
     assert relations(url) == {"a", "a n"}
     with psycopg.connect(url) as connection:
@@ -271,14 +281,14 @@ def test_the_invalid_index_of_a_failed_try_is_dropped_by_the_next(url: str, fold
 
 
 def test_settings_of_a_file_end_with_it(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "set search_path = pg_catalog; set role pg_monitor; reset role; create schema s;")
-    write(2, "b", "create table here ();")
+    write(1, "a", "-- migrate:up\nset search_path = pg_catalog; set role pg_monitor; reset role; create schema s;")
+    write(2, "b", "-- migrate:up\ncreate table here ();")
     migrations.migrate(url, folder)
     assert relations(url) == {"here"}
 
 
 def test_notices_are_reported(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "do $$ begin raise notice 'half way'; end $$;")
+    write(1, "a", "-- migrate:up\ndo $$ begin raise notice 'half way'; end $$;")
     lines: list[str] = []
     migrations.migrate(url, folder, report=lines.append)
     assert lines == ["  NOTICE: half way"]
@@ -306,8 +316,8 @@ def test_several_steps_are_undone_the_last_first(url: str, folder: Path, write: 
 
 
 def test_a_failed_step_reports_what_was_undone_before(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a ();\n-- migrate:down\ndrop table none;")
-    write(2, "b", "create table b ();\n-- migrate:down\ndrop table b;")
+    write(1, "a", "-- migrate:up\ncreate table a ();\n-- migrate:down\ndrop table none;")
+    write(2, "b", "-- migrate:up\ncreate table b ();\n-- migrate:down\ndrop table b;")
     migrations.migrate(url, folder)
     with pytest.raises(MigrationError, match="does not exist") as raised:
         migrations.down(url, folder, steps=2)
@@ -325,7 +335,7 @@ def test_a_failed_step_reports_what_was_undone_before(url: str, folder: Path, wr
 def test_a_database_that_cannot_be_reached_is_an_error_without_its_password(
     url: str, reason: str, folder: Path, write: Write
 ) -> None:
-    write(1, "a", "create table a ();")
+    write(1, "a", "-- migrate:up\ncreate table a ();")
     with pytest.raises(DatabaseCommandError, match=f"^{reason}") as raised:
         migrations.migrate(url, folder)
     assert "hidden" not in str(raised.value)
@@ -333,7 +343,7 @@ def test_a_database_that_cannot_be_reached_is_an_error_without_its_password(
 
 
 def test_a_backend_killed_in_the_middle_is_an_error_and_applies_nothing(url: str, folder: Path, write: Write) -> None:
-    write(1, "a", "create table a ();\nselect pg_sleep(30);")
+    write(1, "a", "-- migrate:up\ncreate table a ();\nselect pg_sleep(30);")
     failures: list[str] = []
 
     def run() -> None:
@@ -349,5 +359,5 @@ def test_a_backend_killed_in_the_middle_is_an_error_and_applies_nothing(url: str
         while not killer.execute(kill).fetchall():
             pass
     thread.join(10)
-    assert failures[0].startswith("20260101000000_a.sql:2: terminating connection")
+    assert failures[0].startswith("20260101000000_a.sql:3: terminating connection")
     assert relations(url) == set()

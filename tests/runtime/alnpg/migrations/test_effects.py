@@ -14,7 +14,7 @@ from arlen_runtime.testing.database import Databases
 
 BASE = parse(
     "20260101000000_base.sql",
-    "create table cust (id bigint primary key, email text, n int, st text);"
+    "-- migrate:up\ncreate table cust (id bigint primary key, email text, n int, st text);"
     "create table ord (id bigint primary key, cust_id bigint, amt int);",
 )
 
@@ -26,7 +26,7 @@ def url(database_server: Databases) -> Iterator[str]:
 
 
 def effects(url: str, text: str) -> list[Effect]:
-    return observe(url, [BASE], [parse("20260102000000_next.sql", text)])
+    return observe(url, [BASE], [parse("20260102000000_next.sql", f"-- migrate:up\n{text}")])
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_lock_is_reported_for_the_statement_that_takes_it_with_its_line(url: s
         url, "alter table cust add column a int;\nalter table cust add column b\n  int;\nupdate ord set amt = 1;"
     )
     assert [(effect.line, effect.table, effect.statement) for effect in result] == [
-        (1, "cust", "alter table cust add column a int"),
-        (4, "ord", "update ord set amt = 1"),
+        (2, "cust", "alter table cust add column a int"),
+        (5, "ord", "update ord set amt = 1"),
     ]
 
 
@@ -91,14 +91,14 @@ def test_tables_that_pending_migrations_create_are_ignored(url: str) -> None:
 
 def test_a_concurrent_index_in_a_transaction_is_an_error_with_the_remedy(url: str) -> None:
     with pytest.raises(
-        MigrationError, match=r"^20260102000000_next.sql:2: .*\[25001\]\nhint: put `-- migrate:no-transaction`"
+        MigrationError, match=r"^20260102000000_next.sql:3: .*\[25001\]\nhint: put `-- migrate:no-transaction`"
     ):
         effects(url, "select 1;\ncreate index concurrently i on cust (email);")
 
 
 def test_a_concurrent_index_outside_of_a_transaction_is_not_an_error(url: str) -> None:
     text = "-- migrate:no-transaction\ncreate index concurrently i on cust (email);\nalter table cust add column x int;"
-    assert [(effect.line, effect.table) for effect in effects(url, text)] == [(2, ""), (3, "cust")]
+    assert [(effect.line, effect.table) for effect in effects(url, text)] == [(3, ""), (4, "cust")]
 
 
 def test_the_major_version_is_that_of_the_server(database_server: Databases) -> None:
@@ -112,8 +112,8 @@ def test_a_statement_that_commits_runs_as_it_would_in_a_migration(url: str) -> N
     body = "do $$ begin insert into cust values (1); commit; end $$"
     result = effects(url, f"{HEAD}{body};\ncreate index i on cust (n);")
     assert [(effect.line, str(effect)) for effect in result] == [
-        (2, UNSEEN),
-        (3, "cust: ShareLock, writes wait; scanned"),
+        (3, UNSEEN),
+        (4, "cust: ShareLock, writes wait; scanned"),
     ]
 
 
@@ -123,5 +123,5 @@ def test_a_rewrite_outside_of_a_transaction_is_seen_and_the_rest_is_reported_as_
 
 def test_a_statement_that_fails_outside_of_a_transaction_names_its_line(url: str) -> None:
     duplicates = "insert into ord values (1, 1), (2, 1);\n"
-    with pytest.raises(MigrationError, match=r"next\.sql:3: could not create unique index"):
+    with pytest.raises(MigrationError, match=r"next\.sql:4: could not create unique index"):
         effects(url, f"{HEAD}{duplicates}create unique index concurrently i on ord (cust_id);")

@@ -45,7 +45,7 @@ def test_preparing_twice_changes_nothing(database_url: str) -> None:
         prepare(connection)
         (row,) = load(connection).applied
         assert (row.version, row.checksum) == ("a", "b")
-        accept(connection, parse("a.sql", "select 1"))
+        accept(connection, parse("a.sql", "-- migrate:up\nselect 1"))
         assert load(connection).applied[0].checksum != "b"
 
 
@@ -57,23 +57,27 @@ def test_preparing_twice_changes_nothing(database_url: str) -> None:
     ],
 )
 def test_a_new_first_schema_does_not_hide_the_history(first: str, url: str, write_one: Write, execute: Execute) -> None:
-    folder = write_one(f"do $$ begin execute format({first}); end $$;\n-- migrate:down\nselect 1;")
+    folder = write_one(f"-- migrate:up\ndo $$ begin execute format({first}); end $$;\n-- migrate:down\nselect 1;")
     migrations.migrate(url, folder)
     assert execute("select current_schema() <> 'public'") == [(True,)]
-    (folder / "20260102000000_b.sql").write_text("create table b ();\n-- migrate:down\ndrop table b;")
+    (folder / "20260102000000_b.sql").write_text("-- migrate:up\ncreate table b ();\n-- migrate:down\ndrop table b;")
     assert migrations.migrate(url, folder) == ["20260102000000_b.sql"]
     assert migrations.down(url, folder, steps=2) == ["20260102000000_b.sql", "20260101000000_a.sql"]
     assert execute("select count(*) from pg_class where relname = 'arlen_schema_migrations'") == [(1,)]
 
 
 def test_a_backup_does_not_block_a_migration(url: str, write_one: Write, execute: Execute) -> None:
-    migrations.migrate(url, write_one("create table a ();"))
-    (write_one("create table a ();") / "20260102000000_b.sql").write_text("create table b ();")
+    migrations.migrate(url, write_one("-- migrate:up\ncreate table a ();"))
+    (write_one("-- migrate:up\ncreate table a ();") / "20260102000000_b.sql").write_text(
+        "-- migrate:up\ncreate table b ();"
+    )
     with psycopg.connect(url) as backup:
         backup.execute(
             "lock table arlen_schema_migrations in access share mode"
         )  # pg_dump has it on every table, for long
-        assert migrations.migrate(url, write_one("create table a ();"), retry=HASTY) == ["20260102000000_b.sql"]
+        assert migrations.migrate(url, write_one("-- migrate:up\ncreate table a ();"), retry=HASTY) == [
+            "20260102000000_b.sql"
+        ]
     assert execute("select to_regclass('b') is null") == [(False,)]
 
 
@@ -87,7 +91,7 @@ def test_a_table_of_an_older_version_is_extended_with_retries(url: str, write_on
             lines.append(line)
             backup.rollback()
 
-        folder = write_one("create table a ();")
+        folder = write_one("-- migrate:up\ncreate table a ();")
         assert migrations.migrate(url, folder, allow_missing=True, report=let_go, retry=HASTY)
     assert lines == ["  arlen_schema_migrations did not get its lock (try 1 of 3)"]
     assert [row.checksum is None for row in _history(url).applied] == [True, False]
@@ -100,7 +104,7 @@ def test_a_table_of_an_older_version_that_stays_locked_is_an_error(
     with psycopg.connect(url) as backup:
         backup.execute("lock table arlen_schema_migrations in access share mode")
         with pytest.raises(MigrationError, match=r"^arlen_schema_migrations: canceling statement due to lock timeout"):
-            migrations.migrate(url, write_one("create table a ();"), allow_missing=True, retry=HASTY)
+            migrations.migrate(url, write_one("-- migrate:up\ncreate table a ();"), allow_missing=True, retry=HASTY)
 
 
 def _history(url: str) -> History:
@@ -116,7 +120,7 @@ def test_a_migration_may_become_another_role(
     execute("create role arlen_test_owner; create schema s authorization arlen_test_owner")
     try:
         folder = write_one(
-            f"{head}{become} arlen_test_owner;\ncreate table s.t (n int);\n",
+            f"-- migrate:up\n{head}{become} arlen_test_owner;\ncreate table s.t (n int);\n",
             f"-- migrate:down\n{head}{become} arlen_test_owner;\ndrop table s.t;\n",
         )
         assert migrations.migrate(url, folder, retry=HASTY) == ["20260101000000_a.sql"]

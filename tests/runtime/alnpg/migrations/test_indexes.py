@@ -14,7 +14,7 @@ from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
 from tests.fixtures import Execute, Write
 
-HEAD = "-- migrate:no-transaction\n"
+HEAD = "-- migrate:no-transaction\n-- migrate:up\n"
 
 INVALID = "select indexrelid::regclass::text from pg_index where not indisvalid"
 
@@ -46,7 +46,7 @@ def test_a_migration_is_not_recorded_while_its_index_is_invalid(url: str, write_
     execute("create table p (a int) partition by list (a); create table p1 partition of p default")
     execute("create index p_a on only p (a); create table t (a int)")
     folder = write_one(f"{HEAD}create index concurrently if not exists p_a on t (a);")
-    with pytest.raises(MigrationError, match=r"a\.sql:2: the index p_a is invalid\n0 of 1 statements are done"):
+    with pytest.raises(MigrationError, match=r"a\.sql:3: the index p_a is invalid\n0 of 1 statements are done"):
         migrations.migrate(url, folder)
     assert [migration.state for migration in migrations.status(url, folder)] == ["pending"]
 

@@ -62,8 +62,10 @@ def test_a_lost_lock_is_an_error_at_the_check_and_none_at_the_end(url: str) -> N
 
 @pytest.mark.parametrize("head", ["", "-- migrate:no-transaction\n"])
 def test_a_migration_that_lost_its_lock_is_not_recorded(head: str, url: str, tmp_path: Path) -> None:
-    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
-    (tmp_path / "20260102000000_b.sql").write_text(f"{head}create table b ();\n{LOSE_THE_LOCK};\ncreate table c ();")
+    (tmp_path / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table a ();")
+    (tmp_path / "20260102000000_b.sql").write_text(
+        f"-- migrate:up\n{head}create table b ();\n{LOSE_THE_LOCK};\ncreate table c ();"
+    )
     with pytest.raises(MigrationError, match="the lock against other migrations is lost") as raised:
         migrations.migrate(url, tmp_path)
     assert raised.value.applied == ("20260101000000_a.sql",)
@@ -74,7 +76,7 @@ def test_a_migration_that_lost_its_lock_is_not_recorded(head: str, url: str, tmp
 
 def test_a_concurrent_statement_is_not_started_without_the_lock(url: str, tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_text(
-        "-- migrate:no-transaction\ncreate table a (n int);\ncreate unique index concurrently i on a (n);"
+        "-- migrate:no-transaction\n-- migrate:up\ncreate table a (n int);\ncreate unique index concurrently i on a (n);"
     )
     rows(url, "create table i ()")
     with pytest.raises(MigrationError, match="already exists"):
@@ -104,5 +106,5 @@ def test_a_holder_of_another_role_is_named_as_far_as_the_server_shows_it(url: st
 def test_a_migration_may_run_longer_than_the_timeouts_of_its_role(head: str, url: str, tmp_path: Path) -> None:
     for (name,) in rows(url, "select name from pg_settings where name ~ 'transaction.*_timeout'"):
         rows(url, f"do $$ begin execute format('alter database %I set {name} = 200', current_database()); end $$")
-    (tmp_path / "20260101000000_a.sql").write_text(f"{head}select pg_sleep(0.5); create table a ();")
+    (tmp_path / "20260101000000_a.sql").write_text(f"-- migrate:up\n{head}select pg_sleep(0.5); create table a ();")
     assert migrations.migrate(url, tmp_path) == ["20260101000000_a.sql"]

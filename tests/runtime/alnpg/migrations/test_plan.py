@@ -12,7 +12,9 @@ from arlen_runtime.alnpg.migrations.plan import Applied, History, Progress, pend
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 A, B, C = (
-    parse(f"2026010{day}000000_{name}.sql", f"create table {name} ();\n-- migrate:down\ndrop table {name};")
+    parse(
+        f"2026010{day}000000_{name}.sql", f"-- migrate:up\ncreate table {name} ();\n-- migrate:down\ndrop table {name};"
+    )
     for day, name in enumerate("abc", start=1)
 )
 

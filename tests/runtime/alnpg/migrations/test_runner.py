@@ -14,16 +14,18 @@ from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY
 from arlen_runtime.alnpg.migrations.runner import Runner, migration_error
 from tests.fixtures import Execute, Write
 
-HEAD = "-- migrate:no-transaction\n"
+NO_TRANSACTION = "-- migrate:no-transaction\n"
+UP = "-- migrate:up\n"
+HEAD = f"{NO_TRANSACTION}{UP}"
 
 
 def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str) -> None:
-    migration = parse("20260101000000_a.sql", "\n\nselect 1,\n  'ä', missing\nfrom pg_class;")
+    migration = parse("20260101000000_a.sql", "-- migrate:up\n\n\nselect 1,\n  'ä', missing\nfrom pg_class;")
     (statement,) = migration.up.statements
     with connect(database_url) as connection, pytest.raises(psycopg.Error) as raised:
         connection.execute(statement.text.encode())
     assert str(migration_error(migration.file, statement, raised.value)).splitlines() == [
-        '20260101000000_a.sql:4: column "missing" does not exist [42703]',
+        '20260101000000_a.sql:5: column "missing" does not exist [42703]',
         "  'ä', missing",
         "       ^",
     ]
@@ -32,7 +34,7 @@ def test_an_error_shows_the_line_of_its_statement_with_a_caret(database_url: str
 def test_a_down_without_a_transaction_continues_where_it_failed(url: str, write_one: Write, execute: Execute) -> None:
     folder = write_one(
         "-- migrate:up\ncreate table t (a int);\ncreate index ia on t (a);\n-- migrate:down\n",
-        HEAD,
+        NO_TRANSACTION,
         "drop index concurrently ia;\nselect 1 / (select count(*) from t);\ndrop table t;\n",
     )
     migrations.migrate(url, folder)
@@ -83,7 +85,7 @@ def test_a_deferred_constraint_that_fails_names_the_line_of_its_statement(
     url: str, write_one: Write, execute: Execute
 ) -> None:
     execute("create table a (n int unique deferrable initially deferred)")
-    with pytest.raises(MigrationError, match=r"a\.sql:2: duplicate key .*\n0 of 1 statements are done"):
+    with pytest.raises(MigrationError, match=r"a\.sql:3: duplicate key .*\n0 of 1 statements are done"):
         migrations.migrate(url, write_one(HEAD, "insert into a values (1), (1);"))
 
 
@@ -138,10 +140,10 @@ def test_statements_that_are_done_do_not_run_again_in_a_transaction(
     execute("create table t (n int); insert into t values (0)")
     with pytest.raises(MigrationError, match="1 of 2 statements are done"):
         migrations.migrate(url, write_one(f"{HEAD}{add}{drop}"))
-    folder = write_one(f"{add}create table gone ();\n-- migrate:down\n{HEAD}{add}{drop}{drop}")
+    folder = write_one(f"{UP}{add}create table gone ();\n-- migrate:down\n{NO_TRANSACTION}{add}{drop}{drop}")
     migrations.migrate(url, folder)
     assert execute("select n from t") == [(10,)]
     with pytest.raises(MigrationError, match="2 of 3 statements are done"):
         migrations.down(url, folder)
-    migrations.down(url, write_one(f"{add}create table gone ();\n-- migrate:down\n{add}{drop}"))
+    migrations.down(url, write_one(f"{UP}{add}create table gone ();\n-- migrate:down\n{add}{drop}"))
     assert execute("select n from t") == [(20,)]

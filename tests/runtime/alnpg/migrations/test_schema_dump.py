@@ -21,7 +21,7 @@ from arlen_runtime.testing.database import Databases
 @pytest.fixture
 def url(database_server: Databases, tmp_path: Path) -> Iterator[str]:
     (tmp_path / "20260101000000_a.sql").write_text(
-        "create table a (n int primary key); -- remark\ncomment on table a is '--';"
+        "-- migrate:up\ncreate table a (n int primary key); -- remark\ncomment on table a is '--';"
     )
     with database_server.database() as made:
         migrations.migrate(made, tmp_path)
@@ -77,7 +77,7 @@ def test_carriage_returns_are_dumped_as_they_are(url: str, database_server: Data
 
 
 def test_the_versions_are_dumped_with_the_schema_of_their_table(database_server: Databases, tmp_path: Path) -> None:
-    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
+    (tmp_path / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table a ();")
     with database_server.database() as url, database_server.database() as other:
         name = str(conninfo_to_dict(url)["dbname"])
         with psycopg.connect(url, autocommit=True) as connection:

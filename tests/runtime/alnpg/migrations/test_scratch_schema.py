@@ -16,7 +16,7 @@ from arlen_runtime.testing.database import Databases
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
+    (tmp_path / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table a ();")
     return tmp_path
 
 
@@ -43,17 +43,17 @@ def test_a_cached_copy_is_built_once_for_each_state_of_the_migrations(folder: Pa
     built = oid(first)
     assert tables(first) == {"a"}
     assert (scratch_schema.cached(home, folder), oid(first)) == (first, built)
-    (folder / "20260102000000_b.sql").write_text("create table b (); create role reporter;")
+    (folder / "20260102000000_b.sql").write_text("-- migrate:up\ncreate table b (); create role reporter;")
     assert tables(scratch_schema.cached(home, folder)) == {"a", "b"}
-    (folder / "20260103000000_c.sql").write_text("create table c ();")
+    (folder / "20260103000000_c.sql").write_text("-- migrate:up\ncreate table c ();")
     assert tables(scratch_schema.cached(home, folder)) == {"a", "b", "c"}
 
 
 def test_migrations_that_fail_leave_no_copy(folder: Path, tmp_path: Path) -> None:
-    (folder / "20260102000000_b.sql").write_text("create role reporter;")
-    (folder / "20260103000000_c.sql").write_text("create tabel c ();")
+    (folder / "20260102000000_b.sql").write_text("-- migrate:up\ncreate role reporter;")
+    (folder / "20260103000000_c.sql").write_text("-- migrate:up\ncreate tabel c ();")
     for _ in range(2):
-        with pytest.raises(MigrationError, match=r"20260103000000_c\.sql:1: syntax error"):
+        with pytest.raises(MigrationError, match=r"20260103000000_c\.sql:2: syntax error"):
             scratch_schema.cached(tmp_path / "home", folder)
 
 

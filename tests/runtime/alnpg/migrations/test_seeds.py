@@ -60,10 +60,10 @@ def test_sql_that_allows_it_runs_again(url: str, root: Path) -> None:
     [
         ("insert into t values (1);\n\ninsert into u values (1);", 'seeds.sql:3: relation "u" does not exist [42P01]'),
         ("insert into t values (1, 9);", "seeds.sql: at its commit: insert or update on table"),
-        ("insert into t values (1);\ncommit;", "seeds.sql:2: COMMIT at the top"),
+        ("insert into t values (1);\ncommit;", "seeds.sql:2: COMMIT: remove it"),
         ("insert into t values (1);\n\\copy t from x", r"seeds.sql:2: \copy is a command of psql"),
         ("insert into t values ('1);", "seeds.sql:1:"),
-        ("-- migrate:up\ninsert into t values (1);", "seeds.sql: migrate: directives are for migrations"),
+        ("-- migrate:up\ninsert into t values (1);", 'seeds.sql:1: "-- migrate:" lines are for migrations: remove it'),
     ],
 )
 def test_sql_that_fails_is_reported_with_its_line_and_leaves_nothing(
