@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from arlen_runtime.alnpg import database_url
+from arlen_runtime.alnpg.admin import remedies
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 
 ReportLine = Callable[[str], None]
@@ -37,11 +38,15 @@ def connect(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connection
             fallback_application_name="arlen migrate",
         )
     except psycopg.OperationalError as error:
-        raise DatabaseCommandError(f"no connection to the database: {' '.join(str(error).split())}") from None
+        message = " ".join(str(error).split())
+        remedy = remedies.for_connection(message)
+        raise DatabaseCommandError(f"no connection to the database: {message}{remedy and f'; {remedy}'}") from None
     try:
         with connection:
             if read_only:
                 connection.read_only = True
             yield connection
     except psycopg.Error as error:
-        raise DatabaseCommandError(" ".join(str(error).split()), sqlstate=error.sqlstate or "") from error
+        message, remedy = " ".join(str(error).split()), remedies.for_statement(error.sqlstate)
+        text = f"{message}\nhint: {remedy}" if remedy else message
+        raise DatabaseCommandError(text, sqlstate=error.sqlstate or "") from error

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import psycopg
 
 from arlen_runtime.alnpg.admin.connect import connect, silent
+from arlen_runtime.alnpg.admin.remedies import Place
 from arlen_runtime.alnpg.migrations import history
 from arlen_runtime.alnpg.migrations.files import Migration
 from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY
@@ -116,7 +117,8 @@ def _observe_migration(connection: psycopg.Connection, migration: Migration, exi
         except psycopg.Error as error:
             connection.rollback()
             if migration.up.in_transaction or error.sqlstate not in NO_TRANSACTION:
-                raise migration_error(migration.file, statement, error) from error
+                place = Place.TRANSACTION if migration.up.in_transaction else Place.SEPARATE
+                raise migration_error(migration.file, statement, error, place=place) from error
             effects += _run_without_transaction(connection, migration, statement, before, existing)
         if not migration.up.in_transaction:
             connection.commit()
@@ -138,7 +140,7 @@ def _run_without_transaction(
     try:
         connection.execute(statement.text.encode())
     except psycopg.Error as error:
-        raise migration_error(migration.file, statement, error) from error
+        raise migration_error(migration.file, statement, error, place=Place.SEPARATE) from error
     unseen = Effect(migration.file, statement.line, _on_one_line(statement), "", "", rewritten=False, scanned=False)
     compared = _compare(migration, statement, before, _take_snapshot(connection), existing)
     return [unseen, *(effect._replace(scanned=False) for effect in compared if effect.rewritten)]

@@ -13,7 +13,9 @@ from functools import partial
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from arlen_runtime.alnpg.admin import remedies
 from arlen_runtime.alnpg.admin.connect import ReportLine, connect
+from arlen_runtime.alnpg.admin.remedies import COMMITS_ITSELF, IN_TRANSACTION, Place
 from arlen_runtime.alnpg.errors import MigrationError, with_caret
 from arlen_runtime.alnpg.migrations import history, indexes
 from arlen_runtime.alnpg.migrations.files import Direction, Migration
@@ -22,8 +24,6 @@ from arlen_runtime.alnpg.migrations.lock_retry import LockRetry, retry_lock
 from arlen_runtime.alnpg.migrations.plan import History
 from arlen_runtime.alnpg.migrations.splitter import MigrationStatement
 
-IN_TRANSACTION = "25001"
-COMMITS_ITSELF = "2D000"
 NO_TRANSACTION = frozenset({IN_TRANSACTION, COMMITS_ITSELF})
 """The SQLSTATEs of a statement that cannot run in a transaction, if it runs in one."""
 
@@ -117,7 +117,7 @@ class Runner:
         try:
             self._set_timeouts()
             for statement in statements:
-                self._execute(migration, statement)
+                self._execute(migration, statement, Place.TRANSACTION)
             self._record_and_commit(migration, record)
         except BaseException:
             if not self._connection.closed:
@@ -151,7 +151,7 @@ class Runner:
         if concurrent or not self._run_and_record(migration, direction, number, outcome):
             if not self._was_built_earlier(migration, direction, number):
                 with indexes.building(self._connection, statement, self._report):
-                    self._execute(migration, statement, outcome)
+                    self._execute(migration, statement, Place.SEPARATE, outcome)
             index = indexes.find_named(self._connection, statement)
             if index and not index.valid:  # `if not exists` has found an unusable index
                 reason = f"the index {index.name} is invalid\n{outcome}"
@@ -188,7 +188,7 @@ class Runner:
         except psycopg.Error as error:
             if error.sqlstate in NO_TRANSACTION:
                 return False
-            raise migration_error(migration.file, statement, error, outcome) from error
+            raise migration_error(migration.file, statement, error, outcome, Place.SEPARATE) from error
         return True
 
     def _resume(self, migration: Migration, direction: Direction) -> int:
@@ -208,7 +208,7 @@ class Runner:
         self._report(f"  {migration.file} goes on after {done} of {len(direction.statements)} statements")
         for statement in direction.statements[:done]:
             if not _SESSION_COMMANDS.isdisjoint(statement.words[:1]):  # all, in order: a reset reverts a set
-                self._execute(migration, statement)
+                self._execute(migration, statement, Place.SEPARATE)
         return done
 
     def _record_progress(self, migration: Migration, direction: Direction, done: int, index_checksum: str = "") -> None:
@@ -233,19 +233,23 @@ class Runner:
             [self._lock, before],
         )
 
-    def _execute(self, migration: Migration, statement: MigrationStatement, outcome: str = "") -> None:
+    def _execute(self, migration: Migration, statement: MigrationStatement, place: Place, outcome: str = "") -> None:
         try:
             self._connection.execute(statement.text.encode())
         except psycopg.Error as error:
-            raise migration_error(migration.file, statement, error, outcome) from error
+            raise migration_error(migration.file, statement, error, outcome, place) from error
 
 
 def migration_error(
-    file: str, statement: MigrationStatement | None, error: psycopg.Error, outcome: str = ""
+    file: str,
+    statement: MigrationStatement | None,
+    error: psycopg.Error,
+    outcome: str = "",
+    place: Place = Place.TRANSACTION,
 ) -> MigrationError:
     """Return the error for a statement that PostgreSQL refused.
 
-    It has place, SQLSTATE, hint, and the statement's line with a caret.
+    It has file and line, SQLSTATE, hint, and the statement's line with a caret.
     """
     diagnostic = error.diag
     position = int(diagnostic.statement_position or 0)
@@ -254,9 +258,8 @@ def migration_error(
     if not statement:
         message = f"at its commit: {message}"
     lines = [f"{message} [{error.sqlstate}]" if error.sqlstate else message]
-    hint = diagnostic.message_hint or ""
-    if error.sqlstate == IN_TRANSACTION:
-        hint = "put `-- migrate:no-transaction` at the top of the file"
+    words = statement.words if statement else ()
+    hint = remedies.for_statement(error.sqlstate, words, place) or diagnostic.message_hint
     lines += [f"hint: {hint}"] if hint else []
     lines += [outcome] if outcome else []
     if statement and position:

@@ -19,9 +19,11 @@ from pathlib import Path
 import psycopg
 
 from arlen_runtime.alnpg.admin.connect import connect
+from arlen_runtime.alnpg.admin.remedies import Place
 from arlen_runtime.alnpg.database import ALNPg
-from arlen_runtime.alnpg.errors import DatabaseCommandError
+from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import files, runner
+from arlen_runtime.alnpg.migrations.splitter import MigrationStatement
 from arlen_runtime.errors import ArlenError
 
 SQL = Path("db") / "seeds.sql"
@@ -59,12 +61,16 @@ def _run_sql(url: str, path: Path) -> int:
             try:
                 connection.execute(statement.text.encode())
             except psycopg.Error as error:
-                raise runner.migration_error(path.name, statement, error, "nothing of the file is kept") from error
+                raise _seeds_error(path, statement, error) from error
         try:
             connection.execute("commit")
         except psycopg.Error as error:
-            raise runner.migration_error(path.name, None, error, "nothing of the file is kept") from error
+            raise _seeds_error(path, None, error) from error
     return len(statements)
+
+
+def _seeds_error(path: Path, statement: MigrationStatement | None, error: psycopg.Error) -> MigrationError:
+    return runner.migration_error(path.name, statement, error, "nothing of the file is kept", Place.SEEDS)
 
 
 def _run_python(url: str, root: Path, file: Path) -> None:
