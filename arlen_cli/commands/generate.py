@@ -56,7 +56,7 @@ def migration(
     json: Json = False,
     force: Force = None,
 ) -> int:
-    """Generate an empty migration."""
+    """Generate a migration to fill in."""
     return _generate("migration", name, [], WriteOptions(pretend, diff, json, force))
 
 

@@ -1,4 +1,4 @@
-"""`arlen generate migration NAME`: an empty migration.
+"""`arlen generate migration NAME`: a migration to fill in.
 
 A migration with that name keeps its version if the generator runs again.
 """
@@ -22,7 +22,7 @@ LONGEST = 80
 
 
 def plan_migration(project: Project, raw_name: str) -> Plan:
-    """Plan an empty migration with that name."""
+    """Plan a migration with that name, whose SQL is still to be written."""
     name = snake_of(raw_name, LONGEST)
     values = {"stamp": stamp_for(project, name), "name": name}
     note = Note("write its SQL, then run `arlen migrate`")

@@ -9,7 +9,7 @@
 
 The database is found as in commands/target_database.py. `drop` and `reset` require `--confirm NAME`
 for a database on another machine, or of another environment than development and test. Exit status:
-0 done, 1 failed, 2 wrong use.
+0 done, 1 failed, 2 wrong use, 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -76,8 +76,11 @@ def _reset(job: Job[DatabaseOptions]) -> None:
     name = _confirmed_name(job)
     file = seeds.find(job.root)
     with databases.replace(job.url, disconnect=job.options.disconnect) as fresh:
-        applied = migrations.migrate(fresh, job.folder) if job.folder.is_dir() else []
-        count = seeds.run(fresh, job.root, file) if file else None
+        try:
+            applied = migrations.migrate(fresh, job.folder) if job.folder.is_dir() else []
+            count = seeds.run(fresh, job.root, file) if file else None
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted; {name} is as it was") from None
     job.facts.update(database=name, migrations=applied, seeds=None)
     job.out(f"Reset database: {name}")
     job.out(f"Applied migrations: {len(applied)}")

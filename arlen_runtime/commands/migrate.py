@@ -8,13 +8,15 @@
     arlen migrate verify            compare the files with what was applied
     arlen migrate dump              write the schema to db/schema.sql
 
-The database is found as in commands/target_database.py. Exit status: 0 done, 1 failed, 2 wrong use.
+The database is found as in commands/target_database.py. Exit status: 0 done, 1 failed, 2 wrong use,
+130 interrupted by Ctrl-C, 143 by SIGTERM; then the message lists what was and was not done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +24,11 @@ from arlen_runtime.alnpg.embedded import scratch
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
 from arlen_runtime.alnpg.errors import DatabaseCommandError, MigrationError
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.alnpg.migrations import schema_dump
+from arlen_runtime.alnpg.migrations import interruption, schema_dump
 from arlen_runtime.alnpg.migrations.effects import major_version
+from arlen_runtime.alnpg.migrations.files import FOLDER
+from arlen_runtime.alnpg.migrations.interruption import MigrationInterrupted
+from arlen_runtime.alnpg.migrations.plan import pending, to_undo
 from arlen_runtime.commands.runner import Command, Job
 from arlen_runtime.commands.target_database import EMBEDDED, database_url
 from arlen_runtime.config.flags import Parser
@@ -35,6 +40,9 @@ SCHEMA = Path("db") / "schema.sql"
 
 DRY_RUNS = Path(".arlen") / "pg-dry-run"
 """The folder of the throwaway servers of dry runs, relative to the application's."""
+
+NO_FILES = f"{FOLDER} has no migration: `arlen generate migration NAME` makes one"
+NONE_APPLIED = "no migration is applied, so there is none to undo"
 
 OPTION_ACTIONS = {
     "dry_run": ("up",),
@@ -93,12 +101,14 @@ def write_schema(url: str, root: Path) -> None:
 def _up(job: Job[MigrateOptions]) -> None:
     allow_missing = job.options.allow_missing
     if not job.options.dry_run:
-        applied = migrations.migrate(job.url, job.folder, allow_missing=allow_missing, report=job.out)
-        _list(job, "Applied", applied)
+        plan = partial(pending, allow_missing=allow_missing)
+        with interruption.described(job.url, job.folder, "up", plan):
+            applied = migrations.migrate(job.url, job.folder, allow_missing=allow_missing, report=job.out)
+        _list(job, "Applied", applied, "" if any(job.folder.glob("*.sql")) else NO_FILES)
         return
-    pending = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
-    _list(job, "Pending", [migration.file for migration in pending])
-    if pending:
+    unapplied = migrations.pending(job.url, job.folder, allow_missing=allow_missing)
+    _list(job, "Pending", [migration.file for migration in unapplied])
+    if unapplied:
         _effects(job)
 
 
@@ -140,12 +150,18 @@ def _status(job: Job[MigrateOptions]) -> None:
 
 def _down(job: Job[MigrateOptions]) -> None:
     _refuse_in_production(job)
-    _list(job, "Undone", migrations.down(job.url, job.folder, steps=job.options.step_count, report=job.out))
+    steps = job.options.step_count
+    with interruption.described(job.url, job.folder, "down", partial(to_undo, steps=steps)):
+        undone = migrations.down(job.url, job.folder, steps=steps, report=job.out)
+    _list(job, "Undone", undone, NONE_APPLIED)
 
 
 def _redo(job: Job[MigrateOptions]) -> None:
     _refuse_in_production(job)
-    _list(job, "Redone", migrations.redo(job.url, job.folder, steps=job.options.step_count, report=job.out))
+    steps = job.options.step_count
+    with interruption.described(job.url, job.folder, "redo", partial(to_undo, steps=steps)):
+        redone = migrations.redo(job.url, job.folder, steps=steps, report=job.out)
+    _list(job, "Redone", redone, NONE_APPLIED)
 
 
 def _verify(job: Job[MigrateOptions]) -> None:
@@ -172,15 +188,22 @@ def _refuse_in_production(job: Job[MigrateOptions]) -> None:
         )
 
 
-def _list(job: Job[MigrateOptions], heading: str, files: Sequence[str]) -> None:
+def _list(job: Job[MigrateOptions], heading: str, files: Sequence[str], if_none: str = "") -> None:
     job.facts[heading.lower()] = list(files)
     job.out(f"{heading} migrations: {len(files)}")
+    if if_none and not files:
+        job.out(f"  {if_none}")
     for file in files:
         job.out(f"  {file}")
 
 
-def _list_completed(job: Job[MigrateOptions], error: ArlenError) -> None:
-    """List what a failed action had undone and applied before."""
+def _list_completed(job: Job[MigrateOptions], error: ArlenError | KeyboardInterrupt) -> None:
+    """List what a failed action had undone and applied before.
+
+    The message of an interrupted one lists that, so only the document needs it.
+    """
+    if isinstance(error, MigrationInterrupted) and error.outcome:
+        job.facts.update(interrupted=True, **error.outcome.facts)
     if isinstance(error, MigrationError):
         for heading, files in (("Undone", error.undone), ("Applied", error.applied)):
             if files:

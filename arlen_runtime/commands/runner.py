@@ -2,7 +2,8 @@
 
 A command is a table of actions. The runner reads the command line, loads the configuration, finds
 the database, runs the action, and prints its lines, or with --json one document. Errors are printed
-as `program: line`. Exit status: that of the action, or 1 failed, 2 wrong use.
+as `program: line`. Exit status: that of the action, or 1 failed, 2 wrong use, 128 and the number of
+the signal that interrupted it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from arlen_runtime.alnpg.migrations.files import FOLDER
+from arlen_runtime.commands.signals import interrupting
 from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
@@ -77,7 +79,7 @@ class Command(Generic[Options]):
     check_options: Callable[[Parser, Options], None]
     database: Callable[[Config, Options, Mapping[str, str]], AbstractContextManager[str]]
     actions: Mapping[str, Callable[[Job[Options]], int | None]]
-    on_error: Callable[[Job[Options], ArlenError], None] | None = None
+    on_error: Callable[[Job[Options], ArlenError | KeyboardInterrupt], None] | None = None
 
     def main(self, arguments: Sequence[str], *, program: str, default: str, **extra: object) -> int:
         """Run the command line and return the exit status.
@@ -90,12 +92,15 @@ class Command(Generic[Options]):
         root, environment = values.pop("app_root"), values.pop("env")
         options = self.options(**values)
         self.check_options(parser, options)
-        try:
-            return self.run(load(root, environment, os.environ, default=default), options, print_line)
-        except (ArlenError, OSError) as error:
-            for line in (str(error) or type(error).__name__).splitlines():
-                sys.stderr.write(f"{program}: {line}\n")
-            return error.exit_status if isinstance(error, ArlenError) else FAILED
+        with interrupting() as interruption:
+            try:
+                return self.run(load(root, environment, os.environ, default=default), options, print_line)
+            except (ArlenError, OSError) as error:
+                _print_error(program, str(error) or type(error).__name__)
+                return error.exit_status if isinstance(error, ArlenError) else FAILED
+            except KeyboardInterrupt as interrupt:
+                _print_error(program, str(interrupt) or "interrupted")
+                return interruption.exit_status
 
     def run(self, config: Config, options: Options, out: PrintLine, environ: Mapping[str, str] = os.environ) -> int:
         """Run the action and return the exit status; `out` receives the lines or the document.
@@ -108,7 +113,7 @@ class Command(Generic[Options]):
             job = Job(url, config.root, config.environment, options, show, {})
             try:
                 return self.actions[options.action](job) or 0
-            except ArlenError as error:
+            except (ArlenError, KeyboardInterrupt) as error:
                 if self.on_error:
                     self.on_error(job, error)
                 raise
@@ -125,6 +130,11 @@ class Command(Generic[Options]):
         self.add_flags(parser)
         add_root_flag(parser)
         return parser
+
+
+def _print_error(program: str, text: str) -> None:
+    for line in text.splitlines():
+        sys.stderr.write(f"{program}: {line}\n")
 
 
 def print_line(line: str) -> None:

@@ -74,7 +74,9 @@ def read_all(folder: Path) -> list[Migration]:
     belongs to another tool, and as `parse` does.
     """
     if not folder.is_dir():
-        raise MigrationError(f"there is no folder {folder}")
+        raise MigrationError(
+            f"there is no folder {folder}: `arlen generate migration NAME` makes the first migration there"
+        )
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     for path in paths:
         reason = foreign_syntax.name_reason(path)

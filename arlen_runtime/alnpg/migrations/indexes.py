@@ -44,6 +44,9 @@ _FIND_INVALID = """
 """Leaves out indexes that another session is building now."""
 
 
+_WAIT_BRIEFLY = "set lock_timeout = '2s'"
+
+
 class Index(NamedTuple):
     """The state of an index: its name and relkind, and the process that builds it.
 
@@ -75,11 +78,24 @@ def building(
     before = _invalid_indexes(connection, match)
     try:
         yield
+    except KeyboardInterrupt:
+        if _is_idle(connection):
+            connection.execute(_WAIT_BRIEFLY)  # what the build waited for would block this too
+            for name in _invalid_indexes(connection, match) - before:
+                try:
+                    _drop(connection, name, report)
+                except psycopg.errors.LockNotAvailable:
+                    report(f"  the invalid index {name} is still there: drop it before the next run")
+        raise
     except BaseException:
-        if not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
+        if _is_idle(connection):
             for name in _invalid_indexes(connection, match) - before:
                 _drop(connection, name, report)
         raise
+
+
+def _is_idle(connection: psycopg.Connection) -> bool:
+    return not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
 
 
 def is_named(statement: MigrationStatement) -> bool:

@@ -77,9 +77,10 @@ def states(migrations: Sequence[Migration], history: History) -> list[MigrationS
 REMEDIES = {
     "abandoned": "was run in part, until it failed, and its file is missing: restore the file, "
     "or undo by hand what it did and continue with --allow-missing",
-    "edited": "was edited after it was applied: restore the text and write a new migration, "
-    "or accept the edit with `migrate verify --accept`",
-    "half-undone": "was undone in part, until its down failed: fix that and finish it with `migrate down`",
+    "edited": "was edited after it was applied: restore its text and put the change into a new migration, "
+    "or undo and run it again with `arlen migrate redo` if it is the last one, "
+    "or accept the file as it is, without running it, with `arlen migrate verify --accept`",
+    "half-undone": "was undone in part, until its down failed: fix that and finish it with `arlen migrate down`",
     "missing": "was applied and its file is missing: restore the file, or continue without it with --allow-missing",
 }
 """What is wrong with a version whose history differs from the files, and what to do."""
@@ -121,8 +122,11 @@ def to_undo(migrations: Sequence[Migration], history: History, steps: int) -> li
     result = []
     for version in sorted((row.version for row in history.applied), reverse=True)[:steps]:
         if version not in files:
-            raise MigrationError(f"{version}.sql: {REMEDIES['missing'].partition(':')[0]}, so it cannot be undone")
+            raise MigrationError(f"{version}.sql: its file is missing, so it cannot be undone: restore the file")
         if files[version].down is None:
-            raise MigrationError("it has no -- migrate:down, so it cannot be undone", file=files[version].file)
+            raise MigrationError(
+                'it has no "-- migrate:down" line, so it cannot be undone: write that line, and below it what undoes it',
+                file=files[version].file,
+            )
         result.append(files[version])
     return result

@@ -82,6 +82,8 @@ class Runner:
 
     def down(self, migration: Migration) -> None:
         """Run the `down` of a migration and delete its record. Raises as `up` does."""
+        if migration.down and not migration.down.statements:
+            self._report(f"  the down of {migration.file} is empty: only the record that it was applied is deleted")
         self._run(
             migration,
             migration.down or Direction((), in_transaction=True),

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.embedded import server as embedded
@@ -175,6 +176,17 @@ def test_a_database_that_others_use_is_left_alone(app: Path, migrated: str, acti
         assert other.execute("select count(*) from users").fetchone() == (0,)
         in_process(app, migrated, action, disconnect=True)
         assert databases.exists(migrated) is (action == "reset")
+
+
+def test_an_interrupted_reset_leaves_the_database_as_it_was(app: Path, migrated: str) -> None:
+    with psycopg.connect(migrated) as connection:
+        connection.execute("insert into users values (7, 'old')")
+    (app / "db" / "seeds.sql").unlink()
+    (app / "db" / "seeds.py").write_text("import os, signal\ndef seed(pg):\n    os.kill(os.getpid(), signal.SIGINT)\n")
+    name = str(conninfo_to_dict(migrated)["dbname"])
+    line = f"python -m arlen_runtime db: interrupted; {name} is as it was\n"
+    assert db(app, "reset", "--env", "test", "--dsn", migrated) == (130, "", line)
+    assert users(migrated) == [7]
 
 
 def test_seeds_need_their_file_and_a_migrated_database(app: Path, url: str) -> None:

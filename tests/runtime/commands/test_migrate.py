@@ -265,6 +265,51 @@ def test_two_commands_at_once_start_one_server_and_migrate_once(app: Path) -> No
     assert output[1] == "Applied migrations: 0"
 
 
+def test_nothing_to_do_says_why(app: Path, url: str) -> None:
+    for action, heading in (("down", "Undone"), ("redo", "Redone")):
+        output = (0, f"{heading} migrations: 0\n  no migration is applied, so there is none to undo\n", "")
+        assert migrate(app, action, "--dsn", url, "--env", "test") == output
+    for file in (app / "db" / "migrations").iterdir():
+        file.unlink()
+    assert migrate(app, "--dsn", url)[1] == (
+        "Applied migrations: 0\n  db/migrations has no migration: `arlen generate migration NAME` makes one\n"
+    )
+    (app / "db" / "migrations").rmdir()
+    assert "makes the first migration there" in migrate(app, "--dsn", url)[2]
+
+
+def test_an_edited_file_names_each_way_out(app: Path, url: str) -> None:
+    migrate(app, "--dsn", url)
+    file = app / "db" / "migrations" / "20260102000000_b.sql"
+    file.write_text("-- migrate:up\ncreate table bb ();\n-- migrate:down\ndrop table b;")
+    status, out, err = migrate(app, "--dsn", url)
+    assert (status, out) == (1, "")
+    for remedy in ("put the change into a new migration", "`arlen migrate redo`", "`arlen migrate verify --accept`"):
+        assert remedy in err
+    assert migrate(app, "redo", "--dsn", url, "--env", "test")[0] == 0
+    assert "bb" in tables(url)
+
+
+def test_an_empty_down_says_that_nothing_was_undone(app: Path, url: str) -> None:
+    file = app / "db" / "migrations" / "20260102000000_b.sql"
+    file.write_text("-- migrate:up\ncreate table b ();\n-- migrate:down\n")
+    migrate(app, "--dsn", url)
+    assert migrate(app, "down", "--dsn", url, "--env", "test")[1] == (
+        f"  the down of {file.name} is empty: only the record that it was applied is deleted\n"
+        f"Undone migrations: 1\n  {file.name}\n"
+    )
+    assert "b" in tables(url)
+
+
+@pytest.mark.parametrize("action", ["up", "status", "verify", "down"])
+def test_an_untouched_file_is_refused_before_anything_runs(app: Path, url: str, action: str) -> None:
+    (app / "db" / "migrations" / "20260103000000_c.sql").write_text("-- migrate:up\n-- Write it\n\n-- migrate:down\n")
+    status, out, err = migrate(app, action, "--dsn", url, "--env", "test")
+    assert (status, out) == (1, "")
+    assert '20260103000000_c.sql:1: no statement below "-- migrate:up": write the change there, or SELECT 1;' in err
+    assert tables(url) == set()
+
+
 @pytest.mark.parametrize("words", [["--no-such"], ["upp"], ["--steps", "many"]])
 def test_wrong_use_is_exit_2(app: Path, words: list[str]) -> None:
     assert migrate(app, *words)[0] == 2

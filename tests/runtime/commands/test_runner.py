@@ -61,8 +61,8 @@ def database(config: Config, options: PressOptions, environ: Mapping[str, str]) 
     return nullcontext(options.dsn or environ.get("ARLEN_DATABASE_URL") or config.database.url)
 
 
-def report(job: Job[PressOptions], error: ArlenError) -> None:
-    job.out(f"before: {error.detail.splitlines()[0]}")
+def report(job: Job[PressOptions], error: ArlenError | KeyboardInterrupt) -> None:
+    job.out(f"before: {str(error).splitlines()[0]}")
 
 
 COMMAND = Command(

@@ -128,7 +128,7 @@ def test_what_fails_without_a_transaction_too_does_not_name_the_directive_again(
         ("create extension no_such_extension", "install it on the server; an embedded server has"),
         ("set statement_timeout = 10; select pg_sleep(60)", "SET statement_timeout = '10min'; above it"),
         ("set default_transaction_read_only = on; set transaction read only; create table r ()", "name the primary"),
-        ("set role pg_monitor; drop table t", "grant the role what it lacks, or name another role"),
+        ("set role pg_monitor; drop table public.t", "grant the role what it lacks, or name another role"),
     ],
 )
 def test_other_errors_name_what_arlen_has_for_them(up: Up, statement: str, remedy: str) -> None:

@@ -74,7 +74,7 @@ def test_a_migration_that_stopped_half_way_is_pending_and_called_partial() -> No
 def test_a_half_undone_migration_stops_the_plan_until_it_is_undone() -> None:
     history = ran(A)._replace(progress=[Progress(A.version, 1, "sum")])
     assert [state.state for state in states([A], history)] == ["half-undone"]
-    with pytest.raises(MigrationError, match=f"^{A.version}.sql: was undone in part.*`migrate down`"):
+    with pytest.raises(MigrationError, match=f"^{A.version}.sql: was undone in part.*`arlen migrate down`"):
         pending([A, B], history)
     assert to_undo([A], history, 1) == [A]
 
@@ -91,7 +91,7 @@ def test_an_edited_file_can_be_undone() -> None:
 
 
 def test_a_migration_without_a_down_or_without_its_file_cannot_be_undone() -> None:
-    with pytest.raises(MigrationError, match="it has no -- migrate:down"):
+    with pytest.raises(MigrationError, match='it has no "-- migrate:down" line'):
         to_undo([A._replace(down=None)], ran(A), 1)
     with pytest.raises(MigrationError, match="its file is missing, so it cannot be undone"):
         to_undo([], ran(A), 1)
