@@ -65,3 +65,48 @@ def test_help_names_every_target(clone: Path) -> None:
     done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True, check=True, timeout=30)
     targets = {line.split("\t")[0] for line in done.stdout.splitlines()}
     assert {"demo", "test", "lint", "format", "check", "bench"} <= targets
+
+
+def test_the_environment_says_what_it_does_before_it_does_it(clone: Path) -> None:
+    assert make(clone).stdout.startswith("installing into .venv")
+    assert "installing" not in make(clone).stdout
+
+
+TOOL = """\
+#!/bin/sh
+echo "run $(basename "$0") $*"
+case "$*" in "new "*) mkdir -p "$2/db/migrations" ;; esac
+"""
+
+
+def make_target(clone: Path, target: str) -> list[str]:
+    """Make a target with programs that only print what they were called with."""
+    programs = clone / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "ruff", "mypy", "arlen"):
+        (programs / name).write_text(TOOL)
+        (programs / name).chmod(0o755)
+    (clone / ".venv" / ".ready").touch()
+    done = subprocess.run(["make", target], cwd=clone, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.splitlines()
+
+
+def test_each_step_of_make_test_is_named_before_it_runs(clone: Path) -> None:
+    lines = make_target(clone, "test")
+    for name, first in (("ruff ", "run ruff check"), ("mypy ", "run mypy"), ("pytest", "run python -m pytest")):
+        (at,) = [number for number, line in enumerate(lines) if line.startswith(name)]
+        assert lines[at].endswith("...")
+        assert lines[at + 1].startswith(first)
+
+
+def test_each_step_of_make_demo_is_named_and_the_address_comes_last(clone: Path) -> None:
+    lines = make_target(clone, "demo")
+    steps = [
+        "arlen new demo",
+        "arlen generate resource posts",
+        "arlen migrate",
+        "run arlen migrate",
+        "http://",
+        "run arlen",
+    ]
+    assert [line.startswith(step) for line, step in zip(lines, steps, strict=True)] == [True] * len(steps)

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from datetime import UTC, datetime
+from importlib.metadata import distribution
 from pathlib import Path
 
 from copier import Settings, run_copy
@@ -24,8 +25,12 @@ from arlen_cli.generators.names import LONGEST
 from arlen_cli.generators.plan import Change, Plan
 from arlen_cli.generators.signals import signals_raise
 from arlen_cli.generators.syntax_check import check
+from arlen_cli.generators.wheel import FOLDER, Wheel, build_wheel, is_from_index
 from arlen_cli.versions import version_of
 from arlen_runtime.propane.ipc.source_tree import IGNORED
+
+SOURCE_TREE = Path(__file__).resolve().parents[2]
+"""The folder of both packages: the source tree, if Arlen is installed as editable."""
 
 _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # the name of a distribution cannot end with an underscore
 
@@ -43,7 +48,9 @@ DEPENDENCIES = frozenset(
 
 RESERVED_PACKAGES = {
     **dict.fromkeys(("arlen", "arlen_cli", "arlen_runtime", "propane"), "is the name of a package or command of Arlen"),
-    **dict.fromkeys(("config", "db", "deploy", "public", "tests"), "is the name of a folder in the generated project"),
+    **dict.fromkeys(
+        ("config", "db", "deploy", "public", "tests", FOLDER), "is the name of a folder in the generated project"
+    ),
     **dict.fromkeys(IGNORED - {"__pycache__"}, "is the name of a folder that `arlen serve` does not watch"),
     **dict.fromkeys(("app", "routes"), "is the name of a file in the generated project"),
     **dict.fromkeys(("test", "site"), "is the name of a module of the Python standard library"),
@@ -52,11 +59,14 @@ RESERVED_PACKAGES = {
 """Valid Python names that cannot be used for a package, with the reason."""
 
 
-def new_application(raw_path: str, *, lite: bool = False, pretend: bool = False) -> list[Change]:
+def new_application(
+    raw_path: str, *, lite: bool = False, pretend: bool = False, wheel: bool | None = None
+) -> list[Change]:
     """Create the application in the folder `raw_path` and return its files as changes.
 
-    Raises UsageError if the name cannot be used, Conflicts if the path exists already, and
-    ToolError if the folder cannot be written.
+    `wheel` says whether the project gets the wheel of this Arlen; None means that it does unless
+    Arlen was installed from an index. Raises UsageError if the name cannot be used, Conflicts if
+    the path exists already, and ToolError if the folder or the wheel cannot be written.
     """
     target = Path(raw_path)
     name = target.resolve().name
@@ -66,7 +76,7 @@ def new_application(raw_path: str, *, lite: bool = False, pretend: bool = False)
     if not target.parent.is_dir():
         raise ToolError(f"the folder {target.parent} does not exist")
     try:
-        return _build(name, target, lite=lite, pretend=pretend)
+        return _build(name, target, lite=lite, pretend=pretend, wheel=_wheel(wheel))
     except OSError as error:
         raise ToolError(f"{raw_path} could not be written: {error}") from error
 
@@ -89,13 +99,19 @@ def refuse_name(name: str) -> None:
         raise UsageError(f"{name!r} is the name of a module of the Python standard library")
 
 
-def _build(name: str, target: Path, *, lite: bool, pretend: bool) -> list[Change]:
+def _wheel(choice: bool | None) -> Wheel | None:  # noqa: FBT001 - the value of --wheel and --no-wheel
+    arlen = distribution("arlen")
+    is_included = not is_from_index(arlen) if choice is None else choice
+    return build_wheel(arlen, SOURCE_TREE) if is_included else None
+
+
+def _build(name: str, target: Path, *, lite: bool, pretend: bool, wheel: Wheel | None) -> list[Change]:
     """Render into a temporary folder beside the target, check every file, and rename."""
     with signals_raise():
         staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
         try:
             project = staging / name
-            changes = _render(name, project, lite=lite)
+            changes = _render(name, project, lite=lite, wheel=wheel)
             if not pretend:
                 project.rename(target)
             return changes
@@ -103,26 +119,40 @@ def _build(name: str, target: Path, *, lite: bool, pretend: bool) -> list[Change
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _render(name: str, project: Path, *, lite: bool) -> list[Change]:
-    """Render with copier, read the files, and write the journal entry of a full application."""
-    kind = "lite" if lite else "full"
+def _render(name: str, project: Path, *, lite: bool, wheel: Wheel | None) -> list[Change]:
+    """Render with copier, check the files, add the wheel, and write the journal of a full one."""
+    version = version_of("arlen")
     run_copy(
         str(blueprint.folder("app")),
         project,
-        data={"kind": kind, "name": name, "version": version_of("arlen")},
+        data={
+            "kind": "lite" if lite else "full",
+            "name": name,
+            "version": version,
+            "wheel": wheel.path if wheel else "",
+            "wheel_argument": f"{FOLDER}/*.whl " if wheel else "",
+        },
         defaults=True,
         quiet=True,
         settings=Settings(),
         unsafe=False,
         skip_tasks=True,
     )
-    paths = sorted(path for path in project.rglob("*") if path.is_file())
-    changes = [Change("create", path.relative_to(project).as_posix(), None, path.read_bytes()) for path in paths]
-    for path in paths:
-        path.chmod(project.stat().st_mode & 0o666)  # follow the umask, not the installed blueprints
-    for change in changes:
-        check(change.path, (change.after or b"").decode())
-    record = entry(Plan("new", (name,), ()), changes, datetime.now(UTC), version_of("arlen"))
+    for path in (path for path in project.rglob("*") if path.is_file()):
+        check(path.relative_to(project).as_posix(), path.read_text("utf-8"))
+    if wheel:
+        (project / wheel.path).parent.mkdir()
+        (project / wheel.path).write_bytes(wheel.content)
+    changes = _adopt(project)
+    record = entry(Plan("new", (name,), ()), changes, datetime.now(UTC), version)
     if record and not lite:
         apply([record], project)
     return changes
+
+
+def _adopt(project: Path) -> list[Change]:
+    """Let the files' modes follow the umask, not the installed blueprints; return the files."""
+    paths = sorted(path for path in project.rglob("*") if path.is_file())
+    for path in paths:
+        path.chmod(project.stat().st_mode & 0o666)
+    return [Change("create", path.relative_to(project).as_posix(), None, path.read_bytes()) for path in paths]

@@ -15,18 +15,28 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_full_application_is_created_and_its_files_are_listed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [(["shop"], 29), (["shop", "--no-wheel"], 28), (["shop", "--lite"], 3), (["shop", "--lite", "--no-wheel"], 2)],
+)
+def test_it_ends_with_the_next_two_commands(
+    words: list[str], files: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["new", "shop"]) == 0
-    assert (tmp_path / "shop" / "shop" / "app.py").exists()
+    assert main(["new", *words]) == 0
+    assert capsys.readouterr().out == (f"Created shop with {files} files. Start it:\n\n    cd shop\n    arlen serve\n")
+    assert list((tmp_path / "shop").rglob("app.py"))
+
+
+def test_the_next_command_works_in_any_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my apps").mkdir()
+    assert main(["new", "my apps/shop", "--lite"]) == 0
+    assert "    cd 'my apps/shop'\n" in capsys.readouterr().out
+
+
+def test_pretend_lists_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "shop", "--pretend"]) == 0
     assert "    create  shop/app.py\n" in capsys.readouterr().out
-
-
-def test_lite_is_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["new", "tiny", "--lite"]) == 0
-    assert capsys.readouterr().out == "    create  app.py\n"
-    assert (tmp_path / "tiny" / "app.py").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pretend_creates_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,7 @@ def test_no_template_syntax_is_left(pristine: Path) -> None:
     for path in pristine.rglob("*"):
         assert ".tmpl" not in path.name
         assert "[[" not in path.name
-        if path.is_file():
+        if path.is_file() and path.suffix != ".whl":
             text = path.read_text()
             assert "[[ " not in text, path
             assert "[% " not in text, path
@@ -89,10 +89,44 @@ def test_the_journal_records_how_it_was_created(pristine: Path) -> None:
     assert (entry["generator"], entry["arguments"]) == ("new", ["shop"])
 
 
-def test_lite_is_one_file(tmp_path: Path) -> None:
-    changes = new_application(str(tmp_path / "tiny"), lite=True)
-    assert [change.path for change in changes] == ["app.py"]
-    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["app.py"]
+def test_lite_is_one_file_and_how_to_install_it(tmp_path: Path) -> None:
+    changes = new_application(str(tmp_path / "tiny"), lite=True, wheel=False)
+    assert [change.path for change in changes] == ["README.md", "app.py"]
+    assert {path.name for path in (tmp_path / "tiny").iterdir()} == {"README.md", "app.py"}
+
+
+@pytest.mark.parametrize("lite", [False, True])
+@pytest.mark.parametrize("wheel", [False, True])
+def test_it_has_the_wheel_that_its_files_install_or_neither(lite: bool, wheel: bool, tmp_path: Path) -> None:  # noqa: FBT001 - test parameters
+    changes = new_application(str(tmp_path / "shop"), lite=lite, wheel=wheel)
+    wheels = [change.path for change in changes if change.path.startswith("wheels/")]
+    assert wheels == ([f"wheels/arlen-{version('arlen')}-py3-none-any.whl"] if wheel else [])
+    texts = {change.path: (change.after or b"").decode() for change in changes if change.path not in wheels}
+    installs = [line for text in texts.values() for line in re.findall("pip install .*", text)]
+    assert len(installs) == (1 if lite else 5)
+    assert all(("wheels/*.whl" in line) == wheel for line in installs)
+    assert any("wheels" in text for text in texts.values()) == wheel
+
+
+def test_by_default_a_tool_from_an_index_leaves_the_wheel_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "is_from_index", lambda _arlen: True)
+    assert not [change for change in new_application(str(tmp_path / "shop")) if "wheels" in change.path]
+    assert [change for change in new_application(str(tmp_path / "two"), wheel=True) if "wheels" in change.path]
+
+
+def test_uv_installs_the_wheel_too(pristine: Path) -> None:
+    source = tomllib.loads((pristine / "pyproject.toml").read_text())["tool"]["uv"]["sources"]["arlen"]
+    assert (pristine / source["path"]).is_file()
+
+
+def test_git_keeps_the_wheel_whatever_the_user_ignores_everywhere(shop: Path, tmp_path: Path) -> None:
+    everywhere = tmp_path / "ignore"
+    everywhere.write_text("wheels/\n*.whl\n")
+    git = ["git", "-c", f"core.excludesFile={everywhere}"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    listed = subprocess.run([*git, "ls-files", "wheels"], capture_output=True, text=True, check=True).stdout
+    assert listed.split() == [path.relative_to(shop).as_posix() for path in (shop / "wheels").iterdir()]
 
 
 def test_pretend_writes_nothing_and_lists_the_same_files(tmp_path: Path) -> None:
