@@ -8,7 +8,7 @@ PROCESSES ?= 2
 READY = .venv/.ready
 RUN = .venv/bin/
 ARLEN = $(CURDIR)/$(RUN)arlen
-MINUTES = browser or proxy or bouncer or soak
+MINUTES = browser or proxy or bouncer or deploy or soak
 
 .PHONY: help demo test slow lint format check bench fuzz docs clean
 

@@ -32,6 +32,13 @@ from arlen_runtime.propane.ipc.source_tree import IGNORED
 SOURCE_TREE = Path(__file__).resolve().parents[2]
 """The folder of both packages: the source tree, if Arlen is installed as editable."""
 
+LONGEST_USER_NAME = 31
+"""What systemd allows (systemd.io/USER_NAMES).
+
+The prefix is there because `mail`, `news` or `backup` are users of Debian, and /run/user is not a
+folder to own.
+"""
+
 _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # the name of a distribution cannot end with an underscore
 
 # Import names of all packages that the generated pyproject.toml requires, directly or indirectly.
@@ -128,6 +135,7 @@ def _render(name: str, project: Path, *, lite: bool, wheel: Wheel | None) -> lis
         data={
             "kind": "lite" if lite else "full",
             "name": name,
+            "user": f"app-{name}"[:LONGEST_USER_NAME].rstrip("_"),
             "version": version,
             "wheel": wheel.path if wheel else "",
             "wheel_argument": f"{FOLDER}/*.whl " if wheel else "",

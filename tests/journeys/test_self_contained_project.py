@@ -14,7 +14,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -94,7 +94,8 @@ def served(script: str, folder: Path, environ: Mapping[str, str]) -> Iterator[ht
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client:
             yield client
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has failed, which is reported
+            os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=PATIENCE_SECONDS)
 
 
