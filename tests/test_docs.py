@@ -40,6 +40,7 @@ NOT_RUN = (
     "docker",
     "make",
     "systemctl",
+    "sudo",
     "pip",
 )
 """Commands that serve, deploy or install. Other tests run them."""

@@ -64,7 +64,7 @@ def prepare_nginx(project: Path, folder: Path, ports: dict[str, int]) -> Path:
 
 def test_nginx_of_the_distribution_accepts_the_site(project: Path, tmp_path: Path) -> None:
     main = prepare_nginx(project, tmp_path, {"80": free_port(), "443": free_port()})
-    done = subprocess.run(["nginx", "-t", "-c", main, "-e", "stderr"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["nginx", "-t", "-c", str(main), "-e", "stderr"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "successful" in done.stderr
 
@@ -103,7 +103,7 @@ def test_the_service_owns_no_name_of_the_system(project: Path) -> None:
 
 def test_systemd_finds_little_exposed(project: Path) -> None:
     unit = project / "deploy" / f"{project.name}.service"
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", unit]
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
     match = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
     assert match is not None, done.stdout
@@ -122,8 +122,8 @@ def settings_of(unit: Path) -> dict[str, list[str]]:
     """Return the lines of a unit by name; a name may stand more than once."""
     settings: dict[str, list[str]] = {}
     for line in unit.read_text().splitlines():
-        name, found, value = line.partition("=")
-        if found and not line.startswith("#"):
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
             settings.setdefault(name, []).append(value)
     return settings
 

@@ -24,7 +24,7 @@ import pytest
 import yaml
 
 from arlen_cli.generators.application import new_application
-from tests.journeys.image_build import ImageBuild
+from tests.journeys.image_build import ImageBuild, copy_context
 from tests.journeys.test_demo import free_port
 
 STEP_SECONDS = 600
@@ -157,6 +157,15 @@ def test_the_project_passes_on_the_wheel_that_it_has(project: Path, tmp_path: Pa
     run("python3 -m arlen_cli new again", tmp_path, tool)
     (passed_on,) = (tmp_path / "again" / "wheels").iterdir()
     assert (passed_on.name, passed_on.read_bytes()) == (wheel.name, wheel.read_bytes())
+
+
+def test_the_image_gets_the_wheel_and_no_secrets(project: Path, tmp_path: Path) -> None:
+    (project / ".env").write_text("ARLEN_DATABASE_URL=postgresql://app:secret@db/shop\n")
+    copy_context(project, tmp_path / "context")
+    names = {path.relative_to(tmp_path / "context").parts[0] for path in (tmp_path / "context").rglob("*")}
+    copied = {word for line in (project / "Dockerfile").read_text().splitlines() for word in line.split()[1:-1]}
+    assert {"wheels", "shop", "config", "db", "public", "pyproject.toml", "README.md"} <= names & copied
+    assert not names & {".env", ".git", ".venv", ".arlen", "tests"}
 
 
 @pytest.mark.soak

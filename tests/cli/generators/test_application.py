@@ -89,7 +89,7 @@ def test_the_journal_records_how_it_was_created(pristine: Path) -> None:
     assert (entry["generator"], entry["arguments"]) == ("new", ["shop"])
 
 
-def test_lite_is_one_file_and_how_to_install_it(tmp_path: Path) -> None:
+def test_lite_is_one_file(tmp_path: Path) -> None:
     changes = new_application(str(tmp_path / "tiny"), lite=True, wheel=False)
     assert [change.path for change in changes] == ["README.md", "app.py"]
     assert {path.name for path in (tmp_path / "tiny").iterdir()} == {"README.md", "app.py"}
