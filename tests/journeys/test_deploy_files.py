@@ -98,7 +98,7 @@ def test_the_service_owns_no_name_of_the_system(project: Path) -> None:
     (user,) = unit["User"]
     assert re.fullmatch("app-[a-z0-9_]*[a-z0-9]", user)
     assert len(user) <= 31
-    assert unit["RuntimeDirectory"] == unit["StateDirectory"] == [user]
+    assert unit["RuntimeDirectory"] == unit["StateDirectory"] == [f"app-{project.name}"]
 
 
 def test_systemd_finds_little_exposed(project: Path) -> None:
