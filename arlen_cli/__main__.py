@@ -14,6 +14,7 @@ from arlen_cli.console import print_error, print_line
 from arlen_cli.direct import DIRECT, run_direct
 from arlen_cli.errors import ToolError
 from arlen_cli.versions import version_of
+from arlen_runtime import start_state
 from arlen_runtime.errors import ArlenError
 
 EXTRA = ("typer", "copier")
@@ -25,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
 
     0: done. 1: failed. 2: usage error. 3: conflicts, nothing was written.
     """
+    start_state.begin()
     arguments = sys.argv[1:] if argv is None else argv
     try:
         status = _run(arguments)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 # `as` the names would not count as exported. The interpreter needs `_MODULES`, to import on demand.
 # tests/runtime/test_init.py compares the two lists.
 if TYPE_CHECKING:
+    from arlen_runtime.alnpg.database import ALNPg as ALNPg
     from arlen_runtime.app import App as App
+    from arlen_runtime.app_config import load_config as load_config
     from arlen_runtime.config.sections import Config as Config
     from arlen_runtime.errors import ArlenError as ArlenError
     from arlen_runtime.errors import BadRequest as BadRequest
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
     from arlen_runtime.web.validation import Fields as Fields
 
 _MODULES = {
+    "alnpg.database": "ALNPg",
     "app": "App",
+    "app_config": "load_config",
     "config.sections": "Config",
     "errors": "ArlenError BadRequest Conflict Forbidden HTTPError NotFound Unauthorized ValidationFailed",
     "http.cookies": "SetCookie",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from arlen_runtime import start_state
 from arlen_runtime.commands import db, migrate
 
 COMMANDS: dict[str, Callable[..., int]] = {
@@ -17,6 +18,7 @@ WRONG_USE = 2
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit status: 0 done, 1 failed, 2 wrong use."""
+    start_state.begin()
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None:
         sys.stderr.write(f"usage: python -m arlen_runtime {{{','.join(COMMANDS)}}} ...\n")

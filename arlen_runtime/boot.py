@@ -13,11 +13,11 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from arlen_runtime.alnpg.embedded import server as embedded
+from arlen_runtime import start_state
 from arlen_runtime.app import App
+from arlen_runtime.app_config import EMBEDDED_DATA, with_database
 from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import target_of
@@ -35,6 +35,7 @@ _WSGI_ARGUMENTS = 2
 
 def main(arguments: list[str]) -> int:
     """Run a generation; return its exit status."""
+    start_state.begin()
     signals.begin()
     try:
         boot_args = BootArgs.from_argument(arguments[0])
@@ -44,17 +45,26 @@ def main(arguments: list[str]) -> int:
     command_line = boot_args.command_line
     config, config_error = _load_config(Path(command_line.root), command_line)
     log = Log(config.log, config.environment, config.root)
+    os.environ.update(ARLEN_ENV=config.environment, ARLEN_APP_ROOT=command_line.root)
+    database_url, database_error = "", None
+    if config_error is None and not boot_args.boot_error:
+        config, database_url, database_error = _start_database(config, log)
 
     def build() -> Application:
         if config_error is not None:
             raise config_error
-        return open_application(config)
+        target = find_target(config)  # an error of the import is reported first
+        if database_error is not None:
+            raise database_error
+        return as_application(target, config)
 
-    if command_line.development:
-        return Generation(
-            boot_args, config, log, lambda: _open_or_explain(build, config, log, boot_args.boot_error)
-        ).run()
-    return Generation(boot_args, config, log, build).run()
+    def build_or_explain() -> Application:
+        return _open_or_explain(build, config, log, boot_args.boot_error)
+
+    generation = Generation(boot_args, config, log, build_or_explain if command_line.development else build)
+    if database_url:
+        generation.sidecar_environ = {"ARLEN_DATABASE_URL": database_url}
+    return generation.run()
 
 
 def _load_config(root: Path, command_line: CommandLine) -> tuple[Config, ConfigError | None]:
@@ -66,6 +76,23 @@ def _load_config(root: Path, command_line: CommandLine) -> tuple[Config, ConfigE
         return load(root, command_line.environment, os.environ, command_line.flags), None
     except ConfigError as error:
         return Config(command_line.environment or "production", root), error
+
+
+def _start_database(config: Config, log: Log) -> tuple[Config, str, Exception | None]:
+    """Start the embedded server if it is needed, before the import and in this process.
+
+    Return the configuration, the server's URL, if any, and the error. Workers that import for
+    themselves find the server running, and the manager gets the URL in any case.
+    """
+
+    def report_new() -> None:
+        log.info("making_postgresql", folder=config.root / EMBEDDED_DATA)
+
+    try:
+        started = with_database(config, report_new)
+    except Exception as error:  # noqa: BLE001 - of any kind: the application cannot be built without
+        return config, "", error
+    return started, "" if config.database.url else started.database.url, None
 
 
 def open_application(config: Config) -> Application:
@@ -88,23 +115,6 @@ def _open_or_explain(build: Callable[[], Application], config: Config, log: Log,
         else:
             log.failure("boot_failed", error)
         return BootFailureApp(error, config)
-
-
-def with_database(config: Config) -> Config:
-    """Return the configuration with a database URL.
-
-    If an application with a folder `db` has no database URL, development and test start an embedded
-    server for it. Other environments raise ConfigError: a throw-away server would seem to keep
-    data.
-    """
-    if config.database.url or not (config.root / "db").is_dir():
-        return config
-    if config.production:
-        raise ConfigError(
-            "no database: set ARLEN_DATABASE_URL or [database] url (an embedded server is started in development and test only)"
-        )
-    url = embedded.ensure_running(config.root / ".arlen" / "pg", f"arlen_{config.environment}")
-    return replace(config, database=replace(config.database, url=url))
 
 
 def find_target(config: Config) -> object:

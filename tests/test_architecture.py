@@ -27,12 +27,14 @@ PACKAGES = ("arlen_runtime", "arlen_cli")
 FLOORS = {
     "errors": 0,
     "scope": 0,
+    "start_state": 0,
     "signing": 1,
     "config": 1,
     "log": 1,
     "http": 2,
     "routing": 3,
     "alnpg": 3,
+    "app_config": 4,
     "web": 4,
     "error_pages": 4,
     "middleware": 5,
@@ -45,7 +47,7 @@ FLOORS = {
 """The packages of the runtime, and its single modules, by floor."""
 
 SIDE_PACKAGES = {
-    "propane": {"errors", "scope", "config", "log", "http"},
+    "propane": {"errors", "scope", "start_state", "config", "log", "http"},
     "testing": {*FLOORS, "propane"},
 }
 """The packages beside the floors, and what they may import.

@@ -21,15 +21,17 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
+from arlen_runtime import start_state
 from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.admin.client_programs import client
 from arlen_runtime.alnpg.admin.connect import connect
 from arlen_runtime.alnpg.errors import DatabaseCommandError
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations import scratch_schema, seeds
+from arlen_runtime.app_config import embedded_name
 from arlen_runtime.commands.migrate import dump_schema
 from arlen_runtime.commands.runner import Command, Job
-from arlen_runtime.commands.target_database import EMBEDDED, embedded_name, embedded_url, named_url
+from arlen_runtime.commands.target_database import EMBEDDED, embedded_url, named_url
 from arlen_runtime.config.flags import Parser
 from arlen_runtime.config.sections import Config
 
@@ -115,6 +117,7 @@ def _psql(job: Job[DatabaseOptions]) -> None:
             raise
     sys.stdout.flush()
     command = [*program.command, *job.options.psql]
+    start_state.current().restore()
     os.execve(command[0], command, program.environ)  # noqa: S606 - PostgreSQL's own program
 
 

@@ -7,10 +7,12 @@ better than the wrong one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from arlen_runtime.alnpg.embedded.server import ensure_running
+from arlen_runtime.app_config import EMBEDDED_DATA, embedded_name
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import is_one_file
 from arlen_runtime.errors import ConfigError, NoApplication
@@ -22,9 +24,6 @@ NO_DATABASE = (
 
 EMBEDDED = frozenset({"development", "test"})
 """The environments in which an embedded server is started if no database is named."""
-
-EMBEDDED_DATA = Path(".arlen") / "pg"
-"""That server's data folder, relative to the application's."""
 
 _APP_MARKERS = ("config/app.toml", "db/migrations")
 """One of these makes a folder an application's, unless that is a single file."""
@@ -65,9 +64,12 @@ def embedded_url(config: Config, database: str = "postgres", *, inheritable: boo
             f"this is not an Arlen application: {root.resolve()} has no {' or '.join(_APP_MARKERS)}, and no app.py that is "
             "not a package's (go to the application's folder, or name it by --app-root)"
         )
-    return ensure_running(root / EMBEDDED_DATA, database, inheritable=inheritable)
+    return ensure_running(
+        root / EMBEDDED_DATA, database, inheritable=inheritable, on_create=lambda: _report_new(root / EMBEDDED_DATA)
+    )
 
 
-def embedded_name(config: Config) -> str:
-    """Return the name of the environment's database on the embedded server."""
-    return f"arlen_{config.environment}"
+def _report_new(data: Path) -> None:
+    """Say what takes seconds now. The command's own output stays as it is."""
+    sys.stderr.write(f"making a PostgreSQL under {data} ...\n")
+    sys.stderr.flush()

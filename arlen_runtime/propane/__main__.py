@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from arlen_runtime import start_state
 from arlen_runtime.config.flags import LaunchOptions, read_flags
 from arlen_runtime.config.load import load
 from arlen_runtime.config.masks import printable
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None, *, development: bool = False) -
 
     Wrong usage exits with status 2 (SystemExit).
     """
+    start_state.begin()
     words = sys.argv[1:] if arguments is None else arguments
     program_name = "arlen serve" if development else "propane"
     try:

@@ -29,6 +29,7 @@ from arlen_runtime.propane.ipc.scoreboard import Scoreboard
 from arlen_runtime.propane.ipc.source_tree import SourceTree
 from arlen_runtime.propane.system import signals
 from arlen_runtime.propane.system.children import fork
+from arlen_runtime.propane.system.descriptors import raise_descriptor_limit
 from arlen_runtime.propane.system.listeners import adopt
 from arlen_runtime.propane.worker.worker import Worker
 
@@ -65,6 +66,8 @@ class Generation:
         self._log = log
         self._load: Callable[[], Application] = partial(self._load_and_check, load)
         self._control = self._open_socket(boot_args.control_fd)
+        self.sidecar_environ: dict[str, str] = {}
+        """Variables for the programs beside the workers. The manager gets them."""
         self._worker_context = WorkerContext(
             config=config,
             log=log,
@@ -103,8 +106,11 @@ class Generation:
             self._log.failure("boot_failed", error, generation=self._boot_args.generation)
             self._log.flush()
             return self._report_failure(f"{type(error).__name__}: {error}")
+        # Now, not before: what the import has started, PostgreSQL for example, has the limit of the
+        # command.
+        raise_descriptor_limit()
         self._signals = signals.SignalQueue({signal.SIGCHLD, signal.SIGUSR1}, _IGNORED_SIGNALS)
-        send(self._control, "booted", pid=os.getpid())
+        send(self._control, "booted", pid=os.getpid(), sidecar_environ=self.sidecar_environ)
         poll = select.poll()
         poll.register(self._signals.fd, select.POLLIN)
         poll.register(self._control.fileno(), select.POLLIN)

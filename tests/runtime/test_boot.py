@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from arlen_runtime.app import App
-from arlen_runtime.boot import as_application, find_target, open_application, with_database
-from arlen_runtime.config.sections import AppSection, Config, DatabaseSection
-from arlen_runtime.errors import BootError, ConfigError
+from arlen_runtime.boot import as_application, find_target, open_application
+from arlen_runtime.config.sections import AppSection, Config
+from arlen_runtime.errors import BootError
 from arlen_runtime.propane.ipc.boot_args import CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair, receive
 from arlen_runtime.propane.manager.state import ManagerState
@@ -115,25 +115,6 @@ def test_create_may_return_a_wsgi_callable(folder: Path) -> None:
     (folder / "app.py").write_text("def create(config): return lambda environ, start_response: []")
 
     assert isinstance(open_application(_config(folder)), WSGIAdapter)
-
-
-def test_a_configured_database_is_used_and_production_never_gets_an_embedded_one(folder: Path) -> None:
-    (folder / "db").mkdir()
-    named = Config("development", folder, database=DatabaseSection(url="postgresql:///named"))
-
-    assert with_database(named).database.url == "postgresql:///named"
-    with pytest.raises(ConfigError, match="set ARLEN_DATABASE_URL"):
-        with_database(Config("production", folder))
-    assert not (folder / ".arlen").exists()
-
-
-def test_development_without_a_database_gets_an_embedded_server(folder: Path) -> None:
-    (folder / "db").mkdir()
-
-    url = with_database(Config("development", folder)).database.url
-
-    assert "arlen_development" in url
-    assert (folder / ".arlen" / "pg").is_dir()
 
 
 @pytest.mark.parametrize("environment", ["production", "staging"])

@@ -18,7 +18,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from arlen_runtime import start_state
 from arlen_runtime.alnpg import identifier
 from arlen_runtime.alnpg.embedded import binaries, supervisor
 from arlen_runtime.alnpg.embedded.binaries import EmbeddedServerError
@@ -57,21 +58,32 @@ Forks inherit the locks.
 """
 
 
-def ensure_running(data: Path, database: str = "postgres", *, durable: bool = True, inheritable: bool = False) -> str:
+def ensure_running(
+    data: Path,
+    database: str = "postgres",
+    *,
+    durable: bool = True,
+    inheritable: bool = False,
+    on_create: Callable[[], object] = lambda: None,
+) -> str:
     """Return the URL of `database` on the server below `data`; start what is missing.
 
     The database is created if it does not exist. `durable=False` starts a server that is faster and
     may lose its data if the machine (not a process) fails. With `inheritable` this process stays a
-    user of the server across an exec. Raises EmbeddedServerError.
+    user of the server across an exec. `on_create` is called before initdb makes a new server, which
+    takes seconds. Raises EmbeddedServerError.
     """
     reason = identifier.invalid_reason("the database", database)
     if reason:
         raise EmbeddedServerError(reason)
     data = Path(os.path.realpath(data))
+    start_state.open_standard_streams()  # the locks must not get one of their numbers
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _start_lock(data):
             _hold_user_lock(data, inheritable=inheritable)
+            if not (data / "cluster" / "PG_VERSION").exists():
+                on_create()
             return _url(_ensure_serving(data, database, durable=durable), database)
     except OSError as error:
         raise EmbeddedServerError(f"the embedded server cannot use {data}: {error}") from error
@@ -188,6 +200,7 @@ def _start_options(data: Path, *, durable: bool, environ: Mapping[str, str] = os
         postgres=list(programs.postgres),
         owner=binaries.NOBODY if root else None,
         settings=SETTINGS if durable else SETTINGS | THROWAWAY,
+        descriptor_limit=start_state.current().descriptor_limit,
     )
 
 

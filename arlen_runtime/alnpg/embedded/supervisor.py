@@ -28,6 +28,7 @@ import ctypes
 import fcntl
 import json
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -75,6 +76,8 @@ class StartOptions(NamedTuple):
     postgres: list[str]
     owner: int | None
     settings: dict[str, str]
+    descriptor_limit: int
+    """The soft limit of PostgreSQL: a server that starts it may have raised its own."""
 
 
 def lock(path: Path, operation: int) -> int | None:
@@ -172,7 +175,14 @@ class PostgresSupervisor:
             *self.options.initdb, f"{self.options.programs}/initdb", "-D", str(fresh), "-U", "arlen", "-A", "trust",
             "-E", "UTF8", "--no-instructions", *(["--no-sync"] if self.options.settings.get("fsync") == "off" else []),
         ]  # fmt: skip
-        done = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - PostgreSQL's own program
+        done = subprocess.run(  # noqa: S603 - PostgreSQL's own program
+            command,
+            env=environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            preexec_fn=_unblock_signals,
+        )
         if done.returncode != 0:
             errors = [line for line in done.stderr.splitlines() if "error" in line or "FATAL" in line]
             raise SupervisorError(f"initdb failed: {(errors or done.stderr.splitlines() or ['no error message'])[-1]}")
@@ -214,7 +224,7 @@ class PostgresSupervisor:
         settings = {**self.options.settings, "unix_socket_directories": f'"{folder}"'}
         command = [*self.options.postgres, f"{self.options.programs}/postgres", "-D", str(self.cluster)]
         command += [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        preexec = None if self.options.postgres or sys.platform != "linux" else _die_with_parent
+        preexec = _unblock_signals if self.options.postgres or sys.platform != "linux" else _die_with_parent
         return subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
             command,
             env=environment(),
@@ -304,7 +314,12 @@ class PostgresSupervisor:
                 self.server.wait(FAST_STOP_SECONDS)
 
 
+def _unblock_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED_SIGNALS)
+
+
 def _die_with_parent() -> None:
+    _unblock_signals()
     ctypes.CDLL(None).prctl(DEATH_SIGNAL_OPTION, signal.SIGINT)
 
 
@@ -321,6 +336,10 @@ def main(arguments: list[str]) -> int:
     # the shutdown.
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED_SIGNALS)
     channel = int(arguments[1])
+    options = StartOptions(**json.loads(arguments[0]))
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (options.descriptor_limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
 
     def report(line: str) -> None:
         with contextlib.suppress(BrokenPipeError):
@@ -328,7 +347,7 @@ def main(arguments: list[str]) -> int:
         os.close(channel)
 
     try:
-        PostgresSupervisor(StartOptions(**json.loads(arguments[0]))).run(report)
+        PostgresSupervisor(options).run(report)
     except SupervisorError as error:
         report(f"failed {error}")
     return 0

@@ -74,6 +74,8 @@ class GenerationRecord:
     replace_at: float = 0.0
     """When to start the next replacement, or 0."""
     failure: str = ""
+    sidecar_environ: dict[str, str] = field(default_factory=dict)
+    """Variables that it has for the sidecars, reported once it has booted."""
     workers: dict[int, WorkerRecord] = field(default_factory=dict)
     """By row: a worker that retires and its replacement have the same number."""
     crashes: dict[int, int] = field(default_factory=dict)

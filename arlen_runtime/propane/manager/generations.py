@@ -119,7 +119,7 @@ class Generations:
             self._state.scoreboard.manager[ManagerCell.RELOADS_DONE] += 1
             overlap = 0.0 if self.command_line.development else self.config.propane_accessories.reload_overlap_seconds
             previous.drain_at = generation.ready_at + overlap
-        self.sidecars.sync("start" if previous is None else "reload")
+        self.sidecars.sync("start" if previous is None else "reload", generation.sidecar_environ)
 
     def drain(self, generation: GenerationRecord, stop_signal: signal.Signals) -> None:
         """Let a generation's workers finish; its process exits after the last of them."""

@@ -72,6 +72,7 @@ class Manager:
             self._poll_once()
             self._read_messages()
             self._handle_signals()
+            self._check_terminal(time.monotonic())
             self._reap()
             self._run_due_tasks(time.monotonic())
             self._log.flush()
@@ -132,8 +133,9 @@ class Manager:
             except EOFError:  # all its processes have exited; those whose pid is known are reaped next
                 self._workers.drop_missing(record)
 
-    def _on_booted(self, generation: GenerationRecord, _message: Message) -> None:
+    def _on_booted(self, generation: GenerationRecord, message: Message) -> None:
         generation.booted = True
+        generation.sidecar_environ = message.get("sidecar_environ", {})
         if self.check:
             self._log.info("check_passed", generation=generation.number)
             self._finish(0)
@@ -205,12 +207,19 @@ class Manager:
                 self._stop(signal.SIGQUIT if is_quick else signal.SIGTERM)
             elif sig is signal.SIGHUP:
                 self._state.reload_reason = "signal_hup"
+                self._state.terminal.hung_up_at = time.monotonic()
             elif sig is signal.SIGUSR1:
                 self._reopen_logs()
             elif sig is signal.SIGUSR2 and not self._generations.command_line.development:
                 self._reexec.requested = True
             elif sig in _RESIZE_STEPS:
                 self._resize(min(max(self._state.worker_count + _RESIZE_STEPS[sig], 1), MOST_WORKERS))
+
+    def _check_terminal(self, now: float) -> None:
+        """Stop if the terminal of the command has been closed."""
+        if not self._generations.stopping and self._state.terminal.has_closed(now):
+            self._log.info("terminal_closed", action="stop")
+            self._stop(signal.SIGQUIT if self._generations.command_line.development else signal.SIGTERM)
 
     def _resize(self, count: int) -> None:
         self._state.worker_count = count

@@ -14,6 +14,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from arlen_runtime.config.sections import Config
@@ -46,6 +47,8 @@ class SidecarState:
     """By name: how many times in a row the program exited right after its start."""
     pending_starts: dict[str, tuple[float, str]] = field(default_factory=dict)
     """By name: when to start the program, and why."""
+    environ: dict[str, str] = field(default_factory=dict)
+    """Variables of the active generation, such as the URL of the embedded database."""
 
 
 class Sidecars:
@@ -55,7 +58,7 @@ class Sidecars:
         self.accessories = config.propane_accessories
         self._folder = folder
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # noqa: PTH120 - text
-        self._environ = {**os.environ, "ARLEN_ENV": config.environment, "PATH": path}
+        self._environ = {**os.environ, "ARLEN_ENV": config.environment, "ARLEN_APP_ROOT": folder, "PATH": path}
         self._log = log
         self._state = state
         self.unclean = False
@@ -71,9 +74,13 @@ class Sidecars:
         """By name: when to start the program, and why."""
         return self._state.pending_starts
 
-    def sync(self, reason: str) -> None:
-        """Run the configured programs from now on; restart those that run already."""
+    def sync(self, reason: str, environ: Mapping[str, str]) -> None:
+        """Run the configured programs from now on; restart those that run already.
+
+        `environ` are variables that they get besides those of the manager.
+        """
         self._clear_state()
+        self._state.environ = dict(environ)
         self._state.commands |= self.accessories.processes
         running_names = {sidecar.name for sidecar in self.running}
         self.pending_starts.update({name: (0.0, reason) for name in self._state.commands if name not in running_names})
@@ -145,7 +152,9 @@ class Sidecars:
         command = shlex.split(self._state.commands[name])
         parent = os.getpid()
         try:
-            pid = spawn(command, self._folder, environ=self._environ, prepare=lambda: _prepare(parent))
+            pid = spawn(
+                command, self._folder, environ=self._environ | self._state.environ, prepare=lambda: _prepare(parent)
+            )
         except BootError as error:
             self._log.error("process_not_started", process=name, reason=error.detail)
             self.pending_starts[name] = (time.monotonic() + RETRY_SECONDS, reason)

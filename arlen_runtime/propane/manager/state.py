@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from arlen_runtime import start_state
 from arlen_runtime.propane.ipc.boot_args import PRELOAD, BootArgs, CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair
 from arlen_runtime.propane.ipc.scoreboard import Scoreboard
@@ -22,6 +23,8 @@ from arlen_runtime.propane.manager.sidecars import SidecarState
 from arlen_runtime.propane.manager.state_format import FORMAT
 from arlen_runtime.propane.system.listeners import BindAddress, Listeners, address_of, adopt
 from arlen_runtime.propane.system.systemd import SystemdNotifier
+from arlen_runtime.propane.system.terminal import ControllingTerminal
+from arlen_runtime.start_state import StartState
 
 
 @dataclass(slots=True)
@@ -46,6 +49,10 @@ class ManagerState:
     """The locked descriptor of the pid file, or -1."""
     preload: bool = PRELOAD
     """Whether generations import once and fork."""
+    start_state: StartState = field(default_factory=start_state.current)
+    """What the first manager was started with: programs that start get the same."""
+    terminal: ControllingTerminal = field(default_factory=ControllingTerminal.of_this_process)
+    """The terminal that the first manager was started from."""
 
     listener_change: ListenerChange = field(init=False)
     """A reload's change of the listeners. None is in progress at a handover."""
@@ -89,6 +96,9 @@ class ManagerState:
     def from_dict(cls, state_dict: dict[str, Any]) -> ManagerState:
         """Take over the state that a predecessor has written, in the current format."""
         state: ManagerState = from_plain(cls, state_dict, CODECS)
+        if "start_state" not in state_dict:  # an earlier release: only what is blocked for the exec is not the start's
+            state.start_state = replace(state.start_state, blocked_signals=())
+        start_state.begin(state.start_state)
         for fd in state.descriptors():
             os.set_inheritable(fd, False)  # inheritable for the exec only: sidecars must not hold them
         return state

@@ -40,7 +40,7 @@ _NAMES_OF_FORMAT_0 = {
 }
 """Release 0.1.0 wrote no format, and called these parts otherwise."""
 
-_BY_NAME = frozenset({"commands", "crashes", "paths", "notifier", "flags"})
+_BY_NAME = frozenset({"commands", "crashes", "paths", "notifier", "flags", "environ"})
 """Parts whose keys are names of users, which stay as they are."""
 
 

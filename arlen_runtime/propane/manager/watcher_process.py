@@ -83,9 +83,10 @@ class WatcherProcess:
 
 
 def _prepare(write_fd: int) -> None:
-    """Write to the pipe, and ignore SIGINT.
+    """Write to the pipe, in a session of its own.
 
-    A Ctrl-C in the terminal is for the manager, which then ends the watcher.
+    What a terminal sends to its group, Ctrl-C for example, is for the manager, which then ends the
+    watcher.
     """
     os.dup2(write_fd, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setsid()

@@ -1,6 +1,7 @@
 """Starts child processes and reaps them.
 
-Invariant: a program gets no signal mask and no descriptor of ours, unless it is passed on purpose.
+Invariant: a program gets no descriptor of ours, unless it is passed on purpose. Its limits, signal
+mask and ignored signals are those that this command was started with.
 A process that forks must call `reap` in its loop; a subreaper also gets the orphans of others.
 """
 
@@ -11,6 +12,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
+from arlen_runtime import start_state
 from arlen_runtime.errors import BootError
 from arlen_runtime.propane.system import signals
 
@@ -31,21 +33,22 @@ def spawn(
     `keep_signals_blocked` is for our own programs: signals stay pending until it calls
     `signals.begin`, so none ends an interpreter that is only starting.
     """
+    state = start_state.current()
     pid = fork(command[0])
     if pid == 0:
         try:
             # The child has one thread, signals are blocked, and the parent's handlers are still
             # installed. A signal that is delivered before the exec would be enqueued, and lost with
             # the queue.
-            for sig in signals.HANDLED:
-                signal.signal(sig, signal.SIG_DFL)
+            state.restore_signals()
             os.chdir(folder)
             for fd in descriptors:
                 os.set_inheritable(fd, True)
             if prepare is not None:
                 prepare()
+            state.restore_limits()
             if not keep_signals_blocked:
-                signals.unblock()
+                state.restore_mask()
             os.execvpe(command[0], list(command), dict(environ))  # noqa: S606 - no shell is wanted
         except OSError as error:
             os.write(2, f"propane: cannot run {command[0]} in {folder}: {error.strerror}\n".encode())

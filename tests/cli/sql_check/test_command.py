@@ -17,7 +17,8 @@ from arlen_cli.sql_check.command import CheckOptions, run
 from arlen_runtime.alnpg.admin import databases
 from arlen_runtime.alnpg.embedded import server as embedded
 from arlen_runtime.alnpg.migrations import api as migrations
-from arlen_runtime.commands.target_database import EMBEDDED_DATA, NO_DATABASE
+from arlen_runtime.app_config import EMBEDDED_DATA
+from arlen_runtime.commands.target_database import NO_DATABASE
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.testing.database import Databases
 

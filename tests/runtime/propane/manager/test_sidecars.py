@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import time
@@ -13,6 +14,7 @@ import pytest
 from arlen_runtime.config.sections import Commands, Config, PropaneSection
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.manager.sidecars import Sidecars, SidecarState
+from arlen_runtime.testing.server import RunningServer
 from tests.fixtures import Exhaust, Rewrite, Serve
 
 JOBS = """
@@ -24,6 +26,26 @@ if "--ignore-sigterm" in sys.argv:
 if "--crash" in sys.argv:
     sys.exit(3)
 time.sleep(600)
+"""
+
+
+CONDITIONS = """
+import os, resource, signal, sys
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+for sig in (signal.SIGINT, signal.SIGUSR1, signal.SIGALRM):
+    signal.signal(sig, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGUSR2, signal.SIGTTIN, signal.SIGVTALRM})
+os.umask(0o27)
+os.execv(sys.executable, [sys.executable, "-m", "arlen_runtime.propane", *sys.argv[1:]])
+"""
+"""Starts the server with a low limit, ignored and blocked signals and a mask of its own."""
+
+REPORT = """
+{ grep -E '^(Sig(Blk|Ign)|Umask)' /proc/self/status; ulimit -Sn; ulimit -Hn; ls /proc/self/fd; } > report.new
+mv report.new report
+echo '{"event": "reported"}'
+exec sleep 600
 """
 
 
@@ -144,7 +166,7 @@ def test_a_program_that_has_just_been_forked_can_be_stopped(tmp_path: Path, monk
         "production", tmp_path, propane_accessories=PropaneSection(processes=Commands({"sleeper": "sleep 600"}))
     )
     sidecars = Sidecars(str(tmp_path), config, Log(config.log, "production", tmp_path), SidecarState())
-    sidecars.sync("start")
+    sidecars.sync("start", {})
     sidecars.run_due_tasks(time.monotonic())
     (sleeper,) = sidecars.running
     with os.fdopen(os.pidfd_open(sleeper.pid)) as process_fd:
@@ -189,8 +211,103 @@ def test_no_program_holds_a_descriptor_of_the_manager(serve: Serve) -> None:
     assert _descriptors(second) == {"0", "1", "2"}
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="signals are read from /proc")
+def test_a_program_gets_what_the_command_was_started_with_also_after_a_reexec(site: Path) -> None:
+    (site / "report.sh").write_text(REPORT)
+    _settings(site, 'report = "bash report.sh"')
+    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    ignored = sum(1 << (sig - 1) for sig in (signal.SIGINT, signal.SIGUSR1, signal.SIGALRM))
+    blocked = sum(1 << (sig - 1) for sig in (signal.SIGUSR2, signal.SIGTTIN, signal.SIGVTALRM))
+    expected = [f"Umask: 0027 SigBlk: {blocked:016x} SigIgn: {ignored:016x} 200 {hard_limit}"]
+    reading, writing = os.pipe()
+    expected += [f"{fd}" for fd in sorted({0, 1, 2, 3, writing})]  # ls has opened 3
+    with (
+        RunningServer(site, "--workers", "1", command=("-c", CONDITIONS), descriptors=(writing,)) as server,
+        os.fdopen(reading),
+        os.fdopen(writing),
+    ):
+        server.wait_for("reported")
+        assert sorted((site / "report").read_text().split()) == sorted(" ".join(expected).split())
+        (site / "report").unlink()
+        after = len(server.events)
+        server.send(signal.SIGUSR2)
+        server.wait_for("reported", after=after)
+        assert sorted((site / "report").read_text().split()) == sorted(" ".join(expected).split())
+
+
 @pytest.mark.parametrize("line", ["worker = 3", 'worker = ""', 'worker = "python \'jobs"'])
 def test_an_invalid_command_is_refused_with_file_and_key(site: Path, serve: Serve, line: str) -> None:
     _settings(site, line)
     with pytest.raises(RuntimeError, match="must be a table of names and commands"):
         serve()
+
+
+DATABASE_JOB = """
+import json, os
+from arlen_runtime import ALNPg, load_config
+
+pg = ALNPg.from_section(load_config().database)
+names = ("ARLEN_ENV", "ARLEN_APP_ROOT", "ARLEN_DATABASE_URL")
+facts = {name: os.environ.get(name) for name in names}
+print(json.dumps({"event": "database", "name": pg.query_value("select current_database()"), **facts}), flush=True)
+pg.close()
+os.execvp("sleep", ["sleep", "600"])
+"""
+
+
+def test_a_program_reaches_the_embedded_database_after_start_crash_reload_and_reexec(site: Path) -> None:
+    (site / "db").mkdir()
+    (site / "database.py").write_text(DATABASE_JOB)
+    _settings(site, 'database = "python database.py"')
+    quick = ("--workers", "1", "--reload-overlap-seconds", "0")
+    with RunningServer(site, *quick, environment="development") as server:
+        first = server.wait_for("database")
+        expected = {"name": "arlen_development", "ARLEN_ENV": "development", "ARLEN_APP_ROOT": str(site)}
+        assert expected.items() <= first.items()
+        assert first["ARLEN_DATABASE_URL"].startswith("postgresql://arlen@/arlen_development?host=/")
+        server.wait_for("making_postgresql", folder=str(site / ".arlen" / "pg"))
+
+        for cause in (_kill_the_program, _reload, _replace_the_manager):
+            after = len(server.events)
+            cause(server)
+            assert server.wait_for("database", after=after) == first
+
+
+def _kill_the_program(server: RunningServer) -> None:
+    os.kill(server.wait_for("process_started")["pid"], signal.SIGKILL)
+
+
+def _reload(server: RunningServer) -> None:
+    server.send(signal.SIGHUP)
+
+
+def _replace_the_manager(server: RunningServer) -> None:
+    """Replace it by a manager whose first reload fails: what it knows is the predecessor's."""
+    source = server._root / "app.py"
+    server.wait_for("generation_ended", generation=1)
+    working = source.read_text()
+    source.write_text(
+        f"{working}\ndef create(config):\n    return App(config, routes, on_worker_start=[lambda: 1 / 0])\n"
+    )
+    server.send(signal.SIGUSR2)
+    replaced = server.wait_for("reload_failed")
+    started = [event for event in server.events if event["event"] == "process_started"]
+    assert server.events.index(replaced) > server.events.index(started[-1])
+    os.kill(started[-1]["pid"], signal.SIGKILL)
+
+
+def test_an_application_that_cannot_start_does_not_keep_its_programs_from_the_database(site: Path) -> None:
+    (site / "db").mkdir()
+    (site / "app.py").write_text("1 / 0\n")
+    (site / "database.py").write_text(DATABASE_JOB)
+    _settings(site, 'database = "python database.py"')
+    with RunningServer(site, environment="development", command=("-m", "arlen_cli", "serve")) as server:
+        assert server.wait_for("database")["name"] == "arlen_development"
+
+
+def test_without_an_embedded_server_a_program_gets_no_database_url(serve: Serve, site: Path) -> None:
+    (site / "shown.sh").write_text(
+        """echo "{\\"event\\": \\"shown\\", \\"url\\": \\"$ARLEN_DATABASE_URL\\"}"; exec sleep 600\n"""
+    )
+    _settings(site, 'shown = "sh shown.sh"')
+    assert serve().wait_for("shown")["url"] == ""
