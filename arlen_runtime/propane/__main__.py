@@ -29,6 +29,7 @@ from arlen_runtime.log.logger import Log
 from arlen_runtime.propane import status
 from arlen_runtime.propane.ipc.boot_args import CommandLine
 from arlen_runtime.propane.manager import reexec, state_format
+from arlen_runtime.propane.manager.address_holder import naming_holder
 from arlen_runtime.propane.manager.generations import Generations
 from arlen_runtime.propane.manager.manager import Manager
 from arlen_runtime.propane.manager.reexec import ReExec
@@ -146,7 +147,8 @@ def _open_state(
         if launch.check:
             check_addresses(config.server)
         else:
-            listeners = Listeners.open(config.server, section.listen_backlog, config.root, environ)
+            with naming_holder(config):
+                listeners = Listeners.open(config.server, section.listen_backlog, config.root, environ)
         worker_count = section.worker_count
         state = ManagerState(
             listeners, worker_count=worker_count, configured=worker_count, notifier=SystemdNotifier.start(environ)

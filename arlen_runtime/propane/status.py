@@ -15,7 +15,7 @@ from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
 from arlen_runtime.errors import BootError
 from arlen_runtime.propane.manager.snapshot import Snapshot
-from arlen_runtime.propane.manager.status_socket import query_managers
+from arlen_runtime.propane.manager.status_socket import find_managers
 
 MEGABYTE = 1 << 20
 COLUMNS: dict[str, Callable[[Snapshot], str]] = {
@@ -58,8 +58,7 @@ def managers(root: Path, environment: str | None = None) -> list[Snapshot]:
 
     Raises ConfigError.
     """
-    folder = load(root, environment, os.environ).propane_accessories.status_folder
-    return query_managers(root / folder) if folder else []
+    return find_managers(load(root, environment, os.environ))
 
 
 def lines(snapshot: Snapshot) -> Iterator[str]:

@@ -13,6 +13,7 @@ import socket
 from arlen_runtime.config.sections import Config
 from arlen_runtime.http.origin import UNIX_PEER
 from arlen_runtime.propane.ipc.messages import ConnectionInfo, send_connection
+from arlen_runtime.propane.manager.address_holder import naming_holder
 from arlen_runtime.propane.system.listeners import BindAddress, Listeners, addresses_of, mode_of
 
 SETTLE_SECONDS = 0.2
@@ -50,7 +51,8 @@ class ListenerChange:
         configured = addresses_of(config.server)
         new = list(dict.fromkeys(address for address in configured if address not in current))
         backlog = config.propane_accessories.listen_backlog
-        added = Listeners.bind_all(new, mode_of(config.server), backlog, config.root)
+        with naming_holder(config):
+            added = Listeners.bind_all(new, mode_of(config.server), backlog, config.root)
         self._closing = self._listeners.remove(current - set(configured))
         self._listeners.add(added)
         self._added_addresses = new

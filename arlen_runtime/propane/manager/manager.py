@@ -101,6 +101,7 @@ class Manager:
             self._records,
             state=next((state for state, applies in states.items() if applies), "serving"),
             environment=generations.config.environment,
+            program="arlen serve" if generations.command_line.development else "propane",
             root=self._generations.command_line.root,
             listening=self._state.addresses(),
             workers_wanted=self._state.worker_count,

@@ -11,17 +11,53 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from arlen_runtime.config.sections import Config
+from arlen_runtime.config.sections import Config, PropaneSection
 from arlen_runtime.log.logger import Log
 
 MAX_PATH_BYTES = 100
 """The longest path that every system accepts for a unix socket (unix(7): 108, macOS: 104)."""
 TIMEOUT_SECONDS = 5.0
+RUNTIME_FOLDERS = Path("/run")
+"""Where systemd makes a service's RuntimeDirectory (systemd.exec(5))."""
+
+
+def status_folder(config: Config, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder for the socket of a manager that runs in this environment, if any.
+
+    It is the configured one. A service that systemd has given a folder (RUNTIME_DIRECTORY) uses
+    that instead of the default, for its application's folder may be read-only.
+    """
+    folder = config.propane_accessories.status_folder
+    runtime_folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if runtime_folder and folder == PropaneSection().status_folder:
+        return Path(runtime_folder)
+    return config.root / folder if folder else None
+
+
+def search_folders(config: Config, environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return the folders where the sockets of an application's managers may be.
+
+    A service whose RuntimeDirectory is the application's name is found from any shell.
+    """
+    own, configured = status_folder(config, environ), status_folder(config, {})
+    if configured is None:
+        return []
+    return list(dict.fromkeys([*filter(None, (own,)), configured, RUNTIME_FOLDERS / config.name]))
+
+
+def find_managers(config: Config, environ: Mapping[str, str] = os.environ) -> list[dict[str, Any]]:
+    """Return the snapshot of each manager of the application that answers.
+
+    In a folder that is not its own, those of other applications are left out.
+    """
+    root = os.path.realpath(config.root)
+    snapshots = [snapshot for folder in search_folders(config, environ) for snapshot in query_managers(folder)]
+    return [snapshot for snapshot in snapshots if os.path.realpath(snapshot.get("root", root)) == root]
 
 
 @contextmanager
@@ -65,13 +101,15 @@ class StatusSocket:
         self.fd = self._listener.fileno()
 
     @classmethod
-    def open(cls, config: Config, snapshot: Callable[[], Any], log: Log) -> StatusSocket | None:
-        """Listen in the configured folder. If that fails, log a warning and return None."""
-        folder = config.propane_accessories.status_folder
-        if not folder:
+    def open(
+        cls, config: Config, snapshot: Callable[[], Any], log: Log, environ: Mapping[str, str] = os.environ
+    ) -> StatusSocket | None:
+        """Listen in the folder for it. If that fails, log a warning and return None."""
+        folder = status_folder(config, environ)
+        if folder is None:
             return None
         try:
-            return cls(config.root / folder, snapshot)
+            return cls(folder, snapshot)
         except OSError as error:
             log.warning("status_unavailable", folder=folder, reason=error.strerror or error)
             return None
@@ -101,13 +139,22 @@ def query_managers(folder: Path) -> list[dict[str, Any]]:
     """Return the snapshot of each manager that answers in that folder."""
     snapshots = []
     for path in sorted(folder.glob("*.sock")):
-        with (
-            suppress(OSError, ValueError),
-            socket.socket(socket.AF_UNIX) as connection,
-            socket_address(path) as address,
-        ):
-            connection.settimeout(TIMEOUT_SECONDS)
-            connection.connect(address)
-            with connection.makefile("rb") as answer:
-                snapshots.append(json.load(answer))
+        with suppress(OSError, ValueError):
+            snapshots.append(query_manager(path))
     return snapshots
+
+
+def query_manager(
+    path: Path,
+    seconds: float = TIMEOUT_SECONDS,
+    is_trusted: Callable[[socket.socket, Path], bool] = lambda _connection, _path: True,
+) -> dict[str, Any]:
+    """Return the snapshot of the manager that answers at a socket. Raises OSError, ValueError."""
+    with socket.socket(socket.AF_UNIX) as connection, socket_address(path) as address:
+        connection.settimeout(seconds)
+        connection.connect(address)
+        if not is_trusted(connection, path):
+            raise ValueError(f"{path} belongs to another process")
+        with connection.makefile("rb") as answer:
+            snapshot: dict[str, Any] = json.load(answer)
+            return snapshot

@@ -37,6 +37,21 @@ class BindAddress(NamedTuple):
     path: str = ""
 
 
+class AddressInUseError(BootError):
+    """Another program listens at the address, which is written as `address_of` does."""
+
+    def __init__(self, name: str, remedy: str, address: str) -> None:
+        """Say what is in use and what to do about it."""
+        super().__init__(f"{name} is in use; {remedy}")
+        self.address = address
+        self._name = name
+        self._remedy = remedy
+
+    def held_by(self, holder: str) -> BootError:
+        """Return the same error with the holder in it."""
+        return BootError(f"{self._name} is in use by {holder}; {self._remedy}")
+
+
 def addresses_of(server: ServerSection) -> list[BindAddress]:
     """Return the configured addresses: `bind` if set, else `host` and `port`.
 
@@ -205,6 +220,9 @@ def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
         except OSError as error:
             for listener in listeners:
                 listener.close()
+            if error.errno == errno.EADDRINUSE:
+                name, remedy = f"port {bound_port} on {host}", "choose another with --port"
+                raise AddressInUseError(name, remedy, _http_address(family, address[0], bound_port)) from error
             raise BootError(_bind_error(host, port, error)) from error
     return listeners
 
@@ -235,7 +253,6 @@ def _listen(family: int, address: tuple[object, ...], backlog: int) -> socket.so
 
 def _bind_error(host: str, port: int, error: OSError) -> str:
     reasons = {
-        errno.EADDRINUSE: f"port {port} on {host} is in use; choose another with --port",
         errno.EACCES: f"port {port} on {host} may not be bound by this user; choose one above 1023 with --port",
         errno.EADDRNOTAVAIL: f"{host} is not an address of this machine",
     }
@@ -283,7 +300,8 @@ def _remove_stale_socket(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
-            raise BootError(f"cannot listen on {UNIX}{path}: another server listens there")
+            name, remedy = f"{UNIX}{path}", "stop the server that listens there, or choose another path"
+            raise AddressInUseError(name, remedy, name)
     path.unlink()
 
 
@@ -317,5 +335,8 @@ def address_of(listener: socket.socket) -> str:
     """Return a listener's address as text: http://host:port or unix:/path."""
     if listener.family == socket.AF_UNIX:
         return f"{UNIX}{listener.getsockname()}"
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"
+    return _http_address(listener.family, *listener.getsockname()[:2])
+
+
+def _http_address(family: int, host: object, port: int) -> str:
+    return f"http://[{host}]:{port}" if family == socket.AF_INET6 else f"http://{host}:{port}"

@@ -49,6 +49,16 @@ def test_the_status_is_a_table_for_people(serve: Serve, site: Path) -> None:
     assert all(str(pid) in ran.stdout for pid in server.workers().values())
 
 
+def test_the_status_of_a_service_is_found_in_the_folder_that_systemd_gives_it(
+    serve: Serve, site: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path_factory.mktemp("run")))
+    server = serve()
+
+    assert not (site / ".arlen").exists()
+    assert f"propane {server.pid} serving" in _status(site).stdout
+
+
 def test_without_a_manager_status_prints_one_line_and_exits_with_1(serve: Serve, site: Path) -> None:
     serve().stop()
     ran = _status(site)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from arlen_runtime.propane.manager.status_socket import StatusSocket, query_managers
+from arlen_runtime.config.sections import Config, PropaneSection
+from arlen_runtime.propane.manager import status_socket as status_socket_module
+from arlen_runtime.propane.manager.status_socket import StatusSocket, find_managers, query_managers, status_folder
 
 
 @pytest.mark.parametrize("name", ["short", "deep/" + "folder" * 30])
@@ -61,3 +64,28 @@ def test_a_shared_folder_and_the_files_of_others_in_it_stay_unchanged(tmp_path: 
 def test_a_folder_without_sockets_has_no_answers(tmp_path: Path) -> None:
     assert query_managers(tmp_path) == []
     assert query_managers(tmp_path / "nowhere") == []
+
+
+def test_a_service_has_its_socket_in_the_folder_that_systemd_gives_it(tmp_path: Path) -> None:
+    config = Config("production", tmp_path / "shop")
+    service = {"RUNTIME_DIRECTORY": "/run/shop:/run/more"}
+
+    assert status_folder(config, {}) == tmp_path / "shop" / ".arlen" / "propane"
+    assert status_folder(config, service) == Path("/run/shop")
+    for folder, expected in (("", None), ("/var/lib/shop", Path("/var/lib/shop"))):
+        chosen = replace(config, propane_accessories=PropaneSection(status_folder=folder))
+        assert status_folder(chosen, service) == expected
+
+
+def test_managers_are_found_from_any_shell_and_those_of_other_applications_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_socket_module, "RUNTIME_FOLDERS", tmp_path)
+    config = Config("production", tmp_path / "srv" / "shop")
+    for root, is_found in ((config.root, True), (tmp_path / "other", False)):
+        opened = StatusSocket(tmp_path / "shop", lambda root=root: {"root": str(root)})  # type: ignore[misc] # mypy infers no type of a default
+        answering = threading.Thread(target=_answer, args=(opened,))
+        answering.start()
+        assert find_managers(config, {}) == ([{"root": str(root)}] if is_found else [])
+        answering.join()
+        opened.close()

@@ -118,7 +118,7 @@ def test_the_socket_of_a_dead_server_is_replaced_and_that_of_a_live_one_is_not(t
 
     with bind_unix(path, 0o640, 16):
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
-        with pytest.raises(BootError, match="another server listens there"):
+        with pytest.raises(BootError, match="is in use; stop the server that listens there"):
             bind_unix(path, 0o600, 16)
     path.unlink()
     path.write_text("a letter")
