@@ -9,6 +9,7 @@ In text, the lines of a traceback begin with four spaces, which no event does.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,6 +22,13 @@ Access = tuple[str, str, int, int, float, str, str, Fields | None]
 
 LONGEST = 2048
 """Characters of a target in an access line: the whole line then fits one write to a pipe."""
+
+SERVER_ERROR = 500
+
+_RED = "\x1b[31m"
+_RESET = "\x1b[0m"
+_COLOURS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": _RED}
+"""Dim, green, yellow, red (ECMA-48, SGR)."""
 
 TEN_MS = 0.01
 _BELOW_TEN_MS = tuple(f"{step / 100:.2f}" for step in range(1000))  # a lookup takes a third of formatting
@@ -104,8 +112,37 @@ class JsonLines:
         return lines
 
 
-FORMATS: Mapping[str, LineFormat] = {"text": TextLines(), "json": JsonLines()}
-"""The formats by the names that [log] format uses."""
+class ColouredLines:
+    """Text for a terminal: the level has a colour, and a line of a 5xx status is red."""
+
+    def __init__(self) -> None:
+        self._plain = TextLines()
+
+    def event(self, time: str, level: str, event: str, fields: Fields, traceback: str = "") -> str:
+        """Format an event. The colour is put in by position: no field can move it."""
+        line = self._plain.event(time, level, event, fields, traceback)
+        start = len(time) + 1
+        return f"{line[:start]}{_COLOURS[level]}{level}{_RESET}{line[start + len(level) :]}"
+
+    def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
+        """Format access lines."""
+        lines = self._plain.accesses(time, requests)
+        return [
+            f"{_RED}{line[:-1]}{_RESET}\n" if request[2] >= SERVER_ERROR else line
+            for line, request in zip(lines, requests, strict=True)
+        ]
+
+
+def wants_colours(descriptor: int, environ: Mapping[str, str]) -> bool:
+    """Return True if it is a terminal that shows colours, and its user has nothing against them.
+
+    NO_COLOR counts if it is not empty (no-color.org).
+    """
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb" and os.isatty(descriptor)
+
+
+FORMATS: Mapping[str, LineFormat] = {"text": TextLines(), "json": JsonLines(), "coloured": ColouredLines()}
+"""The formats by the names that [log] format uses; `coloured` is text on a terminal."""
 
 
 def _access_fields(request: Access) -> Fields:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from arlen_runtime import scope
 from arlen_runtime.errors import ConfigError
-from arlen_runtime.log.lines import FORMATS, Access, Fields, stamp
+from arlen_runtime.log.lines import FORMATS, Access, Fields, stamp, wants_colours
 from arlen_runtime.log.sink import Sink
 
 _IDS = (("request_id", scope.request_id), ("correlation_id", scope.correlation_id))
@@ -65,7 +65,10 @@ class Log:
         Raises ConfigError if the file cannot be opened.
         """
         plain = environment in {"development", "test"}
-        self._format = FORMATS[settings.format or ("text" if plain else "json")]
+        name = settings.format or ("text" if plain else "json")
+        if name == "text" and not settings.file and wants_colours(2, os.environ):
+            name = "coloured"
+        self._format = FORMATS[name]
         self._min_level = LEVELS[settings.level]
         self._access_enabled = settings.access and self._min_level <= LEVELS["info"]
         self._clock = clock

@@ -94,12 +94,12 @@ def _run(
         command_line = CommandLine(str(launch.root), config.environment, launch.flags, shows_failures)
         generations = Generations(command_line, config, log, state, PROGRAM, read_config)
         manager = Manager(generations, state, log, ReExec(str(launch.root), arguments, log, read_config))
-        manager.check = launch.check
-        manager.respawn = launch.respawn
+        manager.check, manager.respawn = launch.check, launch.respawn
         with ExitStack() as stack:
             if not launch.check:
                 _serve_status(manager, config, log, stack)
             if development:
+                manager.on_serving = partial(_announce, config.name)
                 watcher = stack.enter_context(WatcherProcess(config.root, log))
                 manager.add_reader(watcher.fd, partial(_read_digest, generations.source_changes, watcher))
             status = manager.run()
@@ -125,6 +125,14 @@ class _LastValidConfig:
 def _read_digest(source_changes: SourceChanges, watcher: WatcherProcess) -> None:
     if digest := watcher.read_digest():
         source_changes.on_files_changed(digest)
+
+
+def _announce(name: str, addresses: list[str]) -> None:
+    """Tell the person at the terminal where to look. Other readers have the log."""
+    if os.isatty(sys.stderr.fileno()):
+        with suppress(OSError):  # the terminal has just been closed
+            sys.stderr.write(f"Serving {name} at {', '.join(addresses)} (Ctrl-C stops)\n")
+            sys.stderr.flush()
 
 
 def _serve_status(manager: Manager, config: Config, log: Log, stack: ExitStack) -> None:

@@ -56,6 +56,8 @@ class Manager:
         self._resources = ResourceMonitor(self._scoreboard)
         self.check = False
         self.respawn = True
+        self.on_serving: Callable[[list[str]], None] = lambda _addresses: None
+        """Called with the addresses once the first generation serves."""
 
     def add_reader(self, fd: int, callback: Callable[[], None]) -> None:
         """Call `callback` whenever `fd` is readable."""
@@ -165,7 +167,10 @@ class Manager:
     def _on_ready(self, generation: GenerationRecord, message: Message) -> None:
         self._workers.on_ready(generation, message)
         if generation.all_ready and not (generation.ready_at or generation.draining_since):
+            is_first = self._generations.active is None
             self._generations.promote(generation)
+            if is_first:
+                self.on_serving(self._state.addresses())
 
     def _on_exited(self, generation: GenerationRecord, message: Message) -> None:
         worker = generation.find_worker(int(message["pid"]))

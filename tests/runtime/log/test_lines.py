@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -183,3 +184,32 @@ def test_the_fast_access_line_equals_the_careful_one(facts: tuple[Any, ...]) -> 
     assert first == second
     (line,) = FORMATS["text"].accesses(NOW, [quick])
     assert line.removesuffix("\n").isprintable()
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9]*m", "", text)
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_colours_change_nothing_but_the_look_of_the_level(level: str) -> None:
+    fields = {"level": level, "text": f"{level} \x1b[31m {level}"}
+    coloured = FORMATS["coloured"].event("now", level, level, fields, "a trace\nof lines")
+
+    assert _plain(coloured) == FORMATS["text"].event("now", level, level, fields, "a trace\nof lines")
+    assert re.fullmatch(rf"now \x1b\[[0-9]+m{level}\x1b\[0m {level} [^\x1b]*", coloured)
+
+
+def test_a_line_of_a_server_error_is_red_as_a_whole_and_no_other() -> None:
+    """A target cannot set a colour, nor end one."""
+    requests: list[Access] = [
+        ("GET", target, status, 1, 0.1, "id", "::1", None)
+        for status in (200, 404, 499, 500, 503)
+        for target in ("/", "/\x1b[0m status=500 ")
+    ]
+    coloured = FORMATS["coloured"].accesses("now", requests)
+
+    assert [_plain(line) for line in coloured] == FORMATS["text"].accesses("now", requests)
+    assert [line.startswith("\x1b[31mnow ") and line.endswith("\x1b[0m\n") for line in coloured] == [False] * 6 + [
+        True
+    ] * 4
+    assert all(line.count("\x1b") in {0, 2} for line in coloured)

@@ -17,6 +17,7 @@ from arlen_runtime.config.sections import MOST_WORKERS
 from arlen_runtime.propane.__main__ import main
 from arlen_runtime.testing.server import RunningServer
 from tests.fixtures import Rewrite, Serve
+from tests.terminal_window import TerminalWindow
 
 
 def _propane(root: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -181,3 +182,38 @@ def test_the_manager_imports_nothing_that_only_applications_need() -> None:
     unwanted = {"asyncio", "cryptography", "http.server", "jinja2", "multipart", "psycopg", "ssl", "watchfiles"}
     unwanted |= {f"arlen_runtime.{room}" for room in rooms}
     assert unwanted & set(ran.stdout.split()) == set()
+
+
+SERVE = [sys.executable, "-m", "arlen_cli", "serve", "--port", "0"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "has_colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_a_terminal_shows_where_to_look_how_to_stop_and_colours_unless_they_are_unwanted(
+    site: Path, environ: dict[str, str], *, has_colours: bool
+) -> None:
+    with TerminalWindow(SERVE, site, **{"NO_COLOR": "", **environ}) as window:
+        window.wait_for("(Ctrl-C stops)")
+        window.type("\x03")
+        window.wait_for("manager_stopped")
+        assert window.leader.wait(30) == 0
+    lines = window.output.decode().splitlines()
+    (address,) = [line.rpartition("address=")[2].split()[0] for line in lines if " listening " in line]
+    assert f"Serving {site.name} at {address} (Ctrl-C stops)" in lines
+    assert ("\x1b[32minfo\x1b[0m listening" in window.output.decode()) == has_colours
+    assert ("\x1b" in window.output.decode()) == has_colours
+    assert "watcher_exited" not in window.output.decode()
+
+
+def test_output_that_is_no_terminal_has_neither_colours_nor_the_line_for_people(site: Path) -> None:
+    with subprocess.Popen(SERVE, cwd=site, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        text = ""
+        for line in server.stderr:
+            text += line
+            if " listening " in line:
+                server.terminate()
+    assert "manager_stopped" in text
+    assert "\x1b" not in text
+    assert "Serving" not in text
