@@ -77,7 +77,6 @@ def ensure_running(
     if reason:
         raise EmbeddedServerError(reason)
     data = Path(os.path.realpath(data))
-    start_state.open_standard_streams()  # the locks must not get one of their numbers
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _start_lock(data):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import pytest
 
 from arlen_runtime.config.sections import MOST_WORKERS
 from arlen_runtime.propane.__main__ import main
+from arlen_runtime.propane.manager.status_socket import query_managers
 from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
 from tests.fixtures import Rewrite, Serve
 from tests.terminal_window import TerminalWindow
 
@@ -217,3 +220,58 @@ def test_output_that_is_no_terminal_has_neither_colours_nor_the_line_for_people(
     assert "manager_stopped" in text
     assert "\x1b" not in text
     assert "Serving" not in text
+
+
+STREAMS = """
+import os
+from arlen_runtime import App, text
+
+
+def show(ctx):
+    return text(" ".join(os.readlink(f"/proc/self/fd/{fd}") for fd in (0, 1, 2)))
+
+
+def create(config):
+    return App(config, lambda r: r.get("/", show))
+"""
+
+
+@pytest.mark.parametrize("closed", [(0, 1, 2), (0, 2), (1,)], ids=str)
+def test_a_server_and_its_programs_that_start_with_closed_streams_have_the_null_device(
+    tmp_path: Path, closed: tuple[int, ...]
+) -> None:
+    (tmp_path / "app.py").write_text(STREAMS)
+    (tmp_path / "config").mkdir()
+    job = "sh -c 'ls -l /proc/self/fd > job.new; mv job.new job; exec sleep 600'"
+    (tmp_path / "config" / "app.toml").write_text(f'[propane_accessories.processes]\njob = "{job}"\n')
+    log = tmp_path / "log"
+    log.touch()
+
+    def close() -> None:
+        for fd in closed:
+            os.close(fd)
+
+    command = [sys.executable, "-m", "arlen_runtime.propane", "--port", "0", "--workers", "1"]
+    environ = {**os.environ, "ARLEN_LOG_FILE": str(log)}
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environ,
+        preexec_fn=close,  # noqa: PLW1509 - it only closes
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        try:
+            while not (tmp_path / "job").exists():
+                assert server.poll() is None
+                time.sleep(0.01)
+            (snapshot,) = query_managers(tmp_path / ".arlen" / "propane")
+            with Wire(int(snapshot["listening"][0].rpartition(":")[2])) as wire:
+                assert wire.get("/").body.split() == [b"/dev/null"] * 3
+        finally:
+            server.terminate()
+        assert server.wait(30) == 0
+    streams = [line.rpartition(" -> ")[2] for line in (tmp_path / "job").read_text().splitlines()[1:]]
+    assert [stream for stream in streams if "memfd" in stream or "socket" in stream] == []
+    assert streams[0] == streams[2] == "/dev/null"

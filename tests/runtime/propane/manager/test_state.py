@@ -6,6 +6,9 @@ import json
 import os
 import socket
 
+import pytest
+
+from arlen_runtime import start_state
 from arlen_runtime.propane.ipc.boot_args import CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair, receive, send
 from arlen_runtime.propane.ipc.scoreboard import Cell
@@ -13,12 +16,15 @@ from arlen_runtime.propane.manager.generation_record import GenerationRecord
 from arlen_runtime.propane.manager.sidecars import Sidecar
 from arlen_runtime.propane.manager.state import ManagerState
 from arlen_runtime.propane.manager.state_format import FORMAT
+from arlen_runtime.propane.system import signals
 from arlen_runtime.propane.system.listeners import Listeners, bind
 from arlen_runtime.propane.system.systemd import SystemdNotifier
+from arlen_runtime.propane.system.terminal import ControllingTerminal
+from arlen_runtime.start_state import StartState
 
 
-def _inherited(state: ManagerState) -> ManagerState:
-    """Read the state as a successor does.
+def _inherited(state: ManagerState, *left_out: str) -> ManagerState:
+    """Read the state as a successor does, without the parts that are left out.
 
     Both are in one process here, so the successor gets copies of the descriptors.
     """
@@ -32,7 +38,7 @@ def _inherited(state: ManagerState) -> ManagerState:
     state_dict["scoreboard"] = copies[state_dict["scoreboard"]]
     for generation in state_dict["generations"]:
         generation["control"] = copies[generation["control"]]
-    return ManagerState.from_dict(state_dict)
+    return ManagerState.from_dict({key: value for key, value in state_dict.items() if key not in left_out})
 
 
 def test_a_successor_gets_sockets_scoreboard_records_and_sidecars() -> None:
@@ -83,3 +89,41 @@ def test_a_successor_gets_sockets_scoreboard_records_and_sidecars() -> None:
         end.close()
     for listener in (*state.listeners.sockets, *successor.listeners.sockets):
         listener.close()
+
+
+def _close(*states: ManagerState) -> None:
+    for state in states:
+        for end in state.handover:
+            end.close()
+
+
+def test_a_successor_knows_what_the_first_manager_was_started_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start_state, "_state", None)
+    started_with = StartState(descriptor_limit=300, ignored_signals=(1, 10), blocked_signals=(12,))
+    state = ManagerState(Listeners([]), worker_count=1, configured=1, start_state=started_with)
+    state.terminal = ControllingTerminal(is_attached=True, hung_up_at=7.5)
+    state.sidecars.environ = {"ARLEN_DATABASE_URL": "postgresql:///x"}
+
+    successor = _inherited(state)
+
+    assert start_state.current() == successor.start_state == started_with
+    assert successor.terminal == state.terminal
+    assert successor.sidecars.environ == state.sidecars.environ
+    _close(state, successor)
+
+
+def test_a_predecessor_that_does_not_say_what_it_was_started_with_has_blocked_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Signals are blocked for the exec. Programs that start must not inherit that."""
+    state = ManagerState(Listeners([]), worker_count=1, configured=1)
+    monkeypatch.setattr(start_state, "_state", None)
+    signals.block()
+    try:
+        successor = _inherited(state, "start_state", "terminal")
+    finally:
+        signals.unblock()
+
+    assert start_state.current() == successor.start_state
+    assert successor.start_state.blocked_signals == ()
+    _close(state, successor)
