@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def claim(tmp_path: Path) -> Iterator[dict[str, object]]:
 
         def reply() -> None:
             connection, _address = listener.accept()
-            with connection:
+            with connection, suppress(BrokenPipeError):  # the command may not listen to it
                 connection.sendall(json.dumps(answer).encode())
 
         threading.Thread(target=reply, daemon=True).start()

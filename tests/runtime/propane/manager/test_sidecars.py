@@ -33,8 +33,9 @@ CONDITIONS = """
 import os, resource, signal, sys
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-for sig in (signal.SIGINT, signal.SIGUSR1, signal.SIGALRM):
-    signal.signal(sig, signal.SIG_IGN)
+ignored = {signal.SIGINT, signal.SIGUSR1, signal.SIGALRM}
+for sig in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    signal.signal(sig, signal.SIG_IGN if sig in ignored else signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGUSR2, signal.SIGTTIN, signal.SIGVTALRM})
 os.umask(0o27)
 os.execv(sys.executable, [sys.executable, "-m", "arlen_runtime.propane", *sys.argv[1:]])
