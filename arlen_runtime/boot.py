@@ -27,6 +27,7 @@ from arlen_runtime.http.application import Application
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.generation import Generation
 from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
+from arlen_runtime.propane.ipc.source_tree import SourceTree
 from arlen_runtime.propane.system import signals
 from arlen_runtime.wsgi import WSGIAdapter
 
@@ -43,6 +44,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{error.detail}\n")
         return error.exit_status
     command_line = boot_args.command_line
+    # Before the configuration, which is one of these files: a change from now on is noticed.
+    source_tree = SourceTree(Path(command_line.root)) if command_line.development else None
     config, config_error = _load_config(Path(command_line.root), command_line)
     log = Log(config.log, config.environment, config.root)
     os.environ.update(ARLEN_ENV=config.environment, ARLEN_APP_ROOT=command_line.root)
@@ -61,7 +64,8 @@ def main(arguments: list[str]) -> int:
     def build_or_explain() -> Application:
         return _open_or_explain(build, config, log, boot_args.boot_error)
 
-    generation = Generation(boot_args, config, log, build_or_explain if command_line.development else build)
+    load_application = build_or_explain if command_line.development else build
+    generation = Generation(boot_args, config, log, load_application, source_tree)
     if database_url:
         generation.sidecar_environ = {"ARLEN_DATABASE_URL": database_url}
     return generation.run()

@@ -58,10 +58,18 @@ def _started_threads() -> list[str]:
 class Generation:
     """One version of the application's code, and the workers that run it.
 
-    Takes over the inherited descriptors. `load` imports the application and returns it.
+    Takes over the inherited descriptors. `load` imports the application and returns it. In
+    development, `source_tree` is what its files were before that.
     """
 
-    def __init__(self, boot_args: BootArgs, config: Config, log: Log, load: Callable[[], Application]) -> None:
+    def __init__(
+        self,
+        boot_args: BootArgs,
+        config: Config,
+        log: Log,
+        load: Callable[[], Application],
+        source_tree: SourceTree | None = None,
+    ) -> None:
         self._boot_args = boot_args
         self._log = log
         self._load: Callable[[], Application] = partial(self._load_and_check, load)
@@ -78,8 +86,10 @@ class Generation:
             owns_listeners=boot_args.owns_listeners,
             generation=boot_args.generation,
             development=boot_args.command_line.development,
-            source_tree=self._read_source_tree(Path(boot_args.command_line.root)),
+            source_tree=source_tree,
         )
+        if source_tree is not None:
+            send(self._control, "importing", pid=os.getpid(), source_digest=source_tree.digest)
 
     def _open_socket(self, fd: int) -> socket.socket:
         packet_socket = socket.socket(fileno=fd)
@@ -87,14 +97,6 @@ class Generation:
         # Programs that the application starts must not hold it. `_import_per_worker` undoes this.
         os.set_inheritable(fd, False)
         return packet_socket
-
-    def _read_source_tree(self, root: Path) -> SourceTree | None:
-        """In development, read the source files before the import and report their digest."""
-        if not self._boot_args.command_line.development:
-            return None
-        source_tree = SourceTree(root)
-        send(self._control, "importing", pid=os.getpid(), source_digest=source_tree.digest)
-        return source_tree
 
     def run(self) -> int:
         """Import the application, then fork workers on request. Return the exit status."""
