@@ -1,4 +1,6 @@
-"""Numbers of one worker since it started, for its row of the scoreboard.
+"""Requests and answers of one worker, counted in its row of the scoreboard.
+
+A count is in shared memory at once, so it outlives the process however that ends.
 
 Any thread counts, without a lock: with its global lock the interpreter switches threads only at
 calls and at the end of loops, so no other thread runs between reading and storing a number.
@@ -9,30 +11,51 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from arlen_runtime.propane.ipc.scoreboard import DURATIONS
+from arlen_runtime.propane.ipc.scoreboard import ANSWERED, DURATIONS, Cell, WorkerRow
+
+_REQUESTS, _SHED, _TAKEOVERS = int(Cell.REQUESTS), int(Cell.SHED), int(Cell.TAKEOVERS)
+_MICROSECONDS, _LASTED = int(Cell.MICROSECONDS), int(Cell.LASTED)
+_2XX, _3XX, _4XX, _5XX = map(int, ANSWERED)
+_ANSWERED = (_5XX, _5XX, _2XX, _3XX, _4XX, _5XX, _5XX, _5XX, _5XX, _5XX)
+"""Cells by the first digit of the status. Clients treat an invalid status as 5xx (RFC 9110
+section 15).
+"""
 
 
 class Counters:
-    """Requests and answers of one worker."""
+    """The counters of one worker."""
 
-    def __init__(self) -> None:
-        self.requests = 0
-        self.shed = 0
+    def __init__(self, row: WorkerRow) -> None:
+        self._cells = row.cells
         self.stuck = 0
         """Handlers whose request was answered by the time-out and that have not returned.
 
         The leader adds, the handler's thread subtracts. It may be -1 for a moment: the handler may
         return after the leader has removed the claim and before it has added.
         """
-        self.responses = [0] * 10
-        """Answers by the first digit of the status."""
-        self.duration_buckets = [0] * (len(DURATIONS) + 1)
-        """Answers by the bounds in DURATIONS; the last element counts those above all bounds."""
-        self.seconds = 0.0
-        """The durations of all answers, added up."""
 
-    def count(self, status: int, seconds: float) -> None:
+    @property
+    def requests(self) -> int:
+        """Requests begun so far."""
+        return int(self._cells[_REQUESTS])
+
+    def count_request(self) -> None:
+        """Count a request that has begun."""
+        self._cells[_REQUESTS] += 1
+
+    def count_shed(self) -> None:
+        """Count a request that was refused because the worker is busy."""
+        self._cells[_SHED] += 1
+
+    def count_takeover(self) -> None:
+        """Count a handler that was overtaken."""
+        self._cells[_TAKEOVERS] += 1
+
+    def count_answer(self, status: int, seconds: float) -> None:
         """Count an answer that took `seconds`."""
-        self.responses[status // 100 % 10] += 1
-        self.duration_buckets[bisect_left(DURATIONS, seconds)] += 1
-        self.seconds += seconds
+        cells = self._cells
+        lasted = _LASTED + bisect_left(DURATIONS, seconds)
+        microseconds = int(seconds * 1e6 + 0.5)  # `round` takes three times as long
+        cells[_ANSWERED[status // 100 % 10]] += 1
+        cells[lasted] += 1
+        cells[_MICROSECONDS] += microseconds

@@ -174,7 +174,7 @@ class Dispatcher:
         assert admission is not None  # noqa: S101 - a request has an admission
         connection.receiving_since = 0.0
         connection.request = request
-        self._state.counters.requests += 1
+        self._state.counters.count_request()
         timing = self._timings.of(admission.key)
         if admission.policy == "stream" and not connection.parser.body_done:
             return self._open_stream(connection, admission, request.head, timing)
@@ -246,17 +246,16 @@ class Dispatcher:
         if target.queued() - target.idle() >= self._accessories.queue_limit:
             self._shed(connection)
             return
-        now = self._state.now
         connection.busy = True
         claim = connection.response_claim = ["queued"]
-        connection.started = now
+        now = connection.started = self._state.now
         # The earlier of the two limits: the thread that runs it cannot file an earlier deadline.
         earliest = min(self._accessories.queue_seconds, self._limits.request_timeout_seconds)
         self._state.deadlines.set(connection, now + earliest)
         target.put(partial(self._run_queued, connection, request, timing, claim))
 
     def _shed(self, connection: Connection) -> None:
-        self._state.counters.shed += 1
+        self._state.counters.count_shed()
         busy = ServiceUnavailable("The server is busy; try again in a moment.", retry_after=1)
         self.response_writer.start(connection, self._application.refuse(busy, connection.head), self._state.now)
 
@@ -386,6 +385,7 @@ class Dispatcher:
             or not connection.parser.at_boundary
         ):
             self._state.resume_later(connection)
+        self._log.flush()  # the leader may wait long for its next batch
 
 
 def _run_chain(

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 
 from arlen_runtime.propane.worker.connection import Connection
+from arlen_runtime.propane.worker.counters import Counters
 from arlen_runtime.propane.worker.threads import Followers
 
 QUIET_CHECKS = 20
@@ -28,10 +29,13 @@ idle worker.
 class Leadership:
     """Decides which thread leads one reactor."""
 
-    def __init__(self, lead: Callable[[], None], threads: int, wake_monitor: Callable[[], None]) -> None:
+    def __init__(
+        self, lead: Callable[[], None], threads: int, wake_monitor: Callable[[], None], counters: Counters
+    ) -> None:
         """`lead` is run by one thread at a time. Without `threads` it is never overtaken."""
         self._lead = lead
         self._wake_monitor = wake_monitor
+        self._counters = counters
         self.followers = Followers(threads + 1 if threads else 0, lead)
         self._checked_runs = 0
         self._quiet_checks = 0
@@ -44,7 +48,6 @@ class Leadership:
         """
         self.runs = 0
         """Handlers started by leaders so far."""
-        self.takeovers = 0
         self.is_monitored = not threads
         """Whether the monitor checks for slow handlers. The leader starts it if it does not."""
         self.leader_id = 0
@@ -128,6 +131,6 @@ class Leadership:
         # Until `promote` no thread leads, so only this one writes the following. `overtaken` is
         # filled before `promote`, so the new leader finds it at its first batch.
         connection.thread, self.leader_id = self.leader_id, 0
-        self.takeovers += 1
+        self._counters.count_takeover()
         self.overtaken.append(connection)
         followers.promote()

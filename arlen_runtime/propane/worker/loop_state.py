@@ -21,7 +21,7 @@ from arlen_runtime.propane.worker.deadlines import Deadlines
 class LoopState:
     """The state of one event loop."""
 
-    def __init__(self, wake: Callable[[], None], server: bytes = b"") -> None:
+    def __init__(self, wake: Callable[[], None], counters: Counters, server: bytes = b"") -> None:
         """`wake` wakes the leading thread. `server` is the Server line of answers, or nothing."""
         self._wake = wake
         self._server = server
@@ -35,7 +35,7 @@ class LoopState:
         """Every connection goes to the new generation at its next boundary between requests."""
         self.paused = False
         """In development: requests that have not begun are left to the next generation."""
-        self.counters = Counters()
+        self.counters = counters
         self.events: deque[Event] = deque()
         """Events from the poller that are not handled yet. A new leader goes on with them."""
         self.deadlines: Deadlines[Connection] = Deadlines()

@@ -25,6 +25,7 @@ from arlen_runtime.propane.ipc.scoreboard import Cell, WorkerRow
 from arlen_runtime.propane.system.poller import HANGUP, Waker, open_poller
 from arlen_runtime.propane.worker.acceptor import Acceptor
 from arlen_runtime.propane.worker.connection import Connection
+from arlen_runtime.propane.worker.counters import Counters
 from arlen_runtime.propane.worker.dispatcher import Dispatcher
 from arlen_runtime.propane.worker.leadership import Leadership
 from arlen_runtime.propane.worker.loop_state import LoopState
@@ -52,8 +53,9 @@ class Reactor:
         """Set up the parts. The caller adds listeners to `acceptor`; `leadership` runs `lead`."""
         self.log = log
         self._waker = Waker()
-        self.state = LoopState(self._waker.wake, SERVER_LINE if config.server.server_header else b"")
-        self.leadership = Leadership(self.lead, config.propane_accessories.threads, wake_monitor)
+        counters = Counters(row)
+        self.state = LoopState(self._waker.wake, counters, SERVER_LINE if config.server.server_header else b"")
+        self.leadership = Leadership(self.lead, config.propane_accessories.threads, wake_monitor, counters)
         self.dispatcher = open_dispatcher(application, config, log, self.state, self.leadership)
         self.limits = config.limits
         self._admit = application.admit

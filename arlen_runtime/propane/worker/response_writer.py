@@ -19,6 +19,7 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.application import Application
 from arlen_runtime.http.events import HEARTBEAT, EventStream, retry
+from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response, WrappedBody, close_body
 from arlen_runtime.http.serializer import serialize
 from arlen_runtime.log.logger import Log
@@ -89,17 +90,11 @@ class ResponseWriter:
         now = time.monotonic()  # not LoopState.now: for an overtaken thread that is long past
         seconds = now - connection.started if connection.started else 0.0
         if response is not None:
-            self._state.counters.count(response.status, seconds)
-        if response is not None and head is not None and self._logs_access:
+            self._state.counters.count_answer(response.status, seconds)
+        if response is not None and self._logs_access:
+            method, target, request_id, client = _identify(connection, head)
             self._log.access(
-                head.method,
-                head.target,
-                response.status,
-                connection.sent,
-                seconds,
-                head.id,
-                head.client,
-                response.log,
+                method, target, response.status, connection.sent, seconds, request_id, client, response.log
             )
         connection.complete()
         # A store only, from any thread: the leader files it if it is earlier (see Deadlines).
@@ -147,6 +142,8 @@ class ResponseWriter:
         The client may still be sending, so the close lingers.
         """
         connection.ending = True
+        if connection.request is None:
+            self._state.counters.count_request()
         self.start(connection, self._application.refuse(error, connection.head), self._state.now)
         if connection.is_writing:
             self.write_more(connection)
@@ -264,6 +261,13 @@ class ResponseWriter:
         if response is not None and type(response.body) not in _SERVER_BODIES:
             body, response.body = response.body, b""
             context.run(self._close, body)
+
+
+def _identify(connection: Connection, head: Head | None) -> tuple[str, str, str, str]:
+    """Return method, target, request id and client for the access line."""
+    if head is None:  # it could not be parsed
+        return "-", "-", "-", connection.parser.origin.peer
+    return head.method, head.target, head.id, head.client
 
 
 def start_iterating(response: Response) -> None:

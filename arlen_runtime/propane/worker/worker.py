@@ -28,7 +28,7 @@ from arlen_runtime.log.logger import reopen_all
 from arlen_runtime.propane.ipc.boot_args import WorkerContext
 from arlen_runtime.propane.ipc.messages import send
 from arlen_runtime.propane.ipc.metrics import render
-from arlen_runtime.propane.ipc.scoreboard import ANSWERED, LASTED, Cell, WorkerState
+from arlen_runtime.propane.ipc.scoreboard import Cell, WorkerState
 from arlen_runtime.propane.ipc.source_tree import SourceTree
 from arlen_runtime.propane.system import signals
 from arlen_runtime.propane.system.listeners import shut_down
@@ -73,7 +73,7 @@ class Worker:
 
     def metrics(self) -> str:
         """Return the counters of all workers in Prometheus' text format."""
-        self._write_row()  # the own row is exact, those of others at most a tick old
+        self._write_row()  # the gauges of other workers are at most a tick old
         return render(self._context.scoreboard)
 
     def shared(self, name: str, size: int) -> memoryview:
@@ -186,6 +186,7 @@ class Worker:
         # At a tick too: jobs that compute may run without quick requests beside them.
         self._reactor.dispatcher.cpu_pool.widen_if_late(time.monotonic())
         self._write_row()
+        self._log.flush()  # reports lines that were lost, as soon as that is possible
         if self._stop_at is None and not self._retiring:
             self._check_recycling()
         for signum in self._signals.take():
@@ -200,22 +201,14 @@ class Worker:
             self._check_idle(self._stop_at)
 
     def _write_row(self) -> None:
-        # The main thread reads what reactor and pool threads count, without a lock: a number may be
-        # a moment old. `stuck` may be -1 for a moment (see Counters). The reactor writes
-        # Cell.CONNECTIONS itself.
+        # What goes up and down, read without a lock: a number may be a moment old. `stuck` may be
+        # -1 for a moment (see Counters). The reactor writes Cell.CONNECTIONS, and Counters all
+        # that only grows.
         row, reactor = self._row, self._reactor
         row[Cell.TICK] = time.monotonic_ns()
-        row[Cell.REQUESTS] = reactor.state.counters.requests
         row[Cell.BUSY] = reactor.dispatcher.thread_pool.busy()
         row[Cell.QUEUED] = reactor.dispatcher.thread_pool.queued() + reactor.dispatcher.cpu_pool.queued()
-        row[Cell.TAKEOVERS] = reactor.leadership.takeovers
         row[Cell.STUCK] = max(reactor.state.counters.stuck, 0)
-        row[Cell.SHED] = reactor.state.counters.shed
-        for cell, count in zip(ANSWERED, reactor.state.counters.responses[2:6], strict=True):
-            row[cell] = count
-        for bucket, count in zip(LASTED, reactor.state.counters.duration_buckets, strict=True):
-            row[bucket] = count
-        row[Cell.MICROSECONDS] = int(reactor.state.counters.seconds * 1e6)
 
     def _check_recycling(self) -> None:
         """Report when the worker should be replaced.

@@ -113,6 +113,39 @@ def test_responses_are_counted_by_status_and_duration_even_after_their_worker_ex
     assert snapshot["responses"]["5xx"] == 1
 
 
+def test_a_request_that_is_refused_before_it_has_a_handler_is_counted_and_logged_like_others(serve: Serve) -> None:
+    server = serve(workers=2, ARLEN_LIMITS_HEADER_SECONDS="0.3")
+    refused = {
+        400: b"NO HTTP\r\n\r\n",
+        411: b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+        413: b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",
+        408: b"GET / HTTP/1.1\r\nHos",
+    }
+    statuses = []
+    for request in refused.values():
+        with Wire(server.port) as wire:
+            wire.send(request)
+            statuses.append(wire.answer().status)
+    with Wire(server.port) as wire:
+        requests, failures = (
+            _metric(wire, name) for name in ("arlen_requests_total", 'arlen_responses_total{class="4xx"}')
+        )
+    assert server.stop() == 0
+
+    assert (requests, failures) == (5, 4)
+    lines = [event for event in server.events if event["event"] == "request" and event["target"] != "/metrics"]
+    assert [line["status"] for line in lines] == statuses
+    assert (lines[0]["method"], lines[0]["target"], lines[0]["client"]) == ("-", "-", "127.0.0.1")
+
+
+def test_the_line_of_an_answer_is_written_before_anything_else_happens(serve: Serve) -> None:
+    server = serve(workers=1)
+    with Wire(server.port) as wire:
+        for ms in (50, 51, 52):
+            wire.get(f"/sleep/{ms}")  # on another thread than the leader, which waits for its next event
+            server.wait_for("request", target=f"/sleep/{ms}", patience=5)
+
+
 def test_a_respawned_worker_is_counted_by_its_reason(serve: Serve) -> None:
     server = serve(workers=1)
     victim = server.workers()[0]
