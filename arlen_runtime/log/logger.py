@@ -7,6 +7,7 @@ starts, nothing is pending and no lock is held.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
@@ -75,7 +76,6 @@ class Log:
         self._pending: list[Access] = []
         self._lock = threading.RLock()  # reentrant: a finalizer may log while a line is written
         self._sink = Sink((root or Path()) / settings.file if settings.file else None)
-        self._reported_lost = 0
         _register_fork_hooks(self)
         _open.add(self)
 
@@ -119,13 +119,13 @@ class Log:
                 self.flush()
 
     def flush(self) -> None:
-        """Write the pending access lines; cheap if there are none.
+        """Write the pending access lines, and report lost ones; cheap if there are none.
 
         Waits for lines that another thread is writing, so that a process can exit
         afterwards.
         """
         with self._lock:
-            if self._pending:
+            if self._pending or self._sink.lost_lines:
                 self._write("")
 
     def reopen(self) -> None:
@@ -142,6 +142,7 @@ class Log:
         with self._lock:
             self._write("")
             self._sink.close()
+            _open.discard(self)
 
     def _event(self, level: str, event: str, fields: dict[str, object], trace: str = "") -> None:
         """Write one event, after the access lines that came before it."""
@@ -164,16 +165,19 @@ class Log:
         batch = pending[:]
         del pending[: len(batch)]
         now = stamp(self._clock())
-        text = "".join(self._format.accesses(now, batch)) + line + self._lost_event(now)
-        self._sink.write(text.encode("utf-8", "backslashreplace"))
+        data = _encode("".join(self._format.accesses(now, batch)) + line)
+        if self._report_lost(now):
+            self._sink.write(data)
+        else:
+            self._sink.drop(data)
 
-    def _lost_event(self, now: str) -> str:
-        """Return an event with the number of bytes lost since the last one, "" if none were."""
-        lost = self._sink.lost - self._reported_lost
-        if not lost:
-            return ""
-        self._reported_lost = self._sink.lost
-        return self._format.event(now, "warning", "log_lost", {"bytes": lost})
+    def _report_lost(self, now: str) -> bool:
+        """Report lines that were lost, before others are written. Return False if that fails."""
+        sink = self._sink
+        if not sink.lost_lines:
+            return True
+        lost = {"lines": sink.lost_lines, "bytes": sink.lost_bytes}
+        return sink.report(_encode(self._format.event(now, "warning", "log_lost", lost)))
 
     def before_fork(self) -> None:
         """Take the lock with nothing pending.
@@ -184,7 +188,12 @@ class Log:
         self._write("")
 
     def after_fork(self) -> None:
-        """Release the lock, in parent and child."""
+        """Release the lock in the parent."""
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Release the lock in the child. The parent reports the lines that it has lost."""
+        self._sink.after_fork_in_child()
         self._lock.release()
 
 
@@ -205,7 +214,7 @@ def reopen_all() -> None:
 
 def _register_fork_hooks(log: Log) -> None:
     """Call the log's hooks around each fork while the log exists."""
-    reference = weakref.WeakMethod(log.before_fork), weakref.WeakMethod(log.after_fork)
+    methods = map(weakref.WeakMethod, (log.before_fork, log.after_fork, log.after_fork_in_child))
 
     def caller(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
         def call() -> None:
@@ -215,5 +224,16 @@ def _register_fork_hooks(log: Log) -> None:
 
         return call
 
-    before, after = map(caller, reference)
-    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
+    before, after, after_in_child = map(caller, methods)
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after_in_child)
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+@atexit.register
+def _flush_all() -> None:
+    """Report lost lines at the end of a process that writes nothing more."""
+    for log in list(_open):
+        log.flush()

@@ -20,12 +20,14 @@ from pathlib import Path
 from arlen_runtime.errors import ConfigError
 
 PIPE_BUF = 4096
+CUT_MARK = b"...\n"
+"""The end of a line in a file that could only be written in part."""
 _STDERR = 2
 _TIMEOUT_MS = 1000  # longest wait for the reader of a stream before lines are dropped
 
 
 class Sink:
-    """An open descriptor for lines, and the number of bytes that could not be written."""
+    """An open descriptor for lines, and a count of what could not be written."""
 
     def __init__(self, path: Path | None) -> None:
         """Open the file to append to, or standard error if `path` is None.
@@ -37,19 +39,35 @@ class Sink:
         self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         self._timeout_ms = _TIMEOUT_MS
         self._line_is_cut = False
-        self.lost = 0
+        self.lost_bytes = 0
+        self.lost_lines = 0
+        """What could not be written and is not reported yet. Of a cut line, all of it is lost."""
 
     def write(self, data: bytes) -> None:
-        """Write lines; drop and count what cannot be written (disk full, reader gone)."""
-        if self._is_file:
-            self._write_all(data)
-            return
-        for piece in _pieces(data):
-            # A writable pipe takes PIPE_BUF bytes without waiting, even if it is blocking.
-            if self._wait_writable():
-                self._write_all(piece)
-            else:
-                self.lost += len(piece)
+        """Write lines. From the first one that cannot be written whole, count them as lost."""
+        self.drop(data[self._write_lines(data) :])
+
+    def drop(self, lines: bytes) -> None:
+        """Count lines as lost."""
+        self.lost_bytes += len(lines)
+        self.lost_lines += lines.count(b"\n") + bool(lines.rpartition(b"\n")[2])
+
+    def report(self, line: bytes) -> bool:
+        """Write the line that reports what is lost. If that succeeds, start to count again."""
+        if self._write_lines(line) < len(line):
+            return False
+        self.lost_bytes = self.lost_lines = 0
+        return True
+
+    def after_fork_in_child(self) -> None:
+        """Count from now on, and get a position of its own in the file (see `_mark_cut_line`).
+
+        The parent reports what is lost so far.
+        """
+        self.lost_bytes = self.lost_lines = 0
+        if self._is_file and self._path is not None:  # others need the one of standard error as it is
+            with suppress(ConfigError):
+                self._replace(_open(Path(f"/proc/self/fd/{self._descriptor}")))
 
     def reopen(self) -> None:
         """Reopen the file by its name, after a rotation renamed it.
@@ -59,7 +77,10 @@ class Sink:
         """
         if self._path is None:
             return
-        new_descriptor = _open(self._path)
+        self._replace(_open(self._path))
+        self._line_is_cut = False
+
+    def _replace(self, new_descriptor: int) -> None:
         os.dup2(new_descriptor, self._descriptor, inheritable=False)
         os.close(new_descriptor)
 
@@ -68,14 +89,26 @@ class Sink:
         if self._descriptor != _STDERR:
             os.close(self._descriptor)
 
-    def _write_all(self, piece: bytes) -> None:
+    def _write_lines(self, data: bytes) -> int:
+        """Return how many bytes were written, up to the end of the last whole line."""
+        whole = 0
+        for piece in (data,) if self._is_file else _pieces(data):
+            # A writable pipe takes PIPE_BUF bytes without waiting, even if it is blocking.
+            written = self._write_piece(piece) if self._is_file or self._wait_writable() else 0
+            if written < len(piece):
+                return whole + self._end_cut_line(piece[:written])
+            whole += written
+        return whole
+
+    def _write_piece(self, piece: bytes) -> int:
         """Write a piece, in several calls if a slow reader makes one of them partial.
 
-        After a line that was cut, the next piece starts a new line.
+        After a line that was cut, the next piece starts a new line. Return how many bytes
+        of the piece were written.
         """
-        whole = b"\n" + piece if self._line_is_cut else piece
-        rest = memoryview(whole)
-        limit = PIPE_BUF if len(whole) > PIPE_BUF and self._blocks() else len(whole)
+        data = b"\n" + piece if self._line_is_cut else piece
+        rest = memoryview(data)
+        limit = PIPE_BUF if len(data) > PIPE_BUF and self._blocks() else len(data)
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest[:limit]) :]
@@ -83,11 +116,39 @@ class Sink:
                 pass
             except OSError:
                 break
-            if rest and not self._wait_writable():
-                break
-        if len(rest) < len(whole):
-            self._line_is_cut = len(rest) > 0
-        self.lost += min(len(rest), len(piece))
+            if rest and (self._is_file or not self._wait_writable()):
+                break  # in a file, the lines of others may follow already
+        if len(rest) < len(data):
+            self._line_is_cut = False
+        return max(len(piece) - len(rest), 0)
+
+    def _end_cut_line(self, written: bytes) -> int:
+        """Keep a line that was cut apart from the next one. Return the length of whole lines."""
+        whole = written.rfind(b"\n") + 1
+        if whole < len(written):
+            self._line_is_cut = not (self._is_file and self._mark_cut_line(written[whole:]))
+        return whole
+
+    def _mark_cut_line(self, cut: bytes) -> bool:
+        """Overwrite the end of a cut line in a file: on a full disk nothing can be appended.
+
+        Any process may write the next line. Return False if it is not possible.
+        """
+        try:
+            # The position is the end of the last write (open(2), O_APPEND), unless another process
+            # shares it and has written since: then the bytes differ.
+            start = os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(cut)
+            fd = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            mark = CUT_MARK[-len(cut) :]
+            is_own = os.pread(fd, len(cut), start) == cut
+            return is_own and os.pwrite(fd, mark, start + len(cut) - len(mark)) == len(mark)
+        except OSError:  # a file system that never overwrites in place
+            return False
+        finally:
+            os.close(fd)
 
     def _blocks(self) -> bool:
         """Return True if a write may wait for a reader."""

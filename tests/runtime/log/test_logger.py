@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -195,16 +200,168 @@ def test_a_child_inherits_no_pending_line_and_no_lock(tmp_path: Path) -> None:
     assert [record["event"] for record in records(tmp_path)] == ["request", "child", "parent"]
 
 
-def test_lines_that_could_not_be_written_are_reported(tmp_path: Path) -> None:
+def limit_file_size(size: int = resource.RLIM_INFINITY) -> None:
+    """Have writes fail at a size of the file, in the middle of a line, as a full disk does."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+@pytest.fixture
+def _no_limit_remains() -> Iterator[None]:
+    yield
+    limit_file_size()
+
+
+def whole_records(data: bytes) -> list[dict[str, Any]]:
+    """Return the records of whole lines; the half lines end with dots."""
+    lines = [line for line in data.split(b"\n") if line]
+    assert all(line.startswith(b'{"time"') or len(line) < 8 for line in lines), "a line was appended to another one"
+    return [json.loads(line) for line in lines if line.endswith(b"}")]
+
+
+@pytest.mark.usefixtures("_no_limit_remains")
+@pytest.mark.parametrize("room", [0, 1, 70, 71, 140, 200])
+def test_lost_lines_are_reported_once_before_the_next_line_by_a_line_that_was_written(
+    tmp_path: Path, room: int
+) -> None:
+    def write(log: Log, limit: Callable[[int], None]) -> None:
+        limit(room)
+        for number in range(10):
+            log.info("kept", number=number)
+        log.access(*ACCESS)
+        log.flush()
+        limit(room + 20)  # no room for the report
+        log.info("kept", number=10)
+        limit(resource.RLIM_INFINITY)
+        log.info("later")
+        log.info("last")
+
+    (tmp_path / "whole").mkdir()
+    write(open_log(tmp_path / "whole"), lambda _size: None)
+    write(open_log(tmp_path), limit_file_size)
+
+    written = (tmp_path / "app.log").read_bytes()
+    missing = set((tmp_path / "whole" / "app.log").read_bytes().splitlines(keepends=True))
+    missing -= set(written.splitlines(keepends=True))
+    *kept, report, later, last = whole_records(written)
+    assert {record["event"] for record in kept} <= {"kept"}
+    assert (report["event"], later["event"], last["event"]) == ("log_lost", "later", "last")
+    assert (report["lines"], report["bytes"]) == (len(missing), sum(map(len, missing)))
+
+
+@pytest.mark.usefixtures("_no_limit_remains")
+def test_a_flush_reports_lost_lines_even_if_there_is_no_other_line(tmp_path: Path) -> None:
     log = open_log(tmp_path)
-    log._sink.lost = 42
-    log.info("first")
-    log.info("second")
-    assert [(record["event"], record.get("bytes")) for record in records(tmp_path)] == [
-        ("first", None),
-        ("log_lost", 42),
-        ("second", None),
+    limit_file_size(0)
+    log.info("lost")
+    limit_file_size()
+    log.flush()
+    log.flush()
+    assert [record["event"] for record in records(tmp_path)] == ["log_lost"]
+
+
+@pytest.mark.usefixtures("_no_limit_remains")
+def test_a_child_does_not_report_what_its_parent_has_lost(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    limit_file_size(0)
+    log.info("lost")
+    child = os.fork()
+    if child == 0:
+        log.info("lost by the child")
+        limit_file_size()
+        log.info("child")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    limit_file_size()
+    log.info("parent")
+    assert [(record["event"], record.get("lines")) for record in records(tmp_path)] == [
+        ("log_lost", 1),
+        ("child", None),
+        ("log_lost", 1),
+        ("parent", None),
     ]
+
+
+AT_EXIT = """
+import resource
+from pathlib import Path
+from arlen_runtime.config.sections import LogSection
+from arlen_runtime.log.logger import Log
+
+log = Log(LogSection(file="app.log"), "production", Path())
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+log.info("lost")
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+"""
+
+
+def test_a_process_that_ends_reports_what_it_has_lost(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", AT_EXIT], cwd=tmp_path, check=True, timeout=60)
+    assert [(record["event"], record["lines"]) for record in records(tmp_path)] == [("log_lost", 1)]
+
+
+def write_and_lose(log: Log, writer: int, fill: Callable[[bool], None]) -> None:
+    """Write 2000 lines, half of them while the disk is full."""
+    for number in range(2000):
+        if number % 500 == 0:
+            fill(number % 1000 == 500)
+        log.info("kept", writer=writer, number=number, text="x" * (number % 97))
+    fill(False)
+    log.flush()
+
+
+@pytest.mark.usefixtures("_no_limit_remains")
+def test_the_losses_that_several_processes_report_add_up_to_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.touch()
+    inherited = open_log(tmp_path)
+
+    def fill(full: bool) -> None:  # noqa: FBT001 - a callback
+        limit_file_size(path.stat().st_size + 1000 if full else resource.RLIM_INFINITY)
+
+    children = []
+    for writer in range(4):
+        child = os.fork()
+        if child == 0:
+            write_and_lose(inherited if writer % 2 else open_log(tmp_path), writer, fill)
+            os._exit(0)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+
+    (tmp_path / "whole").mkdir()
+    for writer in range(4):
+        write_and_lose(open_log(tmp_path / "whole"), writer, lambda _full: None)
+    written = path.read_bytes()
+    missing = set((tmp_path / "whole" / "app.log").read_bytes().splitlines(keepends=True))
+    missing -= set(written.splitlines(keepends=True))
+    reports = [record for record in whole_records(written) if record["event"] == "log_lost"]
+    assert 1000 < len(missing) < 8000
+    assert sum(report["lines"] for report in reports) == len(missing)
+    assert sum(report["bytes"] for report in reports) == sum(map(len, missing))
+
+
+def test_lines_for_a_reader_that_does_not_read_add_up_to_what_is_missing() -> None:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(writer, 2)
+        log = Log(LogSection(), "production", clock=lambda: 0.0)
+        for number in range(3000):
+            log.info("kept", number=number)
+        os.kill(os.getpid(), signal.SIGSTOP)  # the parent reads now
+        log.info("last")
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, os.WUNTRACED)
+    data = os.read(reader, 1 << 20)
+    os.kill(child, signal.SIGCONT)
+    with os.fdopen(reader, "rb") as rest:
+        data += rest.read()
+    os.waitpid(child, 0)
+
+    records = whole_records(data)
+    report, last = records[-2:]
+    assert {record["event"] for record in records[:-2]} == {"kept"}
+    assert (report["event"], report["lines"], last["event"]) == ("log_lost", 3000 - len(records) + 2, "last")
 
 
 def test_without_a_file_lines_go_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:

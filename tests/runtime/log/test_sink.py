@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,8 +71,9 @@ def test_a_line_longer_than_pipe_buf_waits_for_no_reader_and_the_next_line_stays
     writing.join(30)
     assert not writing.is_alive(), "it waits for a reader"
     torn = os.read(reader, 1 << 20)
-    assert sink.lost == len(long) - len(torn) > 0
     assert long.startswith(torn)
+    assert 0 < len(torn) < len(long)
+    assert (sink.lost_lines, sink.lost_bytes) == (1, len(long)), "half a line is lost, all of it"
 
     sink.write(b"next\n")
     assert os.read(reader, 1 << 20) == b"\nnext\n"
@@ -85,7 +89,7 @@ from arlen_runtime.log.sink import Sink
 sink = Sink(None)
 for _ in range(20):
     sink.write(b"x" * 30_000 + b"\\n")
-print(sink.lost, os.get_blocking(2))
+print(sink.lost_lines, sink.lost_bytes, os.get_blocking(2))
 """
 
 
@@ -96,9 +100,10 @@ def test_long_lines_to_an_unread_pipe_block_no_writer_and_keep_its_flags() -> No
     )
     os.close(writer)
     with os.fdopen(reader, "rb") as unread:
-        kept = len(unread.read())
+        kept = unread.read().count(b"\n")
 
-    assert done.stdout == f"{20 * 30_001 - kept} True\n"
+    assert 0 < kept < 20
+    assert done.stdout == f"{20 - kept} {(20 - kept) * 30_001} True\n"
 
 
 def test_reopening_follows_the_name_after_a_rotation(tmp_path: Path) -> None:
@@ -145,8 +150,82 @@ def test_an_unread_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_full_disk_loses_lines_and_nothing_else() -> None:
     sink = Sink(Path("/dev/full"))
-    sink.write(b"lost\n")
-    assert sink.lost == 5
+    sink.write(b"lost\nand this\nhalf")
+    assert (sink.lost_lines, sink.lost_bytes) == (3, 18)
+    assert not sink.report(b"lost 3\n")
+    assert (sink.lost_lines, sink.lost_bytes) == (3, 18), "a report that was not written reports nothing"
+    sink.close()
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Have writes fail at a size of the file, in the middle of a line, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("room", "kept"),
+    [
+        (0, b""),
+        (5, b"one.\n"),
+        (6, b"one.\n\n"),
+        (7, b"one.\n.\n"),
+        (11, b"one.\ntw...\n"),
+        (14, b"one.\ntwo two\n\n"),
+        (18, b"one.\ntwo two\nt...\n"),
+    ],
+)
+def test_a_line_that_was_cut_is_marked_at_once_so_that_no_process_appends_to_it(
+    tmp_path: Path, room: int, kept: bytes
+) -> None:
+    path = tmp_path / "app.log"
+    full, other = Sink(path), Sink(path)
+    lines = b"one.\ntwo two\nthree\n"
+    with file_size_limit(room):
+        full.write(lines)
+    other.write(b"of another process\n")
+    full.write(b"later\n")
+
+    assert path.read_bytes() == kept + b"of another process\nlater\n"
+    whole = [line for line in kept.splitlines(keepends=True) if line in lines.splitlines(keepends=True)]
+    assert (full.lost_lines, full.lost_bytes) == (3 - len(whole), len(lines) - sum(map(len, whole)))
+    full.close()
+    other.close()
+
+
+def test_a_cut_line_that_another_process_has_appended_to_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    sink = Sink(path)
+
+    def append_first(fd: int, offset: int, whence: int) -> int:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        os.write(fd, b" and a line\n")  # a child has inherited the descriptor, and so its position
+        return lseek(fd, offset, whence)
+
+    lseek = os.lseek
+    with pytest.MonkeyPatch.context() as patch, file_size_limit(20):
+        patch.setattr(os, "lseek", append_first)
+        sink.write(b"0123456789 is cut off\n")
+    sink.write(b"next\n")
+
+    assert path.read_bytes() == b"0123456789 is cut of and a line\n\nnext\n"
+    sink.close()
+
+
+def test_a_reopened_file_does_not_begin_with_the_end_of_a_cut_line(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    sink = Sink(path)
+    sink._line_is_cut = True
+    path.rename(tmp_path / "app.log.1")
+    sink.reopen()
+    sink.write(b"new\n")
+
+    assert path.read_bytes() == b"new\n"
     sink.close()
 
 
@@ -158,12 +237,13 @@ def test_a_reader_that_does_not_read_is_waited_for_once_and_lost_bytes_are_count
     for _ in range(200):
         sink.write(line)
     assert time.monotonic() - started < 3
-    kept = 200 * len(line) - sink.lost
-    assert 0 < kept < 200 * len(line)
-    assert len(os.read(reader, 1 << 20)) == kept
-    lost = sink.lost
+    kept = 200 - sink.lost_lines
+    assert 0 < kept < 200
+    assert sink.lost_bytes == sink.lost_lines * len(line)
+    assert os.read(reader, 1 << 20) == kept * line
+    assert sink.report(b"lost\n")
     sink.write(line)
-    assert os.read(reader, 1 << 20) == line
-    assert sink.lost == lost
+    assert os.read(reader, 1 << 20) == b"lost\n" + line
+    assert (sink.lost_lines, sink.lost_bytes) == (0, 0)
     sink.close()
     os.close(reader)
