@@ -16,6 +16,9 @@ from arlen_cli.project import find_application
 
 HOME_AND_CLEAR = "\033[H\033[J"
 
+Counts = dict[int, tuple[float, int]]
+"""By process id of a manager: when it was asked last, and its requests then."""
+
 
 def top(
     *,
@@ -30,16 +33,16 @@ def top(
 
     root = find_application(Path.cwd()).root
     screen = sys.stdout.isatty()
-    before: dict[int, tuple[float, int]] = {}
+    before: Counts = {}
     shown = 0
     try:
         while True:
             statuses = managers(root, env)
-            if not statuses:
-                raise ToolError(
-                    f"no running propane manager found for {root}: start one with `arlen serve` or `propane`"
-                )
-            page = "\n\n".join("\n".join(_with_rate(status, lines(status), before)) for status in statuses)
+            missing = f"no running propane manager found for {root}"
+            if not (statuses or shown):
+                raise ToolError(f"{missing}: start one with `arlen serve` or `propane`")
+            pages = ["\n".join(_with_rate(status, lines(status), before)) for status in statuses]
+            page = "\n\n".join(pages or [missing])  # it may be replaced or restarted just now
             console.print_line(f"{HOME_AND_CLEAR}{page}" if screen else f"{page}\n")
             shown += 1
             if shown == rounds:
@@ -49,12 +52,14 @@ def top(
         return 0
 
 
-def _with_rate(status: dict[str, Any], lines: Iterable[str], before: dict[int, tuple[float, int]]) -> Iterator[str]:
+def _with_rate(status: dict[str, Any], lines: Iterable[str], before: Counts) -> Iterator[str]:
     """Yield the lines of a status; the first one gets the request rate since the last call."""
     now, requests = time.monotonic(), int(status["totals"]["requests"])
     last_time, last_requests = before.get(status["pid"], (now, requests))
     before[status["pid"]] = now, requests
-    rate = (requests - last_requests) / (now - last_time) if now > last_time else 0.0
     first, *others = lines
-    yield f"{first}, {rate:.0f} requests/s"
+    # Fewer requests than before: another manager got this process id.
+    is_known = now > last_time and requests >= last_requests
+    rate = f"{(requests - last_requests) / (now - last_time):.0f}" if is_known else "-"
+    yield f"{first}, {rate} requests/s"
     yield from others

@@ -18,6 +18,8 @@ from arlen_runtime.propane.manager.snapshot import Snapshot
 from arlen_runtime.propane.manager.status_socket import find_managers
 
 MEGABYTE = 1 << 20
+UNKNOWN = "-"
+"""Shown for what has not been measured yet."""
 COLUMNS: dict[str, Callable[[Snapshot], str]] = {
     "WORKER": lambda worker: str(worker["number"]),
     "PID": lambda worker: str(worker["pid"]),
@@ -28,8 +30,8 @@ COLUMNS: dict[str, Callable[[Snapshot], str]] = {
     "BUSY": lambda worker: str(worker["busy"]),
     "QUEUED": lambda worker: str(worker["queued"]),
     "STUCK": lambda worker: str(worker["stuck"]),
-    "PSS": lambda worker: f"{worker['pss'] / MEGABYTE:.1f} MB",
-    "FILES": lambda worker: str(worker["descriptors"]),
+    "PSS": lambda worker: f"{worker['pss'] / MEGABYTE:.1f} MB" if worker["pss"] else UNKNOWN,
+    "FILES": lambda worker: str(worker["descriptors"] or UNKNOWN),
 }
 """Columns of a worker's line: heading and value."""
 
@@ -67,7 +69,7 @@ def lines(snapshot: Snapshot) -> Iterator[str]:
     uptime = format_duration(snapshot["uptime_seconds"])
     yield f"propane {snapshot['pid']} {snapshot['state']} for {uptime}, {snapshot['environment']}"
     yield f"listening  {', '.join(snapshot['listening'])}"
-    yield f"requests   {totals['requests']} ({totals['requests_shed']} shed, {totals['takeovers']} handed off)"
+    yield f"requests   {totals['requests']} ({totals['requests_shed']} shed, {totals['takeovers']} event loop takeovers)"
     yield f"responses  {_format_counts(snapshot['responses'])}"
     yield f"reloads    {_format_counts(snapshot['reloads'])}"
     yield f"restarts   {_format_counts(snapshot['restarts'])}"

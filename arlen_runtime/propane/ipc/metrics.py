@@ -17,21 +17,28 @@ Sample = tuple[str, float]
 """Labels as text, and a value."""
 
 GAUGES = {
-    "arlen_connections": (Cell.CONNECTIONS, "open connections"),
-    "arlen_threads_busy": (Cell.BUSY, "pool threads inside a handler"),
-    "arlen_requests_queued": (Cell.QUEUED, "requests that wait for a thread"),
-    "arlen_requests_stuck": (Cell.STUCK, "handlers that have used up their time"),
+    "arlen_connections": (Cell.CONNECTIONS, "open client connections"),
+    "arlen_threads_busy": (Cell.BUSY, "pool threads that run a handler"),
+    "arlen_requests_queued": (Cell.QUEUED, "requests that wait for a pool thread"),
+    "arlen_requests_stuck": (Cell.STUCK, "handlers that still run although their request has timed out"),
 }
 COUNTERS = {
-    "arlen_requests_total": (Cell.REQUESTS, "requests begun"),
-    "arlen_takeovers_total": (Cell.TAKEOVERS, "handlers that handed the reactor off to a follower"),
-    "arlen_requests_shed_total": (Cell.SHED, "requests turned away with 503"),
+    "arlen_requests_total": (Cell.REQUESTS, "requests, including refused ones"),
+    "arlen_takeovers_total": (
+        Cell.TAKEOVERS,
+        "slow or waiting handlers beside which another thread ran the event loop",
+    ),
+    "arlen_requests_shed_total": (Cell.SHED, "requests refused with 503 because the server was busy"),
 }
 RESPONSES = dict(zip(("2xx", "3xx", "4xx", "5xx"), ANSWERED, strict=True))
 RESOURCES = {
-    "arlen_memory_pss_bytes": (Cell.PSS, ManagerCell.PSS, "memory, shared pages counted once"),
-    "arlen_memory_rss_bytes": (Cell.RSS, ManagerCell.RSS, "memory, shared pages counted for each process"),
-    "arlen_open_descriptors": (Cell.DESCRIPTORS, ManagerCell.DESCRIPTORS, "open descriptors"),
+    "arlen_memory_pss_bytes": (Cell.PSS, ManagerCell.PSS, "memory, shared pages divided among their processes (PSS)"),
+    "arlen_memory_rss_bytes": (
+        Cell.RSS,
+        ManagerCell.RSS,
+        "memory, shared pages counted in full for each process (RSS)",
+    ),
+    "arlen_open_descriptors": (Cell.DESCRIPTORS, ManagerCell.DESCRIPTORS, "open file descriptors"),
 }
 RELOADS = {"done": ManagerCell.RELOADS_DONE, "failed": ManagerCell.RELOADS_FAILED}
 RESTARTS = {
@@ -53,9 +60,14 @@ def _render(scoreboard: Scoreboard) -> str:
     manager = scoreboard.manager
     ready = sum(row[Cell.STATE] == WorkerState.READY for row in rows)
     uptime = (time.monotonic_ns() - manager[ManagerCell.STARTED]) // 10**9
-    lines = _metric("arlen_workers_ready", "gauge", "workers that serve", [("", ready)])
-    lines += _metric("arlen_uptime_seconds", "gauge", "age of the manager", [("", uptime)])
-    lines += _metric("arlen_generation", "gauge", "number of the generation", [("", manager[ManagerCell.GENERATION])])
+    lines = _metric("arlen_workers_ready", "gauge", "workers that are ready for requests", [("", ready)])
+    lines += _metric("arlen_uptime_seconds", "gauge", "time since the manager started", [("", uptime)])
+    lines += _metric(
+        "arlen_generation",
+        "gauge",
+        "number of the current generation; every reload starts a new one",
+        [("", manager[ManagerCell.GENERATION])],
+    )
     for name, (cell, text) in GAUGES.items():
         lines += _metric(name, "gauge", text, [("", sum(row[cell] for row in rows))])
     for name, (cell, manager_cell, text) in RESOURCES.items():
@@ -64,21 +76,23 @@ def _render(scoreboard: Scoreboard) -> str:
     for name, (cell, text) in COUNTERS.items():
         lines += _metric(name, "counter", text, [("", scoreboard.total(cell))])
     answered = [(f'{{class="{label}"}}', scoreboard.total(cell)) for label, cell in RESPONSES.items()]
-    lines += _metric("arlen_responses_total", "counter", "answers by their status", answered)
+    lines += _metric("arlen_responses_total", "counter", "responses by class of their status", answered)
     lines += _durations(scoreboard)
-    lines += _manager_counters("arlen_reloads_total", "reloads", "result", RELOADS, scoreboard)
-    lines += _manager_counters("arlen_worker_restarts_total", "workers replaced", "reason", RESTARTS, scoreboard)
+    lines += _manager_counters("arlen_reloads_total", "reloads by result", "result", RELOADS, scoreboard)
+    lines += _manager_counters(
+        "arlen_worker_restarts_total", "workers that were replaced, by reason", "reason", RESTARTS, scoreboard
+    )
     return "\n".join(lines) + "\n"
 
 
 def _durations(scoreboard: Scoreboard) -> list[str]:
-    """Return the histogram of times from a handler's start to the last byte."""
+    """Return the histogram of response times."""
     name = "arlen_request_duration_seconds"
     counts = list(accumulate(scoreboard.total(cell) for cell in LASTED))
     bounds = (*(f"{bound:g}" for bound in DURATIONS), "+Inf")
     samples: list[Sample] = [(f'_bucket{{le="{bound}"}}', count) for bound, count in zip(bounds, counts, strict=True)]
     samples += [("_sum", scoreboard.total(Cell.MICROSECONDS) / 1e6), ("_count", counts[-1])]
-    return _metric(name, "histogram", "how long answers took, from the handler's start to the last byte", samples)
+    return _metric(name, "histogram", "time from the start of the handler to the last byte of the response", samples)
 
 
 def _metric(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[str]:

@@ -1,8 +1,9 @@
 """Memory and open descriptors of all processes, read from /proc.
 
-The manager samples them every `check_seconds` and writes them to the scoreboard. It measures from
-outside, so a worker that hangs is measured too. PSS is the proportional share: memory that a worker
-shares with its generation counts for each of them in part, so the sum is what the machine spends.
+The manager samples them every `check_seconds`, and a worker once it is ready, and writes them to
+the scoreboard. It measures from outside, so a worker that hangs is measured too. PSS is the
+proportional share: memory that a worker shares with its generation counts for each of them in part,
+so the sum is what the machine spends.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard
+from arlen_runtime.propane.ipc.scoreboard import Cell, ManagerCell, Scoreboard, WorkerState
 from arlen_runtime.propane.manager.generation_record import GenerationRecord
 
 
@@ -45,14 +46,18 @@ class ResourceMonitor:
     def sample_if_due(self, now: float, seconds: float, generations: Iterable[GenerationRecord]) -> None:
         """Write what each worker uses, and the sum of manager and generations.
 
-        Does nothing if the last sample is less than `seconds` old.
+        Before the last sample is `seconds` old, sample only workers that are ready for the
+        first time.
         """
+        rows = [row for _number, row in self._scoreboard.active_rows() if row[Cell.PID]]
         if now < self._due_at:
-            return
-        self._due_at = now + seconds
-        for _number, row in self._scoreboard.active_rows():
-            if row[Cell.PID]:
-                row[Cell.PSS], row[Cell.RSS], row[Cell.DESCRIPTORS] = resource_usage(row[Cell.PID])
+            rows = [row for row in rows if row[Cell.STATE] == WorkerState.READY and not row[Cell.PSS]]
+            if not rows:
+                return
+        else:
+            self._due_at = now + seconds
+        for row in rows:
+            row[Cell.PSS], row[Cell.RSS], row[Cell.DESCRIPTORS] = resource_usage(row[Cell.PID])
         own_usage = [
             resource_usage(pid)
             for pid in (os.getpid(), *(generation.pid for generation in generations if not generation.has_exited))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.propane.status import format_duration
+from arlen_runtime.propane.status import COLUMNS, format_duration
 from arlen_runtime.testing.wire import Wire
 from tests.fixtures import Serve
 
@@ -161,3 +161,10 @@ def test_a_respawned_worker_is_counted_by_its_reason(serve: Serve) -> None:
 )
 def test_a_duration_is_printed_with_its_two_largest_units(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_what_has_not_been_measured_yet_is_shown_as_a_dash() -> None:
+    worker = {"pss": 0, "descriptors": 0}
+    assert (COLUMNS["PSS"](worker), COLUMNS["FILES"](worker)) == ("-", "-")
+    worker = {"pss": 19_083_674, "descriptors": 17}
+    assert (COLUMNS["PSS"](worker), COLUMNS["FILES"](worker)) == ("18.2 MB", "17")

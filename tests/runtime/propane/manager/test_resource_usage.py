@@ -29,8 +29,23 @@ def test_usage_is_sampled_when_it_is_due_and_not_before() -> None:
     assert row[Cell.PSS] > 0
     assert board.manager[ManagerCell.DESCRIPTORS] > 2
 
-    row[Cell.PSS] = 0
+    row[Cell.PSS] = 1
     resources.sample_if_due(114.0, 15.0, [])
-    assert row[Cell.PSS] == 0
+    assert row[Cell.PSS] == 1
     resources.sample_if_due(116.0, 15.0, [])
+    assert row[Cell.PSS] > 1
+
+
+def test_a_worker_is_sampled_as_soon_as_it_is_ready() -> None:
+    board = Scoreboard()
+    resources = ResourceMonitor(board)
+    resources.sample_if_due(100.0, 15.0, [])
+    row = board.rows[3]
+    row[Cell.STATE], row[Cell.PID] = WorkerState.STARTING, os.getpid()
+    resources.sample_if_due(101.0, 15.0, [])
+    assert row[Cell.PSS] == 0, "it has not its memory yet"
+
+    row[Cell.STATE] = WorkerState.READY
+    resources.sample_if_due(102.0, 15.0, [])
     assert row[Cell.PSS] > 0
+    assert row[Cell.DESCRIPTORS] > 2

@@ -55,7 +55,7 @@ def test_what_a_killed_process_has_counted_is_not_lost() -> None:
     os.waitpid(child, 0)
 
     row = board.rows[0]
-    expected = {Cell.REQUESTS: 7, Cell.SHED: 7, Cell.TAKEOVERS: 7, Cell.ANSWERED_5XX: 7}
+    expected: dict[int, int] = {Cell.REQUESTS: 7, Cell.SHED: 7, Cell.TAKEOVERS: 7, Cell.ANSWERED_5XX: 7}
     expected |= {LASTED[3]: 7, Cell.MICROSECONDS: 7 * 250_000}
     assert {cell: row[cell] for cell in COUNTERS if row[cell]} == expected
 
