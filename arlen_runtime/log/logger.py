@@ -128,6 +128,16 @@ class Log:
             if self._pending or self._sink.lost_lines:
                 self._write("")
 
+    def count_lost_in(self, cells: memoryview) -> None:
+        """Count lost lines and bytes in shared memory, so that another process can report them."""
+        with self._lock:
+            self._sink.count_lost_in(cells)
+
+    def add_lost(self, lines: int, size: int) -> None:
+        """Report lines and bytes that a process lost and did not report before it ended."""
+        with self._lock:
+            self._sink.add_lost(lines, size)
+
     def reopen(self) -> None:
         """Reopen the file by its name after a rotation.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import select
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,9 +39,28 @@ class Sink:
         self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         self._timeout_ms = _TIMEOUT_MS
         self._line_is_cut = False
-        self.lost_bytes = 0
-        self.lost_lines = 0
-        """What could not be written and is not reported yet. Of a cut line, all of it is lost."""
+        self._lost: MutableSequence[int] | memoryview = [0, 0]
+
+    @property
+    def lost_lines(self) -> int:
+        """Lines that could not be written whole and are not reported yet."""
+        return int(self._lost[0])
+
+    @property
+    def lost_bytes(self) -> int:
+        """The bytes of these lines, with what was written of a line that was cut."""
+        return int(self._lost[1])
+
+    def count_lost_in(self, cells: memoryview) -> None:
+        """Count lost lines and bytes in two cells, on top of what they hold."""
+        cells[0] += self.lost_lines
+        cells[1] += self.lost_bytes
+        self._lost = cells
+
+    def add_lost(self, lines: int, size: int) -> None:
+        """Report the losses of another process as well."""
+        self._lost[0] += lines
+        self._lost[1] += size
 
     def write(self, data: bytes) -> None:
         """Write lines. From the first one that cannot be written whole, count them as lost."""
@@ -49,14 +68,13 @@ class Sink:
 
     def drop(self, lines: bytes) -> None:
         """Count lines as lost."""
-        self.lost_bytes += len(lines)
-        self.lost_lines += lines.count(b"\n") + bool(lines.rpartition(b"\n")[2])
+        self.add_lost(lines.count(b"\n") + bool(lines.rpartition(b"\n")[2]), len(lines))
 
     def report(self, line: bytes) -> bool:
         """Write the line that reports what is lost. If that succeeds, start to count again."""
         if self._write_lines(line) < len(line):
             return False
-        self.lost_bytes = self.lost_lines = 0
+        self._lost[0] = self._lost[1] = 0
         return True
 
     def after_fork_in_child(self) -> None:
@@ -64,7 +82,7 @@ class Sink:
 
         The parent reports what is lost so far.
         """
-        self.lost_bytes = self.lost_lines = 0
+        self._lost = [0, 0]
         if self._is_file and self._path is not None:  # others need the one of standard error as it is
             with suppress(ConfigError):
                 self._replace(_open(Path(f"/proc/self/fd/{self._descriptor}")))

@@ -67,6 +67,9 @@ class Cell(enum.IntEnum):
     """The sum of all response times."""
     LASTED = 20
     """The first of the cells that count responses by duration: one for each class."""
+    LOST_LINES = 27
+    """Lines of the log that were lost and are not reported; the next cell counts their bytes."""
+    LOST_BYTES = 28
 
 
 ANSWERED = (Cell.ANSWERED_2XX, Cell.ANSWERED_3XX, Cell.ANSWERED_4XX, Cell.ANSWERED_5XX)
@@ -91,6 +94,9 @@ class ManagerCell(enum.IntEnum):
     DESCRIPTORS = 10
     MOVING = 11
     """Odd while an exited worker's counters are between two rows."""
+    LOST_LINES = Cell.LOST_LINES
+    LOST_BYTES = Cell.LOST_BYTES
+    """The manager's own lost lines; it adds those of exited workers."""
 
 
 class WorkerState(enum.IntEnum):
@@ -123,6 +129,11 @@ class WorkerRow:
 
     def __setitem__(self, cell: int, value: int) -> None:
         self.cells[cell] = value
+
+    @property
+    def lost(self) -> memoryview:
+        """The two cells of lost lines and their bytes."""
+        return self.cells[Cell.LOST_LINES : Cell.LOST_BYTES + 1]
 
     def clear(self) -> None:
         """Set all cells to zero: the row is free."""

@@ -69,6 +69,7 @@ class Manager:
         self._signals = SignalQueue(_HANDLED_SIGNALS)
         self._poll.register(self._signals.fd, select.POLLIN)
         become_subreaper()
+        self._log.count_lost_in(self._scoreboard.manager.lost)  # a successor reports what is left
         self._start()
         while self._final_status is None:
             self._poll_once()

@@ -133,8 +133,7 @@ class Workers:
 
     def on_exited(self, generation: GenerationRecord, worker: WorkerRecord, status: int, *, is_needed: bool) -> None:
         """Record a worker's exit. If it is still needed, schedule its replacement."""
-        del generation.workers[worker.row]
-        self._scoreboard.retire_row(self._scoreboard.rows[worker.row])
+        self._drop(generation, worker)
         reason = f"signal_{-status}" if status < 0 else f"exit_{status}"
         if generation.draining_since and status and worker.stop_signal not in {"SIGKILL", "SIGQUIT"}:
             self.unclean = True
@@ -160,8 +159,14 @@ class Workers:
         """
         for worker in list(generation.workers.values()):
             if not worker.pid or _has_exited(worker.pid):
-                del generation.workers[worker.row]
-                self._scoreboard.retire_row(self._scoreboard.rows[worker.row])
+                self._drop(generation, worker)
+
+    def _drop(self, generation: GenerationRecord, worker: WorkerRecord) -> None:
+        """Forget an exited worker, but not what it has counted."""
+        del generation.workers[worker.row]
+        row = self._scoreboard.rows[worker.row]
+        self._log.add_lost(*row.lost)
+        self._scoreboard.retire_row(row)
 
     def _schedule_respawn(self, generation: GenerationRecord, worker: WorkerRecord, status: int, reason: str) -> None:
         delay = respawn_delay(generation, worker, status, self.accessories.respawn_delay_ms / 1000)

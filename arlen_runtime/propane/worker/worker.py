@@ -113,6 +113,7 @@ class Worker:
         faulthandler.enable()  # prints the stacks when the manager sends SIGABRT to a hung worker
         gc.enable()
         sys.setswitchinterval(SWITCH_SECONDS)
+        self._log.count_lost_in(self._row.lost)
         self._row[Cell.PID] = os.getpid()
         self._row[Cell.GENERATION] = self._context.generation
         self._row[Cell.STARTED] = time.monotonic_ns()

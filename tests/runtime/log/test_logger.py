@@ -18,6 +18,7 @@ import pytest
 from arlen_runtime import scope
 from arlen_runtime.config.sections import LogSection
 from arlen_runtime.log.logger import MAX_PENDING, Log
+from arlen_runtime.propane.ipc.scoreboard import Cell, Scoreboard
 
 ACCESS = ("GET", "/", 200, 13, 0.001, "r-1", "::1", None)
 
@@ -279,6 +280,36 @@ def test_a_child_does_not_report_what_its_parent_has_lost(tmp_path: Path) -> Non
         ("log_lost", 1),
         ("parent", None),
     ]
+
+
+@pytest.mark.usefixtures("_no_limit_remains")
+def test_what_a_killed_process_lost_is_reported_by_another_one(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    row = Scoreboard().rows[0]
+    child = os.fork()
+    if child == 0:
+        limit_file_size(0)
+        log.info("before")
+        log.count_lost_in(row.lost)
+        log.info("after")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    log.add_lost(*row.lost)
+    log.info("parent")
+    (report, parent) = records(tmp_path)
+    assert (report["event"], report["lines"], report["bytes"]) == ("log_lost", 2, 68 + 67)
+    assert parent["event"] == "parent"
+
+
+@pytest.mark.usefixtures("_no_limit_remains")
+def test_shared_counts_are_cleared_by_a_report(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    row = Scoreboard().rows[0]
+    row[Cell.LOST_LINES], row[Cell.LOST_BYTES] = 3, 300  # of a predecessor in this process
+    log.count_lost_in(row.lost)
+    log.info("next")
+    assert [(record["event"], record.get("lines")) for record in records(tmp_path)] == [("log_lost", 3), ("next", None)]
+    assert list(row.lost) == [0, 0]
 
 
 AT_EXIT = """
