@@ -175,6 +175,7 @@ def test_the_service_starts_while_its_files_are_read_only(shop: Path, url: str) 
         _, rest = process.communicate(timeout=PATIENCE_SECONDS)
     events = [json.loads(line) for line in [*lines, *rest.splitlines()]]
     assert [event for event in events if event["level"] == "error"] == []
+    assert [event for event in events if event["event"] == "status_unavailable"] == []
     assert process.returncode == 0
 
 

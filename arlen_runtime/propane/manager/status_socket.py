@@ -42,12 +42,12 @@ def status_folder(config: Config, environ: Mapping[str, str] = os.environ) -> Pa
 def search_folders(config: Config, environ: Mapping[str, str] = os.environ) -> list[Path]:
     """Return the folders where the sockets of an application's managers may be.
 
-    A service whose RuntimeDirectory is the application's name is found from any shell.
+    A service with the generated unit, whose RuntimeDirectory is app-NAME, is found from any shell.
     """
     own, configured = status_folder(config, environ), status_folder(config, {})
     if configured is None:
         return []
-    return list(dict.fromkeys([*filter(None, (own,)), configured, RUNTIME_FOLDERS / config.name]))
+    return list(dict.fromkeys([*filter(None, (own,)), configured, RUNTIME_FOLDERS / f"app-{config.name}"]))
 
 
 def find_managers(config: Config, environ: Mapping[str, str] = os.environ) -> list[dict[str, Any]]:

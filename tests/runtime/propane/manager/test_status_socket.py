@@ -83,7 +83,7 @@ def test_managers_are_found_from_any_shell_and_those_of_other_applications_left_
     monkeypatch.setattr(status_socket_module, "RUNTIME_FOLDERS", tmp_path)
     config = Config("production", tmp_path / "srv" / "shop")
     for root, is_found in ((config.root, True), (tmp_path / "other", False)):
-        opened = StatusSocket(tmp_path / "shop", lambda root=root: {"root": str(root)})  # type: ignore[misc] # mypy infers no type of a default
+        opened = StatusSocket(tmp_path / "app-shop", lambda root=root: {"root": str(root)})  # type: ignore[misc] # mypy infers no type of a default
         answering = threading.Thread(target=_answer, args=(opened,))
         answering.start()
         assert find_managers(config, {}) == ([{"root": str(root)}] if is_found else [])
