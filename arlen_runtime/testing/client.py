@@ -1,127 +1,99 @@
-"""A test client without sockets. It uses the real parser and the real serializer.
+"""A test client without sockets that sends what a browser sends.
 
     client = TestClient(app)
     answer = client.post("/posts", data={"title": "One"}, follow_redirects=True)
     assert answer.status == 200 and "One" in answer.text
 
-It keeps cookies, whatever their Path, and runs each request in a contextvars.Context of its own,
-as the server does. Limits and trusted proxies come from the configuration of the application.
+It uses the real parser and the real serializer. URLs, forms, cookies, redirects and what a server
+learns about the page that makes a request are those of a browser; a differential test compares
+them with Chromium's.
 """
 
 from __future__ import annotations
 
-import contextvars
 import json as _json
-import secrets
-import sys
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from email.utils import mktime_tz, parsedate_tz
-from io import BytesIO
-from pathlib import Path
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urljoin, urlsplit
 
-from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError, RequestTimeout
-from arlen_runtime.http.application import Admission, Application, admit_or_raise
-from arlen_runtime.http.body import IncomingBody
-from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
-from arlen_runtime.http.parser import RequestParser
-from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import FileBody, Response, close_body
-from arlen_runtime.http.serializer import serialize
+from arlen_runtime.http.application import Application
+from arlen_runtime.testing import form_encoding, url
+from arlen_runtime.testing.answer import Answer
+from arlen_runtime.testing.cookie_jar import CookieJar
+from arlen_runtime.testing.exchange import Exchange
+from arlen_runtime.testing.fetch_metadata import DEFAULT_POLICY, Initiator, referrer_policy
+from arlen_runtime.testing.form_encoding import Fields, Files
+from arlen_runtime.testing.url import URL
 
-Upload = tuple[str, bytes, str]
-"""A file to upload: its name, its bytes, its media type."""
-
-_MOST_REDIRECTS = 10
-_TO_GET: Mapping[int, Sequence[str]] = {
-    301: ("POST",),
-    302: ("POST",),
-    303: ("POST", "PUT", "PATCH", "DELETE"),
-    307: (),
-    308: (),
+_MOST_REDIRECTS = 20
+_TO_GET: Mapping[int, re.Pattern[str]] = {
+    301: re.compile("POST"),
+    302: re.compile("POST"),
+    303: re.compile("(?!GET|HEAD).*"),
+    307: re.compile("(?!)"),
+    308: re.compile("(?!)"),
 }
-"""Redirects, and the methods that become GET without a body (RFC 9110 section 15.4).
+"""Redirects, and the methods that become GET without a body (Fetch, "HTTP-redirect fetch").
 
 All other methods are kept.
 """
 
-_DEFAULTS = Config("test", Path())
+_OF_BODY = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
+_OF_ORIGIN = frozenset({"authorization"})
+_BY_FORM = frozenset({"GET", "POST"})
+_FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD_VALUE = re.compile(r"[^\0\r\n\u0100-\U0010ffff]*")
+
+Headers = Mapping[str, str | Sequence[str] | None]
+"""Fields of a request. A list repeats a field; None leaves out one that the client would send."""
 
 
-class Answer(NamedTuple):
-    """A response, as it was serialized. `url` is the target of the last request."""
-
-    status: int
-    fields: Sequence[tuple[str, str]]
-    body: bytes
-    url: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Header fields by lower-case name.
-
-        Repeated fields are joined by a comma, as in HTTP.
-        """
-        joined: dict[str, str] = {}
-        for name, value in self.fields:
-            key = name.lower()
-            joined[key] = f"{joined[key]}, {value}" if key in joined else value
-        return joined
-
-    @property
-    def text(self) -> str:
-        """The body, decoded as UTF-8."""
-        return self.body.decode()
-
-    def json(self) -> Any:  # noqa: ANN401 - JSON is anything
-        """Return the body, parsed as JSON."""
-        return _json.loads(self.body)
+_Fields = Mapping[str, Sequence[str]]
 
 
 class _OutgoingRequest(NamedTuple):
-    """A request to send; `fields` have lower-case names."""
+    """A request to send. `fields` are the caller's, with lower-case names.
+
+    `urls` are those that it was redirected through, and the one to ask now.
+    """
 
     method: str
-    scheme: str
-    target: str
-    fields: Mapping[str, str]
+    urls: tuple[URL, ...]
+    fields: _Fields
+    content_type: str
     body: bytes
+    initiator: Initiator
+
+    @property
+    def url(self) -> URL:
+        """The URL to ask."""
+        return self.urls[-1]
 
 
 class TestClient:
     """Sends requests to an application.
 
-    `cookies` are the cookies that it received and sends back; `headers` are sent with every
-    request.
+    `cookies` are the cookies that it received and sends back, `headers` are sent with every
+    request, and `page` is the URL of the page that it shows: the last one that it went to.
     """
 
     __test__ = False  # pytest collects classes called Test…
 
     def __init__(
-        self,
-        app: Application,
-        *,
-        host: str = "localhost",
-        scheme: str = "http",
-        headers: Mapping[str, str] | None = None,
+        self, app: Application, *, host: str = "localhost", scheme: str = "http", headers: Headers | None = None
     ) -> None:
         """Build a client for an App or another Application.
 
         Limits and trusted proxies are those of its `config`, if it has one.
         """
-        config = getattr(app, "config", None)
-        config = config if isinstance(config, Config) else _DEFAULTS
         self.app = app
         self.host = host
         self.scheme = scheme
-        self.headers = dict(headers or {})
-        self.cookies: dict[str, str] = {}
-        self._ids = IdSource()
-        self._limits = config.limits
-        self._trusted = TrustedProxies(config.server.trusted_proxies, names_host=config.server.forwarded_host)
+        self.headers: dict[str, str | Sequence[str] | None] = dict(headers or {})
+        self.cookies = CookieJar()
+        self.page = ""
+        self._policy = DEFAULT_POLICY
+        self._exchange = Exchange(app)
 
     def get(self, path: str, **options: Any) -> Answer:  # noqa: ANN401 - see request
         """Send a GET request."""
@@ -152,24 +124,40 @@ class TestClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, object] | None = None,
-        headers: Mapping[str, str] | None = None,
+        params: Fields | None = None,
+        headers: Headers | None = None,
         json: object = None,
-        data: Mapping[str, object] | None = None,
-        files: Mapping[str, Upload] | None = None,
+        data: Fields | None = None,
+        files: Files | None = None,
         body: bytes = b"",
+        page: str | None = None,
+        fetch: bool | None = None,
+        raw: bool = False,
         follow_redirects: bool = False,
     ) -> Answer:
         """Send a request and return its response.
 
         `params` are added to the query. The body is one of `json`, `data` and `files` (a form), or
-        `body` (bytes). A redirect to another host is not followed; it is returned.
+        `body` (bytes); a GET sends `data` as its query. `page` is the URL of the page that makes
+        the request, and `fetch` is whether a script of it does. Without them GET is typed into the
+        address bar, a form is sent by a page of the application, and everything else by its script.
+        With `raw` the path is sent as it is, as no browser would.
+        A redirect to another host is not followed; it is returned.
         """
-        target = f"{path}{'&' if '?' in path else '?'}{urlencode(params)}" if params else path
-        content_type, encoded = _encode(json, data, files, body)
-        own = {"content-type": content_type} if content_type else {}
-        fields = _merge({"host": self.host}, self.headers, own, headers or {})
-        request: _OutgoingRequest | None = _OutgoingRequest(method, self.scheme, target, fields, encoded)
+        by_script = fetch if fetch is not None else method not in _BY_FORM or json is not None or bool(body)
+        fields = _merge(self.headers, headers or {})
+        asked = self._url(path, fields, page, raw=raw)
+        content_type, content = "", body
+        if json is not None:
+            content_type, content = "application/json", _write_json(json)
+        elif not body and (data is not None or files is not None or not by_script):
+            asked, content_type, content = _with_form(method, asked, data, files, by_script=by_script)
+        if params:
+            query = form_encoding.urlencode(form_encoding.entries(params))
+            asked = asked._replace(query=f"{asked.query}&{query}" if asked.query else query)
+        initiator = self._initiator(method, asked, page, by_script=by_script)
+        request: _OutgoingRequest | None
+        request = _OutgoingRequest(method, (asked,), fields, content_type, content, initiator)
         for _ in range(1 + _MOST_REDIRECTS * follow_redirects):
             if request is None:
                 break
@@ -177,66 +165,97 @@ class TestClient:
             request = _next_request(request, answer)
         return answer
 
+    def _url(self, path: str, fields: _Fields, page: str | None, *, raw: bool) -> URL:
+        """Return the URL to ask. A relative path starts from the page, if it is ours."""
+        root = URL(self.scheme, next(iter(fields.get("host", ())), self.host), "/")
+        if raw or path == "*":
+            target, mark, query = path.partition("?")
+            return root._replace(path=target, query=query if mark else None)
+        current = url.parse(self.page if page is None else page, root)
+        return url.parse(path, current if current.origin == root.origin else root)
+
+    def _initiator(self, method: str, asked: URL, page: str | None, *, by_script: bool) -> Initiator:
+        """Return the page that makes a request, or the address bar."""
+        root = asked._replace(path="/", query=None, fragment=None)
+        if page is None and method == "GET" and not by_script:
+            return Initiator(None, by_script)
+        current = url.parse(page or self.page, root)
+        if page is None and current.origin != asked.origin:
+            current = root
+        return Initiator(current, by_script, self._policy if str(current) == self.page else DEFAULT_POLICY)
+
     def _send(self, request: _OutgoingRequest) -> Answer:
         """Send one request through parser, application and serializer."""
-        lines = dict(request.fields)
-        if self.cookies:
-            lines.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-        if request.body or request.method in {"POST", "PUT", "PATCH"}:
-            lines["content-length"] = str(len(request.body))
-        text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        wire = f"{request.method} {request.target} HTTP/1.1\r\n{text}\r\n".encode("latin-1") + request.body
-        answer = contextvars.Context().run(self._exchange, wire, request)
+        wire = self._head(request) + request.body
+        answer = Answer(*self._exchange.run(wire, request.url.scheme), request.url.target, request.method)
         for name, value in answer.fields:
             if name.lower() == "set-cookie":
-                self._keep_cookie(value)
+                self.cookies.store(request.url, value, request.initiator.stored_cookies(request.url))
+        if not request.initiator.by_script and answer.status not in {204, 205} and not _location(answer):
+            self.page = str(request.url)
+            self._policy = referrer_policy(answer.headers.get("referrer-policy"), DEFAULT_POLICY)
         return answer
 
-    def _exchange(self, wire: bytes, request: _OutgoingRequest) -> Answer:
-        """Parse the bytes, run the application and serialize, as the server does."""
-        parser = RequestParser(self._limits, Origin("127.0.0.1", request.scheme, self._trusted, self._ids))
-        parser.feed(wire)
-        head: Head | None = None
-        try:
-            head = _head(parser)
-            admission = admit_or_raise(self.app, head)
-            body = self._body(head, admission, parser)
-        except ArlenError as error:
-            refusal = self.app.refuse(error, head)
-            return _answer(head, refusal, request.target, close=True, for_head_request=parser.is_head_request)
-        try:
-            return _answer(head, self.app.run(admission, _request(head, admission, body)), request.target)
-        finally:
-            body.close()
-
-    def _body(self, head: Head, admission: Admission, parser: RequestParser) -> IncomingBody:
-        """Read the body, into a file if the server would use one.
-
-        If the endpoint takes no body, it is not read. Raise PayloadTooLarge.
-        """
-        if admission.policy == "none":
-            return IncomingBody(0, 0, None)
-        most_in_memory = sys.maxsize if admission.policy == "stream" else self._limits.spool_bytes
-        body = IncomingBody(admission.limit, most_in_memory, head.content_length)
-        body.write(parser.read_body())
-        return body
-
-    def _keep_cookie(self, line: str) -> None:
-        """Store a cookie, or delete an expired one (RFC 6265 section 5.3)."""
-        pair, *attributes = line.split(";")
-        name, _, value = (part.strip() for part in pair.partition("="))
-        attributes_by_name = {
-            key.strip().lower(): text.strip() for key, _, text in (attribute.partition("=") for attribute in attributes)
-        }
-        if _is_expired(attributes_by_name):
-            self.cookies.pop(name, None)
-        else:
-            self.cookies[name] = value
+    def _head(self, request: _OutgoingRequest) -> bytes:
+        """Return the request line and the header block."""
+        cookies = self.cookies.header(request.url, request.initiator.sent_cookies(request.method, request.url))
+        own = {"host": request.url.host, **request.initiator.fields(request.method, request.urls)}
+        own |= {"content-type": request.content_type} if request.content_type else {}
+        own |= {"cookie": cookies} if cookies else {}
+        fields = {**{name: [value] for name, value in own.items()}, **request.fields}
+        if request.body or request.method in {"POST", "PUT"}:  # "HTTP-network-or-cache fetch"
+            fields["content-length"] = [str(len(request.body))]
+        lines = [f"{name}: {value}\r\n" for name, values in fields.items() for value in values]
+        return f"{request.method} {request.url.target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1")
 
 
-def _merge(*mappings: Mapping[str, str]) -> dict[str, str]:
-    """Return all fields by lower-case name. Later ones replace earlier ones."""
-    return {name.lower(): value for fields in mappings for name, value in fields.items()}
+def _merge(*mappings: Headers) -> _Fields:
+    """Return the lines of all fields by lower-case name. Later ones replace earlier ones.
+
+    Raises ValueError for what cannot be a field.
+    """
+    merged: dict[str, Sequence[str]] = {}
+    for name, value in ((name, value) for fields in mappings for name, value in fields.items()):
+        lines = [value] if isinstance(value, str) else value or ()
+        if not _FIELD_NAME.fullmatch(name) or not all(map(_FIELD_VALUE.fullmatch, lines)):
+            raise ValueError(
+                f"the header field {name!r} cannot be {value!r}: encode line ends and letters beyond Latin-1, and "
+                "repeat a field by a list of its values"
+            )
+        merged[name.lower()] = lines
+    return merged
+
+
+def _with_form(
+    method: str, asked: URL, data: Fields | None, files: Files | None, *, by_script: bool
+) -> tuple[URL, str, bytes]:
+    """Return URL, media type and bytes of a form that is sent (WHATWG HTML, "Form submission").
+
+    A script sends fields as URLSearchParams and files as FormData.
+    """
+    entries = form_encoding.entries(data, files)
+    if not by_script:
+        entries = form_encoding.normalized(entries)
+    if method == "GET":
+        return (asked if data is None else asked._replace(query=form_encoding.urlencode(entries))), "", b""
+    if files is not None:
+        return asked, *form_encoding.multipart(entries)
+    content_type = form_encoding.URLENCODED + (";charset=UTF-8" if by_script else "")
+    return asked, content_type, form_encoding.urlencode(entries).encode()
+
+
+def _write_json(value: object) -> bytes:
+    """Return what JSON.stringify writes; a lone surrogate is escaped, as it is no valid UTF-8."""
+    text = _json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _location(answer: Answer) -> str:
+    """Return where a redirect leads, empty if the answer is none. Its bytes are UTF-8."""
+    if answer.status not in _TO_GET:
+        return ""
+    locations = (value for name, value in answer.fields if name.lower() == "location" and value)
+    return next(locations, "").encode("latin-1").decode("utf-8", "replace")
 
 
 def _next_request(request: _OutgoingRequest, answer: Answer) -> _OutgoingRequest | None:
@@ -244,90 +263,22 @@ def _next_request(request: _OutgoingRequest, answer: Answer) -> _OutgoingRequest
 
     None if there is none, or if it would go to another host.
     """
-    location = answer.headers.get("location")
-    if not location or answer.status not in _TO_GET:
-        return None
-    here = f"{request.scheme}://{request.fields['host']}"
-    url = urlsplit(urljoin(here + request.target, location))
-    if url.scheme not in {"http", "https"} or url.netloc.lower() != urlsplit(here).netloc.lower():
-        return None
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")  # browsers send no fragment
-    if request.method not in _TO_GET[answer.status]:
-        return request._replace(scheme=url.scheme, target=target)
-    fields = {name: value for name, value in request.fields.items() if name != "content-type"}
-    return _OutgoingRequest("GET", url.scheme, target, fields, b"")
-
-
-def _is_expired(attributes: Mapping[str, str]) -> bool:
-    """Return True if the cookie has expired. Max-Age takes precedence over Expires."""
+    here = request.url
     try:
-        return int(attributes["max-age"]) <= 0
-    except (KeyError, ValueError):
-        expires = parsedate_tz(attributes.get("expires", ""))  # as lenient as browsers are
-        return expires is not None and mktime_tz(expires) <= time.time()
-
-
-def _head(parser: RequestParser) -> Head:
-    """Return the head.
-
-    If it is incomplete, raise the timeout that the server would raise.
-    """
-    head = parser.next_head()
-    if head is None:
-        raise RequestTimeout("The header block of the request took too long to arrive.")
-    return head
-
-
-def _request(head: Head, admission: Admission, body: IncomingBody) -> Request:
-    """Build the Request in the form that the endpoint expects."""
-    data, spool = body.whole()
-    return Request(head, live=BytesIO(data)) if admission.policy == "stream" else Request(head, data, spool)
-
-
-def _encode(
-    json: object, data: Mapping[str, object] | None, files: Mapping[str, Upload] | None, body: bytes
-) -> tuple[str, bytes]:
-    """Return the media type and the bytes of a body."""
-    if files:
-        return _multipart(data or {}, files)
-    if json is not None:
-        return "application/json", _json.dumps(json).encode()
-    if data is not None:
-        return "application/x-www-form-urlencoded", urlencode(data, doseq=True).encode()
-    return "", body
-
-
-def _multipart(data: Mapping[str, object], files: Mapping[str, Upload]) -> tuple[str, bytes]:
-    """Return a form with files (RFC 7578)."""
-    boundary = secrets.token_hex(16)
-    parts = [(f'name="{name}"', "", str(value).encode()) for name, value in data.items()]
-    parts += [
-        (f'name="{name}"; filename="{file}"', f"Content-Type: {kind}\r\n", content)
-        for name, (file, content, kind) in files.items()
-    ]
-    body = b"".join(
-        f"--{boundary}\r\nContent-Disposition: form-data; {names}\r\n{kind}\r\n".encode() + content + b"\r\n"
-        for names, kind, content in parts
+        there = url.parse(_location(answer), here)
+    except ValueError:
+        return None
+    if not _location(answer) or there.host.lower() != here.host.lower():
+        return None
+    if there.fragment is None:
+        there = there._replace(fragment=here.fragment)
+    policy = referrer_policy(answer.headers.get("referrer-policy"), request.initiator.policy)
+    dropped = frozenset() if there.origin == here.origin else _OF_ORIGIN
+    if _TO_GET[answer.status].fullmatch(request.method):
+        dropped |= _OF_BODY
+        request = request._replace(method="GET", content_type="", body=b"")
+    return request._replace(
+        urls=(*request.urls, there),
+        fields={name: lines for name, lines in request.fields.items() if name not in dropped},
+        initiator=request.initiator._replace(policy=policy),
     )
-    return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
-
-
-def _answer(
-    head: Head | None, response: Response, url: str, *, close: bool = False, for_head_request: bool = False
-) -> Answer:
-    """Serialize a response and parse it as a client would."""
-    serialized = serialize(head, response, b"", close=close, for_head_request=for_head_request)
-    block, _, body = serialized.data.partition(b"\r\n\r\n")
-    lines = block.decode("latin-1").split("\r\n")
-    fields = [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:])]
-    try:
-        body += b"".join(_pieces(serialized.rest))
-    finally:
-        close_body(response.body)
-    return Answer(int(lines[0].split(" ")[1]), fields, body, url)
-
-
-def _pieces(rest: FileBody | Iterable[bytes] | None) -> Iterable[bytes]:
-    if isinstance(rest, FileBody):
-        return rest.pieces()
-    return () if rest is None else rest

@@ -12,7 +12,7 @@ from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.error_pages.development import secret_values
 from arlen_runtime.error_pages.style import POLICY
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.testing.client import Answer
+from arlen_runtime.testing.answer import Answer
 from arlen_runtime.web.context import Context
 from tests.fixtures import ServeApp
 
