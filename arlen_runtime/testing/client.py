@@ -235,13 +235,14 @@ def _with_form(
     """
     entries = form_encoding.entries(data, files)
     if not by_script:
-        entries = form_encoding.normalized(entries)
-    if method == "GET":
-        return (asked if data is None else asked._replace(query=form_encoding.urlencode(entries))), "", b""
-    if files is not None:
+        entries = form_encoding.of_form(entries)
+    if files is not None and method != "GET":
         return asked, *form_encoding.multipart(entries)
+    query = form_encoding.urlencode(entries if by_script else form_encoding.normalized(entries))
+    if method == "GET":
+        return (asked if data is None else asked._replace(query=query)), "", b""
     content_type = form_encoding.URLENCODED + (";charset=UTF-8" if by_script else "")
-    return asked, content_type, form_encoding.urlencode(entries).encode()
+    return asked, content_type, query.encode()
 
 
 def _write_json(value: object) -> bytes:

@@ -167,7 +167,7 @@ def _read(url: URL, line: str) -> StoredCookie | None:
     name, equals, value = (part.strip(" \t") for part in pair.partition("="))
     if not equals:
         name, value = "", name
-    if not (name or value) or len(f"{name}{value}".encode("latin-1", "replace")) > _LARGEST:
+    if "\t" in f"{name}{value}" or not (name or value) or len(f"{name}{value}".encode("latin-1", "replace")) > _LARGEST:
         return None
     attributes = _attributes(rest)
     domain = attributes.get("domain", "").removeprefix(".").lower()

@@ -76,7 +76,7 @@ class Initiator(NamedTuple):
     def _origin(self, method: str, urls: Sequence[URL]) -> dict[str, str]:
         """Return Origin (Fetch, "Append a request Origin header")."""
         page, url = self.page, urls[-1]
-        is_own = page is not None and page.origin == url.origin
+        is_own = page is not None and all(page.origin == visited.origin for visited in urls)
         if method in _SAFE and (is_own or not self.by_script):
             return {}
         if page is None:  # a form has a page; a test that says otherwise gets what a sandbox sends
@@ -98,7 +98,7 @@ class Initiator(NamedTuple):
         if self.page.origin == url.origin:
             kind = to_own
         else:
-            kind = to_unencrypted if is_trustworthy(self.page) and not is_trustworthy(url) else to_other
+            kind = to_unencrypted if self.page.scheme == "https" != url.scheme else to_other
         whole = str(self.page._replace(fragment=None))
         if kind == "origin" or (kind and len(whole) > _LONGEST_REFERRER):
             return {"referer": f"{self.page.origin}/"}
@@ -124,8 +124,8 @@ class Initiator(NamedTuple):
 
 def referrer_policy(field: str | None, default: str) -> str:
     """Return the policy that a Referrer-Policy field sets: the last one that is known."""
-    known_policies = [token for token in (field or "").lower().replace(",", " ").split() if token in _REFERRERS]
-    return known_policies[-1] if known_policies else default
+    policies = [token for token in (field or "").lower().replace(",", " ").split() if token in _REFERRERS]
+    return policies[-1] if policies else default
 
 
 def _is_same_site(one: URL, other: URL) -> bool:

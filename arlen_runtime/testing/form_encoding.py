@@ -1,6 +1,6 @@
 """Bodies of forms as a browser writes them (WHATWG HTML, "Form control infrastructure").
 
-    multipart(normalized(entries({"title": "One", "tags": ["a", "b"]}, {"photo": Path("a.png")})))
+    multipart(of_form(entries({"title": "One", "tags": ["a", "b"]}, {"photo": Path("a.png")})))
 
 An entry is a name with a value or a file, in the order in which it is sent.
 """
@@ -68,13 +68,21 @@ def urlencode(form: Iterable[Entry]) -> str:
     return "&".join(f"{_quote(to_utf8(name))}={_quote(_content(value))}" for name, value in form)
 
 
-def normalized(form: Iterable[Entry]) -> list[Entry]:
-    """Return the entries as a form sends them, with CR LF as the only line end of text.
+def of_form(entries_of_controls: Iterable[Entry]) -> list[Entry]:
+    """Return the entries that a form sends ("Constructing the entry list").
 
-    A field named _charset_ holds the name of the encoding ("Constructing the entry list").
+    A field named _charset_ holds the name of the encoding.
     """
     return [
-        (_normalize(to_utf8(name)).decode(), b"UTF-8" if name.lower() == "_charset_" else _of_form(value))
+        (name, b"UTF-8" if name.lower() == "_charset_" and isinstance(value, bytes) else value)
+        for name, value in entries_of_controls
+    ]
+
+
+def normalized(form: Iterable[Entry]) -> list[Entry]:
+    """Return the entries with CR LF as the only line end of names and values, not of files."""
+    return [
+        (_normalize(to_utf8(name)).decode(), value if isinstance(value, FileEntry) else _normalize(value))
         for name, value in form
     ]
 
@@ -82,7 +90,7 @@ def normalized(form: Iterable[Entry]) -> list[Entry]:
 def multipart(form: Iterable[Entry]) -> tuple[str, bytes]:
     """Return the media type and the bytes of a form with files (RFC 7578)."""
     boundary = f"----FormBoundary{secrets.token_hex(16)}"
-    body = b"".join(f"--{boundary}\r\n".encode() + _part(name, value) + b"\r\n" for name, value in form)
+    body = b"".join(f"--{boundary}\r\n".encode() + _part(name, value) + b"\r\n" for name, value in normalized(form))
     return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
 
 
@@ -92,10 +100,6 @@ def _content(value: bytes | FileEntry) -> bytes:
 
 def _quote(data: bytes) -> str:
     return "".join(map(_OCTETS.__getitem__, data))
-
-
-def _of_form(value: bytes | FileEntry) -> bytes | FileEntry:
-    return value if isinstance(value, FileEntry) else _normalize(value)
 
 
 def _normalize(text: bytes) -> bytes:

@@ -18,7 +18,7 @@ _PORTS = {"http": "80", "https": "443"}
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 FRAGMENT = frozenset(b' "<>`')
 QUERY = frozenset(b" \"#<>'")  # the special-query set, which http and https have
-PATH = frozenset(b' "#<>?^`{}')
+PATH = frozenset(b' "#<>?^`{}')  # Chromium also encodes |
 
 _CONTROL_OR_SPACE = "".join(map(chr, range(0x21)))
 _DROPPED = str.maketrans("", "", "\t\r\n")

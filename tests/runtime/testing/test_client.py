@@ -252,3 +252,114 @@ def test_a_file_is_closed_after_it_was_read(serve: ServeApp, tmp_path: object) -
     client = serve(lambda r: r.get("/", lambda _ctx: Response(FileBody(opened, 1, 3))))
     assert client.get("/").body == b"ont"
     assert opened.closed
+
+
+def test_a_relative_path_starts_from_the_page_that_the_client_shows(serve: ServeApp) -> None:
+    def several(r: Routes) -> None:
+        r.get("/a/b", lambda _ctx: text("page"))
+        r.get("/a/echo", echo)
+        r.get("/none", lambda _ctx: Response(status=204))
+        r.get("/moved", to("/a/echo", 302))
+
+    client = serve(several)
+    client.get("/a/b?x=1#part")
+    assert client.page == "http://localhost/a/b?x=1#part"
+    assert client.get("echo").json()["target"] == "/a/echo"
+    for stays in ("/none", "/moved"):
+        client.get(stays)
+        assert client.page == "http://localhost/a/echo"
+
+
+def test_a_request_names_the_page_that_makes_it(serve: ServeApp) -> None:
+    def several(r: Routes) -> None:
+        r.get("/form", lambda _ctx: text("page"))
+        r.any("/", whole)
+
+    def whole(ctx: Context) -> dict[str, str]:
+        names = ("origin", "referer", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-user")
+        return {name: value for name in names if (value := ctx.request.head.headers.get(name))}
+
+    client = serve(several)
+    assert client.get("/").json() == {"sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fetch-user": "?1"}
+    client.get("/form?x=1")
+    own = {"origin": "http://localhost", "referer": "http://localhost/form?x=1", "sec-fetch-site": "same-origin"}
+    assert client.delete("/").json() == {**own, "sec-fetch-mode": "cors"}
+    assert client.post("/").json() == {**own, "sec-fetch-mode": "navigate", "sec-fetch-user": "?1"}
+    forged = client.post("/", data={"a": 1}, page="http://evil.example/x", headers={"Sec-Fetch-User": None}).json()
+    assert forged == {
+        "origin": "http://evil.example",
+        "referer": "http://evil.example/",
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "navigate",
+    }
+
+
+def test_a_forged_form_has_no_strict_cookie(serve: ServeApp) -> None:
+    def several(r: Routes) -> None:
+        r.get("/set", lambda _ctx: Response(headers=[("Set-Cookie", "a=1; SameSite=Strict"), ("Set-Cookie", "b=2")]))
+        r.any("/echo", echo)
+
+    client = serve(several)
+    client.get("/set")
+    assert client.post("/echo").json()["cookie"] == "a=1; b=2"
+    assert client.post("/echo", page="https://evil.example/").json()["cookie"] == "b=2"
+    assert client.post("/echo", page="https://evil.example/", fetch=True).json()["cookie"] is None
+
+
+def test_a_field_may_be_repeated_or_left_out_and_cannot_split_a_head(serve: ServeApp) -> None:
+    client = serve(lambda r: r.any("/", lambda ctx: ctx.request.head.headers.get_all("x")))
+    client.headers["X"] = "default"
+    assert client.get("/").json() == ["default"]
+    assert client.get("/", headers={"x": ["1", "2"]}).json() == ["1", "2"]
+    assert client.get("/", headers={"X": None}).json() == []
+    for name, value in {"X": "a\r\nY: b", "X Y": "", "Z": "日"}.items():
+        with pytest.raises(ValueError, match=f"'{name}' cannot be"):
+            client.get("/", headers={name: value})
+
+
+def test_a_get_form_is_sent_as_the_query(serve: ServeApp) -> None:
+    client = serve(routes)
+    received = client.get("/echo?old=1", data={"q": "a b"}).json()
+    assert (received["target"], received["type"], received["body"]) == ("/echo?q=a+b", None, "")
+
+
+def test_json_is_written_as_by_a_browser(serve: ServeApp) -> None:
+    body = serve(routes).post("/echo", json={"a": ["ü", "\ud800", 1.0]}).json()["body"]
+    assert body.encode("latin-1") == '{"a":["ü","\\ud800",1.0]}'.encode()
+    with pytest.raises(ValueError, match="JSON compliant"):
+        serve(routes).post("/echo", json=float("nan"))
+
+
+def test_a_raw_path_is_sent_as_it_is(serve: ServeApp) -> None:
+    client = serve(lambda r: r.get("/{rest:path}", echo))
+    assert client.get("/a/../b?x=\\", raw=True).json()["target"] == "/a/../b?x=\\"
+    assert client.get("/a b", raw=True).status == 400
+
+
+def test_at_most_twenty_redirects_are_followed(serve: ServeApp) -> None:
+    reached: list[int] = []
+
+    def step(ctx: Context) -> Response:
+        reached.append(ctx.params["n"])
+        return redirect(f"/{ctx.params['n'] + 1}")
+
+    answer = serve(lambda r: r.get("/{n:int}", step)).get("/0", follow_redirects=True)
+    assert (answer.status, reached) == (303, list(range(21)))
+
+
+def test_credentials_stay_with_their_origin(serve: ServeApp) -> None:
+    def several(r: Routes) -> None:
+        r.get("/here", to("/end", 302))
+        r.get("/secure", to("https://localhost/end", 302))
+        r.get("/end", lambda ctx: text(ctx.request.head.headers.get("authorization") or "none"))
+
+    client = serve(several)
+    headers = {"Authorization": "Bearer x"}
+    assert client.get("/here", headers=headers, follow_redirects=True).text == "Bearer x"
+    assert client.get("/secure", headers=headers, follow_redirects=True).text == "none"
+
+
+def test_an_absolute_path_goes_to_its_own_host(serve: ServeApp) -> None:
+    client = serve(lambda r: r.get("/", whence))
+    received = client.get("https://shop.example:8443/").json()
+    assert (received["scheme"], received["host"]) == ("https", "shop.example:8443")
