@@ -109,7 +109,6 @@ On one floor nothing imports its neighbours.
 MAY_IMPORT_PROPANE = {"boot", "__main__"}
 
 IMPORTED_BY = {
-    "multipart": {"http", "web"},
     "psycopg": {"alnpg", "testing"},
     "psycopg_pool": {"alnpg"},
     "jinja2": {"web", "error_pages"},

@@ -38,7 +38,7 @@ class BootFailure:
         """Return the response: a page that reloads, or problem JSON, or text, by Accept."""
         value = document_for(BootError(self._detail), head, internal=True)._replace(title=_TITLE, detail=self._detail)
         offers = tuple(FORMATS)
-        error_format = FORMATS[best(head.headers.get("accept") if head is not None else None, offers) or offers[0]]
+        error_format = FORMATS[best(head.headers.get_list("accept") if head is not None else None, offers) or offers[0]]
         if error_format is FORMATS["text/html"]:
             body = TEMPLATE.render(
                 value=value,

@@ -14,21 +14,12 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
-from multipart import (
-    MultipartError,
-    MultipartSegment,
-    ParserError,
-    ParserLimitReached,
-    PushMultipartParser,
-    StrictParserError,
-)
-
 from arlen_runtime.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
 from arlen_runtime.http.media_types import essence, parameter
+from arlen_runtime.http.multipart_parts import PartEvent, PartHead, read_parts
 from arlen_runtime.http.percent import decode_plus
 from arlen_runtime.http.request import BodyStream
 
-_PIECE = 65536
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")  # RFC 2046 section 5.1.1
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # us-ascii is a subset of utf-8
 _CHARSET = re.compile(r";[ \t]*charset", re.IGNORECASE)
@@ -101,11 +92,13 @@ def read_urlencoded_body(body: bytes, content_type: str = "", limits: FormLimits
     """
     _check_charset(content_type)
     try:
-        return _read_pairs(body.decode(), limits)
+        values = _read_pairs(body.decode(), limits)
     except UnicodeDecodeError:
         raise InvalidBody("The form is not valid UTF-8.") from None
     except BadRequest as error:
         raise InvalidBody(f"The form is not valid: {error.detail}") from None
+    _check_declared_charset(values)
+    return values
 
 
 def _read_pairs(text: str, limits: FormLimits) -> Values:
@@ -139,36 +132,27 @@ def read_multipart(
     _check_charset(content_type)
     if not _BOUNDARY.fullmatch(boundary):
         raise InvalidBody("The form's boundary is missing or malformed.")
-    try:
-        _read_parts(
-            body, PushMultipartParser(boundary, strict=True, max_segment_count=limits.parts), form, limits, spool
-        )
-    except ParserLimitReached:
-        raise PayloadTooLarge("The form has too many parts, or a part's header is too large.") from None
-    except MultipartError as error:
-        raise InvalidBody(f"The form is malformed: {error.args[0]}.") from None
+    _read_parts(read_parts(body, boundary, limits.parts), form, limits, spool)
     return form
 
 
-def _read_parts(
-    body: BodyStream, parser: PushMultipartParser, form: Form, limits: FormLimits, spool: Callable[[], BinaryIO]
-) -> None:
+def _read_parts(events: Iterator[PartEvent], form: Form, limits: FormLimits, spool: Callable[[], BinaryIO]) -> None:
     """Read the parts into the form; on any error, close everything that was opened."""
     part: _Part | None = None
     files = field_bytes = 0
     try:
-        with parser:
-            for event in _events(parser, body):
-                if isinstance(event, MultipartSegment):
-                    files += event.filename is not None
-                    _check_files(files, limits)
-                    part = _Part(event, limits, spool)
-                elif part is not None and event is not None:
-                    part.write(event)
-                    field_bytes += len(event) if part.filename is None else 0
-                    _check_size("sum of all fields", field_bytes, limits.fields_bytes)
-                elif part is not None:
-                    part.finish(form)
+        for event in events:
+            if isinstance(event, PartHead):
+                files += event.filename is not None
+                _check_files(files, limits)
+                part = _Part(event, limits, spool)
+            elif part is not None and event is not None:
+                part.write(event)
+                field_bytes += len(event) if part.filename is None else 0
+                _check_size("sum of all fields", field_bytes, limits.fields_bytes)
+            elif part is not None:
+                part.finish(form)
+        _check_declared_charset(form.fields)
     except BaseException:
         form.close()
         if part is not None:
@@ -176,62 +160,19 @@ def _read_parts(
         raise
 
 
-def _events(parser: PushMultipartParser, body: BodyStream) -> Iterator[MultipartSegment | bytes | None]:
-    """Yield the parser's events over the whole body; skip what follows the last boundary.
-
-    That is the epilogue (RFC 2046 section 5.1.1), usually one CRLF. The parser rejects a piece
-    that holds only epilogue.
-    """
-    pieces = _pieces(body)
-    try:
-        for piece in pieces:
-            yield from parser.parse(piece)
-    except StrictParserError:
-        if not _has_ended(parser):
-            raise
-        for _ in pieces:
-            pass
-
-
-def _has_ended(parser: PushMultipartParser) -> bool:
-    """Return True if the last boundary was seen. Closes the parser: only then it can tell."""
-    try:
-        parser.close()
-    except ParserError:
-        return False
-    return True
-
-
-def _pieces(body: BodyStream) -> Iterator[bytes]:
-    """Yield a body in pieces of `_PIECE` bytes, except the last.
-
-    The parser expects a boundary in the first one.
-    """
-    buffered = b""
-    while piece := body.read(_PIECE):
-        buffered += piece
-        if len(buffered) >= _PIECE:
-            yield buffered[:_PIECE]
-            buffered = buffered[_PIECE:]
-    if buffered:
-        yield buffered
-
-
 class _Part:
     """One part while it arrives: a field, or a file if it has a file name."""
 
-    def __init__(self, segment: MultipartSegment, limits: FormLimits, spool: Callable[[], BinaryIO]) -> None:
+    def __init__(self, head: PartHead, limits: FormLimits, spool: Callable[[], BinaryIO]) -> None:
         """Check the header before any content is kept."""
-        name = segment.name
-        if not name or _NOT_IN_NAMES.search(name):
+        if not head.name or _NOT_IN_NAMES.search(head.name):
             raise InvalidBody("A part of the form has no name, or its name contains a control character.")
-        _check_size("name of a field", len(name.encode()), limits.name_bytes)
-        if segment.filename is None:
-            for field, value in segment.headerlist:
-                _check_charset(value if field == "Content-Type" else "")
-        self.name = name
-        self.filename = None if segment.filename is None else _plain_name(segment.filename)
-        self.content_type = segment.content_type or "application/octet-stream"
+        _check_size("name of a field", len(head.name.encode()), limits.name_bytes)
+        if head.filename is None:
+            _check_charset(head.content_type)
+        self.name = head.name
+        self.filename = None if head.filename is None else _plain_name(head.filename)
+        self.content_type = head.content_type or "application/octet-stream"
         self.file = BytesIO() if self.filename is None else spool()
         self.size = 0
         self.limit = limits.field_bytes if self.filename is None else limits.file_bytes
@@ -273,6 +214,16 @@ def _check_charset(content_type: str) -> None:
             raise UnsupportedMediaType(
                 f"A form must be UTF-8: send charset=utf-8 once or no charset, not {content_type[:80]!r}."
             )
+
+
+def _check_declared_charset(values: Values) -> None:
+    """Raise UnsupportedMediaType if the form says by _charset_ that it is not in UTF-8.
+
+    RFC 7578 section 4.6; WHATWG HTML fills in such a field.
+    """
+    for charset in values.get("_charset_", ()):
+        if charset.lower() not in {"", *_CHARSETS}:
+            raise UnsupportedMediaType(f"A form must be UTF-8: its field _charset_ says {charset[:80]!r}.")
 
 
 def _check_files(count: int, limits: FormLimits) -> None:

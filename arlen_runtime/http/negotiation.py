@@ -15,6 +15,9 @@ _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105 - a token of RFC 9110 se
 _RANGE = re.compile(rf"({_TOKEN})/({_TOKEN})")
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")  # section 12.4.2
 _NAME = re.compile(_TOKEN)
+_PARTS = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+')
+_QUOTED_PAIR = re.compile(r"\\(.)")
+_SAME_CODING = {"x-gzip": "gzip"}  # section 8.4.1.3
 _SPLIT = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*")*),?')
 
 
@@ -48,7 +51,7 @@ def best_encoding(accept: str | None, offers: Sequence[str]) -> str | None:
     by `*`, is not used (section 12.5.3).
     """
     codings = _elements(accept, _NAME)
-    weights = {coding.value: coding.weight for coding in reversed(codings)}
+    weights = {_SAME_CODING.get(coding.value, coding.value): coding.weight for coding in reversed(codings)}
     wildcard = weights.get("*", 0.0)
     identity = weights.get("identity", 0.0)
     weighed = [(weights.get(offer, wildcard), offer) for offer in offers]
@@ -86,17 +89,19 @@ def _elements(header: str | None, form: re.Pattern[str]) -> list[_Element]:
 
 def _element(text: str, form: re.Pattern[str]) -> _Element | None:
     """Return one element, None if it is malformed."""
-    value, *parameters = (part.strip(" \t").lower() for part in text.split(";"))
+    value, *parameters = [part.strip(" \t").lower() for part in _PARTS.findall(text)] or [""]
     if not form.fullmatch(value):
         return None
     weight = 1.0
     other_parameters = []
     for parameter in parameters:
         name, _, content = parameter.partition("=")
+        if content.startswith('"'):  # a quoted value equals the same one without quotes (section 5.6.6)
+            content = _QUOTED_PAIR.sub(r"\1", content[1:-1])
         if name.strip(" \t") == "q":
             if not _WEIGHT.fullmatch(content):
                 return None
             weight = float(content)
         elif parameter:
-            other_parameters.append(parameter)
+            other_parameters.append(f"{name}={content}")
     return _Element(value, frozenset(other_parameters), weight)

@@ -1,6 +1,6 @@
 """Percent-decoding (RFC 3986 section 2.1): once, and only of exactly encoded UTF-8.
 
-Callers split a path before they decode it, so that %2F never separates segments.
+A path is split before it is decoded, so that %2F never separates segments.
 """
 
 from __future__ import annotations
@@ -28,3 +28,19 @@ def decode(text: str) -> str:
 def decode_plus(text: str) -> str:
     """Decode as in queries and urlencoded forms, where + is a space."""
     return decode(text.replace("+", " "))
+
+
+def split_path(path: str) -> list[str]:
+    """Split a raw path and decode each segment once.
+
+    Raise BadRequest if the path does not begin with a slash, is not percent-encoded UTF-8, or
+    contains NUL.
+    """
+    segments = path.split("/")
+    if segments.pop(0) or not segments:
+        raise BadRequest("The path does not begin with a slash.")
+    if "%" not in path:
+        return segments
+    if "%00" in path:
+        raise BadRequest("The path contains NUL.")
+    return [decode(segment) for segment in segments]

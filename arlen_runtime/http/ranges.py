@@ -13,9 +13,9 @@ from typing import NamedTuple
 from arlen_runtime.errors import RangeNotSatisfiable
 
 _UNIT = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
-# Digits are limited: converting text to a number takes quadratic time.
-_SPEC = re.compile(r"([0-9]{1,99})-([0-9]{1,99})?|-([0-9]{1,99})")
+_SPEC = re.compile(r"([0-9]++)-([0-9]++)?|-([0-9]++)")
 _MAX_RANGES = 16
+_MAX_DIGITS = 18  # converting text to a number takes quadratic time, and no content is larger
 
 
 class Span(NamedTuple):
@@ -38,7 +38,7 @@ def read(header: str | None, size: int) -> list[Span] | None:
     """Return the spans that a Range header requests of `size` bytes, joined, in request order.
 
     None means: send the whole content. Raises RangeNotSatisfiable, with the size in
-    Content-Range, if none of the ranges lies within.
+    Content-Range, if none of the ranges can be satisfied (section 14.1.2).
     """
     unit = _UNIT.fullmatch(header or "")
     if unit is None:
@@ -48,23 +48,32 @@ def read(header: str | None, size: int) -> list[Span] | None:
     if not specs or len(specs) > _MAX_RANGES:
         return None
     spans = []
+    is_all_of_nothing = False
     for text in specs:
         match = _SPEC.fullmatch(text)
         if match is None:
             return None
-        first, last, suffix = match.groups()
-        if last is not None and int(last) < int(first):
+        first, last, suffix = (digits and (digits.lstrip("0") or "0") for digits in match.groups())
+        if first and last and (len(last), last) < (len(first), first):
             return None  # section 14.1.1: an invalid range makes the whole set invalid
-        start = max(0, size - int(suffix)) if suffix else int(first)
-        end = min(size, int(last) + 1) if last is not None else size
+        start = max(0, size - _number(suffix)) if suffix else _number(first)
+        end = min(size, _number(last) + 1) if last else size
         if start < end:
             spans.append(Span(start, end))
+        is_all_of_nothing |= not size and suffix not in {None, "0"}
+    if is_all_of_nothing:
+        return None  # the last bytes of empty content can be had: they are none, and no span names them
     if not spans:
         raise RangeNotSatisfiable(
             f"The range lies outside the {size} bytes of the content.", headers=[("Content-Range", f"bytes */{size}")]
         )
     joined = _join(spans)
     return joined if joined != [Span(0, size)] or len(specs) == 1 else None
+
+
+def _number(digits: str) -> int:
+    """Return the number; one with more digits than any size has counts as the largest."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
 def _join(spans: list[Span]) -> list[Span]:

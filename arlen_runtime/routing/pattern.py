@@ -15,8 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
-from arlen_runtime.errors import ArlenError, BadRequest, BootError
-from arlen_runtime.http.percent import decode
+from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.routing.location import is_local
 
 Converter = Callable[[str], object]
@@ -193,19 +192,3 @@ def _compile(segment: str, path: str, converters: Mapping[str, Converter]) -> st
     if converter == "path":
         raise BootError(f"in the path {path!r}, a parameter with the converter path cannot have an extension")
     return Parameter(name, _with_extension(converters[converter], extension), rest=False, extension=extension)
-
-
-def split_path(path: str) -> list[str]:
-    """Split a raw path and decode each segment once.
-
-    Raise BadRequest if the path does not begin with a slash, is not percent-encoded UTF-8, or
-    contains NUL.
-    """
-    segments = path.split("/")
-    if segments.pop(0) or not segments:
-        raise BadRequest("The path does not begin with a slash.")
-    if "%" not in path:
-        return segments
-    if "%00" in path:
-        raise BadRequest("The path contains NUL.")
-    return [decode(segment) for segment in segments]

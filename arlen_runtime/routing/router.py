@@ -16,9 +16,10 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from arlen_runtime.errors import ArlenError, BadRequest
+from arlen_runtime.http.percent import split_path
 from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, SLASH_REDIRECT
 from arlen_runtime.routing.location import is_local
-from arlen_runtime.routing.pattern import Converter, Parameter, split_path
+from arlen_runtime.routing.pattern import Converter, Parameter
 from arlen_runtime.routing.routes import METHODS, Endpoint
 
 Params = dict[str, object]

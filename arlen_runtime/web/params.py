@@ -117,8 +117,8 @@ class Params(Mapping[str, Any]):
 
         A few compressed bytes could expand to a gigabyte.
         """
-        coding = self._request.head.headers.get_list("content-encoding")
-        if coding.strip().lower() not in {"", "identity"}:
+        codings = self._request.head.headers.get_list("content-encoding").lower().split(",")
+        if not {coding.strip(" \t") for coding in codings} <= {"", "identity"}:
             raise UnsupportedMediaType("The body must be sent without a content coding.")
 
     @cached_property

@@ -79,7 +79,7 @@ def _apply_range(head: Head, response: Response, tag: str | None, changed: int |
     if not conditional.range_still_valid(head.headers, tag, None if _varies_by_encoding(response) else changed):
         return response
     size = body.length if isinstance(body, FileBody) else len(body)
-    spans = ranges.read(head.headers.get("range"), size)
+    spans = ranges.read(head.headers.get_list("range"), size)
     if spans is None or (len(spans) > 1 and response.get("Content-Encoding") is not None):
         return response
     response.status = 206

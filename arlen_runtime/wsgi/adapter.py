@@ -18,8 +18,9 @@ from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import ErrorContext
 from arlen_runtime.error_pages.pages import ErrorPages
-from arlen_runtime.errors import ArlenError
+from arlen_runtime.errors import ArlenError, BadRequest
 from arlen_runtime.http.application import Admission, WorkerHandle
+from arlen_runtime.http.percent import split_path
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Body, Response
 from arlen_runtime.log.logger import Log
@@ -58,9 +59,17 @@ class WSGIAdapter:
         return Admission(endpoint, "buffer", self._config.limits.body_bytes)
 
     def run(self, admission: Admission, request: Request) -> Response:  # noqa: ARG002 - the signature of Application
-        """Call the application; log and answer any exception that it raises."""
+        """Call the application; log and answer any exception that it raises.
+
+        A path that an App refuses is refused here too: PATH_INFO has no place for it.
+        """
         scope.request_id.set(request.head.id)
         scope.correlation_id.set(request.head.correlated)
+        if request.head.path != "*":
+            try:
+                split_path(request.head.path)
+            except BadRequest as error:
+                return self._answer(error, request.head)
         started = _StartResponse()
         try:
             response = started.respond(self._application(self._environ(request), started))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arlen_runtime.errors import BadRequest
-from arlen_runtime.http.percent import decode, decode_plus
+from arlen_runtime.http.percent import decode, decode_plus, split_path
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -35,3 +35,24 @@ def test_a_percent_without_two_digits_is_refused(text: str) -> None:
 def test_what_is_not_utf_8_is_refused_overlong_forms_and_surrogates_too(text: str) -> None:
     with pytest.raises(BadRequest, match="UTF-8"):
         decode(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "segments"),
+    [
+        ("/", [""]),
+        ("/a/b", ["a", "b"]),
+        ("/a//b/", ["a", "", "b", ""]),
+        ("/a%2Fb/c", ["a/b", "c"]),
+        ("/%252F", ["%2F"]),
+        ("/%C3%A9", ["é"]),
+    ],
+)
+def test_a_path_is_split_before_it_is_decoded_and_decoded_once(path: str, segments: list[str]) -> None:
+    assert split_path(path) == segments
+
+
+@pytest.mark.parametrize("path", ["", "a", "*", "/%", "/%4", "/%zz", "/%ff", "/%c0%af", "/%ed%a0%80", "/a%00b"])
+def test_a_path_that_is_not_percent_encoded_utf8_is_refused(path: str) -> None:
+    with pytest.raises(BadRequest):
+        split_path(path)

@@ -28,7 +28,12 @@ from arlen_runtime.http.ranges import Span
         ("bytes=,0-9,", [(0, 10)]),
         ("bytes=0-99", [(0, 100)]),
         ("bytes=10-9223372036854775807", [(10, 100)]),
-        ("bytes=-" + "9" * 99, [(0, 100)]),
+        ("bytes=-" + "9" * 5000, [(0, 100)]),
+        ("bytes=10-" + "9" * 5000, [(10, 100)]),
+        ("bytes=" + "0" * 5000 + "10-" + "0" * 5000 + "19", [(10, 20)]),
+        ("BYTES=\t10-19 ,\t, 30-39", [(10, 20), (30, 40)]),
+        ("bytes=-0,0-9", [(0, 10)]),
+        ("bytes=99-99", [(99, 100)]),
     ],
 )
 def test_spans_of_a_hundred_bytes(header: str, spans: list[tuple[int, int]]) -> None:
@@ -51,7 +56,9 @@ def test_spans_of_a_hundred_bytes(header: str, spans: list[tuple[int, int]]) -> 
         "bytes=--5",
         "bytes=+0-9",
         "bytes=0 - 9",
-        "bytes=" + "9" * 100 + "-",
+        f"bytes={'9' * 5000}-{'8' * 5000}",
+        f"bytes=0-9,{'1' * 5001}-{'9' * 5000}",
+        "bytes=0-1, bytes=2-3",
         "bytes=" + ",".join(f"{at}-{at}" for at in range(0, 60, 2)),
         "bytes=0-50,20-",
     ],
@@ -61,12 +68,30 @@ def test_a_malformed_range_or_one_for_everything_in_pieces_is_ignored(header: st
 
 
 @pytest.mark.parametrize(
-    ("header", "size"), [("bytes=100-", 100), ("bytes=-0", 100), ("bytes=0-", 0), ("bytes=500-600,700-", 100)]
+    ("header", "size"),
+    [
+        ("bytes=100-", 100),
+        ("bytes=100-100", 100),
+        ("bytes=-0", 100),
+        ("bytes=500-600,700-", 100),
+        (f"bytes={'9' * 5000}-", 100),
+        (f"bytes={'8' * 5000}-{'9' * 5000}", 100),
+        ("bytes=0-", 0),
+        ("bytes=0-0", 0),
+        ("bytes=0-5,10-", 0),
+        ("bytes=-0", 0),
+        ("bytes=-000", 0),
+    ],
 )
 def test_a_range_outside_is_not_satisfiable_and_names_the_size(header: str, size: int) -> None:
     with pytest.raises(RangeNotSatisfiable) as caught:
         ranges.read(header, size)
     assert caught.value.headers == (("Content-Range", f"bytes */{size}"),)
+
+
+@pytest.mark.parametrize("header", ["bytes=-1", "bytes=-5", "bytes=-0,-5", "bytes=0-,-5", "bytes=-" + "9" * 5000])
+def test_the_last_bytes_of_empty_content_are_the_whole_of_it(header: str) -> None:
+    assert ranges.read(header, 0) is None
 
 
 def test_a_span_has_a_content_range() -> None:

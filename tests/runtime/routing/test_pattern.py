@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arlen_runtime.errors import ArlenError, BadRequest, BootError
-from arlen_runtime.routing.pattern import Pattern, split_path, to_integer, to_slug, to_uuid
+from arlen_runtime.errors import ArlenError, BootError
+from arlen_runtime.routing.pattern import Pattern, to_integer, to_slug, to_uuid
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint
 
@@ -22,27 +22,6 @@ def refuses(convert: Callable[[str], object], text: str) -> bool:
     except ValueError:
         return True
     return False
-
-
-@pytest.mark.parametrize(
-    ("path", "segments"),
-    [
-        ("/", [""]),
-        ("/a/b", ["a", "b"]),
-        ("/a//b/", ["a", "", "b", ""]),
-        ("/a%2Fb/c", ["a/b", "c"]),
-        ("/%252F", ["%2F"]),
-        ("/%C3%A9", ["é"]),
-    ],
-)
-def test_a_path_is_split_before_it_is_decoded_and_decoded_once(path: str, segments: list[str]) -> None:
-    assert split_path(path) == segments
-
-
-@pytest.mark.parametrize("path", ["", "a", "*", "/%", "/%4", "/%zz", "/%ff", "/%c0%af", "/%ed%a0%80", "/a%00b"])
-def test_a_path_that_is_not_percent_encoded_utf8_is_refused(path: str) -> None:
-    with pytest.raises(BadRequest):
-        split_path(path)
 
 
 @pytest.mark.parametrize("text", ["0", "7", "-1", str(2**63 - 1), str(-(2**63))])

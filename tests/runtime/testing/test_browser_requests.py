@@ -67,7 +67,7 @@ def comparable(text: str, port: int = 4000) -> dict[str, str]:
         received["content_type"] = received["content_type"].replace(boundary[1], "BOUNDARY")
         received["body"] = received["body"].replace(boundary[1], "BOUNDARY")
         del received["content_length"]
-    return received
+    return dict(received)
 
 
 def by_client(case: Case) -> str:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from arlen_runtime.config.sections import Config, StaticSection
+from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
+from arlen_runtime.web.responses import file
+from arlen_runtime.wsgi import AppCallable, WSGIAdapter
 from tests.fixtures import DescriptorsLeft, ServeApp
 
 CONTENT = bytes(range(256)) * 10
@@ -228,3 +231,56 @@ def test_a_precompressed_file_that_is_older_is_ignored(client: TestClient, tmp_p
     os.utime(sibling, (1, 1))
     answer = client.get("/static/app.css", headers={"Accept-Encoding": "gzip"})
     assert (answer.body, "content-encoding" in answer.headers) == (b"body {}", False)
+
+
+EDGES = [
+    # size, Range, status, Content-Range, body
+    (0, "bytes=-5", 200, None, ""),
+    (0, "bytes=0-,-1", 200, None, ""),
+    (0, "bytes=-0", 416, "bytes */0", None),
+    (0, "bytes=0-", 416, "bytes */0", None),
+    (0, "bytes=5-0", 200, None, ""),
+    (5, "bytes=-0", 416, "bytes */5", None),
+    (5, "bytes=-9", 206, "bytes 0-4/5", "01234"),
+    (5, "bytes=4-", 206, "bytes 4-4/5", "4"),
+    (5, "bytes=5-", 416, "bytes */5", None),
+    (5, "bytes=0-" + "9" * 500, 206, "bytes 0-4/5", "01234"),
+    (5, "bytes=" + "9" * 500 + "-", 416, "bytes */5", None),
+    (5, "bytes=3-2", 200, None, "01234"),
+    (5, "bytes=1-2,2-3", 206, "bytes 1-3/5", "123"),
+    (5, "bytes=0-2,1-", 200, None, "01234"),
+    (5, "BYTES=1-2", 206, "bytes 1-2/5", "12"),
+    (5, "bytes= 1-2", 206, "bytes 1-2/5", "12"),
+    (5, "lines=1-2", 200, None, "01234"),
+]
+
+
+@pytest.mark.parametrize("door", ["/static/file.txt", "/file", "/bytes", "/stream"])
+@pytest.mark.parametrize("by_wsgi", [False, True])
+def test_ranges_at_the_edges_are_the_same_for_all_content(
+    serve: ServeApp,
+    tmp_path: Path,
+    door: str,
+    by_wsgi: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    (tmp_path / "public").mkdir()
+    path = tmp_path / "public" / "file.txt"
+
+    def routes(r: Routes) -> None:
+        r.get("/file", lambda _ctx: file(path))
+        r.get("/bytes", lambda _ctx: Response(path.read_bytes(), headers=[("ETag", '"1"')]))
+        r.get("/stream", lambda _ctx: Response(iter([path.read_bytes()]), headers=[("ETag", '"1"')]))
+
+    client = serve(routes)
+    if by_wsgi:
+        client = TestClient(WSGIAdapter(AppCallable(client.app), Config("test", tmp_path)))
+    for size, field, status, content_range, body in EDGES:
+        path.write_bytes(b"01234"[:size])
+        answer = client.get(door, headers={"Range": field})
+        if door == "/stream":
+            assert (answer.status, answer.body) == (200, b"01234"[:size]), field
+            continue
+        assert (answer.status, answer.headers.get("content-range")) == (status, content_range), field
+        assert body is None or answer.text == body, field
+        head = client.head(door, headers={"Range": field})
+        assert (head.status, head.headers.get("content-length", "0")) == (200, str(size)), field

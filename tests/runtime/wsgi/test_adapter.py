@@ -12,12 +12,14 @@ from wsgiref.validate import validator
 import pytest
 
 from arlen_runtime import scope
+from arlen_runtime.app import App
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, RequestTimeout
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.response import Response
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
@@ -473,3 +475,35 @@ def test_a_trusted_proxy_passes_on_the_correlation_id(config: Config) -> None:
 
     response = WSGIAdapter(application, config)(Request(_head("GET", "/")._replace(correlated="order-4711")))
     assert (response.body, response.log) == (b"order-4711 order-4711", {"correlation_id": "order-4711"})
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/%zz", 400),
+        ("/%", 400),
+        ("/a%2", 400),
+        ("/%ff", 400),
+        ("/%c0%af", 400),
+        ("/%ed%a0%80", 400),
+        ("/a%00b", 400),
+        ("/%C3%BC/a%2fb/..", 200),
+        ("/a%0d%0ab", 200),
+        ("//a", 200),
+        ("/?a=%zz", 200),
+    ],
+)
+def test_a_path_is_refused_as_an_app_refuses_it(config: Config, path: str, status: int) -> None:
+    calls: list[str] = []
+
+    def application(environ: Environ, start_response: Start) -> list[bytes]:
+        calls.append(environ["PATH_INFO"])
+        start_response("200 OK", [])
+        return [b""]
+
+    by_wsgi = TestClient(WSGIAdapter(application, config)).get(path, raw=True)
+    by_app = TestClient(App(config, lambda r: r.get("/{rest:path}", lambda _ctx: Response(b"")))).get(path, raw=True)
+    assert (by_wsgi.status, len(calls)) == (status, status == 200)
+    assert (by_app.status == 400) == (status == 400)
+    if status == 400:
+        assert (by_wsgi.headers["content-type"], by_wsgi.json()["code"]) == ("application/problem+json", "bad_request")
