@@ -15,7 +15,7 @@ from arlen_runtime.errors import InvalidBody
 _TYPE = re.compile(r"[ \t]*form-data(?=[ \t]*(?:;|\Z))", re.IGNORECASE)
 _BY_BROWSER = re.compile(r'form-data; name="([^"]*)"(?:; filename="([^"]*)")?')
 _PARAMETER = re.compile(
-    r"""[ \t]*+(?:;[ \t]*+)++([!#$%&'*+\-.^_`|~0-9A-Za-z]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*)"|([^";]*))"""
+    r"""[ \t]*+;[; \t]*+([!#$%&'*+\-.^_`|~0-9A-Za-z]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*)"|([^";]*))"""
 )
 _END = re.compile(r"[ \t;]*")
 _QUOTED_PAIR = re.compile(r'\\(["\\])')

@@ -62,50 +62,50 @@ def read_parts(body: BodyStream, boundary: str, most_parts: int) -> Iterator[Par
 class _Reader:
     """Cuts a body at its boundaries.
 
-    The buffer always begins with the CR LF before what is read next, because it may also be the one
-    of a boundary: a part may have no content and no line for it.
+    What is read next begins at `_at` with the CR LF before it. That may also be the one of a
+    boundary: a part may have no content and no line for it.
     """
 
     def __init__(self, body: BodyStream, boundary: str) -> None:
         self._body = body
         self._delimiter = f"\r\n--{boundary}".encode()
         self._buffer = b"\r\n"
+        self._at = 0
         self.ended = False
 
     def head(self) -> PartHead:
         """Read the header of a part."""
-        while (end := self._buffer.find(b"\r\n\r\n", 0, _LARGEST_HEAD)) < 0:
-            if len(self._buffer) >= _LARGEST_HEAD:
+        while (end := self._buffer.find(b"\r\n\r\n", self._at, self._at + _LARGEST_HEAD)) < 0:
+            if len(self._buffer) - self._at >= _LARGEST_HEAD:
                 raise PayloadTooLarge(f"The header of a part is larger than {_LARGEST_HEAD} bytes.")
             self._require_more()
-        block = self._buffer[2:end]
-        self._buffer = self._buffer[end + 2 :]
+        block = self._buffer[self._at + 2 : end]
+        self._at = end + 2
         return _read_head(block)
 
     def content(self) -> Iterator[bytes]:
         """Yield what comes before the next boundary, and read the line of the boundary."""
-        at = 2
-        start = 0 if self._begins_with_boundary() else at
-        while (end := self._buffer.find(self._delimiter, start)) < 0:
-            kept = len(self._buffer) - len(self._delimiter) + 1  # a boundary may begin here
-            if kept > at:
-                yield self._buffer[at:kept]
-                self._buffer = self._buffer[kept:]
-                start = at = 0
+        before = 0 if self._begins_with_boundary() else 2  # the CR LF before the content
+        while (end := self._buffer.find(self._delimiter, self._at + before)) < 0:
+            start, kept = self._at + before, len(self._buffer) - len(self._delimiter) + 1  # a boundary may begin there
+            if kept > start:
+                yield self._buffer[start:kept]
+                self._at, before = kept, 0
             self._require_more()
-        if end > at:
-            yield self._buffer[at:end]
-        self._buffer = self._buffer[end + len(self._delimiter) :]
+        if end > self._at + before:
+            yield self._buffer[self._at + before : end]
+        self._at = end + len(self._delimiter)
         self._end_line()
 
     def _end_line(self) -> None:
         """Read the rest of the line of a boundary."""
-        while not (match := _LINE_END.match(self._buffer)):
-            if self._buffer.strip(b" \t") not in {b"", b"\r", b"-"} or len(self._buffer) >= _LONGEST_LINE_END:
+        while not (match := _LINE_END.match(self._buffer, self._at)):
+            rest = self._buffer[self._at :]
+            if rest.strip(b" \t") not in {b"", b"\r", b"-"} or len(rest) >= _LONGEST_LINE_END:
                 raise InvalidBody("The form is malformed: a boundary is followed by other characters.")
             self._require_more()
         self.ended = match[0] == b"--"
-        self._buffer = self._buffer[match.end() - 2 :]
+        self._at = match.end() - 2
 
     def _begins_with_boundary(self) -> bool:
         """Return True if a boundary follows at once, which shares the line end before it.
@@ -113,13 +113,14 @@ class _Reader:
         Content that only begins like one is content: then the line does not end there.
         """
         size = len(self._delimiter)
-        while len(self._buffer) < size + len(b"--") and self._read_more():
+        while len(self._buffer) - self._at < size + len(b"--") and self._read_more():
             pass
-        if not self._buffer.startswith(self._delimiter):
+        if not self._buffer.startswith(self._delimiter, self._at):
             return False
-        while b"\n" not in self._buffer[size:] and len(self._buffer) < size + _LONGEST_LINE_END and self._read_more():
-            pass
-        return _LINE_END.match(self._buffer, size) is not None
+        while not _LINE_END.match(self._buffer, self._at + size):
+            if len(self._buffer) - self._at >= size + _LONGEST_LINE_END or not self._read_more():
+                return False
+        return True
 
     def _require_more(self) -> None:
         if not self._read_more():
@@ -127,7 +128,8 @@ class _Reader:
 
     def _read_more(self) -> bool:
         piece = self._body.read(_PIECE)
-        self._buffer += piece
+        self._buffer = self._buffer[self._at :] + piece
+        self._at = 0
         return bool(piece)
 
 
@@ -137,7 +139,9 @@ def _read_head(block: bytes) -> PartHead:
         text = block.decode()
     except UnicodeDecodeError:
         raise InvalidBody("The form is malformed: the header of a part is not valid UTF-8.") from None
-    lines = _FOLD.sub(" ", text).split("\r\n") if text else []
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    lines = text.split("\r\n") if text else []
     if len(lines) > _MOST_FIELDS:
         raise PayloadTooLarge(f"The header of a part has more than {_MOST_FIELDS} fields.")
     fields: dict[str, str] = {}

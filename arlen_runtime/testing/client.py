@@ -156,14 +156,8 @@ class TestClient:
             query = form_encoding.urlencode(form_encoding.entries(params))
             asked = asked._replace(query=f"{asked.query}&{query}" if asked.query else query)
         initiator = self._initiator(method, asked, page, by_script=by_script)
-        request: _OutgoingRequest | None
         request = _OutgoingRequest(method, (asked,), fields, content_type, content, initiator)
-        for _ in range(1 + _MOST_REDIRECTS * follow_redirects):
-            if request is None:
-                break
-            answer = self._send(request)
-            request = _next_request(request, answer)
-        return answer
+        return self._send_and_follow(request, _MOST_REDIRECTS if follow_redirects else 0)
 
     def _url(self, path: str, fields: _Fields, page: str | None, *, raw: bool) -> URL:
         """Return the URL to ask. A relative path starts from the page, if it is ours."""
@@ -183,6 +177,12 @@ class TestClient:
         if page is None and current.origin != asked.origin:
             current = root
         return Initiator(current, by_script, self._policy if str(current) == self.page else DEFAULT_POLICY)
+
+    def _send_and_follow(self, request: _OutgoingRequest, redirects: int) -> Answer:
+        """Send a request and those that at most so many redirects lead to."""
+        answer = self._send(request)
+        next_request = _next_request(request, answer) if redirects else None
+        return answer if next_request is None else self._send_and_follow(next_request, redirects - 1)
 
     def _send(self, request: _OutgoingRequest) -> Answer:
         """Send one request through parser, application and serializer."""

@@ -6,6 +6,8 @@ byte.
     rfc       the RFC and its section
     why       the rule in one sentence
     request   valid only, once per request: expected head (and `headers`, `body`), as JSON; latin-1
+    application
+              valid only: the status if an application refuses what the parser takes
     status    invalid only: the status of the refusal
     heads     invalid only: number of valid requests before it, 0 by default
 
@@ -32,7 +34,7 @@ from arlen_runtime.http.request import Head
 
 HERE = Path(__file__).parent
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: sentinel.example\r\n\r\n"
-KEYS = {"valid": {"rfc", "why", "request"}, "invalid": {"rfc", "why", "status", "heads"}}
+KEYS = {"valid": {"rfc", "why", "request", "application"}, "invalid": {"rfc", "why", "status", "heads"}}
 
 
 class Case(NamedTuple):

@@ -54,3 +54,8 @@ def test_an_unreadable_request_gets_only_its_own_error(app: BootFailureApp) -> N
 
 def _head(host: str) -> Head:
     return Head("GET", "/", "", 1, Headers([]), host, True, None, False, False, "id-1", "::1", "::1", "http")
+
+
+def test_every_line_of_accept_counts(app: BootFailureApp) -> None:
+    answer = TestClient(app).get("/", headers={"Accept": ["text/html;q=0.1", "application/json"]})
+    assert answer.headers["content-type"] == "application/problem+json"
