@@ -1,16 +1,18 @@
 """All spellings of one name: snake case, class name, plural, path segment.
 
-A name is split into words in one place, and every spelling is made of these words. English plurals
-are a table of endings and a table of exceptions; for any other word, the user gives the plural.
+A name is split into words in one place, and every spelling is made of these words. Singular and
+plural follow the rules of English, unless the user gives them.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from arlen_cli.errors import UsageError
+from arlen_cli.generators.plurals import plural_of, singular_of
 
 LONGEST = 40
 """Maximum length of a name. PostgreSQL allows 63 bytes; index names contain table and column."""
@@ -22,55 +24,6 @@ RESERVED = {
     "routes": "routes.py uses that name",
     "r": "routes.py uses that name",
 }
-
-_IRREGULAR = {
-    "alias": "aliases",
-    "analysis": "analyses",
-    "bus": "buses",
-    "cache": "caches",
-    "calorie": "calories",
-    "child": "children",
-    "cookie": "cookies",
-    "criterion": "criteria",
-    "datum": "data",
-    "foot": "feet",
-    "half": "halves",
-    "hero": "heroes",
-    "index": "indexes",
-    "knife": "knives",
-    "leaf": "leaves",
-    "lens": "lenses",
-    "life": "lives",
-    "man": "men",
-    "medium": "media",
-    "mouse": "mice",
-    "movie": "movies",
-    "person": "people",
-    "potato": "potatoes",
-    "quiz": "quizzes",
-    "shelf": "shelves",
-    "shoe": "shoes",
-    "tie": "ties",
-    "tomato": "tomatoes",
-    "use": "uses",
-    "woman": "women",
-}
-_SINGULAR = {plural: singular for singular, plural in _IRREGULAR.items()}
-_UNCOUNTABLE = frozenset({"equipment", "feedback", "information", "money", "news", "series", "sheep", "species"})
-
-# The first match wins: (ending of the singular, its replacement).
-_PLURALS = (
-    (r"([^aeiou])y$", r"\1ies"),
-    (r"(s|x|z|ch|sh)$", r"\1es"),
-    (r"$", "s"),
-)
-# The first match wins: (ending of the plural, its replacement).
-_SINGULARS = (
-    (r"([^aeiou])ies$", r"\1y"),
-    (r"(ss|x|ch|sh|[^ao]us)es$", r"\1"),
-    (r"(ss|us|is)$", r"\1"),
-    (r"(?<=.)s$", ""),
-)
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _RAW_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*")
@@ -85,15 +38,17 @@ class Names:
     plural: str
 
     @classmethod
-    def of(cls, raw_name: str) -> Names:
+    def of(cls, raw_name: str, *, singular: str = "", plural: str = "") -> Names:
         """Make all spellings of `raw_name` (BlogPost, blog-posts, blog_post).
 
-        Raises UsageError, with the reason, if the name cannot be used.
+        If only one of `singular` and `plural` is given, `raw_name` can be the other one. Raises
+        UsageError, with the reason, if the name cannot be used.
         """
         snake = snake_of(raw_name, LONGEST)
-        head, _, last = snake.rpartition("_")
-        before = f"{head}_" if head else ""
-        names = cls(snake, before + singular_of(last), before + plural_of(singular_of(last)))
+        one, many = (snake_of(raw, LONGEST) if raw else "" for raw in (singular, plural))
+        one = one or (snake if many not in {"", snake} else _of_last_word(singular_of, snake))
+        many = many or (snake if singular and snake != one else _of_last_word(plural_of, one))
+        names = cls(snake, one, many)
         for spelling in (names.singular, names.plural):
             refuse_keyword(spelling)
         return names
@@ -150,6 +105,12 @@ def snake_of(raw_name: str, longest: int) -> str:
     return snake
 
 
+def _of_last_word(change: Callable[[str], str], snake: str) -> str:
+    """Change the last word of a name in snake case."""
+    head, underscore, last = snake.rpartition("_")
+    return head + underscore + change(last)
+
+
 def refuse_keyword(name: str) -> None:
     """Raise UsageError for a Python keyword."""
     if keyword.iskeyword(name):
@@ -160,26 +121,3 @@ def refuse_reserved(module: str) -> None:
     """Raise UsageError if a controller of that name would conflict with the application."""
     if module in RESERVED:
         raise UsageError(f"{module!r} is reserved: {RESERVED[module]}")
-
-
-def plural_of(word: str) -> str:
-    """Return the plural of a lower-case singular word."""
-    if word in _UNCOUNTABLE:
-        return word
-    return _IRREGULAR.get(word) or _replace_ending(word, _PLURALS)
-
-
-def singular_of(word: str) -> str:
-    """Return the singular of a lower-case word, which may be singular already."""
-    if word in _UNCOUNTABLE or word in _IRREGULAR:
-        return word
-    return _SINGULAR.get(word) or _replace_ending(word, _SINGULARS)
-
-
-def _replace_ending(word: str, endings: tuple[tuple[str, str], ...]) -> str:
-    """Apply the first rule that matches; without a match, return the word unchanged."""
-    for ending, replacement in endings:
-        changed, count = re.subn(ending, replacement, word, count=1)
-        if count:
-            return changed
-    return word
