@@ -46,8 +46,8 @@ def apply(changes: Sequence[Change], root: Path) -> None:
     """Write all changes that change a file, or none of them.
 
     Raises Conflicts if a change is a conflict, and ToolError if a file is no longer what it was
-    when the plan was resolved. Any other failure (disk full, permission denied, a signal) is raised
-    unchanged, after everything has been rolled back.
+    when the plan was resolved, or if its folder cannot be written. Any other failure (disk full, a
+    signal) is raised unchanged, after everything has been rolled back.
     """
     conflicts = [change.path for change in changes if change.status == "conflict"]
     if conflicts:
@@ -65,6 +65,12 @@ def apply(changes: Sequence[Change], root: Path) -> None:
                     target.path.replace(target.staged)
                 else:
                     target.staged.replace(target.path)
+        except OSError as error:
+            _roll_back(undo)
+            if not error.filename:
+                raise
+            folder = Path(error.filename).parent  # the file has a temporary name
+            raise ToolError(f"{folder} cannot be written: {error.strerror}; nothing was written") from error
         except BaseException:
             _roll_back(undo)
             raise

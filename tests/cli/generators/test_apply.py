@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -167,3 +169,22 @@ def test_empty_folders_are_removed_and_others_stay(root: Path) -> None:
     apply(STEPS, root)
     assert not (root / "old" / "deep").exists()
     assert [path.name for path in (root / "old").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("function", ["open", "mkdir", "replace"])
+def test_a_folder_that_cannot_be_written_is_named(
+    function: str, root: Path, monkeypatch: pytest.MonkeyPatch, tree: Callable[[Path], object]
+) -> None:
+    """The kernel names a temporary file; root may write anywhere, so the refusal is made here."""
+
+    def refuse(path: Path, *_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    before = tree(root)
+    monkeypatch.setattr(Path, function, refuse)
+    with pytest.raises(
+        ToolError, match=f"^{re.escape(str(root))}(/\\w+)* cannot be written: Read-only file system; noth"
+    ):
+        apply(STEPS, root)
+    monkeypatch.undo()
+    assert tree(root) == before
