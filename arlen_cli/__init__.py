@@ -14,7 +14,7 @@ LAZY: dict[str, frozenset[str]] = {
     "commands/undo.py": frozenset({"arlen_cli.generators.run"}),
     "commands/generate.py": frozenset({"arlen_cli.generators.run"}),
     "commands/new.py": frozenset({"arlen_cli.generators.application"}),
-    "commands/routes.py": frozenset({"arlen_runtime.boot"}),
+    "commands/routes.py": frozenset({"arlen_cli.generators.python_source", "arlen_runtime.boot"}),
     "commands/top.py": frozenset({"arlen_runtime.propane.status"}),
 }
 """File to the modules that its functions import when called; no other file has such imports."""

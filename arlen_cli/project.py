@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arlen_cli.errors import ToolError, UsageError
-from arlen_cli.generators.journal import resources
+from arlen_cli.generators.journal import entries, resources, tables
 from arlen_cli.generators.plan import Project
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import ONE_FILE, is_one_file
@@ -30,13 +30,23 @@ class ApplicationFolder(NamedTuple):
 
     def project(self, now: datetime | None = None) -> Project:
         """Collect what generators need to know about the application."""
+        runs = entries(self.root)
         files = (path for folder in LISTED_FOLDERS for path in (self.root / folder).glob("*") if path.is_file())
         return Project(
             target=self.target,
             files=frozenset(path.relative_to(self.root).as_posix() for path in files),
             now=now or datetime.now(UTC),
-            resources=resources(self.root),
+            resources=resources(runs),
+            tables=tables(runs),
         )
+
+    def has_database(self) -> bool:
+        """Return True if migrations may have been applied from this folder.
+
+        Either a URL is configured, or the embedded server has data.
+        """
+        configured = load_configuration(self.root).database.url
+        return bool(configured) or any((self.root / ".arlen").glob("pg*"))
 
 
 def find_application(start: Path) -> ApplicationFolder:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from arlen_cli.commands.generate import Diff, Force, Json, Pretend
+from arlen_cli.commands.generate import Json
+from arlen_cli.commands.undo import Diff, Force, Pretend
 from arlen_cli.generators.plan import WriteOptions
 from arlen_cli.project import find_application
 
@@ -25,7 +26,6 @@ def destroy(
     """Remove what was generated for NAME; files that you changed since then are kept."""
     from arlen_cli.generators import run  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    root = find_application(Path.cwd()).root
-    return run.run_plan(
-        run.destroy(root, generator, name), root, datetime.now(UTC), WriteOptions(pretend, diff, json, force)
-    )
+    application, now = find_application(Path.cwd()), datetime.now(UTC)
+    plan = run.destroy(application.root, generator, name, now, has_database=application.has_database())
+    return run.run_plan(plan, application.root, now, WriteOptions(pretend, diff, json, force))

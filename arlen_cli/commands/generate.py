@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from arlen_cli.generators.field_kinds import KINDS, MODIFIERS
 from arlen_cli.generators.plan import WriteOptions
 from arlen_cli.project import find_application
 
@@ -15,6 +16,29 @@ Pretend = Annotated[bool, typer.Option("--pretend", help="Show what would be wri
 Diff = Annotated[bool, typer.Option("--diff", help="Show the changes as a diff, write nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[bool | None, typer.Option("--force/--skip", help="Replace files that differ, or keep them.")]
+
+Plural = Annotated[str, typer.Option("--plural", metavar="WORD", help="The plural of NAME: table, module, address.")]
+Singular = Annotated[str, typer.Option("--singular", metavar="WORD", help="The singular of NAME: class, variables.")]
+
+
+def _columns(rows: Mapping[str, str]) -> str:
+    return "\n".join(f"  {word:<12}{meaning}" for word, meaning in rows.items()).replace("`", "")
+
+
+FIELDS_HELP = f"""\b
+A field is NAME:TYPE, with modifiers after further colons.
+\b
+Types:
+{_columns({name: kind.meaning for name, kind in KINDS.items()})}
+\b
+Modifiers:
+{_columns(MODIFIERS)}
+\b
+Examples:
+  arlen generate resource posts title:string body:text author:references
+  arlen generate resource users email:citext:unique born:date:optional
+""".replace("\n\b", "\n\n\b")
+"""The end of `arlen generate resource --help`; \\b keeps the lines of a paragraph."""
 
 generate = typer.Typer(help="Generate a part of the application.", rich_markup_mode=None, no_args_is_help=True)
 
@@ -33,18 +57,21 @@ def controller(
     return _generate("controller", name, actions or [], WriteOptions(pretend, diff, json, force))
 
 
-@generate.command()
-def resource(
+@generate.command(epilog=FIELDS_HELP)
+def resource(  # noqa: PLR0913 - one parameter for each option
     name: Annotated[str, typer.Argument(help="For example: posts, BlogPost.")],
-    fields: Annotated[list[str] | None, typer.Argument(help="For example: title:string email:citext:unique.")] = None,
+    fields: Annotated[list[str] | None, typer.Argument(help="NAME:TYPE, for example: title:string.")] = None,
     *,
+    singular: Singular = "",
+    plural: Plural = "",
     pretend: Pretend = False,
     diff: Diff = False,
     json: Json = False,
     force: Force = None,
 ) -> int:
     """Generate a migration for a table, and a controller, pages, routes and tests for its rows."""
-    return _generate("resource", name, fields or [], WriteOptions(pretend, diff, json, force))
+    answers = {"singular": singular, "plural": plural}
+    return _generate("resource", name, fields or [], WriteOptions(pretend, diff, json, force), answers)
 
 
 @generate.command()
@@ -60,9 +87,11 @@ def migration(
     return _generate("migration", name, [], WriteOptions(pretend, diff, json, force))
 
 
-def _generate(generator: str, name: str, words: Sequence[str], options: WriteOptions) -> int:
+def _generate(
+    generator: str, name: str, words: Sequence[str], options: WriteOptions, answers: Mapping[str, str] | None = None
+) -> int:
     from arlen_cli.generators.run import make_plan, run_plan  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     application = find_application(Path.cwd())
     project = application.project()
-    return run_plan(make_plan(generator, project, name, words), application.root, project.now, options)
+    return run_plan(make_plan(generator, project, name, words, answers or {}), application.root, project.now, options)

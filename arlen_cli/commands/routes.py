@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +33,7 @@ def _rows(config: Config) -> list[dict[str, str]]:
 
     Raises ToolError if the application cannot be built.
     """
+    from arlen_cli.generators.python_source import locate  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
     from arlen_runtime.boot import as_application, find_target  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     try:
@@ -42,11 +42,7 @@ def _rows(config: Config) -> list[dict[str, str]]:
     except ArlenError:
         raise
     except (Exception, SystemExit) as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        error_type = type(error).__name__
-        raise ToolError(
-            f"the application does not load: {place.filename}:{place.lineno}: {error_type}: {error}"
-        ) from error
+        raise ToolError(f"the application does not load: {locate(error, config.root)[0]}") from error
     router = getattr(application, "router", None)
     if router is None:
         raise ToolError("this is a WSGI application: arlen cannot list its routes")

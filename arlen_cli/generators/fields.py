@@ -1,79 +1,25 @@
 """The fields of a resource, such as `title:string` and `email:citext:unique`.
 
-One table, KINDS, says everything about each type: SQL column, Python annotation, HTML input,
-validation of the form, and a sample value for the tests.
+A field is parsed into what the blueprints need: column, annotation, input, validation, sample.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from arlen_cli.errors import UsageError
+from arlen_cli.generators.field_kinds import KINDS, MODIFIERS, FieldKind, nearest_kind
 from arlen_cli.generators.names import Names, snake_of
-
-
-class FieldKind(NamedTuple):
-    """One type of field.
-
-    `attributes` are those of its `<input>` (empty: a text area), `check` is the method of Fields
-    that reads it and `check_arguments` its arguments, `import_line` is the import for the
-    annotation, `sample` the text that a form would send, `template` the expression by which a page
-    prints a value.
-    """
-
-    sql: str
-    python: str
-    attributes: str
-    check: str
-    check_arguments: str
-    sample: str
-    import_line: str = ""
-    template: str = "{0}"
-
-
-KINDS: dict[str, FieldKind] = {
-    "string": FieldKind("text", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
-    "text": FieldKind("text", "str", "", "string", "", "A few words"),
-    "citext": FieldKind("citext", "str", 'type="text" maxlength="200"', "string", "max=200", "Example"),
-    "email": FieldKind("text", "str", 'type="email" maxlength="254"', "email", "", "someone@example.com"),
-    "integer": FieldKind("bigint", "int", 'type="number" step="1"', "integer", "min=-(2**63), max=2**63 - 1", "42"),
-    "decimal": FieldKind(
-        "numeric",
-        "Decimal",
-        'type="number" step="any"',
-        "decimal",
-        "",
-        "12.50",
-        "from decimal import Decimal",
-        '"{{:f}}".format({0})',  # str() of a small one is 1E-8, which Fields.decimal rejects
-    ),
-    "boolean": FieldKind("boolean", "bool", 'type="checkbox" value="true"', "boolean", "", "true"),
-    "date": FieldKind("date", "dt.date", 'type="date"', "date", "", "2030-01-31", "import datetime as dt"),
-    "datetime": FieldKind(
-        "timestamptz",
-        "dt.datetime",
-        'type="text" placeholder="2030-01-31T18:30:00Z"',  # datetime-local sends no time zone
-        "datetime",
-        "zone=True",
-        "2030-01-31 18:30:00+00:00",
-        "import datetime as dt",
-    ),
-    "uuid": FieldKind(
-        "uuid", "UUID", 'type="text"', "uuid", "", "5f0c1e0a-6d3b-4a58-9d7e-0c6f5a1b2c3d", "from uuid import UUID"
-    ),
-    "references": FieldKind("bigint", "int", 'type="number" min="1" step="1"', "integer", "min=1, max=2**63 - 1", "1"),
-}
+from arlen_cli.generators.plan import Note
 
 LONGEST = 30
 """Maximum length of a field name: its validation must fit on one line."""
 
 LONGEST_IDENTIFIER = 63
 """Maximum length of an identifier in PostgreSQL, in bytes."""
-
-MODIFIERS = ("optional", "unique", "index")
 
 RESERVED_COLUMNS = {
     **dict.fromkeys(("id", "created_at", "updated_at"), "every resource already has that column"),
@@ -174,9 +120,13 @@ class Field(NamedTuple):
         return written if self.required else f'"" if {value} is none else {written}'
 
 
-def parse_fields(texts: Sequence[str]) -> tuple[Field, ...]:
-    """Parse the fields of a command line. UsageError says what is wrong and what is allowed."""
-    fields = tuple(_parse(text) for text in texts)
+def parse_fields(texts: Sequence[str], tables: Mapping[str, str] = MappingProxyType({})) -> tuple[Field, ...]:
+    """Parse the fields of a command line. UsageError says what is wrong and what is allowed.
+
+    `tables` maps the singulars of generated resources to their tables; for any other reference, the
+    table is the plural of its name.
+    """
+    fields = tuple(_parse(text, tables) for text in texts)
     names = [field.name for field in fields]
     for name in names:
         if names.count(name) > 1:
@@ -189,17 +139,37 @@ def constraints_of(table: str, fields: Sequence[Field]) -> dict[str, str]:
 
     The names are those that PostgreSQL generates.
     """
-    constraints: dict[str, str] = {}
-    for kind, columns in (
-        ("key", [field.name for field in fields if field.unique]),
-        ("fkey", [field.name for field in fields if field.table]),
-    ):
-        for column in columns:
-            names = (
-                _constraint_name(table, column, f"{kind}{number or ''}") for number in count()
-            )  # like ChooseConstraintName in PostgreSQL
-            constraints[next(name for name in names if name not in constraints)] = column
-    return constraints
+    return {
+        f"{table}_{field.name}_{kind}": field.name
+        for kind, names_kind in (("key", _is_unique), ("fkey", _is_reference))
+        for field in fields
+        if names_kind(field)
+    }
+
+
+def refuse_long_identifiers(table: str, fields: Sequence[Field]) -> None:
+    """Raise UsageError for a name in the migration that is longer than PostgreSQL allows.
+
+    PostgreSQL would shorten it, two names possibly to the same one, and the controller would not
+    recognise its constraint.
+    """
+    indexes = (f"{table}_{field.name}_idx" for field in fields if field.indexed)
+    for name in (table, f"{table}_id_seq", *(field.name for field in fields), *constraints_of(table, fields), *indexes):
+        if (size := len(name.encode())) > LONGEST_IDENTIFIER:
+            raise UsageError(
+                f"the migration would make {name!r}, which has {size} bytes; PostgreSQL allows {LONGEST_IDENTIFIER}: "
+                "choose a shorter name for the resource or the field"
+            )
+
+
+def shortened_notes(texts: Sequence[str]) -> list[Note]:
+    """Return a note for each reference whose `_id` was dropped: the column gets one anyway."""
+    return [
+        Note(f"{text}: the column is {column}, as for {column.removesuffix('_id')}:references")
+        for text in texts
+        for column in [_parse(text, {}).name]
+        if ":references" in text and snake_of(text.partition(":")[0], LONGEST) == column
+    ]
 
 
 def refuse_indexed_text(fields: Sequence[Field]) -> None:
@@ -221,7 +191,7 @@ def refuse_sql_word(name: str) -> None:
         raise UsageError(f"{name!r} is an SQL keyword: it cannot be the name of a table or column")
 
 
-def _parse(text: str) -> Field:
+def _parse(text: str, tables: Mapping[str, str]) -> Field:
     """Parse one field."""
     match = _SHAPE.fullmatch(text)
     if match is None:
@@ -230,13 +200,17 @@ def _parse(text: str) -> Field:
         )
     kind = KINDS.get(match["kind"])
     if kind is None:
-        raise UsageError(f"{text!r}: unknown type {match['kind']!r}; the types are {', '.join(KINDS)}")
+        near = nearest_kind(match["kind"])
+        hint = f"did you mean {match['name']}:{near}? The types are" if near else "the types are"
+        raise UsageError(f"{text!r}: unknown type {match['kind']!r}; {hint} {', '.join(KINDS)}")
     modifiers = match["modifiers"].split(":")[1:]
     for modifier in modifiers:
         if modifier not in MODIFIERS:
             raise UsageError(f"{text!r}: unknown modifier {modifier!r}; the modifiers are {', '.join(MODIFIERS)}")
-    name = snake_of(match["name"], LONGEST)
     refers = match["kind"] == "references"
+    name = snake_of(match["name"], LONGEST)
+    if refers:
+        name = name.removesuffix("_id")
     column = f"{name}_id" if refers else name
     if column in RESERVED_COLUMNS:
         raise UsageError(f"{text!r}: {RESERVED_COLUMNS[column]}")
@@ -248,18 +222,13 @@ def _parse(text: str) -> Field:
         required="optional" not in modifiers,
         unique="unique" in modifiers,
         indexed=("index" in modifiers or refers) and "unique" not in modifiers,
-        table=Names.of(name).plural if refers else "",
+        table=(tables.get(name) or Names.of(name).plural) if refers else "",
     )
 
 
-def _constraint_name(table: str, column: str, kind: str) -> str:
-    """Return the name that makeObjectName in PostgreSQL makes.
+def _is_unique(field: Field) -> bool:
+    return field.unique
 
-    If the name is too long, the longer one of table and column is shortened.
-    """
-    while len(f"{table}_{column}_{kind}") > LONGEST_IDENTIFIER:
-        if len(table) > len(column):
-            table = table[:-1]
-        else:
-            column = column[:-1]
-    return f"{table}_{column}_{kind}"
+
+def _is_reference(field: Field) -> bool:
+    return bool(field.table)

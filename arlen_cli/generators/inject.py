@@ -3,7 +3,7 @@
 Positions come from the syntax tree. Invariant: the result differs from the source by the new lines
 only; everything else, including comments and formatting, stays byte for byte. If the file has a
 structure that this module cannot handle safely, the result is None, and the user is shown the lines
-to paste.
+to paste. The source is valid Python: `python_source.read_source` has read it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ def inject(source: str, injection: Inject) -> str | None:
     safely. Raises ToolError for a duplicate name or address of a route: the application would not
     start.
     """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return None
+    tree = ast.parse(source)
     function = _routes_function(tree)
     if function is None:
         return None
@@ -47,16 +44,8 @@ def inject(source: str, injection: Inject) -> str | None:
 
 
 def missing_statements(source: str, injection: Inject) -> tuple[str, ...]:
-    """Return the statements that the file does not contain.
-
-    If it cannot be parsed, compare line by line.
-    """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        lines = {line.strip() for line in source.splitlines()}
-        return tuple(text for text in injection.statements if text not in lines)
-    present = {ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)}
+    """Return the statements that the file does not contain."""
+    present = {ast.dump(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)}
     return tuple(text for text in injection.statements if ast.dump(ast.parse(text).body[0]) not in present)
 
 
@@ -142,11 +131,26 @@ def _splice(
         lines[last - 1] += ending
     indent = lines[function.body[0].lineno - 1][: function.body[0].col_offset]
     block = [wrap_calls(f"{indent}{statement}\n").replace("\n", ending) for statement in statements]
-    lines[last:last] = [ending, *block] if len(block) > 1 else block
+    lines[last:last] = [ending, *block] if _starts_paragraph(function, statements) else block
     for line in sorted(imports, reverse=True):
         position = _import_position(tree, line)
         lines[position:position] = [f"{line}{ending}"]
     return "".join(lines)
+
+
+def _starts_paragraph(function: ast.FunctionDef, statements: list[str]) -> bool:
+    """Return True if a blank line must separate the statements from those before.
+
+    That is so for several statements, and after several others, unless they are of one controller.
+    """
+    new, *before = (_controllers(node) for node in (ast.parse("\n".join(statements)), *function.body[::-1]))
+    if len(statements) > 1:
+        return True
+    return new.isdisjoint(before[0]) and len(before) > 1 and before[0] == before[1]
+
+
+def _controllers(node: ast.AST) -> set[str]:
+    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)} - {PARAMETER}
 
 
 def _import_position(tree: ast.Module, line: Import) -> int:

@@ -51,12 +51,31 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """A file that stays although its run is undone. Without a `reason`, a note has it."""
+
+    path: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveLines:
-    """The reverse of Inject: the lines to remove, and the imports that are unused then."""
+    """The reverse of Inject: the lines to remove, and the imports that are unused then.
+
+    `spared` are lines of the same run that stay, because other files need them.
+    """
 
     path: str
     imports: tuple[Import, ...]
     statements: tuple[str, ...]
+    spared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """A journal file to reduce to what is left of its run, or to remove if nothing is left."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +85,37 @@ class Note:
     text: str
 
 
-Action = Create | Inject | Remove | RemoveLines | Note
+Action = Create | Inject | Remove | Keep | RemoveLines | Forget | Note
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All actions of one generator run; `arguments` are kept in the journal."""
+    """All actions of one generator run.
+
+    `arguments` and `answers` are kept in the journal: the words of the command line, and what was
+    derived from them (the singular and plural of a resource).
+    """
 
     generator: str
     arguments: tuple[str, ...]
     actions: tuple[Action, ...]
+    answers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """What generators know about the application.
 
-    `target` is what it serves (`[app] target`), `files` are its files, `now` is the time (UTC), and
-    `resources` maps each generated table to its fields.
+    `target` is what it serves (`[app] target`), `files` are its files, `now` is the time (UTC),
+    `resources` maps each generated table to its fields, and `tables` the singular of each resource
+    to its table.
     """
 
     target: str
     files: Collection[str]
     now: datetime
     resources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_one_file(self) -> bool:
@@ -133,7 +159,7 @@ class Change(NamedTuple):
     """What happens to one file: the content before and after (None: no file), or a note.
 
     `text` is for the user: the sentence of a note, or for an Inject its own lines, to paste if the
-    status is `manual`.
+    status is `manual`. For a RemoveLines it has the lines that are left.
     """
 
     status: Status

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import NamedTuple
 
 from arlen_cli.errors import UsageError
@@ -27,14 +28,22 @@ class ParentRow(NamedTuple):
     is_generated: bool
 
 
-def parents_of(table: str, fields: Sequence[Field], resources: Mapping[str, tuple[str, ...]]) -> list[ParentRow]:
+def parents_of(
+    table: str,
+    fields: Sequence[Field],
+    resources: Mapping[str, tuple[str, ...]],
+    tables: Mapping[str, str] = MappingProxyType({}),
+) -> list[ParentRow]:
     """Return the rows that a row of `table` needs, in insertion order.
+
+    `resources` and `tables` are those of the Project.
 
     Raises UsageError for a table that requires a row of itself: its first row could not be
     inserted.
     """
     parents: dict[str, ParentRow] = {}
-    _collect(fields, resources, parents, (table,))
+    own_fields = {other: parse_fields(texts, tables) for other, texts in resources.items()}
+    _collect(fields, own_fields, parents, (table,))
     return list(parents.values())
 
 
@@ -59,7 +68,7 @@ def missing_tables(own_table: str, fields: Sequence[Field], project: Project) ->
 
 def _collect(
     fields: Sequence[Field],
-    resources: Mapping[str, tuple[str, ...]],
+    resources: Mapping[str, Sequence[Field]],
     parents: dict[str, ParentRow],
     path: tuple[str, ...],
 ) -> None:
@@ -71,7 +80,7 @@ def _collect(
             raise UsageError(
                 f"{field.name} must be optional: otherwise the first row of {field.table} cannot be inserted"
             )
-        own_fields = parse_fields(resources.get(field.table, ()))
+        own_fields = resources.get(field.table, ())
         _collect(own_fields, resources, parents, (*path, field.table))
         required = [parent_field for parent_field in own_fields if parent_field.required]
         parents[field.table] = ParentRow(

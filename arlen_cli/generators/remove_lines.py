@@ -12,7 +12,7 @@ import re
 import tokenize
 from collections.abc import Sequence
 
-from arlen_cli.generators.plan import Import, RemoveLines
+from arlen_cli.generators.plan import RemoveLines
 
 _CHECKER_COMMENT = re.compile(r"#\s*(?:noqa|type:|fmt:|pragma)")
 
@@ -23,10 +23,7 @@ def remove_lines(source: str, removal: RemoveLines) -> str | None:
     The result is the source itself if it does not contain them, and None if they cannot be removed
     safely.
     """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return None
+    tree = ast.parse(source)
     removed = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _is_one_of(node, removal.statements)]
     removed_ids = {id(child) for node in removed for child in ast.walk(node)}
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in removed_ids}
@@ -36,17 +33,6 @@ def remove_lines(source: str, removal: RemoveLines) -> str | None:
         return source
     changed = _drop_lines(source, removed)
     return changed if _removes_only(tree, changed, removed) else None
-
-
-def uses(source: str, imported_name: Import) -> bool:
-    """Return True if the file still uses the imported name, or cannot be parsed."""
-    try:
-        nodes = list(ast.walk(ast.parse(source)))
-    except SyntaxError:
-        return True
-    used = {node.id for node in nodes if isinstance(node, ast.Name)}
-    imported = {node.name for node in nodes if isinstance(node, ast.alias)}
-    return imported_name.name in used | imported or f"{imported_name.module}.{imported_name.name}" in imported
 
 
 def _is_one_of(node: ast.stmt, statements: Sequence[str]) -> bool:

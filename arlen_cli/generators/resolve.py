@@ -6,33 +6,49 @@ All conflicts are known when `resolve` returns. `--pretend` and `--diff` print i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from arlen_cli.errors import ToolError
 from arlen_cli.generators.inject import inject, missing_statements
-from arlen_cli.generators.journal import digest
+from arlen_cli.generators.journal import digest, reduce_entry
 from arlen_cli.generators.migration import FOLDER as MIGRATIONS
-from arlen_cli.generators.plan import Action, Change, Create, Inject, Note, Plan, Remove, RemoveLines, Status
-from arlen_cli.generators.remove_lines import remove_lines, uses
+from arlen_cli.generators.plan import (
+    Change,
+    Create,
+    Forget,
+    Inject,
+    Keep,
+    Note,
+    Plan,
+    Remove,
+    RemoveLines,
+    Status,
+)
+from arlen_cli.generators.python_source import read_source
+from arlen_cli.generators.remove_lines import remove_lines
+from arlen_cli.generators.still_needed import keep_needed
 from arlen_cli.generators.syntax_check import check
 
 
 def resolve(plan: Plan, root: Path, *, force: bool | None = None) -> list[Change]:
     """Decide each action of the plan against the files below `root`.
 
-    `force` decides about a file that differs: True replaces it, False skips it, None is a conflict.
-    Raises ToolError for a path outside the root or through a symbolic link, and for invalid
-    content.
+    `force` decides about a file that differs: True replaces or removes it, False leaves it to the
+    user, None is a conflict, or keeps it in the journal. Raises ToolError for a path outside the
+    root or through a symbolic link, for invalid content, and for a file that Python cannot read.
     """
-    changes = [_resolve_action(action, root, force=force) for action in plan.actions]
-    for action, change in zip(plan.actions, tuple(changes), strict=True):
-        if isinstance(action, RemoveLines):
-            changes = _keep_used_controllers(changes, action, change)
-    return [*changes, *_migration_notes(changes)]
+    if any(isinstance(action, (Remove, RemoveLines)) for action in plan.actions):
+        plan = keep_needed(plan, root)
+    changes = [_resolve_action(action, root, force=force) for action in plan.actions if not isinstance(action, Forget)]
+    left = {} if force is False else _left(changes)
+    journal = [_resolve_forget(action, root, left) for action in plan.actions if isinstance(action, Forget)]
+    return [*changes, *journal, *_migration_notes(changes), *_kept_notes(plan, changes, force=force)]
 
 
-def _resolve_action(action: Action, root: Path, *, force: bool | None) -> Change:
+def _resolve_action(
+    action: Create | Inject | Remove | Keep | RemoveLines | Note, root: Path, *, force: bool | None
+) -> Change:
     match action:
         case Create():
             return _resolve_create(action, root, force=force)
@@ -40,6 +56,8 @@ def _resolve_action(action: Action, root: Path, *, force: bool | None) -> Change
             return _resolve_inject(action, root)
         case Remove():
             return _resolve_remove(action, root, force=force)
+        case Keep():
+            return _resolve_keep(action, root)
         case RemoveLines():
             return _resolve_remove_lines(action, root)
         case Note():
@@ -53,7 +71,7 @@ def _resolve_create(create: Create, root: Path, *, force: bool | None) -> Change
     after = create.content.encode()
     if before is None:
         return Change("create", create.path, None, after)
-    if before == after:
+    if digest(before) == digest(after):
         return Change("identical", create.path, before)
     status: Status = {None: "conflict", True: "replace", False: "skip"}[force]  # type: ignore[assignment] # a table of literals
     return Change(status, create.path, before, after)
@@ -67,15 +85,14 @@ def _resolve_inject(injection: Inject, root: Path) -> Change:
     remains after an undo would keep the application from starting.
     """
     before = _read(root, injection.path)
-    source = _decode(before or b"")
-    new = injection.statements if source is None else missing_statements(source, injection)
-    text = "\n".join([*map(str, injection.imports), *new])
-    changed = None if before is None or source is None else inject(source, injection)
+    source = read_source(injection.path, before or b"")
+    text = "\n".join([*map(str, injection.imports), *missing_statements(source.text, injection)])
+    changed = None if before is None else inject(source.text, injection)
     if changed is None:
         return Change("manual", injection.path, before, text=text)
-    if changed == source:
+    if changed == source.text:
         return Change("identical", injection.path, before, text=text)
-    return Change("inject", injection.path, before, changed.encode(), text)
+    return Change("inject", injection.path, before, source.encode(changed), text)
 
 
 def _resolve_remove(remove: Remove, root: Path, *, force: bool | None) -> Change:
@@ -88,37 +105,58 @@ def _resolve_remove(remove: Remove, root: Path, *, force: bool | None) -> Change
     return Change("kept", remove.path, before)
 
 
+def _resolve_keep(keep: Keep, root: Path) -> Change:
+    before = _read(root, keep.path)
+    return Change("gone" if before is None else "kept", keep.path, before)
+
+
 def _resolve_remove_lines(removal: RemoveLines, root: Path) -> Change:
     """Remove the lines, or if that is not safe, return them for the user to remove."""
     before = _read(root, removal.path)
     if before is None:
         return Change("gone", removal.path)
-    source = _decode(before)
-    changed = None if source is None else remove_lines(source, removal)
+    source = read_source(removal.path, before)
+    imports = list(map(str, removal.imports))
+    changed = remove_lines(source.text, removal)
     if changed is None:
-        return Change("manual", removal.path, before, text="\n".join([*map(str, removal.imports), *removal.statements]))
-    if changed == source:
-        return Change("gone", removal.path, before)
-    return Change("withdraw", removal.path, before, changed.encode())
+        return Change("manual", removal.path, before, text="\n".join([*imports, *removal.statements, *removal.spared]))
+    text = "\n".join([*imports, *removal.spared]) if removal.spared else ""
+    if changed == source.text:
+        return Change("kept" if removal.spared else "identical", removal.path, before, text=text)
+    return Change("withdraw", removal.path, before, source.encode(changed), text)
 
 
-def _keep_used_controllers(changes: list[Change], removal: RemoveLines, change: Change) -> list[Change]:
-    """Keep controllers that the routes still use, with their pages, and add a note.
+def _resolve_forget(forget: Forget, root: Path, left: Mapping[str, Sequence[str]]) -> Change:
+    """Remove a journal file, or reduce it to what is left of its run."""
+    before = _read(root, forget.path)
+    if before is None:
+        return Change("gone", forget.path)
+    after = reduce_entry(before, left)
+    if after == before:
+        return Change("kept", forget.path, before)
+    return Change("remove" if after is None else "withdraw", forget.path, before, after)
 
-    Without them the application would not start.
-    """
-    content = change.before if change.after is None else change.after
-    source = None if content is None else _decode(content)
-    used = [line for line in removal.imports if source is not None and uses(source, line)]
-    for line in used:
-        controller = f"{line.module.replace('.', '/')}/{line.name}.py"
-        pages = f"{line.module.partition('.')[0]}/templates/{line.name}/"
-        kept = [other for other in changes if other.status == "remove" and other.path.startswith((controller, pages))]
-        changes = [other._replace(status="kept") if other in kept else other for other in changes]
-        if kept:
-            text = f"{removal.path} still uses {line.name}: {controller} and its pages are kept"
-            changes.append(Change("note", "", text=text))
-    return changes
+
+def _left(changes: Sequence[Change]) -> dict[str, list[str]]:
+    """Return what an undo leaves: path to the lines that stay in it; no lines for a whole file."""
+    return {change.path: change.text.splitlines() for change in changes if change.status == "kept" or change.text}
+
+
+def _kept_notes(plan: Plan, changes: Sequence[Change], *, force: bool | None) -> list[Change]:
+    """Say why files are kept, and what to do about it."""
+    kept = {change.path for change in changes if change.status == "kept"}
+    edited = [action.path for action in plan.actions if isinstance(action, Remove) and action.path in kept]
+    texts = [
+        f"{action.path} is kept: {action.reason}"
+        for action in plan.actions
+        if isinstance(action, Keep) and action.reason and action.path in kept
+    ]
+    if edited and force is None:
+        texts.append(
+            f"changed since they were generated, so kept: {', '.join(edited)} "
+            "(--force removes them, --skip leaves them to you)"
+        )
+    return [Change("note", "", text=text) for text in texts]
 
 
 def _migration_notes(changes: Sequence[Change]) -> list[Change]:
@@ -128,14 +166,6 @@ def _migration_notes(changes: Sequence[Change]) -> list[Change]:
     ]
     text = "{} is replaced: a database that has applied it keeps its tables until `arlen db reset`"
     return [Change("note", "", text=text.format(path)) for path in replaced]
-
-
-def _decode(content: bytes) -> str | None:
-    """Decode UTF-8. None for any other encoding: such a file is not edited."""
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _read(root: Path, path: str) -> bytes | None:

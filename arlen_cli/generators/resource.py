@@ -9,7 +9,14 @@ from collections.abc import Sequence
 
 from arlen_cli.errors import UsageError
 from arlen_cli.generators import blueprint
-from arlen_cli.generators.fields import constraints_of, parse_fields, refuse_indexed_text, refuse_sql_word
+from arlen_cli.generators.fields import (
+    constraints_of,
+    parse_fields,
+    refuse_indexed_text,
+    refuse_long_identifiers,
+    refuse_sql_word,
+    shortened_notes,
+)
 from arlen_cli.generators.migration import stamp_for
 from arlen_cli.generators.names import Names, refuse_keyword, refuse_reserved
 from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
@@ -40,21 +47,21 @@ like 0 or 1.
 """
 
 
-def plan_resource(project: Project, raw_name: str, raw_fields: Sequence[str]) -> Plan:
+def plan_resource(
+    project: Project, raw_name: str, raw_fields: Sequence[str], singular: str = "", plural: str = ""
+) -> Plan:
     """Plan a resource. `raw_name` is singular or plural; table and path are the plural."""
     if not raw_fields:
         raise UsageError(
             f"a resource needs at least one field, for example: arlen generate resource {raw_name} title:string body:text"
         )
-    names = Names.of(raw_name)
-    refuse_reserved(names.plural)
-    refuse_sql_word(names.plural)
-    if names.singular in RESERVED_NAMES:
-        raise UsageError(f"{names.singular!r} is reserved: the generated code uses that name")
-    refuse_keyword(names.class_name)
-    fields = parse_fields(raw_fields)
+    names = Names.of(raw_name, singular=singular, plural=plural)
+    _refuse_names(names)
+    tables = {**project.tables, names.singular: names.plural}
+    fields = parse_fields(raw_fields, tables)
     refuse_indexed_text(fields)
-    parents = parents_of(names.plural, fields, project.resources)
+    refuse_long_identifiers(names.plural, fields)
+    parents = parents_of(names.plural, fields, project.resources, tables)
     values = {
         "package": project.package,
         "names": names,
@@ -70,6 +77,7 @@ def plan_resource(project: Project, raw_name: str, raw_fields: Sequence[str]) ->
         "stamp": stamp_for(project, f"create_{names.plural}"),
     }
     notes = [
+        *shortened_notes(raw_fields),
         *parent_notes(parents, f"tests/test_{names.plural}.py"),
         *_next_steps(names.plural, missing_tables(names.plural, fields, project)),
     ]
@@ -77,7 +85,17 @@ def plan_resource(project: Project, raw_name: str, raw_fields: Sequence[str]) ->
         "resource",
         (raw_name, *raw_fields),
         (*blueprint.render("resource", values), _routes(project.package, names), *notes),
+        (("singular", names.singular), ("plural", names.plural)),
     )
+
+
+def _refuse_names(names: Names) -> None:
+    """Raise UsageError for names that cannot be those of a table, a module and a class."""
+    refuse_reserved(names.plural)
+    refuse_sql_word(names.plural)
+    if names.singular in RESERVED_NAMES:
+        raise UsageError(f"{names.singular!r} is reserved: the generated code uses that name")
+    refuse_keyword(names.class_name)
 
 
 def _routes(package: str, names: Names) -> Inject:

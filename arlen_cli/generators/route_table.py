@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder, SourceLoader
 from importlib.machinery import ModuleSpec
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, NoReturn
 
+from arlen_cli.generators.python_source import locate
 from arlen_runtime.config.load import load
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.routing.router import Router
@@ -28,7 +28,11 @@ from arlen_runtime.web.built_in import built_in_endpoints
 
 
 class RouteQuery(NamedTuple):
-    """The project, its routes module, the planned files (None: removed), and the names to find."""
+    """The project, its routes module, the planned files, and the names to find.
+
+    The content of a planned file is its bytes decoded as latin-1, because JSON has no bytes; None
+    for a removed file.
+    """
 
     root: str
     module: str
@@ -37,15 +41,19 @@ class RouteQuery(NamedTuple):
 
 
 class RouteReport(NamedTuple):
-    """Why the table cannot be built, the names it lacks, and addresses of other routes."""
+    """Why the table cannot be built, the names it lacks, and addresses of other routes.
+
+    `invalid_source` is True if a file of the application is not valid Python.
+    """
 
     error: str = ""
+    invalid_source: bool = False
     missing: Sequence[str] = ()
     conflicts: Sequence[str] = ()
 
 
 class _TextLoader(SourceLoader):
-    """Loads a module from a text in memory, under the path that the file will have."""
+    """Loads a module from bytes in memory, under the path that the file will have."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
@@ -55,7 +63,7 @@ class _TextLoader(SourceLoader):
         return str(self._path)
 
     def get_data(self, path: str) -> bytes:  # noqa: ARG002 - as importlib calls it
-        return self._text.encode()
+        return self._text.encode("latin-1")
 
 
 class _PlannedFinder(MetaPathFinder):
@@ -95,9 +103,7 @@ def build_report(query: RouteQuery) -> RouteReport:
     except ArlenError as error:
         return RouteReport(error.detail)
     except BaseException as error:  # noqa: BLE001 - an application can raise anything, SystemExit too
-        frames = traceback.extract_tb(error.__traceback__)
-        file = next(frame for frame in reversed(frames) if not frame.filename.startswith("<frozen"))
-        return RouteReport(f"{file.filename}:{file.lineno}: {type(error).__name__}: {error}")
+        return RouteReport(*locate(error, Path(query.root)))
 
 
 def _report_routes(router: Router, names: Sequence[str]) -> RouteReport:

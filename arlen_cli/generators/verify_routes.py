@@ -38,8 +38,9 @@ def verify(plan: Plan, changes: Sequence[Change], root: Path) -> list[Change]:
     """Return the changes as the route table confirms them.
 
     Lines that would not work are left to the user to paste, with the reason. Raises ToolError if
-    the application would not start even so, or if another route has the address or the name. If the
-    application cannot be loaded as it is, add a note and change nothing.
+    the application would not start even so, if one of its files is not valid Python, or if another
+    route has the address or the name. If the application cannot be loaded for another reason, such
+    as a package that is not installed, add a note and change nothing.
     """
     routes = next((action.path for action in plan.actions if isinstance(action, (Inject, RemoveLines))), "")
     files = _planned_files(changes)
@@ -53,11 +54,12 @@ def verify(plan: Plan, changes: Sequence[Change], root: Path) -> list[Change]:
         raise ToolError(f"nothing was written: {report.conflicts[0]}")
     if not report.error and not report.missing:
         return list(changes)
-    if before := _query_table(root, routes, {}, []).error:
-        return [
-            *changes,
-            Change("note", "", text=f"the application cannot be loaded, so its routes were not verified: {before}"),
-        ]
+    before = _query_table(root, routes, {}, [])
+    if before.invalid_source:
+        raise ToolError(f"{before.error}; nothing was written")
+    if before.error:
+        text = f"the application cannot be loaded, so its routes were not verified: {before.error}"
+        return [*changes, Change("note", "", text=text)]
     manual = [
         change._replace(status="manual", after=None) if (change.status, change.path) == ("inject", routes) else change
         for change in changes
@@ -80,9 +82,9 @@ def _refuse_broken(root: Path, routes: str, manual: Sequence[Change]) -> None:
 
 
 def _planned_files(changes: Sequence[Change]) -> dict[str, str | None]:
-    """Return the planned text of each Python file that changes; None for a removed file."""
+    """Return the planned content of each Python file that changes; None for a removed file."""
     written = [change for change in changes if change.status in WRITES and change.path.endswith(".py")]
-    return {change.path: None if change.after is None else change.after.decode() for change in written}
+    return {change.path: None if change.after is None else change.after.decode("latin-1") for change in written}
 
 
 def _route_names(source: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arlen_cli.__main__ import main
-from arlen_cli.generators.fields import KINDS, MODIFIERS
+from arlen_cli.generators.field_kinds import KINDS, MODIFIERS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 

@@ -60,6 +60,7 @@ def test_a_project_has_the_migrations_the_time_and_the_resources(shop: Path) -> 
         frozenset({"db/migrations/.gitkeep", "db/migrations/20200101000000_x.sql"}),
         NOW,
         {"authors": ("name:string",)},
+        {"author": "authors"},
     )
     assert project.package == "shop"
 
@@ -74,3 +75,15 @@ def test_the_default_environment_is_development(shop: Path) -> None:
     assert load_configuration(shop, environ={}).environment == "development"
     assert load_configuration(shop, environ={"ARLEN_ENV": "test"}).environment == "test"
     assert load_configuration(shop, "production", {"ARLEN_ENV": "test"}).environment == "production"
+
+
+def test_there_is_a_database_if_a_url_is_set_or_the_embedded_server_has_data(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = find_application(shop)
+    assert not application.has_database()
+    monkeypatch.setenv("ARLEN_DATABASE_URL", "postgresql://db/shop")
+    assert application.has_database()
+    monkeypatch.delenv("ARLEN_DATABASE_URL")
+    (shop / ".arlen" / "pg").mkdir()
+    assert application.has_database()

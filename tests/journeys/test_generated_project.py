@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.generators.fields import KINDS
+from arlen_cli.generators.field_kinds import KINDS
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -69,7 +69,8 @@ def test_it_stays_green_whatever_is_generated(tmp_path: Path) -> None:
             ("resource", "own_sample", *(f"a_{kind}:{kind}:unique" for kind in indexed), "person:references:unique"),
             ("resource", "note", "body:text", "person:references:optional:unique"),
             ("resource", f"{'a' * 34}_child", "done:boolean", "title:string:unique"),
-            ("resource", "a_name_of_nearly_forty_characters_tall", "a_field_of_just_thirty_letters:decimal:unique"),
+            ("resource", "a_name_of_nearly_forty_characters_tall", "a_field_of_just_thirty_letters:decimal"),
+            ("resource", "data", "name:string:unique"),  # its singular is its plural
             ("resource", "level10", "a_field_of_just_thirty_letters:integer:optional", "password:string"),
             ("resource", "level2", "id_type:boolean:unique"),
             ("resource", "type", "type:string", "list:integer"),

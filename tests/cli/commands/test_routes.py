@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def routes(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
@@ -69,3 +71,19 @@ def test_the_routes_of_a_wsgi_application_are_unknown(tmp_path: Path) -> None:
     done = routes(tmp_path)
     assert done.returncode == 1
     assert "WSGI" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("x = 1\ndef y(:\n", "shop/late.py:2: invalid syntax"),
+        ("x = 1\n\0\n", "shop/late.py:2: it contains a NUL byte"),
+        ("x = 1\ny\n", "shop/late.py:2: NameError: name 'y' is not defined"),
+    ],
+)
+def test_an_application_that_does_not_load_is_reported_at_its_own_line(content: str, place: str, shop: Path) -> None:
+    (shop / "shop" / "late.py").write_text(content)
+    path = shop / "shop" / "routes.py"
+    path.write_text(f"import shop.late\n{path.read_text()}")
+    done = routes(shop)
+    assert (done.returncode, done.stderr) == (1, f"arlen: the application does not load: {place}\n")

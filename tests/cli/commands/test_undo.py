@@ -33,3 +33,44 @@ def test_its_diff_shows_what_would_be_removed(capsys: pytest.CaptureFixture[str]
     output = capsys.readouterr().out
     assert "--- a/shop/controllers/users.py\n+++ /dev/null\n" in output
     assert '-    r.get("/users", users.index, name="users.index")\n' in output
+
+
+@pytest.mark.parametrize(
+    "words", [["undo"], ["undo", "--pretend"], ["undo", "--json"], ["destroy", "controller", "users", "--force"]]
+)
+@pytest.mark.parametrize("broken", ["shop/routes.py", ".arlen/runs/0.json"])
+def test_nothing_is_removed_while_a_file_that_is_read_is_broken(
+    broken: str, words: list[str], shop: Path, tree: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["generate", "controller", "users"])
+    (shop / broken).write_text("x = {\n<<<<<<< HEAD\n")
+    before = tree(shop)
+    capsys.readouterr()
+    assert main(words) == 1
+    assert f"{broken}:" in capsys.readouterr().err
+    assert tree(shop) == before
+
+
+@pytest.mark.parametrize("command", ["undo", "destroy"])
+def test_its_help_speaks_of_removing(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([command, "--help"])
+    output = capsys.readouterr().out
+    assert "Show what would be removed, remove nothing." in output
+    assert "written" not in output
+
+
+def test_the_migration_of_a_resource_is_kept_once_there_is_a_database(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["generate", "resource", "posts", "title:string"])
+    capsys.readouterr()
+    monkeypatch.setenv("ARLEN_DATABASE_URL", "postgresql://db/shop")
+    assert main(["undo", "--pretend"]) == 0
+    assert "is kept: if it was applied, run `arlen migrate down`; then delete it" in capsys.readouterr().out
+    monkeypatch.delenv("ARLEN_DATABASE_URL")
+    (shop / ".arlen" / "pg").mkdir()
+    assert main(["undo", "--pretend"]) == 0
+    assert "is kept: if it was applied" in capsys.readouterr().out
+    (shop / ".arlen" / "pg").rmdir()
+    assert main(["undo", "--pretend"]) == 0
+    assert "_create_posts.sql is kept" not in capsys.readouterr().out

@@ -9,16 +9,17 @@ import psycopg
 import pytest
 
 from arlen_cli.errors import UsageError
+from arlen_cli.generators.field_kinds import KINDS, MODIFIERS
 from arlen_cli.generators.fields import (
-    KINDS,
     LONGEST,
-    MODIFIERS,
     RESERVED_COLUMNS,
     SQL_WORDS,
     constraints_of,
     parse_fields,
     refuse_indexed_text,
+    refuse_long_identifiers,
     refuse_sql_word,
+    shortened_notes,
 )
 from arlen_runtime.web.validation import Fields
 from arlen_runtime.web.views import Views
@@ -147,8 +148,8 @@ def test_an_invalid_field_is_refused_and_the_types_are_listed(text: str) -> None
 
 
 def test_an_unknown_type_or_modifier_is_refused_and_the_valid_ones_are_listed() -> None:
-    with pytest.raises(UsageError, match="unknown type 'varchar'; the types are string, text"):
-        parse_fields(["title:varchar"])
+    with pytest.raises(UsageError, match="unknown type 'point'; the types are string, text"):
+        parse_fields(["title:point"])
     with pytest.raises(UsageError, match=f"unknown modifier 'big'; the modifiers are {', '.join(MODIFIERS)}"):
         parse_fields(["title:string:big"])
 
@@ -190,11 +191,12 @@ def test_the_sql_keywords_are_those_of_the_server(database_url: str) -> None:
     assert {word for (word,) in rows} == SQL_WORDS
 
 
-@pytest.mark.parametrize("table", ["posts", "a_table_whose_name_is_of_forty_lettersss"])
+@pytest.mark.parametrize("table", ["posts", "a_table_of_24_letters_xx"])
 def test_constraint_names_are_those_of_the_server(table: str, database_url: str) -> None:
     long = "a_column_of_just_thirty_letter"
     texts = ["email:string:unique", f"{long}:string:unique", f"{long[:-1]}s:string:unique", "title:string"]
     fields = parse_fields([*texts, "thing:references:unique", f"{long}:references"])
+    refuse_long_identifiers(table, fields)
     columns = ", ".join(f"{field.name} {field.sql}" for field in fields)
     with psycopg.connect(database_url) as connection:
         connection.execute("CREATE TABLE things (id bigint PRIMARY KEY)")
@@ -217,3 +219,69 @@ def test_integers_are_accepted_up_to_the_range_of_the_column(number: int) -> Non
         f = Fields(Sent("stars", str(sent)))
         eval(field.call, {"f": f})  # noqa: S307 - the generated line
         assert len(f.errors) == refused
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:str", "a:string"),
+        ("a:varchar", "a:string"),
+        ("a:varchar(20)", "a:string"),
+        ("a:CharField", "a:string"),
+        ("a:slug", "a:string"),
+        ("a:strng", "a:string"),
+        ("a:String", "a:string"),
+        ("a:rich_text", "a:text"),
+        ("a:int", "a:integer"),
+        ("a:bigint", "a:integer"),
+        ("p:decimal{10,2}", "p:decimal"),
+        ("p:decimal10", "p:decimal"),
+        ("p:float", "p:decimal"),
+        ("p:money", "p:decimal"),
+        ("a:bool", "a:boolean"),
+        ("a:timestamp", "a:datetime"),
+        ("a:utc_datetime", "a:datetime"),
+        ("a:guid", "a:uuid"),
+        ("post:belongs_to", "post:references"),
+        ("post:foreignId", "post:references"),
+        ("post:ForeignKey", "post:references"),
+    ],
+)
+def test_the_type_that_was_probably_meant_is_named(text: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean {hint}\\? The types are string"):
+        parse_fields([text])
+
+
+@pytest.mark.parametrize("kind", ["point", "json", "2", "[]"])
+def test_a_type_without_a_like_here_is_refused_without_a_guess(kind: str) -> None:
+    with pytest.raises(UsageError, match=r"unknown type '.*'; the types are string"):
+        parse_fields([f"a:{kind}"])
+
+
+@pytest.mark.parametrize("name", ["author_id", "authorId", "author-id", "author"])
+def test_a_reference_has_one_id_in_its_name(name: str) -> None:
+    (field,) = parse_fields([f"{name}:references"])
+    assert (field.name, field.label, field.table) == ("author_id", "Author", "authors")
+    notes = [note.text for note in shortened_notes([f"{name}:references:optional", "other_id:integer"])]
+    expected = (
+        [] if name == "author" else [f"{name}:references:optional: the column is author_id, as for author:references"]
+    )
+    assert notes == expected
+
+
+def test_a_reference_to_a_generated_resource_uses_its_table() -> None:
+    fields = parse_fields(["gas:references", "post:references"], {"gas": "gasses"})
+    assert [field.table for field in fields] == ["gasses", "posts"]
+
+
+def test_a_name_that_postgresql_would_shorten_is_refused() -> None:
+    table = "t" * 40
+    fits, long = "c" * 14, "c" * 20
+    for modifier, kind in (("string:unique", "key"), ("references", "fkey"), ("string:index", "idx")):
+        refuse_long_identifiers(table, parse_fields([f"{fits}:{modifier}"]))
+        name = f"{long}_id" if modifier == "references" else long
+        with pytest.raises(UsageError, match=f"'{table}_{name}_{kind}', which has 6[4-9] bytes; PostgreSQL allows 63"):
+            refuse_long_identifiers(table, parse_fields([f"{long}:{modifier}"]))
+    refuse_long_identifiers(table, parse_fields([f"{long}:string"]))
+    with pytest.raises(UsageError, match="has 64 bytes"):
+        refuse_long_identifiers("ä" * 32, ())

@@ -123,7 +123,6 @@ def test_tabs_are_kept() -> None:
 
 
 LEFT_ALONE = {
-    "it cannot be parsed": SOURCE.replace("def routes(", "def routes(("),
     "there is no such function": SOURCE.replace("def routes", "def addresses"),
     "its parameter has another name": SOURCE.replace("def routes(r:", "def routes(routes_:"),
     "it has no parameter": SOURCE.replace("def routes(r: Routes)", "def routes()"),
@@ -167,3 +166,32 @@ def test_a_duplicate_route_is_refused_with_its_line(line: str, what: str) -> Non
 def test_the_same_path_with_another_method_or_in_a_group_is_another_route() -> None:
     source = SOURCE.replace("    # the end", '        r.get("/posts", home.index)\n    r.put("/posts", home.index)')
     assert inject(source, WANTED) is not None
+
+
+def added(before: list[str], controller: str, actions: str) -> str:
+    """Return the body of the function with lines for these actions added."""
+    source = "from shop import home\n\n\ndef routes(r):\n" + "".join(
+        f"    {line}\n" if line else "\n" for line in before
+    )
+    statements = tuple(f'r.get("/{action}", {controller}.{action})' for action in actions)
+    changed = inject(source, Inject("routes.py", (Import("shop", controller),), statements))
+    assert changed is not None
+    return changed.partition("routes(r):\n")[2].replace("    ", "")
+
+
+HOME = 'r.get("/", home.index)'
+POSTS = ['r.get("/a", posts.a)', 'r.get("/b", posts.b)']
+
+
+def test_a_blank_line_separates_the_routes_of_two_controllers() -> None:
+    assert added([HOME], "zoo", "xy") == f'{HOME}\n\nr.get("/x", zoo.x)\nr.get("/y", zoo.y)\n'
+    assert added([HOME, "", *POSTS], "zoo", "x") == "\n".join([HOME, "", *POSTS, "", 'r.get("/x", zoo.x)', ""])
+    assert added(["with r.group('/a'):", f"    {POSTS[0]}", *POSTS], "zoo", "x").endswith(
+        f'{POSTS[1]}\n\nr.get("/x", zoo.x)\n'
+    )
+
+
+def test_single_routes_and_those_of_one_controller_stay_together() -> None:
+    assert added([HOME], "zoo", "x") == f'{HOME}\nr.get("/x", zoo.x)\n'
+    assert added([HOME, 'r.get("/x", zoo.x)'], "cats", "y") == f'{HOME}\nr.get("/x", zoo.x)\nr.get("/y", cats.y)\n'
+    assert added([HOME, "", *POSTS], "posts", "c") == "\n".join([HOME, "", *POSTS, 'r.get("/c", posts.c)', ""])

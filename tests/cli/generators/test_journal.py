@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.generators.journal import FOLDER, JournalEntry, JournalFile, digest, entries, entry, resources
+from arlen_cli.errors import ToolError
+from arlen_cli.generators.journal import (
+    FOLDER,
+    JournalEntry,
+    JournalFile,
+    digest,
+    entries,
+    entry,
+    reduce_entry,
+    resources,
+    tables,
+)
 from arlen_cli.generators.plan import Change, Plan
 
 NOW = datetime(2030, 1, 31, 12, 30, tzinfo=UTC)
@@ -52,9 +63,7 @@ def test_an_entry_is_read_as_it_was_written(tmp_path: Path) -> None:
         JournalFile("a.txt", "create", digest(b"a")),
         JournalFile("c.py", "inject", digest(b"cd"), ("from a import b", "b()")),
     )
-    assert entries(tmp_path) == [
-        JournalEntry(change.path, digest(change.after), "resource", ("post", "title:string"), files)
-    ]
+    assert entries(tmp_path) == [JournalEntry(change.path, "resource", ("post", "title:string"), files, at=NOW)]
 
 
 @pytest.mark.parametrize("generator", ["controller", "migration"])
@@ -109,9 +118,10 @@ def test_a_valid_run_is_read(tmp_path: Path) -> None:
         {"lines": [""]},
     ],
 )
-def test_an_invalid_run_is_skipped(changed: dict[str, object], tmp_path: Path) -> None:
+def test_an_invalid_run_is_refused_with_its_file(changed: dict[str, object], tmp_path: Path) -> None:
     write(tmp_path, "1.json", run_of(**changed))
-    assert entries(tmp_path) == []
+    with pytest.raises(ToolError, match=r"\.arlen/runs/1\.json: the journal entry cannot be read: .+ restore the file"):
+        entries(tmp_path)
 
 
 def test_a_folder_is_not_an_entry(tmp_path: Path) -> None:
@@ -123,16 +133,52 @@ def test_a_folder_is_not_an_entry(tmp_path: Path) -> None:
     "content",
     ["<<<<<<< ours", "[]", "{}", '{"files": [{"path": "x"}]}', '"text"', "[" * 100_000, "\0"],
 )
-def test_an_invalid_file_is_skipped(content: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused(content: str, tmp_path: Path) -> None:
     write(tmp_path, "1-resource-x.json", content)
-    assert entries(tmp_path) == []
+    with pytest.raises(ToolError, match=r"1-resource-x\.json.* cannot be read"):
+        entries(tmp_path)
+
+
+def test_a_merge_conflict_in_the_journal_is_refused_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path, "1.json", json.dumps(run_of(), indent=2).replace('  "files"', '<<<<<<< HEAD\n  "files"'))
+    with pytest.raises(ToolError, match=r"\.arlen/runs/1\.json:6: "):
+        entries(tmp_path)
 
 
 def test_the_fields_of_earlier_resources_are_read(tmp_path: Path) -> None:
     write(tmp_path, "1.json", {"generator": "resource", "arguments": ["Author", "name:string"], "files": []})
     write(tmp_path, "2.json", {"generator": "resource", "arguments": ["authors", "age:integer"], "files": []})
     write(tmp_path, "3.json", {"generator": "controller", "arguments": ["pages"], "files": []})
-    assert resources(tmp_path) == {"authors": ("age:integer",)}
+    assert resources(entries(tmp_path)) == {"authors": ("age:integer",)}
+    assert tables(entries(tmp_path)) == {"author": "authors"}
+
+
+def test_the_plural_of_a_run_is_the_one_that_it_was_generated_with(tmp_path: Path) -> None:
+    run = {"generator": "resource", "arguments": ["gas", "name:string"], "files": []}
+    write(tmp_path, "1.json", {**run, "answers": {"singular": "gas", "plural": "gasses", "later": "x"}})
+    assert resources(entries(tmp_path)) == {"gasses": ("name:string",)}
+    assert tables(entries(tmp_path)) == {"gas": "gasses"}
+
+
+def test_an_entry_is_reduced_to_what_is_left_of_its_run() -> None:
+    content = json.dumps(
+        {
+            "generator": "controller",
+            "arguments": ["zoo"],
+            "files": [
+                {"path": "a.py", "status": "create", "sha256": "x"},
+                {"path": "b.py", "status": "create", "sha256": "y"},
+                {"path": "routes.py", "status": "inject", "sha256": "z", "lines": ["one()", "two()"]},
+            ],
+        }
+    ).encode()
+    reduced = reduce_entry(content, {"b.py": [], "routes.py": ["two()"]})
+    assert reduced is not None
+    data = json.loads(reduced)
+    assert data["arguments"] == ["zoo"]
+    assert [(file["path"], file.get("lines")) for file in data["files"]] == [("b.py", None), ("routes.py", ["two()"])]
+    assert reduce_entry(content, {}) is None
+    assert reduce_entry(reduced, {"b.py": [], "routes.py": ["two()"]}) == reduced
 
 
 def test_an_application_without_a_journal_has_no_runs(tmp_path: Path) -> None:

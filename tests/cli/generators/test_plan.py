@@ -12,7 +12,7 @@ import pytest
 
 from arlen_cli.errors import UsageError
 from arlen_cli.generators.plan import WRITES, Change, Create, Import, Inject, Note, Plan, Project
-from arlen_cli.generators.run import PLANNERS
+from arlen_cli.generators.run import make_plan
 
 CALLS: list[tuple[str, str, Sequence[str]]] = [
     ("controller", "users", ["index", "show"]),
@@ -23,7 +23,7 @@ CALLS: list[tuple[str, str, Sequence[str]]] = [
 
 @pytest.mark.parametrize(("generator", "name", "words"), CALLS)
 def test_the_same_inputs_make_the_same_plan(generator: str, name: str, words: list[str], project: Project) -> None:
-    assert PLANNERS[generator](project, name, words) == PLANNERS[generator](project, name, words)
+    assert make_plan(generator, project, name, words) == make_plan(generator, project, name, words)
 
 
 @pytest.mark.parametrize(("generator", "name", "words"), CALLS)
@@ -41,7 +41,7 @@ def test_planning_writes_nothing_and_reads_only_blueprints(
     monkeypatch.setattr(io, "open", watched)  # pathlib calls this
     for change in ("mkdir", "rename", "replace", "unlink"):
         monkeypatch.setattr(os, change, lambda *_raw_names, **_named: pytest.fail("a planner changed something"))
-    PLANNERS[generator](project, name, words)
+    make_plan(generator, project, name, words)
     assert not list(tmp_path.iterdir())
     assert opened
     assert all("blueprints" in path for path in opened)

@@ -6,7 +6,7 @@ import pytest
 
 from arlen_cli.generators.inject import inject
 from arlen_cli.generators.plan import Import, Inject, RemoveLines
-from arlen_cli.generators.remove_lines import remove_lines, uses
+from arlen_cli.generators.remove_lines import remove_lines
 
 IMPORTS = (Import("shop.controllers", "posts"),)
 STATEMENTS = ('r.get("/posts", posts.index, name="posts.index")', 'r.post("/posts", posts.create, name="posts.create")')
@@ -97,7 +97,6 @@ def test_an_import_among_others_stays() -> None:
 
 
 LEFT_ALONE = {
-    "it cannot be parsed": "def routes(:\n",
     "the function would be empty": f"def routes(r):\n    {STATEMENTS[0]}\n",
     "two statements share a line": f"def routes(r):\n    x = 1; {STATEMENTS[0]}\n",
 }
@@ -106,17 +105,3 @@ LEFT_ALONE = {
 @pytest.mark.parametrize("why", LEFT_ALONE)
 def test_a_file_is_left_alone_because(why: str) -> None:
     assert remove_lines(LEFT_ALONE[why], WANTED) is None
-
-
-@pytest.mark.parametrize(
-    ("source", "needed"),
-    [
-        ("x = posts.index\n", True),
-        ("from shop.controllers import home, posts\n", True),
-        ("import shop.controllers.posts\n", True),
-        ("def broken(:\n", True),
-        ("from shop.controllers import home\nx = 'posts'\n", False),
-    ],
-)
-def test_a_remaining_use_of_an_import_is_found(source: str, needed: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    assert uses(source, IMPORTS[0]) is needed

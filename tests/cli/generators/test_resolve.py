@@ -50,7 +50,7 @@ def test_force_decides_about_a_conflict(force: bool | None, status: Status, tmp_
     assert change.status == status
 
 
-@pytest.mark.parametrize("source", [None, "def other(): ...\n", "def routes(:\n"])
+@pytest.mark.parametrize("source", [None, "def other(): ...\n", "routes = []\n"])
 def test_lines_that_cannot_be_added_are_left_to_paste(source: str | None, tmp_path: Path) -> None:
     if source is not None:
         (tmp_path / "routes.py").write_text(source)
@@ -102,7 +102,7 @@ def test_only_an_unchanged_file_is_removed(tmp_path: Path) -> None:
     (tmp_path / "same.txt").write_text("same\n")
     (tmp_path / "edited.txt").write_text("edited\n")
     removals = plan(*(Remove(f"{name}.txt", digest(b"same\n")) for name in ("same", "edited", "missing")))
-    assert [change.status for change in resolve(removals, tmp_path)] == ["remove", "kept", "gone"]
+    assert [change.status for change in resolve(removals, tmp_path)] == ["remove", "kept", "gone", "note"]
     assert [change.status for change in resolve(removals, tmp_path, force=True)] == ["remove", "remove", "gone"]
 
 
@@ -116,21 +116,24 @@ def test_a_replaced_migration_adds_a_warning(tmp_path: Path) -> None:
     assert len(resolve(plan(Create(path, "new\n")), tmp_path, force=False)) == 1
 
 
-def test_a_file_in_another_encoding_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "routes.py").write_bytes("# größe\ndef routes(r):\n    x = 1\n".encode("latin-1"))
-    removals = plan(Inject("routes.py", (), ("r.get('/', x)",)), RemoveLines("routes.py", (), ("x = 1",)))
-    assert [change.status for change in resolve(removals, tmp_path)] == ["manual", "manual"]
+def test_a_file_in_its_declared_encoding_stays_in_it(tmp_path: Path) -> None:
+    before = "# coding: latin-1\n# größe\ndef routes(r):\n    x = 1\n    r.get('/y', y)\n".encode("latin-1")
+    (tmp_path / "routes.py").write_bytes(before)
+    actions = plan(Inject("routes.py", (), ("r.get('/', x)",)), RemoveLines("routes.py", (), ("x = 1",)))
+    added, removed = resolve(actions, tmp_path)
+    assert added.after == before + b"    r.get('/', x)\n"
+    assert removed.after == before.replace(b"    x = 1\n", b"")
 
 
 def test_lines_are_removed_if_that_is_safe(tmp_path: Path) -> None:
     (tmp_path / "routes.py").write_text(
         "from shop import posts\n\n\ndef routes(r):\n    r.get('/', 1)\n    r.get('/x', posts.x)\n"
     )
-    (tmp_path / "broken.py").write_text("def routes(:\n")
+    (tmp_path / "shared.py").write_text("def routes(r):\n    x = 1; r.get('/x', posts.x)\n")
     (tmp_path / "other.py").write_text("x = 1\n")
-    names = ("routes.py", "broken.py", "other.py", "missing.py")
+    names = ("routes.py", "shared.py", "other.py", "missing.py")
     removals = plan(*(RemoveLines(name, (Import("shop", "posts"),), ("r.get('/x', posts.x)",)) for name in names))
     changes = resolve(removals, tmp_path)
-    assert [change.status for change in changes] == ["withdraw", "manual", "gone", "gone"]
+    assert [change.status for change in changes] == ["withdraw", "manual", "identical", "gone"]
     assert changes[0].after == b"\n\ndef routes(r):\n    r.get('/', 1)\n"
     assert "posts.x" in changes[1].text

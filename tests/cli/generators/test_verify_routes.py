@@ -13,7 +13,7 @@ from arlen_cli.errors import ToolError
 from arlen_cli.generators import verify_routes
 from arlen_cli.generators.apply import apply
 from arlen_cli.generators.journal import digest
-from arlen_cli.generators.plan import Change, Plan, Remove, RemoveLines
+from arlen_cli.generators.plan import Change, Import, Plan, Remove, RemoveLines
 from arlen_cli.generators.resolve import resolve
 from arlen_cli.generators.run import make_plan
 from arlen_cli.generators.verify_routes import verify
@@ -155,12 +155,49 @@ def test_a_password_in_the_error_is_masked(end: str, shop: Path) -> None:
     assert "s3cretpw" not in output
 
 
-def test_a_controller_that_another_one_imports_is_not_removed(shop: Path) -> None:
+def test_a_controller_that_another_one_imports_by_a_computed_name_is_not_removed(shop: Path) -> None:
     application = find_application(shop)
     apply(verified(shop, make_plan("controller", application.project(), "zoo", [])), shop)
     home = shop / "shop" / "controllers" / "home.py"
-    home.write_text(f"from shop.controllers import zoo  # noqa: F401\n{home.read_text()}")
+    home.write_text(f'import importlib\nimportlib.import_module("shop.controllers." + "zoo")\n{home.read_text()}')
     gone = Remove("shop/controllers/zoo.py", digest((shop / "shop" / "controllers" / "zoo.py").read_bytes()))
-    lines = RemoveLines("shop/routes.py", (), ('r.get("/zoo", zoo.index, name="zoo.index")',))
-    with pytest.raises(ToolError, match=r"home\.py:1: ImportError"):
+    lines = RemoveLines(
+        "shop/routes.py", (Import("shop.controllers", "zoo"),), ('r.get("/zoo", zoo.index, name="zoo.index")',)
+    )
+    with pytest.raises(ToolError, match=r"home\.py:2: ModuleNotFoundError"):
         verified(shop, Plan("undo", ("zoo",), (gone, lines)))
+
+
+BROKEN = {
+    "a mistake": (b"x = 1\ndef y(:\n", r"shop/late\.py:2: invalid syntax"),
+    "a merge conflict": (b"<<<<<<< HEAD\nx = 1\n", r"shop/late\.py:1: it contains an unresolved merge conflict"),
+    "a byte of another encoding": (b"x = 1\ny = '\xe9'\n", r"shop/late\.py:2: byte 0xe9 is not valid utf-8"),
+    "a NUL": (b"x = 1\n\0\n", r"shop/late\.py:2: it contains a NUL byte"),
+    "tabs among spaces": (b"if 1:\n\tx = 1\n        y = 2\n", r"shop/late\.py:3: inconsistent use of tabs"),
+}
+
+
+@pytest.mark.parametrize("why", BROKEN)
+def test_a_module_that_is_not_valid_python_stops_the_run_with_its_own_line(why: str, shop: Path) -> None:
+    content, place = BROKEN[why]
+    (shop / "shop" / "late.py").write_bytes(content)
+    home = shop / "shop" / "controllers" / "home.py"
+    home.write_text(f"from shop import late\n{home.read_text()}")
+    with pytest.raises(ToolError, match=f"^{place}.*; nothing was written$"):
+        generated(shop)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("undefined_name", "NameError: name 'undefined_name' is not defined"),
+        ("from shop import nothing", "ImportError: cannot import name 'nothing'"),
+        ("import json; json.loads('{')", "json.decoder.JSONDecodeError"),
+        ("import ast; ast.parse('x = (')", "SyntaxError: '(' was never closed"),
+    ],
+)
+def test_an_import_that_fails_is_reported_at_its_line_in_the_application(line: str, reason: str, shop: Path) -> None:
+    (shop / "shop" / "late.py").write_text(f"x = 1\n{line}\n")
+    home = shop / "shop" / "controllers" / "home.py"
+    home.write_text(f"from shop import late\n{home.read_text()}")
+    assert f"not verified: shop/late.py:2: {reason}" in generated(shop)[""]
