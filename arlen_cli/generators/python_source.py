@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arlen_cli.errors import ToolError
-from arlen_runtime.propane.watcher import IGNORED
+from arlen_runtime.propane.ipc.source_tree import IGNORED
 
 _CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 
