@@ -17,6 +17,9 @@ from arlen_cli.generators.plurals import plural_of, singular_of
 LONGEST = 40
 """Maximum length of a name. PostgreSQL allows 63 bytes; index names contain table and column."""
 
+LONGEST_PLURAL = LONGEST + len("ren")
+"""Maximum length of a plural: children is the ending that adds most."""
+
 RESERVED = {
     "layouts": "templates/layouts/ contains the layouts",
     "shared": "templates/shared/ contains the partials",
@@ -45,7 +48,7 @@ class Names:
         UsageError, with the reason, if the name cannot be used.
         """
         snake = snake_of(raw_name, LONGEST)
-        one, many = (snake_of(raw, LONGEST) if raw else "" for raw in (singular, plural))
+        one, many = (snake_of(raw, LONGEST_PLURAL) if raw else "" for raw in (singular, plural))
         one = one or (snake if many not in {"", snake} else _of_last_word(singular_of, snake))
         many = many or (snake if singular and snake != one else _of_last_word(plural_of, one))
         names = cls(snake, one, many)

@@ -85,3 +85,9 @@ def test_singular_and_plural_can_be_chosen(raw_name: str, options: dict[str, str
 def test_a_chosen_singular_or_plural_is_a_valid_name(options: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         Names.of("post", **options)
+
+
+@pytest.mark.parametrize("ending", ["_child", "_box", "_party", "s", "_man"])
+def test_derived_names_of_the_greatest_length_can_be_chosen_too(ending: str) -> None:
+    names = Names.of("a" * (LONGEST - len(ending)) + ending)
+    assert Names.of(names.snake, singular=names.singular, plural=names.plural) == names
