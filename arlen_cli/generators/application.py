@@ -115,7 +115,11 @@ def _wheel(choice: bool | None) -> Wheel | None:  # noqa: FBT001 - the value of 
 def _build(name: str, target: Path, *, lite: bool, pretend: bool, wheel: Wheel | None) -> list[Change]:
     """Render into a temporary folder beside the target, check every file, and rename."""
     with signals_raise():
-        staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
+        try:
+            staging = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
+        except OSError as error:  # its own message names the temporary folder
+            folder = target.parent.resolve()
+            raise ToolError(f"{folder} cannot be written: {error.strerror}; nothing was written") from error
         try:
             project = staging / name
             changes = _render(name, project, lite=lite, wheel=wheel)

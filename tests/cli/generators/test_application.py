@@ -251,6 +251,17 @@ def test_a_missing_parent_folder_is_reported(tmp_path: Path) -> None:
         new_application(str(tmp_path / "missing" / "shop"))
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel names a temporary file; root may write anywhere, so the refusal is made here."""
+
+    def refuse(**_options: object) -> None:
+        raise OSError(30, "Read-only file system", str(tmp_path / ".shop.x1y2"))
+
+    monkeypatch.setattr(application.tempfile, "mkdtemp", refuse)
+    with pytest.raises(ToolError, match=f"^{re.escape(str(tmp_path))} cannot be written: Read-only file system; noth"):
+        new_application(str(tmp_path / "shop"))
+
+
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_path: str, _text: str) -> None:
         raise OSError(28, "No space left on device")

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from arlen_cli.errors import UsageError
+from arlen_cli.generators import fields as fields_module
 from arlen_cli.generators.field_kinds import KINDS, MODIFIERS
 from arlen_cli.generators.fields import (
     LONGEST,
@@ -21,6 +22,7 @@ from arlen_cli.generators.fields import (
     refuse_sql_word,
     shortened_notes,
 )
+from arlen_runtime.alnpg import identifier
 from arlen_runtime.web.validation import Fields
 from arlen_runtime.web.views import Views
 
@@ -87,6 +89,11 @@ def test_the_attributes_of_each_type_are_valid_html(kind: str) -> None:
     parser.feed(f"<input {KINDS[kind].attributes}>")
     assert all(parser.attributes.values())
     assert "type" in parser.attributes or kind == "text"
+
+
+def test_names_may_be_as_long_as_the_runtime_allows() -> None:
+    """The tool does not import psycopg for one number."""
+    assert fields_module.LONGEST_IDENTIFIER == identifier.MAX_BYTES
 
 
 def test_modifiers_become_constraints_and_indexes() -> None:
