@@ -8,7 +8,7 @@ PROCESSES ?= 2
 READY = .venv/.ready
 RUN = .venv/bin/
 ARLEN = $(CURDIR)/$(RUN)arlen
-MINUTES = browser or proxy or bouncer or deploy or soak
+MINUTES = browser or proxy or bouncer or deploy or shells or soak
 
 .PHONY: help demo test slow lint format check bench fuzz docs clean
 
@@ -21,7 +21,7 @@ demo: $(READY) ## create an application with a table of posts in DIR (demo) and 
 	@echo 'arlen migrate, with a PostgreSQL of its own in $(DIR)/.arlen/pg ...'
 	@cd '$(DIR)' && $(ARLEN) migrate && echo 'http://localhost:$(PORT)/posts' && exec $(ARLEN) serve --port '$(PORT)'
 
-test: check ## style, types and tests; without those that need a browser, a proxy, a bouncer or minutes
+test: check ## style, types and tests; without those that need a browser, a proxy, a bouncer, other shells or minutes
 	@echo 'pytest, in $(PROCESSES) processes ...'
 	@$(RUN)python -m pytest -q -n $(PROCESSES) --dist loadfile -m 'not ($(MINUTES) or fuzz)'
 

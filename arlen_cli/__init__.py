@@ -9,12 +9,13 @@ LAZY: dict[str, frozenset[str]] = {
     "__main__.py": frozenset({"arlen_cli.main"}),
     "project.py": frozenset({"arlen_runtime.config.load"}),
     "versions.py": frozenset({"importlib.metadata"}),
+    "commands/completion.py": frozenset({"arlen_cli.completion_scripts", "arlen_cli.page_table"}),
     "commands/config.py": frozenset({"arlen_runtime.config.masks"}),
     "commands/destroy.py": frozenset({"arlen_cli.generators.run"}),
     "commands/undo.py": frozenset({"arlen_cli.generators.run"}),
     "commands/generate.py": frozenset({"arlen_cli.generators.run"}),
     "commands/new.py": frozenset({"arlen_cli.generators.application"}),
-    "commands/routes.py": frozenset({"arlen_cli.generators.python_source", "arlen_runtime.boot"}),
+    "commands/routes.py": frozenset({"arlen_cli.application"}),
     "commands/top.py": frozenset({"arlen_runtime.propane.status"}),
 }
 """File to the modules that its functions import when called; no other file has such imports."""

@@ -10,6 +10,8 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
+from arlen_runtime.config import command_page
+
 
 def print_line(text: str) -> None:
     """Print one line of the result."""
@@ -18,7 +20,7 @@ def print_line(text: str) -> None:
 
 def print_error(text: str) -> None:
     """Print one error line, prefixed with the name of the tool."""
-    sys.stderr.write(f"arlen: {text}\n")
+    command_page.print_error("arlen", text)
 
 
 def print_json(value: object) -> None:

@@ -1,7 +1,7 @@
 """Finds the application that a command works on, and loads its configuration.
 
-The root is searched for in the start folder and then in its parents. A full application has
-`config/app.toml`; a one-file application has `app.py` in the start folder and no configuration.
+The root is searched for in the start folder and then in its parents, by the rules of
+`arlen_runtime.config.target`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.generators.journal import entries, resources, tables
 from arlen_cli.generators.plan import Project
 from arlen_runtime.config.sections import Config
-from arlen_runtime.config.target import ONE_FILE, is_one_file
+from arlen_runtime.config.target import find_root, target_of
 
 LISTED_FOLDERS = ("db/migrations", ".arlen")
 """The folders whose file names generators need."""
@@ -50,23 +49,13 @@ class ApplicationFolder(NamedTuple):
 
 
 def find_application(start: Path) -> ApplicationFolder:
-    """Find the application that contains `start`.
+    """Find the application that contains `start`, or that ARLEN_APP_ROOT names.
 
-    Raises UsageError outside of an application, and ConfigError if its configuration is invalid.
+    Raises NoApplication outside of an application, ConfigError if its configuration is invalid, and
+    BootError if it names no target.
     """
-    for folder in (start, *start.parents):
-        if (folder / "config" / "app.toml").is_file():
-            target = load_configuration(folder, environ={}).app.target
-            if not target:
-                raise ToolError(
-                    f'{folder / "config" / "app.toml"}: [app] target is missing, for example: target = "shop.app:create"'
-                )
-            return ApplicationFolder(folder, target)
-    if is_one_file(start):
-        return ApplicationFolder(start, ONE_FILE)
-    raise UsageError(
-        "not an Arlen application: no config/app.toml in this folder or its parents (create one with `arlen new NAME`)"
-    )
+    root = Path(os.environ.get("ARLEN_APP_ROOT") or find_root(start))
+    return ApplicationFolder(root, target_of(load_configuration(root, "development", environ={})))
 
 
 def load_configuration(root: Path, environment: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:

@@ -15,7 +15,7 @@ from arlen_cli.project import find_application, load_configuration
 def config(
     *,
     env: Annotated[
-        str | None, typer.Option("--env", help="The environment. Default: ARLEN_ENV, or development.")
+        str | None, typer.Option("--env", metavar="NAME", help="The environment. Default: ARLEN_ENV, or development.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:

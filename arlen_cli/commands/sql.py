@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from arlen_cli.sql_check.command import main
+from arlen_cli.sql_check.command import COMMAND, main
+from arlen_runtime.config.parser import Parser
+
+
+def parser() -> Parser:
+    """Return the parser of the command."""
+    return COMMAND.parser("arlen sql", "development")
 
 
 def run(arguments: list[str]) -> int:

@@ -22,10 +22,15 @@ Counts = dict[int, tuple[float, int]]
 
 def top(
     *,
-    interval: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between two updates.")] = 1.0,
-    rounds: Annotated[int, typer.Option("--rounds", min=0, help="Exit after this many updates; 0: never.")] = 0,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.1, metavar="SECONDS", help="Time between two updates (default 1).")
+    ] = 1.0,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=0, metavar="N", help="Exit after this many updates (default 0: never).")
+    ] = 0,
     env: Annotated[
-        str | None, typer.Option("--env", help="The environment, if its configuration sets another status folder.")
+        str | None,
+        typer.Option("--env", metavar="NAME", help="The environment, if its configuration sets another status folder."),
     ] = None,
 ) -> int:
     """Show what propane's manager and workers are doing, until interrupted."""
@@ -37,7 +42,7 @@ def top(
     shown = 0
     try:
         while True:
-            statuses = managers(root, env)
+            statuses = managers(root, env, default="development")
             missing = f"no running propane manager found for {root}"
             if not (statuses or shown):
                 raise ToolError(f"{missing}: start one with `arlen serve` or `propane`")

@@ -30,7 +30,7 @@ from arlen_runtime.alnpg.migrations import scratch_schema
 from arlen_runtime.alnpg.migrations.files import FOLDER
 from arlen_runtime.commands.runner import Command, Job
 from arlen_runtime.commands.target_database import EMBEDDED, NO_DATABASE, database_url, named_url
-from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.parser import Parser
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ConfigError
 
@@ -38,6 +38,13 @@ PROGRAM = "arlen sql"
 
 COPIES = Path(".arlen") / "pg-check"
 """Folder of the servers with migrated copies, below the application."""
+
+
+SUMMARIES = {
+    "check": "check every statement of the source",
+    "rows": "print classes for the rows of statements",
+}
+"""What the actions do, for the help."""
 
 
 class CheckOptions(NamedTuple):
@@ -176,8 +183,7 @@ def _check_options(parser: Parser, options: CheckOptions) -> None:
 
 
 def _add_flags(parser: Parser) -> None:
-    actions = list(COMMAND.actions)
-    parser.add_argument("action", choices=actions, help="check the statements, or print classes for their rows")
+    parser.add_actions(SUMMARIES)
     parser.add_argument("places", nargs="*", metavar="FILE[:LINE]", help="rows: only these statements (default: all)")
     parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server for a temporary copy of the schema")
     files = parser.add_mutually_exclusive_group()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from arlen_runtime.alnpg import identifier
 
@@ -84,3 +84,9 @@ def _invalid_name(kind: str, name: str) -> str:
     if reason and _MAY_HOLD_A_PASSWORD.search(name):
         return f"{kind} in the database URL has a name of more than {identifier.MAX_BYTES} bytes"
     return reason
+
+
+def read_only_url(url: str) -> str:
+    """Return the connection string with the option that makes every transaction read-only."""
+    options = conninfo_to_dict(url).get("options") or ""
+    return make_conninfo(url, options=f"{options} -c default_transaction_read_only=on".strip())

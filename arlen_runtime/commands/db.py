@@ -32,13 +32,24 @@ from arlen_runtime.app_config import embedded_name
 from arlen_runtime.commands.migrate import dump_schema
 from arlen_runtime.commands.runner import Command, Job
 from arlen_runtime.commands.target_database import EMBEDDED, embedded_url, named_url
-from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.parser import Parser
 from arlen_runtime.config.sections import Config
 
 NO_PASSWORD = "no password supplied"  # noqa: S105 - libpq's message if it would have to ask for one
 
 ON_SERVER = frozenset({"create", "drop", "reset"})
 """Actions on a database that need not exist yet."""
+
+
+SUMMARIES = {
+    "create": "create the database",
+    "drop": "drop it, with its data",
+    "reset": "replace it by a new one, migrated and seeded",
+    "seed": "run db/seeds.sql or db/seeds.py",
+    "psql": "open psql on it; what follows -- is passed to psql",
+    "dump": "write the schema to db/schema.sql",
+}
+"""What the actions do, for the help."""
 
 
 class DatabaseOptions(NamedTuple):
@@ -161,7 +172,7 @@ def _database(config: Config, options: DatabaseOptions, environ: Mapping[str, st
 
 
 def _add_flags(parser: Parser) -> None:
-    parser.add_argument("action", choices=list(COMMAND.actions), help="what to do; arguments of psql follow after --")
+    parser.add_actions(SUMMARIES)
     parser.add_argument(
         "--confirm",
         default="",

@@ -31,7 +31,7 @@ from arlen_runtime.alnpg.migrations.interruption import MigrationInterrupted
 from arlen_runtime.alnpg.migrations.plan import pending, to_undo
 from arlen_runtime.commands.runner import Command, Job
 from arlen_runtime.commands.target_database import EMBEDDED, database_url
-from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.parser import Parser
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 
@@ -56,6 +56,17 @@ OPTION_ACTIONS = {
 
 Another action would ignore them: a dry run would be a real one.
 """
+
+
+SUMMARIES = {
+    "up": "apply the pending migrations (the default)",
+    "status": "list every migration and whether it is applied",
+    "down": "undo the latest migration",
+    "redo": "undo the latest migration and apply it again",
+    "verify": "compare the files with what was applied",
+    "dump": "write the schema to db/schema.sql",
+}
+"""What the actions do, for the help."""
 
 
 class MigrateOptions(NamedTuple):
@@ -224,7 +235,7 @@ def _database(config: Config, options: MigrateOptions, environ: Mapping[str, str
 
 
 def _add_flags(parser: Parser) -> None:
-    parser.add_argument("action", nargs="?", choices=list(COMMAND.actions), default="up", help="what to do (up)")
+    parser.add_actions(SUMMARIES, default="up")
     parser.add_argument("--dry-run", action="store_true", help="list what is pending and what it does; change nothing")
     parser.add_argument("--scratch-dsn", default="", metavar="URL", help="a server on which --dry-run may run them")
     parser.add_argument("--steps", type=int, metavar="N", help="how many migrations down and redo undo (1)")

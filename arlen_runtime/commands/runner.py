@@ -19,9 +19,11 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from arlen_runtime.alnpg.migrations.files import FOLDER
 from arlen_runtime.commands.signals import interrupting
-from arlen_runtime.config.flags import Parser, add_root_flag
+from arlen_runtime.config.command_page import print_error
 from arlen_runtime.config.load import load
+from arlen_runtime.config.parser import Parser, add_root_flag
 from arlen_runtime.config.sections import Config
+from arlen_runtime.config.target import is_application, no_application
 from arlen_runtime.errors import ArlenError
 
 FAILED = 1
@@ -87,19 +89,22 @@ class Command(Generic[Options]):
         `default` is the environment if none is named; `extra` are options that the parser does not
         read. Wrong use ends with SystemExit, status 2.
         """
-        parser = self._parser(program)
-        values = {**vars(parser.parse_args(arguments)), **extra}
+        parser = self.parser(program, default)
+        values = {**vars(parser.read(arguments)), **extra}
         root, environment = values.pop("app_root"), values.pop("env")
         options = self.options(**values)
         self.check_options(parser, options)
         with interrupting() as interruption:
             try:
-                return self.run(load(root, environment, os.environ, default=default), options, print_line)
+                config = load(root, environment, os.environ, default=default)
+                if not values["dsn"] and not is_application(root):
+                    raise no_application(root)
+                return self.run(config, options, print_line)
             except (ArlenError, OSError) as error:
-                _print_error(program, str(error) or type(error).__name__)
+                print_error(program, str(error) or type(error).__name__)
                 return error.exit_status if isinstance(error, ArlenError) else FAILED
             except KeyboardInterrupt as interrupt:
-                _print_error(program, str(interrupt) or "interrupted")
+                print_error(program, str(interrupt) or "interrupted")
                 return interruption.exit_status
 
     def run(self, config: Config, options: Options, out: PrintLine, environ: Mapping[str, str] = os.environ) -> int:
@@ -121,20 +126,20 @@ class Command(Generic[Options]):
                 if options.json and (job.facts or self.on_error):
                     out(json.dumps(job.facts, indent=2, default=str))
 
-    def _parser(self, program: str) -> Parser:
+    def parser(self, program: str, default: str) -> Parser:
+        """Return the parser of the command.
+
+        By default a production command works on the working folder, and others on the application
+        around it.
+        """
         parser = Parser(program, self.description)
-        parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV)")
+        self.add_flags(parser)
+        parser.add_argument("--env", metavar="NAME", help=f"the environment (ARLEN_ENV, else {default})")
         parser.add_argument(
             "--dsn", default="", metavar="URL", help="the database (ARLEN_DATABASE_URL, [database] url)"
         )
-        self.add_flags(parser)
-        add_root_flag(parser)
+        add_root_flag(parser, searches=default != "production")
         return parser
-
-
-def _print_error(program: str, text: str) -> None:
-    for line in text.splitlines():
-        sys.stderr.write(f"{program}: {line}\n")
 
 
 def print_line(line: str) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from arlen_runtime.alnpg.embedded.server import ensure_running
 from arlen_runtime.app_config import EMBEDDED_DATA, embedded_name
 from arlen_runtime.config.sections import Config
-from arlen_runtime.config.target import is_one_file
-from arlen_runtime.errors import ConfigError, NoApplication
+from arlen_runtime.config.target import is_application, no_application
+from arlen_runtime.errors import ConfigError
 
 NO_DATABASE = (
     "no database: give --dsn, or set ARLEN_DATABASE_URL or [database] url "
@@ -24,9 +24,6 @@ NO_DATABASE = (
 
 EMBEDDED = frozenset({"development", "test"})
 """The environments in which an embedded server is started if no database is named."""
-
-_APP_MARKERS = ("config/app.toml", "db/migrations")
-"""One of these makes a folder an application's, unless that is a single file."""
 
 
 def database_url(config: Config, dsn: str, environ: Mapping[str, str]) -> str:
@@ -59,17 +56,17 @@ def embedded_url(config: Config, database: str = "postgres", *, inheritable: boo
     if config.environment not in EMBEDDED:
         raise ConfigError(NO_DATABASE)
     root = config.root
-    if not (is_one_file(root) or any((root / marker).exists() for marker in _APP_MARKERS)):
-        raise NoApplication(
-            f"this is not an Arlen application: {root.resolve()} has no {' or '.join(_APP_MARKERS)}, and no app.py that is "
-            "not a package's (go to the application's folder, or name it by --app-root)"
-        )
+    if not is_application(root):
+        raise no_application(root)
     return ensure_running(
-        root / EMBEDDED_DATA, database, inheritable=inheritable, on_create=lambda: _report_new(root / EMBEDDED_DATA)
+        root / EMBEDDED_DATA,
+        database,
+        inheritable=inheritable,
+        on_create=lambda: report_new_server(root / EMBEDDED_DATA),
     )
 
 
-def _report_new(data: Path) -> None:
+def report_new_server(data: Path) -> None:
     """Say what takes seconds now. The command's own output stays as it is."""
     sys.stderr.write(f"making a PostgreSQL under {data} ...\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The flags of propane, derived from the sections.
+"""The flags of propane and `arlen serve`, derived from the sections.
 
 A flag is checked while it is parsed; an invalid one exits with status 2. Its text is the last layer
 of `load`, so it means the same as that text in a variable.
@@ -7,18 +7,26 @@ of `load`, so it means the same as that text in a variable.
 from __future__ import annotations
 
 import argparse
-import difflib
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
+from arlen_runtime.config.command_page import Entry
+from arlen_runtime.config.parser import Parser, add_root_flag
 from arlen_runtime.config.schema import SECTIONS, Setting
 
 FLAGGED = ("server", "propane_accessories")
 """The sections whose settings are flags."""
 
 ALIASES = {"worker_count": ("--workers",)}
+
+COMMON = frozenset({"host", "port", "bind", "worker_count"})
+"""The settings whose flags `--help` shows; `--help-all` shows the others too."""
+
+FIXED_IN_DEVELOPMENT = {"worker_count": "arlen serve runs one worker; arlen propane runs as many as it is asked for"}
+"""The settings that `arlen serve` decides itself, and what it says about their flags."""
+
+STATUS = Entry(("status",), "show what the running managers of the application and their workers do", "Commands")
 
 
 class LaunchOptions(NamedTuple):
@@ -38,9 +46,9 @@ class LaunchOptions(NamedTuple):
     respawn: bool
 
 
-def read_flags(arguments: Sequence[str], program: str = "propane") -> LaunchOptions:
+def read_flags(arguments: Sequence[str], program: str = "propane", *, development: bool = False) -> LaunchOptions:
     """Parse a command line; if it is wrong, exit with status 2 and a message."""
-    parsed = _parser(program).parse_args(arguments)
+    parsed = (serve_parser if development else propane_parser)(program).read(arguments)
     flags = {name: text for name, text in vars(parsed).items() if "." in name and text is not None}
     if parsed.target:
         flags["app.target"] = parsed.target
@@ -55,62 +63,64 @@ def read_flags(arguments: Sequence[str], program: str = "propane") -> LaunchOpti
     )
 
 
-def add_setting_flags(parser: argparse.ArgumentParser, *sections: str) -> None:
-    """Add a flag for each setting of the sections.
+def propane_parser(program: str = "propane") -> Parser:
+    """Return the parser of `propane`."""
+    parser = Parser(program, "Serve the application as in production, with Arlen's prefork server.")
+    parser.closing = f"{program} --help-all shows the flags of all settings."
+    parser.commands = (STATUS,)
+    _add_setting_flags(parser, {})
+    _add_launch_flags(parser, default="production", searches=False)
+    return parser
+
+
+def serve_parser(program: str = "arlen serve") -> Parser:
+    """Return the parser of `arlen serve`."""
+    parser = Parser(program, "Serve the application for development: one worker, and a new one after each change.")
+    parser.closing = f"Ctrl-C stops it. {program} --help-all shows the flags of all settings."
+    _add_setting_flags(parser, FIXED_IN_DEVELOPMENT)
+    _add_launch_flags(parser, default="development", searches=True)
+    return parser
+
+
+def _add_launch_flags(parser: Parser, *, default: str, searches: bool) -> None:
+    parser.add_argument(
+        "target",
+        nargs="?",
+        default="",
+        metavar="TARGET",
+        help="what to serve, as module:name of create(config), an App or a WSGI callable (default: [app] target)",
+    )
+    parser.add_argument("--env", metavar="NAME", help=f"the environment (ARLEN_ENV, else {default})")
+    add_root_flag(parser, searches=searches)
+    parser.add_argument("--check", action="store_true", help="build the application, report errors, exit")
+    rare = (
+        parser.add_argument("--print-config", action="store_true", help="print the configuration with secrets masked"),
+        parser.add_argument(
+            "--no-respawn", dest="respawn", action="store_false", help="exit when a worker exits, replace none"
+        ),
+    )
+    parser.advanced.update((action.dest, "Options") for action in rare)
+
+
+def _add_setting_flags(parser: Parser, fixed: Mapping[str, str]) -> None:
+    """Add a flag for each setting that is not `fixed`.
 
     Its destination is "section.key", its value the checked text.
     """
-    for section in sections:
-        group = parser.add_argument_group(f"[{section}]")
-        for setting in SECTIONS[section].values():
-            group.add_argument(
-                setting.flag,
-                *ALIASES.get(setting.key, ()),
-                dest=f"{section}.{setting.key}",
-                type=_checked_text(setting),
-                metavar=setting.key.rpartition("_")[2].upper(),
-                help=_help(setting),
-            )
-
-
-def add_root_flag(parser: argparse.ArgumentParser) -> None:
-    """Add --app-root; its default is ARLEN_APP_ROOT, else the working folder."""
-    here = Path(os.environ.get("ARLEN_APP_ROOT") or ".")
-    text = "the application's folder (ARLEN_APP_ROOT, else the working folder)"
-    parser.add_argument("--app-root", type=Path, default=here, metavar="FOLDER", help=text)
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser without abbreviations that suggests the nearest flag for unknown ones."""
-
-    def __init__(self, program: str, description: str) -> None:
-        """Build a parser without flags."""
-        super().__init__(prog=program, description=description, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with status 2, after usage, message and suggestion."""
-        unknown = [word for word in message.partition("unrecognized arguments: ")[2].split() if word.startswith("--")]
-        flags = [flag for action in self._actions for flag in action.option_strings]
-        suggestions = [
-            match for word in unknown for match in difflib.get_close_matches(word.partition("=")[0], flags, n=1)
-        ]
-        super().error(message + (f"; did you mean {', '.join(suggestions)}?" if suggestions else ""))
-
-
-def _parser(program: str) -> Parser:
-    parser = Parser(program, "Serve an application with Arlen's prefork server.")
-    parser.add_argument(
-        "target", nargs="?", default="", help="module:name of create(config), an App or a WSGI callable"
-    )
-    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV, else production)")
-    add_root_flag(parser)
-    parser.add_argument("--check", action="store_true", help="build the application, report errors, exit")
-    parser.add_argument("--print-config", action="store_true", help="print the configuration with secrets masked, exit")
-    parser.add_argument(
-        "--no-respawn", dest="respawn", action="store_false", help="exit when a worker exits instead of replacing it"
-    )
-    add_setting_flags(parser, *FLAGGED)
-    return parser
+    for setting in (setting for section in FLAGGED for setting in SECTIONS[section].values()):
+        flags = (setting.flag, *ALIASES.get(setting.key, ()))
+        if setting.key in fixed:
+            parser.refused.update(dict.fromkeys(flags, fixed[setting.key]))
+            continue
+        action = parser.add_argument(
+            *flags,
+            dest=f"{setting.section}.{setting.key}",
+            type=_checked_text(setting),
+            metavar=setting.key.rpartition("_")[2].upper(),
+            help=_help(setting),
+        )
+        if setting.key not in COMMON:
+            parser.advanced[action.dest] = f"[{setting.section}]"
 
 
 def _checked_text(setting: Setting) -> Callable[[str], str]:
@@ -129,4 +139,4 @@ def _checked_text(setting: Setting) -> Callable[[str], str]:
 def _help(setting: Setting) -> str:
     """Return the help of a setting with its default and its variable."""
     default = f"default {setting.default}; " if setting.default not in ("", ()) else ""
-    return f"{setting.help} ({default}{setting.variable})".replace("%", "%%")
+    return f"{setting.help} ({default}{setting.variable})"

@@ -8,13 +8,13 @@ a later layer replaces, and all errors are reported together.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from glob import glob
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from arlen_runtime.config.command_page import suggestion
 from arlen_runtime.config.free import read_settings_value, settings_key
 from arlen_runtime.config.schema import SECTIONS, VARIABLES, Setting, Value, is_section
 from arlen_runtime.config.sections import Config
@@ -58,12 +58,6 @@ def load(
     draft.read_variables(environ)
     draft.read_flags(flags or {})
     return draft.finish(name)
-
-
-def suggestion(word: str, words: Iterable[str]) -> str:
-    """Return `; did you mean X?` for the most similar of `words`, or ""."""
-    matches = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 class _ConfigBuilder:

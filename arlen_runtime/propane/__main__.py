@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from arlen_runtime import start_state
+from arlen_runtime.config.command_page import print_error
 from arlen_runtime.config.flags import LaunchOptions, read_flags
 from arlen_runtime.config.load import load
 from arlen_runtime.config.masks import printable
@@ -46,22 +47,21 @@ PROGRAM = ("-m", "arlen_runtime.boot")
 """What the interpreter runs as a generation: a name, for propane does not import what it serves."""
 
 
-def main(arguments: Sequence[str] | None = None, *, development: bool = False) -> int:
-    """Run the command and return its exit status: 0 stopped, 1 failed.
+def main(arguments: Sequence[str] | None = None, *, program: str = "propane", development: bool = False) -> int:
+    """Run the command and return its exit status: 0 stopped, 1 failed, 2 not an application.
 
     Wrong usage exits with status 2 (SystemExit).
     """
     start_state.begin()
     words = sys.argv[1:] if arguments is None else arguments
-    program_name = "arlen serve" if development else "propane"
     try:
-        if words and words[0] == "status":
-            return status.main(words[1:])
-        launch = read_flags(words, program_name)
+        if words and words[0] == "status" and not development:
+            return status.main(words[1:], program=f"{program} status")
+        launch = read_flags(words, program, development=development)
         return _run(launch, words, os.environ, development=development)
     except ArlenError as error:
-        sys.stderr.writelines(f"{program_name}: {line}\n" for line in error.detail.splitlines())
-        return 1
+        print_error(program, error.detail)
+        return error.exit_status
 
 
 def _run(

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from arlen_runtime.config.flags import Parser, add_root_flag
 from arlen_runtime.config.load import load
+from arlen_runtime.config.parser import Parser, add_root_flag
+from arlen_runtime.config.target import is_application, no_application
 from arlen_runtime.errors import BootError
 from arlen_runtime.propane.manager.snapshot import Snapshot
 from arlen_runtime.propane.manager.status_socket import find_managers
@@ -36,16 +37,19 @@ COLUMNS: dict[str, Callable[[Snapshot], str]] = {
 """Columns of a worker's line: heading and value."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the status of every manager of the application. Raises ArlenError."""
-    parser = Parser("propane status", "Show what the manager of an application and its workers are doing.")
-    add_root_flag(parser)
-    parser.add_argument("--env", metavar="NAME", help="the environment (ARLEN_ENV, else production)")
-    parser.add_argument("--json", action="store_true", help="print JSON: an array with an object for each manager")
-    options = parser.parse_args(arguments)
-    snapshots = managers(options.app_root, options.env)
+def main(arguments: Sequence[str], *, program: str = "propane status", default: str = "production") -> int:
+    """Print the status of every manager of the application. Raises ArlenError.
+
+    `default` is the environment if none is named.
+    """
+    options = parser(program, default).read(arguments)
+    snapshots = managers(options.app_root, options.env, default=default)
+    if not snapshots and not is_application(options.app_root):
+        raise no_application(options.app_root)
     if not snapshots and not options.json:
-        raise BootError(f"no running propane manager found for {options.app_root.absolute()}")
+        raise BootError(
+            f"no running propane manager found for {options.app_root.absolute()}: start one with arlen serve or propane"
+        )
     text = (
         json.dumps(snapshots, indent=2)
         if options.json
@@ -55,12 +59,21 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if snapshots else 1
 
 
-def managers(root: Path, environment: str | None = None) -> list[Snapshot]:
+def parser(program: str, default: str) -> Parser:
+    """Return the parser of `propane status` or `arlen status`."""
+    built = Parser(program, "Show what the running managers of the application and their workers do.")
+    built.add_argument("--json", action="store_true", help="print JSON: an array with an object for each manager")
+    built.add_argument("--env", metavar="NAME", help=f"the environment (ARLEN_ENV, else {default})")
+    add_root_flag(built, searches=default != "production")
+    return built
+
+
+def managers(root: Path, environment: str | None = None, *, default: str = "production") -> list[Snapshot]:
     """Return a snapshot of each running manager of the application in `root`.
 
     Raises ConfigError.
     """
-    return find_managers(load(root, environment, os.environ))
+    return find_managers(load(root, environment, os.environ, default=default))
 
 
 def lines(snapshot: Snapshot) -> Iterator[str]:

@@ -41,7 +41,7 @@ class WSGIAdapter:
 
     def __init__(self, application: WSGICallable, config: Config) -> None:
         """Adapt a callable. Limits come from the configuration, because there are no routes."""
-        self._application = application
+        self.application = application
         self._config = config
         self._pages = ErrorPages(config, ())
         self._log = Log(config.log, config.environment, config.root)
@@ -72,7 +72,7 @@ class WSGIAdapter:
                 return self._answer(error, request.head)
         started = _StartResponse()
         try:
-            response = started.respond(self._application(self._environ(request), started))
+            response = started.respond(self.application(self._environ(request), started))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the application raises ends this request only

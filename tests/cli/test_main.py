@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,11 +13,9 @@ import pytest
 
 from arlen_cli import __main__ as entry_point
 from arlen_cli.__main__ import main
-from arlen_cli.direct import DIRECT
+from arlen_cli.command_table import COMMANDS, DIRECT
 from arlen_cli.errors import ToolError
 from arlen_runtime.errors import ConfigError
-
-COMMANDS = ["new", "generate", "serve", "propane", "migrate", "db", "sql", "routes", "config", "version"]
 
 
 def loaded(*words: str, cwd: Path) -> set[str]:
@@ -34,57 +33,147 @@ def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"arlen {version('arlen')}\n"
 
 
-def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
+def test_help_lists_every_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
     output = capsys.readouterr().out
-    assert all(f"\n  {command} " in output for command in COMMANDS)
+    listed = re.findall(r"^  ([a-z]+) ", output, re.MULTILINE)
+    assert listed == list(COMMANDS)
+    assert listed[:4] == ["new", "serve", "generate", "migrate"]
+    assert "--version" in output
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "110", "300"])
+def test_summaries_are_whole_at_every_width(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    main(["--help"])
+    output = " ".join(capsys.readouterr().out.split())
+    assert all(command.summary in output for command in COMMANDS.values())
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "generate resource", "propane status"])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_has_the_same_help(name: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        status = main([*name.split(), flag])
+    except SystemExit as ended:  # argparse
+        status = int(str(ended.code))
+    lines = capsys.readouterr().out.splitlines()
+    program = "arlen" if name == "help" else f"arlen {name}"
+    assert status == 0
+    assert lines[0].startswith(f"Usage: {program} ")
+    assert "Options:" in lines
+    assert any(line.startswith("  -h, --help ") for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_help_of_a_command_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["help", "new"], ["new", "--help"]):
+        assert main(words) == 0
+    first, second = capsys.readouterr().out.split("Usage:")[1:]
+    assert first == second
 
 
 def test_without_arguments_it_prints_the_help_and_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
-    assert "Commands:" in capsys.readouterr().out
+    assert "Commands to start with:" in capsys.readouterr().out
+
+
+def test_g_is_generate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["g", "--help"]) == 0
+    assert "Usage: arlen generate" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("words", "wrong", "choices"),
+    ("words", "program", "message"),
     [
-        (["nonsense"], "'nonsense'", "new, serve"),
-        (["generate", "nonsense"], "'nonsense'", "controller, resource, migration"),
-        (["new", "shop", "--nonsense"], "--nonsense", "NAME, --lite, --pretend, --json"),
-        (["new"], "'name'", "NAME, --lite"),
-        (["new", "a", "b"], "(b)", "NAME, --lite"),
-        (["routes", "--nonsense"], "--nonsense", "--json"),
-        (["generate", "resource", "--forse", "x"], "--forse", "--force, --skip"),
+        (["nonsense"], "arlen", "no such command: nonsense"),
+        (["migarte"], "arlen", "no such command: migarte; did you mean migrate?"),
+        (["help", "migarte"], "arlen", "no such command: migarte; did you mean migrate?"),
+        (["--versoin"], "arlen", "no such option: --versoin; did you mean --version?"),
+        (["-x"], "arlen", "no such option: -x"),
+        (["generate"], "arlen generate", "missing command: controller, resource, migration"),
+        (["generate", "resorce"], "arlen generate", "no such command: resorce; did you mean resource?"),
+        (["generate", "resource"], "arlen generate resource", "missing argument: NAME"),
+        (
+            ["g", "resource", "--forse", "x"],
+            "arlen generate resource",
+            "no such option: --forse; did you mean --force?",
+        ),
+        (["new"], "arlen new", "missing argument: NAME"),
+        (["new", "a", "b"], "arlen new", "unexpected argument: b"),
+        (["new", "a", "b", "c"], "arlen new", "unexpected argument: b"),
+        (["new", "shop", "--lit"], "arlen new", "no such option: --lit; did you mean --lite?"),
+        (["new", "--lite=1", "x"], "arlen new", "--lite takes no value"),
+        (["top", "--interval"], "arlen top", "--interval: a value is missing"),
+        (["top", "--interval", "x"], "arlen top", "--interval: must be a number"),
+        (["top", "--rounds", "x"], "arlen top", "--rounds: must be a whole number"),
+        (["serve", "--prot", "1"], "arlen serve", "no such option: --prot; did you mean --port?"),
+        (["migrate", "--dry-rnu"], "arlen migrate", "no such option: --dry-rnu; did you mean --dry-run?"),
+        (["migrate", "stauts"], "arlen migrate", "no such action: stauts; did you mean status?"),
+        (["migrate", "--steps", "x"], "arlen migrate", "--steps: must be a whole number, not 'x'"),
+        (["db"], "arlen db", "missing argument: ACTION (create, drop, reset, seed, psql, dump)"),
+        (["db", "--jsn"], "arlen db", "no such option: --jsn; did you mean --json?"),
+        (["sql", "chek"], "arlen sql", "no such action: chek; did you mean check?"),
+        (["run", "--raed-only", "x.py"], "arlen run", "no such option: --raed-only; did you mean --read-only?"),
+        (["run"], "arlen run", "missing argument: FILE|MODULE"),
+        (["console", "x"], "arlen console", "unexpected argument: x"),
+        (["status", "--jsno"], "arlen status", "no such option: --jsno; did you mean --json?"),
+        (["propane", "status", "--jsno"], "arlen propane status", "no such option: --jsno; did you mean --json?"),
     ],
 )
-def test_a_wrong_command_line_ends_with_status_2_and_lists_the_choices(
-    words: list[str], wrong: str, choices: str, capsys: pytest.CaptureFixture[str]
+def test_a_wrong_command_line_ends_with_status_2_and_two_lines(
+    words: list[str], program: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words) == 2
-    output = capsys.readouterr().err
-    assert output.startswith("arlen: ")
-    assert wrong in output
-    assert choices in output
+    try:
+        status = main(words)
+    except SystemExit as ended:  # argparse
+        status = int(str(ended.code))
+    assert status == 2
+    assert capsys.readouterr() == ("", f"{program}: {message}\nDetails: {program} --help\n")
 
 
-@pytest.mark.parametrize("words", [["routes"], ["config"], ["generate", "migration", "x"]])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("routes", "config", "generate migration x", "undo", "destroy resource x", "top", "serve", "propane"),
+        *("migrate", "db create", "sql check", "status", "console", "run arlen_cli"),
+    ],
+)
+@pytest.mark.parametrize("url", ["", "postgresql://127.0.0.1:1/nothing"])
 def test_outside_of_an_application_one_line_says_so(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    line: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
+    monkeypatch.setenv("ARLEN_DATABASE_URL", url)
+    assert main(line.split()) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith("arlen: not an Arlen application")
+    name = line.partition(" ")[0]
+    assert captured.err.startswith(f"arlen {name}: {tmp_path} is not an Arlen application: ")
+    assert captured.err.endswith("create one: arlen new NAME\n")
     assert (captured.out, captured.err.count("\n")) == ("", 1)
 
 
-@pytest.mark.parametrize("words", [["new", "x"], ["routes"], ["--help"], []])
+@pytest.mark.parametrize("name", ["new", "routes", "generate", "completion"])
 def test_without_the_extra_one_line_says_what_to_install(
-    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(entry_point, "find_spec", lambda name: None if name in entry_point.EXTRA else object())
-    assert main(words) == 1
-    assert capsys.readouterr().err == "arlen: missing packages: typer, copier. Run: pip install 'arlen[scaffold]'\n"
+    assert main([name]) == 1
+    assert capsys.readouterr().err == (
+        f"arlen {name}: missing packages: typer, copier. Run: pip install 'arlen[scaffold]'\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], [], ["help"], ["--version"], ["nonsense"]])
+def test_help_needs_no_extra(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(entry_point, "find_spec", lambda _name: None)
+    main(words)
+    assert "pip install" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", DIRECT)
@@ -114,7 +203,8 @@ def test_a_failure_is_one_line_and_a_status(
 def test_the_version_and_the_help_load_only_what_they_need(tmp_path: Path) -> None:
     heavy = {"copier", "jinja2", "pydantic", "rich", "psycopg", "cryptography", "arlen_runtime.config.load"}
     assert not loaded("--version", cwd=tmp_path) & {*heavy, "typer"}
-    assert not loaded("--help", cwd=tmp_path) & {*heavy, "importlib.metadata"}
+    assert not loaded("--help", cwd=tmp_path) & {*heavy, "typer", "importlib.metadata"}
+    assert not loaded("nonsense", cwd=tmp_path) & {*heavy, "typer", "importlib.metadata"}
 
 
 def test_a_generator_loads_no_copier_and_no_driver(shop: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from arlen_cli.errors import ToolError, UsageError
+from arlen_cli.errors import UsageError
 from arlen_cli.generators.plan import Project
 from arlen_cli.project import ApplicationFolder, find_application, load_configuration
-from arlen_runtime.errors import ConfigError
+from arlen_runtime.errors import BootError, ConfigError, NoApplication
 
 NOW = datetime(2030, 1, 31, tzinfo=UTC)
 
@@ -18,6 +18,11 @@ NOW = datetime(2030, 1, 31, tzinfo=UTC)
 def test_the_root_is_found_from_every_folder_below(shop: Path) -> None:
     for folder in (shop, shop / "shop" / "controllers", shop / "db" / "migrations"):
         assert find_application(folder) == ApplicationFolder(shop, "shop.app:create")
+
+
+def test_a_variable_names_the_application(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARLEN_APP_ROOT", str(shop))
+    assert find_application(tmp_path).root == shop
 
 
 def test_a_single_file_is_an_application(tmp_path: Path) -> None:
@@ -28,12 +33,12 @@ def test_a_single_file_is_an_application(tmp_path: Path) -> None:
 def test_a_package_without_a_project_is_not_an_application(tmp_path: Path) -> None:
     for file in ("__init__.py", "app.py"):
         (tmp_path / file).touch()
-    with pytest.raises(UsageError, match="not an Arlen application"):
+    with pytest.raises(NoApplication, match="is not an Arlen application"):
         find_application(tmp_path)
 
 
 def test_outside_of_one_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="not an Arlen application"):
+    with pytest.raises(NoApplication, match="is not an Arlen application"):
         find_application(tmp_path)
 
 
@@ -45,7 +50,7 @@ def test_an_invalid_configuration_is_reported_with_its_line(shop: Path) -> None:
 
 def test_a_missing_target_is_reported(shop: Path) -> None:
     (shop / "config" / "app.toml").write_text("[app]\n")
-    with pytest.raises(ToolError, match="target is missing"):
+    with pytest.raises(BootError, match="target is missing"):
         find_application(shop)
 
 

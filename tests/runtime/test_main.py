@@ -8,16 +8,30 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("words", [[], ["serve"]])
-def test_an_unknown_command_prints_the_usage(words: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-m", "arlen_runtime", *words], capture_output=True, text=True, check=False)
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "arlen_runtime", *words], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 2), (["-h"], 0), (["--help"], 0)])
+def test_the_help_lists_the_commands(words: list[str], status: int) -> None:
+    done = run(*words)
+    assert done.returncode == status
+    assert done.stdout.startswith("Usage: python -m arlen_runtime COMMAND [ARGUMENTS]\n")
+    assert [f"\n  {command} " in done.stdout for command in ("migrate", "db")] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("serve", "no such command: serve"), ("migarte", "no such command: migarte; did you mean migrate?")],
+)
+def test_an_unknown_command_is_wrong_use(word: str, message: str) -> None:
+    done = run(word)
     assert done.returncode == 2
-    assert done.stderr == "usage: python -m arlen_runtime {migrate,db} ...\n"
+    assert done.stderr == f"python -m arlen_runtime: {message}\nDetails: python -m arlen_runtime --help\n"
 
 
 @pytest.mark.parametrize(("command", "flag"), [("migrate", "--dry-run"), ("db", "--disconnect")])
 def test_a_command_explains_itself(command: str, flag: str) -> None:
-    words = [sys.executable, "-m", "arlen_runtime", command, "--help"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert f"usage: python -m arlen_runtime {command}" in done.stdout
+    done = run(command, "--help")
+    assert done.stdout.startswith(f"Usage: python -m arlen_runtime {command} [OPTIONS]")
     assert flag in done.stdout

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -28,3 +31,26 @@ def test_an_unknown_flag_ends_with_status_2(capsys: pytest.CaptureFixture[str]) 
         main(["migrate", "--nonsense"])
     assert ended.value.code == 2
     assert "--nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "migrate status",
+        "db create",
+        "sql check",
+        "config",
+        "routes",
+        "serve --print-config",
+        "console -c 1",
+        "serve --check",
+    ],
+)
+def test_every_command_works_in_a_folder_of_the_application(line: str, database_shop: Path) -> None:
+    command = [sys.executable, "-m", "arlen_cli", *line.split()]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ARLEN_")}
+    for folder in ("shop/controllers", "db/migrations"):
+        done = subprocess.run(
+            command, cwd=database_shop / folder, env=environ, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, "is not an Arlen application" in done.stderr) == (0, False), done.stderr

@@ -24,6 +24,32 @@ def test_every_route_is_listed_with_its_action(shop: Path) -> None:
     assert ["GET", "/", "home", "shop.controllers.home.index"] in lines
 
 
+def test_the_routes_of_arlen_are_listed_last_and_on_demand(shop: Path) -> None:
+    own = routes(shop).stdout.splitlines()
+    every = [line.split() for line in routes(shop, "--all").stdout.splitlines()]
+    assert not any("arlen." in line for line in own)
+    assert every[: len(own)] == [line.split() for line in own]
+    assert every[len(own) :] == [
+        ["GET", "/healthz", "arlen.healthz", "built", "in"],
+        ["GET", "/livez", "arlen.livez", "built", "in"],
+        ["GET", "/readyz", "arlen.readyz", "built", "in"],
+        ["GET", "/metrics", "arlen.metrics", "built", "in"],
+        ["GET", "/static/{path:path}", "arlen.static", "built", "in"],
+    ]
+
+
+def test_an_application_without_routes_says_so(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "from arlen_runtime import App\n\ndef create(config):\n    return App(config, lambda r: None)\n"
+    )
+    assert routes(tmp_path).stdout == "The application has no routes of its own; --all lists those of Arlen.\n"
+    assert routes(tmp_path, "--json").stdout == "[]\n"
+
+
+def test_it_works_in_a_folder_of_the_application(shop: Path) -> None:
+    assert routes(shop / "shop" / "controllers").stdout == routes(shop).stdout
+
+
 def test_no_database_is_started(shop: Path) -> None:
     routes(shop)
     assert not (shop / ".arlen" / "pg").exists()

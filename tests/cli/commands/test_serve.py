@@ -8,12 +8,12 @@ from arlen_cli.commands import serve
 
 
 def test_propane_gets_the_arguments_and_the_development_flag(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[list[str], bool]] = []
+    calls: list[tuple[list[str], str, bool]] = []
 
-    def main(words: list[str], *, development: bool = False) -> int:
-        calls.append((words, development))
+    def main(words: list[str], *, program: str, development: bool = False) -> int:
+        calls.append((words, program, development))
         return 4
 
     monkeypatch.setattr(serve, "main", main)
     assert serve.run(["--port", "0"]) == 4
-    assert calls == [(["--port", "0"], True)]
+    assert calls == [(["--port", "0"], "arlen serve", True)]

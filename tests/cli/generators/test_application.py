@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -257,7 +258,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
     def refuse(**_options: object) -> None:
         raise OSError(30, "Read-only file system", str(tmp_path / ".shop.x1y2"))
 
-    monkeypatch.setattr(application.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
     with pytest.raises(ToolError, match=f"^{re.escape(str(tmp_path))} cannot be written: Read-only file system; noth"):
         new_application(str(tmp_path / "shop"))
 

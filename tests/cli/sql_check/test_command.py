@@ -255,4 +255,4 @@ def test_outside_of_an_application_it_is_a_usage_error(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, "this is not an Arlen application" in done.stderr) == (2, True)
+    assert (done.returncode, "is not an Arlen application" in done.stderr) == (2, True)

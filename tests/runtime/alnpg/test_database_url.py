@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.admin import databases
-from arlen_runtime.alnpg.database_url import invalid_reason
+from arlen_runtime.alnpg.database_url import invalid_reason, read_only_url
 from arlen_runtime.alnpg.errors import DatabaseUnavailable
 from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations import schema_dump
@@ -185,3 +185,18 @@ def test_an_unreachable_database_is_one_error_without_a_chain(url: str) -> None:
             pg.query("select 1")
         assert "During handling" not in "".join(traceback.format_exception(caught.value))
     pg.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("postgresql://me:p%40ss@db:5433/shop", "-c default_transaction_read_only=on"),
+        ("host=db dbname=shop", "-c default_transaction_read_only=on"),
+        ("postgresql://db/shop?options=-c%20search_path%3Dx", "-c search_path=x -c default_transaction_read_only=on"),
+        ("", "-c default_transaction_read_only=on"),
+    ],
+)
+def test_a_read_only_url_differs_in_its_options_only(url: str, options: str) -> None:
+    parts = conninfo_to_dict(read_only_url(url))
+    assert parts.pop("options") == options
+    assert parts == {name: value for name, value in conninfo_to_dict(url).items() if name != "options"}

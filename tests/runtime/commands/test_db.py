@@ -342,7 +342,7 @@ def test_outside_of_an_application_nothing_is_started_and_it_is_wrong_use(
     for file in files:  # a package's files: it is part of the application in a folder above
         (tmp_path / file).touch()
     status, _out, err = db(tmp_path, *words, ARLEN_ENV="development")
-    assert (status, "this is not an Arlen application" in err) == (2, True)
+    assert (status, "is not an Arlen application" in err) == (2, True)
     assert {path.name for path in tmp_path.iterdir()} == set(files)
 
 

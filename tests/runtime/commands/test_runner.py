@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from arlen_runtime.commands.runner import Command, Job
-from arlen_runtime.config.flags import Parser
+from arlen_runtime.config.parser import Parser
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, NoApplication
 
@@ -85,7 +85,8 @@ REPORTING = Command(
 
 
 @pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "app.py").touch()
     monkeypatch.delenv("ARLEN_ENV", raising=False)
     monkeypatch.setenv("ARLEN_DATABASE_URL", "variable")
 
@@ -136,7 +137,7 @@ def test_options_that_do_not_go_together_are_wrong_use(tmp_path: Path, capsys: p
     with pytest.raises(SystemExit) as raised:
         main(tmp_path, "fail", words=("a",))
     assert raised.value.code == 2
-    assert "error: words go with press" in capsys.readouterr().err
+    assert capsys.readouterr().err == "arlen press: words go with press\nDetails: arlen press --help\n"
 
 
 @pytest.mark.parametrize(

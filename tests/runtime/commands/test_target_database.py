@@ -32,6 +32,6 @@ def test_without_a_named_database_production_is_an_error(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("environment", ["development", "test"])
 def test_outside_of_an_application_no_embedded_server_is_started(environment: str, tmp_path: Path) -> None:
-    with pytest.raises(NoApplication, match="this is not an Arlen application"):
+    with pytest.raises(NoApplication, match="is not an Arlen application"):
         embedded_url(Config(environment, tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -37,11 +37,14 @@ def test_flags_reach_the_configuration_and_win(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workers", "0"], "argument --worker-count/--workers: must be at least 1, not 0"),
-        (["--port", "http"], "argument --port: must be a whole number, not 'http'"),
-        (["--port"], "argument --port: expected one argument"),
-        (["--worker-cuont", "2"], "did you mean --worker-count?"),
-        (["--work", "2"], "unrecognized arguments: --work"),
+        (["--workers", "0"], "--worker-count/--workers: must be at least 1, not 0"),
+        (["--port", "http"], "--port: must be a whole number, not 'http'"),
+        (["--port"], "--port: a value is missing"),
+        (["--worker-cuont", "2"], "no such option: --worker-cuont; did you mean --worker-count?"),
+        (["--prot=1"], "no such option: --prot; did you mean --port?"),
+        (["--work", "2"], "no such option: --work"),
+        (["a:b", "c:d"], "unexpected argument: c:d"),
+        (["--check=1"], "--check takes no value"),
     ],
 )
 def test_a_bad_flag_is_exit_2_and_says_why(
@@ -51,14 +54,46 @@ def test_a_bad_flag_is_exit_2_and_says_why(
         read_flags(arguments)
     assert ended.value.code == 2
     output = capsys.readouterr().err
-    assert message in output
-    assert "usage: propane" in output
+    assert output.splitlines()[0].startswith(f"propane: {message}")
+    assert output.splitlines()[1:] == ["Details: propane --help"]
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str, program: str = "propane", development: bool = False) -> str:
+    """Return the help, with all white space as single spaces."""
+    with pytest.raises(SystemExit) as ended:
+        read_flags(words, program, development=development)
+    assert ended.value.code == 0
+    return " ".join(capsys.readouterr().out.split())
 
 
 def test_help_names_default_and_variable(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        read_flags(["--help"], "arlen propane")
-    assert ended.value.code == 0
-    output = " ".join(capsys.readouterr().out.split())
-    assert "usage: arlen propane" in output
-    assert "worker processes (default 4; ARLEN_PROPANE_WORKER_COUNT)" in output
+    output = shown(capsys, "--help", program="arlen propane")
+    assert output.startswith("Usage: arlen propane [OPTIONS] [TARGET]")
+    assert "Worker processes (default 4; ARLEN_PROPANE_WORKER_COUNT)." in output
+    assert "The environment (ARLEN_ENV, else production)." in output
+    assert "Commands: status Show what the running managers" in output
+
+
+def test_the_help_of_serve_is_about_serve(capsys: pytest.CaptureFixture[str]) -> None:
+    output = shown(capsys, "-h", program="arlen serve", development=True)
+    assert output.startswith("Usage: arlen serve [OPTIONS] [TARGET]")
+    assert "The environment (ARLEN_ENV, else development)." in output
+    assert "--port" in output
+    assert "--workers" not in output
+    assert "status" not in output
+
+
+@pytest.mark.parametrize("development", [True, False])
+def test_rare_flags_are_shown_by_help_all_only(capsys: pytest.CaptureFixture[str], development: bool) -> None:  # noqa: FBT001 - pytest passes it by name
+    short = shown(capsys, "--help", development=development)
+    long = shown(capsys, "--help-all", development=development)
+    for flag in ("--no-respawn", "--handoff-ms", "--socket-mode"):
+        assert (flag in short, flag in long) == (False, True)
+    assert "[propane_accessories]:" in long
+
+
+@pytest.mark.parametrize("flag", ["--workers", "--worker-count=2"])
+def test_serve_refuses_what_it_would_ignore(capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    with pytest.raises(SystemExit):
+        read_flags([flag], "arlen serve", development=True)
+    assert "arlen serve runs one worker" in capsys.readouterr().err

@@ -66,8 +66,8 @@ def test_an_invalid_configuration_file_exits_with_1_and_names_file_and_line(site
 def test_a_folder_without_an_application_is_reported(tmp_path: Path) -> None:
     ran = _propane(tmp_path, "--port", "0")
 
-    assert ran.returncode == 1
-    assert "is not an application" in ran.stderr
+    assert ran.returncode == 2
+    assert "is not an Arlen application" in ran.stderr
 
 
 def test_the_package_inside_an_application_is_not_an_application(
@@ -76,16 +76,16 @@ def test_the_package_inside_an_application_is_not_an_application(
     for file in ("__init__.py", "app.py"):
         (tmp_path / file).touch()
 
-    assert main(["--app-root", str(tmp_path), "--check"]) == 1
-    assert "is not an application" in capsys.readouterr().err
+    assert main(["--app-root", str(tmp_path), "--check"]) == 2
+    assert "its app.py belongs to a package" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("development", "name"), [(False, "propane"), (True, "arlen serve")])
 def test_an_error_starts_with_the_name_of_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, *, development: bool
 ) -> None:
-    assert main(["--app-root", str(tmp_path)], development=development) == 1
-    assert capsys.readouterr().err.startswith(f"{name}: {tmp_path} is not an application")
+    assert main(["--app-root", str(tmp_path)], program=name, development=development) == 2
+    assert capsys.readouterr().err.startswith(f"{name}: {tmp_path} is not an Arlen application")
 
 
 @pytest.mark.parametrize("flag", ["--print-config"])

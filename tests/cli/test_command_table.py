@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from arlen_cli.direct import DIRECT, run_direct
+from arlen_cli.command_table import DIRECT, run_direct
 
 
 @pytest.mark.parametrize("verb", DIRECT)
