@@ -104,10 +104,11 @@ def _read_only(config: Config) -> Config:
             '--read-only needs [database] statement_cache = "named": '
             "behind PgBouncer before 1.21 it would apply to other clients too"
         )
-    reason = next(filter(None, map(invalid_reason, (database.url, database.direct_url))), "")
-    if reason:
-        raise ConfigError(reason)
-    url, direct_url = (text and read_only_url(text) for text in (database.url, database.direct_url))
+    urls = {"url": database.url, "direct_url": database.direct_url}
+    for text in filter(None, urls.values()):
+        if reason := invalid_reason(text):
+            raise ConfigError(reason)
+    url, direct_url = (text and read_only_url(text) for text in urls.values())
     return replace(config, database=replace(database, url=url, direct_url=direct_url))
 
 
