@@ -53,7 +53,7 @@ def pages() -> dict[str, CommandPage]:
 def split(line: str) -> list[str]:
     """Split a line as bash does, which takes an equals sign as a word."""
     words = line.replace("=", " = ").split()
-    return [*words, ""] if line.endswith((" ", "=")) else words
+    return [*words, ""] if line.endswith(" ") else words
 
 
 @pytest.fixture(scope="module")
