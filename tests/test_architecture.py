@@ -95,11 +95,11 @@ FLOORS_WITHIN = {
         "script": 0,
         "typer_pages": 0,
         "versions": 0,
-        "application": 1,
         "completion_scripts": 1,
         "generators": 1,
         "page_table": 1,
         "sql_check": 1,
+        "application": 2,
         "project": 2,
         "commands": 3,
         "main": 4,
@@ -163,7 +163,7 @@ PUBLIC_PACKAGES = frozenset({"arlen_runtime", "arlen_runtime.alnpg", "arlen_runt
 """What documentation and generated code import from. Modules below may move."""
 
 LOADED = {
-    "manager": (("arlen_runtime.propane.__main__",), 58, 7_100),
+    "manager": (("arlen_runtime.propane.__main__",), 60, 7_500),
     "worker": (("arlen_runtime.boot", "arlen_runtime.app", "arlen_runtime.alnpg"), 172, 21_900),
 }
 """What a manager and a worker import, and how many of Arlen's own modules and lines that may be.
