@@ -125,7 +125,7 @@ class Log:
         afterwards.
         """
         with self._lock:
-            if self._pending or self._sink.lost_lines:
+            if self._pending or self._sink.has_lost:
                 self._write("")
 
     def count_lost_in(self, cells: memoryview) -> None:
@@ -184,10 +184,10 @@ class Log:
     def _report_lost(self, now: str) -> bool:
         """Report lines that were lost, before others are written. Return False if that fails."""
         sink = self._sink
-        if not sink.lost_lines:
+        if not sink.has_lost:
             return True
-        lost = {"lines": sink.lost_lines, "bytes": sink.lost_bytes}
-        return sink.report(_encode(self._format.event(now, "warning", "log_lost", lost)))
+        lines, size = sink.lost
+        return sink.report(_encode(self._format.event(now, "warning", "log_lost", {"lines": lines, "bytes": size})))
 
     def before_fork(self) -> None:
         """Take the lock with nothing pending.

@@ -40,27 +40,24 @@ class Sink:
         self._timeout_ms = _TIMEOUT_MS
         self._line_is_cut = False
         self._lost: MutableSequence[int] | memoryview = [0, 0]
+        self.has_lost = False
+        """Whether lines could not be written whole and are not reported yet."""
 
     @property
-    def lost_lines(self) -> int:
-        """Lines that could not be written whole and are not reported yet."""
-        return int(self._lost[0])
-
-    @property
-    def lost_bytes(self) -> int:
-        """The bytes of these lines, with what was written of a line that was cut."""
-        return int(self._lost[1])
+    def lost(self) -> tuple[int, int]:
+        """Lines that are not reported yet, and their bytes: of a cut line, all of it."""
+        return self._lost[0], self._lost[1]
 
     def count_lost_in(self, cells: memoryview) -> None:
         """Count lost lines and bytes in two cells, on top of what they hold."""
-        cells[0] += self.lost_lines
-        cells[1] += self.lost_bytes
-        self._lost = cells
+        lost, self._lost = self.lost, cells
+        self.add_lost(*lost)
 
     def add_lost(self, lines: int, size: int) -> None:
         """Report the losses of another process as well."""
         self._lost[0] += lines
         self._lost[1] += size
+        self.has_lost = self._lost[0] > 0
 
     def write(self, data: bytes) -> None:
         """Write lines. From the first one that cannot be written whole, count them as lost."""
@@ -75,6 +72,7 @@ class Sink:
         if self._write_lines(line) < len(line):
             return False
         self._lost[0] = self._lost[1] = 0
+        self.has_lost = False
         return True
 
     def after_fork_in_child(self) -> None:
@@ -82,7 +80,7 @@ class Sink:
 
         The parent reports what is lost so far.
         """
-        self._lost = [0, 0]
+        self._lost, self.has_lost = [0, 0], False
         if self._is_file and self._path is not None:  # others need the one of standard error as it is
             with suppress(ConfigError):
                 self._replace(_open(Path(f"/proc/self/fd/{self._descriptor}")))

@@ -73,7 +73,6 @@ def _lines(server: RunningServer) -> int:
         ("/", signal.SIGKILL),
         ("/pooled", signal.SIGKILL),
         ("/", signal.SIGSEGV),
-        pytest.param("/", signal.SIGTERM, marks=pytest.mark.soak),
     ],
 )
 def test_counters_and_access_lines_miss_only_what_was_in_flight_when_workers_ended(
@@ -130,6 +129,12 @@ def _add_and_remove_a_worker(server: RunningServer, scraper: Scraper) -> None:
     after = len(server.events)
     server.send(signal.SIGTTOU)
     scraper.scrape_until("worker_exited", after)
+
+
+def _stop_a_worker(server: RunningServer, scraper: Scraper) -> None:
+    after = len(server.events)
+    os.kill(server.workers()[0], signal.SIGTERM)
+    scraper.scrape_until("worker_ready", after)
 
 
 def _kill_the_generation(server: RunningServer, scraper: Scraper) -> None:

@@ -91,7 +91,7 @@ def _durations(scoreboard: Scoreboard) -> list[str]:
     counts = list(accumulate(scoreboard.total(cell) for cell in LASTED))
     bounds = (*(f"{bound:g}" for bound in DURATIONS), "+Inf")
     samples: list[Sample] = [(f'_bucket{{le="{bound}"}}', count) for bound, count in zip(bounds, counts, strict=True)]
-    samples += [("_sum", scoreboard.total(Cell.MICROSECONDS) / 1e6), ("_count", counts[-1])]
+    samples += [("_sum", scoreboard.total_seconds()), ("_count", counts[-1])]
     return _metric(name, "histogram", "time from the start of the handler to the last byte of the response", samples)
 
 

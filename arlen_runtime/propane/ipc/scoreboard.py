@@ -63,8 +63,8 @@ class Cell(enum.IntEnum):
     ANSWERED_3XX = 16
     ANSWERED_4XX = 17
     ANSWERED_5XX = 18
-    MICROSECONDS = 19
-    """The sum of all response times."""
+    SECONDS = 19
+    """The sum of all response times: the only cell that is a floating-point number."""
     LASTED = 20
     """The first of the cells that count responses by duration: one for each class."""
     LOST_LINES = 27
@@ -74,8 +74,8 @@ class Cell(enum.IntEnum):
 
 ANSWERED = (Cell.ANSWERED_2XX, Cell.ANSWERED_3XX, Cell.ANSWERED_4XX, Cell.ANSWERED_5XX)
 LASTED = range(Cell.LASTED, Cell.LASTED + len(DURATIONS) + 1)
-COUNTERS: tuple[int, ...] = (Cell.REQUESTS, Cell.TAKEOVERS, Cell.SHED, *ANSWERED, Cell.MICROSECONDS, *LASTED)
-"""The cells that only grow. Their sums go on growing after their worker has exited."""
+COUNTERS: tuple[int, ...] = (Cell.REQUESTS, Cell.TAKEOVERS, Cell.SHED, *ANSWERED, *LASTED)
+"""The cells of integers that only grow. Their sums go on growing after their worker has exited."""
 
 
 class ManagerCell(enum.IntEnum):
@@ -121,8 +121,10 @@ def _open_memory() -> int:
 class WorkerRow:
     """One worker's cells, by their names."""
 
-    def __init__(self, cells: memoryview) -> None:
+    def __init__(self, cells: memoryview, floats: memoryview[float]) -> None:
         self.cells = cells
+        self.floats = floats
+        """The same memory as floating-point numbers, for Cell.SECONDS."""
 
     def __getitem__(self, cell: int) -> int:
         return int(self.cells[cell])
@@ -150,8 +152,9 @@ class Scoreboard:
     def __init__(self, fd: int | None = None) -> None:
         self.fd = _open_memory() if fd is None else fd
         self._map = mmap.mmap(self.fd, _BYTES)
-        numbers = memoryview(self._map)[:_BLOCKS_AT].cast("Q")
-        rows = [WorkerRow(numbers[at * CELLS : (at + 1) * CELLS]) for at in range(ROWS + 2)]
+        memory = memoryview(self._map)
+        parts = (memory[at : at + _ROW_BYTES] for at in range(0, _BLOCKS_AT, _ROW_BYTES))
+        rows = [WorkerRow(part.cast("Q"), part.cast("d")) for part in parts]
         self.rows, self.retired, self.manager = rows[:ROWS], rows[_RETIRED], rows[_MANAGER]
 
     def free_row(self) -> int:
@@ -172,12 +175,18 @@ class Scoreboard:
         self.manager[ManagerCell.MOVING] += 1
         for cell in COUNTERS:
             self.retired[cell] += row[cell]
+        self.retired.floats[Cell.SECONDS] += row.floats[Cell.SECONDS]
         row.clear()
         self.manager[ManagerCell.MOVING] += 1
 
     def total(self, cell: int) -> int:
         """Return the sum of a counter over running and exited workers."""
         return self.retired[cell] + sum(row[cell] for _number, row in self.active_rows())
+
+    def total_seconds(self) -> float:
+        """Return the sum of all response times of running and exited workers."""
+        rows = (self.retired, *(row for _number, row in self.active_rows()))
+        return float(sum(row.floats[Cell.SECONDS] for row in rows))
 
     def read_consistent(self, read: Callable[[], Result]) -> Result:
         """Return the result of `read`, taken while no counters are between two rows.

@@ -13,8 +13,9 @@ from bisect import bisect_left
 
 from arlen_runtime.propane.ipc.scoreboard import ANSWERED, DURATIONS, Cell, WorkerRow
 
-_REQUESTS, _SHED, _TAKEOVERS = int(Cell.REQUESTS), int(Cell.SHED), int(Cell.TAKEOVERS)
-_MICROSECONDS, _LASTED = int(Cell.MICROSECONDS), int(Cell.LASTED)
+REQUESTS, _SHED, _TAKEOVERS = int(Cell.REQUESTS), int(Cell.SHED), int(Cell.TAKEOVERS)
+_SECONDS, _LASTED = int(Cell.SECONDS), int(Cell.LASTED)
+_SHORTEST = DURATIONS[0]
 _2XX, _3XX, _4XX, _5XX = map(int, ANSWERED)
 _ANSWERED = (_5XX, _5XX, _2XX, _3XX, _4XX, _5XX, _5XX, _5XX, _5XX, _5XX)
 """Cells by the first digit of the status. Clients treat an invalid status as 5xx (RFC 9110
@@ -26,7 +27,8 @@ class Counters:
     """The counters of one worker."""
 
     def __init__(self, row: WorkerRow) -> None:
-        self._cells = row.cells
+        self.cells = row.cells
+        self._floats = row.floats
         self.stuck = 0
         """Handlers whose request was answered by the time-out and that have not returned.
 
@@ -37,25 +39,24 @@ class Counters:
     @property
     def requests(self) -> int:
         """Requests begun so far."""
-        return int(self._cells[_REQUESTS])
+        return int(self.cells[REQUESTS])
 
     def count_request(self) -> None:
         """Count a request that has begun."""
-        self._cells[_REQUESTS] += 1
+        self.cells[REQUESTS] += 1
 
     def count_shed(self) -> None:
         """Count a request that was refused because the worker is busy."""
-        self._cells[_SHED] += 1
+        self.cells[_SHED] += 1
 
     def count_takeover(self) -> None:
         """Count a handler that was overtaken."""
-        self._cells[_TAKEOVERS] += 1
+        self.cells[_TAKEOVERS] += 1
 
     def count_answer(self, status: int, seconds: float) -> None:
         """Count an answer that took `seconds`."""
-        cells = self._cells
-        lasted = _LASTED + bisect_left(DURATIONS, seconds)
-        microseconds = int(seconds * 1e6 + 0.5)  # `round` takes three times as long
+        cells = self.cells
+        lasted = _LASTED if seconds <= _SHORTEST else _LASTED + bisect_left(DURATIONS, seconds)
         cells[_ANSWERED[status // 100 % 10]] += 1
         cells[lasted] += 1
-        cells[_MICROSECONDS] += microseconds
+        self._floats[_SECONDS] += seconds

@@ -151,14 +151,17 @@ class Reactor:
                 self._close(connection)
 
     def check_idle(self) -> None:
-        """Update `is_idle`.
+        """Update `is_idle`. An idle worker accepts no more: its process may exit at any time.
 
         Call on the leader thread only: while it accepts a connection, the count is not yet up to
         date.
         """
         busy = self._connections or len(self._commands) > 1 or self.dispatcher.response_writer.is_closing()
         settled = time.monotonic() >= self._settled_at
-        self.is_idle = settled and not busy and self.acceptor.backlog_is_empty()
+        is_idle = settled and not busy and self.acceptor.backlog_is_empty()
+        if is_idle:
+            self.acceptor.stop()  # the listeners may be open: only this worker was asked to stop
+        self.is_idle = is_idle
 
     # --- the leading thread
 

@@ -45,6 +45,7 @@ class ResponseWriter:
         self._logs_access = config.log.access
         self._sends_server_header = config.server.server_header
         self._state = state
+        self._count_answer = state.counters.count_answer
         self._closing: set[int] = set()
         self.put_job: Callable[[Callable[[], object]], object] = lambda job: job()
         self.put_file_job = self.put_job
@@ -90,7 +91,7 @@ class ResponseWriter:
         now = time.monotonic()  # not LoopState.now: for an overtaken thread that is long past
         seconds = now - connection.started if connection.started else 0.0
         if response is not None:
-            self._state.counters.count_answer(response.status, seconds)
+            self._count_answer(response.status, seconds)
         if response is not None and self._logs_access:
             method, target, request_id, client = _identify(connection, head)
             self._log.access(

@@ -25,7 +25,8 @@ def test_durations_are_a_histogram_with_its_sum() -> None:
     board.retired[LASTED[0]] = 5
     row = board.rows[0]
     row[Cell.STATE] = WorkerState.READY
-    row[LASTED[1]], row[LASTED[-1]], row[Cell.MICROSECONDS] = 2, 1, 1_500_000
+    row[LASTED[1]], row[LASTED[-1]], row.floats[Cell.SECONDS] = 2, 1, 1.25
+    board.retired.floats[Cell.SECONDS] = 0.25
 
     lines = render(board).splitlines()
 
