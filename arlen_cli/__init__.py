@@ -9,6 +9,7 @@ LAZY: dict[str, frozenset[str]] = {
     "__main__.py": frozenset({"arlen_cli.main"}),
     "project.py": frozenset({"arlen_runtime.config.load"}),
     "versions.py": frozenset({"importlib.metadata"}),
+    "generators/still_needed.py": frozenset({"arlen_runtime.alnpg.sql_text"}),
     "commands/completion.py": frozenset({"arlen_cli.completion_scripts", "arlen_cli.page_table"}),
     "commands/config.py": frozenset({"arlen_runtime.config.masks"}),
     "commands/destroy.py": frozenset({"arlen_cli.generators.run"}),

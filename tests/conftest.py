@@ -18,8 +18,11 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 pytest_plugins = ["arlen_runtime.testing.plugin"]
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for background jobs
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell ignores SIGINT and SIGQUIT in background jobs, and nohup SIGHUP. Programs that the tests
+# start would inherit that.
+for _sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_sig) is signal.SIG_IGN:
+        signal.signal(_sig, signal.default_int_handler if _sig is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ A missing program is reported with a hint, and an unfinished environment is buil
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+# `make test` runs these tests: a make below another one prints the folders that it enters.
+ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
 PYTHON = """\
 #!/bin/sh
@@ -36,7 +40,7 @@ def make(clone: Path, *, check: int = 0, install: int = 0) -> subprocess.Complet
     python.write_text(PYTHON.format(check=check, install=install))
     python.chmod(0o755)
     command = ["make", ".venv/.ready", f"PYTHON={python}"]
-    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, cwd=clone, env=ENVIRON, capture_output=True, text=True, check=False, timeout=30)
 
 
 def test_the_stamp_is_written_after_the_installation_and_then_nothing_is_done(clone: Path) -> None:
@@ -62,7 +66,7 @@ def test_a_python_without_venv_gets_a_hint(clone: Path) -> None:
 
 
 def test_help_names_every_target(clone: Path) -> None:
-    done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(["make"], cwd=clone, env=ENVIRON, capture_output=True, text=True, check=True, timeout=30)
     targets = {line.split("\t")[0] for line in done.stdout.splitlines()}
     assert {"demo", "test", "lint", "format", "check", "bench"} <= targets
 
@@ -87,7 +91,9 @@ def make_target(clone: Path, target: str) -> list[str]:
         (programs / name).write_text(TOOL)
         (programs / name).chmod(0o755)
     (clone / ".venv" / ".ready").touch()
-    done = subprocess.run(["make", target], cwd=clone, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(
+        ["make", target], cwd=clone, env=ENVIRON, capture_output=True, text=True, check=True, timeout=30
+    )
     return done.stdout.splitlines()
 
 

@@ -149,10 +149,17 @@ def _word_of(name: str) -> str:
 def _literals_of(path: str, content: bytes) -> frozenset[str]:
     """Return the strings of a page or module, the imported names, the tables of a migration."""
     if path.startswith(f"{MIGRATIONS}/"):
-        return frozenset(f"{_CREATE}{word}" for word in re.findall(r"\w+", content.decode(errors="replace")))
+        return frozenset(f"{_CREATE}{word}" for word in _sql_words(content.decode(errors="replace")))
     if not path.endswith(".py"):
         return frozenset(_page_literals(path, content))
     return frozenset(_module_literals(path, ast.parse(read_source(path, content).text)))
+
+
+def _sql_words(sql: str) -> Iterator[str]:
+    """Yield the words outside of comments. An untouched migration has examples in its comments."""
+    from arlen_runtime.alnpg.sql_text import blank  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+
+    yield from re.findall(r"\w+", blank(sql, "comment"))
 
 
 def _page_literals(path: str, content: bytes) -> Iterator[str]:

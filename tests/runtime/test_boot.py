@@ -15,7 +15,7 @@ import pytest
 from arlen_runtime.app import App
 from arlen_runtime.boot import as_application, find_target, open_application
 from arlen_runtime.config.sections import AppSection, Config
-from arlen_runtime.errors import BootError
+from arlen_runtime.errors import BootError, NoApplication
 from arlen_runtime.propane.ipc.boot_args import CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair, receive
 from arlen_runtime.propane.manager.state import ManagerState
@@ -59,7 +59,7 @@ def test_a_target_names_module_and_function_and_the_folder_comes_first(folder: P
 @pytest.mark.parametrize(
     ("source", "target", "why"),
     [
-        (None, "", "is not an application"),
+        (None, "", "is not an Arlen application"),
         (None, "nowhere_to_be_found:create", "there is no module 'nowhere_to_be_found'"),
         ("x = 1", "app:create", "app has no 'create'"),
         ("create = 17", "app:create", "neither create"),
@@ -72,7 +72,7 @@ def test_a_target_that_cannot_be_served_is_reported_with_a_fix(
     if source is not None:
         (folder / "app.py").write_text(source)
 
-    with pytest.raises(BootError, match=why):
+    with pytest.raises((BootError, NoApplication), match=why):
         open_application(_config(folder, target))
 
 

@@ -101,7 +101,7 @@ def test_nothing_is_written_over_a_routes_file_that_python_cannot_read(
     before = tree(shop)
     assert main(["generate", *words, *flag]) == 1
     captured = capsys.readouterr()
-    assert captured.err == f"arlen: shop/routes.py:{lines + 1}: invalid syntax; nothing was written\n"
+    assert captured.err == f"arlen generate: shop/routes.py:{lines + 1}: invalid syntax; nothing was written\n"
     assert captured.out == ""
     assert tree(shop) == before
 

@@ -112,4 +112,4 @@ def test_an_application_that_does_not_load_is_reported_at_its_own_line(content: 
     path = shop / "shop" / "routes.py"
     path.write_text(f"import shop.late\n{path.read_text()}")
     done = routes(shop)
-    assert (done.returncode, done.stderr) == (1, f"arlen: the application does not load: {place}\n")
+    assert (done.returncode, done.stderr) == (1, f"arlen routes: the application does not load: {place}\n")

@@ -102,7 +102,7 @@ LONG = "n" * 60 + "_production"
     ],
 )
 def test_a_name_that_postgresql_would_cut_is_refused_before_a_connection(url: str, kind: str, tmp_path: Path) -> None:
-    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
+    (tmp_path / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table a ();")
     for use in (
         lambda: migrations.migrate(url, tmp_path),
         lambda: schema_dump.dump(url),
@@ -137,7 +137,7 @@ def default_server(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("empty", ["", "  "])
 @pytest.mark.usefixtures("default_server")
 def test_without_a_url_the_default_server_is_never_used(empty: str, tmp_path: Path) -> None:
-    (tmp_path / "20260101000000_a.sql").write_text("create table a ();")
+    (tmp_path / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table a ();")
     pg = ALNPg.from_section(DatabaseSection(url=empty))
     with pg.rolled_back() as one_transaction:
         uses: list[Callable[[], object]] = [

@@ -220,7 +220,9 @@ def test_psql_ends_at_a_closed_pipe_as_it_does_from_a_shell(app: Path, migrated:
     programs.mkdir()
     (programs / "psql").write_text("#!/bin/sh\nexec grep SigIgn /proc/self/status\n")
     (programs / "psql").chmod(0o755)
-    assert db(app, "psql", "--dsn", migrated, ARLEN_PG_BIN=str(programs))[:2] == (0, f"SigIgn:\t{0:016x}\n")
+    status, out, _ = db(app, "psql", "--dsn", migrated, ARLEN_PG_BIN=str(programs))
+    ignored = int(out.removeprefix("SigIgn:\t"), 16)
+    assert (status, ignored & 0x7FFFFFFF) == (0, 0)  # 32 and 33 are the C library's; make ignores them
 
 
 def test_psql_has_no_password_on_its_command_line(app: Path, migrated: str, tmp_path: Path) -> None:

