@@ -214,7 +214,10 @@ def test_no_program_holds_a_descriptor_of_the_manager(serve: Serve) -> None:
 
 
 def _report(site: Path) -> list[str]:
-    """Return the sorted words of the report. Signals 32 and 33 are the C library's; make ignores them."""
+    """Return the sorted words of the report.
+
+    Signals 32 and 33 are left out: they are the C library's, and make ignores them.
+    """
     masks = re.compile(r"\b[0-9a-f]{16}\b")
     text = (site / "report").read_text()
     return sorted(masks.sub(lambda mask: f"{int(mask[0], 16) & 0x7FFFFFFF:016x}", text).split())
