@@ -55,7 +55,6 @@ class Dispatcher:
         self._limits = config.limits
         self._accessories = config.propane_accessories
         self._state = loop_state
-        self._cells = loop_state.counters.cells
         self._leadership = leadership
         self._followers = leadership.followers
         self.response_writer = ResponseWriter(application, config, log, loop_state)
@@ -75,7 +74,8 @@ class Dispatcher:
 
     def on_readable(self, connection: Connection) -> bool:
         """Read and answer requests, up to a turn's share. Return True if overtaken."""
-        for _ in range(READS_PER_TURN):
+        reads = 0
+        while reads < READS_PER_TURN:
             connection.pending = False
             if not connection.receive():
                 if connection.eof and not connection.is_answering():  # a half-closed socket is still writable
@@ -85,6 +85,7 @@ class Dispatcher:
                 return True
             if not connection.more or connection.is_answering():
                 return False
+            reads += 1
         self._yield_turn(connection)
         return False
 
@@ -173,7 +174,7 @@ class Dispatcher:
         assert admission is not None  # noqa: S101 - a request has an admission
         connection.receiving_since = 0.0
         connection.request = request
-        self._cells[REQUESTS] += 1  # in line: a call takes longer than the rest
+        self._state.counters.cells[REQUESTS] += 1  # in line: a call takes longer than the rest
         timing = self._timings.of(admission.key)
         if admission.policy == "stream" and not connection.parser.body_done:
             return self._open_stream(connection, admission, request.head, timing)
