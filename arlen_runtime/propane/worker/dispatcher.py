@@ -385,7 +385,6 @@ class Dispatcher:
             or not connection.parser.at_boundary
         ):
             self._state.resume_later(connection)
-        self._log.flush()  # the leader may wait long for its next batch
 
 
 def _run_chain(
