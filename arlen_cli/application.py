@@ -16,7 +16,7 @@ from arlen_runtime.alnpg import ALNPg
 from arlen_runtime.alnpg.database_url import invalid_reason, read_only_url
 from arlen_runtime.app import App
 from arlen_runtime.app_config import EMBEDDED_DATA, with_database
-from arlen_runtime.boot import as_application, find_target
+from arlen_runtime.boot import open_application
 from arlen_runtime.commands.target_database import report_new_server
 from arlen_runtime.config.command_page import print_error
 from arlen_runtime.config.load import load
@@ -79,7 +79,7 @@ def build(config: Config) -> Application:
     Raises ToolError with the place of the error in the application.
     """
     try:
-        return as_application(find_target(config), config)
+        return open_application(config)
     except ArlenError:
         raise
     except (Exception, SystemExit) as error:

@@ -104,7 +104,7 @@ def open_application(config: Config) -> Application:
 
     Raise BootError, or what the application raises.
     """
-    return as_application(find_target(config), with_database(config))
+    return as_application(find_target(config), config)
 
 
 def _open_or_explain(build: Callable[[], Application], config: Config, log: Log, boot_error: str) -> Application:

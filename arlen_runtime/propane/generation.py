@@ -85,7 +85,6 @@ class Generation:
             listeners=tuple(adopt(fd) for fd in boot_args.listener_fds),
             owns_listeners=boot_args.owns_listeners,
             generation=boot_args.generation,
-            development=boot_args.command_line.development,
             source_tree=source_tree,
         )
         if source_tree is not None:

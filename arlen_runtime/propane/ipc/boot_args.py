@@ -87,6 +87,5 @@ class WorkerContext:
     listeners: tuple[socket.socket, ...]
     owns_listeners: bool
     generation: int
-    development: bool = False
     source_tree: SourceTree | None = None
     """In development, the files that the application was imported from."""

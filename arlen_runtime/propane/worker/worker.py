@@ -248,7 +248,7 @@ class Worker:
 
         Only for `arlen serve`; elsewhere USR2 is not sent to workers.
         """
-        if self._context.development:
+        if self._context.source_tree is not None:
             self._reactor.post(self._reactor.pause)
 
     def _drain(self) -> None:
