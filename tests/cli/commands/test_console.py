@@ -6,26 +6,14 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.cli.tool_process import run_tool
 
-def console(
-    folder: Path, *words: str, text: str = "", environ: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "arlen_cli", "console", *words]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("ARLEN_")}
-    return subprocess.run(
-        command,
-        cwd=folder,
-        input=text,
-        env={**variables, **(environ or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+console = partial(run_tool, "console")
 
 
 def dialog(folder: Path, *typed: str, **environ: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests.cli.tool_process import run_tool
 
 ONE_FILE = """\
 from arlen_runtime import App, Config, Routes, text
@@ -29,21 +30,7 @@ print(json.dumps({"argv": sys.argv, "path": sys.path[0], "app": type(app).__name
     "url": os.environ.get("ARLEN_DATABASE_URL", "")}))
 """
 
-
-def run(
-    folder: Path, *words: str, text: str = "", environ: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "arlen_cli", "run", *words]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("ARLEN_")}
-    return subprocess.run(
-        command,
-        cwd=folder,
-        input=text,
-        env={**variables, **(environ or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+run = partial(run_tool, "run")
 
 
 @pytest.fixture
