@@ -18,6 +18,7 @@ import termios
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
+from typing import Protocol
 
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import BadRequest
@@ -37,6 +38,14 @@ DRAIN_BYTES = 65536
 """Unwanted bodies up to this size are read and discarded; for larger ones the connection is
 closed.
 """
+
+
+class Closable(Protocol):
+    """A body that a handler reads while it arrives."""
+
+    def close(self) -> None:
+        """Let no thread read any more."""
+        ...
 
 
 class Connection:
@@ -74,6 +83,7 @@ class Connection:
         "served",
         "socket",
         "started",
+        "stream",
         "thread",
         "writing_since",
     )
@@ -95,6 +105,7 @@ class Connection:
         self.admission: Admission | None = None
         self.body: IncomingBody | None = None
         self.request: Request | None = None
+        self.stream: Closable | None = None  # the body, while the handler reads it itself
         self.response: Response | None = None
         self.context: Context | None = None
         # While `busy` is True the connection belongs to the thread that runs its handler, sends
@@ -113,8 +124,7 @@ class Connection:
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
         self.full = False  # the last piece of a body found the socket full
-        self.more = False
-        self.hangup = False  # the poller has reported the end: read until it comes
+        self.more = self.hangup = False  # `hangup`: the poller has reported the end: read until it comes
         self.eof = self.broken = False  # no more to read; nothing can be sent
         self.ending = self.lingering = self.closed = False
         self.deadline = self.check_at = NEVER
@@ -333,6 +343,9 @@ class Connection:
     def complete(self) -> None:
         """Forget the answered request and its response. The writer closes the body."""
         self.rest = self.out = None
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
         if self.body is not None:
             self.body.close()
             self.body = None

@@ -196,6 +196,7 @@ class Dispatcher:
         except HTTPError as error:
             self.response_writer.refuse(connection, error)
             return False
+        connection.stream = body
         request = connection.request = Request(head, live=body)
         if not self._has_threads:
             return self._run_inline(connection, admission, request, timing)

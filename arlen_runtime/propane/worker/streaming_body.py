@@ -3,13 +3,15 @@
 The chain runs before the body, so a 401 does not cost the upload of a gigabyte. The limits of rate
 and size are those of a body that the server collects.
 
-Invariant: the handler's thread owns the connection until the request is answered.
+Invariant: the handler's thread owns the connection until the request is answered. A thread that the
+handler started may read later, at any moment: it gets an error, and no byte of the next request.
 """
 
 from __future__ import annotations
 
 import select
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -28,7 +30,8 @@ class StreamingBody:
         if head.content_length is not None and head.content_length > limit:
             raise PayloadTooLarge(f"The body has {head.content_length} bytes; this address takes {limit}.")
         self._connection = connection
-        self._head = head
+        self._lock = threading.Lock()  # held while a thread uses the parser: `close` waits for that
+        self._closed = False
         self._limit = limit
         self._limits = limits
         self._continue_due = head.expects_continue
@@ -51,6 +54,11 @@ class StreamingBody:
             remaining -= len(piece)
         return b"".join(pieces)
 
+    def close(self) -> None:
+        """Let no thread read any more: the request is answered."""
+        with self._lock:
+            self._closed = True
+
     def __iter__(self) -> Iterator[bytes]:
         """Yield pieces as they arrive. Raises what `read` raises."""
         if self._buffer:
@@ -65,28 +73,36 @@ class StreamingBody:
         return bool(self._buffer)
 
     def _next_piece(self) -> bytes:
+        while (piece := self._take_piece()) is None:
+            self._wait_readable()
+        return piece
+
+    def _take_piece(self) -> bytes | None:
+        """Return what has arrived, nothing at the end of the body, None if it is still to come."""
         connection, parser = self._connection, self._connection.parser
         # The handler's thread is here, or a thread that the handler started and did not join. The
-        # leader may have timed the request out, or the request may be answered: then `head` is None
-        # or that of the next request, whose bytes must not be taken.
-        while connection.head is self._head:
-            piece = parser.read_body()
-            if piece:
-                self._received += len(piece)
-                if self._received > self._limit:
-                    raise PayloadTooLarge(f"The body is larger than the {self._limit} bytes that this address takes.")
-                return piece
-            if parser.body_done:
-                return b""
-            if connection.receive():
+        # leader may have timed the request out, or the request may be answered: from then on the
+        # parser has the bytes of the next request. So nothing is taken from it without the lock.
+        with self._lock:
+            while not self._closed:
+                piece = parser.read_body()
+                if piece:
+                    self._received += len(piece)
+                    if self._received > self._limit:
+                        raise PayloadTooLarge(
+                            f"The body is larger than the {self._limit} bytes that this address takes."
+                        )
+                    return piece
+                if parser.body_done:
+                    return b""
+                if not connection.receive():
+                    if connection.eof:
+                        raise BadRequest("The connection ended before the body did.")
+                    return None
                 # Each piece restarts the time-out of the handler: the client is slow, not the
                 # handler. A store only: the leader checks `deadline` when the old one is due (see
                 # Deadlines).
                 connection.deadline = time.monotonic() + self._limits.request_timeout_seconds
-            elif connection.eof:
-                raise BadRequest("The connection ended before the body did.")
-            else:
-                self._wait_readable()
         raise BadRequest("The request has been answered; its body can no longer be read.")
 
     def _wait_readable(self) -> None:
@@ -103,6 +119,8 @@ class StreamingBody:
             poll = select.poll()
             poll.register(connection.fd, select.POLLIN | (select.POLLOUT if connection.out is not None else 0))
             events = poll.poll(max(deadline - time.monotonic(), 0) * 1000)
+            if self._closed:
+                return  # the next look raises
             if not events:
                 raise RequestTimeout("The body of the request took too long to arrive.")
             mask = events[0][1]
