@@ -2,14 +2,18 @@
 
 def create(config: Config) -> App:
     return App(config, routes, pg=ALNPg(config.database.url))
+
+An application with services of its own writes a class: `class Shop(App)`, with its attributes.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+from arlen_runtime.boot_problems import BootProblems
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import ErrorContext
 from arlen_runtime.error_pages.pages import ErrorPages
@@ -18,12 +22,12 @@ from arlen_runtime.http.application import Admission, WorkerHandle
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
-from arlen_runtime.middleware.chain import Factory, Proceed, compose, with_copied_responses
-from arlen_runtime.middleware.compression import Compression
-from arlen_runtime.middleware.conditions import conditions
+from arlen_runtime.middleware.chain import Middleware, Proceed
 from arlen_runtime.middleware.error_boundary import ErrorBoundary
-from arlen_runtime.middleware.hosts import Hosts
-from arlen_runtime.middleware.request_id import id_line, log_correlation_id, request_id
+from arlen_runtime.middleware.order import Order
+from arlen_runtime.middleware.own_middleware import check_form
+from arlen_runtime.middleware.request_id import id_line, log_correlation_id
+from arlen_runtime.middleware.route_options import unread_options
 from arlen_runtime.middleware.security_headers import SecurityHeaders
 from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.router import Router
@@ -31,11 +35,13 @@ from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.action import innermost
 from arlen_runtime.web.built_in import built_in_endpoints, reject_shadowed_routes
 from arlen_runtime.web.context import Context
+from arlen_runtime.web.context_class import problems_of_context_class
+from arlen_runtime.web.followed_channels import FollowedChannels
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.web.views import Templates, Views
+from arlen_runtime.web.worker_hooks import Hook, with_app
 
-Hook = Callable[[], None]
 Helper = Callable[..., object]
 
 _NO_VALUES: dict[str, object] = {}
@@ -60,22 +66,25 @@ class App:
         routes: Callable[[Routes], None],
         *,
         pg: Any = None,  # noqa: ANN401 - any database; the runtime uses only services.Database
-        middleware: Sequence[Factory] = (),
+        context: type[Context] = Context,
+        middleware: Sequence[Middleware] = (),
         log: Log | None = None,
         templates: Templates | None = None,
         helpers: dict[str, Helper] | None = None,
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
     ) -> None:
-        """Assemble the application; connect to nothing. Raise BootError for mistakes.
+        """Assemble the application; connect to nothing. Raise BootError with all mistakes.
 
-        `middleware`: factories of layers, outermost first, between Arlen's layers and the guards.
+        `context` is the application's own class of contexts. `middleware` are its middlewares,
+        outermost first: their layers stand between those of Arlen and the guards.
         `templates` is a folder or a mapping of name to source; the default is `[templates] folder`
         in the package of the application. `helpers` are functions for templates. The hooks run in
-        each worker: after its start, and after its last request.
+        each worker, after its start and after its last request; they get the App or nothing.
         """
         development = config.environment == "development"
         all_helpers: dict[str, Helper] = {"url_for": self.url_for, "asset": self._asset_url, **(helpers or {})}
+        problems = BootProblems()
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root)
@@ -83,17 +92,24 @@ class App:
         self.views = Views(_templates_of(config) if templates is None else templates, all_helpers, reload=development)
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
-        self.error_boundary = ErrorBoundary(self.pages, keep_statements=development)
-        self.outer: tuple[Factory, ...] = (request_id, self.security_headers, self.error_boundary)
-        inner = (Hosts(config), conditions, Compression(config.compression))
-        self.inner: tuple[Factory, ...] = (*inner, *map(with_copied_responses, middleware))
-        self.services = Services(config, self.log, self.router, self.views, pg)
+        problems.add(problems_of_context_class(context))
+        for own in middleware:
+            problems.attempt(check_form, own)
+        self.on_worker_start = problems.attempt_all(with_app, on_worker_start)
+        self.on_worker_stop = problems.attempt_all(with_app, on_worker_stop)
+        problems.raise_any()
+        boundary = ErrorBoundary(self.pages, keep_statements=development)
+        self.order = Order(config, self.security_headers, boundary, middleware)
+        options = self.order.options() | self.pages.options
+        problems.add(unread_options(self.router.endpoints, options))
+        self.services = Services(config, self.log, self.router, self.views, pg, app=self)
+        self._context = context
+        self._followed = FollowedChannels(self.services)
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)
-        self.on_worker_start = tuple(on_worker_start)
-        self.on_worker_stop = tuple(on_worker_stop)
         self._worker: WorkerHandle | None = None
-        self._assemble()
+        self._assemble(problems)
+        problems.raise_any()
 
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
         """Build the router: built-in endpoints match first, static files last."""
@@ -102,10 +118,14 @@ class App:
         reject_shadowed_routes(endpoints, router)
         return router
 
-    def _assemble(self) -> None:
-        self._admissions = {
-            endpoint: self._build_admission(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)
-        }
+    def _assemble(self, problems: BootProblems) -> None:
+        """Build the chain of each endpoint."""
+        self._admissions: dict[Endpoint, Admission] = {}
+        for endpoint in (*self.router.endpoints, *ANSWERS):
+            admission = problems.attempt(self._build_admission, endpoint)
+            if admission is None:  # a middleware failed, and would for many endpoints
+                return
+            self._admissions[endpoint] = admission
         self._fixed = {
             path: {method: self._admissions[endpoint] for method, endpoint in methods.items()}
             for path, methods in self.router.fixed.items()
@@ -115,12 +135,13 @@ class App:
         """Start serving in a worker, after the fork."""
         self._worker = worker
         for hook in self.on_worker_start:
-            hook()
+            hook(self)
+        self._followed.start(worker)
         if worker.number == 0 and hasattr(self.services.pg, "connection_budget"):
             # On a thread of its own: a database that does not answer must not delay the start.
             threading.Thread(target=self._check_budget, name="budget", daemon=True).start()
         for hook in self.on_worker_stop:
-            worker.on_stop(hook)
+            worker.on_stop(partial(hook, self))
 
     def _check_budget(self) -> None:
         """Warn if all workers together may open more connections than the database allows."""
@@ -146,7 +167,7 @@ class App:
         """Run the chain of the admitted endpoint."""
         composed: EndpointChain = admission.endpoint  # type: ignore[assignment] # see `_build_admission`; a cast would cost a call
         endpoint, chain = composed
-        return chain(Context(self.services, request, endpoint, admission.params or _NO_VALUES))
+        return chain(self._context(self.services, request, endpoint, admission.params or _NO_VALUES))
 
     def refuse(self, error: ArlenError, head: Head | None) -> Response:
         """Return the response for an error of the server.
@@ -168,6 +189,15 @@ class App:
         """Return the URL of a named route."""
         return self.router.url_for(name, values)
 
+    def follow(self, channel: str, topic: str = "") -> None:
+        """Publish the notifications of a PostgreSQL channel as a topic, by default of its name.
+
+        Call it in `create`. Each worker listens, so `pg.notify(channel, text)` in one of them
+        reaches the streams of `ctx.events(topic)` in all. After a time without a connection the
+        topic gets an event named "gap". Raise BootError if the channel cannot be followed.
+        """
+        self._followed.add(channel, topic or channel)
+
     def _asset_url(self, name: str) -> str:
         return self.static_files.asset(name)
 
@@ -183,9 +213,8 @@ class App:
         return self._worker is not None and self._worker.draining()
 
     def _build_admission(self, endpoint: Endpoint) -> Admission:
-        factories = self.outer if endpoint.bare else (*self.outer, *self.inner)
         limit = self.config.limits.body_bytes if endpoint.limit is None else endpoint.limit
-        composed = EndpointChain(endpoint, compose(factories, endpoint, innermost(endpoint)))
+        composed = EndpointChain(endpoint, self.order.compose(endpoint, innermost(endpoint)))
         return Admission(endpoint.key, endpoint.body, limit, composed, {}, immediate=endpoint.immediate)
 
 

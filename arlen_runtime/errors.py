@@ -14,6 +14,7 @@
         ├── NotAcceptable           406 not_acceptable
         ├── RequestTimeout          408 request_timeout
         ├── Conflict                409 conflict
+        ├── Gone                    410 gone
         ├── LengthRequired          411 length_required
         ├── PreconditionFailed      412 precondition_failed
         ├── PayloadTooLarge         413 payload_too_large
@@ -36,7 +37,10 @@ and RFC 6585.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
+from http import HTTPStatus
 from typing import ClassVar, NamedTuple
 
 
@@ -188,6 +192,14 @@ class Conflict(HTTPError):
     title = "Conflict"
 
 
+class Gone(HTTPError):
+    """There was something at this address, and it will not come back."""
+
+    status = 410
+    code = "gone"
+    title = "Gone"
+
+
 class LengthRequired(HTTPError):
     """The body has no known end (RFC 9110 section 15.5.12)."""
 
@@ -334,6 +346,7 @@ REFUSALS: dict[int, type[HTTPError]] = {
         NotAcceptable,
         RequestTimeout,
         Conflict,
+        Gone,
         PreconditionFailed,
         PayloadTooLarge,
         URITooLong,
@@ -349,3 +362,31 @@ REFUSALS: dict[int, type[HTTPError]] = {
     )
 }
 """Status to error class, if only the number is known (405 and 422 need more than a sentence)."""
+
+
+def error_of(status: int, detail: str = "", headers: Sequence[tuple[str, str]] = ()) -> HTTPError:
+    """Return the error of a status from 400 to 599; `headers` are added to its own.
+
+    Raises ValueError for another status.
+    """
+    if status == ValidationFailed.status:
+        error: HTTPError = ValidationFailed((), detail or ValidationFailed.title)
+    else:
+        error = (REFUSALS.get(status) or _error_class(status))(detail)
+    names = {name.lower() for name, _ in headers}
+    kept = (field for field in error.headers if field[0].lower() not in names)
+    error.headers = (*kept, *headers)
+    return error
+
+
+@lru_cache(None)  # at most one class for each number
+def _error_class(status: int) -> type[HTTPError]:
+    """Return a class for a status that has none here."""
+    if not 400 <= status <= 599:  # noqa: PLR2004 - client and server errors (RFC 9110 section 15)
+        raise ValueError(f"{status} is not the status of an error: it is a number from 400 to 599")
+    try:
+        title = HTTPStatus(status).phrase.capitalize()
+    except ValueError:
+        title = f"Status {status}"
+    code = re.sub("[^a-z0-9]+", "_", title.lower())
+    return type(f"HTTP{status}", (HTTPError,), {"status": int(status), "code": code, "title": title})

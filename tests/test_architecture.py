@@ -26,8 +26,10 @@ PACKAGES = ("arlen_runtime", "arlen_cli")
 
 FLOORS = {
     "errors": 0,
+    "callables": 0,
     "scope": 0,
     "start_state": 0,
+    "boot_problems": 1,
     "signing": 1,
     "config": 1,
     "log": 1,

@@ -25,6 +25,9 @@ _PROBLEM_FIRST = ("application/problem+json", "application/json", "text/html", "
 class ErrorPages:
     """Error responses of one application."""
 
+    options = frozenset({"api"})
+    """The options of routes that it reads."""
+
     def __init__(self, config: Config, endpoints: tuple[Endpoint, ...]) -> None:
         """Read from the configuration what may be shown."""
         self._internal = not config.production

@@ -2,8 +2,9 @@
 
 Invariant: a header field that could split the response is refused here.
 
-The kinds of body are bytes, a file (`FileBody`) and an iterator of bytes. The serializer has one
-table for them.
+The kinds of body are bytes, a file (`FileBody`), a stream of events and an iterator of bytes. The
+serializer has one table for them. A body of another kind, and a status that cannot be sent, are
+refused where the response is built: later, no line of the application would be in the traceback.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple, Self
 
+from arlen_runtime.http.cookies import SetCookie
 from arlen_runtime.http.events import EventStream
 
+_ETAG = re.compile(r"[\x21\x23-\x7e\x80-\xff]*")  # RFC 9110 section 8.8.3: etagc
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, LF, NUL nor other control
 _PIECE = 65536
@@ -94,13 +97,60 @@ def check_field(name: str, value: str) -> None:
         raise ValueError(f"the value of {name} contains a control character or a character outside latin-1: {value!r}")
 
 
+def check_piece(piece: object) -> bytes:
+    """Return a piece of a body. Raise TypeError if it is not bytes."""
+    if not isinstance(piece, bytes):
+        raise TypeError(
+            f"a piece of the body is {type(piece).__qualname__}, not bytes: encode it, or return ctx.stream(pieces)"
+        )
+    return piece
+
+
+_REMEDIES: Mapping[type, str] = {
+    str: "return ctx.text(...) or ctx.html(...), or encode it",
+    dict: "return ctx.json(...)",
+    list: "return ctx.json(...)",
+    tuple: "return ctx.json(...)",
+    set: "return ctx.json(...)",
+    bytearray: "convert it with bytes(...)",
+    memoryview: "convert it with bytes(...)",
+    type(None): 'leave it out, which is b""',
+}
+
+
+def _checked_body(body: object) -> Body:
+    """Return a body that is not exactly bytes. Raise TypeError, with a remedy, for another type."""
+    if isinstance(body, bytes):
+        return bytes(body)  # of a subclass: the serializer knows exact types
+    if isinstance(body, (FileBody, EventStream)) or hasattr(body, "__next__"):
+        return body  # type: ignore[return-value] # an iterator; its pieces are checked when they come
+    if isinstance(body, (list, tuple)) and body and all(isinstance(piece, bytes) for piece in body):
+        return iter(body)
+    kind = type(body)
+    remedy = next((text for known, text in _REMEDIES.items() if issubclass(kind, known)), "")
+    if not remedy and hasattr(body, "__iter__"):
+        return body  # type: ignore[return-value] # pieces of an object, such as an open file
+    raise TypeError(
+        f"a body is bytes, a file or an iterator of bytes, not {kind.__qualname__}: {remedy or 'convert it'}"
+    )
+
+
+def _checked_status(status: object) -> int:
+    """Return a status that is not exactly an int in range, such as HTTPStatus.OK."""
+    if isinstance(status, int) and 200 <= status <= 599:  # noqa: PLR2004 - final ones (RFC 9110 section 15)
+        return int(status)
+    raise ValueError(f"{status!r} is not the status of a response: it is a number from 200 to 599")
+
+
 class Response:
     """Status, fields, body.
 
     `prepared` is a block of field lines built at boot; `log` adds fields to the access line.
+    `error` is the exception that the response was made from: a middleware of the application sees
+    errors as responses.
     """
 
-    __slots__ = ("_fields", "body", "log", "prepared", "status")
+    __slots__ = ("_fields", "body", "error", "log", "prepared", "status")
 
     def __init__(
         self,
@@ -111,12 +161,14 @@ class Response:
     ) -> None:
         """Build a response; `content_type` becomes the first field.
 
-        Raises ValueError for a field that could split the response.
+        Raises TypeError for a body of another kind, ValueError for a status that is not final and
+        for a field that could split the response.
         """
-        self.body = body
-        self.status = status
+        self.body = body if type(body) is bytes else _checked_body(body)
+        self.status = status if type(status) is int and 200 <= status <= 599 else _checked_status(status)  # noqa: PLR2004 - final ones
         self.prepared = b""
         self.log: dict[str, object] | None = None
+        self.error: BaseException | None = None
         self._fields: list[tuple[str, str]] = []
         if content_type is not None:
             if content_type not in _checked_types:
@@ -139,6 +191,7 @@ class Response:
         copy.status = self.status
         copy.prepared = self.prepared
         copy.log = self.log
+        copy.error = self.error
         copy._fields = self._fields[:]
         return copy
 
@@ -147,8 +200,8 @@ class Response:
         """The fields in the order of sending; change them with `add`, `set` and `remove`."""
         return self._fields
 
-    def add(self, name: str, value: str) -> None:
-        """Add a field, beside others of its name (several Set-Cookie).
+    def add(self, name: str, value: str) -> Self:
+        """Add a field, beside others of its name (several Set-Cookie). Return the response.
 
         Raises ValueError if it cannot be sent.
         """
@@ -157,16 +210,33 @@ class Response:
         elif not _TOKEN.fullmatch(name):
             raise ValueError(f"{name!r} is not a valid header name")
         self._fields.append((name, value))
+        return self
 
-    def set(self, name: str, value: str) -> None:
-        """Replace all fields of that name. Raises ValueError if the field cannot be sent."""
-        self.remove(name)
-        self.add(name, value)
+    def set(self, name: str, value: str) -> Self:
+        """Replace all fields of that name. Return the response.
 
-    def remove(self, name: str) -> None:
-        """Remove every field of that name."""
+        Raises ValueError if the field cannot be sent.
+        """
+        return self.remove(name).add(name, value)
+
+    def remove(self, name: str) -> Self:
+        """Remove every field of that name. Return the response."""
         lower_name = name.lower()
         self._fields = [field for field in self._fields if field[0].lower() != lower_name]
+        return self
+
+    def etag(self, tag: str, *, weak: bool = False) -> Self:
+        """Set the entity tag, given without its quotes (RFC 9110 section 8.8.3).
+
+        A client that has this version gets 304. Raises ValueError for a tag that cannot be sent.
+        """
+        if not _ETAG.fullmatch(tag):
+            raise ValueError(f"{tag!r} is not a valid entity tag: no quotes, spaces or control characters")
+        return self.set("ETag", f'W/"{tag}"' if weak else f'"{tag}"')
+
+    def cookie(self, cookie: SetCookie) -> Self:
+        """Set a cookie, beside others. Return the response."""
+        return self.add("Set-Cookie", str(cookie))
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the first value of the field, or the default."""

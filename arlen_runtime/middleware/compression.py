@@ -71,7 +71,9 @@ def codings(level: int) -> dict[str, Coding]:
 
 
 class Compression:
-    """Factory of the layer. A route can opt out with `compress=False`."""
+    """Middleware. A route can opt out with `compress=False`."""
+
+    options = frozenset({"compress"})
 
     def __init__(self, section: CompressionSection, available: Mapping[str, Coding] | None = None) -> None:
         """Read the settings. `available` replaces the codings of this Python."""
@@ -82,6 +84,10 @@ class Compression:
     def __call__(self, endpoint: Endpoint) -> Layer | None:
         """Return the layer."""
         return self._layer if self._enabled and endpoint.options.get("compress", True) else None
+
+    def reason(self, endpoint: Endpoint) -> str:
+        """Return why a route has no layer."""
+        return "compress=False" if not endpoint.options.get("compress", True) else "[compression] enabled = false"
 
     def _layer(self, context: Context, proceed: Proceed) -> Response:
         response = proceed(context)

@@ -1,6 +1,8 @@
 """Turns exceptions into responses.
 
-No exception of an inner layer gets further out.
+No exception of an inner layer gets further out. The boundary stands around everything, and again
+directly inside the application's own layers: they get errors as responses, and can add a header to
+them. Whoever makes the response logs the error, so it is logged once.
 An HTTPError below 500 was raised for the client: it is only answered. Everything else is logged
 with its traceback and the ids of the request. In development, the statements of the request are
 kept for the error page.
@@ -23,7 +25,7 @@ _TRANSIENT = frozenset({503, 504})
 
 
 class ErrorBoundary:
-    """Factory of the layer."""
+    """Middleware."""
 
     def __init__(self, pages: ErrorPages, *, keep_statements: bool) -> None:
         """`keep_statements`: keep the statements of a request for its error page."""
@@ -32,9 +34,9 @@ class ErrorBoundary:
 
     def __call__(self, _endpoint: Endpoint) -> Layer:
         """Return the layer."""
-        return self._layer_with_statements if self._keep_statements else self._layer
+        return self._with_statements if self._keep_statements else self.inner
 
-    def _layer(self, context: Context, proceed: Proceed) -> Response:
+    def inner(self, context: Context, proceed: Proceed) -> Response:
         """Answer what is raised inside. Ctrl-C is for the process, so it is raised on."""
         try:
             return proceed(context)
@@ -43,13 +45,14 @@ class ErrorBoundary:
         except BaseException as error:  # noqa: BLE001 - an exit or a cancellation in a handler ends the request, not the worker
             return self._respond(context, error)
 
-    def _layer_with_statements(self, context: Context, proceed: Proceed) -> Response:
+    def _with_statements(self, context: Context, proceed: Proceed) -> Response:
         scope.statements.set([])
-        return self._layer(context, proceed)
+        return self.inner(context, proceed)
 
     def _respond(self, context: Context, error: BaseException) -> Response:
         """Log the error unless it was raised for the client, and return the response."""
         response = self._pages.respond(error, ErrorContext(context.request.head, context.endpoint, context.route))
+        response.error = error
         if not isinstance(error, HTTPError) or error.status >= _SERVER_ERROR:
             response.log = {"error": type(error).__qualname__, "code": _code(error)}
             fields = {**context.request.head.ids, "route": context.endpoint.key}

@@ -11,7 +11,7 @@ from arlen_runtime.web.context import Context
 
 
 class Hosts:
-    """Factory of the layer. Without a list there is no layer."""
+    """Middleware. Without a list there is no layer."""
 
     def __init__(self, config: Config) -> None:
         self._allowed = AllowedHosts(config)

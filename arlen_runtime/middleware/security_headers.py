@@ -28,7 +28,7 @@ _TLS_ONLY = "strict-transport-security"
 
 
 class SecurityHeaders:
-    """Factory of the layer; also has the lines for responses without a chain."""
+    """Middleware; also has the lines for responses without a chain."""
 
     def __init__(self, section: SecurityHeadersSection) -> None:
         """Build the blocks. Raise ValueError if a setting cannot be sent."""

@@ -24,6 +24,9 @@ from arlen_runtime.routing.pattern import CONVERTERS, Converter, Pattern
 Action = Callable[[Any], object]
 """An action or a guard: a function of the context."""
 
+ROUTE_PARAMETERS = ("name", "guard", "body", "limit")
+"""What a route takes by name itself; other names are options, which middlewares read."""
+
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

@@ -1,12 +1,14 @@
 """Calls an action and turns what it returns into a Response.
 
-A dict or a list becomes JSON, None becomes 204, a Response stays a Response. A Response is
-copied: middleware adds fields for one client, and the application may return the same object again.
+A dict, a list or a dataclass becomes JSON, None becomes 204, a Response stays a Response. A
+Response is copied: middleware adds fields for one client, and the application may return the same
+object again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.response import Response
@@ -52,12 +54,12 @@ def _add_vary(response: Response) -> Response:
 def _to_response(result: object, endpoint: Endpoint) -> Response:
     if result is None:
         return Response(status=204)
-    if isinstance(result, (dict, list)):
+    if isinstance(result, (dict, list)) or (is_dataclass(result) and not isinstance(result, type)):
         return json(result)
     name = getattr(endpoint.action, "__qualname__", repr(endpoint.action))
     raise ArlenError(
         f"the action {name} ({endpoint.site}) returned {type(result).__qualname__}: "
-        "return a Response, a dict or a list (JSON), or None (204)"
+        "return a Response, a dict, a list or a dataclass (JSON), or None (204)"
     )
 
 

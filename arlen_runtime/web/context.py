@@ -1,20 +1,29 @@
 """The context of a request: what an action receives.
 
-`request` holds what the client sent; it does not change. What middleware learns has an attribute
-of its own on the context; there is no free dictionary. Costly values are computed on first use.
+`request` holds what the client sent; it does not change. What guards and middleware learn has an
+attribute of its own, which the application declares in its own class:
+
+    class Ctx(Context):
+        user: User | None = None
+
+    App(config, routes, context=Ctx)
+
+Each request starts from the values of the class. Costly values are computed on first use.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
 from markupsafe import Markup
 
 from arlen_runtime.config.sections import Config
-from arlen_runtime.errors import ArlenError, NotAcceptable
+from arlen_runtime.errors import ArlenError, NotAcceptable, error_of
 from arlen_runtime.http import cookies, media_types
+from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.negotiation import best
 from arlen_runtime.http.request import Request
 from arlen_runtime.http.response import Response
@@ -22,6 +31,7 @@ from arlen_runtime.log.logger import Log
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web import responses
 from arlen_runtime.web.events import Topics
+from arlen_runtime.web.format_answers import answer_as, media_type_of
 from arlen_runtime.web.params import Params
 from arlen_runtime.web.representation import check_preconditions
 from arlen_runtime.web.services import Services
@@ -47,6 +57,48 @@ class Context:
         """The nonce, once something has asked for it. The security headers name it only then."""
         self.by_accept = False
         """True if the response depends on Accept. Then it gets Vary: Accept."""
+
+    @property
+    def method(self) -> str:
+        """Method of the request: "GET", "POST" and so on."""
+        return self.request.head.method
+
+    @property
+    def path(self) -> str:
+        """Path of the request as it came, percent-encoded, without the query."""
+        return self.request.head.path
+
+    @property
+    def host(self) -> str:
+        """Host that the client asked for, with its port if there is one.
+
+        The client chose it: it is one of `[server] hosts` if that is set, else any.
+        """
+        return self.request.head.host
+
+    @property
+    def scheme(self) -> str:
+        """Scheme that the client used, according to trusted proxies: "http" or "https"."""
+        return self.request.head.scheme
+
+    @property
+    def client(self) -> str:
+        """Address of the client according to trusted proxies."""
+        return self.request.head.client
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields of the request, by name in any case."""
+        return self.request.head.headers
+
+    def header(self, name: str, default: str | None = None) -> str | None:
+        """Return the first value of a header field, or the default."""
+        return self.request.head.headers.get(name, default)
+
+    @property
+    def app(self) -> Any:  # noqa: ANN401 - the application's own class of App has its services
+        """Application. Declare `app: Shop` in your own context class to have its type checked."""
+        return self.services.app
 
     @property
     def params(self) -> Params:
@@ -106,13 +158,6 @@ class Context:
             self.nonce = secrets.token_urlsafe(16)
         return self.nonce
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON is anything
-        """Return the body, parsed as JSON.
-
-        Raise UnsupportedMediaType for another content type, InvalidBody for invalid JSON.
-        """
-        return self.params.json()
-
     def prefers(self, first: str, *others: str, strict: bool = False) -> str:
         """Return the media type to answer with, out of those offered.
 
@@ -169,9 +214,57 @@ class Context:
         values["csp_nonce"] = self._get_nonce
         return responses.html(self.services.views.render(template, values), status)
 
+    def json(self, value: object, status: int = 200) -> Response:
+        """Return JSON; see `responses.json`. The body of the request is `params.json()`."""
+        return responses.json(value, status)
+
+    def text(self, value: str, status: int = 200) -> Response:
+        """Return plain text."""
+        return responses.text(value, status)
+
+    def html(self, value: str, status: int = 200) -> Response:
+        """Return a page. The text is sent unchanged: escape what clients wrote."""
+        return responses.html(value, status)
+
+    def file(self, path: Path, *, name: str | None = None, content_type: str | None = None) -> Response:
+        """Send a file from disk; see `responses.file`."""
+        return responses.file(path, name=name, content_type=content_type)
+
+    def stream(self, pieces: Iterable[str | bytes], content_type: str = responses.TEXT) -> Response:
+        """Send a body piece by piece, as the iterable makes them; see `responses.stream`."""
+        return responses.stream(pieces, content_type)
+
+    def negotiate(self, *, strict: bool = False, **formats: object) -> Response:
+        """Answer in the format that the client prefers; the formats are named by their extension.
+
+        return ctx.negotiate(html=lambda: ctx.render("notes.html", notes=notes), json=notes)
+
+        A value is what the format sends, a Response, or a function without parameters that returns
+        one of them: only the chosen one is called. `prefers` describes the choice and `strict`.
+        Raise TypeError for an unknown format.
+        """
+        names = {media_type_of(name): name for name in formats}
+        if not names:
+            raise TypeError("negotiate needs at least one format, for example json=value")
+        name = names[self.prefers(*names, strict=strict)]
+        value = formats[name]
+        return answer_as(name, value() if callable(value) else value)
+
+    def halt(self, status: int, detail: str = "", *, headers: Sequence[tuple[str, str]] = ()) -> NoReturn:
+        """End the request with an error of this status; the client reads `detail`.
+
+        Raise the error class of the status, such as NotFound; ValueError if it is not from 400 to
+        599.
+        """
+        raise error_of(status, detail, headers)
+
     def redirect(self, location: str, status: int = 303, *, external: bool = False) -> Response:
         """Redirect to a path of this site; see `responses.redirect`."""
         return responses.redirect(location, status, external=external)
+
+    def redirect_to(self, name: str, /, **values: object) -> Response:
+        """Redirect to a named route with 303, so that the browser asks for it with GET."""
+        return responses.redirect(self.url_for(name, **values))
 
     def url_for(self, name: str, /, **values: object) -> str:
         """Return the URL of a named route."""

@@ -1,4 +1,4 @@
-"""Responses for actions: text, html, json, redirect, file.
+"""Responses for actions: text, html, json, redirect, file, stream.
 
 return text("hello")        return html(page)           return json({"id": 3}, 201)
 return redirect("/posts")   return file(Path("report.pdf"), name="report.pdf")
@@ -12,15 +12,17 @@ import decimal
 import enum
 import json as _json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 from arlen_runtime.errors import ArlenError, BadRequest, NotFound
 from arlen_runtime.http import media_types
-from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.response import FileBody, Response, WrappedBody
 from arlen_runtime.routing.location import is_local
 from arlen_runtime.web.files import open_plain
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -82,8 +84,10 @@ def redirect(location: str, status: int = 303, *, external: bool = False) -> Res
 
     A target that a browser could read as another host raises BadRequest, so a path from a parameter
     is safe. With `external`, any absolute http or https URL is allowed: use it only for URLs that
-    the application wrote itself.
+    the application wrote itself. Raise ValueError for a status that does not redirect.
     """
+    if status not in _REDIRECTS:
+        raise ValueError(f"{status} does not redirect: use 301, 302, 303, 307 or 308")
     if external and not location.startswith(("http://", "https://")) and not is_local(location):
         raise ArlenError(f"redirect needs a path or an http(s) address, not {location!r}")
     if not external and not is_local(location):
@@ -108,3 +112,20 @@ def file(path: Path, *, name: str | None = None, content_type: str | None = None
         # RFC 6266 section 4
         response.add("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}")
     return response
+
+
+def stream(pieces: Iterable[str | bytes], content_type: str = TEXT) -> Response:
+    """Send a body piece by piece. Text is encoded as UTF-8.
+
+    A pool thread asks for the next piece only when the client has room for it; `pieces` is closed
+    at the end, also if the client leaves. Raise TypeError for text itself, which would be sent
+    letter by letter.
+    """
+    if isinstance(pieces, (str, bytes)) or not isinstance(pieces, Iterable):
+        raise TypeError(f"stream needs an iterable of pieces, not {type(pieces).__qualname__}")
+    return Response(WrappedBody(_encoded(pieces), pieces), 200, (), content_type)
+
+
+def _encoded(pieces: Iterable[str | bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece.encode() if isinstance(piece, str) else piece

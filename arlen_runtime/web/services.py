@@ -33,3 +33,4 @@ class Services:
     views: Views
     pg: Any = None
     topics: Topics = field(default_factory=Topics)
+    app: Any = None

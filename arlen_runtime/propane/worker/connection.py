@@ -28,7 +28,7 @@ from arlen_runtime.http.chunked import LAST_CHUNK, chunk
 from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.request import Head, Request
-from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.http.response import FileBody, Response, check_piece
 from arlen_runtime.http.serializer import CONTINUE, UNKNOWN_LENGTH, Serialized
 from arlen_runtime.propane.worker.deadlines import NEVER
 
@@ -260,6 +260,8 @@ class Connection:
             end = LAST_CHUNK if self.rest.chunked else b""
             self.rest = None
             return self._push(end)
+        if type(piece) is not bytes:
+            check_piece(piece)
         return self._push(chunk(piece) if self.rest.chunked and piece else piece)
 
     def _send_file_piece(self, serialized: Serialized, part: FileBody) -> bool:

@@ -245,7 +245,7 @@ class ResponseWriter:
                     connection.full = True
                     break
         except BaseException as error:  # noqa: BLE001 - it ends this stream only
-            self._log.failure("stream_failed", error, **(head.ids if head else {}))
+            self._log.failure("stream_failed", error, **(head.ids if head else {}), **_route(connection))
             connection.broken = True
         if connection.rest is None or connection.broken:
             self._close_ended_body(connection, context)
@@ -269,6 +269,10 @@ def _identify(connection: Connection, head: Head | None) -> tuple[str, str, str,
     if head is None:  # it could not be parsed
         return "-", "-", "-", connection.parser.origin.peer
     return head.method, head.target, head.id, head.client
+
+
+def _route(connection: Connection) -> dict[str, object]:
+    return {"route": connection.admission.key} if connection.admission is not None else {}
 
 
 def start_iterating(response: Response) -> None:

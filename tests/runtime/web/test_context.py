@@ -133,7 +133,7 @@ def test_an_answer_of_a_guard_by_accept_has_vary_too(serve: ServeApp) -> None:
 
 
 def test_json_is_read_and_bad_json_is_400(serve: ServeApp) -> None:
-    client = serve(returning(lambda ctx: {"got": ctx.json()}))
+    client = serve(returning(lambda ctx: {"got": ctx.params.json()}))
     assert client.post("/", json=[1, None]).json() == {"got": [1, None]}
     bad = client.post("/", body=b"{", headers={"Content-Type": "application/json"})
     assert (bad.status, bad.json()["code"]) == (400, "invalid_body")

@@ -1,0 +1,58 @@
+"""Functions that an application passes in: their names, places and forms, for messages at boot.
+
+An object that stands for a function of the application has it in an attribute `made_from`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+
+
+def name_of(value: object) -> str:
+    """Return the name of a function or class with its module; for an object, that of its class."""
+    value = _original(value)
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def place_of(value: object) -> str:
+    """Return file:line of a function or class, for another object that of its class.
+
+    If there is no source, return the module.
+    """
+    value = _original(value)
+    code = getattr(value, "__code__", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    kind = value if isinstance(value, type) else type(value)
+    try:
+        return f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}"
+    except (OSError, TypeError):
+        return kind.__module__
+
+
+def _original(value: object) -> object:
+    """Return the function that the application wrote."""
+    while isinstance(value, partial) or hasattr(value, "made_from"):
+        value = value.func if isinstance(value, partial) else value.made_from
+    return inspect.unwrap(value) if callable(value) else value
+
+
+def accepts(function: object, count: int) -> bool:
+    """Return True if the function can be called with so many arguments, by position."""
+    if not callable(function):
+        return False
+    try:
+        inspect.signature(function).bind(*range(count))
+    except ValueError:  # a callable written in C without a signature
+        return True
+    except TypeError:
+        return False
+    return True
+
+
+def is_async(function: object) -> bool:
+    """Return True if a call returns a coroutine or an asynchronous generator."""
+    call = None if inspect.isroutine(function) else getattr(type(function), "__call__", None)  # noqa: B004 - the method of an object
+    return any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in (function, call))
