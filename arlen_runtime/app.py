@@ -25,7 +25,7 @@ from arlen_runtime.log.logger import Log
 from arlen_runtime.middleware.chain import Middleware, Proceed
 from arlen_runtime.middleware.error_boundary import ErrorBoundary
 from arlen_runtime.middleware.order import Order
-from arlen_runtime.middleware.own_middleware import check_form
+from arlen_runtime.middleware.own_middleware import checked_form
 from arlen_runtime.middleware.request_id import id_line, log_correlation_id
 from arlen_runtime.middleware.route_options import unread_options
 from arlen_runtime.middleware.security_headers import SecurityHeaders
@@ -57,7 +57,16 @@ class EndpointChain(NamedTuple):
 class App:
     """What `create(config)` returns and the server runs.
 
-    It is an Application for the server, and a callable from request to response.
+    It is an Application for the server, and a callable from request to response. Its parts:
+
+    - `routes` fills a Routes; `pg` is the database.
+    - `context` is the application's own class of contexts.
+    - `middleware` are the application's own, outermost first: their layers stand between those of
+      Arlen and the guards.
+    - `templates` is a folder or a mapping of name to source; the default is `[templates] folder` in
+      the package of the application. `helpers` are functions for templates.
+    - `on_worker_start` and `on_worker_stop` are hooks that run in each worker, after its start and
+      after its last request; they get the App or nothing.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of an application, as keywords
@@ -74,42 +83,27 @@ class App:
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
     ) -> None:
-        """Assemble the application; connect to nothing. Raise BootError with all mistakes.
-
-        `context` is the application's own class of contexts. `middleware` are its middlewares,
-        outermost first: their layers stand between those of Arlen and the guards.
-        `templates` is a folder or a mapping of name to source; the default is `[templates] folder`
-        in the package of the application. `helpers` are functions for templates. The hooks run in
-        each worker, after its start and after its last request; they get the App or nothing.
-        """
-        development = config.environment == "development"
-        all_helpers: dict[str, Helper] = {"url_for": self.url_for, "asset": self._asset_url, **(helpers or {})}
-        problems = BootProblems()
+        """Assemble the application; connect to nothing. Raise BootError with all mistakes."""
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root)
         self.router = self._build_router(_collect_routes(routes))
-        self.views = Views(_templates_of(config) if templates is None else templates, all_helpers, reload=development)
+        self.views = self._build_views(_templates_of(config) if templates is None else templates, helpers or {})
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
-        problems.add(problems_of_context_class(context))
-        for own in middleware:
-            problems.attempt(check_form, own)
-        self.on_worker_start = problems.attempt_all(with_app, on_worker_start)
-        self.on_worker_stop = problems.attempt_all(with_app, on_worker_stop)
-        problems.raise_any()
-        boundary = ErrorBoundary(self.pages, keep_statements=development)
+        boundary = ErrorBoundary(self.pages, keep_statements=config.environment == "development")
         self.order = Order(config, self.security_headers, boundary, middleware)
-        options = self.order.options() | self.pages.options
-        problems.add(unread_options(self.router.endpoints, options))
         self.services = Services(config, self.log, self.router, self.views, pg, app=self)
         self._context = context
         self._followed = FollowedChannels(self.services)
+        self._worker: WorkerHandle | None = None
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)
-        self._worker: WorkerHandle | None = None
-        self._assemble(problems)
-        problems.raise_any()
+        self._assemble(middleware, on_worker_start, on_worker_stop)
+
+    def _build_views(self, templates: Templates, helpers: dict[str, Helper]) -> Views:
+        all_helpers: dict[str, Helper] = {"url_for": self.url_for, "asset": self._asset_url, **helpers}
+        return Views(templates, all_helpers, reload=self.config.environment == "development")
 
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
         """Build the router: built-in endpoints match first, static files last."""
@@ -118,14 +112,24 @@ class App:
         reject_shadowed_routes(endpoints, router)
         return router
 
-    def _assemble(self, problems: BootProblems) -> None:
-        """Build the chain of each endpoint."""
+    def _assemble(
+        self, middleware: Sequence[Middleware], on_worker_start: Sequence[Hook], on_worker_stop: Sequence[Hook]
+    ) -> None:
+        """Check the parts and build the chain of each endpoint."""
+        problems = BootProblems()
+        self.on_worker_start = problems.attempt_all(with_app, on_worker_start)
+        self.on_worker_stop = problems.attempt_all(with_app, on_worker_stop)
+        problems.add(problems_of_context_class(self._context))
+        problems.add(unread_options(self.router.endpoints, self.order.options() | self.pages.options))
+        forms = problems.attempt_all(checked_form, middleware)
+        endpoints = (*self.router.endpoints, *ANSWERS) if len(forms) == len(middleware) else ()
         self._admissions: dict[Endpoint, Admission] = {}
-        for endpoint in (*self.router.endpoints, *ANSWERS):
+        for endpoint in endpoints:
             admission = problems.attempt(self._build_admission, endpoint)
-            if admission is None:  # a middleware failed, and would for many endpoints
-                return
+            if admission is None:  # an own middleware failed, and would for many routes
+                break
             self._admissions[endpoint] = admission
+        problems.raise_any()
         self._fixed = {
             path: {method: self._admissions[endpoint] for method, endpoint in methods.items()}
             for path, methods in self.router.fixed.items()

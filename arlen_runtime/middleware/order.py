@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from arlen_runtime.boot_problems import BootProblems
 from arlen_runtime.callables import name_of, place_of
 from arlen_runtime.config.sections import Config
 from arlen_runtime.middleware.chain import Layer, Middleware, Proceed, compose
@@ -76,7 +77,7 @@ class Order:
         return frozenset[str]().union(*(getattr(middleware, "options", ()) for middleware in middlewares))
 
     def compose(self, endpoint: Endpoint, innermost: Proceed) -> Proceed:
-        """Return the chain of a route. Raise BootError for a mistake in an own middleware."""
+        """Return the chain of a route. Raise BootError for mistakes in own middlewares."""
         return compose([placed.layer for placed in self.layers(endpoint) if placed.layer is not None], innermost)
 
     def layers(self, endpoint: Endpoint) -> list[PlacedLayer]:
@@ -89,12 +90,13 @@ class Order:
 
     def _own_layers(self, endpoint: Endpoint) -> Iterator[PlacedLayer]:
         """Yield the own layers, and inside them the boundary that turns errors into responses."""
-        boundary: Layer | None = None
-        for middleware in self._own:
-            layer = own_layer(middleware, endpoint)
-            boundary = self._inner_boundary if layer is not None else boundary
+        problems = BootProblems()
+        layers = [problems.attempt(own_layer, middleware, endpoint) for middleware in self._own]
+        problems.raise_any()
+        for middleware, layer in zip(self._own, layers, strict=True):
             reason = "" if layer is not None else "it returned None for this route"
             yield PlacedLayer(name_of(middleware), middleware, layer, reason)
+        boundary = self._inner_boundary if any(layers) else None
         reason = "" if boundary is not None else "the application has no layers here"
         yield PlacedLayer("inner boundary", self._inner_boundary, boundary, reason)
 

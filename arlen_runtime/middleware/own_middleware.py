@@ -16,12 +16,12 @@ _FORM = "a middleware is a function of an endpoint that returns a layer or None"
 _LAYER_FORM = "a layer is a function of (context, proceed) that returns a Response"
 
 
-def check_form(middleware: object) -> None:
-    """Raise BootError, with name and line, if this is not a middleware."""
+def checked_form(middleware: Middleware) -> Middleware:
+    """Return the middleware. Raise BootError, with its name and line, if it is none."""
     if is_async(middleware):
         raise BootError(f"{_subject(middleware)} is async: {_FORM}, and may block")
     if accepts(middleware, 1):
-        return
+        return middleware
     if accepts(middleware, 2) and not isinstance(middleware, type):
         raise BootError(f"{_subject(middleware)} is a layer: {_FORM}; pass lambda endpoint: layer")
     raise BootError(f"{_subject(middleware)} does not accept an endpoint: {_FORM}")
