@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from arlen_runtime.http.request import Head
 from arlen_runtime.testing import RunningServer, TestClient
@@ -49,3 +49,17 @@ Front = Callable[..., str]
 
 DescriptorsLeft = Callable[[int], AbstractContextManager[None]]
 """Run a block in which the process can open only so many descriptors more."""
+
+
+class RestartablePostgres(Protocol):
+    """A PostgreSQL server of one test."""
+
+    url: str
+
+    def start(self) -> float:
+        """Start it again. Return the time of its first answer."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it, which ends every connection."""
+        ...

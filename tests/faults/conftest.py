@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+import psycopg
 import pytest
 
+from arlen_runtime.alnpg.embedded.binaries import NOBODY, find, runnable
 from arlen_runtime.testing.server import RunningServer
 from tests.fixtures import Rewrite, Serve
 
@@ -31,6 +38,67 @@ def create(config: Config) -> App:
 """
 
 DRIVER = Path(__file__).parent / "driver.py"
+
+
+class Postgres:
+    """A PostgreSQL server that can be stopped and started again at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        sidecars = find(os.environ)
+        self._programs = runnable(sidecars, os.getuid())
+        if os.getuid() == 0:
+            os.chown(folder, NOBODY, -1)
+        create: list[str | Path] = [
+            *self._programs.initdb,
+            self._programs.folder / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "arlen",
+        ]
+        subprocess.run(
+            [*create, "-A", "trust", "-E", "UTF8", "--no-sync"], check=True, capture_output=True, timeout=120
+        )
+        self.url = f"postgresql://arlen@/postgres?host={folder}"
+
+    def start(self) -> float:
+        """Start it. Return the time of its first answer."""
+        settings = {"unix_socket_directories": str(self.folder), "listen_addresses": "", "fsync": "off"}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [
+            *self._programs.postgres,
+            self._programs.folder / "postgres",
+            "-D",
+            self.folder / "data",
+            *flags,
+        ]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        limit = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(self.url).close()
+                return time.monotonic()
+            except psycopg.OperationalError:
+                assert time.monotonic() < limit, "postgres did not start"
+
+    def stop(self) -> None:
+        """Stop it, which ends every connection."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """Start a server for this test."""
+    folder = Path(tempfile.mkdtemp(prefix="restarted-", dir="/tmp"))
+    folder.chmod(0o755)
+    server = Postgres(folder)
+    server.start()
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+    shutil.rmtree(folder)
 
 
 class Load:

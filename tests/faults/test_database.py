@@ -5,24 +5,18 @@ Only requests that cannot be answered fail.
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import socket
 import struct
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from arlen_runtime.alnpg.embedded.binaries import NOBODY, find, runnable
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-from tests.fixtures import Drive, Serve
+from tests.fixtures import Drive, RestartablePostgres, Serve
 
 SITE = """
 from arlen_runtime import App, Config, Routes, text
@@ -47,67 +41,6 @@ def site(tmp_path: Path) -> Path:
     """Write an application that queries the database."""
     (tmp_path / "app.py").write_text(SITE)
     return tmp_path
-
-
-class Postgres:
-    """A PostgreSQL server that can be stopped and started again at the same address."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        sidecars = find(os.environ)
-        self._programs = runnable(sidecars, os.getuid())
-        if os.getuid() == 0:
-            os.chown(folder, NOBODY, -1)
-        create: list[str | Path] = [
-            *self._programs.initdb,
-            self._programs.folder / "initdb",
-            "-D",
-            folder / "data",
-            "-U",
-            "arlen",
-        ]
-        subprocess.run(
-            [*create, "-A", "trust", "-E", "UTF8", "--no-sync"], check=True, capture_output=True, timeout=120
-        )
-        self.url = f"postgresql://arlen@/postgres?host={folder}"
-
-    def start(self) -> float:
-        """Start it. Return the time of its first answer."""
-        settings = {"unix_socket_directories": str(self.folder), "listen_addresses": "", "fsync": "off"}
-        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command: list[str | Path] = [
-            *self._programs.postgres,
-            self._programs.folder / "postgres",
-            "-D",
-            self.folder / "data",
-            *flags,
-        ]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        limit = time.monotonic() + 60
-        while True:
-            try:
-                psycopg.connect(self.url).close()
-                return time.monotonic()
-            except psycopg.OperationalError:
-                assert time.monotonic() < limit, "postgres did not start"
-
-    def stop(self) -> None:
-        """Stop it, which ends every connection."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
-
-
-@pytest.fixture
-def postgres() -> Iterator[Postgres]:
-    """Start a server for this test."""
-    folder = Path(tempfile.mkdtemp(prefix="restarted-", dir="/tmp"))
-    folder.chmod(0o755)
-    server = Postgres(folder)
-    server.start()
-    yield server
-    if server.process.poll() is None:
-        server.stop()
-    shutil.rmtree(folder)
 
 
 def _sleepers(url: str) -> int:
@@ -182,7 +115,7 @@ def _recovered(server: RunningServer, after: int) -> None:
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(30, marks=pytest.mark.soak)])
 def test_a_database_that_restarts_under_load_costs_503_while_it_is_down_and_nothing_after(
-    serve: Serve, load: Drive, postgres: Postgres, seconds: int
+    serve: Serve, load: Drive, postgres: RestartablePostgres, seconds: int
 ) -> None:
     server = serve("--threads", "16", ARLEN_DATABASE_URL=postgres.url)
     workers = server.workers()

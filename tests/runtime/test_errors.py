@@ -22,6 +22,7 @@ from arlen_runtime.errors import (
     TooManyRequests,
     Unauthorized,
     ValidationFailed,
+    error_of,
 )
 
 
@@ -106,3 +107,36 @@ def test_an_unauthenticated_client_is_challenged() -> None:
     assert Unauthorized("Whose?", challenge='Bearer realm="api"').headers == (
         ("WWW-Authenticate", 'Bearer realm="api"'),
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "code", "headers"),
+    [
+        (404, "NotFound", "not_found", {}),
+        (410, "Gone", "gone", {}),
+        (401, "Unauthorized", "unauthorized", {"WWW-Authenticate": 'Session realm="login"'}),
+        (422, "ValidationFailed", "validation_failed", {}),
+        (429, "TooManyRequests", "too_many_requests", {"Retry-After": "1"}),
+        (402, "HTTP402", "payment_required", {}),
+        (405, "HTTP405", "method_not_allowed", {}),
+        (418, "HTTP418", "i_m_a_teapot", {}),
+        (499, "HTTP499", "status_499", {}),
+        (502, "HTTP502", "bad_gateway", {}),
+    ],
+)
+def test_a_status_has_its_error(status: int, name: str, code: str, headers: dict[str, str]) -> None:
+    error = error_of(status, "Why.")
+    assert (type(error).__name__, error.status, error.code, error.detail) == (name, status, code, "Why.")
+    assert dict(error.headers) == headers
+    assert type(error_of(status)) is type(error)
+
+
+def test_headers_of_the_caller_replace_those_of_the_error() -> None:
+    error = error_of(429, headers=[("retry-after", "90"), ("X-Plan", "free")])
+    assert error.headers == (("retry-after", "90"), ("X-Plan", "free"))
+
+
+@pytest.mark.parametrize("status", [200, 303, 399, 600, 0])
+def test_a_status_that_is_no_error_is_refused(status: int) -> None:
+    with pytest.raises(ValueError, match="from 400 to 599"):
+        error_of(status)

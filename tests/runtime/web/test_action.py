@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -76,3 +77,21 @@ def test_a_response_log_that_is_not_a_mapping_is_an_error(serve: ServeApp) -> No
     response.log = "words"  # type: ignore[assignment] # the mistake
     answer = serve(returning(response), environment="test").get("/")
     assert (answer.status, "response.log must be a mapping" in answer.json()["detail"]) == (500, True)
+
+
+@dataclass
+class _Note:
+    """A note."""
+
+    id: int
+    title: str
+
+
+def test_a_dataclass_is_json_and_its_class_is_a_mistake(serve: ServeApp) -> None:
+    def routes(r: Routes) -> None:
+        r.get("/note", lambda _ctx: _Note(1, "first"))
+        r.get("/class", lambda _ctx: _Note)
+
+    client = serve(routes, environment="test")
+    assert client.get("/note").json() == {"id": 1, "title": "first"}
+    assert "a list or a dataclass (JSON)" in client.get("/class").json()["detail"]

@@ -216,3 +216,72 @@ def test_published_events_reach_the_listeners(serve: ServeApp) -> None:
         return response
 
     assert serve(returning(both)).get("/").body == b"data: hello\n\n"
+
+
+def test_the_facts_of_a_request_are_one_step_away(serve: ServeApp) -> None:
+    def facts(ctx: Context) -> dict[str, object]:
+        return {
+            "method": ctx.method,
+            "path": ctx.path,
+            "host": ctx.host,
+            "scheme": ctx.scheme,
+            "client": ctx.client,
+            "token": ctx.header("x-token"),
+            "none": ctx.header("X-None", "default"),
+            "agent": ctx.headers.get("X-TOKEN"),
+        }
+
+    answer = serve(returning(facts, "/a/{name}")).put("/a/b%20c?q=1", headers={"X-Token": "t"})
+    assert answer.json() == {
+        "method": "PUT",
+        "path": "/a/b%20c",
+        "host": "localhost",
+        "scheme": "http",
+        "client": "127.0.0.1",
+        "token": "t",
+        "none": "default",
+        "agent": "t",
+    }
+
+
+@pytest.mark.parametrize(
+    ("act", "status", "content_type", "body"),
+    [
+        (lambda ctx: ctx.json({"a": 1}, 201).add("Location", "/a/1"), 201, "application/json", '{"a":1}'),
+        (lambda ctx: ctx.text("hi", 202), 202, "text/plain; charset=utf-8", "hi"),
+        (lambda ctx: ctx.html("<p>"), 200, "text/html; charset=utf-8", "<p>"),
+        (lambda ctx: ctx.stream(["a", b"b"], "text/csv"), 200, "text/csv", "ab"),
+        (
+            lambda ctx: ctx.file(Path(__file__), name="a.py"),
+            200,
+            "application/octet-stream",
+            Path(__file__).read_text(),
+        ),
+        (lambda ctx: ctx.redirect_to("here", page=2), 303, "", ""),
+    ],
+)
+def test_answers_are_methods_of_the_context(
+    serve: ServeApp, act: Callable[[Context], Response], status: int, content_type: str, body: str
+) -> None:
+    answer = serve(returning(act)).get("/")
+    assert (answer.status, answer.headers.get("content-type", ""), answer.text) == (status, content_type, body)
+
+
+def test_halt_ends_the_request_with_the_error_of_the_status(serve: ServeApp) -> None:
+    def stop(ctx: Context) -> None:
+        ctx.halt(int(ctx.params["status"]), "Because.", headers=[("X-Why", "this")])
+
+    client = serve(returning(stop), environment="test")
+    answer = client.get("/?status=402")
+    assert (answer.status, answer.json()["code"], answer.json()["detail"], answer.headers["x-why"]) == (
+        402,
+        "payment_required",
+        "Because.",
+        "this",
+    )
+    assert "303 is not the status of an error" in client.get("/?status=303").json()["detail"]
+
+
+def test_a_context_has_its_application(serve: ServeApp) -> None:
+    client = serve(returning(lambda ctx: ctx.text(ctx.app.url_for("here", a=1))))
+    assert client.get("/").text == "/?a=1"

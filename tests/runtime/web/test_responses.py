@@ -7,15 +7,17 @@ import datetime as dt
 import enum
 import os
 import uuid
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, cast
 
 import pytest
 
 from arlen_runtime.errors import ArlenError, BadRequest, NotFound
-from arlen_runtime.http.response import FileBody
-from arlen_runtime.web.responses import file, html, json, redirect, text
+from arlen_runtime.http.response import FileBody, WrappedBody
+from arlen_runtime.web.responses import file, html, json, redirect, stream, text
 
 
 class Colour(enum.Enum):
@@ -94,3 +96,33 @@ def test_a_path_that_is_not_a_plain_file_is_not_found(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing", tmp_path / "pipe"):
         with pytest.raises(NotFound):
             file(path)
+
+
+@pytest.mark.parametrize("status", [200, 204, 300, 304, 400])
+def test_a_status_that_does_not_redirect_is_refused(status: int) -> None:
+    with pytest.raises(ValueError, match="does not redirect: use 301"):
+        redirect("/", status)
+
+
+def test_a_stream_encodes_text_and_closes_what_it_reads() -> None:
+    closed: list[bool] = []
+
+    def pieces() -> Iterator[str | bytes]:
+        try:
+            yield "é"
+            yield b"b"
+        finally:
+            closed.append(True)
+
+    response = stream(pieces(), "text/csv")
+    body = cast("WrappedBody", response.body)
+    assert (next(body), response.get("Content-Type"), closed) == ("é".encode(), "text/csv", [])
+    body.close()
+    assert closed == [True]
+    assert b"".join(cast("WrappedBody", stream(["a", "b"]).body)) == b"ab"
+
+
+@pytest.mark.parametrize("pieces", ["text", b"bytes", 3, None])
+def test_a_stream_of_no_pieces_is_refused(pieces: Any) -> None:  # noqa: ANN401 - a mistake
+    with pytest.raises(TypeError, match="stream needs an iterable of pieces, not"):
+        stream(pieces)
