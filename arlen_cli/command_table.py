@@ -42,6 +42,7 @@ COMMANDS = {
         _DATABASE, "Check every SQL statement against the schema that the migrations create.", direct=True
     ),
     "routes": CommandEntry(_APPLICATION, "List the routes with method, path, name and action."),
+    "middleware": CommandEntry(_APPLICATION, "List the layers around a route, and why one is absent."),
     "run": CommandEntry(_APPLICATION, "Run a Python file or module with the application loaded.", direct=True),
     "console": CommandEntry(_APPLICATION, "Open a Python console with the application loaded.", direct=True),
     "config": CommandEntry(_APPLICATION, "Print the configuration of an environment, with secrets masked."),

@@ -10,6 +10,7 @@ from arlen_cli.commands.completion import completion
 from arlen_cli.commands.config import config
 from arlen_cli.commands.destroy import destroy
 from arlen_cli.commands.generate import generate
+from arlen_cli.commands.middleware import middleware
 from arlen_cli.commands.new import new
 from arlen_cli.commands.routes import routes
 from arlen_cli.commands.top import top
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _function in (new, destroy, undo, routes, config, top, completion, version):
+for _function in (new, destroy, undo, routes, middleware, config, top, completion, version):
     app.command(cls=PageCommand)(_function)
 app.add_typer(generate, name="generate", cls=PageGroup, no_args_is_help=False)
 for _registered in generate.registered_commands:

@@ -39,6 +39,14 @@ def _original(value: object) -> object:
     return inspect.unwrap(value) if callable(value) else value
 
 
+def module_place_of(value: object) -> str:
+    """Return module:line of a function or class, for another object that of its class."""
+    original = _original(value)
+    module = original.__module__ if hasattr(original, "__qualname__") else type(original).__module__
+    line = place_of(original).rpartition(":")[2]
+    return f"{module}:{line}" if line.isdigit() else module
+
+
 def accepts(function: object, count: int) -> bool:
     """Return True if the function can be called with so many arguments, by position."""
     if not callable(function):

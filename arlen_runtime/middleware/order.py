@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from arlen_runtime.boot_problems import BootProblems
-from arlen_runtime.callables import name_of, place_of
+from arlen_runtime.callables import module_place_of, name_of
 from arlen_runtime.config.sections import Config
 from arlen_runtime.middleware.chain import Layer, Middleware, Proceed, compose
 from arlen_runtime.middleware.compression import Compression
@@ -42,8 +42,8 @@ class PlacedLayer(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The file and line of the middleware."""
-        return place_of(self.middleware)
+        """The module and line of the middleware."""
+        return module_place_of(self.middleware)
 
 
 class Order:
