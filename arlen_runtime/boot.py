@@ -24,6 +24,7 @@ from arlen_runtime.config.target import target_of
 from arlen_runtime.error_pages.boot_failure_app import BootFailureApp
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.http.application import Application
+from arlen_runtime.live_reload.application import LiveReload, config_for_live_reload
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.generation import Generation
 from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
@@ -49,6 +50,9 @@ def main(arguments: list[str]) -> int:
     config, config_error = _load_config(Path(command_line.root), command_line)
     log = Log(config.log, config.environment, config.root)
     os.environ.update(ARLEN_ENV=config.environment, ARLEN_APP_ROOT=command_line.root)
+    live_tree = source_tree if config.app.live_reload and config.environment == "development" else None
+    if live_tree is not None:
+        config = config_for_live_reload(config)
     database_url, database_error = "", None
     if config_error is None and not boot_args.boot_error:
         config, database_url, database_error = _start_database(config, log)
@@ -62,7 +66,8 @@ def main(arguments: list[str]) -> int:
         return as_application(target, config)
 
     def build_or_explain() -> Application:
-        return _open_or_explain(build, config, log, boot_args.boot_error)
+        application = _open_or_explain(build, config, log, boot_args.boot_error, refreshes=live_tree is None)
+        return application if live_tree is None else _with_live_reload(application, config, live_tree)
 
     load_application = build_or_explain if command_line.development else build
     generation = Generation(boot_args, config, log, load_application, source_tree)
@@ -107,10 +112,12 @@ def open_application(config: Config) -> Application:
     return as_application(find_target(config), config)
 
 
-def _open_or_explain(build: Callable[[], Application], config: Config, log: Log, boot_error: str) -> Application:
+def _open_or_explain(
+    build: Callable[[], Application], config: Config, log: Log, boot_error: str, *, refreshes: bool
+) -> Application:
     """Build the application for development, where a failure becomes a page."""
     if boot_error:
-        return BootFailureApp(BootError(boot_error), config)
+        return BootFailureApp(BootError(boot_error), config, refreshes=refreshes)
     try:
         return build()
     except BaseException as error:  # noqa: BLE001 - SystemExit, SyntaxError: show it, keep serving
@@ -118,7 +125,18 @@ def _open_or_explain(build: Callable[[], Application], config: Config, log: Log,
             log.error("boot_failed", reason=error.detail)
         else:
             log.failure("boot_failed", error)
-        return BootFailureApp(error, config)
+        return BootFailureApp(error, config, refreshes=refreshes)
+
+
+def _with_live_reload(application: Application, config: Config, source_tree: SourceTree) -> LiveReload:
+    """Let pages reload. The version of the code leaves out public files, which are no code."""
+    public = config.root / config.static.folder
+    code = source_tree.digest_outside(public)
+    if isinstance(application, BootFailureApp):
+        code += "-failed"  # the reason may lie outside of the files: a database that does not answer
+    return LiveReload(
+        application, config, code, [public, *(application.views.folders if isinstance(application, App) else ())]
+    )
 
 
 def find_target(config: Config) -> object:

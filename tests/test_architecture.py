@@ -39,6 +39,7 @@ FLOORS = {
     "app_config": 4,
     "web": 4,
     "error_pages": 4,
+    "live_reload": 5,
     "middleware": 5,
     "app": 6,
     "wsgi": 7,  # it makes a WSGI callable of an App

@@ -77,6 +77,13 @@ def serve_parser(program: str = "arlen serve") -> Parser:
     """Return the parser of `arlen serve`."""
     parser = Parser(program, "Serve the application for development: one worker, and a new one after each change.")
     parser.closing = f"Ctrl-C stops it. {program} --help-all shows the flags of all settings."
+    parser.add_argument(
+        "--no-live-reload",
+        dest="app.live_reload",
+        action="store_const",
+        const="false",
+        help="do not load open pages again when a file changes (ARLEN_APP_LIVE_RELOAD=false)",
+    )
     _add_setting_flags(parser, FIXED_IN_DEVELOPMENT)
     _add_launch_flags(parser, default="development", searches=True)
     return parser

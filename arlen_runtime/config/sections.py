@@ -47,6 +47,7 @@ class AppSection:
 
     target: str = setting("", "what to serve, as module:name; name is create(config) or a WSGI callable")
     name: str = setting("", "the application's name, for logs and pages; the folder's name if empty")
+    live_reload: bool = setting(True, "in development, open pages load again when a file changes (arlen serve)")
 
 
 @dataclass(frozen=True, slots=True)

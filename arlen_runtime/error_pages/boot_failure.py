@@ -1,7 +1,7 @@
 """The page shown while an application in development cannot start.
 
-It names the file and the line, shows the source around it, and reloads every second: as soon as
-the error is fixed, an open browser shows the application. API clients get problem JSON.
+It names the file and the line, shows the source around it, and reloads by itself: as soon as the
+error is fixed, an open browser shows the application. API clients get problem JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _TITLE = "The application cannot start"
 class BootFailure:
     """Answers every request while the application does not start."""
 
-    def __init__(self, error: BaseException, config: Config) -> None:
+    def __init__(self, error: BaseException, config: Config, *, refreshes: bool = True) -> None:
+        """Describe the error. With `refreshes`, the page loads itself again every second."""
+        self._refresh_seconds = _REFRESH_SECONDS if refreshes else None
         self._causes = causes(error, config.root, Redactor(secret_values(config)))
         first = self._causes[0]
         frames = [frame for cause in self._causes for frame in cause.frames]
@@ -45,7 +47,7 @@ class BootFailure:
                 style=STYLE,
                 is_expected=False,
                 causes=self._causes,
-                refresh_seconds=_REFRESH_SECONDS,
+                refresh_seconds=self._refresh_seconds,
                 facts=[*self._facts, ("note", "This page reloads by itself until the error is fixed.")],
                 similar=(),
                 statements=(),

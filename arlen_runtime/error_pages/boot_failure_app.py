@@ -21,8 +21,8 @@ class BootFailureApp:
     Never use it in production: it shows source code.
     """
 
-    def __init__(self, error: BaseException, config: Config) -> None:
-        self._failure = BootFailure(error, config)
+    def __init__(self, error: BaseException, config: Config, *, refreshes: bool = True) -> None:
+        self._failure = BootFailure(error, config, refreshes=refreshes)
         self._pages = ErrorPages(config, ())
         # The answer shows source code, so hosts are checked as strictly as in development.
         self._hosts = AllowedHosts(replace(config, environment="development"))

@@ -47,6 +47,8 @@ class Views:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
+        self.folders = (templates,) if isinstance(templates, Path) else ()
+        """Folders of templates, for whoever watches them."""
         self.environment.globals.update(helpers)
         self._compiled: dict[str, Template] = {}
         if not reload:

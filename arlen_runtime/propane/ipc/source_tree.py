@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,15 +79,22 @@ class SourceTree:
         if self.digest and files == self._files:
             return False
         self._files = files
-        whole = hashlib.blake2b(digest_size=16)
-        for path in sorted(files):
-            whole.update(os.fsencode(path) + b"\0" + files[path].digest)
-        before, self.digest = self.digest, whole.hexdigest()
+        before, self.digest = self.digest, self._digest_of(files)
         return self.digest != before
+
+    def digest_outside(self, folder: Path) -> str:
+        """Return a digest of the files that are not below `folder`, as they were read last."""
+        return self._digest_of([path for path in self._files if not path.startswith(f"{folder}{os.sep}")])
 
     def __iter__(self) -> Iterator[Path]:
         """Return the paths of the files."""
         return map(Path, self._files)
+
+    def _digest_of(self, paths: Iterable[str]) -> str:
+        whole = hashlib.blake2b(digest_size=16)
+        for path in sorted(paths):
+            whole.update(os.fsencode(path) + b"\0" + self._files[path].digest)
+        return whole.hexdigest()
 
     def _walk(self, path: str, folders: dict[str, _Folder], recent_since: int) -> Iterator[_Folder]:
         entry = self._folders.get(path)
