@@ -6,7 +6,7 @@ are digests of the files, so a page that connects again, to another worker or to
 generation, receives the same words unless something has changed.
 
 New code comes with a new generation, whose start ends the streams of the old one. Other files are
-watched by a thread that runs while somebody listens.
+watched by a thread that runs while streams are open.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class ChangeFeed:
     def __init__(self, code: str, files: WatchedFiles) -> None:
         self._code = code
         self._files = files
-        # Handler threads subscribe, the reactor ends streams, the watching thread reads: whoever
-        # uses the set or the flag holds the lock. Nobody puts an event under it: `put` may end a
-        # stream, which takes the lock again.
+        # Handler threads subscribe, the reactor ends streams, the watching thread reads: each of
+        # them holds the lock while it uses the set or the flag. No event is put under the lock:
+        # `put` may end a stream, which takes the lock again.
         self._lock = threading.Lock()
         self._streams: WeakSet[EventStream] = WeakSet()
         self._is_watching = False

@@ -48,7 +48,7 @@ class Views:
             keep_trailing_newline=True,
         )
         self.folders = (templates,) if isinstance(templates, Path) else ()
-        """Folders of templates, for whoever watches them."""
+        """Folders of templates; empty for a mapping."""
         self.environment.globals.update(helpers)
         self._compiled: dict[str, Template] = {}
         if not reload:

@@ -97,3 +97,10 @@ def test_serve_refuses_what_it_would_ignore(capsys: pytest.CaptureFixture[str], 
     with pytest.raises(SystemExit):
         read_flags([flag], "arlen serve", development=True)
     assert "arlen serve runs one worker" in capsys.readouterr().err
+
+
+def test_serve_can_leave_out_live_reload() -> None:
+    assert read_flags(["--no-live-reload"], development=True).flags == {"app.live_reload": "false"}
+    assert read_flags([], development=True).flags == {}
+    with pytest.raises(SystemExit):
+        read_flags(["--no-live-reload"], "propane")

@@ -68,3 +68,8 @@ def test_an_error_without_a_place_has_its_message(tmp_path: Path) -> None:
 
 def test_the_place_is_shown_if_there_is_one(failure: BootFailure) -> None:
     assert "<dt>place</dt>" in body(failure, "text/html")
+
+
+def test_with_live_reload_the_page_does_not_refresh_itself(tmp_path: Path) -> None:
+    failure = BootFailure(BootError("broken"), Config("development", tmp_path), refreshes=False)
+    assert "http-equiv" not in body(failure, "text/html")

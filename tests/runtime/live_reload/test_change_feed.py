@@ -22,9 +22,9 @@ def feed(tmp_path: Path) -> ChangeFeed:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_watches_afterwards() -> Iterator[None]:
+def _no_thread_watches_afterwards() -> Iterator[None]:
     yield
-    assert_nobody_watches()
+    assert_no_thread_watches()
 
 
 class Listener:
@@ -55,7 +55,7 @@ def watchers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "live-reload"]
 
 
-def assert_nobody_watches() -> None:
+def assert_no_thread_watches() -> None:
     for thread in watchers():
         thread.join(PATIENCE_SECONDS)
     assert watchers() == []
@@ -85,7 +85,7 @@ def test_each_listener_receives_a_burst_of_saves_as_one_event(feed: ChangeFeed, 
 
 
 @pytest.mark.parametrize("way", ["closed", "never sent"])
-def test_nobody_watches_when_nobody_listens(feed: ChangeFeed, way: str) -> None:
+def test_no_thread_watches_while_no_stream_is_open(feed: ChangeFeed, way: str) -> None:
     assert watchers() == []
     for _ in range(2):  # it starts again for the next listener
         stream = feed.subscribe()
@@ -93,5 +93,5 @@ def test_nobody_watches_when_nobody_listens(feed: ChangeFeed, way: str) -> None:
         if way == "closed":
             stream.close()
         del stream
-        assert_nobody_watches()
+        assert_no_thread_watches()
         assert feed.count() == 0

@@ -84,3 +84,8 @@ def test_with_reload_a_broken_template_is_an_error_only_when_it_is_rendered(tmp_
     (tmp_path / "bad.html").write_text("{% if %}")
     (tmp_path / "good.html").write_text("good")
     assert views(tmp_path, reload=True).render("good.html", {}) == "good"
+
+
+def test_the_folder_of_the_templates_is_known(tmp_path: Path) -> None:
+    assert views(tmp_path).folders == (tmp_path,)
+    assert views({"page.html": ""}).folders == ()

@@ -86,3 +86,21 @@ def test_a_file_that_cannot_be_read_is_left_out_until_it_can(tmp_path: Path) -> 
 
     (tmp_path / "target").write_text("x")
     assert tree.refresh()
+
+
+def test_a_folder_can_be_left_out_of_the_digest(tmp_path: Path) -> None:
+    for name in ("app.py", "public/app.css", "publications.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("one")
+    tree = SourceTree(tmp_path)
+
+    def digest_after(name: str) -> str:
+        (tmp_path / name).write_text("two")
+        assert tree.refresh()
+        return tree.digest_outside(tmp_path / "public")
+
+    first = tree.digest_outside(tmp_path / "public")
+    assert tree.digest_outside(tmp_path / "nowhere") == tree.digest != first
+    assert digest_after("public/app.css") == first
+    second = digest_after("publications.py")
+    assert len({first, second, digest_after("app.py")}) == 3
