@@ -17,7 +17,7 @@ CHANGES_PATH = "/_arlen/changes"
 SCRIPT_PATH = "/_arlen/changes.js"
 
 # Only a visible page listens: a browser opens at most six connections to one origin by HTTP/1.1,
-# and a seventh tab would wait for ever. A page in a frame is loaded again with the page around it.
+# and a seventh tab would wait without end. A page in a frame loads with the one around it.
 # The script closes the stream itself after an error: an EventSource gives up after some of them.
 SCRIPT = """\
 (() => {

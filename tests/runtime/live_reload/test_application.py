@@ -155,7 +155,7 @@ def test_the_script_is_cached_for_good_and_the_stream_not_at_all(tmp_path: Path)
 
 
 def _wsgi(_environ: object, start_response: Callable[..., object]) -> Iterable[bytes]:
-    start_response("200 OK", [("Content-Type", "text/html")])
+    start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))])
     return [PAGE.encode()]
 
 
