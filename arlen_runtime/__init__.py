@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from arlen_runtime.http.response import Response as Response
     from arlen_runtime.log.bridge import connect_logging as connect_logging
     from arlen_runtime.routing.routes import Routes as Routes
+    from arlen_runtime.web.checks import Check as Check
     from arlen_runtime.web.context import Context as Context
     from arlen_runtime.web.responses import file as file
     from arlen_runtime.web.responses import html as html
@@ -50,6 +51,7 @@ _MODULES = {
     "http.response": "FileBody Response",
     "log.bridge": "connect_logging",
     "routing.routes": "Routes",
+    "web.checks": "Check",
     "web.context": "Context",
     "web.responses": "file html json redirect text",
     "web.validation": "Fields",

@@ -9,7 +9,7 @@ An application with services of its own writes a class: `class Shop(App)`, with 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,11 +32,14 @@ from arlen_runtime.middleware.security_headers import SecurityHeaders
 from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint, Routes
+from arlen_runtime.web.access_fields import access_fields
 from arlen_runtime.web.action import innermost
 from arlen_runtime.web.built_in import built_in_endpoints, reject_shadowed_routes
+from arlen_runtime.web.checks import Check
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.context_class import problems_of_context_class
 from arlen_runtime.web.followed_channels import FollowedChannels
+from arlen_runtime.web.health import Health
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.web.views import Templates, Views
@@ -67,7 +70,10 @@ class App:
       the package of the application. `helpers` are functions for templates.
     - `on_worker_start` and `on_worker_stop` are hooks that run in each worker, after its start and
       after its last request; they get the App or nothing.
+    - `checks` are for /readyz.
     """
+
+    _worker: WorkerHandle | None = None
 
     def __init__(  # noqa: PLR0913 - the parts of an application, as keywords
         self,
@@ -82,11 +88,13 @@ class App:
         helpers: dict[str, Helper] | None = None,
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
+        checks: Mapping[str, Check] | None = None,
     ) -> None:
         """Assemble the application; connect to nothing. Raise BootError with all mistakes."""
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root)
+        self.health = Health(config, pg, checks)
         self.router = self._build_router(_collect_routes(routes))
         self.views = self._build_views(_templates_of(config) if templates is None else templates, helpers or {})
         self.pages = ErrorPages(config, self.router.endpoints)
@@ -96,7 +104,6 @@ class App:
         self.services = Services(config, self.log, self.router, self.views, pg, app=self)
         self._context = context
         self._followed = FollowedChannels(self.services)
-        self._worker: WorkerHandle | None = None
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)
         self._assemble(middleware, on_worker_start, on_worker_stop)
@@ -107,7 +114,7 @@ class App:
 
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
         """Build the router: built-in endpoints match first, static files last."""
-        built_ins = built_in_endpoints(self.config, self._is_draining, self._metrics)
+        built_ins = built_in_endpoints(self.config, self.health, self._metrics)
         router = Router([*built_ins, *endpoints, *self._static_endpoints()])
         reject_shadowed_routes(endpoints, router)
         return router
@@ -138,6 +145,7 @@ class App:
     def start(self, worker: WorkerHandle) -> None:
         """Start serving in a worker, after the fork."""
         self._worker = worker
+        self.health.start(worker)
         for hook in self.on_worker_start:
             hook(self)
         self._followed.start(worker)
@@ -164,7 +172,13 @@ class App:
         match = self.router.match(head.method, head.path)
         shared = self._admissions[match.endpoint]
         return Admission(
-            shared.key, shared.policy, shared.limit, shared.endpoint, match.params, immediate=shared.immediate
+            shared.key,
+            shared.policy,
+            shared.limit,
+            shared.endpoint,
+            match.params,
+            immediate=shared.immediate,
+            log_fields=shared.log_fields,
         )
 
     def run(self, admission: Admission, request: Request) -> Response:
@@ -213,13 +227,13 @@ class App:
         """Return the counters of the server; empty if no server started the application."""
         return self._worker.metrics() if self._worker is not None else ""
 
-    def _is_draining(self) -> bool:
-        return self._worker is not None and self._worker.draining()
-
     def _build_admission(self, endpoint: Endpoint) -> Admission:
         limit = self.config.limits.body_bytes if endpoint.limit is None else endpoint.limit
         composed = EndpointChain(endpoint, self.order.compose(endpoint, innermost(endpoint)))
-        return Admission(endpoint.key, endpoint.body, limit, composed, {}, immediate=endpoint.immediate)
+        fields = access_fields(endpoint)
+        return Admission(
+            endpoint.key, endpoint.body, limit, composed, {}, immediate=endpoint.immediate, log_fields=fields
+        )
 
 
 def _collect_routes(routes: Callable[[Routes], None]) -> list[Endpoint]:

@@ -25,6 +25,7 @@ from arlen_runtime.error_pages.boot_failure_app import BootFailureApp
 from arlen_runtime.errors import ArlenError, BootError, ConfigError
 from arlen_runtime.http.application import Application
 from arlen_runtime.live_reload.application import LiveReload, config_for_live_reload
+from arlen_runtime.log.bridge import connect_libraries
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.generation import Generation
 from arlen_runtime.propane.ipc.boot_args import BootArgs, CommandLine
@@ -63,7 +64,9 @@ def main(arguments: list[str]) -> int:
         target = find_target(config)  # an error of the import is reported first
         if database_error is not None:
             raise database_error
-        return as_application(target, config)
+        application = as_application(target, config)
+        connect_libraries(log, config.log.libraries)
+        return application
 
     def build_or_explain() -> Application:
         application = _open_or_explain(build, config, log, boot_args.boot_error, refreshes=live_tree is None)

@@ -7,8 +7,9 @@ the same thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 
@@ -46,6 +47,12 @@ request_id: ContextVar[str] = ContextVar("arlen_request_id", default="")
 
 correlation_id: ContextVar[str] = ContextVar("arlen_correlation_id", default="")
 """The correlation id that a trusted proxy passed on, for log lines; "" if none."""
+
+log_fields: ContextVar[Mapping[str, object]] = ContextVar("arlen_log_fields", default=MappingProxyType({}))
+"""What `log.bind` added to the lines of the request."""
+
+traceparent: ContextVar[str] = ContextVar("arlen_traceparent", default="")
+"""The traceparent that the request sends on; "" until it is first used."""
 
 transaction: ContextVar[OpenTransaction | None] = ContextVar("arlen_transaction", default=None)
 """The current database transaction of this request, the innermost one."""

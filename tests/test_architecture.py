@@ -77,6 +77,7 @@ FLOORS_WITHIN = {
         "embedded": 1,
         "types": 1,
         "connection_budget": 1,
+        "pending_migrations": 1,
         "prepared": 1,
         "replica": 1,
         "settings": 2,

@@ -25,6 +25,7 @@ from arlen_runtime.errors import ArlenError
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.web.built_in import built_in_endpoints
+from arlen_runtime.web.health import Health
 
 
 class RouteQuery(NamedTuple):
@@ -98,7 +99,7 @@ def build_report(query: RouteQuery) -> RouteReport:
     try:
         importlib.import_module(query.module).routes(routes)
         config = load(Path(query.root), None, os.environ, default="development")
-        others = built_in_endpoints(config, is_draining=bool, read_metrics=str)
+        others = built_in_endpoints(config, Health(config), read_metrics=str)
         return _report_routes(Router([*others, *routes.endpoints]), query.names)
     except ArlenError as error:
         return RouteReport(error.detail)

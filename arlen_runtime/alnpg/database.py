@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from time import monotonic
 from typing import Any, Self, TypeVar, overload
 
@@ -24,6 +25,7 @@ from arlen_runtime import scope
 from arlen_runtime.alnpg.connection_budget import LIMITS, Limits, shortage_warning
 from arlen_runtime.alnpg.errors import DatabaseUnavailable, ProgrammingError, TransactionConflict
 from arlen_runtime.alnpg.listen import GapHandler, Listener, Subscription, check_channel
+from arlen_runtime.alnpg.pending_migrations import PendingMigrations
 from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.prepared import Prepared, register_name
 from arlen_runtime.alnpg.protocol.connection import PgConnection, Reader
@@ -266,6 +268,10 @@ class ALNPg:
         if not settings.named:
             return ""
         return shortage_warning(self.query(LIMITS, into=Limits)[0], workers, settings.pool_size)
+
+    def pending_migrations(self, root: Path) -> PendingMigrations:
+        """Return what lists the migrations in `root`, as they are now, that are not applied."""
+        return PendingMigrations(self.query, root)
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:

@@ -201,6 +201,23 @@ class LogSection:
     level: str = setting("info", "lowest level that is written", choices=("debug", "info", "warning", "error"))
     file: str = setting("", "file to append to; standard error if empty")
     access: bool = setting(True, "log a line for each request")
+    libraries: str = setting(
+        "warning",
+        "lowest level of libraries that use Python's logging; off leaves logging to the application",
+        choices=("off", "debug", "info", "warning", "error"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSection:
+    """[health]: the application's own checks, and who sees details."""
+
+    check_seconds: float = setting(5.0, "how long the result of a check is kept", minimum=0)
+    details_from: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1/128"),
+        "networks (CIDR) that may read details of health checks as JSON, never through a proxy; none if empty",
+        items="network",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +278,7 @@ class Config:
     limits: LimitsSection = field(default_factory=LimitsSection)
     database: DatabaseSection = field(default_factory=DatabaseSection)
     log: LogSection = field(default_factory=LogSection)
+    health: HealthSection = field(default_factory=HealthSection)
     security_headers: SecurityHeadersSection = field(default_factory=SecurityHeadersSection)
     compression: CompressionSection = field(default_factory=CompressionSection)
     static: StaticSection = field(default_factory=StaticSection)

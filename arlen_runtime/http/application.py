@@ -16,6 +16,7 @@ from typing import Literal, Protocol, TextIO
 from arlen_runtime.errors import ArlenError, HTTPError
 from arlen_runtime.http.request import Head, Request
 from arlen_runtime.http.response import Response
+from arlen_runtime.log.lines import NO_ENDPOINT, EndpointFields
 
 BodyPolicy = Literal["none", "buffer", "stream"]
 """none: run at once; a body is refused or drained. buffer: run when the body is complete.
@@ -25,11 +26,14 @@ stream: run at once on a pool thread, which reads the body as it arrives.
 
 
 class Admission:
-    """The result of `admit`: timing key, body policy, body limit in bytes, and data for `run`."""
+    """The result of `admit`: timing key, body policy, body limit in bytes, and data for `run`.
 
-    __slots__ = ("endpoint", "immediate", "key", "limit", "params", "policy")
+    `log_fields` describe the endpoint in the access line.
+    """
 
-    def __init__(
+    __slots__ = ("endpoint", "immediate", "key", "limit", "log_fields", "params", "policy")
+
+    def __init__(  # noqa: PLR0913 - the parts of an admission
         self,
         key: Hashable,
         policy: BodyPolicy,
@@ -38,6 +42,7 @@ class Admission:
         params: dict[str, object] | None = None,
         *,
         immediate: bool = False,
+        log_fields: EndpointFields = NO_ENDPOINT,
     ) -> None:
         """Build an admission; `immediate` requests are never queued (health checks)."""
         self.key = key
@@ -46,6 +51,7 @@ class Admission:
         self.endpoint = endpoint
         self.params = params
         self.immediate = immediate
+        self.log_fields = log_fields
 
 
 class WorkerHandle(Protocol):
@@ -53,6 +59,9 @@ class WorkerHandle(Protocol):
 
     number: int
     """The slot of this worker, from 0; a worker that replaces another takes over its slot."""
+
+    generation: int
+    """The number of its generation; each reload has the next one."""
 
     def draining(self) -> bool:
         """Return True if this worker is about to stop; readiness then answers 503."""

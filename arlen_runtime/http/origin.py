@@ -20,6 +20,7 @@ from itertools import count
 from arlen_runtime.errors import BadRequest, ConfigError, MisdirectedRequest
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request_line import check_host
+from arlen_runtime.http.trace import Trace
 
 UNIX_PEER = "unix"
 """The peer of a unix socket connection, which has no address; also the word that trusts it."""
@@ -27,11 +28,6 @@ UNIX_PEER = "unix"
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
-# W3C Trace Context section 3.2.2: version, trace, span, flags. No id is all zero, version ff is
-# invalid, and version 00 has nothing after the flags.
-_TRACEPARENT = re.compile(
-    r"(?!ff|00.{53}-)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-+\--~]*)?"
-)
 _FORWARDED_PAIR = re.compile(
     # Every repetition is possessive if another may follow it: blanks go to one of them and are not
     # tried again (no quadratic backtracking).
@@ -211,8 +207,8 @@ def _correlation(headers: Headers) -> str:
     value = headers.get_list("x-correlation-id")
     if _ID.fullmatch(value):
         return value
-    trace = _TRACEPARENT.fullmatch(headers.get_list("traceparent"))
-    return trace[1] if trace else ""
+    trace = Trace.read(headers.get_list("traceparent"))
+    return trace.id if trace else ""
 
 
 def _address(hop: str) -> str | None:

@@ -73,6 +73,14 @@ class BodyStream(Protocol):
         ...
 
 
+class ClosableStream(BodyStream, Protocol):
+    """A body that is still arriving, until it is closed."""
+
+    def close(self) -> None:
+        """Let nothing be read any more."""
+        ...
+
+
 class Request:
     """A head and its body: bytes in memory, a file at its start, or a body still arriving."""
 

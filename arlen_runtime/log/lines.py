@@ -12,13 +12,43 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 Fields = Mapping[str, object]
 
-Access = tuple[str, str, int, int, float, str, str, Fields | None]
-"""Method, target, status, length in bytes, seconds, request id, client, additional fields."""
+
+@dataclass(frozen=True, slots=True)
+class EndpointFields:
+    """The fields of an access line that all requests of an endpoint have in common.
+
+    `text` and `json` are these fields as both formats write them, so that no request formats them.
+    """
+
+    text: str = ""
+    json: str = ""
+    fields: Fields = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, **fields: object) -> EndpointFields:
+        """Write the fields in both formats."""
+        text = "".join(f"{_word(key)}={_word(value)} " for key, value in fields.items())
+        return cls(text, _encode_ascii(fields)[1:-1] + "," if fields else "", fields)
+
+
+NO_ENDPOINT = EndpointFields()
+"""For requests that reached no endpoint, and for applications that do not describe theirs."""
+
+Access = tuple[str, str, int, int, float, str, str, Fields | None, EndpointFields]
+"""Method, target, status, length in bytes, seconds, request id, client, additional fields,
+fields of the endpoint.
+"""
+
+RESERVED = frozenset({"time", "level", "event", "traceback", "request_id", "correlation_id"}) | frozenset(
+    {"method", "target", "route", "action", "status", "length", "ms", "client"}
+)
+"""Names of fields that every line or every access line has; the application binds none of them."""
 
 LONGEST = 2048
 """Characters of a target in an access line: the whole line then fits one write to a pipe."""
@@ -69,15 +99,15 @@ class TextLines:
         """Format access lines."""
         lines = []
         for request in requests:
-            method, target, status, length, seconds, request_id, client, extra = request
+            method, target, status, length, seconds, request_id, client, extra, endpoint = request
             sent = f"{method}{target}{request_id}{client}"
             if extra or not sent.isascii() or not sent.isprintable() or '"' in sent or "\\" in sent or " " in sent:
                 lines.append(self.event(time, "info", "request", _access_fields(request)))
                 continue
             ms = _BELOW_TEN_MS[int(seconds * 100_000)] if 0 <= seconds < TEN_MS else f"{seconds * 1000:.2f}"
             lines.append(
-                f"{time} info request method={method} target={target[:LONGEST]} status={status} length={length} "
-                f"ms={ms} request_id={request_id} client={client}\n"
+                f"{time} info request method={method} target={target[:LONGEST]} {endpoint.text}status={status} "
+                f"length={length} ms={ms} request_id={request_id} client={client}\n"
             )
         return lines
 
@@ -99,7 +129,7 @@ class JsonLines:
         """Format access lines."""
         lines = []
         for request in requests:
-            method, target, status, length, seconds, request_id, client, extra = request
+            method, target, status, length, seconds, request_id, client, extra, endpoint = request
             sent = f"{method}{target}{request_id}{client}"
             if extra or not sent.isascii() or not sent.isprintable() or '"' in sent or "\\" in sent:
                 lines.append(self.event(time, "info", "request", _access_fields(request)))
@@ -107,7 +137,8 @@ class JsonLines:
             ms = _BELOW_TEN_MS[int(seconds * 100_000)] if 0 <= seconds < TEN_MS else f"{seconds * 1000:.2f}"
             lines.append(
                 f'{{"time":"{time}","level":"info","event":"request","method":"{method}","target":"{target[:LONGEST]}",'
-                f'"status":{status},"length":{length},"ms":{ms},"request_id":"{request_id}","client":"{client}"}}\n'
+                f'{endpoint.json}"status":{status},"length":{length},"ms":{ms},'
+                f'"request_id":"{request_id}","client":"{client}"}}\n'
             )
         return lines
 
@@ -147,10 +178,11 @@ FORMATS: Mapping[str, LineFormat] = {"text": TextLines(), "json": JsonLines(), "
 
 def _access_fields(request: Access) -> Fields:
     """Name the fields of an access line; the application's come last and replace none."""
-    method, target, status, length, seconds, request_id, client, extra = request
+    method, target, status, length, seconds, request_id, client, extra, endpoint = request
     own: dict[str, object] = {
         "method": method,
         "target": target[:LONGEST],
+        **endpoint.fields,
         "status": status,
         "length": length,
         "ms": round(seconds * 1000, 2),

@@ -15,11 +15,11 @@ import traceback
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from arlen_runtime import scope
 from arlen_runtime.errors import ConfigError
-from arlen_runtime.log.lines import FORMATS, Access, Fields, stamp, wants_colours
+from arlen_runtime.log.lines import FORMATS, NO_ENDPOINT, RESERVED, Access, EndpointFields, Fields, stamp, wants_colours
 from arlen_runtime.log.sink import Sink
 
 _IDS = (("request_id", scope.request_id), ("correlation_id", scope.correlation_id))
@@ -81,24 +81,40 @@ class Log:
 
     def debug(self, event: str, **fields: object) -> None:
         """Log a detail that helps to find a fault."""
-        self._event("debug", event, fields)
+        self.write("debug", event, fields)
 
     def info(self, event: str, **fields: object) -> None:
         """Log a normal event."""
-        self._event("info", event, fields)
+        self.write("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
         """Log an event that an operator should check."""
-        self._event("warning", event, fields)
+        self.write("warning", event, fields)
 
     def error(self, event: str, **fields: object) -> None:
         """Log a failure."""
-        self._event("error", event, fields)
+        self.write("error", event, fields)
 
     def failure(self, event: str, error: BaseException, **fields: object) -> None:
         """Log a failure with its exception: type, message, and the traceback with all causes."""
         described = {"error": type(error).__name__, "message": error, **fields}
-        self._event("error", event, described, "".join(traceback.format_exception(error)))
+        self.write("error", event, described, "".join(traceback.format_exception(error)))
+
+    def bind(self, **fields: object) -> Self:
+        """Add fields to all further lines of the current request, its access line included.
+
+        A later value replaces an earlier one. Raises ValueError for a name that lines have
+        already, RuntimeError outside a request: there are no lines that belong together.
+        """
+        reserved = RESERVED.intersection(fields)
+        if reserved:
+            raise ValueError(
+                f"log.bind({min(reserved)}=...): each line has its own {min(reserved)!r}; take another name"
+            )
+        if not scope.request_id.get():
+            raise RuntimeError("log.bind() adds fields to the lines of a request, and no request runs here")
+        scope.log_fields.set({**scope.log_fields.get(), **fields})
+        return self
 
     def access(  # noqa: PLR0913, PLR0917 - positional, because each keyword costs time here
         self,
@@ -110,11 +126,12 @@ class Log:
         request_id: str,
         client: str,
         extra: Fields | None = None,
+        endpoint: EndpointFields = NO_ENDPOINT,
     ) -> None:
         """Record an answered request: length in bytes, seconds, fields from the application."""
         if self._access_enabled:
             pending = self._pending
-            pending.append((method, target, status, length, seconds, request_id, client, extra))
+            pending.append((method, target, status, length, seconds, request_id, client, extra, endpoint))
             if len(pending) >= MAX_PENDING:
                 self.flush()
 
@@ -126,7 +143,7 @@ class Log:
         """
         with self._lock:
             if self._pending or self._sink.has_lost:
-                self._write("")
+                self._write_lines("")
 
     def count_lost_in(self, cells: memoryview) -> None:
         """Count lost lines and bytes in shared memory, so that another process can report them."""
@@ -144,28 +161,33 @@ class Log:
         Raises ConfigError if that fails; the old file then stays open.
         """
         with self._lock:
-            self._write("")
+            self._write_lines("")
             self._sink.reopen()
 
     def close(self) -> None:
         """Write the pending lines and close the file."""
         with self._lock:
-            self._write("")
+            self._write_lines("")
             self._sink.close()
             _open.discard(self)
 
-    def _event(self, level: str, event: str, fields: dict[str, object], trace: str = "") -> None:
-        """Write one event, after the access lines that came before it."""
+    def write(self, level: str, event: str, fields: dict[str, object], trace: str = "") -> None:
+        """Write one event of any level, after the access lines that came before it.
+
+        `fields` gets the fields and the ids of the request, unless it has others by their names.
+        """
         if LEVELS[level] < self._min_level:
             return
+        for name, value in scope.log_fields.get().items():
+            fields.setdefault(name, value)
         for name, variable in _IDS:
             if name not in fields and (current := variable.get()):
                 fields[name] = current
         line = self._format.event(stamp(self._clock()), level, event, fields, trace)
         with self._lock:
-            self._write(line)
+            self._write_lines(line)
 
-    def _write(self, line: str) -> None:
+    def _write_lines(self, line: str) -> None:
         """Write the pending lines, then `line`. Call with the lock held.
 
         Only the holder of the lock removes from the list; `access` may append from other
@@ -195,7 +217,7 @@ class Log:
         So the child inherits neither pending lines nor a lock that another thread holds.
         """
         self._lock.acquire()
-        self._write("")
+        self._write_lines("")
 
     def after_fork(self) -> None:
         """Release the lock in the parent."""

@@ -13,18 +13,16 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import BootError
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import BUILT_IN, Endpoint
-from arlen_runtime.web.health import health_endpoints
+from arlen_runtime.web.health import Health
 from arlen_runtime.web.metrics import metrics_endpoints
 
 
-def built_in_endpoints(
-    config: Config, is_draining: Callable[[], bool], read_metrics: Callable[[], str]
-) -> list[Endpoint]:
+def built_in_endpoints(config: Config, health: Health, read_metrics: Callable[[], str]) -> list[Endpoint]:
     """Return the built-in endpoints.
 
     Raise ConfigError for a bad [server] metrics_from.
     """
-    return [*health_endpoints(is_draining), *metrics_endpoints(config.server.metrics_from, read_metrics)]
+    return [*health.endpoints(), *metrics_endpoints(config.server.metrics_from, read_metrics)]
 
 
 def reject_shadowed_routes(endpoints: Iterable[Endpoint], router: Router) -> None:

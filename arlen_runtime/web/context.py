@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TypeVar
 
 from markupsafe import Markup
 
+from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, NotAcceptable, error_of
 from arlen_runtime.http import cookies, media_types
@@ -35,6 +36,7 @@ from arlen_runtime.web.format_answers import answer_as, media_type_of
 from arlen_runtime.web.params import Params
 from arlen_runtime.web.representation import check_preconditions
 from arlen_runtime.web.services import Services
+from arlen_runtime.web.trace import outgoing_traceparent
 from arlen_runtime.web.validation import Fields, build
 
 T = TypeVar("T")
@@ -150,6 +152,18 @@ class Context:
         It is the id that a trusted proxy sent, else the id of this request.
         """
         return self.request.head.correlation_id
+
+    @property
+    def traceparent(self) -> str:
+        """Header traceparent (W3C) to send on to other services, the same for all of this request.
+
+        It continues the trace that a trusted proxy sent, else it starts one that is not sampled.
+        """
+        value = scope.traceparent.get()
+        if not value:
+            value = outgoing_traceparent(self.request.head, self.config.server.trusted_proxies)
+            scope.traceparent.set(value)
+        return value
 
     @property
     def csp_nonce(self) -> str:

@@ -33,12 +33,13 @@ def metrics_endpoints(networks: Sequence[str], read_metrics: Callable[[], str]) 
 
     def metrics(context: Context) -> Response:
         """Return the counters, summed over all workers."""
-        if not _comes_directly(context.request.head, allowed):
+        if not comes_directly(context.request.head, allowed):
             raise NotFound(f"There is nothing at {PATH}.")
         return Response(read_metrics().encode(), 200, (), EXPOSITION)
 
     return [Endpoint(("GET",), Pattern(PATH), metrics, name="arlen.metrics", immediate=True, bare=True)]
 
 
-def _comes_directly(head: Head, allowed: TrustedProxies) -> bool:
+def comes_directly(head: Head, allowed: TrustedProxies) -> bool:
+    """Return True if a client in one of the networks asks without a proxy."""
     return head.peer in allowed and not any(head.headers.get(name) for name in _PROXIED)

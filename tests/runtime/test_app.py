@@ -44,6 +44,7 @@ class Worker:
     """What the server passes to the application."""
 
     number = 0
+    generation = 3
 
     def __init__(self) -> None:
         self.stopping = False

@@ -19,18 +19,16 @@ Invariant: everything that can be wrong with a file is reported before any file 
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from arlen_runtime.alnpg import pending_migrations
 from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations import foreign_syntax
 from arlen_runtime.alnpg.migrations.foreign_syntax import DOWN, NO_TRANSACTION, UP
 from arlen_runtime.alnpg.migrations.splitter import Directive, MigrationStatement, UnreadableError, scan, tokens
 
-FOLDER = Path("db") / "migrations"
-
-_NAME = re.compile(r"(?P<time>\d{4,})_[A-Za-z0-9_]+\.sql")
+FOLDER = pending_migrations.FOLDER
 
 _TRANSACTION_COMMANDS = frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
 
@@ -85,7 +83,7 @@ def read_all(folder: Path) -> list[Migration]:
     paths = [path for path in paths if path.suffix.lower() == ".sql"]
     seen: dict[str, str] = {}
     for path in paths:
-        match = _NAME.fullmatch(path.name)
+        match = pending_migrations.FILE_NAME.fullmatch(path.name)
         if match is None:
             raise MigrationError(_NAME_WRONG, file=path.name)
         if match["time"] in seen:

@@ -16,13 +16,14 @@ from typing import LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
+from arlen_runtime.alnpg import pending_migrations
 from arlen_runtime.alnpg.admin.connect import ReportLine, silent
 from arlen_runtime.alnpg.errors import MigrationError
 from arlen_runtime.alnpg.migrations.files import Migration
 from arlen_runtime.alnpg.migrations.lock_retry import DEFAULT_RETRY, LOCK_NOT_AVAILABLE, LockRetry, retry_lock
 from arlen_runtime.alnpg.migrations.plan import Applied, History, Progress
 
-TABLE = "arlen_schema_migrations"
+TABLE = pending_migrations.TABLE
 PROGRESS = "arlen_schema_migrations_progress"
 
 TABLES: Mapping[str, Mapping[str, str]] = {

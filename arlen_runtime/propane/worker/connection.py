@@ -18,8 +18,8 @@ import termios
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
-from typing import Protocol
 
+from arlen_runtime import scope
 from arlen_runtime.config.sections import LimitsSection
 from arlen_runtime.errors import BadRequest
 from arlen_runtime.http.application import Admission
@@ -27,7 +27,7 @@ from arlen_runtime.http.body import IncomingBody
 from arlen_runtime.http.chunked import LAST_CHUNK, chunk
 from arlen_runtime.http.events import EventStream
 from arlen_runtime.http.parser import RequestParser
-from arlen_runtime.http.request import Head, Request
+from arlen_runtime.http.request import ClosableStream, Head, Request
 from arlen_runtime.http.response import FileBody, Response, check_piece
 from arlen_runtime.http.serializer import CONTINUE, UNKNOWN_LENGTH, Serialized
 from arlen_runtime.propane.worker.deadlines import NEVER
@@ -38,14 +38,6 @@ DRAIN_BYTES = 65536
 """Unwanted bodies up to this size are read and discarded; for larger ones the connection is
 closed.
 """
-
-
-class Closable(Protocol):
-    """A body that a handler reads while it arrives."""
-
-    def close(self) -> None:
-        """Let no thread read any more."""
-        ...
 
 
 class Connection:
@@ -66,6 +58,7 @@ class Connection:
         "ending",
         "eof",
         "fd",
+        "framing",
         "full",
         "hangup",
         "head",
@@ -105,7 +98,7 @@ class Connection:
         self.admission: Admission | None = None
         self.body: IncomingBody | None = None
         self.request: Request | None = None
-        self.stream: Closable | None = None  # the body, while the handler reads it itself
+        self.stream: ClosableStream | None = None  # the body, while the handler reads it itself
         self.response: Response | None = None
         self.context: Context | None = None
         # While `busy` is True the connection belongs to the thread that runs its handler, sends
@@ -120,6 +113,7 @@ class Connection:
         # claim.
         self.response_claim: list[str] = []
         self.thread = self.served = self.sent = self.acknowledged = 0
+        self.framing = 0  # bytes of `sent` that are not of the body: the head, and the frames of chunks
         self.started = self.receiving_since = self.writing_since = 0.0
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
@@ -221,7 +215,10 @@ class Connection:
         """Start to send a response. Return True if all of it is in the kernel."""
         self.sent = self.acknowledged = 0
         self.ending = self.ending or serialized.close
-        if serialized.rest is not None:
+        self.framing = len(serialized.data)
+        if serialized.rest is None:
+            self.framing -= serialized.length
+        else:
             self.rest = serialized
         return self._push(serialized.data)
 
@@ -230,8 +227,15 @@ class Connection:
         unsent, self.out = self.out, None
         return unsent is None or self._push(unsent)
 
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """Fields of a log line about the request: what it has bound, and its ids."""
+        bound = self.context.get(scope.log_fields) if self.context is not None else None
+        return {**(bound or {}), **(self.head.ids if self.head is not None else {})}
+
     def _push(self, data: bytes | memoryview) -> bool:
         if self.out is not None:  # a 100 that found the socket full goes first
+            self.framing += len(self.out)
             data, self.out = self.out.tobytes() + data, None
         while data:
             try:
@@ -257,12 +261,27 @@ class Connection:
         assert rest is not None and not isinstance(rest, EventStream)  # noqa: S101, PT018 - no event stream
         piece = next(rest, None)
         if piece is None:
-            end = LAST_CHUNK if self.rest.chunked else b""
-            self.rest = None
-            return self._push(end)
-        if type(piece) is not bytes:
-            check_piece(piece)
-        return self._push(chunk(piece) if self.rest.chunked and piece else piece)
+            return self._end_body(b"")
+        return self._push_piece(piece if type(piece) is bytes else check_piece(piece))
+
+    def _push_piece(self, piece: bytes) -> bool:
+        """Send a piece of a body of unknown length."""
+        assert self.rest is not None  # noqa: S101 - called only while there is a rest
+        if not self.rest.chunked or not piece:
+            return self._push(piece)
+        framed = chunk(piece)
+        self.framing += len(framed) - len(piece)
+        return self._push(framed)
+
+    def _end_body(self, last: bytes) -> bool:
+        """Send the last piece and the end of the body. Return True if all is in the kernel."""
+        assert self.rest is not None  # noqa: S101 - called only while there is a rest
+        data = last
+        if self.rest.chunked:
+            data = (chunk(last) if last else b"") + LAST_CHUNK
+            self.framing += len(data) - len(last)
+        self.rest = None
+        return self._push(data)
 
     def _send_file_piece(self, serialized: Serialized, part: FileBody) -> bool:
         count = min(part.length, SENDFILE_BYTES)
@@ -332,15 +351,11 @@ class Connection:
 
     def send_events(self, data: bytes) -> bool:
         """Send events. Return True if all of them are in the kernel."""
-        assert self.rest is not None  # noqa: S101 - there is a stream
-        return self._push(chunk(data) if self.rest.chunked else data)
+        return self._push_piece(data)
 
     def end_events(self, last: bytes) -> bool:
         """Send the last events and the end of the body. Return True if all is in the kernel."""
-        assert self.rest is not None  # noqa: S101 - there is a stream
-        data = chunk(last) + LAST_CHUNK if self.rest.chunked else last
-        self.rest = None
-        return self._push(data)
+        return self._end_body(last)
 
     def complete(self) -> None:
         """Forget the answered request and its response. The writer closes the body."""

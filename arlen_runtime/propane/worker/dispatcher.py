@@ -143,7 +143,7 @@ class Dispatcher:
         self._state.resumable.append(connection)
 
     def _refuse_after_error(self, connection: Connection, error: Exception) -> None:
-        self._log.failure("request_failed", error, **(connection.head.ids if connection.head else {}))
+        self._log.failure("request_failed", error, **connection.log_fields)
         no_room = isinstance(error, OSError)
         reason = "There is no room for the body now." if no_room else "the request could not be admitted"
         refusal = ServiceUnavailable(reason, retry_after=1) if no_room else ArlenError(reason)
@@ -307,7 +307,7 @@ class Dispatcher:
         frame = sys._current_frames().get(connection.thread)  # noqa: SLF001 - documented for this
         self._log.error(
             "request_stuck",
-            **(connection.head.ids if connection.head else {}),
+            **connection.log_fields,
             seconds=round(self._state.now - connection.started, 3),
             stack="".join(traceback.format_stack(frame)) if frame is not None else "",
         )
@@ -339,7 +339,7 @@ class Dispatcher:
         try:
             return context.run(_run_chain, self._application, admission, request, deadline, connection.is_disconnected)
         except BaseException as error:  # noqa: BLE001 - it must not raise: survive if it does
-            self._log.failure("application_raised", error, **request.head.ids)
+            self._log.failure("application_raised", error, **connection.log_fields)
             return self._application.refuse(ArlenError("Application.run raised an exception"), request.head)
 
     def _run_queued(self, connection: Connection, request: Request, timing: EndpointTiming, claim: list[str]) -> None:

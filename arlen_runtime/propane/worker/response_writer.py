@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
 
+from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.application import Application
@@ -22,6 +23,7 @@ from arlen_runtime.http.events import HEARTBEAT, EventStream, retry
 from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response, WrappedBody, close_body
 from arlen_runtime.http.serializer import serialize
+from arlen_runtime.log.lines import NO_ENDPOINT
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.worker.connection import Connection
 from arlen_runtime.propane.worker.loop_state import LoopState
@@ -74,7 +76,7 @@ class ResponseWriter:
                 connection.head, response, first_lines, close=close, for_head_request=for_head_request
             )
         except BaseException as error:  # noqa: BLE001 - the application built it
-            self._log.failure("response_invalid", error, **(connection.head.ids if connection.head else {}))
+            self._log.failure("response_invalid", error, **connection.log_fields)
             self.close_body(response.body, connection.context)
             response = self._application.refuse(ArlenError("the response could not be serialised"), connection.head)
             serialized = serialize(
@@ -94,9 +96,14 @@ class ResponseWriter:
             self._count_answer(response.status, seconds)
         if response is not None and self._logs_access:
             method, target, request_id, client = _identify(connection, head)
-            self._log.access(
-                method, target, response.status, connection.sent, seconds, request_id, client, response.log
-            )
+            length = connection.sent - connection.framing
+            extra = response.log
+            # From the Context, not from the layer: a stream may bind fields until it ends.
+            if context is not None and (bound := context.get(scope.log_fields)):
+                extra = {**bound, **(extra or {})}
+            admission = connection.admission
+            endpoint = NO_ENDPOINT if admission is None else admission.log_fields
+            self._log.access(method, target, response.status, length, seconds, request_id, client, extra, endpoint)
         connection.complete()
         # A store only, from any thread: the leader files it if it is earlier (see Deadlines).
         connection.deadline = now + self._limits.keep_alive_seconds
@@ -135,6 +142,7 @@ class ResponseWriter:
         if connection.response is not None:
             connection.reset_if_unframed()
             connection.response.log = {**(connection.response.log or {}), "aborted": True}
+            connection.framing = min(connection.framing, connection.sent)  # perhaps the head is cut off too
             self.finish(connection)
 
     def refuse(self, connection: Connection, error: ArlenError) -> None:
@@ -235,7 +243,7 @@ class ResponseWriter:
         # A pool thread (without threads, the leader) owns the connection here. The leader stores
         # `pending` when an event comes. Nothing of the connection is touched after `busy = False`;
         # `resume_later` is called in any case, so an event that came just before is not lost.
-        context, head, sent_before = connection.context, connection.head, connection.sent
+        context, sent_before = connection.context, connection.sent
         assert context is not None  # noqa: S101 - a stream belongs to a request
         try:
             for _ in range(PIECES_PER_JOB):
@@ -245,7 +253,7 @@ class ResponseWriter:
                     connection.full = True
                     break
         except BaseException as error:  # noqa: BLE001 - it ends this stream only
-            self._log.failure("stream_failed", error, **(head.ids if head else {}), **_route(connection))
+            self._log.failure("stream_failed", error, **connection.log_fields)
             connection.broken = True
         if connection.rest is None or connection.broken:
             self._close_ended_body(connection, context)
@@ -269,10 +277,6 @@ def _identify(connection: Connection, head: Head | None) -> tuple[str, str, str,
     if head is None:  # it could not be parsed
         return "-", "-", "-", connection.parser.origin.peer
     return head.method, head.target, head.id, head.client
-
-
-def _route(connection: Connection) -> dict[str, object]:
-    return {"route": connection.admission.key} if connection.admission is not None else {}
 
 
 def start_iterating(response: Response) -> None:

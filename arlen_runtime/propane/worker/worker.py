@@ -56,6 +56,7 @@ class Worker:
     def __init__(self, context: WorkerContext, number: int, row: int) -> None:
         """Create worker `number` of its generation, with row `row` of the scoreboard."""
         self.number = number
+        self.generation = context.generation
         self._context = context
         self._row = context.scoreboard.rows[row]
         self._row_number = row

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arlen_runtime.log.lines import FORMATS, LONGEST, Access, Fields, stamp
+from arlen_runtime.log.lines import FORMATS, LONGEST, NO_ENDPOINT, RESERVED, Access, EndpointFields, Fields, stamp
 
 NOW = "2026-01-02T03:04:05.678Z"
 EVIL = 'x" y=\n2026-01-01T00:00:00.000Z error forged \x1b[31m\x9b\x7f\u2028\u202e\r\\\ud800é'
@@ -44,9 +44,10 @@ def request(**changed: object) -> Access:
         "request_id": "r-1",
         "client": "::1",
         "extra": None,
+        "endpoint": NO_ENDPOINT,
     }
-    method, target, status, length, seconds, request_id, client, extra = {**facts, **changed}.values()
-    return method, target, status, length, seconds, request_id, client, extra
+    method, target, status, length, seconds, request_id, client, extra, endpoint = {**facts, **changed}.values()
+    return method, target, status, length, seconds, request_id, client, extra, endpoint
 
 
 def test_a_stamp_is_utc_with_milliseconds() -> None:
@@ -150,6 +151,35 @@ def test_an_access_line_describes_the_request() -> None:
     }
 
 
+ENDPOINT = EndpointFields.of(route="/{id:int}", action="shop.posts.show")
+
+
+def test_an_access_line_names_route_and_action_after_the_target() -> None:
+    (text,) = FORMATS["text"].accesses(NOW, [request(endpoint=ENDPOINT)])
+    assert " target=/a?b=c route=/{id:int} action=shop.posts.show status=200 " in text
+    (line,) = FORMATS["json"].accesses(NOW, [request(endpoint=ENDPOINT)])
+    assert list(json.loads(line)) == [
+        *("time", "level", "event", "method", "target", "route", "action"),
+        *("status", "length", "ms", "request_id", "client"),
+    ]
+    (careful,) = FORMATS["json"].accesses(NOW, [request(endpoint=ENDPOINT, extra={"user": 7, "route": "/forged"})])
+    assert json.loads(careful) == {**json.loads(line), "user": 7}
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_route_of_any_characters_is_one_field(form: str) -> None:
+    (line,) = FORMATS[form].accesses(NOW, [request(endpoint=EndpointFields.of(route=EVIL, action=EVIL))])
+    assert line.count("\n") == 1
+    assert line.removesuffix("\n").isprintable()
+    if form == "json":
+        assert json.loads(line)["route"] == EVIL
+
+
+def test_every_field_of_an_access_line_is_reserved() -> None:
+    (line,) = FORMATS["json"].accesses(NOW, [request(endpoint=ENDPOINT)])
+    assert set(json.loads(line)) <= RESERVED
+
+
 @pytest.mark.parametrize("name", ["method", "target", "request_id", "client"])
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_input_of_the_client_can_forge_an_access_line(name: str, form: str) -> None:
@@ -172,11 +202,12 @@ def test_a_long_target_is_cut_so_that_the_line_fits_a_pipe(form: str) -> None:
     assert LONGEST < len(line) < 4096
 
 
-@given(access_lines)
-def test_the_fast_access_line_equals_the_careful_one(facts: tuple[Any, ...]) -> None:
+@given(access_lines, st.dictionaries(st.sampled_from(["route", "action"]), st.text()))
+def test_the_fast_access_line_equals_the_careful_one(facts: tuple[Any, ...], described: dict[str, str]) -> None:
+    endpoint = EndpointFields.of(**described)
     method, target, status, length, seconds, request_id, client = facts
-    quick = (method, target, status, length, seconds, request_id, client, None)
-    careful = (method, target, status, length, seconds, request_id, client, {"extra": 1})
+    quick = (method, target, status, length, seconds, request_id, client, None, endpoint)
+    careful = (method, target, status, length, seconds, request_id, client, {"extra": 1}, endpoint)
     lines = FORMATS["json"].accesses(NOW, [quick, careful])
     first, second = (json.loads(line) for line in lines)
     assert second.pop("extra") == 1
@@ -202,7 +233,7 @@ def test_colours_change_nothing_but_the_look_of_the_level(level: str) -> None:
 def test_a_line_of_a_server_error_is_red_as_a_whole_and_no_other() -> None:
     """A target cannot set a colour, nor end one."""
     requests: list[Access] = [
-        ("GET", target, status, 1, 0.1, "id", "::1", None)
+        ("GET", target, status, 1, 0.1, "id", "::1", None, NO_ENDPOINT)
         for status in (200, 404, 499, 500, 503)
         for target in ("/", "/\x1b[0m status=500 ")
     ]

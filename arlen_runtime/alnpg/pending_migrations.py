@@ -1,0 +1,58 @@
+"""Which migrations of this code the database has not recorded, for readiness.
+
+The names of the files and of the table are here, below `migrations`, so that a running application
+need not load that package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path("db") / "migrations"
+"""The folder of the files, relative to the application's."""
+
+FILE_NAME = re.compile(r"(?P<time>\d{4,})_[A-Za-z0-9_]+\.sql")
+
+TABLE = "arlen_schema_migrations"
+"""The table with one row for each version that was applied."""
+
+_EXISTS = f"select to_regclass('{TABLE}') is not null"
+_APPLIED = f"select version from {TABLE} where version = any($1::text[])"  # noqa: S608 - a name of this file
+
+
+class PendingMigrations:
+    """Returns the versions that are not applied, when it is called.
+
+    Only files that existed when it was built count: files of a later deploy beside a process that
+    still runs belong to the next one, and so do versions that only the database has. Once nothing
+    is pending, that is remembered, and no query runs any more.
+    """
+
+    def __init__(self, query: Callable[..., list[Any]], root: Path) -> None:
+        """List the files of the application in `root`; `query` runs SQL and returns rows."""
+        self._query = query
+        self._versions = _versions(root / FOLDER)
+
+    def __bool__(self) -> bool:
+        """Return True if the application has migrations, or had when it was not sure yet."""
+        return bool(self._versions)
+
+    def __call__(self) -> list[str]:
+        """Return the versions in order. Raises ALNPgError."""
+        if not self._versions:
+            return []
+        ((exists,),) = self._query(_EXISTS, into=tuple)
+        rows = self._query(_APPLIED, sorted(self._versions), into=tuple) if exists else []
+        self._versions -= {version for (version,) in rows}
+        return sorted(self._versions)
+
+
+def _versions(folder: Path) -> frozenset[str]:
+    """Return the versions of the files; none if the folder is missing or may not be read."""
+    try:
+        return frozenset(path.stem for path in folder.iterdir() if FILE_NAME.fullmatch(path.name))
+    except OSError:
+        return frozenset()
