@@ -47,7 +47,7 @@ class Check:
     critical: bool = False
 
 
-class Outcome(NamedTuple):
+class CheckOutcome(NamedTuple):
     """The result of a check: ok or failed, its time, and the class and message of its error."""
 
     status: str
@@ -135,7 +135,7 @@ class CheckRunner:
         self._lock = threading.Lock()
         self._run: _Run | None = None
         self._due_at = -math.inf
-        self._outcome = Outcome("failed", 0, "NotAsked", "its first run has not ended")
+        self._outcome = CheckOutcome("failed", 0, "NotAsked", "its first run has not ended")
 
     def start(self, log: Log) -> _Run | None:
         """Start the check if it is due and not running. Return the run, for `outcome`."""
@@ -148,10 +148,10 @@ class CheckRunner:
         try:
             threading.Thread(target=Context().run, args=arguments, name=f"check-{self.name}", daemon=True).start()
         except RuntimeError as error:  # no thread can be started now
-            self._end(run, Outcome("failed", 0, type(error).__name__, str(error)), log)
+            self._end(run, CheckOutcome("failed", 0, type(error).__name__, str(error)), log)
         return run
 
-    def outcome(self, run: _Run | None, log: Log) -> Outcome:
+    def outcome(self, run: _Run | None, log: Log) -> CheckOutcome:
         """Return the result, after the time of the check at the latest.
 
         Only the caller that started it waits. Others get the result before: while a check hangs,
@@ -175,21 +175,21 @@ class CheckRunner:
         except BaseException as raised:  # noqa: BLE001 - an exit in a check concerns nothing else
             error, message = type(raised).__qualname__, _text(raised)
         seconds = time.monotonic() - run.started
-        outcome = Outcome("failed" if error else "ok", round(seconds * 1000, 2), error, message)
+        outcome = CheckOutcome("failed" if error else "ok", round(seconds * 1000, 2), error, message)
         self._end(run, outcome if seconds <= self.check.seconds else self._timeout(), log)
 
-    def _end(self, run: _Run, outcome: Outcome, log: Log) -> None:
+    def _end(self, run: _Run, outcome: CheckOutcome, log: Log) -> None:
         with self._lock:
             self._run = None
             if not run.is_given_up:
                 self._keep(outcome, log)
             run.done.set()
 
-    def _timeout(self) -> Outcome:
+    def _timeout(self) -> CheckOutcome:
         seconds = self.check.seconds
-        return Outcome("failed", seconds * 1000, "TimeoutError", f"no result after {seconds:g} s")
+        return CheckOutcome("failed", seconds * 1000, "TimeoutError", f"no result after {seconds:g} s")
 
-    def _keep(self, outcome: Outcome, log: Log) -> None:
+    def _keep(self, outcome: CheckOutcome, log: Log) -> None:
         """Store a result, with the lock held, and log a change."""
         self._outcome = outcome
         self._due_at = time.monotonic() + self._keep_seconds

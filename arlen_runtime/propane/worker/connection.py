@@ -102,8 +102,8 @@ class Connection:
         self.response: Response | None = None
         self.context: Context | None = None
         # While `busy` is True the connection belongs to the thread that runs its handler, sends
-        # pieces of its body, or writes its upload to disk; or it waits for its next turn. The
-        # leader then stores only `pending`, `hangup` and deadlines, unless it takes the claim. With
+        # pieces of its body, or writes its upload to disk; or it waits for its next turn. Then the
+        # leader stores only `pending`, `hangup` and deadlines, unless it takes the claim. With
         # `busy` False it belongs to the leader.
         self.busy = False
         self.pending = False  # an event came while it was busy
@@ -112,13 +112,13 @@ class Connection:
         # so one succeeds and answers. A new list per request: an old job cannot remove a later
         # claim.
         self.response_claim: list[str] = []
-        self.thread = self.served = self.sent = self.acknowledged = 0
-        self.framing = 0  # bytes of `sent` that are not of the body: the head, and the frames of chunks
+        # `framing`: bytes of `sent` that are not of the body: the head, the frames of chunks
+        self.thread = self.served = self.sent = self.framing = self.acknowledged = 0
         self.started = self.receiving_since = self.writing_since = 0.0
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
-        self.full = False  # the last piece of a body found the socket full
-        self.more = self.hangup = False  # `hangup`: the poller has reported the end: read until it comes
+        self.full = self.more = False  # full: the last piece of a body found the socket full
+        self.hangup = False  # the poller has reported the end: read until it comes
         self.eof = self.broken = False  # no more to read; nothing can be sent
         self.ending = self.lingering = self.closed = False
         self.deadline = self.check_at = NEVER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import os
 import resource
@@ -17,6 +18,7 @@ import pytest
 
 from arlen_runtime import scope
 from arlen_runtime.config.sections import LogSection
+from arlen_runtime.log.lines import RESERVED
 from arlen_runtime.log.logger import MAX_PENDING, Log
 from arlen_runtime.propane.ipc.scoreboard import Cell, Scoreboard
 
@@ -106,6 +108,55 @@ def test_an_event_has_the_correlation_id_of_its_request(tmp_path: Path) -> None:
     scope.correlation_id.reset(token)
     log.info("outside")
     assert [record.get("correlation_id") for record in records(tmp_path)] == ["order-4711", "order-4712", None]
+
+
+def test_bound_fields_are_in_further_lines_and_replace_none(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    scope.request_id.set("r-7")
+    log.info("before")
+    log.bind(user=7, team="a").info("first")
+    log.bind(team="b").info("second", user=8)
+    log.failure("third", ValueError("no"))
+    assert [(record.get("user"), record.get("team")) for record in records(tmp_path)] == [
+        (None, None),
+        (7, "a"),
+        (8, "b"),
+        (7, "b"),
+    ]
+
+
+def test_bound_fields_stay_in_their_request_on_any_thread(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+
+    def run(number: int) -> None:
+        scope.request_id.set(f"r-{number}")
+        log.bind(user=number)
+        barrier.wait(10)
+        log.info("inside")
+
+    barrier = threading.Barrier(4)
+    contexts = [contextvars.copy_context() for _ in range(4)]
+    threads = [threading.Thread(target=context.run, args=(run, number)) for number, context in enumerate(contexts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {(record["request_id"], record["user"]) for record in records(tmp_path)} == {
+        (f"r-{number}", number) for number in range(4)
+    }
+    assert not scope.log_fields.get()
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_a_name_that_lines_have_cannot_be_bound(tmp_path: Path, name: str) -> None:
+    scope.request_id.set("r-7")
+    with pytest.raises(ValueError, match=rf"log\.bind\({name}=\.\.\.\)"):
+        open_log(tmp_path).bind(**{name: 1})
+
+
+def test_fields_are_bound_to_a_request_only(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no request runs here"):
+        open_log(tmp_path).bind(user=7)
 
 
 def test_access_lines_wait_for_the_flush_and_keep_their_order(tmp_path: Path) -> None:
