@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 
 from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
-from tests.fixtures import Serve
+from tests.fixtures import Rewrite, Serve
 
 
 def test_a_stream_arrives_complete_in_chunks_and_the_connection_stays_open(serve: Serve) -> None:
@@ -154,6 +157,87 @@ def test_every_answer_has_an_access_line_after_its_last_byte(serve: Serve) -> No
     line = server.wait_for("request", target="/?q=%0Aforged")
     assert line["status"] == 200
     assert line["request_id"] == answer.headers["x-request-id"]
+
+
+LOGS = """
+import logging, warnings
+
+original = routes
+
+def show(ctx):
+    ctx.log.bind(user=ctx.route["user"])
+    ctx.log.info("shown")
+    logging.getLogger("some.library").warning("two\\nlines")
+    if ctx.params.query.get("fail"):
+        raise ValueError("no")
+
+def tell(ctx):
+    def pieces():
+        yield b"first"
+        ctx.log.bind(late=1)
+        yield b"second"
+    return Response(pieces())
+
+def routes(r):
+    original(r)
+    r.get("/shown/{user:int}", show)
+    r.get("/told", tell)
+
+def create(config):
+    return App(config, routes)
+"""
+
+
+def test_the_lines_of_a_request_have_its_route_its_action_and_what_it_binds(serve: Serve, rewrite: Rewrite) -> None:
+    rewrite(more=LOGS)
+    server = serve("--env", "production")
+    with Wire(server.port) as wire:
+        for path, status in (("/shown/7", 204), ("/shown/8?fail=1", 500), ("/", 200), ("/nothing", 404)):
+            assert wire.get(path).status == status
+        assert wire.get("/told").body == b"firstsecond"
+        wire.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert wire.answer().status == 400
+    for user, target in ((7, "/shown/7"), (8, "/shown/8?fail=1")):
+        line = server.wait_for("request", target=target, user=user, route="/shown/{user:int}", action="app.show")
+        server.wait_for("shown", user=user, request_id=line["request_id"])
+        server.wait_for(
+            "library", user=user, request_id=line["request_id"], message="two\nlines", logger="some.library"
+        )
+    assert server.wait_for("request_failed", user=8)["error"] == "ValueError"
+    for target, route in (("/", "/"), ("/nothing", "not_found"), ("/told", "/told")):
+        line = server.wait_for("request", target=target, route=route)
+        assert "user" not in line
+    assert (line["late"], line["length"]) == (1, 11)
+    assert "route" not in server.wait_for("request", target="-", status=400)
+
+
+def test_the_length_of_an_access_line_is_that_of_the_body(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        for path in ("/", "/big/70000", "/big/3000000", "/stream/3", "/file"):
+            body = wire.get(path).body
+            assert server.wait_for("request", target=path)["length"] == len(body) > 0
+        wire.send(b"HEAD /pid HTTP/1.1\r\nHost: x\r\n\r\n")
+        wire.answer(to_head=True)
+        assert server.wait_for("request", target="/pid")["length"] == 0
+        with Wire(server.port) as events:
+            events.send(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+            while wire.get("/listeners").body != b"1":
+                pass
+            wire.get("/publish?data=hello")
+            received = b"".join(_until(events.socket, b"hello"))
+            server.send(signal.SIGTERM)  # the stream ends between two events
+            received += b"".join(_until(events.socket, b""))
+    sizes = [int(size, 16) for size in re.findall(rb"\r\n([0-9a-f]+)\r\n", received)]
+    assert server.wait_for("request", target="/events")["length"] == sum(sizes) > 0
+
+
+def _until(source: socket.socket, end: bytes) -> Iterator[bytes]:
+    """Read until `end` came, or everything if it is empty."""
+    while data := source.recv(65536):
+        yield data
+        if end and end in data:
+            return
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
