@@ -25,7 +25,7 @@ from arlen_runtime import scope
 from arlen_runtime.alnpg.connection_budget import LIMITS, Limits, shortage_warning
 from arlen_runtime.alnpg.errors import DatabaseUnavailable, ProgrammingError, TransactionConflict
 from arlen_runtime.alnpg.listen import GapHandler, Listener, Subscription, check_channel
-from arlen_runtime.alnpg.pending_migrations import PendingMigrations
+from arlen_runtime.alnpg.pending_migrations import PendingMigrations, versions_of_files
 from arlen_runtime.alnpg.pool import Pool
 from arlen_runtime.alnpg.prepared import Prepared, register_name
 from arlen_runtime.alnpg.protocol.connection import PgConnection, Reader
@@ -269,9 +269,10 @@ class ALNPg:
             return ""
         return shortage_warning(self.query(LIMITS, into=Limits)[0], workers, settings.pool_size)
 
-    def pending_migrations(self, root: Path) -> PendingMigrations:
-        """Return what lists the migrations in `root`, as they are now, that are not applied."""
-        return PendingMigrations(self.query, root)
+    def pending_migrations(self, root: Path) -> PendingMigrations | None:
+        """Return what lists those migrations in `root` that are not applied; None without files."""
+        versions = versions_of_files(root)
+        return PendingMigrations(self.query, versions) if versions else None
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:

@@ -26,19 +26,15 @@ _APPLIED = f"select version from {TABLE} where version = any($1::text[])"  # noq
 class PendingMigrations:
     """Returns the versions that are not applied, when it is called.
 
-    Only files that existed when it was built count: files of a later deploy beside a process that
+    Only the files of the start count: files of a later deploy beside a process that
     still runs belong to the next one, and so do versions that only the database has. Once nothing
     is pending, that is remembered, and no query runs any more.
     """
 
-    def __init__(self, query: Callable[..., list[Any]], root: Path) -> None:
-        """List the files of the application in `root`; `query` runs SQL and returns rows."""
+    def __init__(self, query: Callable[..., list[Any]], versions: frozenset[str]) -> None:
+        """Keep the versions of the files; `query` runs SQL and returns rows."""
         self._query = query
-        self._versions = _versions(root / FOLDER)
-
-    def __bool__(self) -> bool:
-        """Return True if the application has migrations, or had when it was not sure yet."""
-        return bool(self._versions)
+        self._versions = versions
 
     def __call__(self) -> list[str]:
         """Return the versions in order. Raises ALNPgError."""
@@ -50,9 +46,9 @@ class PendingMigrations:
         return sorted(self._versions)
 
 
-def _versions(folder: Path) -> frozenset[str]:
-    """Return the versions of the files; none if the folder is missing or may not be read."""
+def versions_of_files(root: Path) -> frozenset[str]:
+    """Return the versions of an application; none if its folder is missing or may not be read."""
     try:
-        return frozenset(path.stem for path in folder.iterdir() if FILE_NAME.fullmatch(path.name))
+        return frozenset(path.stem for path in (root / FOLDER).iterdir() if FILE_NAME.fullmatch(path.name))
     except OSError:
         return frozenset()

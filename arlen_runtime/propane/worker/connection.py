@@ -215,12 +215,13 @@ class Connection:
         """Start to send a response. Return True if all of it is in the kernel."""
         self.sent = self.acknowledged = 0
         self.ending = self.ending or serialized.close
-        self.framing = len(serialized.data)
+        data = serialized.data
         if serialized.rest is None:
-            self.framing -= serialized.length
+            self.framing = len(data) - serialized.length
         else:
+            self.framing = len(data)
             self.rest = serialized
-        return self._push(serialized.data)
+        return self._push(data)
 
     def flush(self) -> bool:
         """Send what waits. Return True if nothing waits; a stream may still have `rest`."""
