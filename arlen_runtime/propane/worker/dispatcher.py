@@ -339,7 +339,8 @@ class Dispatcher:
         try:
             return context.run(_run_chain, self._application, admission, request, deadline, connection.is_disconnected)
         except BaseException as error:  # noqa: BLE001 - it must not raise: survive if it does
-            self._log.failure("application_raised", error, **connection.log_fields)
+            # Not `connection.log_fields`: after a time-out it may serve another request.
+            context.run(self._log.failure, "application_raised", error, **request.head.ids)
             return self._application.refuse(ArlenError("Application.run raised an exception"), request.head)
 
     def _run_queued(self, connection: Connection, request: Request, timing: EndpointTiming, claim: list[str]) -> None:

@@ -197,6 +197,9 @@ def test_the_lines_of_a_request_have_its_route_its_action_and_what_it_binds(serv
         assert wire.get("/told").body == b"firstsecond"
         wire.send(b"GET / HTTP/1.1\r\n\r\n")
         assert wire.answer().status == 400
+    with Wire(server.port) as wire:
+        wire.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 6000000\r\n\r\n")
+        assert wire.answer().status == 413
     for user, target in ((7, "/shown/7"), (8, "/shown/8?fail=1")):
         line = server.wait_for("request", target=target, user=user, route="/shown/{user:int}", action="app.show")
         server.wait_for("shown", user=user, request_id=line["request_id"])
@@ -209,6 +212,7 @@ def test_the_lines_of_a_request_have_its_route_its_action_and_what_it_binds(serv
         assert "user" not in line
     assert (line["late"], line["length"]) == (1, 11)
     assert "route" not in server.wait_for("request", target="-", status=400)
+    server.wait_for("request", status=413, route="/echo", action="app.echo")
 
 
 def test_the_length_of_an_access_line_is_that_of_the_body(serve: Serve) -> None:
