@@ -29,14 +29,14 @@ from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.action import innermost
+from arlen_runtime.web.boot_check import BootCheck
 from arlen_runtime.web.built_in import built_in_endpoints, reject_shadowed_routes
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.static_files import StaticFiles
-from arlen_runtime.web.views import Templates, Views
+from arlen_runtime.web.views import Configure, Functions, Templates, Views
 
 Hook = Callable[[], None]
-Helper = Callable[..., object]
 
 _NO_VALUES: dict[str, object] = {}
 
@@ -63,7 +63,10 @@ class App:
         middleware: Sequence[Factory] = (),
         log: Log | None = None,
         templates: Templates | None = None,
-        helpers: dict[str, Helper] | None = None,
+        helpers: Functions | None = None,
+        filters: Functions | None = None,
+        tests: Functions | None = None,
+        jinja: Configure | None = None,
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
     ) -> None:
@@ -71,16 +74,25 @@ class App:
 
         `middleware`: factories of layers, outermost first, between Arlen's layers and the guards.
         `templates` is a folder or a mapping of name to source; the default is `[templates] folder`
-        in the package of the application. `helpers` are functions for templates. The hooks run in
-        each worker: after its start, and after its last request.
+        in the package of the application. `helpers`, `filters` and `tests` are functions for
+        templates by name; `jinja` changes their environment before they are compiled. The hooks run
+        in each worker: after its start, and after its last request.
         """
         development = config.environment == "development"
-        all_helpers: dict[str, Helper] = {"url_for": self.url_for, "asset": self._asset_url, **(helpers or {})}
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
-        self.static_files = StaticFiles(config.static, config.root)
+        self.static_files = StaticFiles(config.static, config.root, reload=development)
         self.router = self._build_router(_collect_routes(routes))
-        self.views = Views(_templates_of(config) if templates is None else templates, all_helpers, reload=development)
+        self.views = Views(
+            _templates_of(config) if templates is None else templates,
+            {"url_for": self.url_for, "asset": self.static_files.asset, **(helpers or {})},
+            reload=development,
+            filters=filters,
+            tests=tests,
+            configure=jinja,
+        )
+        if not development:
+            BootCheck(self.router, self.views, self.static_files, helpers or ()).run(config, routes)
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
         self.error_boundary = ErrorBoundary(self.pages, keep_statements=development)
@@ -167,9 +179,6 @@ class App:
     def url_for(self, name: str, /, **values: object) -> str:
         """Return the URL of a named route."""
         return self.router.url_for(name, values)
-
-    def _asset_url(self, name: str) -> str:
-        return self.static_files.asset(name)
 
     def _static_endpoints(self) -> list[Endpoint]:
         """Return the endpoint for static files, unless a front server serves them."""

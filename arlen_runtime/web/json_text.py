@@ -122,9 +122,9 @@ def _plain(value: object, place: str, inside: tuple[int, ...]) -> object:
         return _plain_dict(value, place, inside)
     if not isinstance(value, (list, tuple)):
         return _plain(_converted(value, place), place, inside)
-    items = []
+    items = []  # not a comprehension, which is one more frame per level
     for index, item in enumerate(value):
-        items.append(_plain(item, f"{place}[{index}]", inside))  # noqa: PERF401 - a comprehension is one frame more per level
+        items.append(_plain(item, f"{place}[{index}]", inside))
     return items
 
 
