@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +27,7 @@ _CALL = re.compile(rf"\.(?:{'|'.join(_METHODS)})\(\s*[\"']")
 _RECEIVERS = frozenset({"ctx", "context", "app"})
 _TYPES = ("Context", "Ctx", "App")
 
+_LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.arg, ast.operator)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -55,7 +55,9 @@ def _references(path: Path, _changed_ns: int, _size: int) -> tuple[CodeReference
         tree = ast.parse(text) if lines else ast.Module([], [])
     except (OSError, ValueError, SyntaxError):  # Python has imported it: it is not for us to report
         return ()
-    return tuple(_in_node(tree, _Scope(str(path), lines)))
+    collected: list[CodeReference] = []
+    _collect(tree, _Scope(str(path), lines), collected)
+    return tuple(collected)
 
 
 class _Scope(NamedTuple):
@@ -73,14 +75,15 @@ class _Scope(NamedTuple):
         return self._replace(receivers=self.receivers - others | accepted, functions=(*self.functions, first))
 
 
-def _in_node(node: ast.AST, scope: _Scope) -> Iterator[CodeReference]:
+def _collect(node: ast.AST, scope: _Scope, collected: list[CodeReference]) -> None:
     for child in ast.iter_child_nodes(node):
+        if isinstance(child, _LEAVES):
+            continue
         if isinstance(child, ast.stmt) and scope.lines.isdisjoint(range(child.lineno, (child.end_lineno or 0) + 1)):
             continue
-        inner = scope.within(child) if isinstance(child, _Function) else scope
         if isinstance(child, ast.Call) and (reference := _reference(child, scope)):
-            yield CodeReference(reference, scope.functions)
-        yield from _in_node(child, inner)
+            collected.append(CodeReference(reference, scope.functions))
+        _collect(child, scope.within(child) if isinstance(child, _Function) else scope, collected)
 
 
 def _reference(call: ast.Call, scope: _Scope) -> Reference | None:

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 from jinja2 import StrictUndefined, Template, TemplateRuntimeError, UndefinedError
 from jinja2.debug import get_template_locals
 from jinja2.defaults import DEFAULT_NAMESPACE
-from jinja2.utils import missing
+from jinja2.utils import internal_code, missing
 
 from arlen_runtime.errors import ArlenError
 
 _MOST_NAMES = 12
 _COMPARED = 100
+_LONGEST = 200
 _MOST_TEMPLATES = 50
 
 
@@ -107,6 +108,11 @@ def nearest(name: str, names: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name[:_COMPARED], sorted(names), _MOST_NAMES, 0.0)
 
 
+def shortened(text: str) -> str:
+    """Return a text that is short enough for a message."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def _template_frames(trace: TracebackType | None) -> Iterator[_TemplateFrame]:
     while trace is not None:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
@@ -117,7 +123,7 @@ def _template_frames(trace: TracebackType | None) -> Iterator[_TemplateFrame]:
 
 def _undefined(error: UndefinedError, frames: list[_TemplateFrame]) -> str:
     innermost = frames[-1]
-    message = f"{innermost.place}: {error}"
+    message = f"{innermost.place}: {shortened(str(error))}"
     if not isinstance(error, UndefinedName):
         return message
     names = innermost.names.union(*(frame.values for frame in frames if frame.template is innermost.template))
@@ -126,7 +132,10 @@ def _undefined(error: UndefinedError, frames: list[_TemplateFrame]) -> str:
 
 def _called(trace: TracebackType) -> str:
     """Return the function that the template called, if it is one of Python."""
-    if trace.tb_next is None:
+    called = trace.tb_next
+    while called is not None and called.tb_frame.f_code in internal_code:
+        called = called.tb_next
+    if called is None:
         return ""
-    code = trace.tb_next.tb_frame.f_code
+    code = called.tb_frame.f_code
     return f", in {code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.web.json_text import dumps
 
 SAMPLES: dict[str, tuple[str, ...]] = {
     "bool": ("true", "false"),
@@ -114,6 +117,25 @@ def _by_psycopg(cursor: psycopg.Cursor[Any], sql_type: str, expression: str) -> 
     row = cursor.execute(f"select {expression}".encode(), binary=sql_type == "float4").fetchone()
     assert row
     return row[0]
+
+
+REFUSED_BY_JSON = {"Range", "Multirange", "bytes"}
+"""Python types of columns that have no form in JSON."""
+
+
+@every_sample
+def test_a_column_has_a_form_in_json_or_a_reason_why_not(typed: ALNPg, sql_type: str, text: str) -> None:
+    value = typed.query_value(f"select {_literal(text)}::{sql_type}")
+    try:
+        written = dumps({"value": value})
+    except (TypeError, ValueError) as error:
+        kinds = {type(item).__name__ for item in (value if isinstance(value, tuple) else (value,))}
+        refused = [kind for kind in kinds & REFUSED_BY_JSON if f"{kind} has no form in JSON" in str(error)]
+        assert refused or (value != value or abs(value) == math.inf), error  # noqa: PLR0124 - NaN
+        assert str(error).startswith("JSON: value")
+    else:
+        assert type(value).__name__ not in REFUSED_BY_JSON
+        assert isinstance(json.loads(written), dict)
 
 
 @every_sample
