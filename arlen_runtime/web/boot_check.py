@@ -6,7 +6,6 @@ once, a line for each. Names that are computed are not checked.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -18,10 +17,10 @@ from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.code_references import code_references
 from arlen_runtime.web.static_files import StaticFiles
+from arlen_runtime.web.template_errors import did_you_mean, shortened
 from arlen_runtime.web.template_references import Kind, Reference, template_references
 from arlen_runtime.web.views import Views
 
-_COMPARED = 100
 _TEST_MODULES = ("test_", "conftest")
 
 
@@ -73,13 +72,13 @@ class BootCheck:
         if not self._template_names.isdisjoint(reference.names):
             return ""
         name = reference.names[0]
-        return f"there is no template {name[:_COMPARED]!r}{_hint(name, self._template_names)}"
+        return f"there is no template {shortened(name)!r}{did_you_mean(name, self._template_names)}"
 
     def _route_fault(self, reference: Reference) -> str:
         name = reference.names[0]
         endpoint = self._routes.get(name)
         if endpoint is None:
-            return f"there is no route named {name[:_COMPARED]!r}{_hint(name, self._routes)}"
+            return f"there is no route named {shortened(name)!r}{did_you_mean(name, self._routes)}"
         if reference.values is None:
             return ""
         absent = [parameter for parameter in endpoint.pattern.names if parameter not in reference.values]
@@ -92,11 +91,6 @@ class BootCheck:
         except ArlenError as error:
             return error.detail
         return ""
-
-
-def _hint(name: str, names: Iterable[str]) -> str:
-    similar = difflib.get_close_matches(name[:_COMPARED], list(names), 1)
-    return f"; did you mean {similar[0]}?" if similar else ""
 
 
 def _in_code(config: Config, routes: Callable[[Routes], None], endpoints: Iterable[Endpoint]) -> Iterator[Reference]:

@@ -63,7 +63,7 @@ class StaticFiles:
             return url
         opened = open_below(self._folder, name.split("/"))
         if opened is None:
-            similar = difflib.get_close_matches(name[:_COMPARED], self._names(), 1)
+            similar = difflib.get_close_matches(name[:_COMPARED], self._names(), 1, 0.75)
             hint = f"; did you mean {similar[0]}?" if similar else ""
             raise ArlenError(f"there is no asset {name[:_COMPARED]!r} in {self._folder}{hint}")
         with opened.file:

@@ -108,6 +108,15 @@ def nearest(name: str, names: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name[:_COMPARED], sorted(names), _MOST_NAMES, 0.0)
 
 
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message that names the most similar name, "" if none is similar.
+
+    The limit is high, because all names of templates end alike.
+    """
+    similar = difflib.get_close_matches(name[:_COMPARED], sorted(names), 1, 0.75)
+    return f"; did you mean {similar[0]}?" if similar else ""
+
+
 def shortened(text: str) -> str:
     """Return a text that is short enough for a message."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

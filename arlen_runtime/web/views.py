@@ -31,7 +31,7 @@ from arlen_runtime.http import media_types
 from arlen_runtime.scope import PageRequest
 from arlen_runtime.web.json_text import dumps_for_scripts
 from arlen_runtime.web.template_compiler import PageEnvironment
-from arlen_runtime.web.template_errors import MissingValue, explain, nearest
+from arlen_runtime.web.template_errors import MissingValue, did_you_mean, explain, nearest, shortened
 
 Templates = Path | Mapping[str, str]
 """A folder, or a mapping of name to source (for one-file applications and tests)."""
@@ -87,7 +87,7 @@ class Views:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self.environment.policies |= {"json.dumps_function": dumps_for_scripts, "json.dumps_kwargs": {}}
+        self.environment.policies |= {"json.dumps_function": _json_text, "json.dumps_kwargs": {}}
         self.environment.globals.update(helpers)
         self.environment.filters.update(filters or {})
         self.environment.tests.update(tests or {})
@@ -173,9 +173,8 @@ class Views:
         try:
             return self.environment.get_template(name)
         except TemplateNotFound:
-            similar = nearest(name, self._compiled or self.names())
-            hint = f"; did you mean {similar[0]}?" if similar else ""
-            raise TemplateNotFound(name, f"there is no template {name[:100]!r}{hint}") from None
+            hint = did_you_mean(name, self._compiled or self.names())
+            raise TemplateNotFound(name, f"there is no template {shortened(name)!r}{hint}") from None
 
 
 class _PausedBlocks(Blocks):
@@ -218,6 +217,13 @@ def _csrf_field() -> str:
 
 def _csp_nonce() -> str:
     return _request().csp_nonce
+
+
+def _json_text(value: object, indent: int | None = None) -> str:
+    """Return the text for the filter `tojson`. Raise UndefinedError for what is undefined."""
+    if isinstance(value, MissingValue):
+        str(value)
+    return dumps_for_scripts(value, indent)
 
 
 def _check_functions(functions: Mapping[str, Functions]) -> None:

@@ -77,7 +77,7 @@ class Note:
         (ipaddress.ip_address("::1"), '"::1"'),
         (ipaddress.ip_network("10.0.0.0/8"), '"10.0.0.0/8"'),
         (ipaddress.ip_interface("2001:db8::1/64"), '"2001:db8::1/64"'),
-        ({1: "a", None: "b", True: "c"}, '{"1":"c","null":"b"}'),
+        ({1: "a", None: "b", False: "c"}, '{"1":"a","null":"b","false":"c"}'),
         ({ID: 1}, f'{{"{ID}":1}}'),
         ({dt.date(2026, 1, 1): ID}, f'{{"2026-01-01":"{ID}"}}'),
         ([{Colour.RED: {Colour.NUMBER: 1}}], '[{"red":{"3":1}}]'),

@@ -1,4 +1,4 @@
-"""What a template may do with an undefined name or a missing member, and where errors are placed."""
+"""What a template may do with undefined names and missing members, and where errors are."""
 
 from __future__ import annotations
 
@@ -75,10 +75,8 @@ def test_a_missing_member_is_false_and_a_name_an_error(use: str, kind: str) -> N
     if expected is not None:
         assert render({"page.html": source}, VALUES) == f"\n{expected}"
         return
-    with pytest.raises((UndefinedError, TypeError), match="nothing|MissingValue") as raised:
+    with pytest.raises(UndefinedError, match=r"^page\.html:2: .*'nothing'"):
         render({"page.html": source}, VALUES)
-    text = "\n".join([str(raised.value), *getattr(raised.value, "__notes__", ())])
-    assert "page.html:2" in text
 
 
 def test_the_first_of_an_empty_list_is_false() -> None:

@@ -72,10 +72,10 @@ def test_an_undefined_value_is_an_error(source: str) -> None:
 @pytest.mark.parametrize("reload", [True, False])
 def test_a_missing_template_is_an_error_with_the_nearest_name(reload: bool) -> None:  # noqa: FBT001 - a parameter of the table
     with pytest.raises(TemplateNotFound, match=r"^there is no template 'missing\.html'$"):
-        views({}, reload=reload).render("missing.html", {})
+        views({"page.html": ""}, reload=reload).render("missing.html", {})
     with pytest.raises(TemplateNotFound, match=r"^there is no template 'nmae\.html'; did you mean name\.html\?$"):
         views({"name.html": "", "x.html": ""}, reload=reload).render("nmae.html", {})
-    with pytest.raises(TemplateNotFound, match=r"^there is no template 'x{100}'"):
+    with pytest.raises(TemplateNotFound, match=r"^there is no template 'x{200}…'"):
         views({"name.html": ""}, reload=reload).render("x" * 10_000, {})
 
 
@@ -261,5 +261,5 @@ def test_large_and_deep_pages_are_those_of_plain_jinja() -> None:
 
 def test_helpers_of_the_request_need_one() -> None:
     for source in ("{{ csrf_field() }}", "{{ csp_nonce() }}"):
-        with pytest.raises(ArlenError, match="need a request: render the template with ctx.render"):
+        with pytest.raises(ArlenError, match="need a request: render the template with"):
             views({"page.html": source}).render("page.html", {})
