@@ -7,7 +7,7 @@ def create(config: Config) -> App:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from arlen_runtime.config.sections import Config
@@ -51,8 +51,12 @@ class EndpointChain(NamedTuple):
 class App:
     """What `create(config)` returns and the server runs.
 
-    It is an Application for the server, and a callable from request to response.
+    It is an Application for the server, and a callable from request to response. `helpers`,
+    `filters` and `tests` are functions for templates by name; `jinja` is a function that changes
+    the environment of the templates before they are compiled.
     """
+
+    _worker: WorkerHandle | None = None
 
     def __init__(  # noqa: PLR0913 - the parts of an application, as keywords
         self,
@@ -74,25 +78,15 @@ class App:
 
         `middleware`: factories of layers, outermost first, between Arlen's layers and the guards.
         `templates` is a folder or a mapping of name to source; the default is `[templates] folder`
-        in the package of the application. `helpers`, `filters` and `tests` are functions for
-        templates by name; `jinja` changes their environment before they are compiled. The hooks run
-        in each worker: after its start, and after its last request.
+        in the package of the application. The hooks run in each worker: after its start, and after
+        its last request.
         """
-        development = config.environment == "development"
-        self.config = config
+        self.config, development = config, config.environment == "development"
         self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root, reload=development)
         self.router = self._build_router(_collect_routes(routes))
-        self.views = Views(
-            _templates_of(config) if templates is None else templates,
-            {"url_for": self.url_for, "asset": self.static_files.asset, **(helpers or {})},
-            reload=development,
-            filters=filters,
-            tests=tests,
-            configure=jinja,
-        )
-        if not development:
-            BootCheck(self.router, self.views, self.static_files, helpers or ()).run(config, routes)
+        self.views = self._build_views(templates, helpers or {}, filters=filters, tests=tests, configure=jinja)
+        self._check_names(routes, helpers or ())
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
         self.error_boundary = ErrorBoundary(self.pages, keep_statements=development)
@@ -102,9 +96,7 @@ class App:
         self.services = Services(config, self.log, self.router, self.views, pg)
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)
-        self.on_worker_start = tuple(on_worker_start)
-        self.on_worker_stop = tuple(on_worker_stop)
-        self._worker: WorkerHandle | None = None
+        self.on_worker_start, self.on_worker_stop = tuple(on_worker_start), tuple(on_worker_stop)
         self._assemble()
 
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
@@ -113,6 +105,22 @@ class App:
         router = Router([*built_ins, *endpoints, *self._static_endpoints()])
         reject_shadowed_routes(endpoints, router)
         return router
+
+    def _build_views(
+        self,
+        templates: Templates | None,
+        helpers: Functions,
+        **options: Any,  # noqa: ANN401 - those of Views
+    ) -> Views:
+        """Build the views, with Arlen's helpers and those of the application."""
+        all_helpers: Functions = {"url_for": self.url_for, "asset": self.static_files.asset, **helpers}
+        folder = _templates_of(self.config) if templates is None else templates
+        return Views(folder, all_helpers, reload=self.config.environment == "development", **options)
+
+    def _check_names(self, routes: Callable[[Routes], None], helpers: Collection[str]) -> None:
+        """Compile the templates and check constant names. In development, the request finds out."""
+        if self.config.environment != "development":
+            BootCheck(self.router, self.views, self.static_files, helpers).run(self.config, routes)
 
     def _assemble(self) -> None:
         self._admissions = {

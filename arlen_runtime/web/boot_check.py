@@ -49,8 +49,8 @@ class BootCheck:
         """
         mistakes = self._views.compile()
         self._template_names = frozenset(self._views.environment.list_templates())
-        found = [*self._in_templates(), *_in_code(config, routes, self._router.endpoints)]
-        for reference in dict.fromkeys(found):
+        references = [*self._in_templates(), *_in_code(config, routes, self._router.endpoints)]
+        for reference in dict.fromkeys(references):
             fault = self._fault_of[reference.kind](reference)
             if fault:
                 mistakes.append(f"{reference.file}:{reference.line}: {fault}")
