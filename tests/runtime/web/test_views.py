@@ -79,7 +79,7 @@ def test_a_missing_template_is_an_error_with_the_nearest_name(reload: bool) -> N
         views({"name.html": ""}, reload=reload).render("x" * 10_000, {})
 
 
-def test_all_broken_templates_are_listed_with_file_and_line(tmp_path: Path) -> None:
+def test_a_broken_template_fails_the_boot_with_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "good.html").write_text("good")
     (tmp_path / "bad.html").write_text("one\ntwo\n{% if %}\n")
     (tmp_path / "filter.html").write_text("\n{{ 1 | nothing }}")
