@@ -108,7 +108,11 @@ def test_it_works_under_its_own_policy_without_script(ask: Callable[..., Answer]
 
 def test_production_and_test_do_not_have_it(serve: ServeApp) -> None:
     for environment in ("production", "test", "staging"):
-        text = serve(routes, environment, templates={}).get("/users/3", headers={"Accept": "text/html"}).text
+        text = (
+            serve(routes, environment, templates={"page.html": ""})
+            .get("/users/3", headers={"Accept": "text/html"})
+            .text
+        )
         assert "test_development.py" not in text
 
 
