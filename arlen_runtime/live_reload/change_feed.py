@@ -2,9 +2,9 @@
 
 An event has three words, `CODE FILES STYLES`. A page knows the code that wrote it, and keeps the
 first event that it receives. If one differs in the first two words, it loads again; if only STYLES
-differs, it replaces its style sheets. The versions are digests of the files, so a page that connects
-again, to another worker or to the next generation, receives the same words unless something has
-changed.
+differs, it replaces its style sheets. The versions are digests of the files, so a page that
+connects again, to another worker or to the next generation, receives the same words unless
+something has changed.
 
 New code comes with a new generation, whose start ends the streams of the old one. Other files are
 watched by a thread that runs while streams are open.
