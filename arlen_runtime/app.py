@@ -172,8 +172,9 @@ class App:
         return self.static_files.asset(name)
 
     def _static_endpoints(self) -> list[Endpoint]:
-        """Return the endpoint for static files, unless a front server serves them."""
-        return [self.static_files.endpoint()] if self.config.static.enabled else []
+        """Return the endpoint for static files, unless a front server serves them, or an API has none."""
+        is_served = self.config.static.enabled and not self.config.app.api_only
+        return [self.static_files.endpoint()] if is_served else []
 
     def _metrics(self) -> str:
         """Return the counters of the server; empty if no server started the application."""
@@ -196,6 +197,8 @@ def _collect_routes(routes: Callable[[Routes], None]) -> list[Endpoint]:
 
 
 def _templates_of(config: Config) -> Templates:
-    """Return the template folder: beside the module that `[app] target` names."""
+    """Return the template folder: beside the module that `[app] target` names. An API has none."""
+    if config.app.api_only:
+        return {}
     package = config.app.target.partition(":")[0].split(".")[:-1]
     return config.root.joinpath(*package, config.templates.folder)

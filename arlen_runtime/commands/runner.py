@@ -97,6 +97,9 @@ class Command(Generic[Options]):
         with interrupting() as interruption:
             try:
                 config = load(root, environment, os.environ, default=default)
+                config.sources.export(os.environ)
+                if config.sources.warning:
+                    print_error(program, config.sources.warning)
                 if not values["dsn"] and not is_application(root):
                     raise no_application(root)
                 return self.run(config, options, print_line)

@@ -12,8 +12,9 @@ from typing import get_type_hints
 
 from arlen_runtime.config.flags import ALIASES, FLAGGED
 from arlen_runtime.config.load import OTHER_VARIABLES
-from arlen_runtime.config.schema import SECTIONS, Setting, alternatives
+from arlen_runtime.config.schema import SECTIONS
 from arlen_runtime.config.sections import Config
+from arlen_runtime.config.setting import Setting, alternatives
 
 _OPENING = """\
 # Settings
