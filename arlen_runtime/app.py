@@ -126,7 +126,10 @@ class App:
         """Warn if all workers together may open more connections than the database allows."""
         try:
             warning = self.services.pg.connection_budget(self.config.propane_accessories.worker_count)
-        except ArlenError:  # /readyz reports that the database is unreachable
+        except ArlenError as error:  # /readyz reports that the database is unreachable
+            if self.config.sources.is_from_env_file("database", "url"):
+                place = self.config.sources.origin("database", "url")
+                self.log.warning("database_unreachable", reason=error.detail, origin=place)
             return
         if warning:
             self.log.warning("connection_budget", reason=warning)
@@ -172,7 +175,7 @@ class App:
         return self.static_files.asset(name)
 
     def _static_endpoints(self) -> list[Endpoint]:
-        """Return the endpoint for static files, unless a front server serves them, or an API has none."""
+        """Return the endpoint for static files, if this server serves any."""
         is_served = self.config.static.enabled and not self.config.app.api_only
         return [self.static_files.endpoint()] if is_served else []
 

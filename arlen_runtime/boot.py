@@ -69,9 +69,8 @@ def main(arguments: list[str]) -> int:
 
     load_application = build_or_explain if command_line.development else build
     generation = Generation(boot_args, config, log, load_application, source_tree)
-    generation.sidecar_environ = {name: os.environ[name] for name in config.sources.env_file}
     if database_url:
-        generation.sidecar_environ["ARLEN_DATABASE_URL"] = database_url
+        generation.sidecar_environ = {"ARLEN_DATABASE_URL": database_url}
     return generation.run()
 
 

@@ -81,7 +81,7 @@ class _ConfigBuilder:
         self._errors: list[str] = []
         self._readers = {name: SettingReader(name, settings, self._errors) for name, settings in SECTIONS.items()}
         self._settings: dict[str, Any] = {}
-        self._sources = Sources()
+        self._sources = Sources(is_loaded=True)
 
     def read_environment(self, name: str, folder: Path) -> None:
         """Merge the file of the environment; an environment of another name needs one."""

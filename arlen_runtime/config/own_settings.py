@@ -30,8 +30,8 @@ Kind = TypeVar("Kind")
 def read_settings(kind: type[Kind], table: str, values: Mapping[str, Any], sources: Sources) -> Kind:
     """Return a table of [settings] as an instance of the class; "" is [settings] itself.
 
-    `values` is [settings] as it was loaded, for a configuration without files. Raises ConfigError
-    with one line for each mistake, BootError for a class that cannot be read.
+    `values` is [settings] of a configuration that was not loaded. Raises ConfigError with one line
+    for each mistake, BootError for a class that cannot be read.
     """
     if not _TABLE.fullmatch(table):
         raise BootError(f"config.read: {table!r} is not the name of a table, such as mail or mail.smtp")
@@ -39,7 +39,8 @@ def read_settings(kind: type[Kind], table: str, values: Mapping[str, Any], sourc
     settings = _declared(kind, section)
     errors: list[str] = []
     reader = SettingReader(section, settings, errors)
-    for data, place in [(file.data, file.place) for file in sources.files] or [({"settings": values}, _no_place)]:
+    layers: list[tuple[Mapping[str, Any], Callable[..., str]]] = [(file.data, file.place) for file in sources.files]
+    for data, place in layers if sources.is_loaded else [({"settings": values}, _no_place)]:
         _read_layer(reader, section, data, place)
     for key, setting in settings.items():
         if entry := sources.settings_texts.get(setting.variable):

@@ -35,7 +35,9 @@ class Sources:
     the secret values.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_loaded: bool = False) -> None:
+        """Begin without layers. A configuration that is not loaded was made without files."""
+        self.is_loaded = is_loaded
         self.files: list[TomlFile] = []
         self.places: dict[tuple[str, ...], str] = {}
         self.settings_texts: dict[str, VariableText] = {}
@@ -61,7 +63,10 @@ class Sources:
         """Return True if `.env` set the value at this path."""
         return self.places.get(path, "").startswith(".env,")
 
+    def unset_in(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of `.env` that are not set."""
+        return {name: value for name, value in self.env_file.items() if name not in environ}
+
     def export(self, environ: MutableMapping[str, str]) -> None:
         """Set the variables of `.env`, except those that are set already."""
-        for name, value in self.env_file.items():
-            environ.setdefault(name, value)
+        environ.update(self.unset_in(environ))

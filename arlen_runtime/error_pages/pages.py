@@ -1,8 +1,8 @@
 """Turns errors into responses. Every error gets a response of the same form.
 
 Accept chooses the format. If Accept leaves it open, the route does: `api=False` gets a page, other
-routes and unknown paths get problem JSON, and with `[app] api_only` all do. If the Host is not one of the application, the response
-shows only what it would show in production.
+routes and unknown paths get problem JSON, and so do all routes with `[app] api_only`. If the Host
+is not one of the application, the response shows only what it would show in production.
 """
 
 from __future__ import annotations
