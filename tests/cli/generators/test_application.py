@@ -46,6 +46,7 @@ def test_a_full_application_has_all_its_parts(pristine: Path) -> None:
         ".github/workflows/ci.yml",
         ".gitignore",
         ".env.example",
+        ".env.production.example",
     ):
         assert (pristine / part).exists(), part
 
@@ -75,7 +76,7 @@ def test_its_containers_work_with_any_name(name: str, tmp_path: Path) -> None:
     new_application(str(tmp_path / name))
     compose = (tmp_path / name / "compose.yaml").read_text()
     assert f'POSTGRES_USER: app\n      POSTGRES_DB: "{name}"\n' in compose
-    assert f"postgresql://app:change-me@db:5432/{name}\n" in (tmp_path / name / ".env.example").read_text()
+    assert f"postgresql://app:change-me@db:5432/{name}\n" in (tmp_path / name / ".env.production.example").read_text()
     assert "USER app\n" in (tmp_path / name / "Dockerfile").read_text()
 
 
