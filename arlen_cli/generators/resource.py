@@ -93,11 +93,7 @@ def plan_resource(
     return Plan(
         "resource",
         (raw_name, *raw_fields),
-        (
-            *_files(values, api=project.api),
-            _routes(project.package, names, API_ROUTES if project.api else ROUTES),
-            *notes,
-        ),
+        (*_files(values, api=project.api), _routes(project, names), *notes),
         (("singular", names.singular), ("plural", names.plural)),
     )
 
@@ -119,13 +115,13 @@ def _files(values: Mapping[str, object], *, api: bool) -> list[Create]:
     return [*(file for file in pages if file.path.startswith("db/")), *blueprint.render("api_resource", values)]
 
 
-def _routes(package: str, names: Names, routes: Sequence[tuple[str, str, str]]) -> Inject:
+def _routes(project: Project, names: Names) -> Inject:
     return Inject(
-        f"{package}/routes.py",
-        (Import(f"{package}.controllers", names.plural),),
+        f"{project.package}/routes.py",
+        (Import(f"{project.package}.controllers", names.plural),),
         tuple(
             f'r.{method}("/{names.plural_segment}{below}", {names.plural}.{action}, name="{names.plural}.{action}")'
-            for method, below, action in routes
+            for method, below, action in (API_ROUTES if project.api else ROUTES)
         ),
     )
 
