@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from arlen_runtime.app import App as App
     from arlen_runtime.app_config import load_config as load_config
     from arlen_runtime.config.sections import Config as Config
+    from arlen_runtime.config.setting import setting as setting
     from arlen_runtime.errors import ArlenError as ArlenError
     from arlen_runtime.errors import BadRequest as BadRequest
     from arlen_runtime.errors import Conflict as Conflict
@@ -46,6 +47,7 @@ _MODULES = {
     "app": "App",
     "app_config": "load_config",
     "config.sections": "Config",
+    "config.setting": "setting",
     "errors": "ArlenError BadRequest Conflict Forbidden HTTPError NotFound Unauthorized ValidationFailed",
     "http.cookies": "SetCookie",
     "http.response": "FileBody Response",

@@ -172,7 +172,10 @@ class App:
         """Warn if all workers together may open more connections than the database allows."""
         try:
             warning = self.services.pg.connection_budget(self.config.propane_accessories.worker_count)
-        except ArlenError:  # /readyz reports that the database is unreachable
+        except ArlenError as error:  # /readyz reports that the database is unreachable
+            if self.config.sources.is_from_env_file("database", "url"):
+                place = self.config.sources.origin("database", "url")
+                self.log.warning("database_unreachable", reason=error.detail, origin=place)
             return
         if warning:
             self.log.warning("connection_budget", reason=warning)
@@ -230,8 +233,9 @@ class App:
         self._followed.add(channel, topic or channel)
 
     def _static_endpoints(self) -> list[Endpoint]:
-        """Return the endpoint for static files, unless a front server serves them."""
-        return [self.static_files.endpoint()] if self.config.static.enabled else []
+        """Return the endpoint for static files, if this server serves any."""
+        is_served = self.config.static.enabled and not self.config.app.api_only
+        return [self.static_files.endpoint()] if is_served else []
 
     def _metrics(self) -> str:
         """Return the counters of the server; empty if no server started the application."""
@@ -253,6 +257,8 @@ def _collect_routes(routes: Callable[[Routes], None]) -> list[Endpoint]:
 
 
 def _templates_of(config: Config) -> Templates:
-    """Return the template folder: beside the module that `[app] target` names."""
+    """Return the template folder: beside the module that `[app] target` names. An API has none."""
+    if config.app.api_only:
+        return {}
     package = config.app.target.partition(":")[0].split(".")[:-1]
     return config.root.joinpath(*package, config.templates.folder)
