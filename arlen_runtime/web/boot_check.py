@@ -69,7 +69,7 @@ class BootCheck:
                     yield reference
 
     def _template_fault(self, reference: Reference) -> str:
-        if not self._template_names.isdisjoint(reference.names):
+        if not self._template_names.isdisjoint(reference.names) or any(map(self._views.exists, reference.names)):
             return ""
         name = reference.names[0]
         return f"there is no template {shortened(name)!r}{did_you_mean(name, self._template_names)}"

@@ -120,6 +120,16 @@ class Views:
         except TypeError as error:
             raise BootError(f"the loader of the templates cannot list them: {error}") from error
 
+    def exists(self, name: str) -> bool:
+        """Return True if a template has this name, also in a spelling that is not listed."""
+        try:
+            self.environment.get_template(name)
+        except TemplateNotFound:
+            return False
+        except (TemplateSyntaxError, UnicodeDecodeError):
+            pass  # it exists, and `compile` reports it
+        return True
+
     @property
     def compiled(self) -> list[str]:
         """Return the names of the templates that were compiled."""

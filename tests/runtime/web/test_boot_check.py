@@ -79,6 +79,13 @@ def test_all_mistakes_of_all_files_are_reported_at_once(serve: ServeApp, tmp_pat
     ]
 
 
+def test_another_spelling_of_a_path_that_the_loader_takes_is_no_mistake(serve: ServeApp, tmp_path: Path) -> None:
+    (tmp_path / "part.html").write_text("part")
+    (tmp_path / "page.html").write_text('{% include "./part.html" %}')
+    client = serve(lambda r: r.get("/", lambda ctx: ctx.render("./page.html")), templates=tmp_path)
+    assert client.get("/").text == "part"
+
+
 def test_a_function_of_the_application_with_that_name_is_not_checked(serve: ServeApp) -> None:
     templates = {"page.html": '{{ url_for("hme") }}{{ asset("x") }}'}
     assert serve(routes, templates=templates, helpers={"url_for": str, "asset": str}).get("/livez").status == 200
