@@ -31,7 +31,9 @@ from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.action import innermost
 from arlen_runtime.web.built_in import built_in_endpoints, reject_shadowed_routes
 from arlen_runtime.web.context import Context
+from arlen_runtime.web.refusals import reject_websocket
 from arlen_runtime.web.services import Services
+from arlen_runtime.web.site_url import site_url
 from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.web.views import Templates, Views
 
@@ -98,13 +100,15 @@ class App:
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
         """Build the router: built-in endpoints match first, static files last."""
         built_ins = built_in_endpoints(self.config, self._is_draining, self._metrics)
-        router = Router([*built_ins, *endpoints, *self._static_endpoints()])
+        redirects = self.config.routing.trailing_slash == "redirect"
+        router = Router([*built_ins, *endpoints, *self._static_endpoints()], redirect_slashes=redirects)
         reject_shadowed_routes(endpoints, router)
         return router
 
     def _assemble(self) -> None:
         self._admissions = {
-            endpoint: self._build_admission(endpoint) for endpoint in (*self.router.endpoints, *ANSWERS)
+            endpoint: self._build_admission(endpoint)
+            for endpoint in (*self.router.endpoints, *self.router.variants, *ANSWERS)
         }
         self._fixed = {
             path: {method: self._admissions[endpoint] for method, endpoint in methods.items()}
@@ -132,11 +136,16 @@ class App:
             self.log.warning("connection_budget", reason=warning)
 
     def admit(self, head: Head) -> Admission:
-        """Return the admission for a head. Paths without parameters share one Admission."""
+        """Return the admission for a head. Paths without parameters share one Admission.
+
+        Raise NotImplementedByServer for a WebSocket handshake.
+        """
+        if b"upgrade" in head.headers.first:
+            reject_websocket(head)
         methods = self._fixed.get(head.path)
         if methods is not None and (admission := methods.get(head.method)) is not None:
             return admission
-        match = self.router.match(head.method, head.path)
+        match = self.router.match(head.method, head.path, head)
         shared = self._admissions[match.endpoint]
         return Admission(
             shared.key, shared.policy, shared.limit, shared.endpoint, match.params, immediate=shared.immediate
@@ -168,6 +177,10 @@ class App:
         """Return the URL of a named route."""
         return self.router.url_for(name, values)
 
+    def absolute_url_for(self, name: str, /, **values: object) -> str:
+        """Return the URL of a named route with scheme and host, which `[app] url` names."""
+        return self.router.absolute_url_for(name, values, site_url(self.config, None))
+
     def _asset_url(self, name: str) -> str:
         return self.static_files.asset(name)
 
@@ -185,13 +198,16 @@ class App:
     def _build_admission(self, endpoint: Endpoint) -> Admission:
         factories = self.outer if endpoint.bare else (*self.outer, *self.inner)
         limit = self.config.limits.body_bytes if endpoint.limit is None else endpoint.limit
-        composed = EndpointChain(endpoint, compose(factories, endpoint, innermost(endpoint)))
+        composed = EndpointChain(
+            endpoint, compose(factories, endpoint, innermost(endpoint, by_accept=endpoint in self.router.negotiated))
+        )
         return Admission(endpoint.key, endpoint.body, limit, composed, {}, immediate=endpoint.immediate)
 
 
 def _collect_routes(routes: Callable[[Routes], None]) -> list[Endpoint]:
     collected = Routes()
     routes(collected)
+    collected.check()
     return collected.endpoints
 
 

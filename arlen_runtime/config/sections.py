@@ -27,8 +27,8 @@ def setting(  # noqa: PLR0913 - each is one property of a setting
 ) -> Any:  # noqa: ANN401 - dataclasses expect the field in place of its value
     """Declare one setting: default, help text, bounds, allowed words, and whether it is secret.
 
-    `items` names the check of each item of a list, one of `schema.ITEMS`. A secret value is
-    never shown.
+    `items` names the check of a text, or of each item of a list, one of `schema.ITEMS`. A secret
+    value is never shown.
     """
     bounds = {"minimum": minimum, "maximum": maximum, "choices": choices, "items": items}
     return field(default=default, metadata={"help": text, **bounds, "secret": secret})
@@ -47,6 +47,20 @@ class AppSection:
 
     target: str = setting("", "what to serve, as module:name; name is create(config) or a WSGI callable")
     name: str = setting("", "the application's name, for logs and pages; the folder's name if empty")
+    url: str = setting(
+        "", "scheme and host of absolute URLs, such as https://example.org, without a path", items="site"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingSection:
+    """[routing]: how paths are matched."""
+
+    trailing_slash: str = setting(
+        "redirect",
+        "a path that exists only with, or only without, its final slash: redirect to it, or 404 if strict",
+        choices=("redirect", "strict"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +269,7 @@ class Config:
     environment: str
     root: Path
     app: AppSection = field(default_factory=AppSection)
+    routing: RoutingSection = field(default_factory=RoutingSection)
     server: ServerSection = field(default_factory=ServerSection)
     propane_accessories: PropaneSection = field(default_factory=PropaneSection)
     limits: LimitsSection = field(default_factory=LimitsSection)
