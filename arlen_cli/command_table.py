@@ -41,7 +41,7 @@ COMMANDS = {
     "sql": CommandEntry(
         _DATABASE, "Check every SQL statement against the schema that the migrations create.", direct=True
     ),
-    "routes": CommandEntry(_APPLICATION, "List the routes with method, path, name and action."),
+    "routes": CommandEntry(_APPLICATION, "List the routes, or find the route of a request."),
     "run": CommandEntry(_APPLICATION, "Run a Python file or module with the application loaded.", direct=True),
     "console": CommandEntry(_APPLICATION, "Open a Python console with the application loaded.", direct=True),
     "config": CommandEntry(_APPLICATION, "Print the configuration of an environment, with secrets masked."),
