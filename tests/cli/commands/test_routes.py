@@ -177,8 +177,8 @@ def test_the_columns_say_what_a_route_asks_for(rich: Path) -> None:
         ["POST", "/users", "app.Upload", "app.guard", "buffer 1000", "app.py:19"],
         ["GET POST PUT PATCH DELETE", "/old/{id:int}", "redirect 308 to users.show", "app.py:20"],
     ]
-    row = routes(rich, "--grep", "UPLOAD", "--json").stdout
-    assert [(row["action"], row["limit"]) for row in json.loads(row)] == [("app.Upload", 1000)]
+    matching = routes(rich, "--grep", "UPLOAD", "--json").stdout
+    assert [(row["action"], row["limit"]) for row in json.loads(matching)] == [("app.Upload", 1000)]
     assert routes(rich, "--grep", "nowhere").stdout == "No route contains 'nowhere'.\n"
     assert "/live" in routes(rich, "--env", "production").stdout
 
