@@ -13,7 +13,7 @@ import typer
 from arlen_cli import console
 from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.project import find_application, load_configuration
-from arlen_runtime.callables import module_place_of
+from arlen_runtime.callables import module_place_of, name_of
 
 HEADINGS = {"layer": "LAYER", "place": "PLACE", "state": "STATE"}
 
@@ -58,8 +58,8 @@ def _chain(application: Any, method: str, path: str) -> list[dict[str, str]]:  #
     ]
     return [
         *rows,
-        *(_row(f"guard {guard.__qualname__}", module_place_of(guard), "") for guard in endpoint.guards),
-        _row(f"action {endpoint.action.__qualname__}", module_place_of(endpoint.action), endpoint.key),
+        *(_row(f"guard {name_of(guard)}", module_place_of(guard), "") for guard in endpoint.guards),
+        _row(f"action {name_of(endpoint.action)}", module_place_of(endpoint.action), endpoint.key),
     ]
 
 

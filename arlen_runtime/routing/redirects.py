@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from arlen_runtime.config.command_page import suggestion
 from arlen_runtime.errors import ArlenError, BootError, NotFound
 from arlen_runtime.http.response import Response
+from arlen_runtime.nearest_words import suggestion
 from arlen_runtime.routing.answers import RoutedContext, redirect_to
 from arlen_runtime.routing.converters import Converter
 from arlen_runtime.routing.endpoint import Endpoint

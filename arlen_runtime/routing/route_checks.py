@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from arlen_runtime.config.command_page import suggestion
+from arlen_runtime.callables import accepts, is_async, name_of
 from arlen_runtime.errors import BootError
 from arlen_runtime.http import media_types
 from arlen_runtime.http.application import BodyPolicy
+from arlen_runtime.nearest_words import suggestion
 from arlen_runtime.routing.conditions import HostPattern, media_types_of
 from arlen_runtime.routing.converters import Converter
 from arlen_runtime.routing.endpoint import METHODS, Action
@@ -45,21 +46,13 @@ def as_guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
 
 def checked_callable(action: Action, role: str) -> Action:
     """Return the action or guard if it can be called with a context alone."""
-    name = getattr(action, "__qualname__", repr(action))
     if not callable(action):
-        raise BootError(f"the {role} {name} cannot be called")
-    if inspect.iscoroutinefunction(action) or inspect.isasyncgenfunction(action):
-        raise BootError(f"the {role} {name} is async: write a plain function, it may block")
-    try:
-        signature = inspect.signature(action)
-    except ValueError:
-        return action  # a callable written in C without a signature
-    try:
-        signature.bind(object())
-    except TypeError as error:
-        raise BootError(
-            f"the {role} {name}{signature} must accept exactly one argument, the context: {error}"
-        ) from None
+        raise BootError(f"the {role} {action!r} cannot be called")
+    if is_async(action):
+        raise BootError(f"the {role} {name_of(action)} is async: write a plain function, it may block")
+    if not accepts(action, 1):
+        form = f"{name_of(action)}{inspect.signature(action)}"
+        raise BootError(f"the {role} {form} must accept exactly one argument, the context")
     return action
 
 

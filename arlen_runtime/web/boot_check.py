@@ -6,18 +6,19 @@ once, a line for each. Names that are computed are not checked.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
+from arlen_runtime.callables import code_of
 from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ArlenError, BootError
+from arlen_runtime.nearest_words import NAMES_OF_FILES, suggestion
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.code_references import code_references
 from arlen_runtime.web.static_files import StaticFiles
-from arlen_runtime.web.template_errors import did_you_mean, shortened
+from arlen_runtime.web.template_errors import shortened
 from arlen_runtime.web.template_references import Kind, Reference, template_references
 from arlen_runtime.web.views import Views
 
@@ -72,13 +73,13 @@ class BootCheck:
         if not self._template_names.isdisjoint(reference.names) or any(map(self._views.exists, reference.names)):
             return ""
         name = reference.names[0]
-        return f"there is no template {shortened(name)!r}{did_you_mean(name, self._template_names)}"
+        return f"there is no template {shortened(name)!r}{suggestion(name, self._template_names, NAMES_OF_FILES)}"
 
     def _route_fault(self, reference: Reference) -> str:
         name = reference.names[0]
         endpoint = self._routes.get(name)
         if endpoint is None:
-            return f"there is no route named {shortened(name)!r}{did_you_mean(name, self._routes)}"
+            return f"there is no route named {shortened(name)!r}{suggestion(name, self._routes)}"
         if reference.values is None:
             return ""
         absent = [parameter for parameter in endpoint.pattern.names if parameter not in reference.values]
@@ -99,7 +100,7 @@ def _in_code(config: Config, routes: Callable[[Routes], None], endpoints: Iterab
         yield from (item.reference for item in code_references(path))
     for endpoint in endpoints:
         for function in (endpoint.action, *endpoint.guards):
-            code = getattr(inspect.unwrap(function), "__code__", None)
+            code = code_of(function)
             if code is None:
                 continue
             for item in code_references(Path(code.co_filename)):

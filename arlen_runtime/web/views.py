@@ -8,7 +8,6 @@ so a broken template fails at boot. In development, changes on disk are reloaded
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -26,12 +25,14 @@ from jinja2 import (
 from jinja2.runtime import Context as TemplateContext
 
 from arlen_runtime import scope
+from arlen_runtime.callables import name_of, place_of
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.http import media_types
+from arlen_runtime.nearest_words import NAMES_OF_FILES, suggestion
 from arlen_runtime.scope import PageRequest
 from arlen_runtime.web.json_text import dumps_for_scripts
 from arlen_runtime.web.template_compiler import PageEnvironment
-from arlen_runtime.web.template_errors import MissingValue, did_you_mean, explain, nearest, shortened
+from arlen_runtime.web.template_errors import MissingValue, explain, shortened, there_are
 
 Templates = Path | Mapping[str, str]
 """A folder, or a mapping of name to source (for one-file applications and tests)."""
@@ -155,8 +156,7 @@ class Views:
         def block_function(context: TemplateContext) -> Iterator[str]:
             blocks = _blocks(template, context)
             if block not in blocks:
-                there_are = ", ".join(nearest(block, blocks)) or "none"
-                raise ArlenError(f"the template {name} has no block {block!r}; there are: {there_are}")
+                raise ArlenError(f"the template {name} has no block {block!r}{there_are(block, blocks)}")
             return blocks[block][0](context)
 
         return self._run(template, block_function, values, request)
@@ -185,7 +185,7 @@ class Views:
         try:
             return self.environment.get_template(name)
         except TemplateNotFound:
-            hint = did_you_mean(name, self._compiled or self.names())
+            hint = suggestion(name, self._compiled or self.names(), NAMES_OF_FILES)
             raise TemplateNotFound(name, f"there is no template {shortened(name)!r}{hint}") from None
 
 
@@ -258,11 +258,8 @@ def _configure(configure: Configure, environment: Environment) -> None:
     try:
         configure(environment)
     except Exception as error:
-        function = inspect.unwrap(configure)
-        name = getattr(function, "__qualname__", type(function).__qualname__)
-        code = getattr(function, "__code__", None)
-        place = f"{code.co_filename}:{code.co_firstlineno}: " if code else ""
-        raise BootError(f"{place}App(jinja={name}) raised {type(error).__qualname__}: {error}") from error
+        subject = f"{place_of(configure)}: App(jinja={name_of(configure)})"
+        raise BootError(f"{subject} raised {type(error).__qualname__}: {error}") from error
 
 
 @lru_cache(1024)  # Jinja2 calls it for every page

@@ -163,6 +163,9 @@ def failing(_environment: Environment) -> None:
     raise ZeroDivisionError("by mistake")
 
 
+FAILING = f"{__file__}:{failing.__code__.co_firstlineno}: App(jinja={__name__}.failing)"
+
+
 @pytest.mark.parametrize(
     ("options", "messages"),
     [
@@ -180,9 +183,9 @@ def failing(_environment: Environment) -> None:
         ({"configure": 3}, ["App(jinja=) must be a function of the environment, not int"]),
         (
             {"configure": failing},
-            [f"{__file__}:{failing.__code__.co_firstlineno}: App(jinja=failing) raised ZeroDivisionError: by mistake"],
+            [f"{FAILING} raised ZeroDivisionError: by mistake"],
         ),
-        ({"configure": partial(failing)}, ["App(jinja=partial) raised ZeroDivisionError: by mistake"]),
+        ({"configure": partial(failing)}, [f"{FAILING} raised ZeroDivisionError: by mistake"]),
     ],
 )
 def test_what_templates_cannot_use_fails_the_boot(options: dict[str, Any], messages: list[str]) -> None:
