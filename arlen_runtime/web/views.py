@@ -51,6 +51,7 @@ CONTENT_TYPES = {
 """Suffixes of templates. The last one in a name that is known decides: `feed.xml.j2` is XML."""
 
 _PLAIN = frozenset({"txt", "md", "csv", "json"})
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _RESERVED = frozenset({"ctx", "csrf_field", "csp_nonce"})
 
 
@@ -102,24 +103,32 @@ class Views:
     def compile(self) -> list[str]:
         """Compile all templates, for an application whose files do not change.
 
-        Return what is wrong with them, a line for each broken template.
+        Return what is wrong with them, a line for each broken template. One of an installed package
+        is left to the pages that use it. So are all if the loader cannot list them.
         """
         mistakes = []
-        for name in self.names():
+        for name in self.names() or ():
             try:
                 self._compiled[name] = self.environment.get_template(name)
             except TemplateSyntaxError as error:
-                mistakes.append(f"{error.filename or error.name or name}:{error.lineno}: {error.message}")
-            except (TemplateNotFound, UnicodeDecodeError) as error:
+                if self._is_own(error.filename):
+                    mistakes.append(f"{error.filename or error.name or name}:{error.lineno}: {error.message}")
+            except UnicodeDecodeError as error:
+                if _suffix(name):  # else it is no template but, for example, an image
+                    mistakes.append(f"the template {name} cannot be read: {error}")
+            except TemplateNotFound as error:
                 mistakes.append(f"the template {name} cannot be read: {error}")
         return mistakes
 
-    def names(self) -> list[str]:
-        """Return the names of all templates, without backup and hidden files."""
+    def names(self) -> list[str] | None:
+        """Return the names of all templates, without backup and hidden files.
+
+        None if the loader cannot list them: a function, or a database.
+        """
         try:
             return self.environment.list_templates(filter_func=_is_ours)
-        except TypeError as error:
-            raise BootError(f"the loader of the templates cannot list them: {error}") from error
+        except TypeError:
+            return None
 
     def exists(self, name: str) -> bool:
         """Return True if a template has this name, also in a spelling that is not listed."""
@@ -132,9 +141,13 @@ class Views:
         return True
 
     @property
-    def compiled(self) -> list[str]:
-        """Return the names of the templates that were compiled."""
-        return list(self._compiled)
+    def own_templates(self) -> list[str]:
+        """The names of the templates that were compiled, without those of installed packages."""
+        return [name for name, template in self._compiled.items() if self._is_own(template.filename)]
+
+    def _is_own(self, filename: str | None) -> bool:
+        path = Path(filename or "")
+        return _INSTALLED.isdisjoint(path.parts) or any(path.is_relative_to(folder) for folder in self.folders)
 
     def render(self, name: str, values: dict[str, Any], request: PageRequest | None = None) -> str:
         """Return the page.
@@ -185,7 +198,7 @@ class Views:
         try:
             return self.environment.get_template(name)
         except TemplateNotFound:
-            hint = suggestion(name, self._compiled or self.names(), NAMES_OF_FILES)
+            hint = suggestion(name, self._compiled or self.names() or (), NAMES_OF_FILES)
             raise TemplateNotFound(name, f"there is no template {shortened(name)!r}{hint}") from None
 
 

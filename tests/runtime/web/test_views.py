@@ -194,12 +194,22 @@ def test_what_templates_cannot_use_fails_the_boot(options: dict[str, Any], messa
     assert raised.value.detail.splitlines() == messages
 
 
-def test_a_loader_that_cannot_list_its_templates_fails_the_boot() -> None:
+def test_a_loader_that_cannot_list_its_templates_compiles_them_when_they_are_used() -> None:
     def configure(environment: Environment) -> None:
-        environment.loader = FunctionLoader(str)
+        environment.loader = FunctionLoader({"page.html": "{{ shout('a') }}"}.get)
 
-    with pytest.raises(BootError, match="the loader of the templates cannot list them"):
-        Views({}, {}, reload=False, configure=configure).compile()
+    made = Views({}, {"shout": str.upper}, reload=False, configure=configure)
+    assert (made.names(), made.compile(), made.own_templates) == (None, [], [])
+    assert made.render("page.html", {}) == "A"
+    with pytest.raises(TemplateNotFound, match=r"^there is no template 'pgae.html'$"):
+        made.render("pgae.html", {})
+
+
+def test_a_file_that_is_no_template_may_lie_among_them(tmp_path: Path) -> None:
+    (tmp_path / "logo.png").write_bytes(b"\x89PNG\xff{{")
+    (tmp_path / "page.html").write_bytes(b"\xff")
+    (mistake,) = Views(tmp_path, {}, reload=False).compile()
+    assert mistake.startswith("the template page.html cannot be read: ")
 
 
 def test_json_in_a_page_is_that_of_responses_escaped_for_html() -> None:
