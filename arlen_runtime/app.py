@@ -285,7 +285,7 @@ def _collect_routes(
 
 def _names_of(kind: type, base: type) -> frozenset[str]:
     """Return the names of a class of the application, and of its bases up to Arlen's."""
-    return frozenset(each.__name__ for each in kind.__mro__ if issubclass(each, base))
+    return frozenset(parent.__name__ for parent in kind.__mro__ if issubclass(parent, base))
 
 
 def _templates_of(config: Config) -> Templates:

@@ -38,10 +38,10 @@ def template_references(environment: Environment, name: str, helpers: Collection
     tree = environment.parse(source, name, filename)
     read = list(tree.find_all(_READ))  # one walk: it is half of the cost
     own = {own_name for node in read for own_name in _own_names(node)}
-    known = {name for name in (*helpers, "ctx.url_for") if name.partition(".")[0] not in own}
+    checked = {name for name in (*helpers, "ctx.url_for") if name.partition(".")[0] not in own}
     for node in read:
         reference = _read_call(node) if isinstance(node, nodes.Call) else _read_import(node)
-        if reference is None or (isinstance(node, nodes.Call) and _function(node.node) not in known):
+        if reference is None or (isinstance(node, nodes.Call) and _function(node.node) not in checked):
             continue
         yield reference._replace(file=filename or name)
 
