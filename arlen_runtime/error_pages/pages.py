@@ -40,7 +40,7 @@ class ErrorPages:
 
     @cached_property
     def _redactor(self) -> Redactor:
-        """Made at the first error: an application may read its settings after it has built an App."""
+        """Made at the first error: settings may be read after the App was built."""
         return Redactor(secret_values(self._config))
 
     @cached_property
