@@ -40,7 +40,7 @@ def as_guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
     """Return the guards of a route or group as a tuple."""
     if guard is None:
         return ()
-    guards = guard if isinstance(guard, Sequence) else (guard,)
+    guards = guard if isinstance(guard, Sequence) and not isinstance(guard, str) else (guard,)
     return tuple(checked_callable(item, "guard") for item in guards)
 
 
@@ -58,8 +58,8 @@ def checked_callable(action: Action, role: str) -> Action:
 
 def checked_methods(methods: Sequence[str]) -> tuple[str, ...]:
     """Return the methods of a route, each once."""
-    if not methods:
-        raise BootError(f"the route has no method; possible are {', '.join(METHODS)}")
+    if not methods or isinstance(methods, str):
+        raise BootError(f'methods must list methods, such as ("GET", "POST"), not {methods!r}')
     for method in methods:
         if method not in METHODS:
             raise BootError(f"the method {method!r} is not one of {', '.join(METHODS)}")

@@ -180,6 +180,7 @@ FAILING = f"{__file__}:{failing.__code__.co_firstlineno}: App(jinja={__name__}.f
                 "App(filters=): the name 'csrf_field' is Arlen's own: use another one",
             ],
         ),
+        ({"templates": "pages"}, ["App(templates=) must be a Path or a mapping of name to source, not 'pages'"]),
         ({"configure": 3}, ["App(jinja=) must be a function of the environment, not int"]),
         (
             {"configure": failing},
@@ -190,7 +191,7 @@ FAILING = f"{__file__}:{failing.__code__.co_firstlineno}: App(jinja={__name__}.f
 )
 def test_what_templates_cannot_use_fails_the_boot(options: dict[str, Any], messages: list[str]) -> None:
     with pytest.raises(BootError) as raised:
-        Views({}, **{"helpers": {}, "reload": False, **options})
+        Views(**{"templates": {}, "helpers": {}, "reload": False, **options})
     assert raised.value.detail.splitlines() == messages
 
 
