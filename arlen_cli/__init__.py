@@ -15,6 +15,7 @@ LAZY: dict[str, frozenset[str]] = {
     "commands/destroy.py": frozenset({"arlen_cli.generators.run"}),
     "commands/undo.py": frozenset({"arlen_cli.generators.run"}),
     "commands/generate.py": frozenset({"arlen_cli.generators.run"}),
+    "commands/middleware.py": frozenset({"arlen_cli.application"}),
     "commands/new.py": frozenset({"arlen_cli.generators.application"}),
     "commands/routes.py": frozenset({"arlen_cli.application"}),
     "commands/top.py": frozenset({"arlen_runtime.propane.status"}),

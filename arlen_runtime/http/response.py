@@ -127,7 +127,7 @@ def _checked_body(body: object) -> Body:
     if isinstance(body, (list, tuple)) and body and all(isinstance(piece, bytes) for piece in body):
         return iter(body)
     kind = type(body)
-    remedy = next((text for known, text in _REMEDIES.items() if issubclass(kind, known)), "")
+    remedy = next((text for wrong, text in _REMEDIES.items() if issubclass(kind, wrong)), "")
     if not remedy and hasattr(body, "__iter__"):
         return body  # type: ignore[return-value] # pieces of an object, such as an open file
     raise TypeError(

@@ -117,10 +117,10 @@ class Connection:
         self.started = self.receiving_since = self.writing_since = 0.0
         self.out: memoryview | None = None
         self.rest: Serialized | None = None
-        self.full = self.more = False  # full: the last piece of a body found the socket full
-        self.hangup = False  # the poller has reported the end: read until it comes
-        self.eof = self.broken = False  # no more to read; nothing can be sent
-        self.ending = self.lingering = self.closed = False
+        # `full`: the last piece of a body found the socket full. `hangup`: the poller has reported
+        # the end: read until it comes.
+        self.full = self.more = self.hangup = False
+        self.eof = self.broken = self.ending = self.lingering = self.closed = False
         self.deadline = self.check_at = NEVER
 
     # --- bytes to requests

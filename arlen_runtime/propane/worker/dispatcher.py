@@ -192,11 +192,10 @@ class Dispatcher:
     def _open_stream(self, connection: Connection, admission: Admission, head: Head, timing: EndpointTiming) -> bool:
         """Run a handler that reads the body while it arrives, on a pool thread if there is one."""
         try:
-            body = StreamingBody(connection, admission.limit, self._limits)
+            body = connection.stream = StreamingBody(connection, admission.limit, self._limits)
         except HTTPError as error:
             self.response_writer.refuse(connection, error)
             return False
-        connection.stream = body
         request = connection.request = Request(head, live=body)
         if not self._has_threads:
             return self._run_inline(connection, admission, request, timing)

@@ -20,6 +20,7 @@ class Worker:
     """What the server passes to the application."""
 
     number = 1
+    generation = 1
 
     def __init__(self) -> None:
         self.hooks: list[Callable[[], None]] = []
