@@ -411,14 +411,14 @@ def test_examples_answer_by_the_methods_of_the_context(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "imported"),
     [
-        ("from arlen_runtime import App, Config", [("arlen_runtime", {"App", "Config"})]),
-        ("def test() -> None:\n    from arlen_runtime import json as j", [("arlen_runtime", {"json"})]),
-        ("from arlen_runtime.web.views import (\n    Views,\n)\n", [("arlen_runtime.web.views", {"Views"})]),
-        ("import arlen_runtime.http.forms", [("arlen_runtime.http.forms", set())]),
+        ("from arlen_runtime import App, Config", [("arlen_runtime", frozenset({"App", "Config"}))]),
+        ("def test() -> None:\n    from arlen_runtime import json as j", [("arlen_runtime", frozenset({"json"}))]),
+        ("from arlen_runtime.web.views import (\n    Views,\n)\n", [("arlen_runtime.web.views", frozenset({"Views"}))]),
+        ("import arlen_runtime.http.forms", [("arlen_runtime.http.forms", frozenset())]),
         ("Import it from arlen_runtime.", []),
     ],
 )
-def test_imports_of_an_example_are_found(text: str, imported: list[tuple[str, set[str]]]) -> None:
+def test_imports_of_an_example_are_found(text: str, imported: list[tuple[str, frozenset[str]]]) -> None:
     assert list(imported_from_runtime(text)) == imported
 
 
