@@ -11,7 +11,7 @@ LAZY: dict[str, frozenset[str]] = {
     "versions.py": frozenset({"importlib.metadata"}),
     "generators/still_needed.py": frozenset({"arlen_runtime.alnpg.sql_text"}),
     "commands/completion.py": frozenset({"arlen_cli.completion_scripts", "arlen_cli.page_table"}),
-    "commands/config.py": frozenset({"arlen_runtime.config.masks"}),
+    "commands/config.py": frozenset({"arlen_runtime.config.printable"}),
     "commands/destroy.py": frozenset({"arlen_cli.generators.run"}),
     "commands/undo.py": frozenset({"arlen_cli.generators.run"}),
     "commands/generate.py": frozenset({"arlen_cli.generators.run"}),

@@ -55,6 +55,8 @@ def load_application(options: Namespace, program: str) -> dict[str, object]:
     Raises ToolError, ArlenError.
     """
     config = _read_config(options, os.environ)
+    if config.sources.warning:
+        print_error(program, config.sources.warning)
     if options.read_only:
         print_error(program, "every transaction is read-only (default_transaction_read_only)")
         config = _read_only(config)
@@ -88,6 +90,7 @@ def build(config: Config) -> Application:
 
 def _read_config(options: Namespace, environ: MutableMapping[str, str]) -> Config:
     config = load(options.app_root.absolute(), options.env, environ, default="development")
+    config.sources.export(environ)
     target_of(config)  # raises if there is no application, before a server is started for it
     if config.production and options.env is None:
         raise UsageError(

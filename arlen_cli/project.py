@@ -22,10 +22,11 @@ LISTED_FOLDERS = ("db/migrations", ".arlen")
 
 
 class ApplicationFolder(NamedTuple):
-    """The root folder of an application, and what it serves (`[app] target`)."""
+    """The root folder of an application, what it serves (`[app] target`), if it is `api_only`."""
 
     root: Path
     target: str
+    api: bool = False
 
     def project(self, now: datetime | None = None) -> Project:
         """Collect what generators need to know about the application."""
@@ -37,6 +38,7 @@ class ApplicationFolder(NamedTuple):
             now=now or datetime.now(UTC),
             resources=resources(runs),
             tables=tables(runs),
+            api=self.api,
         )
 
     def has_database(self) -> bool:
@@ -55,7 +57,8 @@ def find_application(start: Path) -> ApplicationFolder:
     BootError if it names no target.
     """
     root = Path(os.environ.get("ARLEN_APP_ROOT") or find_root(start))
-    return ApplicationFolder(root, target_of(load_configuration(root, "development", environ={})))
+    config = load_configuration(root, "development", environ={})
+    return ApplicationFolder(root, target_of(config), config.app.api_only)
 
 
 def load_configuration(root: Path, environment: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:

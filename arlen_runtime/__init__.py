@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from arlen_runtime.app import App as App
     from arlen_runtime.app_config import load_config as load_config
     from arlen_runtime.config.sections import Config as Config
+    from arlen_runtime.config.setting import setting as setting
     from arlen_runtime.errors import ArlenError as ArlenError
     from arlen_runtime.errors import BadRequest as BadRequest
     from arlen_runtime.errors import BootError as BootError
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from arlen_runtime.routing.routes import Endpoint as Endpoint
     from arlen_runtime.routing.routes import Routes as Routes
     from arlen_runtime.version import __version__ as __version__
+    from arlen_runtime.web.checks import Check as Check
     from arlen_runtime.web.context import Context as Context
     from arlen_runtime.web.responses import file as file
     from arlen_runtime.web.responses import html as html
@@ -68,6 +70,7 @@ _MODULES = {
     "app": "App",
     "app_config": "load_config",
     "config.sections": "Config",
+    "config.setting": "setting",
     "errors": "ArlenError BadRequest BootError ConfigError Conflict FieldError Forbidden Gone "
     "HTTPError MethodNotAllowed NotAcceptable NotFound PayloadTooLarge PreconditionFailed ServiceUnavailable "
     "TooManyRequests Unauthorized UnsupportedMediaType ValidationFailed",
@@ -80,6 +83,7 @@ _MODULES = {
     "middleware.chain": "Layer Middleware Proceed",
     "routing.routes": "Endpoint Routes",
     "version": "__version__",
+    "web.checks": "Check",
     "web.context": "Context",
     "web.responses": "file html json redirect stream text",
     "web.validation": "Fields",

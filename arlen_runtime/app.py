@@ -9,7 +9,7 @@ An application with services of its own writes a class: `class Shop(App)`, with 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.access_fields import access_fields
 from arlen_runtime.web.action import innermost
+from arlen_runtime.web.boot_check import BootCheck
 from arlen_runtime.web.built_in import built_in_endpoints, reject_shadowed_routes
 from arlen_runtime.web.checks import Check
 from arlen_runtime.web.context import Context
@@ -42,10 +43,8 @@ from arlen_runtime.web.followed_channels import FollowedChannels
 from arlen_runtime.web.health import Health
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.static_files import StaticFiles
-from arlen_runtime.web.views import Templates, Views
+from arlen_runtime.web.views import Configure, Functions, Templates, Views
 from arlen_runtime.web.worker_hooks import Hook, with_app
-
-Helper = Callable[..., object]
 
 _NO_VALUES: dict[str, object] = {}
 
@@ -67,7 +66,8 @@ class App:
     - `middleware` are the application's own, outermost first: their layers stand between those of
       Arlen and the guards.
     - `templates` is a folder or a mapping of name to source; the default is `[templates] folder` in
-      the package of the application. `helpers` are functions for templates.
+      the package of the application. `helpers`, `filters` and `tests` are functions for templates,
+      by name; `jinja` is a function that changes their environment before they are compiled.
     - `on_worker_start` and `on_worker_stop` are hooks that run in each worker, after its start and
       after its last request; they get the App or nothing.
     - `checks` are for /readyz.
@@ -85,7 +85,10 @@ class App:
         middleware: Sequence[Middleware] = (),
         log: Log | None = None,
         templates: Templates | None = None,
-        helpers: dict[str, Helper] | None = None,
+        helpers: Functions | None = None,
+        filters: Functions | None = None,
+        tests: Functions | None = None,
+        jinja: Configure | None = None,
         on_worker_start: Sequence[Hook] = (),
         on_worker_stop: Sequence[Hook] = (),
         checks: Mapping[str, Check] | None = None,
@@ -93,24 +96,39 @@ class App:
         """Assemble the application; connect to nothing. Raise BootError with all mistakes."""
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
-        self.static_files = StaticFiles(config.static, config.root)
+        self.static_files = StaticFiles(config.static, config.root, reload=config.environment == "development")
         self.health = Health(config, pg, checks)
         self.router = self._build_router(_collect_routes(routes))
-        self.views = self._build_views(_templates_of(config) if templates is None else templates, helpers or {})
+        self.views = self._build_views(templates, helpers or {}, filters=filters, tests=tests, configure=jinja)
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
         boundary = ErrorBoundary(self.pages, keep_statements=config.environment == "development")
         self.order = Order(config, self.security_headers, boundary, middleware)
         self.services = Services(config, self.log, self.router, self.views, pg, app=self)
-        self._context = context
-        self._followed = FollowedChannels(self.services)
+        self._context, self._followed = context, FollowedChannels(self.services)
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)
-        self._assemble(middleware, on_worker_start, on_worker_stop)
+        problems = BootProblems()
+        self.on_worker_start = problems.attempt_all(with_app, on_worker_start)
+        self.on_worker_stop = problems.attempt_all(with_app, on_worker_stop)
+        problems.attempt(self._check_names, routes, helpers or ())
+        self._assemble(middleware, problems)
 
-    def _build_views(self, templates: Templates, helpers: dict[str, Helper]) -> Views:
-        all_helpers: dict[str, Helper] = {"url_for": self.url_for, "asset": self._asset_url, **helpers}
-        return Views(templates, all_helpers, reload=self.config.environment == "development")
+    def _build_views(
+        self,
+        templates: Templates | None,
+        helpers: Functions,
+        **options: Any,  # noqa: ANN401 - those of Views
+    ) -> Views:
+        """Build the views, with Arlen's helpers and those of the application."""
+        all_helpers: Functions = {"url_for": self.url_for, "asset": self.static_files.asset, **helpers}
+        folder = _templates_of(self.config) if templates is None else templates
+        return Views(folder, all_helpers, reload=self.config.environment == "development", **options)
+
+    def _check_names(self, routes: Callable[[Routes], None], helpers: Collection[str]) -> None:
+        """Compile the templates and check constant names. In development, the request finds out."""
+        if self.config.environment != "development":
+            BootCheck(self.router, self.views, self.static_files, helpers).run(self.config, routes)
 
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
         """Build the router: built-in endpoints match first, static files last."""
@@ -119,13 +137,8 @@ class App:
         reject_shadowed_routes(endpoints, router)
         return router
 
-    def _assemble(
-        self, middleware: Sequence[Middleware], on_worker_start: Sequence[Hook], on_worker_stop: Sequence[Hook]
-    ) -> None:
-        """Check the parts and build the chain of each endpoint."""
-        problems = BootProblems()
-        self.on_worker_start = problems.attempt_all(with_app, on_worker_start)
-        self.on_worker_stop = problems.attempt_all(with_app, on_worker_stop)
+    def _assemble(self, middleware: Sequence[Middleware], problems: BootProblems) -> None:
+        """Check the parts and build the chain of each endpoint. Raise BootError for mistakes."""
         problems.add(problems_of_context_class(self._context))
         problems.add(unread_options(self.router.endpoints, self.order.options() | self.pages.options))
         forms = problems.attempt_all(checked_form, middleware)
@@ -159,7 +172,10 @@ class App:
         """Warn if all workers together may open more connections than the database allows."""
         try:
             warning = self.services.pg.connection_budget(self.config.propane_accessories.worker_count)
-        except ArlenError:  # /readyz reports that the database is unreachable
+        except ArlenError as error:  # /readyz reports that the database is unreachable
+            if self.config.sources.is_from_env_file("database", "url"):
+                place = self.config.sources.origin("database", "url")
+                self.log.warning("database_unreachable", reason=error.detail, origin=place)
             return
         if warning:
             self.log.warning("connection_budget", reason=warning)
@@ -216,12 +232,10 @@ class App:
         """
         self._followed.add(channel, topic or channel)
 
-    def _asset_url(self, name: str) -> str:
-        return self.static_files.asset(name)
-
     def _static_endpoints(self) -> list[Endpoint]:
-        """Return the endpoint for static files, unless a front server serves them."""
-        return [self.static_files.endpoint()] if self.config.static.enabled else []
+        """Return the endpoint for static files, if this server serves any."""
+        is_served = self.config.static.enabled and not self.config.app.api_only
+        return [self.static_files.endpoint()] if is_served else []
 
     def _metrics(self) -> str:
         """Return the counters of the server; empty if no server started the application."""
@@ -243,6 +257,8 @@ def _collect_routes(routes: Callable[[Routes], None]) -> list[Endpoint]:
 
 
 def _templates_of(config: Config) -> Templates:
-    """Return the template folder: beside the module that `[app] target` names."""
+    """Return the template folder: beside the module that `[app] target` names. An API has none."""
+    if config.app.api_only:
+        return {}
     package = config.app.target.partition(":")[0].split(".")[:-1]
     return config.root.joinpath(*package, config.templates.folder)

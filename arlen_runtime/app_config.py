@@ -26,11 +26,14 @@ def load_config(root: Path | str | None = None, environment: str | None = None) 
 
     The defaults are ARLEN_APP_ROOT, else the working folder, and ARLEN_ENV, else production. All
     programs that `arlen serve` and propane start have these variables. In development and test the
-    embedded server is started if no URL is configured; it runs until this process and its forks
-    have ended. Raises ConfigError, EmbeddedServerError.
+    variables of `.env` are set in this process, except those that are set already, and the embedded
+    server is started if no URL is configured; it runs until this process and its forks have ended.
+    Raises ConfigError, EmbeddedServerError.
     """
     folder = Path(root or os.environ.get("ARLEN_APP_ROOT") or Path())
-    return with_database(load(folder, environment, os.environ))
+    config = load(folder, environment, os.environ)
+    config.sources.export(os.environ)
+    return with_database(config)
 
 
 def with_database(config: Config, on_create: Callable[[], object] = lambda: None) -> Config:

@@ -50,10 +50,9 @@ def main(arguments: list[str]) -> int:
     source_tree = SourceTree(Path(command_line.root)) if command_line.development else None
     config, config_error = _load_config(Path(command_line.root), command_line)
     log = Log(config.log, config.environment, config.root)
-    os.environ.update(ARLEN_ENV=config.environment, ARLEN_APP_ROOT=command_line.root)
+    _export(config, log)
     live_tree = source_tree if config.app.live_reload and config.environment == "development" else None
-    if live_tree is not None:
-        config = config_for_live_reload(config)
+    config = config if live_tree is None else config_for_live_reload(config)
     database_url, database_error = "", None
     if config_error is None and not boot_args.boot_error:
         config, database_url, database_error = _start_database(config, log)
@@ -77,6 +76,14 @@ def main(arguments: list[str]) -> int:
     if database_url:
         generation.sidecar_environ = {"ARLEN_DATABASE_URL": database_url}
     return generation.run()
+
+
+def _export(config: Config, log: Log) -> None:
+    """Set the variables that the application and the processes that it starts see."""
+    config.sources.export(os.environ)
+    os.environ.update(ARLEN_ENV=config.environment, ARLEN_APP_ROOT=str(config.root))
+    if config.sources.warning:
+        log.warning("env_file_ignored", reason=config.sources.warning)
 
 
 def _load_config(root: Path, command_line: CommandLine) -> tuple[Config, ConfigError | None]:
@@ -162,6 +169,12 @@ def find_target(config: Config) -> object:
 
 def as_application(target: object, config: Config) -> Application:
     """Return the Application for an App, a `create(config)` or a WSGI callable."""
+    application = _application_of(target, config)
+    config.check_settings()
+    return application
+
+
+def _application_of(target: object, config: Config) -> Application:
     if isinstance(target, App):
         return target
     if not callable(target):

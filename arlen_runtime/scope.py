@@ -30,6 +30,19 @@ class OpenTransaction(Protocol):
     """A transaction, opaque here: the layer that opened it finds it again."""
 
 
+class PageRequest(Protocol):
+    """The request that a page is rendered for, as far as helpers of templates use it."""
+
+    @property
+    def csp_nonce(self) -> str:
+        """Nonce for inline scripts and styles."""
+        ...
+
+    def csrf_field(self) -> str:
+        """Return the hidden field that every form needs."""
+        ...
+
+
 def _do_nothing() -> None:
     """Default of `about_to_wait` outside a server."""
 
@@ -71,3 +84,6 @@ The function must not wait.
 
 about_to_wait: ContextVar[Callable[[], None]] = ContextVar("arlen_about_to_wait", default=_do_nothing)
 """Call it before a wait of unknown length: the server then serves other connections."""
+
+page_request: ContextVar[PageRequest | None] = ContextVar("arlen_page_request", default=None)
+"""The request whose template is being rendered; None outside a rendering."""

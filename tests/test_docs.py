@@ -81,7 +81,7 @@ class PageRun:
         elif block.language == "toml":
             self.load_config(block)
         elif block.language == "python" and (block.file is None or PROGRAM.fullmatch(block.file)):
-            exec(compile(block.text, "page", "exec"), self.names)  # noqa: S102 - we wrote the page
+            exec(compile(block.text, "page", "exec", dont_inherit=True), self.names)  # noqa: S102 - we wrote the page
 
     def path_of(self, file: str) -> Path:
         """Return the path of a file. A name with `*` is that of the one file that matches."""

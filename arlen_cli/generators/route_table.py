@@ -97,8 +97,9 @@ def build_report(query: RouteQuery) -> RouteReport:
     sys.meta_path.insert(0, _PlannedFinder(Path(query.root), query.files))
     routes = Routes()
     try:
-        importlib.import_module(query.module).routes(routes)
         config = load(Path(query.root), None, os.environ, default="development")
+        config.sources.export(os.environ)
+        importlib.import_module(query.module).routes(routes)
         others = built_in_endpoints(config, Health(config), read_metrics=str)
         return _report_routes(Router([*others, *routes.endpoints]), query.names)
     except ArlenError as error:

@@ -269,6 +269,10 @@ class DatabaseCommandError(ArlenError):
         self.sqlstate = sqlstate
 
 
+class DatabaseUnreachable(DatabaseCommandError):
+    """A command cannot connect to the database."""
+
+
 class MigrationError(DatabaseCommandError):
     """A migration cannot be read, planned or run.
 

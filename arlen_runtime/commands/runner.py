@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from arlen_runtime.alnpg.errors import DatabaseUnreachable
 from arlen_runtime.alnpg.migrations.files import FOLDER
 from arlen_runtime.commands.signals import interrupting
 from arlen_runtime.config.command_page import print_error
@@ -94,14 +95,21 @@ class Command(Generic[Options]):
         root, environment = values.pop("app_root"), values.pop("env")
         options = self.options(**values)
         self.check_options(parser, options)
+        place = ""
         with interrupting() as interruption:
             try:
                 config = load(root, environment, os.environ, default=default)
+                config.sources.export(os.environ)
+                if config.sources.warning:
+                    print_error(program, config.sources.warning)
+                place = "" if values["dsn"] else _place_of_url(config)
                 if not values["dsn"] and not is_application(root):
                     raise no_application(root)
                 return self.run(config, options, print_line)
             except (ArlenError, OSError) as error:
                 print_error(program, str(error) or type(error).__name__)
+                if place and isinstance(error, DatabaseUnreachable):
+                    print_error(program, f"the URL is from {place}")
                 return error.exit_status if isinstance(error, ArlenError) else FAILED
             except KeyboardInterrupt as interrupt:
                 print_error(program, str(interrupt) or "interrupted")
@@ -140,6 +148,12 @@ class Command(Generic[Options]):
         )
         add_root_flag(parser, searches=default != "production")
         return parser
+
+
+def _place_of_url(config: Config) -> str:
+    """Return where `.env` sets the URL of the database; "" if something else does."""
+    path = "database", "direct_url" if config.database.direct_url else "url"
+    return config.sources.origin(*path) if config.sources.is_from_env_file(*path) else ""
 
 
 def print_line(line: str) -> None:

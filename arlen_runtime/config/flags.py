@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from arlen_runtime.config.command_page import Entry
 from arlen_runtime.config.parser import Parser, add_root_flag
-from arlen_runtime.config.schema import SECTIONS, Setting
+from arlen_runtime.config.schema import SECTIONS
+from arlen_runtime.config.setting import Setting
 
 FLAGGED = ("server", "propane_accessories")
 """The sections whose settings are flags."""

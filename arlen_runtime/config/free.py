@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 from arlen_runtime.config.masks import is_secret_name
-from arlen_runtime.config.schema import KINDS, read_list
+from arlen_runtime.config.setting import KINDS, read_list
 
 
 class _Type(NamedTuple):
@@ -25,24 +25,45 @@ _TYPES: Mapping[type, _Type] = {
 }
 
 
-def settings_key(name: str, keys: Mapping[str, Any]) -> str:
-    """Return the key of [settings] for a variable, as the files spell it.
+def settings_path(name: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the path in [settings] for a variable, as the files spell it.
 
-    Variable names are case-insensitive.
+    Variable names are case-insensitive. A key that the files do not have is one of the first level.
     """
-    lower = name.lower()
-    return lower if lower in keys else next((key for key in keys if key.lower() == lower), lower)
+    return _path_in(name.lower(), table) or (name.lower(),)
 
 
-def read_settings_value(key: str, present: object, text: str) -> object:
-    """Read a variable's text as the type of the present value; ValueError says what is expected."""
+def _path_in(name: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the path of the key with this lower-case name; () if there is none."""
+    keys = [name] if name in table else [key for key in table if key.lower() == name]
+    if keys:
+        return (keys[0],)
+    for key, value in table.items():
+        is_prefix = isinstance(value, Mapping) and name.startswith(f"{key.lower()}_")
+        if is_prefix and (below := _path_in(name[len(key) + 1 :], value)):
+            return (key, *below)
+    return ()
+
+
+def value_at(table: Mapping[str, Any], path: Sequence[str]) -> object:
+    """Return the value at a path of [settings]; "" if there is none."""
+    for key in path[:-1]:
+        table = table.get(key, {})
+    return table.get(path[-1], "")
+
+
+def read_settings_value(key: str, present: object, text: str, *, hidden: bool = False) -> object:
+    """Read a variable's text as the type of the present value; ValueError says what is expected.
+
+    The message does not show a text that is hidden, or secret by its key.
+    """
     expected = _list_of(present) if isinstance(present, list) else _TYPES.get(type(present))
     if expected is None:
         raise ValueError("cannot be set by a variable: the files have a table or nested lists there")
     try:
         return expected.read(text)
     except ValueError:
-        shown = "the given value (a secret is not shown)" if is_secret_name(key) else repr(text)
+        shown = "the given value (a secret is not shown)" if hidden or is_secret_name(key) else repr(text)
         raise ValueError(f"must be {expected.name}, not {shown}") from None
 
 

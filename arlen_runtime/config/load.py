@@ -1,6 +1,6 @@
 """Load the configuration from files, variables and flags; later sources override earlier ones.
 
-    config/app.toml  <-  config/environments/<environment>.toml  <-  ARLEN_*  <-  flags
+    config/app.toml  <-  config/environments/<environment>.toml  <-  .env  <-  ARLEN_*  <-  flags
 
 Files may be missing: an application of one file has none. Every layer is checked, even values that
 a later layer replaces, and all errors are reported together.
@@ -8,16 +8,24 @@ a later layer replaces, and all errors are reported together.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from glob import glob
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from arlen_runtime.config.command_page import suggestion
-from arlen_runtime.config.free import read_settings_value, settings_key
-from arlen_runtime.config.schema import SECTIONS, VARIABLES, Setting, Value, is_section
+from arlen_runtime.config.env_file import read_env_file
+from arlen_runtime.config.free import read_settings_value, settings_path, value_at
+from arlen_runtime.config.masks import mask_text
+from arlen_runtime.config.own_settings import PREFIX
+from arlen_runtime.config.schema import SECTIONS, VARIABLES, is_section
 from arlen_runtime.config.sections import Config
+from arlen_runtime.config.setting import Setting
+from arlen_runtime.config.setting_reader import SettingReader
+from arlen_runtime.config.sources import Sources, VariableText
+from arlen_runtime.config.text_file import read_value
 from arlen_runtime.config.toml_file import TomlFile
 from arlen_runtime.errors import ConfigError
 
@@ -32,7 +40,9 @@ OTHER_VARIABLES = {
 }
 """Variables that are not settings; any other name that starts with ARLEN_ is an error."""
 
-_SETTINGS_PREFIX = "ARLEN_SETTINGS_"  # [settings] belongs to the application: its variables are not checked
+_FILE = "_FILE"
+"""What the name of a variable ends with if it names the file that holds the value."""
+
 _NAMES = (*SECTIONS, "settings")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")  # because it becomes part of a path
 
@@ -48,13 +58,16 @@ def load(
     """Read, merge and check the configuration of the application in `root`.
 
     `environment` is the value of `--env`, `flags` maps "section.key" to the text of the flag,
-    `default` is the environment if neither `--env` nor ARLEN_ENV names one. Raises ConfigError
-    with one line per error.
+    `default` is the environment if neither `--env` nor ARLEN_ENV names one. `.env` is read if
+    `environ` is os.environ: it adds to the variables of the process, which other mappings replace.
+    Raises ConfigError with one line per error.
     """
     draft = _ConfigBuilder(root)
     name = environment or environ.get("ARLEN_ENV") or default
     draft.read_file(root / "config" / "app.toml")
     draft.read_environment(name, root / "config" / "environments")
+    if environ is os.environ:
+        draft.read_env_file(name)
     draft.read_variables(environ)
     draft.read_flags(flags or {})
     return draft.finish(name)
@@ -65,9 +78,10 @@ class _ConfigBuilder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._values: dict[str, dict[str, Value]] = {section: {} for section in SECTIONS}
-        self._settings: dict[str, Any] = {}
         self._errors: list[str] = []
+        self._readers = {name: SettingReader(name, settings, self._errors) for name, settings in SECTIONS.items()}
+        self._settings: dict[str, Any] = {}
+        self._sources = Sources(is_loaded=True)
 
     def read_environment(self, name: str, folder: Path) -> None:
         """Merge the file of the environment; an environment of another name needs one."""
@@ -89,6 +103,7 @@ class _ConfigBuilder:
         except ConfigError as error:
             self._errors.append(error.detail)
             return True
+        self._sources.files.append(file)
         for section, table in file.data.items():
             if section not in _NAMES:
                 self._errors.append(f"{file.place(section)}: [{section}] is not a section{suggestion(section, _NAMES)}")
@@ -97,63 +112,99 @@ class _ConfigBuilder:
             elif section == "settings":
                 self._settings = _merged(self._settings, table)
             else:
-                self._read_table(file, section, table)
+                self._readers[section].read_table(table, file.place)
         return True
 
-    def read_variables(self, environ: Mapping[str, str]) -> None:
-        """Merge the ARLEN_* variables; an empty one counts as not set."""
-        variables = {name: text for name, text in environ.items() if name.startswith("ARLEN_") and text}
-        for name, text in variables.items():
-            if name.startswith(_SETTINGS_PREFIX) and name != _SETTINGS_PREFIX:
-                self._read_settings_variable(name, text)
-            elif name in VARIABLES:
-                self._read_text(VARIABLES[name], name, text)
-            elif name not in OTHER_VARIABLES:
-                hint = suggestion(name, [*VARIABLES, *OTHER_VARIABLES])
-                self._errors.append(f"{name}: no setting has this variable{hint}")
+    def read_env_file(self, environment: str) -> None:
+        """Merge the ARLEN_* variables of `.env`, and keep the others for the application."""
+        file = read_env_file(self._root, environment)
+        self._errors += file.errors
+        self._sources.warning = file.warning
+        self._sources.env_file = file.values
+        self.read_variables(file.values, file.place)
+
+    def read_variables(self, environ: Mapping[str, str], place: Callable[[str], str] = str) -> None:
+        """Merge the ARLEN_* variables; an empty one counts as not set.
+
+        `place` returns where a variable is, for messages.
+        """
+        for name, text in environ.items():
+            if not name.startswith("ARLEN_") or not text or name in OTHER_VARIABLES:
+                continue
+            variable = self._variable_of(name)
+            if variable is None:
+                self._errors.append(f"{place(name)}: no setting has this variable{_nearest_variable(name)}")
+            elif variable == name:
+                self._read_variable(variable, place(name), text)
+            elif environ.get(variable):
+                self._errors.append(f"{place(name)}: {variable} is set too: set one of them")
+            else:
+                self._read_file_of(variable, place(name), text)
 
     def read_flags(self, flags: Mapping[str, str]) -> None:
         """Merge the flags, "section.key" to text."""
         for dotted, text in flags.items():
             section, _, key = dotted.partition(".")
-            setting = SECTIONS[section][key]
-            self._read_text(setting, setting.flag, text)
+            self._read_text(SECTIONS[section][key], SECTIONS[section][key].flag, text)
 
     def finish(self, environment: str) -> Config:
         """Build the configuration, or raise ConfigError with all errors."""
         if self._errors:
             raise ConfigError("\n".join(self._errors))
         built: dict[str, Any] = {
-            section: kind(**self._values[section])
+            section: kind(**self._readers[section].values)
             for section, kind in get_type_hints(Config).items()
             if is_section(kind)
         }
-        return Config(environment=environment, root=self._root, settings=self._settings, **built)
+        return Config(environment=environment, root=self._root, settings=self._settings, sources=self._sources, **built)
 
-    def _read_table(self, file: TomlFile, section: str, table: Mapping[str, object]) -> None:
-        settings = SECTIONS[section]
-        for key, raw in table.items():
-            place = f"{file.place(section, key)}: [{section}] {key}"
-            if key not in settings:
-                self._errors.append(f"{place} is not a setting{suggestion(key, settings)}")
-                continue
-            try:
-                self._values[section][key] = settings[key].from_toml(raw)
-            except ValueError as error:
-                self._errors.append(f"{place} {error}")
+    def _variable_of(self, name: str) -> str | None:
+        """Return the variable that sets the value: this one, or the one that it is the file of."""
+        variable = name.removesuffix(_FILE)
+        if name.startswith(PREFIX) and name != PREFIX:
+            path = settings_path(name.removeprefix(PREFIX), self._settings)
+            is_file = len(variable) > len(PREFIX) and not self._sources.in_files("settings", *path)
+            return variable if is_file else name
+        return name if name in VARIABLES else variable if variable in VARIABLES else None
 
-    def _read_text(self, setting: Setting, place: str, text: str) -> None:
+    def _read_file_of(self, variable: str, place: str, text: str) -> None:
+        """Read the value of a variable from the file that `text` names."""
+        setting = VARIABLES.get(variable)
+        is_path = text.startswith(("/", "./", "../"))  # else it may be the secret itself, by mistake
+        shown = mask_text(text) if is_path or (setting and not setting.secret) else "the file, its name is not shown"
+        place = f"{place} ({shown if shown.isprintable() else ascii(shown)})"
         try:
-            self._values[setting.section][setting.key] = setting.from_text(text)
+            self._read_variable(variable, place, read_value(self._root / text), hidden=True)
         except ValueError as error:
             self._errors.append(f"{place} {error}")
 
-    def _read_settings_variable(self, name: str, text: str) -> None:
-        key = settings_key(name.removeprefix(_SETTINGS_PREFIX), self._settings)
+    def _read_variable(self, variable: str, place: str, text: str, *, hidden: bool = False) -> None:
+        if variable in VARIABLES:
+            self._read_text(VARIABLES[variable], place, text, hidden=hidden)
+            return
+        path = settings_path(variable.removeprefix(PREFIX), self._settings)
+        value: Any
+        self._sources.places["settings", *path] = place
+        self._sources.settings_texts[variable.upper()] = VariableText(place, text, hidden, ("settings", *path))
+        if hidden:
+            self._sources.secrets.add(text)
         try:
-            self._settings[key] = read_settings_value(key, self._settings.get(key, ""), text)
+            value = read_settings_value(path[-1], value_at(self._settings, path), text, hidden=hidden)
         except ValueError as error:
-            self._errors.append(f"{name} {error}")
+            self._errors.append(f"{place} {error}")
+            return
+        for key in reversed(path):
+            value = {key: value}
+        self._settings = _merged(self._settings, value)
+
+    def _read_text(self, setting: Setting, place: str, text: str, *, hidden: bool = False) -> None:
+        self._sources.places[setting.section, setting.key] = place
+        self._readers[setting.section].read_text(setting.key, place, text, hidden=hidden)
+
+
+def _nearest_variable(name: str) -> str:
+    files = [f"{variable}{_FILE}" for variable in VARIABLES if name.endswith(_FILE)]
+    return suggestion(name, [*VARIABLES, *OTHER_VARIABLES, *files])
 
 
 def _merged(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

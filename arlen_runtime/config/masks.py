@@ -1,19 +1,12 @@
-"""The configuration as printable values.
+"""Masks in place of secrets, by name and by value.
 
-Invariant: a secret, by its name or by its value, never leaves this module readable.
-
-By name: settings that are declared secret, and keys of [settings] whose name sounds secret. By
-value: the password in a URL or a connection string, wherever it occurs.
+By name: keys, fields and headers whose name sounds secret. By value: the password in a URL or a
+connection string, wherever it occurs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
-
-from arlen_runtime.config.schema import SECTIONS
-from arlen_runtime.config.sections import Config
 
 MASK = "********"
 
@@ -33,13 +26,6 @@ _MEMBER = re.compile(rf"""(?P<key>{_KEY}\s*:\s*)b?(?:{_QUOTED}|[^\s,}}\]'"]+)"""
 """A member of a dictionary as Python or JSON writes it."""
 _PAIR = re.compile(rf"(?P<key>(?<!\w)\({_KEY}\s*,\s*)b?(?:{_QUOTED})")
 """A name with its value as in a list of headers; not the arguments of a call."""
-_URL = re.compile(r"postgres(?:ql)?://\S+")  # no white space: the end of the password would be unclear
-_VALUE = r"\s*=\s*(?:'(?:[^'\\]|\\.)*'|(?:\\.|[^\s'\\=])(?:\\.|[^\s'\\])*)"
-_CONNECTION = re.compile(rf"\s*(?:host|hostaddr|port|dbname|user|password|service){_VALUE}(?:\s+\w+{_VALUE})*\s*")
-"""A text that is certainly a connection string (libpq, section 34.1.1).
-
-In any other text it is not known which part is secret.
-"""
 
 
 def is_secret_name(name: str) -> bool:
@@ -67,35 +53,3 @@ def _masked_value(match: re.Match[str]) -> str:
 def _masked_member(match: re.Match[str]) -> str:
     """Mask the value of a member if its name is secret."""
     return f"{match['key']}'{MASK}'" if is_secret_name(match["name"]) else match[0]
-
-
-def printable(config: Config) -> dict[str, dict[str, Any]]:
-    """Return every setting by section and key with secrets masked; [settings] at any depth."""
-    shown: dict[str, dict[str, Any]] = {
-        section: {
-            key: _masked_setting(getattr(getattr(config, section), key), secret=setting.secret)
-            for key, setting in settings.items()
-        }
-        for section, settings in SECTIONS.items()
-    }
-    return {**shown, "settings": _masked(config.settings)}
-
-
-def _masked(value: Any, *, secret: bool = False) -> Any:  # noqa: ANN401 - values of TOML
-    """Mask a value, or each value below it."""
-    if isinstance(value, Mapping):
-        return {key: _masked(item, secret=secret or is_secret_name(key)) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_masked(item, secret=secret) for item in value]
-    if secret and value:
-        return MASK
-    return mask_text(value) if isinstance(value, str) else value
-
-
-def _masked_setting(value: object, *, secret: bool) -> Any:  # noqa: ANN401 - values of TOML
-    """Mask a setting of a section.
-
-    The secret ones are connection strings: an operator sees all of them except passwords.
-    """
-    readable = isinstance(value, str) and (_URL.fullmatch(value) or _CONNECTION.fullmatch(value))
-    return _masked(value, secret=secret and not readable)

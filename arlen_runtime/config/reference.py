@@ -12,16 +12,18 @@ from typing import get_type_hints
 
 from arlen_runtime.config.flags import ALIASES, FLAGGED
 from arlen_runtime.config.load import OTHER_VARIABLES
-from arlen_runtime.config.schema import SECTIONS, Setting, alternatives
+from arlen_runtime.config.schema import SECTIONS
 from arlen_runtime.config.sections import Config
+from arlen_runtime.config.setting import Setting, alternatives
 
 _OPENING = """\
 # Settings
 
 Every setting of the runtime. Later sources override earlier ones: `config/app.toml`,
-`config/environments/<environment>.toml`, the variable, the flag. An empty variable counts as not
-set. A list is an array in TOML, and separated by commas in a variable or flag. `make docs`
-generates this page.
+`config/environments/<environment>.toml`, `.env` in development and test, the variable, the flag.
+`<VARIABLE>_FILE` names a file that holds the value. An empty variable counts as not set. A list is
+an array in TOML, and separated by commas in a variable or flag.
+[Configuration](../guides/configuration.md) explains them. `make docs` generates this page.
 """
 
 
@@ -59,9 +61,10 @@ def _describe(setting: Setting) -> str:
 
 def _settings() -> str:
     return (
-        '## [settings]\n\nThe application\'s own, unchecked and of any depth: `config.settings["name"]`. '
-        "`ARLEN_SETTINGS_<NAME>` sets one\nkey of the first level, in whatever case the files spell it, and takes the type of "
-        "the value there; for a list that\nof its items. A table cannot be set.\n"
+        "## [settings]\n\nThe application's own. `config.read(Shop)` reads and checks them as a dataclass; "
+        '`config.settings["name"]` is\nunchecked. `ARLEN_SETTINGS_<NAME>` sets a key, and '
+        "`ARLEN_SETTINGS_<TABLE>_<NAME>` a key of a table. Without a class, the\nvalue takes the type that it has "
+        "in the files; for a list that of its items.\n"
     )
 
 

@@ -9,36 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from arlen_runtime.config.own_settings import read_settings, unread_settings
+from arlen_runtime.config.setting import Commands, setting
+from arlen_runtime.config.sources import Sources
+from arlen_runtime.errors import ConfigError
+
+OwnSettings = TypeVar("OwnSettings")
 
 MOST_WORKERS = 128
 """Maximum of one generation; the scoreboard has rows for two of them."""
-
-
-def setting(  # noqa: PLR0913 - each is one property of a setting
-    default: Any,  # noqa: ANN401 - a field of any type
-    text: str,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[str, ...] = (),
-    items: str = "",
-    secret: bool = False,
-) -> Any:  # noqa: ANN401 - dataclasses expect the field in place of its value
-    """Declare one setting: default, help text, bounds, allowed words, and whether it is secret.
-
-    `items` names the check of each item of a list, one of `schema.ITEMS`. A secret value is
-    never shown.
-    """
-    bounds = {"minimum": minimum, "maximum": maximum, "choices": choices, "items": items}
-    return field(default=default, metadata={"help": text, **bounds, "secret": secret})
-
-
-class Commands(dict[str, str]):
-    """Commands by their names; never changed, like every value of a setting."""
-
-    def __hash__(self) -> int:  # type: ignore[override] # defaults of a frozen dataclass must be hashable, a dict is not
-        return hash(tuple(self.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +29,9 @@ class AppSection:
     target: str = setting("", "what to serve, as module:name; name is create(config) or a WSGI callable")
     name: str = setting("", "the application's name, for logs and pages; the folder's name if empty")
     live_reload: bool = setting(True, "in development, open pages load again when a file changes (arlen serve)")
+    api_only: bool = setting(
+        False, "an API without pages: every error prefers problem JSON, no templates folder, no static files"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +268,26 @@ class Config:
     static: StaticSection = field(default_factory=StaticSection)
     templates: TemplatesSection = field(default_factory=TemplatesSection)
     settings: dict[str, Any] = field(default_factory=dict)
-    """[settings]: the application's own keys, unchecked."""
+    """[settings]: the application's own keys, unchecked; `read` checks them."""
+    sources: Sources = field(default_factory=Sources, repr=False, compare=False)
+    """Where the values come from."""
+
+    def read(self, kind: type[OwnSettings], table: str = "") -> OwnSettings:
+        """Return [settings], or its table [settings.<table>], as an instance of `kind`.
+
+        `kind` is a frozen dataclass whose fields are declared with `setting`. Files and variables
+        are checked as those of Arlen's own sections. Raises ConfigError with one line for each
+        mistake, BootError for a class that cannot be read.
+        """
+        return read_settings(kind, table, self.settings, self.sources)
+
+    def check_settings(self) -> None:
+        """Raise ConfigError for variables and tables of [settings] that no `read` asked for.
+
+        Call it when the application has read its settings.
+        """
+        if errors := unread_settings(self.sources):
+            raise ConfigError("\n".join(errors))
 
     @property
     def name(self) -> str:

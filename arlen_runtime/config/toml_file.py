@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ class TomlFile:
         except ValueError as error:  # TOMLDecodeError, or a number too long for int()
             raise ConfigError(self._describe_error(str(error))) from error
 
+    def has(self, keys: Sequence[str]) -> bool:
+        """Return True if there is a value at this path of names."""
+        return _has(self.data, keys)
+
     def place(self, *keys: str) -> str:
         """Return `label, line N` of the key at this path of names."""
         lines = [f"{line}\n" for line in self._lines()]
@@ -56,14 +61,9 @@ class TomlFile:
     def _parses_without(lines: list[str], keys: tuple[str, ...]) -> bool:
         """Return True if this beginning parses and does not have the key yet."""
         try:
-            value: Any = tomllib.loads("".join(lines))
+            return not _has(tomllib.loads("".join(lines)), keys)
         except ValueError:
             return False
-        for key in keys:
-            if not isinstance(value, dict) or key not in value:
-                return True
-            value = value[key]
-        return False
 
     def _describe_error(self, message: str) -> str:
         """Join file, line, key and the parser's message into one sentence."""
@@ -73,3 +73,11 @@ class TomlFile:
         key = _KEY.match(lines[number - 1]) if lines else None
         reason = match["what"] if match else message
         return f"{self._label}, line {number}: {f'{key[1]}: ' if key else ''}not valid TOML: {reason}"
+
+
+def _has(value: Any, keys: Sequence[str]) -> bool:  # noqa: ANN401 - a value of TOML
+    for key in keys:
+        if not isinstance(value, dict) or key not in value:
+            return False
+        value = value[key]
+    return True

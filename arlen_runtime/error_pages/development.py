@@ -98,7 +98,8 @@ class DevelopmentPage:
 def secret_values(config: Config) -> frozenset[str]:
     """Return the values that no page may show.
 
-    These are settings declared as secret, and settings of the application whose name looks secret.
+    These are settings declared as secret, by Arlen or by a class that the application has read,
+    settings of the application whose name looks secret, and those that were read from a file.
     Values that are too short to be told apart from other text are left out.
     """
     sections = [getattr(config, field.name) for field in fields(config)]
@@ -109,7 +110,7 @@ def secret_values(config: Config) -> frozenset[str]:
         for field in fields(section)
         if field.metadata.get("secret")
     ]
-    values = (*declared, *_settings_named_secret(config.settings))
+    values = (*declared, *_settings_named_secret(config.settings), *config.sources.secrets)
     return frozenset(value for value in values if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)
 
 

@@ -1,8 +1,8 @@
 """Turns errors into responses. Every error gets a response of the same form.
 
 Accept chooses the format. If Accept leaves it open, the route does: `api=False` gets a page, other
-routes and unknown paths get problem JSON. If the Host is not one of the application, the response
-shows only what it would show in production.
+routes and unknown paths get problem JSON, and so do all routes with `[app] api_only`. If the Host
+is not one of the application, the response shows only what it would show in production.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class ErrorPages:
     def __init__(self, config: Config, endpoints: tuple[Endpoint, ...]) -> None:
         """Read from the configuration what may be shown."""
         self._internal = not config.production
+        self._api_only = config.app.api_only
         self._hosts = AllowedHosts(config)
         self._redactor = Redactor(secret_values(config))
         self._development = (
@@ -77,7 +78,7 @@ class ErrorPages:
 
     def _format(self, context: ErrorContext) -> ErrorFormat:
         """Return the format. If the client accepts none of them, return the first."""
-        offers = _PAGE_FIRST if _wants_page(context) else _PROBLEM_FIRST
+        offers = _PAGE_FIRST if _wants_page(context) and not self._api_only else _PROBLEM_FIRST
         accept = context.head.headers.get_list("accept") if context.head is not None else None
         return FORMATS[best(accept, offers) or offers[0]]
 

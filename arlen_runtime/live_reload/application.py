@@ -49,6 +49,7 @@ class LiveReload:
         self.config = config
         self.feed = ChangeFeed(code, WatchedFiles(folders))
         self._application = application
+        self._code = code
         self._hosts = AllowedHosts(config)
         self._changes = Admission("GET " + CHANGES_PATH, "none", 0, immediate=True)
         self._script = Admission("GET " + SCRIPT_PATH, "none", 0, immediate=True)
@@ -85,5 +86,5 @@ class LiveReload:
         # Not the answer to a form: loading that again would send the form again. HEAD has the
         # length of GET.
         if head is not None and head.method in _READING and self._hosts.is_allowed(head):
-            add_script(response)
+            add_script(response, self._code)
         return response

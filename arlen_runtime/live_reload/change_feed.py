@@ -1,9 +1,10 @@
 """The event stream of changes: each event is the version of what a page was made from.
 
-An event has two words, `PAGE STYLES`. A page keeps the first event that it receives. If a later one
-differs in PAGE, it loads again; if only STYLES differs, it replaces its style sheets. The versions
-are digests of the files, so a page that connects again, to another worker or to the next
-generation, receives the same words unless something has changed.
+An event has three words, `CODE FILES STYLES`. A page knows the code that wrote it, and keeps the
+first event that it receives. If one differs in the first two words, it loads again; if only STYLES
+differs, it replaces its style sheets. The versions are digests of the files, so a page that
+connects again, to another worker or to the next generation, receives the same words unless
+something has changed.
 
 New code comes with a new generation, whose start ends the streams of the old one. Other files are
 watched by a thread that runs while streams are open.
@@ -59,7 +60,7 @@ class ChangeFeed:
 
     def _version(self) -> str:
         others, styles = self._files.versions()
-        return f"{self._code}-{others} {styles}"
+        return f"{self._code} {others} {styles}"
 
     def _watch(self, published: str) -> None:
         """Publish a version once two looks have found it, so that a burst of saves is one event."""

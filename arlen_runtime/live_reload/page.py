@@ -19,10 +19,13 @@ SCRIPT_PATH = "/_arlen/changes.js"
 # Only a visible page listens: a browser opens at most six connections to one origin by HTTP/1.1,
 # and a seventh tab would wait without end. A page in a frame loads with the one around it.
 # The script closes the stream itself after an error: an EventSource gives up after some of them.
+# A page may be older than the code that sends its first event: a file was saved while it loaded.
+# It then loads again, but once only: a copy of the browser, after a 304, stays old.
 SCRIPT = """\
 (() => {
   if (top !== self || window.arlenChanges) return;
   window.arlenChanges = true;
+  const writtenBy = document.currentScript.dataset.code;
   let source, timer, seen, delay = 100;
   const stop = () => { clearTimeout(timer); source?.close(); };
   const replaceStyles = version => {
@@ -34,11 +37,13 @@ SCRIPT = """\
     }
   };
   const receive = ({data}) => {
-    const [page, styles] = data.split(" ");
+    const [code, files, styles] = data.split(" ");
     delay = 100;
-    if (seen && seen.page !== page) { stop(); location.reload(); return; }
+    const isOld = seen ? seen.code !== code || seen.files !== files
+      : writtenBy !== code && sessionStorage.arlenReloaded !== data;
+    if (isOld) { stop(); sessionStorage.arlenReloaded = data; location.reload(); return; }
     if (seen && seen.styles !== styles) replaceStyles(styles);
-    seen = {page, styles};
+    seen = {code, files, styles};
   };
   const listen = () => {
     stop();
@@ -60,8 +65,11 @@ _HANDS_OFF = frozenset({"content-encoding", "content-range", "content-dispositio
 _ERROR_PAGE_POLICY = f"{POLICY}; script-src 'self'; connect-src 'self'"
 
 
-def add_script(response: Response) -> None:
-    """Add the tag before the last `</body>` of a page; leave every other response alone."""
+def add_script(response: Response, code: str) -> None:
+    """Add the tag before the last `</body>` of a page; leave every other response alone.
+
+    `code` is the version of the code that wrote the page.
+    """
     body = response.body
     if type(body) is not bytes or not (response.get("Content-Type") or "").lower().startswith("text/html"):
         return
@@ -74,7 +82,7 @@ def add_script(response: Response) -> None:
     if nonce is None:
         return
     attribute = f' nonce="{nonce}"' if nonce else ""
-    tag = f'<script src="{SCRIPT_PATH}?v={_VERSION}"{attribute} async></script>\n'
+    tag = f'<script src="{SCRIPT_PATH}?v={_VERSION}"{attribute} data-code="{code}" async></script>\n'
     response.body = body[:end] + tag.encode("latin-1") + body[end:]
 
 

@@ -22,7 +22,7 @@ from arlen_runtime import start_state
 from arlen_runtime.config.command_page import print_error
 from arlen_runtime.config.flags import LaunchOptions, read_flags
 from arlen_runtime.config.load import load
-from arlen_runtime.config.masks import printable
+from arlen_runtime.config.printable import printable
 from arlen_runtime.config.sections import Config
 from arlen_runtime.config.target import target_of
 from arlen_runtime.errors import ArlenError, BootError, ConfigError

@@ -38,6 +38,7 @@ from arlen_runtime.web.representation import check_preconditions
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.trace import outgoing_traceparent
 from arlen_runtime.web.validation import Fields, build
+from arlen_runtime.web.views import content_type
 
 D = TypeVar("D")
 T = TypeVar("T")
@@ -222,12 +223,32 @@ class Context:
     def render(self, template: str, status: int = 200, /, **values: Any) -> Response:  # noqa: ANN401 - values of any type
         """Return a page rendered from a template.
 
-        The template sees `values`, `ctx`, `csrf_field`, `csp_nonce` and the helpers.
+        The template sees `values`, `ctx`, `csrf_field`, `csp_nonce` and the helpers. The suffix of
+        its name decides the content type: `feed.xml` and `feed.xml.j2` are application/xml.
         """
-        values.setdefault("ctx", self)
-        values["csrf_field"] = self.csrf_field
-        values["csp_nonce"] = self._get_nonce
-        return responses.html(self.services.views.render(template, values), status)
+        if "ctx" in values or "csrf_field" in values:
+            raise _reserved(values)
+        values["ctx"] = self
+        page = self.services.views.render(template, values, self)
+        return Response(page.encode(), status, (), content_type(template))
+
+    def render_block(self, template: str, block: str, /, **values: Any) -> Response:  # noqa: ANN401 - values of any type
+        """Return one block of a template, for example for a part of a page that htmx replaces.
+
+        The block may be one of a parent template. Raise ArlenError if there is no such block.
+        """
+        if "ctx" in values or "csrf_field" in values:
+            raise _reserved(values)
+        values["ctx"] = self
+        part = self.services.views.render_block(template, block, values, self)
+        return Response(part.encode(), 200, (), content_type(template))
+
+    def render_text(self, template: str, /, **values: Any) -> str:  # noqa: ANN401 - values of any type
+        """Return the text of a template, for example for a mail."""
+        if "ctx" in values or "csrf_field" in values:
+            raise _reserved(values)
+        values["ctx"] = self
+        return self.services.views.render(template, values, self)
 
     def json(self, value: object, status: int = 200) -> Response:
         """Return JSON; see `responses.json`. The body of the request is `params.json()`."""
@@ -304,6 +325,8 @@ class Context:
         headers = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
         return Response(stream, 200, headers, content_type="text/event-stream")
 
-    def _get_nonce(self) -> str:
-        """Return the nonce; templates call this."""
-        return self.csp_nonce
+
+def _reserved(values: dict[str, Any]) -> TypeError:
+    """Return the error for a value that would replace what every template has."""
+    name = "ctx" if "ctx" in values else "csrf_field"
+    return TypeError(f"every template has {name} already: render the value under another name")

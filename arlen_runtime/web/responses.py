@@ -6,13 +6,7 @@ return redirect("/posts")   return file(Path("report.pdf"), name="report.pdf")
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
-import decimal
-import enum
-import json as _json
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,43 +15,13 @@ from arlen_runtime.http import media_types
 from arlen_runtime.http.response import FileBody, Response, WrappedBody
 from arlen_runtime.routing.location import is_local
 from arlen_runtime.web.files import open_plain
+from arlen_runtime.web.json_text import dumps
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
-
-
-def _plain(value: object) -> object:
-    """Convert a value that json cannot encode. Raise TypeError for unknown types."""
-    for kind, convert in _CONVERSIONS:
-        if isinstance(value, kind):
-            return convert(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    raise TypeError(f"{type(value).__qualname__} has no JSON form")
-
-
-_CONVERSIONS: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] = (
-    ((dt.datetime, dt.date, dt.time), lambda value: value.isoformat()),
-    (dt.timedelta, lambda value: value.total_seconds()),
-    ((decimal.Decimal, uuid.UUID, Path), str),
-    (enum.Enum, lambda value: value.value),
-    (Mapping, dict),
-    ((set, frozenset, tuple), list),
-)
-"""Types and their JSON form. A Decimal is a string: most readers would lose digits of a number."""
-
-_COMPACT = _json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
-# `_COMPACT.iterencode` builds this C encoder for every value, which is half of the time of a small
-# one. Without the table of markers (the first argument), a cycle ends as RecursionError.
-_make = getattr(_json.encoder, "c_make_encoder", None)
-_encode: Callable[[object, int], Iterable[str]] = (
-    _make(None, _plain, _json.encoder.encode_basestring, None, ":", ",", False, False, False)
-    if _make
-    else lambda value, _level: _COMPACT.iterencode(value)
-)
 
 
 def text(value: str, status: int = 200) -> Response:
@@ -73,10 +37,11 @@ def html(value: str, status: int = 200) -> Response:
 def json(value: object, status: int = 200) -> Response:
     """Return JSON.
 
-    Dates, UUIDs, Decimals (as strings), enums and dataclasses are converted.
-    Raise TypeError for a value that has no JSON form, ValueError for NaN and infinity.
+    Dates, UUIDs, Decimals (as strings), IP addresses, enums and dataclasses are converted.
+    Raise TypeError for a value that has no JSON form, ValueError for NaN and infinity; the message
+    says where in `value`.
     """
-    return Response("".join(_encode(value, 0)).encode(), status, (), JSON)
+    return Response(dumps(value), status, (), JSON)
 
 
 def redirect(location: str, status: int = 303, *, external: bool = False) -> Response:

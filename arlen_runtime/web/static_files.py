@@ -7,8 +7,10 @@ cache it for a year.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
+from itertools import islice
 from pathlib import Path
 
 from arlen_runtime.config.sections import StaticSection
@@ -27,13 +29,21 @@ from arlen_runtime.web.files import OpenedFile, open_below
 _FINGERPRINT = re.compile(r".*[.-](?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\.[^/]+")
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _DIGITS = 12
+_COMPARED = 100
+_MOST_COMPARED = 1000
 _EXTENSIONS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
 class StaticFiles:
     """The endpoint for static files, and the helper `asset` that writes their URLs."""
 
-    def __init__(self, section: StaticSection, root: Path) -> None:
+    def __init__(self, section: StaticSection, root: Path, *, reload: bool = False) -> None:
+        """Serve the folder of `section` below `root`.
+
+        Without `reload`, the URL that `asset` writes for a file is computed once.
+        """
+        self._reload = reload
+        self._urls: dict[str, str] = {}  # bounded by the files of the folder
         self._folder = root / section.folder
         self._prefix = section.prefix.rstrip("/") + "/"
         self._cached = f"public, max-age={section.max_age_seconds}"
@@ -48,11 +58,19 @@ class StaticFiles:
 
         Raise ArlenError if there is no such file.
         """
+        url = self._urls.get(name)
+        if url is not None:
+            return url
         opened = open_below(self._folder, name.split("/"))
         if opened is None:
-            raise ArlenError(f"there is no asset {name!r} in {self._folder}")
+            similar = difflib.get_close_matches(name[:_COMPARED], self._names(), 1, 0.75)
+            hint = f"; did you mean {similar[0]}?" if similar else ""
+            raise ArlenError(f"there is no asset {name[:_COMPARED]!r} in {self._folder}{hint}")
         with opened.file:
-            return f"{self._prefix}{name}?v={self._digest(name, opened)}"
+            url = f"{self._prefix}{name}?v={self._digest(name, opened)}"
+        if not self._reload:
+            self._urls[name] = url
+        return url
 
     def serve(self, context: Context) -> Response:
         """Return the file, in a coding that the client accepts.
@@ -75,6 +93,11 @@ class StaticFiles:
             opened.file.close()
             return Response(b"", 200, [*fields, ("Content-Length", str(opened.size))], content_type)
         return Response(FileBody(opened.file, 0, opened.size), 200, fields, content_type)
+
+    def _names(self) -> list[str]:
+        """Return names of files in the folder, for an error."""
+        paths = islice(self._folder.rglob("*"), _MOST_COMPARED)
+        return [path.relative_to(self._folder).as_posix() for path in paths if path.is_file()]
 
     def _precompressed(self, head: Head, name: str, opened: OpenedFile) -> OpenedFile:
         """Return the precompressed file to send instead, such as `app.js.br`.

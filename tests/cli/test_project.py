@@ -68,6 +68,9 @@ def test_a_project_has_the_migrations_the_time_and_the_resources(shop: Path) -> 
         {"author": "authors"},
     )
     assert project.package == "shop"
+    with (shop / "config" / "environments" / "development.toml").open("a") as file:
+        file.write("[app]\napi_only = true\n")
+    assert find_application(shop).project(NOW).api
 
 
 def test_a_one_file_application_has_no_package_for_generated_code(tmp_path: Path) -> None:

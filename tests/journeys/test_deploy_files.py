@@ -193,5 +193,5 @@ def test_every_file_of_a_machine_format_can_be_read(project: Path) -> None:
     compose = yaml.safe_load((project / "compose.yaml").read_text())
     assert set(compose["services"]) == {"db", "migrate", "web"}
     assert compose["services"]["db"]["environment"]["POSTGRES_DB"] == project.name
-    variables = dict(re.findall(r"^(\w+)=(.*)$", (project / ".env.example").read_text(), re.MULTILINE))
+    variables = dict(re.findall(r"^(\w+)=(.*)$", (project / ".env.production.example").read_text(), re.MULTILINE))
     assert set(re.findall(r"\$\{(\w+)", (project / "compose.yaml").read_text())) == set(variables)

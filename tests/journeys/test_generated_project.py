@@ -118,9 +118,9 @@ def test_a_refused_form_shows_what_was_sent(tmp_path: Path) -> None:
     assert " checked" not in said
 
 
-@pytest.mark.parametrize("lite", [True, False])
-def test_a_generated_project_is_served(lite: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a test parameter
-    run(tmp_path, "arlen", "new", "shop", *(["--lite"] if lite else []))
+@pytest.mark.parametrize("flag", ["--lite", "--api", "--wheel"])
+def test_a_generated_project_is_served(flag: str, tmp_path: Path) -> None:
+    run(tmp_path, "arlen", "new", "shop", flag)
     shop = tmp_path / "shop"
     program = (
         "from arlen_runtime.boot import as_application, find_target\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from arlen_runtime.alnpg.errors import DatabaseUnavailable
 from arlen_runtime.app import App
+from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import AppSection, Config, LimitsSection
 from arlen_runtime.errors import BootError, PayloadTooLarge, RequestTimeout
 from arlen_runtime.http.headers import Headers
@@ -204,6 +207,40 @@ def test_the_first_worker_warns_of_a_database_with_too_few_connections(
     other.number = 1
     app.start(other)
     assert pg.asked == [4]
+
+
+class _Unreachable:
+    """A database whose host does not resolve."""
+
+    def connection_budget(self, _workers: int) -> str:
+        raise DatabaseUnavailable("no connection: failed to resolve host 'db'")
+
+
+def test_a_url_of_the_env_file_that_leads_nowhere_is_reported_with_its_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("\nARLEN_DATABASE_URL=postgresql://app:hunter2@db/x\n")
+    app = App(load(tmp_path, "development", os.environ), hello_routes, pg=_Unreachable())
+    app.start(Worker())
+    for thread in threading.enumerate():
+        if thread.name == "budget":
+            thread.join(10)
+    app.log.flush()
+    logged = capfd.readouterr().err
+    assert "failed to resolve host 'db'" in logged
+    assert ".env, line 2: ARLEN_DATABASE_URL" in logged
+    assert "hunter2" not in logged
+
+
+def test_an_api_has_no_templates_and_no_static_files(tmp_path: Path) -> None:
+    for name in ("templates/broken.html", "public/a.txt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("{% if %}")
+    app = App(Config("production", tmp_path, app=AppSection(api_only=True)), hello_routes)
+    assert TestClient(app).get("/static/a.txt").status == 404
+    assert TestClient(app).get("/").text == "hello"
+    with pytest.raises(BootError, match=r"broken\.html"):
+        App(Config("production", tmp_path), hello_routes)
 
 
 def test_readiness_fails_when_the_worker_drains(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -74,3 +75,13 @@ def test_each_environment_has_a_database_of_its_own(tmp_path: Path) -> None:
         "arlen_development",
         "arlen_test",
     ]
+
+
+def test_the_variables_of_the_env_file_become_those_of_the_process_in_development(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", environ := dict(os.environ, KEPT="shell"))
+    (folder / ".env").write_text("ARLEN_DATABASE_URL=postgresql:///named\nSTRIPE_KEY=x\nKEPT=file\n")
+    assert load_config(folder, "development").database.url == "postgresql:///named"
+    assert (environ["STRIPE_KEY"], environ["KEPT"]) == ("x", "shell")
+    assert not (folder / ".arlen").exists()

@@ -14,8 +14,9 @@ import pytest
 
 from arlen_runtime.app import App
 from arlen_runtime.boot import as_application, find_target, open_application
+from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import AppSection, Config
-from arlen_runtime.errors import BootError, NoApplication
+from arlen_runtime.errors import BootError, ConfigError, NoApplication
 from arlen_runtime.propane.ipc.boot_args import CommandLine
 from arlen_runtime.propane.ipc.messages import open_pair, receive
 from arlen_runtime.propane.manager.state import ManagerState
@@ -40,6 +41,41 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def _config(root: Path, target: str = "") -> Config:
     return Config("production", root, app=AppSection(target=target))
+
+
+def test_settings_that_no_class_reads_are_found_once_the_application_is_built(folder: Path) -> None:
+    (folder / "app.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from arlen_runtime import App, setting\n"
+        "@dataclass(frozen=True)\n"
+        "class Shop:\n"
+        "    currency: str = setting('EUR', 'three letters')\n"
+        "def create(config):\n"
+        "    assert config.read(Shop).currency == 'EUR'\n"
+        "    return App(config, lambda r: None)\n"
+    )
+    assert isinstance(open_application(load(folder, "test", {})), App)
+    with pytest.raises(ConfigError, match=r"^ARLEN_SETTINGS_CURENCY: .*; did you mean ARLEN_SETTINGS_CURRENCY\?$"):
+        open_application(load(folder, "test", {"ARLEN_SETTINGS_CURENCY": "USD"}))
+
+
+def test_the_variables_of_the_env_file_reach_the_application_and_change_with_it(folder: Path) -> None:
+    (folder / "app.py").write_text(
+        "import os\n"
+        "from arlen_runtime import App, text\n"
+        "KEY = os.environ.get('STRIPE_KEY', 'none')\n"
+        "def create(config):\n"
+        "    return App(config, lambda r: r.get('/', lambda ctx: text(KEY)))\n"
+    )
+    (folder / ".env").write_text("STRIPE_KEY=first\nARLEN_LOG_LEVEL=debug\n")
+    with RunningServer(folder, environment="development", command=("-c", SERVE)) as server:
+        with Wire(server.port) as wire:
+            assert wire.get("/").body == b"first"
+        (folder / ".env").write_text("STRIPE_KEY=second\n")
+        server.send(signal.SIGHUP)
+        server.wait_for("generation_ended", generation=1)
+        with Wire(server.port) as wire:
+            assert wire.get("/").body == b"second"
 
 
 def test_a_folder_with_one_file_is_a_lite_application(folder: Path) -> None:

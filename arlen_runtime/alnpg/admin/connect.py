@@ -9,7 +9,7 @@ import psycopg
 
 from arlen_runtime.alnpg import database_url
 from arlen_runtime.alnpg.admin import remedies
-from arlen_runtime.alnpg.errors import DatabaseCommandError
+from arlen_runtime.alnpg.errors import DatabaseCommandError, DatabaseUnreachable
 
 ReportLine = Callable[[str], None]
 
@@ -40,7 +40,7 @@ def connect(url: str, *, read_only: bool = False) -> Iterator[psycopg.Connection
     except psycopg.OperationalError as error:
         message = " ".join(str(error).split())
         remedy = remedies.for_connection(message)
-        raise DatabaseCommandError(f"no connection to the database: {message}{remedy and f'; {remedy}'}") from None
+        raise DatabaseUnreachable(f"no connection to the database: {message}{remedy and f'; {remedy}'}") from None
     try:
         with connection:
             if read_only:

@@ -1,7 +1,7 @@
 """The files of an application whose content decides what it answers.
 
 Contents are compared by digest: touching a file is no change, and a second edit within one second
-is one. Hidden and generated folders are left out.
+is one. Hidden and generated folders are left out, and hidden files except `.env`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+HIDDEN = frozenset({".env"})
+"""Hidden files that count."""
 SUFFIXES = (".py", ".html", ".toml", ".sql", ".txt", ".md", ".css", ".js")
 IGNORED = frozenset({"__pycache__", "node_modules", "venv", "build", "dist"})
 """Folders that are left out at any depth, beside hidden ones."""
@@ -114,6 +116,8 @@ class SourceTree:
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.name.startswith("."):
+                    if entry.name in HIDDEN and entry.is_file():
+                        files.append(entry.path)
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if not self._is_ignored(entry):

@@ -7,6 +7,7 @@ manager starts replacements, with exponential backoff, while its workers continu
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import time
@@ -119,7 +120,8 @@ class Generations:
             self._state.scoreboard.manager[ManagerCell.RELOADS_DONE] += 1
             overlap = 0.0 if self.command_line.development else self.config.propane_accessories.reload_overlap_seconds
             previous.drain_at = generation.ready_at + overlap
-        self.sidecars.sync("start" if previous is None else "reload", generation.sidecar_environ)
+        environ = self.config.sources.unset_in(os.environ) | generation.sidecar_environ
+        self.sidecars.sync("start" if previous is None else "reload", environ)
 
     def drain(self, generation: GenerationRecord, stop_signal: signal.Signals) -> None:
         """Let a generation's workers finish; its process exits after the last of them."""

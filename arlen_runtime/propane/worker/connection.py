@@ -89,8 +89,7 @@ class Connection:
         limits: LimitsSection,
     ) -> None:
         """`sock` is non-blocking; `parser` knows the origin of the requests."""
-        self.socket = sock
-        self.fd = sock.fileno()
+        self.socket, self.fd = sock, sock.fileno()
         self.parser = parser
         self._admit = admit
         self._limits = limits

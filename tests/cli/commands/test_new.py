@@ -17,7 +17,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("words", "files"),
-    [(["shop"], 29), (["shop", "--no-wheel"], 28), (["shop", "--lite"], 3), (["shop", "--lite", "--no-wheel"], 2)],
+    [(["shop"], 30), (["shop", "--no-wheel"], 29), (["shop", "--lite"], 3), (["shop", "--lite", "--no-wheel"], 2)],
 )
 def test_it_ends_with_the_next_two_commands(
     words: list[str], files: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

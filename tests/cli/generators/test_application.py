@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from packaging.utils import canonicalize_name
 from arlen_cli.errors import Conflicts, ToolError, UsageError
 from arlen_cli.generators import application
 from arlen_cli.generators.application import RESERVED_PACKAGES, new_application, refuse_name
+from arlen_runtime.config.load import load
 from arlen_runtime.propane.ipc.source_tree import IGNORED
 
 
@@ -46,6 +48,7 @@ def test_a_full_application_has_all_its_parts(pristine: Path) -> None:
         ".github/workflows/ci.yml",
         ".gitignore",
         ".env.example",
+        ".env.production.example",
     ):
         assert (pristine / part).exists(), part
 
@@ -75,7 +78,7 @@ def test_its_containers_work_with_any_name(name: str, tmp_path: Path) -> None:
     new_application(str(tmp_path / name))
     compose = (tmp_path / name / "compose.yaml").read_text()
     assert f'POSTGRES_USER: app\n      POSTGRES_DB: "{name}"\n' in compose
-    assert f"postgresql://app:change-me@db:5432/{name}\n" in (tmp_path / name / ".env.example").read_text()
+    assert f"postgresql://app:change-me@db:5432/{name}\n" in (tmp_path / name / ".env.production.example").read_text()
     assert "USER app\n" in (tmp_path / name / "Dockerfile").read_text()
 
 
@@ -292,3 +295,39 @@ def test_files_that_appear_during_the_run_are_not_overwritten(tmp_path: Path, mo
     with pytest.raises(ToolError, match="could not be written"):
         new_application(str(tmp_path / "shop"))
     assert [path.name for path in tmp_path.rglob("*")] == ["shop", "mine.txt"]
+
+
+def test_an_api_has_no_pages_and_no_static_files(tmp_path: Path) -> None:
+    paths = {change.path for change in new_application(str(tmp_path / "shop"), api=True, wheel=False)}
+    assert {"shop/app.py", "shop/controllers/home.py", "tests/test_home.py", "Dockerfile"} <= paths
+    assert [path for path in paths if path.startswith(("public/", "shop/templates/"))] == []
+    shop = tmp_path / "shop"
+    assert tomllib.loads((shop / "config" / "app.toml").read_text())["app"]["api_only"] is True
+    mentions = [path for path in paths if re.search("public/|templates/", (shop / path).read_text())]
+    assert [path for path in mentions if not path.startswith((".arlen/", ".github/"))] == []
+
+
+def test_an_api_of_one_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--lite and --api do not go together"):
+        new_application(str(tmp_path / "shop"), lite=True, api=True)
+
+
+def test_the_example_of_variables_is_for_development(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(shop / ".env.example", shop / ".env")
+    for name in ("ARLEN_DATABASE_URL", "ARLEN_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for environment in ("development", "test"):
+        config = load(shop, environment, os.environ)
+        assert (config.database.url, config.server.port, config.sources.warning) == ("", 3000, "")
+    with (shop / ".env").open("a") as file:
+        file.write(re.sub("^# (?=ARLEN)", "", (shop / ".env.example").read_text(), flags=re.MULTILINE))
+    assert load(shop, "development", os.environ).database.url == "postgresql://localhost:5432/shop"
+    assert load(shop, "production", os.environ).database.url == ""
+
+
+def test_git_ignores_variables_and_keeps_their_examples(shop: Path) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    names = [".env", ".env.production", ".env.example", ".env.production.example"]
+    ignored = subprocess.run(["git", "check-ignore", *names], capture_output=True, text=True, check=False).stdout
+    assert ignored.split() == names[:2]
+    assert all((shop / name).is_file() for name in names[2:])

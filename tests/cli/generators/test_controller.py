@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from arlen_cli.errors import UsageError
@@ -53,3 +55,11 @@ def test_invalid_actions_are_refused(actions: list[str], why: str, project: Proj
 def test_a_reserved_name_is_refused(name: str, project: Project) -> None:
     with pytest.raises(UsageError, match="is reserved"):
         plan_controller(project, name, [])
+
+
+def test_an_api_answers_with_json_and_has_no_pages(project: Project) -> None:
+    plan = plan_controller(replace(project, api=True), "reports", [])
+    files = {create.path: create.content for create in plan.actions if isinstance(create, Create)}
+    assert set(files) == {"shop/controllers/reports.py", "tests/test_reports.py"}
+    assert "def index(_ctx: Context) -> dict[str, str]:" in files["shop/controllers/reports.py"]
+    assert "response.json()" in files["tests/test_reports.py"]

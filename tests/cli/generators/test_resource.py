@@ -165,3 +165,22 @@ def test_python_of_the_longest_names_passes_the_checks_of_the_project(
     for command in (["check"], ["format", "--check", "--diff"]):
         done = subprocess.run([RUFF, *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_a_resource_of_an_api_is_json_without_pages(project: Project) -> None:
+    plan = plan_resource(replace(project, api=True), "post", ["title:string:unique", "born:date:optional"])
+    files = {create.path: create.content for create in plan.actions if isinstance(create, Create)}
+    assert set(files) == {
+        "db/migrations/20300131123000_create_posts.sql",
+        "shop/controllers/posts.py",
+        "tests/test_posts.py",
+    }
+    (inject,) = (action for action in plan.actions if isinstance(action, Inject))
+    assert [statement.partition(",")[0] for statement in inject.statements] == [
+        *('r.get("/posts"', 'r.post("/posts"', 'r.get("/posts/{id:int}"', 'r.put("/posts/{id:int}"'),
+        'r.delete("/posts/{id:int}"',
+    ]
+    assert "ctx.render" not in files["shop/controllers/posts.py"]
+    for path, content in files.items():
+        if path.endswith(".py"):
+            compile(content, path, "exec")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from arlen_runtime.alnpg.errors import DatabaseUnreachable
 from arlen_runtime.commands.runner import Command, Job
 from arlen_runtime.config.parser import Parser
 from arlen_runtime.config.sections import Config
@@ -46,8 +48,12 @@ def deny(_job: Job[PressOptions]) -> None:
     raise PermissionError(13, "Permission denied")
 
 
+def lose(_job: Job[PressOptions]) -> None:
+    raise DatabaseUnreachable("no host")
+
+
 def add_flags(parser: Parser) -> None:
-    parser.add_argument("action", choices=["press", "fail", "refuse", "deny"])
+    parser.add_argument("action", choices=["press", "fail", "refuse", "deny", "lose"])
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--json", action="store_true")
 
@@ -71,7 +77,7 @@ COMMAND = Command(
     add_flags=add_flags,
     check_options=check_options,
     database=database,
-    actions={"press": press, "fail": fail, "refuse": refuse, "deny": deny},
+    actions={"press": press, "fail": fail, "refuse": refuse, "deny": deny, "lose": lose},
 )
 REPORTING = Command(
     description="Press.",
@@ -124,6 +130,31 @@ def test_an_error_is_printed_with_the_program_and_sets_the_exit_status(
 ) -> None:
     assert main(tmp_path, action) == status
     assert capsys.readouterr() == ("", error)
+
+
+def test_a_url_of_the_env_file_that_leads_nowhere_is_reported_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("\nARLEN_DATABASE_URL=postgresql://app:hunter2@db/x\n")
+    assert main(tmp_path, "lose") == 1
+    assert capsys.readouterr().err == "arlen press: no host\n", "the variable of the process wins"
+    environ = {name: text for name, text in os.environ.items() if name != "ARLEN_DATABASE_URL"}
+    monkeypatch.setattr(os, "environ", environ)
+    assert main(tmp_path, "lose", "--dsn", "flag") == 1
+    assert capsys.readouterr().err == "arlen press: no host\n"
+    environ.pop("ARLEN_DATABASE_URL")
+    assert main(tmp_path, "lose") == 1
+    assert capsys.readouterr().err == (
+        "arlen press: no host\narlen press: the URL is from .env, line 2: ARLEN_DATABASE_URL\n"
+    )
+
+
+def test_production_says_that_it_does_not_read_the_env_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".env").write_text("A=1\n")
+    assert main(tmp_path, "press", "--env", "production") == 0
+    output = capsys.readouterr()
+    assert output.err.startswith("arlen press: .env is not read in production")
+    assert output.out == "Pressed: variable\n"
 
 
 def test_a_configuration_that_cannot_be_loaded_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

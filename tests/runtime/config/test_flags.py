@@ -9,7 +9,7 @@ import pytest
 from arlen_runtime.config.flags import FLAGGED, read_flags
 from arlen_runtime.config.load import load
 from arlen_runtime.config.schema import SECTIONS
-from arlen_runtime.config.sections import Commands
+from arlen_runtime.config.setting import Commands
 
 
 def test_without_flags_nothing_is_overridden() -> None:

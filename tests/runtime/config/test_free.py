@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from arlen_runtime.config.free import read_settings_value, settings_key
+from arlen_runtime.config.free import read_settings_value, settings_path
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,14 @@ def test_a_wrong_type_is_reported_and_a_secret_is_not_quoted() -> None:
 
 
 def test_a_key_is_found_however_the_files_spell_it() -> None:
-    assert settings_key("MYKEY", {"other": 1, "MyKey": 2}) == "MyKey"
-    assert settings_key("MYKEY", {"MyKey": 1, "mykey": 2}) == "mykey"
-    assert settings_key("MYKEY", {}) == "mykey"
+    assert settings_path("MYKEY", {"other": 1, "MyKey": 2}) == ("MyKey",)
+    assert settings_path("MYKEY", {"MyKey": 1, "mykey": 2}) == ("mykey",)
+    assert settings_path("MYKEY", {}) == ("mykey",)
+
+
+def test_a_key_in_a_table_is_found_if_the_files_have_it() -> None:
+    table = {"mail": {"Host": 1, "smtp": {"port": 2}}, "mail_from": 3}
+    assert settings_path("MAIL_HOST", table) == ("mail", "Host")
+    assert settings_path("MAIL_SMTP_PORT", table) == ("mail", "smtp", "port")
+    assert settings_path("MAIL_FROM", table) == ("mail_from",)
+    assert settings_path("MAIL_PASSWORD", table) == ("mail_password",)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.config.load import load
+from arlen_runtime.config.schema import VARIABLES
+from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import ConfigError
 
 
@@ -143,3 +148,116 @@ def test_a_variable_sets_the_key_that_the_files_have_and_a_secret_is_not_shown(t
         "ARLEN_SETTINGS_MAIL cannot be set by a variable: the files have a table or nested lists there",
     ]
     assert messages[2].startswith("ARLEN_SETTINGS_: no setting has this variable")
+
+
+def test_every_setting_can_be_read_from_a_file(tmp_path: Path) -> None:
+    environ = {}
+    for variable, setting in VARIABLES.items():
+        default = ",".join(setting.default) if isinstance(setting.default, tuple) else str(setting.default)
+        if default and default != "{}":
+            (tmp_path / variable).write_text(f"{default}\n")
+            environ[f"{variable}_FILE"] = f"./{variable}"
+    config = load(tmp_path, None, environ)
+    assert len(environ) > 30
+    assert config == Config("production", tmp_path)
+    assert config.sources.origin("server", "port") == "ARLEN_PORT_FILE (./ARLEN_PORT)"
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"ARLEN_PORT_FILE": "./port", "ARLEN_PORT": "1"}, "ARLEN_PORT_FILE: ARLEN_PORT is set too: set one of them"),
+        (
+            {"ARLEN_SETTINGS_PIN_FILE": "./port", "ARLEN_SETTINGS_PIN": "1"},
+            "ARLEN_SETTINGS_PIN_FILE: ARLEN_SETTINGS_PIN is set too: set one of them",
+        ),
+        ({"ARLEN_PORT_FILE": "./none"}, "ARLEN_PORT_FILE (./none) cannot be read: No such file or directory"),
+        ({"ARLEN_DATABASE_URL_FILE": "/"}, "ARLEN_DATABASE_URL_FILE (/) is a folder, not a file"),
+        ({"ARLEN_SETTINGS_PIN_FILE": "/a\nb"}, "ARLEN_SETTINGS_PIN_FILE ('/a\\nb') cannot be read: No such file"),
+        (
+            {"ARLEN_PORT_FILE": "./port"},
+            "ARLEN_PORT_FILE (./port) must be a whole number, not the given value (a secret is not shown)",
+        ),
+        (
+            {"ARLEN_DATABASE_URL_FILE": "postgres://ada:hunter2@db/x"},
+            "ARLEN_DATABASE_URL_FILE (the file, its name is not shown) cannot be read: No such file or directory",
+        ),
+        (
+            {"ARLEN_SETTINGS_PIN_FILE": "hunter2"},
+            "ARLEN_SETTINGS_PIN_FILE (the file, its name is not shown) cannot be read: No such file or directory",
+        ),
+        (
+            {"ARLEN_DATABSE_URL_FILE": "/x"},
+            "ARLEN_DATABSE_URL_FILE: no setting has this variable; did you mean ARLEN_DATABASE_URL_FILE?",
+        ),
+        ({"ARLEN_ENV_FILE": "/x"}, "ARLEN_ENV_FILE: no setting has this variable"),
+    ],
+)
+def test_a_variable_of_a_file_is_refused_with_its_path_and_never_its_content(
+    variables: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "port").write_text("hunter2")
+    (error,) = mistakes(tmp_path, **variables)
+    assert error.startswith(message)
+    assert "hunter2" not in error
+
+
+def test_a_setting_whose_name_ends_like_a_file_is_itself(tmp_path: Path) -> None:
+    write(tmp_path, app="[settings]\nkey_file = 'a'\nkey = 'b'\n")
+    config = load(tmp_path, None, {"ARLEN_LOG_FILE": "/var/log/x", "ARLEN_SETTINGS_KEY_FILE": "/etc/key"})
+    assert config.log.file == "/var/log/x"
+    assert config.settings == {"key_file": "/etc/key", "key": "b"}
+    assert not [variable for variable in VARIABLES if f"{variable}_FILE" in VARIABLES]
+
+
+def test_a_file_is_relative_to_the_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    (tmp_path / "url").write_text("postgres:///x\n")
+    assert load(tmp_path, None, {"ARLEN_DATABASE_URL_FILE": "./url"}).database.url == "postgres:///x"
+
+
+def test_a_variable_sets_a_key_in_a_table_that_the_files_have(tmp_path: Path) -> None:
+    write(tmp_path, app="[settings.mail]\nport = 25\n")
+    environ = {"ARLEN_SETTINGS_MAIL_PORT": "26", "ARLEN_SETTINGS_MAIL_HOST": "a"}
+    assert load(tmp_path, None, environ).settings == {"mail": {"port": 26}, "mail_host": "a"}
+
+
+def test_the_env_file_is_a_layer_below_the_variables_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, app="[server]\nport = 1\nhost = 'a'\n[database]\nurl = 'postgres:///a'\n")
+    (tmp_path / ".env").write_text("ARLEN_PORT=2\nARLEN_HOST=b\nARLEN_DATABASE_URL=postgres:///b\nOTHER=x\n")
+    (tmp_path / "url").write_text("postgres:///c")
+    monkeypatch.setenv("ARLEN_PORT", "3")
+    monkeypatch.setenv("ARLEN_DATABASE_URL_FILE", "./url")
+    config = load(tmp_path, "development", os.environ)
+    assert (config.server.port, config.server.host, config.database.url) == (3, "b", "postgres:///c")
+    production = load(tmp_path, "production", os.environ)
+    assert (production.server.host, production.sources.env_file) == ("a", {})
+    assert production.sources.warning.startswith(".env is not read in production")
+    assert load(tmp_path, "development", {}).server.port == 1, "other mappings replace all variables"
+
+
+def test_mistakes_in_the_env_file_have_their_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("\nARLEN_PORT=x\nARLEN_PROT=1\n")
+    with pytest.raises(ConfigError) as wrong:
+        load(tmp_path, "development", os.environ)
+    assert wrong.value.detail.splitlines() == [
+        ".env, line 2: ARLEN_PORT must be a whole number, not 'x'",
+        ".env, line 3: ARLEN_PROT: no setting has this variable; did you mean ARLEN_PORT?",
+    ]
+
+
+def test_production_does_not_import_the_parser_of_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=1\n")
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom arlen_runtime.config.load import load\n"
+        "load(Path(sys.argv[1]), sys.argv[2], os.environ)\nprint('dotenv' in sys.modules)"
+    )
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program, tmp_path, name], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for name in ("production", "development")
+    ]
+    assert printed == ["False", "True"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from arlen_runtime import scope
+from arlen_runtime import scope, setting
+from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.error_pages.development import secret_values
 from arlen_runtime.error_pages.style import POLICY
@@ -108,7 +110,11 @@ def test_it_works_under_its_own_policy_without_script(ask: Callable[..., Answer]
 
 def test_production_and_test_do_not_have_it(serve: ServeApp) -> None:
     for environment in ("production", "test", "staging"):
-        text = serve(routes, environment, templates={}).get("/users/3", headers={"Accept": "text/html"}).text
+        text = (
+            serve(routes, environment, templates={"page.html": ""})
+            .get("/users/3", headers={"Accept": "text/html"})
+            .text
+        )
         assert "test_development.py" not in text
 
 
@@ -125,3 +131,20 @@ def test_settings_of_the_application_with_a_secret_name_are_hidden() -> None:
         "title": "Shop",
     }
     assert secret_values(Config("development", Path(), settings=settings)) == {"abcdef99", "postmaster", "first-key"}
+
+
+@dataclass(frozen=True)
+class Till:
+    """Settings of an application, with a secret whose name does not look like one."""
+
+    pin: str = setting("", "what opens it", secret=True)
+    title: str = setting("", "what it is called")
+
+
+def test_secrets_of_a_class_and_settings_from_a_file_are_hidden(tmp_path: Path) -> None:
+    (tmp_path / "code").write_text("from-a-file\n")
+    variables = {"PIN": "opensesame", "TITLE": "The big till", "CODE_FILE": "./code"}
+    config = load(tmp_path, "development", {f"ARLEN_SETTINGS_{name}": text for name, text in variables.items()})
+    assert secret_values(config) == {"from-a-file"}
+    config.read(Till)
+    assert secret_values(config) == {"from-a-file", "opensesame"}

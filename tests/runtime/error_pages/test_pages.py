@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.config.sections import Config
+from arlen_runtime.config.sections import AppSection, Config
 from arlen_runtime.error_pages.development import ErrorContext
 from arlen_runtime.error_pages.pages import ErrorPages
 from arlen_runtime.http.headers import Headers
@@ -62,6 +62,13 @@ def test_if_accept_leaves_it_open_the_route_chooses(serve: ServeApp, path: str, 
     assert client.get(path).headers["content-type"] == content_type
     assert client.get(path, headers={"Accept": "*/*"}).headers["content-type"] == content_type
     assert client.get(path, headers={"Accept": "application/json"}).headers["content-type"] == PROBLEM
+
+
+def test_an_application_without_pages_prefers_problem_json_on_every_route(serve: ServeApp) -> None:
+    client = serve(routes, config=Config("production", Path(), app=AppSection(api_only=True)))
+    for path in ("/pages/a", "/api/a", "/a", "/unknown"):
+        assert client.get(path).headers["content-type"] == PROBLEM
+    assert client.get("/a", headers={"Accept": "text/html"}).headers["content-type"] == PAGE
 
 
 def test_test_shows_the_message_and_production_does_not(serve: ServeApp) -> None:

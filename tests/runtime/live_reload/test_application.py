@@ -23,11 +23,12 @@ from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.answer import Answer
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.testing.server import RunningServer
-from arlen_runtime.testing.wire import Wire
+from arlen_runtime.testing.wire import PATIENCE_SECONDS, Wire
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import html, text
 from arlen_runtime.wsgi import WSGIAdapter
 
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 TAG = f'<script src="{SCRIPT_PATH}'
 PAGE = f"<html><body>{'x' * 5000}</body></html>"
 ACCEPT_HTML = {"Accept": "text/html"}
@@ -150,7 +151,7 @@ def test_the_script_is_cached_for_good_and_the_stream_not_at_all(tmp_path: Path)
     assert f'"{CHANGES_PATH}"' in script.text
     stream = client.get(CHANGES_PATH)
     assert (stream.headers["content-type"], stream.headers["cache-control"]) == ("text/event-stream", "no-store")
-    assert stream.text.startswith("data: code-")
+    assert stream.text.startswith("data: code ")
     assert client.post(CHANGES_PATH).status == 404, "the application answers other methods"
 
 
@@ -211,10 +212,11 @@ def site(tmp_path: Path) -> Path:
 
 
 def _read_event(wire: Wire) -> list[str]:
-    """Return the two words of the next event of a stream."""
+    """Return the versions of the page and of its styles in the next event."""
     data = wire._read_exactly(int(wire._read_until(b"\r\n"), 16) + 2).decode()
     assert data.startswith("data: ")
-    return data.removeprefix("data: ").split()
+    code, files, styles = data.removeprefix("data: ").split()
+    return [code + files, styles]
 
 
 def _listen(wire: Wire) -> list[str]:

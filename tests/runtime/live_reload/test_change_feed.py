@@ -36,13 +36,14 @@ class Listener:
         self.stream.attach(self._ready.set)
 
     def next_event(self) -> list[str]:
-        """Wait for one event and return its two words."""
+        """Wait for one event; return the versions of the page and of its styles."""
         assert self._ready.wait(PATIENCE_SECONDS)
         self._ready.clear()
         data = self.stream.take().decode()
         assert data.startswith("data: ")
         assert data.count("\n\n") == 1
-        return data.removeprefix("data: ").split()
+        code, files, styles = data.removeprefix("data: ").split()
+        return [code + files, styles]
 
 
 def first_event(feed: ChangeFeed) -> list[str]:

@@ -16,7 +16,7 @@ HTML = "text/html; charset=utf-8"
 def tag_in(response: Response) -> str:
     """Add the script; return the tag, "" if the body is as before."""
     before = response.body
-    add_script(response)
+    add_script(response, "c0de")
     if response.body is before:
         return ""
     assert isinstance(before, bytes)
@@ -42,7 +42,7 @@ def tag_in(response: Response) -> str:
 def test_a_page_gets_the_script_once(response: Response) -> None:
     tag = tag_in(response)
     assert tag.startswith(f'<script src="{SCRIPT_PATH}?v=')
-    assert tag.endswith(" async></script>\n")
+    assert tag.endswith(' data-code="c0de" async></script>\n')
     assert "nonce" not in tag
 
 

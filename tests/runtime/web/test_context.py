@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from arlen_runtime import scope
 from arlen_runtime.config.sections import Config
 from arlen_runtime.http.cookies import SetCookie
 from arlen_runtime.http.response import Response
@@ -285,3 +289,136 @@ def test_halt_ends_the_request_with_the_error_of_the_status(serve: ServeApp) -> 
 def test_a_context_has_its_application(serve: ServeApp) -> None:
     client = serve(returning(lambda ctx: ctx.text(ctx.app.url_for("here", a=1))))
     assert client.get("/").text == "/?a=1"
+
+
+MACROS = {
+    "forms.html": "{% macro form() %}<form nonce='{{ csp_nonce() }}'>{{ csrf_field() }}True{% endmacro %}",
+    "with.html": "{% from 'forms.html' import form with context %}{{ form() }}{{ csp_nonce() }}",
+    "without.html": "{% from 'forms.html' import form %}{{ form() }}{{ csp_nonce() }}",
+    "included.html": "{% include 'with.html' %}",
+}
+
+
+@pytest.mark.parametrize("name", ["with.html", "without.html", "included.html"])
+def test_an_imported_macro_has_the_field_and_the_nonce_of_the_request(serve: ServeApp, name: str) -> None:
+    client = serve(returning(lambda ctx: ctx.render(name)), templates=MACROS)
+    nonces = [re.fullmatch(r"<form nonce='([\w-]+)'>True\1", client.get("/").text) for _ in range(2)]
+    assert nonces[0] is not None
+    assert nonces[1] is not None
+    assert nonces[0][1] != nonces[1][1]
+
+
+def test_two_requests_at_once_have_their_own_nonces(serve: ServeApp) -> None:
+    both_render = threading.Barrier(2, timeout=10)
+
+    def meet() -> str:
+        both_render.wait()
+        return "meet"
+
+    templates = {**MACROS, "page.html": "{% from 'forms.html' import form %}{{ csp_nonce() }}{{ meet() }} {{ form() }}"}
+    client = serve(
+        returning(lambda ctx: ctx.render("page.html")),
+        templates=templates,
+        helpers={"meet": meet},
+    )
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(client.get, ["/", "/"]))
+    nonces = []
+    for answer in answers:
+        match = re.fullmatch(r"([\w-]+)meet <form nonce='([\w-]+)'>True", answer.text)
+        assert match is not None
+        assert match[1] == match[2]
+        assert f"'nonce-{match[1]}'" in answer.headers["content-security-policy"]
+        nonces.append(match[1])
+    assert nonces[0] != nonces[1]
+
+
+def test_after_a_rendering_no_request_is_left_behind(serve: ServeApp) -> None:
+    def fail() -> None:
+        raise ValueError("a bug")
+
+    client = serve(
+        returning(lambda ctx: ctx.render("page.html")), templates={"page.html": "{{ fail() }}"}, helpers={"fail": fail}
+    )
+    assert client.get("/").status == 500
+    assert scope.page_request.get() is None
+
+
+@pytest.mark.parametrize("name", ["ctx", "csrf_field"])
+@pytest.mark.parametrize("render", ["render", "render_text", "render_block"])
+def test_a_value_cannot_replace_what_every_template_has(serve: ServeApp, render: str, name: str) -> None:
+    block = ("b",) if render == "render_block" else ()
+    client = serve(
+        returning(lambda ctx: getattr(ctx, render)("page.html", *block, **{name: 1})),
+        "test",
+        templates={"page.html": ""},
+    )
+    detail = client.get("/").json()["detail"]
+    assert detail == f"TypeError: every template has {name} already: render the value under another name"
+
+
+def test_other_values_win_over_helpers(serve: ServeApp) -> None:
+    client = serve(
+        returning(
+            lambda ctx: ctx.render("page.html", url_for="u", helper="h", csp_nonce="n", template="t", status="s")
+        ),
+        templates={"page.html": "{{ url_for }}{{ helper }}{{ csp_nonce }}{{ template }}{{ status }}"},
+        helpers={"helper": str},
+    )
+    assert client.get("/").text == "uhnts"
+
+
+def test_functions_and_extensions_are_given_to_the_app(serve: ServeApp) -> None:
+    client = serve(
+        returning(lambda ctx: ctx.render("page.html")),
+        templates={"page.html": "{% do [] %}{{ 3 | twice }}{{ 3 is odd_one }}"},
+        filters={"twice": lambda value: value * 2},
+        tests={"odd_one": lambda value: value % 2 == 1},
+        jinja=lambda environment: environment.add_extension("jinja2.ext.do"),
+    )
+    assert client.get("/").text == "6True"
+
+
+def test_the_suffix_decides_the_content_type_of_a_page(serve: ServeApp) -> None:
+    names = {
+        "feed.xml": "application/xml",
+        "rows.csv.j2": "text/csv; charset=utf-8",
+        "a.html": "text/html; charset=utf-8",
+    }
+    client = serve(returning(lambda ctx: ctx.render(ctx.params["page"])), templates=dict.fromkeys(names, "x"))
+    for name, kind in names.items():
+        assert client.get("/", params={"page": name}).headers["content-type"] == kind
+
+
+def test_a_block_is_a_page_of_its_own_and_a_text_no_response(serve: ServeApp) -> None:
+    templates = {
+        "layout.html": "<html>{% block rows %}{{ csp_nonce() | length }}{{ ctx.request.head.method }}{{ x }}{% endblock %}",
+        "page.html": "{% extends 'layout.html' %}",
+        "mail.txt": "{{ x }} {{ url_for('here') }}",
+    }
+    client = serve(returning(lambda ctx: ctx.render_block("page.html", "rows", x="<")), templates=templates)
+    answer = client.get("/")
+    assert (answer.status, answer.text) == (200, "22GET&lt;")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    client = serve(returning(lambda ctx: {"mail": ctx.render_text("mail.txt", x="<")}), templates=templates)
+    assert client.get("/").json() == {"mail": "< /"}
+
+
+@pytest.mark.parametrize("source", ["{{ fail() }}", "{{ 1 | fail }}", "{% include 'page.html' %}", "{{ nmae }}"])
+@pytest.mark.parametrize("environment", ["production", "test", "development"])
+def test_a_template_that_fails_is_answered_in_the_standard_shape(
+    serve: ServeApp, environment: str, source: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    functions = {"helpers": {"fail": fail}, "filters": {"fail": fail}}
+    client = serve(
+        returning(lambda ctx: ctx.render("page.html")), environment, templates={"page.html": f"\n{source}"}, **functions
+    )
+    for accept in ("application/problem+json", "text/html"):
+        answer = client.get("/", headers={"Accept": accept})
+        assert answer.status == 500
+        assert answer.headers["content-type"].startswith(accept)
+        assert ("page.html:2" in answer.text) == (environment != "production")
+        assert environment != "production" or "a secret" not in answer.text

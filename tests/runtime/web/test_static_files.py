@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from arlen_runtime.config.sections import Config, StaticSection
+from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.responses import file
+from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.wsgi import AppCallable, WSGIAdapter
 from tests.fixtures import DescriptorsLeft, ServeApp
 
@@ -144,15 +147,47 @@ def test_an_asset_url_has_a_digest_and_is_immutable(client: TestClient, tmp_path
     assert client.get(address).headers["cache-control"].endswith("immutable")
     assert client.get("/static/app.css?v=000000000000").headers["cache-control"] == "public, max-age=3600"
     (tmp_path / "public" / "app.css").write_text("body { margin: 0 }")
-    assert client.get("/").text != address
     assert client.get(address).headers["cache-control"] == "public, max-age=3600"
 
 
-def test_a_missing_asset_is_an_error(serve: ServeApp) -> None:
-    client = serve(
-        lambda r: r.get("/", lambda ctx: ctx.render("p.html")), "test", templates={"p.html": "{{ asset('x') }}"}
-    )
-    assert "there is no asset 'x'" in client.get("/").json()["detail"]
+def test_an_asset_is_read_once_and_in_development_after_each_change(serve: ServeApp, tmp_path: Path) -> None:
+    path = tmp_path / "public" / "app.css"
+    path.parent.mkdir()
+    templates = {"page.html": "{{ asset('app.css') }}", "any.html": "{{ asset(name) }}"}
+
+    def routes(r: Routes) -> None:
+        r.get("/", lambda ctx: ctx.render("page.html"))
+        r.get("/{name}", lambda ctx: ctx.render("any.html", name=ctx.route["name"]))
+
+    for environment, is_read_again in (("production", False), ("test", False), ("development", True)):
+        path.write_text(environment)
+        client = serve(routes, environment, templates=templates)
+        before = [client.get(address).text for address in ("/", "/app.css")]
+        path.write_text(f"{environment} changed")
+        assert before[0] == before[1]
+        assert [client.get(address).text != before[0] for address in ("/", "/app.css")] == [is_read_again] * 2
+
+
+def test_the_addresses_of_assets_that_do_not_exist_are_not_remembered(tmp_path: Path) -> None:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "app.css").write_text("body {}")
+    static_files = StaticFiles(StaticSection(), tmp_path)
+    for name in ("./app.css", "/app.css", "x" * 10_000, "app.css/", "\0", ".app.css"):
+        with pytest.raises(ArlenError, match="there is no asset"):
+            static_files.asset(name)
+    assert static_files._urls == {}
+    assert static_files.asset("app.css") == static_files._urls["app.css"]
+
+
+def test_a_missing_asset_is_an_error_with_the_nearest_name(serve: ServeApp, tmp_path: Path) -> None:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "app.css").write_text("body {}")
+    routes = lambda r: r.get("/", lambda ctx: ctx.render("p.html"))  # noqa: E731 - used twice
+    templates = {"p.html": "\n{{ asset('ap.css') }}"}
+    message = r"there is no asset 'ap\.css' in .*/public; did you mean app\.css\?"
+    assert re.search(message, serve(routes, "development", templates=templates).get("/").json()["detail"])
+    with pytest.raises(BootError, match=rf"^p\.html:2: {message}$"):
+        serve(routes, "test", templates=templates)
 
 
 def test_the_prefix_is_a_setting_and_serving_can_be_left_to_others(serve: ServeApp, tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
+from arlen_runtime.web.json_text import dumps
 
 SAMPLES: dict[str, tuple[str, ...]] = {
     "bool": ("true", "false"),
@@ -114,6 +117,24 @@ def _by_psycopg(cursor: psycopg.Cursor[Any], sql_type: str, expression: str) -> 
     row = cursor.execute(f"select {expression}".encode(), binary=sql_type == "float4").fetchone()
     assert row
     return row[0]
+
+
+REFUSED_BY_JSON = {"Range", "Multirange", "bytes"}
+"""Python types of columns that have no form in JSON."""
+
+
+@every_sample
+def test_a_column_has_a_form_in_json_or_a_reason_why_not(typed: ALNPg, sql_type: str, text: str) -> None:
+    value = typed.query_value(f"select {_literal(text)}::{sql_type}")
+    kind = type(value).__name__
+    if kind in REFUSED_BY_JSON:
+        with pytest.raises(TypeError, match=rf"^JSON: value: {kind} has no form in JSON"):
+            dumps({"value": value})
+    elif isinstance(value, float) and not math.isfinite(value):
+        with pytest.raises(ValueError, match=r"^JSON: value: -?(nan|inf) is not a number of JSON$"):
+            dumps({"value": value})
+    else:
+        assert list(json.loads(dumps({"value": value}))) == ["value"]
 
 
 @every_sample

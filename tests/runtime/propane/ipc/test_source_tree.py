@@ -72,8 +72,8 @@ def test_a_package_or_an_inner_folder_of_that_name_is_source(tmp_path: Path, nam
     assert tree.refresh()
 
 
-@pytest.mark.parametrize("name", ["app.toml", "001.sql", "site.css"])
-def test_configuration_sql_and_styles_are_source(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["app.toml", "001.sql", "site.css", ".env"])
+def test_configuration_sql_styles_and_variables_are_source(tmp_path: Path, name: str) -> None:
     tree = SourceTree(tmp_path)
     (tmp_path / name).write_text("x")
     assert tree.refresh()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.config.sections import Commands, Config, PropaneSection
+from arlen_runtime.config.sections import Config, PropaneSection
+from arlen_runtime.config.setting import Commands
 from arlen_runtime.log.logger import Log
 from arlen_runtime.propane.manager.sidecars import Sidecars, SidecarState
 from arlen_runtime.testing.server import RunningServer
