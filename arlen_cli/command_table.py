@@ -41,7 +41,7 @@ COMMANDS = {
     "sql": CommandEntry(
         _DATABASE, "Check every SQL statement against the schema that the migrations create.", direct=True
     ),
-    "routes": CommandEntry(_APPLICATION, "List the routes with method, path, name and action."),
+    "routes": CommandEntry(_APPLICATION, "List the routes, or find the route of a request."),
     "middleware": CommandEntry(_APPLICATION, "List the layers around a route, and why one is absent."),
     "run": CommandEntry(_APPLICATION, "Run a Python file or module with the application loaded.", direct=True),
     "console": CommandEntry(_APPLICATION, "Open a Python console with the application loaded.", direct=True),

@@ -24,7 +24,7 @@ from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.middleware.chain import Middleware, Proceed
 from arlen_runtime.middleware.error_boundary import ErrorBoundary
-from arlen_runtime.middleware.order import Order
+from arlen_runtime.middleware.order import Order, declared_options
 from arlen_runtime.middleware.own_middleware import checked_form
 from arlen_runtime.middleware.request_id import id_line, log_correlation_id
 from arlen_runtime.middleware.route_options import unread_options
@@ -41,7 +41,9 @@ from arlen_runtime.web.context import Context
 from arlen_runtime.web.context_class import problems_of_context_class
 from arlen_runtime.web.followed_channels import FollowedChannels
 from arlen_runtime.web.health import Health
+from arlen_runtime.web.refusals import reject_websocket
 from arlen_runtime.web.services import Services
+from arlen_runtime.web.site_url import site_url
 from arlen_runtime.web.static_files import StaticFiles
 from arlen_runtime.web.views import Configure, Functions, Templates, Views
 from arlen_runtime.web.worker_hooks import Hook, with_app
@@ -94,11 +96,16 @@ class App:
         checks: Mapping[str, Check] | None = None,
     ) -> None:
         """Assemble the application; connect to nothing. Raise BootError with all mistakes."""
+        problems = BootProblems()
+        self.on_worker_start = problems.attempt_all(with_app, on_worker_start)
+        self.on_worker_stop = problems.attempt_all(with_app, on_worker_stop)
+        problems.add(problems_of_context_class(context))
+        endpoints = _collect_routes(routes, middleware, problems)
         self.config = config
         self.log = log or Log(config.log, config.environment, config.root)
         self.static_files = StaticFiles(config.static, config.root, reload=config.environment == "development")
         self.health = Health(config, pg, checks)
-        self.router = self._build_router(_collect_routes(routes))
+        self.router = self._build_router(endpoints)
         self.views = self._build_views(templates, helpers or {}, filters=filters, tests=tests, configure=jinja)
         self.pages = ErrorPages(config, self.router.endpoints)
         self.security_headers = SecurityHeaders(config.security_headers)
@@ -108,11 +115,8 @@ class App:
         self._context, self._followed = context, FollowedChannels(self.services)
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)
-        problems = BootProblems()
-        self.on_worker_start = problems.attempt_all(with_app, on_worker_start)
-        self.on_worker_stop = problems.attempt_all(with_app, on_worker_stop)
         problems.attempt(self._check_names, routes, helpers or ())
-        self._assemble(middleware, problems)
+        self._assemble(problems)
 
     def _build_views(
         self,
@@ -133,18 +137,15 @@ class App:
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
         """Build the router: built-in endpoints match first, static files last."""
         built_ins = built_in_endpoints(self.config, self.health, self._metrics)
-        router = Router([*built_ins, *endpoints, *self._static_endpoints()])
+        redirects = self.config.routing.trailing_slash == "redirect"
+        router = Router([*built_ins, *endpoints, *self._static_endpoints()], redirect_slashes=redirects)
         reject_shadowed_routes(endpoints, router)
         return router
 
-    def _assemble(self, middleware: Sequence[Middleware], problems: BootProblems) -> None:
-        """Check the parts and build the chain of each endpoint. Raise BootError for mistakes."""
-        problems.add(problems_of_context_class(self._context))
-        problems.add(unread_options(self.router.endpoints, self.order.options() | self.pages.options))
-        forms = problems.attempt_all(checked_form, middleware)
-        endpoints = (*self.router.endpoints, *ANSWERS) if len(forms) == len(middleware) else ()
+    def _assemble(self, problems: BootProblems) -> None:
+        """Build the chain of each endpoint. Raise BootError for the mistakes of all parts."""
         self._admissions: dict[Endpoint, Admission] = {}
-        for endpoint in endpoints:
+        for endpoint in (*self.router.endpoints, *self.router.variants, *ANSWERS):
             admission = problems.attempt(self._build_admission, endpoint)
             if admission is None:  # an own middleware failed, and would for many routes
                 break
@@ -181,11 +182,16 @@ class App:
             self.log.warning("connection_budget", reason=warning)
 
     def admit(self, head: Head) -> Admission:
-        """Return the admission for a head. Paths without parameters share one Admission."""
+        """Return the admission for a head. Paths without parameters share one Admission.
+
+        Raise NotImplementedByServer for a WebSocket handshake.
+        """
+        if b"upgrade" in head.headers.first:
+            reject_websocket(head)
         methods = self._fixed.get(head.path)
         if methods is not None and (admission := methods.get(head.method)) is not None:
             return admission
-        match = self.router.match(head.method, head.path)
+        match = self.router.match(head.method, head.path, head)
         shared = self._admissions[match.endpoint]
         return Admission(
             shared.key,
@@ -232,6 +238,10 @@ class App:
         """
         self._followed.add(channel, topic or channel)
 
+    def absolute_url_for(self, name: str, /, **values: object) -> str:
+        """Return the URL of a named route with scheme and host, which `[app] url` names."""
+        return self.router.absolute_url_for(name, values, site_url(self.config, None))
+
     def _static_endpoints(self) -> list[Endpoint]:
         """Return the endpoint for static files, if this server serves any."""
         is_served = self.config.static.enabled and not self.config.app.api_only
@@ -243,16 +253,24 @@ class App:
 
     def _build_admission(self, endpoint: Endpoint) -> Admission:
         limit = self.config.limits.body_bytes if endpoint.limit is None else endpoint.limit
-        composed = EndpointChain(endpoint, self.order.compose(endpoint, innermost(endpoint)))
+        innermost_call = innermost(endpoint, by_accept=endpoint in self.router.negotiated)
+        composed = EndpointChain(endpoint, self.order.compose(endpoint, innermost_call))
         fields = access_fields(endpoint)
         return Admission(
             endpoint.key, endpoint.body, limit, composed, {}, immediate=endpoint.immediate, log_fields=fields
         )
 
 
-def _collect_routes(routes: Callable[[Routes], None]) -> list[Endpoint]:
+def _collect_routes(
+    routes: Callable[[Routes], None], middleware: Sequence[Middleware], problems: BootProblems
+) -> list[Endpoint]:
+    """Return the application's routes. Raise BootError for mistakes in them and in middlewares."""
     collected = Routes()
     routes(collected)
+    problems.attempt(collected.check)
+    problems.add(unread_options(collected.endpoints, declared_options(middleware) | ErrorPages.options))
+    problems.attempt_all(checked_form, middleware)
+    problems.raise_any()
     return collected.endpoints
 
 

@@ -101,11 +101,22 @@ def build_report(query: RouteQuery) -> RouteReport:
         config.sources.export(os.environ)
         importlib.import_module(query.module).routes(routes)
         others = built_in_endpoints(config, Health(config), read_metrics=str)
-        return _report_routes(Router([*others, *routes.endpoints]), query.names)
+        return _checked_report(routes, Router([*others, *routes.endpoints]), query.names)
     except ArlenError as error:
         return RouteReport(error.detail)
     except BaseException as error:  # noqa: BLE001 - an application can raise anything, SystemExit too
         return RouteReport(*locate(error, Path(query.root)))
+
+
+def _checked_report(routes: Routes, router: Router, names: Sequence[str]) -> RouteReport:
+    """Report the names; raise BootError if the table has mistakes.
+
+    A conflict comes first: the check would report the same in other words.
+    """
+    report = _report_routes(router, names)
+    if not report.conflicts:
+        routes.check()
+    return report
 
 
 def _report_routes(router: Router, names: Sequence[str]) -> RouteReport:

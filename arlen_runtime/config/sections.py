@@ -32,6 +32,20 @@ class AppSection:
     api_only: bool = setting(
         False, "an API without pages: every error prefers problem JSON, no templates folder, no static files"
     )
+    url: str = setting(
+        "", "scheme and host of absolute URLs, such as https://example.org, without a path", items="site"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingSection:
+    """[routing]: how paths are matched."""
+
+    trailing_slash: str = setting(
+        "redirect",
+        "a path that exists only with, or only without, its final slash: redirect to it, or 404 if strict",
+        choices=("redirect", "strict"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +271,7 @@ class Config:
     environment: str
     root: Path
     app: AppSection = field(default_factory=AppSection)
+    routing: RoutingSection = field(default_factory=RoutingSection)
     server: ServerSection = field(default_factory=ServerSection)
     propane_accessories: PropaneSection = field(default_factory=PropaneSection)
     limits: LimitsSection = field(default_factory=LimitsSection)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, field, fields
 from ipaddress import IPv6Address, ip_network
 from typing import Any, NamedTuple, get_type_hints
+from urllib.parse import urlsplit
 
 
 def setting(  # noqa: PLR0913 - each is one property of a setting
@@ -146,9 +147,27 @@ def _check_host(text: str) -> None:
         IPv6Address(text.removeprefix("[").removesuffix("]"))
 
 
+def _check_site(text: str) -> None:
+    """Check that it is scheme and authority of an http URL, and nothing else; ValueError."""
+    scheme, _, authority = text.partition("://")
+    parts = urlsplit(text)
+    if scheme not in {"http", "https"} or parts.netloc != authority or parts.port == 0:
+        raise ValueError(text)
+    host = authority if parts.port is None else authority.removesuffix(f":{parts.port}")
+    _check_host(host)
+    if host.startswith(".") or (":" in host and not host.startswith("[")):
+        raise ValueError(text)
+
+
+def _without_user(text: str) -> str:
+    """Return a text for a message, without what may be the password of a URL."""
+    return re.sub(r"//.*@", "//********@", text)
+
+
 ITEMS: Mapping[str, tuple[str, Callable[[str], None]]] = {
     "network": ('networks such as 10.0.0.0/8, addresses or "unix"', _check_network),
     "host": ("host names without scheme and port", _check_host),
+    "site": ("scheme and host, such as https://example.org, without path, query and user", _check_site),
 }
 """The kinds of list items: name, and check (ValueError)."""
 
@@ -222,18 +241,20 @@ class Setting(NamedTuple):
             if self.maximum is not None and value > self.maximum:
                 raise ValueError(f"must be at most {self.maximum}, not {self.quoted(value)}")
         if self.items and isinstance(value, tuple):
-            self._check_items(value)
+            self._check_items(value, "list")
+        elif self.items and isinstance(value, str) and value:
+            self._check_items((value,), "be")
         if self.choices and value not in self.choices:
             raise ValueError(f"must be {alternatives(self.choices)}, not {self.quoted(value)}")
         return value
 
-    def _check_items(self, items: tuple[str, ...]) -> None:
+    def _check_items(self, items: tuple[str, ...], verb: str) -> None:
         expected, check = ITEMS[self.items]
         for item in items:
             try:
                 check(item)
             except ValueError:
-                raise ValueError(f"must list {expected}, not {self.quoted(item)}") from None
+                raise ValueError(f"must {verb} {expected}, not {self.quoted(_without_user(item))}") from None
 
 
 def alternatives(words: tuple[str, ...]) -> str:

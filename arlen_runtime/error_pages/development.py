@@ -7,7 +7,6 @@ Content-Security-Policy of its own.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from arlen_runtime.error_pages.traceback_view import Redactor, causes
 from arlen_runtime.errors import HTTPError
 from arlen_runtime.http.request import Head
 from arlen_runtime.routing.answers import ANSWERS
+from arlen_runtime.routing.explain import NearRoute, nearest_routes
 from arlen_runtime.routing.routes import Endpoint
 
 TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -33,8 +33,7 @@ TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=T
 """The page for an error, and for a boot that failed."""
 
 _SHORTEST_SECRET = 6
-_MOST_SIMILAR = 5
-_NOT_FOUND = 404
+_UNROUTED = frozenset({404, 405, 406})
 
 
 class ErrorContext(NamedTuple):
@@ -73,7 +72,7 @@ class DevelopmentPage:
                 ("correlation id", value.correlation_id),
                 *((error.field, error.message) for error in value.errors),
             ],
-            similar=self._similar_routes(head) if head is not None and value.status == _NOT_FOUND else (),
+            similar=self._similar_routes(context) if value.status in _UNROUTED else (),
             statements=statements,
             repeated=repeated(statements),
             headers=[] if head is None else [(name, self._redactor.value(name, text)) for name, text in head.headers],
@@ -89,10 +88,13 @@ class DevelopmentPage:
             return "none"
         return f"{endpoint.key} {self._redactor.value('route', context.route)} ({endpoint.site})"
 
-    def _similar_routes(self, head: Head) -> list[Endpoint]:
-        """Return the routes whose paths are most similar to the requested one."""
-        by_path = {endpoint.pattern.text: endpoint for endpoint in reversed(self._endpoints)}
-        return [by_path[path] for path in difflib.get_close_matches(head.path, by_path, _MOST_SIMILAR, 0.5)]
+    def _similar_routes(self, context: ErrorContext) -> Sequence[NearRoute]:
+        """Return the nearest routes, if no route matched."""
+        head = context.head
+        if head is None or context.endpoint not in ANSWERS:
+            return ()
+        near = nearest_routes(self._endpoints, head.method, head.path, head.host)
+        return [route._replace(reason=self._redactor.text(route.reason)) for route in near]
 
 
 def secret_values(config: Config) -> frozenset[str]:

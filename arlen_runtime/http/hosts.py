@@ -39,13 +39,13 @@ class AllowedHosts:
         """Return the error for a request whose Host is not on the list."""
         if self.is_allowed(head):
             return None
-        remedy = f" Add {_name(head.host)!r} to [server] hosts if it is yours." if self._development else ""
+        remedy = f" Add {host_name(head.host)!r} to [server] hosts if it is yours." if self._development else ""
         return BadRequest(f"This host is not served here.{remedy}")
 
     def _is_allowed_host(self, host: str) -> bool:
         allowed = self._cache.get(host)
         if allowed is None:
-            allowed = self._is_listed(_name(host))
+            allowed = self._is_listed(host_name(host))
             if len(self._cache) < _MAX_CACHED:  # any client can send new names
                 self._cache[host] = allowed
         return allowed
@@ -57,7 +57,7 @@ class AllowedHosts:
         return any(name.endswith(suffix) or name == suffix[1:] for suffix in self._names if suffix.startswith("."))
 
 
-def _name(host: str) -> str:
+def host_name(host: str) -> str:
     """Return the name of an authority in lower case, without port, brackets and last dot."""
     name = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
     return name.lower().removesuffix(".")

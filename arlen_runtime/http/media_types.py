@@ -87,6 +87,9 @@ _TYPES = {
     "zip": "application/zip",
     "zst": "application/zstd",
 }
+EXTENSIONS = frozenset(_TYPES)
+"""The file extensions that have a media type."""
+
 _COMPRESSIBLE = frozenset(
     {
         "application/javascript",

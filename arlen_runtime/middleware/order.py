@@ -71,11 +71,6 @@ class Order:
         self._own = tuple(own)
         self._inner_boundary = error_boundary.inner
 
-    def options(self) -> frozenset[str]:
-        """Return the options of routes that a middleware reads, also one that is switched off."""
-        middlewares = (*(entry.middleware for entry in (*self._outer, *self._inner)), *self._own)
-        return frozenset[str]().union(*(getattr(middleware, "options", ()) for middleware in middlewares))
-
     def compose(self, endpoint: Endpoint, innermost: Proceed) -> Proceed:
         """Return the chain of a route. Raise BootError for mistakes in own middlewares."""
         return compose([placed.layer for placed in self.layers(endpoint) if placed.layer is not None], innermost)
@@ -102,6 +97,14 @@ class Order:
             boundary = self._inner_boundary if layer is not None else None
             reason = "" if boundary is not None else "there is no layer around it"
             yield PlacedLayer("inner boundary", self._inner_boundary, boundary, reason)
+
+
+def declared_options(own: Sequence[Middleware]) -> frozenset[str]:
+    """Return the options of routes that Arlen's layers and the application's own read.
+
+    Those of a layer that is switched off count too.
+    """
+    return Compression.options.union(*(getattr(middleware, "options", ()) for middleware in own))
 
 
 def _place(entry: _Entry, endpoint: Endpoint) -> PlacedLayer:

@@ -1,6 +1,6 @@
-"""Routes of an application, as data. An invalid route is an error at boot.
+"""Routes of an application, as data. Invalid routes are one error at boot.
 
-The error names the file and the line of the route.
+The error has a line for each mistake, with the file and the line of the route.
 
 def routes(r: Routes) -> None:
     r.get("/", home.index, name="home")
@@ -10,67 +10,42 @@ def routes(r: Routes) -> None:
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, get_args
+from typing import Any, TypeVar
 
 from arlen_runtime.errors import BootError
 from arlen_runtime.http.application import BodyPolicy
-from arlen_runtime.routing.pattern import CONVERTERS, Converter, Pattern
+from arlen_runtime.routing.conditions import HostPattern
+from arlen_runtime.routing.converters import CONVERTERS, Convert, Converter, Write
+from arlen_runtime.routing.endpoint import BUILT_IN, METHODS, Action, Endpoint, Site
+from arlen_runtime.routing.pattern import Pattern
+from arlen_runtime.routing.redirects import KEEPING_METHOD, PendingRedirect, Redirect
+from arlen_runtime.routing.route_checks import (
+    as_guards,
+    checked_body,
+    checked_callable,
+    checked_converter,
+    checked_formats,
+    checked_host,
+    checked_limit,
+    checked_methods,
+    checked_prefix,
+    join_path,
+)
+from arlen_runtime.routing.table_checks import table_mistakes
+from arlen_runtime.routing.text_form import text_of
 
-Action = Callable[[Any], object]
-"""An action or a guard: a function of the context."""
+__all__ = ["BUILT_IN", "METHODS", "ROUTE_PARAMETERS", "Action", "Endpoint", "Routes", "Site"]
 
-ROUTE_PARAMETERS = ("name", "guard", "body", "limit")
-"""What a route takes by name itself; other names are options, which middlewares read."""
+ROUTE_PARAMETERS: tuple[str, ...] = ("name", "guard", "body", "limit", "host", "formats")
+"""The parameters of a route. Every other keyword is an option for middlewares."""
 
-BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-
-class Site(NamedTuple):
-    """Where a route was defined."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        """Return file:line, as compilers print it. A built-in endpoint has no line."""
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
-BUILT_IN = Site("Arlen itself", 0)
-"""The site of the built-in endpoints."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Endpoint:
-    """The action of a path and some methods, with its options. Compared by identity.
-
-    `limit` is the largest body in bytes; None means the configured limit. If `immediate`, requests
-    are never queued. If `bare`, only the three outer middlewares run. Middlewares read `options` at
-    boot (`csrf=False`, `api=True`).
-    """
-
-    methods: tuple[str, ...]
-    pattern: Pattern
-    action: Action
-    name: str | None = None
-    guards: tuple[Action, ...] = ()
-    body: BodyPolicy = "none"
-    limit: int | None = None
-    immediate: bool = False
-    bare: bool = False
-    options: Mapping[str, object] = field(default_factory=dict)
-    site: Site = BUILT_IN
-
-    @property
-    def key(self) -> str:
-        """Name of the endpoint in logs and timings: its methods and its path."""
-        return f"{'|'.join(self.methods)} {self.pattern.text}"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +55,33 @@ class _Group:
     prefix: str = ""
     name: str = ""
     guards: tuple[Action, ...] = ()
+    host: HostPattern | None = None
+    formats: Sequence[str] | None = None
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-class Routes:
-    """Collects the routes of an application; `routes(r)` fills it.
+class _Checks:
+    """Runs the checks of one call, and keeps a line with its site for each that fails."""
 
-    Groups nest: prefixes are joined, guards accumulate, options are inherited.
+    def __init__(self, site: Site, mistakes: list[str]) -> None:
+        self.site = site
+        self.passed = True
+        self._mistakes = mistakes
+
+    def run(self, check: Callable[..., T], *values: object) -> T | None:
+        """Return what the check returns, or None if it raises BootError."""
+        try:
+            return check(*values)
+        except BootError as error:
+            self.passed = False
+            self._mistakes.append(f"{self.site}: {error.detail}")
+            return None
+
+
+class Routes:
+    """Collects the routes of an application; `routes(r)` fills it, `check` reports the mistakes.
+
+    Groups nest: prefixes are joined, guards accumulate, conditions and options are inherited.
     """
 
     def __init__(self) -> None:
@@ -94,6 +89,8 @@ class Routes:
         self._converters: dict[str, Converter] = dict(CONVERTERS)
         self._names: dict[str, Endpoint] = {}
         self._group = _Group()
+        self._redirects: list[PendingRedirect] = []
+        self._mistakes: list[str] = []
 
     def get(self, path: str, action: Action, *, name: str | None = None, **options: Any) -> None:  # noqa: ANN401 - see add
         """Add a route for GET, and so for HEAD."""
@@ -117,7 +114,7 @@ class Routes:
 
     def any(self, path: str, action: Action, *, name: str | None = None, **options: Any) -> None:  # noqa: ANN401 - see add
         """Add a route for GET, HEAD, POST, PUT, PATCH and DELETE."""
-        self.add(("GET", "POST", "PUT", "PATCH", "DELETE"), path, action, name=name, **options)
+        self.add(_ANY, path, action, name=name, **options)
 
     def add(  # noqa: PLR0913 - the full form; the methods above are the usual cases
         self,
@@ -129,56 +126,77 @@ class Routes:
         guard: Action | Sequence[Action] | None = None,
         body: BodyPolicy | None = None,
         limit: int | None = None,
+        host: str | HostPattern | None = None,
+        formats: Sequence[str] | None = None,
         **options: object,
     ) -> None:
         """Add one route: the full form of the methods above.
 
-        `guard` runs before the action, after the guards of the enclosing groups. It returns None to
-        let the request pass; to stop it, it returns a Response or raises. `body` is "none",
-        "buffer" or "stream"; the default is "none" if all methods are GET, HEAD or OPTIONS, else
-        "buffer". `limit` is the largest body in bytes. Middlewares read `options`. Raise BootError,
-        with file and line of the call, if the route cannot be served.
+        `guard` runs before the action, after those of the groups: it returns None to let the
+        request pass, or returns a Response or raises to stop it. `body` is "none" (the default if
+        all methods are GET, HEAD or OPTIONS), "buffer" or "stream", `limit` its largest size in
+        bytes. The route answers only for its `host` ("{tenant}.example.org") and in its `formats`
+        (("json", "csv")). Middlewares read `options`. `check` reports what cannot be served.
         """
-        site = _caller()
+        checks = _Checks(_caller(), self._mistakes)
         group = self._group
-        try:
-            endpoint = Endpoint(
-                methods=_checked_methods(methods),
-                pattern=Pattern(_join(group.prefix, path), self._converters),
-                action=_checked_callable(action, "action"),
-                name=None if name is None else group.name + name,
-                guards=group.guards + _as_guards(guard),
-                body=_checked_body(body, methods),
-                limit=limit,
-                options={**group.options, **options},
-                site=site,
-            )
-            self._register_name(endpoint)
-        except BootError as error:
-            raise BootError(f"{site}: {error.detail}") from None
-        self.endpoints.append(endpoint)
+        host = group.host if host is None else host
+        formats = group.formats if formats is None else formats
+        pattern = checks.run(_pattern, group.prefix, path, self._converters)
+        fields: dict[str, Any] = {
+            "methods": checks.run(checked_methods, methods),
+            "pattern": pattern,
+            "action": checks.run(checked_callable, action, "action"),
+            "guards": group.guards + (() if guard is None else checks.run(as_guards, guard) or ()),
+            "body": checks.run(checked_body, body, methods),
+            "limit": None if limit is None else checks.run(checked_limit, limit),
+            "host": None if host is None else checks.run(checked_host, host, pattern),
+            "formats": () if formats is None else checks.run(checked_formats, formats, pattern),
+        }
+        if checks.passed:
+            fields |= {"options": {**group.options, **options}, "site": checks.site}
+            self._register(checks, Endpoint(**fields, name=None if name is None else group.name + name))
+
+    def redirect(self, old: str, to: str, status: int = 308) -> None:
+        """Redirect a path to a path or to the route named `to`; the query is kept.
+
+        The target may use the parameters of `old`. 308 and 307 keep method and body and are for all
+        methods; 301, 302 and 303 are for GET. The prefix of a group applies to `old` only.
+        """
+        checks = _Checks(_caller(), self._mistakes)
+        action = checks.run(Redirect, to, status)
+        if action is not None:
+            self.add(_ANY if status in KEEPING_METHOD else ("GET",), old, action, body="none")
+            if self.endpoints and self.endpoints[-1].action is action:
+                self._redirects.append(PendingRedirect(self.endpoints[-1], action, self._converters))
 
     @contextmanager
     def group(
-        self, prefix: str = "", *, guard: Action | Sequence[Action] | None = None, name: str = "", **options: object
+        self,
+        prefix: str = "",
+        *,
+        guard: Action | Sequence[Action] | None = None,
+        name: str = "",
+        host: str | None = None,
+        formats: Sequence[str] | None = None,
+        **options: object,
     ) -> Iterator[Routes]:
         """Add `prefix`, `name` and `guard` to the routes inside.
 
-        They stand before the paths, the names and the guards of these routes.
+        They stand before the paths, the names and the guards of these routes. `host`, `formats` and
+        `options` apply to routes that do not set their own.
         """
-        site = _caller(2)  # one frame of contextlib is between
-        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
-            raise BootError(f"{site}: the prefix {prefix!r} must begin with a slash and not end with one")
+        checks = _Checks(_caller(2), self._mistakes)  # one frame of contextlib is between
         outer = self._group
-        try:
-            guards = outer.guards + _as_guards(guard)
-        except BootError as error:
-            raise BootError(f"{site}: {error.detail}") from None
+        if formats is not None:
+            checks.run(checked_formats, formats, None)
         self._group = replace(
             outer,
-            prefix=outer.prefix + prefix,
+            prefix=outer.prefix + (checks.run(checked_prefix, prefix) or ""),
             name=outer.name + name,
-            guards=guards,
+            guards=outer.guards + (checks.run(as_guards, guard) or ()),
+            host=outer.host if host is None else checks.run(checked_host, host, None),
+            formats=outer.formats if formats is None else formats,
             options={**outer.options, **options},
         )
         try:
@@ -186,29 +204,41 @@ class Routes:
         finally:
             self._group = outer
 
-    def converter(self, name: str, convert: Converter) -> None:
+    def converter(self, name: str, convert: Convert, write: Write = text_of) -> None:
         """Make `{x:name}` available to the routes that follow.
 
-        `convert` turns text into a value and raises ValueError if the text does not match. The
-        router merges equal converters, so they must be hashable. Raise BootError if it cannot be
-        used.
+        `convert` turns text into a value and raises ValueError if the text does not match. `write`
+        turns a value into text for `url_for`; the default is the text that JSON has for it. The
+        router merges equal converters, so `convert` must be hashable.
         """
-        if name in self._converters:
-            raise BootError(f"{_caller()}: there is already a converter {name!r}")
-        try:
-            hash(convert)
-        except TypeError:
-            raise BootError(f"{_caller()}: the converter {name!r} is not hashable: {convert!r}") from None
-        if not callable(convert):
-            raise BootError(f"{_caller()}: the converter {name!r} cannot be called: {convert!r}")
-        self._converters[name] = convert
+        checks = _Checks(_caller(), self._mistakes)
+        checked = checks.run(checked_converter, Converter(name, convert, write), self._converters)
+        if checked is not None:
+            self._converters[name] = checked
 
-    def _register_name(self, endpoint: Endpoint) -> None:
-        if endpoint.name is None:
-            return
-        other = self._names.setdefault(endpoint.name, endpoint)
-        if other is not endpoint:
-            raise BootError(f"the route name {endpoint.name!r} is taken by {other.key}, {other.site}")
+    def check(self) -> None:
+        """Raise BootError with a line for each mistake of these routes, if there is one."""
+        for redirect in self._redirects:
+            _Checks(redirect.endpoint.site, self._mistakes).run(redirect.resolve, self._names)
+        mistakes = [*self._mistakes, *table_mistakes(self.endpoints)]
+        if mistakes:
+            raise BootError("\n".join(mistakes))
+
+    def _register(self, checks: _Checks, endpoint: Endpoint) -> None:
+        checks.run(_claim_name, self._names, endpoint)
+        self.endpoints.append(endpoint)
+
+
+def _claim_name(names: dict[str, Endpoint], endpoint: Endpoint) -> None:
+    if endpoint.name is None:
+        return
+    other = names.setdefault(endpoint.name, endpoint)
+    if other is not endpoint:
+        raise BootError(f"the route name {endpoint.name!r} is taken by {other.key}, {other.site}")
+
+
+def _pattern(prefix: str, path: str, converters: Mapping[str, Converter]) -> Pattern:
+    return Pattern(join_path(prefix, path), converters)
 
 
 def _caller(between: int = 0) -> Site:
@@ -219,58 +249,3 @@ def _caller(between: int = 0) -> Site:
     for _ in range(between - 1):
         frame = frame.f_back or frame
     return Site(frame.f_code.co_filename, frame.f_lineno)
-
-
-def _join(prefix: str, path: str) -> str:
-    """Put the prefix of a group before a path.
-
-    The path needs its own slash, or prefix and path would form one word.
-    """
-    if not path.startswith("/"):
-        raise BootError(f"the path {path!r} must begin with a slash")
-    return prefix if prefix and path == "/" else prefix + path
-
-
-def _as_guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
-    if guard is None:
-        return ()
-    guards = guard if isinstance(guard, Sequence) else (guard,)
-    return tuple(_checked_callable(item, "guard") for item in guards)
-
-
-def _checked_callable(action: Action, role: str) -> Action:
-    """Return the action or guard if it can be called with a context alone."""
-    name = getattr(action, "__qualname__", repr(action))
-    if not callable(action):
-        raise BootError(f"the {role} {name} cannot be called")
-    if inspect.iscoroutinefunction(action) or inspect.isasyncgenfunction(action):
-        raise BootError(f"the {role} {name} is async: write a plain function, it may block")
-    try:
-        signature = inspect.signature(action)
-    except ValueError:
-        return action  # a callable written in C without a signature
-    try:
-        signature.bind(object())
-    except TypeError as error:
-        raise BootError(
-            f"the {role} {name}{signature} must accept exactly one argument, the context: {error}"
-        ) from None
-    return action
-
-
-def _checked_methods(methods: Sequence[str]) -> tuple[str, ...]:
-    if not methods:
-        raise BootError(f"the route has no method; possible are {', '.join(METHODS)}")
-    for method in methods:
-        if method not in METHODS:
-            raise BootError(f"the method {method!r} is not one of {', '.join(METHODS)}")
-    return tuple(methods)
-
-
-def _checked_body(body: BodyPolicy | None, methods: Sequence[str]) -> BodyPolicy:
-    """Return the body policy; if it is None, the default for the methods."""
-    if body is None:
-        return "none" if BODILESS.issuperset(methods) else "buffer"
-    if body not in get_args(BodyPolicy):
-        raise BootError(f'body must be "none", "buffer" or "stream", not {body!r}')
-    return body

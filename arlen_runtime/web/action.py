@@ -17,8 +17,11 @@ from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import json
 
 
-def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
-    """Return the end of an endpoint's chain: its guards in order, then its action."""
+def innermost(endpoint: Endpoint, *, by_accept: bool = False) -> Callable[[Context], Response]:
+    """Return the end of an endpoint's chain: its guards in order, then its action.
+
+    `by_accept`: Accept chose the endpoint among others, so every answer depends on it.
+    """
     action = endpoint.action
 
     def act(context: Context) -> Response:
@@ -26,7 +29,16 @@ def innermost(endpoint: Endpoint) -> Callable[[Context], Response]:
         response = result.copy() if isinstance(result, Response) else _to_response(result, endpoint)
         return _add_vary(response) if context.by_accept else response
 
-    return _with_guards(act, endpoint.guards, endpoint) if endpoint.guards else act
+    end = _with_guards(act, endpoint.guards, endpoint) if endpoint.guards else act
+    return _marked_by_accept(end) if by_accept else end
+
+
+def _marked_by_accept(end: Callable[[Context], Response]) -> Callable[[Context], Response]:
+    def marked(context: Context) -> Response:
+        context.by_accept = True
+        return end(context)
+
+    return marked
 
 
 def _with_guards(

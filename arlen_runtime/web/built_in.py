@@ -27,12 +27,16 @@ def built_in_endpoints(config: Config, health: Health, read_metrics: Callable[[]
 
 def reject_shadowed_routes(endpoints: Iterable[Endpoint], router: Router) -> None:
     """Raise BootError if a built-in endpoint would answer a route of the application."""
+    reserved = {
+        (method, endpoint.pattern.path)
+        for endpoint in router.endpoints
+        if endpoint.site is BUILT_IN and endpoint.pattern.static
+        for method in endpoint.methods
+    }
     for endpoint in endpoints:
-        if not endpoint.pattern.static:
-            continue
-        path = endpoint.pattern.build({})
+        path = endpoint.pattern.path
         for method in endpoint.methods:
-            if router.match(method, path).endpoint.site is BUILT_IN:
+            if (method, path) in reserved:
                 raise BootError(
                     f"{endpoint.site}: {method} {path} is answered by {BUILT_IN}: choose another path "
                     "(/metrics is free when [server] metrics_from is empty)"

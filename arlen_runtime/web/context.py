@@ -36,6 +36,7 @@ from arlen_runtime.web.format_answers import answer_as, media_type_of
 from arlen_runtime.web.params import Params
 from arlen_runtime.web.representation import check_preconditions
 from arlen_runtime.web.services import Services
+from arlen_runtime.web.site_url import site_url
 from arlen_runtime.web.trace import outgoing_traceparent
 from arlen_runtime.web.validation import Fields, build
 from arlen_runtime.web.views import content_type
@@ -305,6 +306,15 @@ class Context:
     def url_for(self, name: str, /, **values: object) -> str:
         """Return the URL of a named route."""
         return self.services.router.url_for(name, values)
+
+    def absolute_url_for(self, name: str, /, **values: object) -> str:
+        """Return the URL of a named route with scheme and host, for mail and other sites.
+
+        They are those of `[app] url`, never those that a client sent in production. Raise
+        ArlenError if the setting is missing there.
+        """
+        site = site_url(self.services.config, self.request.head)
+        return self.services.router.absolute_url_for(name, values, site)
 
     def csrf_field(self) -> Markup:
         """Return the hidden field that every form needs; empty until CSRF checks exist."""

@@ -127,3 +127,44 @@ def test_commands_are_a_table_in_a_file_and_pairs_in_a_variable() -> None:
     for wrong in ({"jobs": 3}, {"jobs": ""}, {"jobs": "an 'open quote"}, ["jobs"]):
         with pytest.raises(ValueError, match="table of names and commands"):
             setting.from_toml(wrong)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "https://example.org", "http://localhost:3000", "https://[2001:db8::1]:8443", "https://192.0.2.7"]
+)
+def test_the_address_of_a_site_is_scheme_and_host(url: str) -> None:
+    setting = SECTIONS["app"]["url"]
+    assert (setting.from_text(url), setting.from_toml(url)) == (url, url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "example.org",
+        "ftp://example.org",
+        "https://",
+        "https://example.org/",
+        "https://example.org/shop",
+        "https://example.org?a=b",
+        "https://example.org#a",
+        "https://example.org:http",
+        "https://example.org:0",
+        "https://example.org:99999",
+        "https://example.org:",
+        "https://.example.org",
+        "https://2001:db8::1",
+        "https://[::1",
+        "https://a b",
+        "https://a\nb",
+        " https://example.org",
+    ],
+)
+def test_the_address_of_a_site_has_no_other_part(url: str) -> None:
+    with pytest.raises(ValueError, match="must be scheme and host, such as "):
+        SECTIONS["app"]["url"].from_text(url)
+
+
+def test_the_password_of_an_address_is_not_shown() -> None:
+    with pytest.raises(ValueError, match=r"not 'https://.*@example\.org'") as refused:
+        SECTIONS["app"]["url"].from_text("https://me:hunter2@example.org")
+    assert "hunter2" not in str(refused.value)

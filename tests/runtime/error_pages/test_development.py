@@ -13,6 +13,7 @@ from arlen_runtime.config.load import load
 from arlen_runtime.config.sections import Config, DatabaseSection
 from arlen_runtime.error_pages.development import secret_values
 from arlen_runtime.error_pages.style import POLICY
+from arlen_runtime.errors import NotFound
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.answer import Answer
 from arlen_runtime.web.context import Context
@@ -97,8 +98,24 @@ def test_for_an_unknown_path_it_shows_similar_routes(ask: Callable[..., Answer])
     answer = ask("/user")
     assert answer.status == 404
     assert "Similar routes" in answer.text
-    assert "/users" in answer.text
+    assert "&#39;user&#39; is not &#39;users&#39;" in answer.text
     assert "(not found)" not in answer.text
+
+
+def test_each_similar_route_has_its_reason_without_secrets(ask: Callable[..., Answer]) -> None:
+    path = f"/users/{URL.replace('/', '%2F')}"
+    table = ask(path).text.partition("<h2>Similar routes</h2>")[2].partition("</table>")[0]
+    assert "the converter int of id refuses" in table
+    assert "hunter2" not in table
+
+
+def test_an_action_that_raises_not_found_has_no_similar_routes(serve: ServeApp) -> None:
+    def missing(_ctx: Context) -> None:
+        raise NotFound("There is no such user.")
+
+    client = serve(lambda r: r.get("/users/{id:int}", missing), "development")
+    answer = client.get("/users/3", headers={"Accept": "text/html"})
+    assert (answer.status, "<h2>Similar routes</h2>" in answer.text) == (404, False)
 
 
 def test_it_works_under_its_own_policy_without_script(ask: Callable[..., Answer]) -> None:

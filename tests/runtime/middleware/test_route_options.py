@@ -57,10 +57,11 @@ def test_all_mistakes_of_an_application_are_reported_at_once(tmp_path: Path) -> 
     def routes(r: Routes) -> None:
         r.get("/a", act, guards=[act])
         r.post("/b", act, crsf=False)
+        r.get("/a", act)
 
     config = Config("production", tmp_path)
     with pytest.raises(BootError) as caught:
-        App(config, routes, middleware=[lambda _endpoint: 3])  # type: ignore[list-item,return-value] # the mistake
+        App(config, routes, middleware=[3], context=dict, on_worker_start=["open"])  # type: ignore[arg-type,list-item] # the mistakes
     lines = caught.value.detail.splitlines()
-    assert len(lines) == 3
-    assert ["'guards'" in lines[0], "'crsf'" in lines[1], "returned builtins.int" in lines[2]] == [True] * 3
+    expected = ["builtins.str must be", "builtins.dict is not", "GET /a", "'guards'", "'crsf'", "builtins.int does"]
+    assert [text in line for text, line in zip(expected, lines, strict=True)] == [True] * 6

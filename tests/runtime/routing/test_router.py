@@ -14,7 +14,7 @@ from arlen_runtime.errors import ArlenError
 from arlen_runtime.routing.answers import BAD_PATH, METHOD_NOT_ALLOWED, NOT_FOUND, OPTIONS, SLASH_REDIRECT
 from arlen_runtime.routing.pattern import Pattern
 from arlen_runtime.routing.router import Router
-from arlen_runtime.routing.routes import Endpoint
+from arlen_runtime.routing.routes import Endpoint, Routes
 
 
 def routed(*routes: str) -> Router:
@@ -140,6 +140,29 @@ def test_the_other_form_of_the_last_slash_is_a_redirect() -> None:
     assert router.match("GET", "/n/1/")[:] == (SLASH_REDIRECT, {"path": "/n/1"})
 
 
+def test_strict_slashes_redirect_nowhere() -> None:
+    router = Router([_endpoint("GET /users"), _endpoint("GET /posts/")], redirect_slashes=False)
+    assert [router.match("GET", path).endpoint for path in ("/users/", "/posts")] == [NOT_FOUND, NOT_FOUND]
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 10_000, "/x" * 5_000, "/n/" + "9" * 10_000, "/n/" + "%2e" * 3_000])
+def test_a_long_path_costs_little_and_is_not_found(path: str) -> None:
+    router = routed("GET /n/{id:int}", "GET /d/{day:date}", "GET /{a:uuid}/{b:uuid}")
+    began = time.process_time()
+    assert router.match("GET", path).endpoint is NOT_FOUND
+    assert time.process_time() - began < 0.5
+
+
+def test_a_request_is_matched_for_a_host() -> None:
+    r = Routes()
+    r.get("/a/{id:int}", print, host="{tenant}.example.org")
+    router = Router(r.endpoints)
+    match = router.find_route("GET", "/a/3", "t.example.org:80")
+    assert match is not None
+    assert match.params == {"id": 3, "tenant": "t"}
+    assert router.find_route("GET", "/a/3") is None
+
+
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example/", "/%0d%0a//"])
 def test_no_redirect_leads_to_another_host(path: str) -> None:
     router = routed("GET /{x}", "GET /{x}/{y}")
@@ -162,6 +185,9 @@ def test_urls_are_built_from_names() -> None:
     router = routed("GET /users/{id:int} users.show", "GET / home")
     assert router.url_for("home", {}) == "/"
     assert router.url_for("users.show", {"id": 3, "tab": "a b", "page": 2}) == "/users/3?tab=a+b&page=2"
+    assert router.url_for("home", {"q": None, "tag": ["a", "b"], "on": True}) == "/?tag=a&tag=b&on=true"
+    with pytest.raises(ArlenError, match=r"no route named 'hme'; did you mean home\?"):
+        router.url_for("hme", {})
     for name, values in (("nothing", {}), ("users.show", {}), ("users.show", {"id": "x"})):
         with pytest.raises(ArlenError):
             router.url_for(name, values)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from arlen_runtime.errors import BootError
-from arlen_runtime.routing.routes import Routes
+from arlen_runtime.routing.routes import ROUTE_PARAMETERS, Routes
 
 
 def action(_ctx: object) -> None:
@@ -50,6 +50,14 @@ def within_admin(path: str) -> Callable[[Routes], object]:
             r.get(path, action)
 
     return write
+
+
+def checked(write: Callable[[Any], object]) -> Routes:
+    """Write routes and check them, as App does."""
+    r = Routes()
+    write(r)
+    r.check()
+    return r
 
 
 def test_groups_join_prefixes_and_names_and_accumulate_guards() -> None:
@@ -117,11 +125,69 @@ def test_a_route_has_the_line_where_it_was_written() -> None:
         (lambda r: r.group("/admin/").__enter__(), "not end with one"),
         (lambda r: r.group("/admin", guard=of_two).__enter__(), "the guard of_two"),
         (lambda r: r.converter("int", int), "already a converter 'int'"),
+        (lambda r: r.converter("A b", int), "not 'A b'"),
+        (lambda r: r.converter("c", int, write="x"), "write of the converter 'c' cannot be called"),
+        (lambda r: r.get("/a", action, limit="1"), "limit must be a number of bytes, not '1'"),
+        (lambda r: r.get("/a", action, formats="json"), "formats must list"),
     ],
 )
 def test_a_bad_route_is_refused_with_its_file_and_line(write: Callable[[Any], object], part: str) -> None:
     with pytest.raises(BootError, match=rf"^{re.escape(__file__)}:\d+: .*{part}"):
-        write(Routes())
+        checked(write)
+
+
+def test_all_mistakes_are_one_error_with_a_line_each() -> None:
+    def write(r: Any) -> None:  # noqa: ANN401 - Routes; the arguments are of wrong types
+        r.get("a", of_two, guard=asynchronous, limit=-1)
+        with r.group("users/", guard=of_two, formats=("jsn",)):
+            r.get("/{id:nmber}", action, host="a:80")
+        r.get("/x", action)
+        r.get("/x", action)
+        r.redirect("/y", "nowhere")
+        r.get("/z/{tenant}", action, host="{tenant}.example.org")
+
+    with pytest.raises(BootError) as raised:
+        checked(write)
+    lines = [line.removeprefix(f"{__file__}:").partition(": ") for line in raised.value.detail.splitlines()]
+    first = write.__code__.co_firstlineno
+    expected = [
+        (1, "the path 'a' must begin with a slash"),
+        (1, "the action of_two"),
+        (1, "the guard asynchronous is async"),
+        (1, "limit must be a number of bytes, not -1"),
+        (2, "the format 'jsn' is not the extension of a media type; did you mean"),
+        (2, "the prefix 'users/' must begin"),
+        (2, "the guard of_two"),
+        (3, "the unknown converter 'nmber'"),
+        (3, "the host 'a:80' must be a name"),
+        (3, "the format 'jsn'"),
+        (7, "the host '{tenant}.example.org' and the path '/z/{tenant}' both name the parameter 'tenant'"),
+        (6, "the redirect leads to 'nowhere'"),
+        (5, f"GET /x has a route already: GET /x ({__file__}:{first + 4})"),
+    ]
+    assert [int(number) - first for number, _, _ in lines] == [line for line, _ in expected]
+    assert [part in text for (_, _, text), (_, part) in zip(lines, expected, strict=True)] == [True] * len(expected)
+
+
+def test_the_parameters_of_a_route_are_those_that_are_no_options() -> None:
+    keywords = inspect.signature(Routes.add).parameters.values()
+    assert tuple(item.name for item in keywords if item.kind is item.KEYWORD_ONLY) == ROUTE_PARAMETERS
+
+
+def test_conditions_of_a_group_apply_to_routes_without_their_own() -> None:
+    r = Routes()
+    with r.group("/a", host="{tenant}.example.org", formats=["json"], api=True):
+        r.get("/x", action)
+        r.get("/y", action, host="api.example.org", formats=("csv",))
+        with r.group(host="other.example.org"):
+            r.get("/z", action)
+    r.check()
+    texts = [(endpoint.host and endpoint.host.text, endpoint.formats, endpoint.options) for endpoint in r.endpoints]
+    assert texts == [
+        ("{tenant}.example.org", ("json",), {"api": True}),
+        ("api.example.org", ("csv",), {"api": True}),
+        ("other.example.org", ("json",), {"api": True}),
+    ]
 
 
 def test_an_application_can_add_converters() -> None:

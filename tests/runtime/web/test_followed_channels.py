@@ -58,6 +58,8 @@ def _next(stream: EventStream) -> bytes:
     """Wait for what is published next."""
     ready = threading.Event()
     stream.attach(ready.set)
+    if waiting := stream.take():  # it came before, and has called the function that was attached then
+        return waiting
     assert ready.wait(30)
     return stream.take()
 

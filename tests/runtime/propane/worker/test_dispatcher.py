@@ -230,8 +230,21 @@ def create(config: Config) -> App:
     with Wire(server.port) as wire:
         assert wire.get("/").status == 200
 
-    assert "KeyError" in str(server.wait_for("request_failed"))
+    failure = str(server.wait_for("request_failed"))
+    assert "KeyError" in failure
+    assert "the converter 'color' of 'color' in GET /paint/{color:color}" in failure
     assert len(server.workers()) == 1
+
+
+def test_a_websocket_handshake_is_501_and_the_connection_is_closed(serve: Serve) -> None:
+    server = serve()
+    with Wire(server.port) as wire:
+        wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        answer = wire.answer()
+        assert (answer.status, answer.headers["connection"]) == (501, "close")
+        assert b"ctx.events()" in answer.body
+    with Wire(server.port) as wire:
+        assert wire.get("/").status == 200
 
 
 def test_a_body_that_does_not_fit_on_the_disk_is_refused_and_the_worker_lives(serve: Serve, rewrite: Rewrite) -> None:
