@@ -62,11 +62,16 @@ def exhaust(site: Path, monkeypatch: pytest.MonkeyPatch) -> Exhaust:
 
 @pytest.fixture
 def serve(site: Path) -> Iterator[Serve]:
-    """Start servers of the application with these flags; all end with the test."""
+    """Start servers of the application with these flags; all end with the test.
+
+    They drain at a reload after a tenth of a second, not after one. Flags and variables can set
+    another overlap.
+    """
     with ExitStack() as stack:
 
         def start(*arguments: str, workers: int | None = 1, root: Path = site, **environ: str) -> RunningServer:
             count = () if workers is None else ("--workers", str(workers))
-            return stack.enter_context(RunningServer(root, *count, *arguments, environ=environ))
+            quick = {"ARLEN_PROPANE_RELOAD_OVERLAP_SECONDS": "0.1", **environ}
+            return stack.enter_context(RunningServer(root, *count, *arguments, environ=quick))
 
         yield start
