@@ -32,6 +32,21 @@ for _sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 # and would run the old code from its cache.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
+SLOW = (
+    "tests/faults/",
+    "tests/journeys/",
+    "tests/test_docs.py",
+    "tests/runtime/alnpg/embedded/",
+    "tests/runtime/commands/",
+    "tests/runtime/propane/",
+)
+"""What runs first: no process of a parallel run is left alone with a file of many seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of SLOW before the others; `--no-loadscope-reorder` keeps that order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile both packages once, for the interpreters that tests start: they write no cache."""
