@@ -242,6 +242,8 @@ def letters(ctx: Context) -> Response:
     return Response(iter(["a"]))
 
 def routes(r: Routes) -> None:
+    r.converter("day", {"monday": 1}.__getitem__)
+    r.get("/days/{day:day}", page)
     r.get("/", page)
     r.get("/calls", lambda ctx: {"calls": calls})
     r.get("/news", news)
@@ -286,3 +288,16 @@ def test_a_piece_of_text_in_a_stream_is_logged_with_the_remedy(server: RunningSe
     line = server.wait_for("stream_failed")
     assert "ctx.stream(" in str(line)
     assert (line["route"], line["action"]) == ("/letters", "app.letters")
+
+
+def test_a_converter_that_fails_is_answered_logged_once_and_named(server: RunningServer) -> None:
+    with Wire(server.port) as wire:
+        answer = wire.get("/days/friday", "Accept: application/problem+json")
+        assert (answer.status, answer.headers["content-type"]) == (500, "application/problem+json")
+        assert b"friday" not in answer.body.replace(b'"/days/friday"', b"")
+    with Wire(server.port) as wire:
+        assert wire.get("/calls").status == 200
+    server.wait_for("request", target="/days/friday", status=500)
+    (line,) = [event for event in server.events if event["event"] == "request_failed"]
+    assert "the converter 'day' of 'day' in GET /days/{day:day} (" in line["message"]
+    assert "raises KeyError" in line["message"]
