@@ -278,7 +278,12 @@ def _suffix(name: str) -> str:
 
 def _loader(templates: Templates) -> BaseLoader:
     """Return the loader. If the folder does not exist, the application has no pages."""
-    return FileSystemLoader(templates) if isinstance(templates, Path) else DictLoader(templates)
+    if isinstance(templates, Path):
+        return FileSystemLoader(templates)
+    if isinstance(templates, Mapping):
+        return DictLoader(templates)
+    kind = type(templates).__qualname__
+    raise BootError(f"App(templates=) must be a Path, or a mapping of name to source, not {kind}")
 
 
 def _is_ours(name: str) -> bool:

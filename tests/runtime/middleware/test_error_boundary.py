@@ -163,7 +163,9 @@ def test_an_own_layer_sees_every_answer_and_each_error_is_logged_once(  # noqa: 
     client = serve(_many_ways, config=config, middleware=[_Stamp()], pg=_Down())
     answer = client.get(path, headers={"If-None-Match": '"a"'} if path == "/304" else None)
     assert (answer.status, answer.headers["x-stamp"]) == (status, error)
-    assert (tmp_path / "log.txt").read_text().count("request_failed") == records
+    log = (tmp_path / "log.txt").read_text()
+    assert log.count("request_failed") == records
+    assert log.count("Traceback") == (status == 500)
 
 
 def test_405_and_options_pass_through_the_own_layers_too(serve: ServeApp) -> None:

@@ -191,6 +191,12 @@ def test_what_templates_cannot_use_fails_the_boot(options: dict[str, Any], messa
     assert raised.value.detail.splitlines() == messages
 
 
+@pytest.mark.parametrize("templates", ["templates", ["page.html"]])
+def test_what_is_no_folder_and_no_mapping_fails_the_boot(templates: Any) -> None:  # noqa: ANN401 - any value
+    with pytest.raises(BootError, match=r"^App\(templates=\) must be a Path, or a mapping .*, not (str|list)$"):
+        Views(templates, {}, reload=False)
+
+
 def test_a_loader_that_cannot_list_its_templates_fails_the_boot() -> None:
     def configure(environment: Environment) -> None:
         environment.loader = FunctionLoader(str)
