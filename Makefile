@@ -23,7 +23,7 @@ demo: $(READY) ## create an application with a table of posts in DIR (demo) and 
 
 test: check ## style, types and tests; without those that need a browser, a proxy, a bouncer, other shells or minutes
 	@echo 'pytest, in $(PROCESSES) processes ...'
-	@$(RUN)python -m pytest -q -n $(PROCESSES) --dist loadfile -m 'not ($(MINUTES) or fuzz)'
+	@$(RUN)python -m pytest -q -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m 'not ($(MINUTES) or fuzz)'
 
 slow: $(READY) ## the tests that `make test` leaves out
 	@echo 'pytest, the tests that take minutes or other programs ...'

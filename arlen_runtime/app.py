@@ -195,7 +195,8 @@ class App:
 
         Raise NotImplementedByServer for a WebSocket handshake.
         """
-        if b"upgrade" in head.headers.first:
+        fields = head.headers.first
+        if b"upgrade" in fields or b"sec-websocket-key" in fields:
             reject_websocket(head)
         methods = self._fixed.get(head.path)
         if methods is not None and (admission := methods.get(head.method)) is not None:

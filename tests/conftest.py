@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from functools import wraps
@@ -12,6 +14,8 @@ from typing import TypeVar
 
 import pytest
 
+import arlen_cli
+import arlen_runtime
 from arlen_runtime.testing.database import Databases
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -23,6 +27,42 @@ pytest_plugins = ["arlen_runtime.testing.plugin"]
 for _sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(_sig) is signal.SIG_IGN:
         signal.signal(_sig, signal.default_int_handler if _sig is signal.SIGINT else signal.SIG_DFL)
+
+# Tests rewrite an application with the same size within a second. Python compares only those two,
+# and would run the old code from its cache.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+SLOW = (
+    "tests/faults/",
+    "tests/journeys/",
+    "tests/test_docs.py",
+    "tests/runtime/alnpg/embedded/",
+    "tests/runtime/commands/",
+    "tests/runtime/propane/",
+)
+"""What runs first: no process of a parallel run is left alone with a file of many seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of SLOW before the others; `--no-loadscope-reorder` keeps that order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile both packages once, for the interpreters that tests start: they write no cache."""
+    if not hasattr(config, "workerinput"):
+        for package in (arlen_runtime, arlen_cli):
+            compileall.compile_dir(package.__path__[0], quiet=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let pytest keep its compiled test files: to rewrite all asserts takes seconds per worker."""
+    sys.dont_write_bytecode = False
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = True
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import sys
 import tokenize
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ FLOORS = {
     "nearest_words": 0,
     "scope": 0,
     "start_state": 0,
+    "version": 0,
     "boot_problems": 1,
     "signing": 1,
     "config": 1,
@@ -168,6 +170,11 @@ They do not say what the thing is.
 PUBLIC_PACKAGES = frozenset({"arlen_runtime", "arlen_runtime.alnpg", "arlen_runtime.testing", "arlen_runtime.wsgi"})
 """What documentation and generated code import from. Modules below may move."""
 
+RUNTIME_IMPORT = re.compile(r"^\s*from (arlen_runtime[\w.]*) import (\([^)]*\)|[^\n#(]+)", re.MULTILINE)
+
+HIDING_NAMES = {"file", "html", "json", "text"}
+"""Public names, for constants and tests, that examples do not import: a context has the methods."""
+
 LOADED = {
     "worker": (("arlen_runtime.boot", "arlen_runtime.app", "arlen_runtime.alnpg"), 220, 26_800),
     "manager": (("arlen_runtime.propane.__main__",), 70, 8_300),
@@ -225,7 +232,7 @@ SOURCES = [read(path) for package in PACKAGES for path in sorted((ROOT / package
 TESTS = [read(path) for path in sorted((ROOT / "tests").rglob("*.py"))]
 MODULES = {source.module for source in SOURCES}
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
-TEMPLATES = sorted((ROOT / "blueprints").rglob("*.py.tmpl"))
+TEMPLATES = sorted(path for path in (ROOT / "blueprints").rglob("*") if path.is_file())
 RUNTIME = [source for source in SOURCES if source.module.startswith("arlen_runtime.")]
 
 every_source = pytest.mark.parametrize("source", SOURCES, ids=str)
@@ -375,10 +382,46 @@ def test_a_name_says_what_the_thing_is(source: Source) -> None:
     assert vague == []
 
 
-@pytest.mark.parametrize("path", [*PAGES, *TEMPLATES], ids=lambda path: str(path.relative_to(ROOT)))
+def imported_from_runtime(text: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each module of the runtime that a page or a blueprint imports, with the names."""
+    for module, names in RUNTIME_IMPORT.findall(text):
+        yield module, frozenset(name.split()[0] for name in names.strip(" ()\n").split(",") if name.strip())
+    for module in re.findall(r"^\s*import (arlen_runtime[\w.]*)", text, re.MULTILINE):
+        yield module, frozenset()
+
+
+every_example = pytest.mark.parametrize("path", [*PAGES, *TEMPLATES], ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@every_example
 def test_documentation_and_generated_code_import_public_packages_only(path: Path) -> None:
-    modules = re.findall(r"^\s*(?:from|import) (arlen_runtime[\w.]*)", path.read_text(), re.MULTILINE)
-    assert set(modules) <= PUBLIC_PACKAGES
+    imported = list(imported_from_runtime(path.read_text()))
+    assert {module for module, _ in imported} <= PUBLIC_PACKAGES
+    missing = [
+        f"{module}.{name}" for module, names in imported for name in names if not hasattr(import_module(module), name)
+    ]
+    assert missing == []
+
+
+@every_example
+def test_examples_answer_by_the_methods_of_the_context(path: Path) -> None:
+    """An application that imports `json` from Arlen hides the standard module of that name."""
+    names = frozenset[str]().union(*(names for _, names in imported_from_runtime(path.read_text())))
+    assert names & HIDING_NAMES == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "imported"),
+    [
+        ("from arlen_runtime import App, Config", [("arlen_runtime", frozenset({"App", "Config"}))]),
+        ("def test() -> None:\n    from arlen_runtime import json as j", [("arlen_runtime", frozenset({"json"}))]),
+        ("from arlen_runtime.web.views import (\n    Views,\n)\n", [("arlen_runtime.web.views", frozenset({"Views"}))]),
+        ("import arlen_runtime.http.forms", [("arlen_runtime.http.forms", frozenset())]),
+        ("Import it from arlen_runtime.", []),
+    ],
+)
+def test_imports_of_an_example_are_found(text: str, imported: list[tuple[str, frozenset[str]]]) -> None:
+    assert list(imported_from_runtime(text)) == imported
 
 
 @pytest.mark.parametrize("process", LOADED)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from arlen_runtime.alnpg.embedded import server
 from arlen_runtime.config.load import load
 
 ROOT = Path(__file__).parent.parent
@@ -68,6 +69,8 @@ class PageRun:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.data: Path | None = None
+        """The data of the embedded server that this page uses, and that is kept running for it."""
         self.names: dict[str, Any] = {"__name__": "page"}
 
     def run(self, block: Block) -> None:
@@ -110,6 +113,22 @@ class PageRun:
                 timeout=120,
             )
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+            self.keep_server()
+
+    def keep_server(self) -> None:
+        """Use the embedded server that a command made, as `arlen serve` in another terminal does.
+
+        Otherwise each command would start it and wait for its end.
+        """
+        data = self.folder / ".arlen" / "pg"
+        if self.data is None and (data / "cluster").exists():
+            server.ensure_running(data, durable=False)
+            self.data = data
+
+    def release_server(self) -> None:
+        """Let the server end, before its folder is removed."""
+        if self.data is not None:
+            server.release(self.data)
 
     def load_config(self, block: Block) -> None:
         """Load a configuration; without a file name it is that of another application."""
@@ -128,8 +147,11 @@ class PageRun:
 def test_what_a_page_shows_works(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # pytest removes what the page creates
     page_run = PageRun(tmp_path)
-    for block in blocks(page):
-        page_run.run(block)
+    try:
+        for block in blocks(page):
+            page_run.run(block)
+    finally:
+        page_run.release_server()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

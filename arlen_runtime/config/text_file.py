@@ -1,4 +1,4 @@
-"""Reads a small text file: one that holds a setting, or `.env`.
+"""Reads a small text file: one that holds a setting, a TOML file, or `.env`.
 
 Invariant: a message says what is wrong with the file and never shows its content.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 MOST_BYTES = 64 * 1024
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
     """Return the text of a plain file. Raise ValueError that says why it cannot be used."""
     try:
         # O_NONBLOCK: opening a FIFO would wait for its writer (fifo(7)).
@@ -21,11 +21,11 @@ def read_text(path: Path) -> str:
             mode = os.fstat(fd).st_mode
             if not stat.S_ISREG(mode):
                 raise ValueError("is a folder, not a file" if stat.S_ISDIR(mode) else "is not a plain file")
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(most_bytes + 1)
     except OSError as error:
         raise ValueError("is a folder, not a file" if path.is_dir() else f"cannot be read: {error.strerror}") from None
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"is larger than {MOST_BYTES // 1024} KiB")
+    if len(content) > most_bytes:
+        raise ValueError(f"is larger than {most_bytes // 1024} KiB")
     if b"\0" in content:
         raise ValueError("is not text: it has a zero byte")
     try:

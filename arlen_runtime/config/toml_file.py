@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from arlen_runtime.config.text_file import read_text
 from arlen_runtime.errors import ConfigError
 
+_MOST_BYTES = 1024 * 1024
 _AT = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
 _KEY = re.compile(r"\s*([\w.\"'-]+)\s*=")
 
@@ -30,14 +32,16 @@ class TomlFile:
         """
         self._label = label
         try:
-            self._text = path.read_bytes().decode()
-            self.data: dict[str, Any] = tomllib.loads(self._text)
+            path.stat()
+            self._text = read_text(path, _MOST_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             raise
         except OSError as error:
             raise ConfigError(f"{label}: cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"{label}: is not UTF-8 (byte {error.start})") from error
+        except ValueError as error:
+            raise ConfigError(f"{label}: {error}") from error
+        try:
+            self.data: dict[str, Any] = tomllib.loads(self._text)
         except RecursionError as error:
             raise ConfigError(f"{label}: is nested too deeply") from error
         except ValueError as error:  # TOMLDecodeError, or a number too long for int()

@@ -7,7 +7,9 @@ Text is decoded as latin-1 on demand, so a request whose headers are not read co
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
+D = TypeVar("D")
 Pairs = list[tuple[bytes, bytes]]
 
 
@@ -27,7 +29,7 @@ class Headers:
         self.raw = raw
         self.first = first if first is not None else dict(reversed(raw))
 
-    def get(self, name: str, default: str | None = None) -> str | None:
+    def get(self, name: str, default: D = None) -> str | D:  # type: ignore[assignment] # None is the default D
         """Return the first value of the field, or the default."""
         value = self.first.get(name.lower().encode("latin-1"))
         return default if value is None else value.decode("latin-1")

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import BinaryIO, NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self, TypeVar
 
 from arlen_runtime.http.cookies import SetCookie
 from arlen_runtime.http.events import EventStream
+
+D = TypeVar("D")
 
 _ETAG = re.compile(r"[\x21\x23-\x7e\x80-\xff]*")  # RFC 9110 section 8.8.3: etagc
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
@@ -254,7 +256,7 @@ class Response:
         """Set a cookie, beside others. Return the response."""
         return self.add("Set-Cookie", str(cookie))
 
-    def get(self, name: str, default: str | None = None) -> str | None:
+    def get(self, name: str, default: D = None) -> str | D:  # type: ignore[assignment] # None is the default D
         """Return the first value of the field, or the default."""
         lower_name = name.lower()
         return next((value for field, value in self._fields if field.lower() == lower_name), default)

@@ -1,7 +1,7 @@
 """The header traceparent (W3C Trace Context, level 1): one trace through several services.
 
 Nothing is remembered. A header is read when the correlation id or `ctx.traceparent` needs it, and
-it comes from anybody: who calls must check the peer.
+any client can send it: the caller must check the peer.
 """
 
 from __future__ import annotations

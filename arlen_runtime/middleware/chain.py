@@ -10,13 +10,16 @@ A middleware that reads options of routes names them: `options = frozenset({"rol
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
 
-Proceed = Callable[[Context], Response]
-Layer = Callable[[Context, Proceed], Response]
+Proceed = Callable[[Any], Response]
+"""The rest of the chain. Any: the context is of the application's own class."""
+
+Layer = Callable[[Any, Proceed], Response]
 Middleware = Callable[[Endpoint], Layer | None]
 
 

@@ -1,8 +1,8 @@
 """Turns exceptions into responses.
 
 No exception of an inner layer gets further out. The boundary stands around everything, and again
-directly inside the application's own layers: they get errors as responses, and can add a header to
-them. The boundary that makes the response logs the error, so it is logged once.
+directly inside each of the application's own layers: they get errors as responses, and can add a
+header to them. The boundary that makes the response logs the error, so it is logged once.
 An HTTPError below 500 was raised for the client: it is only answered. Everything else is logged
 with its traceback and the ids of the request. In development, the statements of the request are
 kept for the error page.

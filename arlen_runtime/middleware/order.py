@@ -84,16 +84,19 @@ class Order:
         return [*outer, *(_place(entry, endpoint) for entry in self._inner), *self._own_layers(endpoint)]
 
     def _own_layers(self, endpoint: Endpoint) -> Iterator[PlacedLayer]:
-        """Yield the own layers, and inside them the boundary that turns errors into responses."""
+        """Yield the own layers, and inside each one a boundary that turns errors into responses.
+
+        So a layer also gets what an own layer further inside raises, such as a 401, as a response.
+        """
         problems = BootProblems()
         layers = [problems.attempt(own_layer, middleware, endpoint) for middleware in self._own]
         problems.raise_any()
         for middleware, layer in zip(self._own, layers, strict=True):
             reason = "" if layer is not None else "it returned None for this route"
             yield PlacedLayer(name_of(middleware), middleware, layer, reason)
-        boundary = self._inner_boundary if any(layers) else None
-        reason = "" if boundary is not None else "the application has no layers here"
-        yield PlacedLayer("inner boundary", self._inner_boundary, boundary, reason)
+            boundary = self._inner_boundary if layer is not None else None
+            reason = "" if boundary is not None else "there is no layer around it"
+            yield PlacedLayer("inner boundary", self._inner_boundary, boundary, reason)
 
 
 def declared_options(own: Sequence[Middleware]) -> frozenset[str]:

@@ -87,9 +87,7 @@ class RunningServer:
         """Stop the server at once, and kill the rest of its session."""
         if self.process.poll() is None:
             self.send(signal.SIGQUIT)
-            try:
-                self.process.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
+            if not self._await_exit():
                 self.process.kill()
         with suppress(ProcessLookupError, PermissionError):  # no process left
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -155,9 +153,20 @@ class RunningServer:
     def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, wait for the exit and return the exit status."""
         self.send(signal_number)
-        status = self.process.wait(PATIENCE_SECONDS)
+        if not self._await_exit():
+            raise subprocess.TimeoutExpired(self._command, PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
-        return status
+        return self.process.wait()
+
+    def _await_exit(self) -> bool:
+        """Return True once the manager has exited, False if it does not in time.
+
+        Popen.wait polls if it has a timeout, and returns up to 50 ms late.
+        """
+        waiter = threading.Thread(target=self.process.wait, daemon=True)
+        waiter.start()
+        waiter.join(PATIENCE_SECONDS)
+        return not waiter.is_alive()
 
     def workers(self) -> dict[int, int]:
         """Return worker number to process id, for the workers that run.

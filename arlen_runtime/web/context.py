@@ -41,6 +41,7 @@ from arlen_runtime.web.trace import outgoing_traceparent
 from arlen_runtime.web.validation import Fields, build
 from arlen_runtime.web.views import content_type
 
+D = TypeVar("D")
 T = TypeVar("T")
 
 
@@ -95,7 +96,7 @@ class Context:
         """Header fields of the request, by name in any case."""
         return self.request.head.headers
 
-    def header(self, name: str, default: str | None = None) -> str | None:
+    def header(self, name: str, default: D = None) -> str | D:  # type: ignore[assignment] # None is the default D
         """Return the first value of a header field, or the default."""
         return self.request.head.headers.get(name, default)
 

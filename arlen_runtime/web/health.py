@@ -1,7 +1,7 @@
 """Health endpoints: /healthz, /livez and /readyz.
 
 They run only the three outer middlewares and are never queued, so they answer even when the rest
-does not. `healthz` and `livez` report that the process serves, and ask nobody. `readyz` reports
+does not. `healthz` and `livez` report that the process serves, at all times. `readyz` reports
 that it can answer requests: 503 while the worker drains, the database cannot be reached, a
 migration of this code is not applied, or a critical check of the application fails.
 

@@ -292,7 +292,8 @@ def _loader(templates: Templates) -> BaseLoader:
         return FileSystemLoader(templates)
     if isinstance(templates, Mapping):
         return DictLoader(templates)
-    raise BootError(f"App(templates=) must be a Path or a mapping of name to source, not {templates!r}")
+    kind = type(templates).__qualname__
+    raise BootError(f"App(templates=) must be a Path, or a mapping of name to source, not {kind}")
 
 
 def _is_ours(name: str) -> bool:

@@ -28,7 +28,7 @@ def test_reloads_lose_no_request_and_close_no_connection(serve: Serve, load: Dri
 
 
 def test_every_answer_has_its_access_line_over_reloads(serve: Serve, load: Drive) -> None:
-    server = serve(ARLEN_LOG_ACCESS="true")
+    server = serve("--reload-overlap-seconds", "0.1", ARLEN_LOG_ACCESS="true")
     with load(server.port) as drive:
         for generation in range(2, 8):
             _reload(server, generation)

@@ -78,6 +78,18 @@ def test_the_variables_of_the_env_file_reach_the_application_and_change_with_it(
             assert wire.get("/").body == b"second"
 
 
+def test_production_ignores_the_env_file_with_one_line(folder: Path) -> None:
+    (folder / "app.py").write_text(LITE)
+    (folder / ".env").write_text("ARLEN_LOG_ACCESS=false\nSTRIPE_KEY=hunter2\n")
+    with RunningServer(folder, "--workers", "2") as server:
+        with Wire(server.port) as wire:
+            wire.get("/")
+        server.wait_for("request", target="/")
+    (line,) = [event for event in server.events if event["event"] == "env_file_ignored"]
+    assert line["reason"].startswith(".env is not read in production")
+    assert "hunter2" not in str(server.events)
+
+
 def test_a_folder_with_one_file_is_a_lite_application(folder: Path) -> None:
     (folder / "app.py").write_text(LITE)
 

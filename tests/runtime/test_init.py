@@ -14,9 +14,14 @@ import arlen_runtime
 PUBLIC_NAMES: list[str] = vars(arlen_runtime)["__all__"]  # hidden from type checkers
 
 
+WITHOUT_A_NAME = {"Layer", "Middleware", "Proceed", "__version__"}
+"""Type aliases and a text: they do not know what they are called."""
+
+
 @pytest.mark.parametrize("name", PUBLIC_NAMES)
 def test_each_public_name_is_there(name: str) -> None:
-    assert getattr(arlen_runtime, name).__name__ == name
+    value = getattr(arlen_runtime, name)
+    assert name in WITHOUT_A_NAME or value.__name__ == name
 
 
 def test_type_checkers_see_the_names_that_are_loaded_on_demand() -> None:

@@ -229,9 +229,10 @@ class Connection:
 
     @property
     def log_fields(self) -> dict[str, object]:
-        """Fields of a log line about the request: what it has bound, and its ids."""
-        bound = self.context.get(scope.log_fields) if self.context is not None else None
-        return {**(bound or {}), **(self.head.ids if self.head is not None else {})}
+        """Fields of a log line about the request: what it has bound, its route, and its ids."""
+        bound = self.context.get(scope.log_fields, {}) if self.context is not None else {}
+        route = self.admission.log_fields.fields if self.admission is not None else {}
+        return {**bound, **route, **(self.head.ids if self.head is not None else {})}
 
     def _push(self, data: bytes | memoryview) -> bool:
         if self.out is not None:  # a 100 that found the socket full goes first

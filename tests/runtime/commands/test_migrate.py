@@ -13,6 +13,7 @@ import pytest
 
 from arlen_runtime.alnpg.embedded import binaries
 from arlen_runtime.alnpg.embedded import server as embedded
+from arlen_runtime.alnpg.migrations import api as migrations
 from arlen_runtime.alnpg.migrations.effects import UNSEEN
 from arlen_runtime.commands.migrate import MigrateOptions, run
 from arlen_runtime.commands.target_database import NO_DATABASE
@@ -35,6 +36,11 @@ def migrate(app: Path, *words: str, **environ: str) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "arlen_runtime", "migrate", *words]
     done = subprocess.run(command, cwd=app, env={**clean, **environ}, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
+
+
+def applied(app: Path, url: str) -> None:
+    """Apply the migrations, without a process: for tests of another action."""
+    migrations.migrate(url, app / "db" / "migrations")
 
 
 def tables(url: str) -> set[str]:
@@ -73,7 +79,7 @@ def test_a_dry_run_lists_what_is_pending_and_writes_nothing(app: Path, url: str)
 
 
 def test_a_dry_run_shows_effects_seen_on_a_scratch_server(app: Path, url: str, database_server: Databases) -> None:
-    migrate(app, "--dsn", url)
+    applied(app, url)
     text = "-- migrate:up\nalter table a add column c uuid default gen_random_uuid();"
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text(text)
     before = tables(url)
@@ -132,7 +138,7 @@ def test_a_dry_run_reports_a_copy_on_another_version(
 def test_a_dry_run_does_not_report_no_locks_where_it_cannot_see_them(
     app: Path, url: str, database_server: Databases
 ) -> None:
-    migrate(app, "--dsn", url)
+    applied(app, url)
     text = "-- migrate:no-transaction\n-- migrate:up\ndo $$ begin lock table a; commit; end $$;\n"
     (app / "db" / "migrations" / "20260103000000_c.sql").write_text(text)
     out = migrate(app, "--dry-run", "--dsn", url, "--scratch-dsn", database_server.url)[1]
@@ -163,7 +169,7 @@ def test_a_failure_names_what_was_applied_and_what_was_not(app: Path, url: str) 
 
 
 def test_the_status_lists_the_state_of_each_version(app: Path, url: str) -> None:
-    migrate(app, "--dsn", url)
+    applied(app, url)
     (app / "db" / "migrations" / "20260101000000_a.sql").write_text("-- migrate:up\ncreate table aa ();")
     (app / "db" / "migrations" / "20260101120000_late.sql").write_text("-- migrate:up\ncreate table late ();")
     (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
@@ -188,7 +194,7 @@ def test_a_missing_file_that_ran_in_part_is_reported(app: Path, url: str) -> Non
 
 
 def test_verify_fails_for_an_edited_file_until_it_is_accepted(app: Path, url: str) -> None:
-    migrate(app, "--dsn", url)
+    applied(app, url)
     assert migrate(app, "verify", "--dsn", url) == (0, "Verified migrations: 2\n", "")
     (app / "db" / "migrations" / "20260102000000_b.sql").write_text("-- migrate:up\ncreate table bb ();")
     status, _, err = migrate(app, "verify", "--dsn", url)
@@ -199,7 +205,7 @@ def test_verify_fails_for_an_edited_file_until_it_is_accepted(app: Path, url: st
 
 
 def test_the_schema_is_dumped_to_a_file(app: Path, url: str) -> None:
-    migrate(app, "--dsn", url)
+    applied(app, url)
     assert migrate(app, "dump", "--dsn", url) == (0, "Dumped schema: db/schema.sql\n", "")
     assert "CREATE TABLE public.b" in (app / "db" / "schema.sql").read_text()
 
@@ -211,7 +217,7 @@ def test_a_schema_that_cannot_be_written_is_one_line(app: Path, url: str) -> Non
 
 
 def test_a_failed_step_reports_what_was_undone_before(app: Path, url: str) -> None:
-    migrate(app, "--dsn", url)
+    applied(app, url)
     (app / "db" / "migrations" / "20260101000000_a.sql").write_text(
         "-- migrate:up\nselect 1;\n-- migrate:down\ndrop table none;"
     )
@@ -226,7 +232,7 @@ def test_a_failed_step_reports_what_was_undone_before(app: Path, url: str) -> No
 
 def test_undoing_in_production_needs_force(app: Path, url: str) -> None:
     (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
-    migrate(app, "--dsn", url)
+    applied(app, url)
     status, _, err = migrate(app, "down", "--dsn", url)
     assert (status, "--force" in err) == (1, True)
     assert (
@@ -280,7 +286,7 @@ def test_nothing_to_do_says_why(app: Path, url: str) -> None:
 
 
 def test_an_edited_file_names_each_way_out(app: Path, url: str) -> None:
-    migrate(app, "--dsn", url)
+    applied(app, url)
     file = app / "db" / "migrations" / "20260102000000_b.sql"
     file.write_text("-- migrate:up\ncreate table bb ();\n-- migrate:down\ndrop table b;")
     status, out, err = migrate(app, "--dsn", url)
@@ -294,7 +300,7 @@ def test_an_edited_file_names_each_way_out(app: Path, url: str) -> None:
 def test_an_empty_down_says_that_nothing_was_undone(app: Path, url: str) -> None:
     file = app / "db" / "migrations" / "20260102000000_b.sql"
     file.write_text("-- migrate:up\ncreate table b ();\n-- migrate:down\n")
-    migrate(app, "--dsn", url)
+    applied(app, url)
     assert migrate(app, "down", "--dsn", url, "--env", "test")[1] == (
         f"  the down of {file.name} is empty: only the record that it was applied is deleted\n"
         f"Undone migrations: 1\n  {file.name}\n"
@@ -334,7 +340,7 @@ def test_an_option_that_the_action_does_not_know_is_exit_2_and_nothing_is_done(
     app: Path, url: str, words: list[str], reason: str
 ) -> None:
     (app / "db" / "migrations" / "20260102000000_b.sql").unlink()
-    migrate(app, "--dsn", url, "--env", "test")
+    applied(app, url)
     status, _, err = migrate(app, *words, "--dsn", url, "--env", "test")
     assert (status, err.splitlines()[0].rpartition("migrate: ")[2]) == (2, reason)
     assert "a" in tables(url)

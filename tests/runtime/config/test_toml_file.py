@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,28 @@ def test_a_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
         read(tmp_path, b'name = "\xff"')
 
 
-def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"config/app\.toml: cannot be read: Is a directory"):
-        TomlFile(tmp_path, "config/app.toml")
+def _make_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (Path.mkdir, "is a folder, not a file"),
+        (os.mkfifo, "is not a plain file"),
+        (_make_large, "is larger than 1024 KiB"),
+        (lambda path: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, make: Callable[[Path], object], reason: str) -> None:
+    make(tmp_path / "app.toml")
+    with pytest.raises(ConfigError) as refused:
+        TomlFile(tmp_path / "app.toml", "config/app.toml")
+    assert refused.value.detail == f"config/app.toml: {reason}"
+
+
+def test_an_empty_file_has_no_settings_and_a_missing_one_is_left_to_the_caller(tmp_path: Path) -> None:
+    assert read(tmp_path, "").data == {}
+    with pytest.raises(FileNotFoundError):
+        TomlFile(tmp_path / "missing.toml", "missing.toml")

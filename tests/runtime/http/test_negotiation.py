@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from time import process_time
 
 import pytest
@@ -78,4 +80,17 @@ def test_the_best_encoding_is_chosen(accept: str | None, chosen: str | None) -> 
 def test_no_header_takes_long(piece: str) -> None:
     started = process_time()
     best(piece * (32_000 // len(piece)), [HTML])
+    best_encoding(piece * (32_000 // len(piece)), ["gzip"])
     assert process_time() - started < 0.5
+
+
+def test_little_is_remembered_of_many_headers() -> None:
+    choose: list[Callable[[str], object]] = [
+        lambda number: best(f"text/x{number}, application/json;q=0.5", [JSON, HTML]),
+        lambda number: best_encoding(f"x{number}, gzip;q=0.5", ["gzip"]),
+    ]
+    for function in choose:
+        before = sys.getallocatedblocks()
+        for number in range(100_000):
+            function(str(number))
+        assert sys.getallocatedblocks() - before < 20_000, "a bounded memory of answers has at most 4096 entries"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from arlen_runtime.errors import BootError, Forbidden
+from arlen_runtime.http.application import BodyPolicy
 from arlen_runtime.http.response import Response
 from arlen_runtime.middleware.before_after import after, before
 from arlen_runtime.routing.routes import Routes
@@ -68,3 +70,35 @@ def test_another_result_than_a_response_or_none_is_named(serve: ServeApp, middle
     answer = serve(lambda r: r.get("/", lambda _ctx: None), environment="test", middleware=[middleware]).get("/")
     assert answer.status == 500
     assert "<lambda> returned int: return a Response or None" in answer.json()["detail"]
+
+
+def read_parameter(ctx: Context) -> None:
+    """Read a form, which is kept."""
+    ctx.params.get("name")
+
+
+def read_stream(ctx: Context) -> None:
+    """Read the body as it arrives, which nothing keeps."""
+    ctx.request.stream.read()
+
+
+@pytest.mark.parametrize(
+    ("policy", "function", "seen"),
+    [
+        ("buffer", read_parameter, ["x", "name=x"]),
+        ("buffer", read_stream, ["x", "name=x"]),
+        ("stream", read_parameter, ["x", "name=x"]),
+        ("stream", read_stream, ["", ""]),
+        ("none", read_parameter, ["", ""]),
+    ],
+)
+def test_what_is_read_of_a_streamed_body_before_the_action_is_gone_for_it(
+    serve: ServeApp, policy: BodyPolicy, function: Callable[[Context], None], seen: list[str]
+) -> None:
+    def show(ctx: Context) -> list[str]:
+        return [ctx.params.get("name", ""), ctx.request.body.decode()]
+
+    for options in ({"middleware": [before(function)]}, {}):
+        guard = None if options else function
+        client = serve(lambda r, guard=guard: r.post("/", show, body=policy, guard=guard), **options)
+        assert client.post("/", data={"name": "x"}).json() == seen

@@ -21,6 +21,7 @@ from arlen_runtime.errors import (
     Unauthorized,
 )
 from arlen_runtime.http.response import Response
+from arlen_runtime.middleware.before_after import before
 from arlen_runtime.middleware.chain import Layer, Proceed
 from arlen_runtime.routing.routes import Endpoint, Routes
 from arlen_runtime.web.context import Context
@@ -163,7 +164,9 @@ def test_an_own_layer_sees_every_answer_and_each_error_is_logged_once(  # noqa: 
     client = serve(_many_ways, config=config, middleware=[_Stamp()], pg=_Down())
     answer = client.get(path, headers={"If-None-Match": '"a"'} if path == "/304" else None)
     assert (answer.status, answer.headers["x-stamp"]) == (status, error)
-    assert (tmp_path / "log.txt").read_text().count("request_failed") == records
+    log = (tmp_path / "log.txt").read_text()
+    assert log.count("request_failed") == records
+    assert log.count("Traceback") == (status == 500)
 
 
 def test_405_and_options_pass_through_the_own_layers_too(serve: ServeApp) -> None:
@@ -186,10 +189,16 @@ def test_what_an_own_layer_raises_is_answered_and_logged_once(serve: ServeApp, c
         return layer
 
     answer = serve(_many_ways, config=config, middleware=[_Stamp(), failing]).get("/200")
-    assert answer.status == 500
+    assert (answer.status, answer.headers["x-stamp"]) == (500, "RuntimeError")
     log = (tmp_path / "log.txt").read_text()
     assert log.count("request_failed") == 1
     assert "in the layer" in log
+
+
+def test_a_layer_sees_the_refusal_of_another_one_inside_it(serve: ServeApp) -> None:
+    client = serve(_many_ways, middleware=[_Stamp(), before(_raise(Unauthorized()))])
+    answer = client.get("/200")
+    assert (answer.status, answer.headers["x-stamp"]) == (401, "Unauthorized")
 
 
 def test_the_development_page_under_an_own_layer_shows_the_frames_of_the_action(serve: ServeApp) -> None:

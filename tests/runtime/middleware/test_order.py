@@ -80,14 +80,15 @@ def test_a_layer_that_is_switched_off_for_all_says_so_and_one_that_is_there_has_
     assert placed[f"{__name__}.own"].place == f"{__name__}:{line}"
 
 
-def test_without_own_layers_there_is_no_inner_boundary(tmp_path: Path) -> None:
-    app = App(Config("production", tmp_path), routes)
-    last = app.order.layers(app.router.endpoints[-1])[-1]
-    assert (last.name, last.layer, last.reason) == (
-        "inner boundary",
-        None,
-        "the application has no layers here",
-    )
+def test_a_boundary_stands_inside_each_own_layer_and_only_there(tmp_path: Path) -> None:
+    app = App(Config("production", tmp_path), routes, middleware=[before(own), lambda _endpoint: None])
+    inner = [placed for placed in app.order.layers(app.router.endpoints[-1]) if placed.name == "inner boundary"]
+    assert [(placed.layer is not None, placed.reason) for placed in inner] == [
+        (True, ""),
+        (False, "there is no layer around it"),
+    ]
+    without = App(Config("production", tmp_path), routes).order
+    assert "inner boundary" not in [placed.name for placed in without.layers(app.router.endpoints[-1])]
 
 
 def test_the_options_of_all_middlewares_are_declared() -> None:

@@ -24,6 +24,8 @@ def act(_ctx: object) -> None:
         ("guards", "did you mean guard?"),
         ("gaurd", "did you mean guard?"),
         ("limits", "did you mean limit?"),
+        ("hosts", "did you mean host?"),
+        ("auth", "there are api, "),
         ("bdoy", "did you mean body?"),
         ("compres", "did you mean compress?"),
         ("apis", "did you mean api?"),

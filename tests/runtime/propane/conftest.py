@@ -62,11 +62,39 @@ def exhaust(site: Path, monkeypatch: pytest.MonkeyPatch) -> Exhaust:
 
 @pytest.fixture
 def serve(site: Path) -> Iterator[Serve]:
-    """Start servers of the application with these flags; all end with the test."""
+    """Start servers of the application with these flags; all end with the test.
+
+    They drain at a reload after a tenth of a second, not after one. Flags and variables can set
+    another overlap.
+    """
     with ExitStack() as stack:
 
         def start(*arguments: str, workers: int | None = 1, root: Path = site, **environ: str) -> RunningServer:
             count = () if workers is None else ("--workers", str(workers))
-            return stack.enter_context(RunningServer(root, *count, *arguments, environ=environ))
+            quick = {"ARLEN_PROPANE_RELOAD_OVERLAP_SECONDS": "0.1", **environ}
+            return stack.enter_context(RunningServer(root, *count, *arguments, environ=quick))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def serve_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start servers for those tests of a file that change neither the application nor its workers.
+
+    `more` is put at the application's end. The tests log to the same events, some of them late:
+    wait for an event `after` a position, or with a field that no other test has.
+    """
+    with ExitStack() as stack:
+
+        def start(*arguments: str, more: str = "", **environ: str) -> RunningServer:
+            root = tmp_path_factory.mktemp("shared")
+            (root / "app.py").write_text(SITE + more)
+            return stack.enter_context(RunningServer(root, "--workers", "1", *arguments, environ=environ))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared(serve_shared: Serve) -> RunningServer:
+    """Serve the application as it is, see `serve_shared`."""
+    return serve_shared()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from arlen_runtime.errors import BootError, Unauthorized
 from arlen_runtime.middleware.before_after import before
 from arlen_runtime.routing.routes import Routes
 from arlen_runtime.testing.client import TestClient
+from arlen_runtime.testing.server import RunningServer
+from arlen_runtime.testing.wire import Wire
 from arlen_runtime.web.context import Context
 
 
@@ -89,6 +92,41 @@ def test_requests_at_the_same_time_do_not_share_what_they_learned(tmp_path: Path
     with ThreadPoolExecutor(4) as threads:
         answers = threads.map(lambda name: TestClient(app).get("/", headers={"X-User": name}).json()["user"], names)
         assert list(answers) == names
+
+
+SITE = """
+import time
+from arlen_runtime import App, Config, Context, Routes
+
+class Ctx(Context):
+    user: str | None = None
+
+def log_in(ctx):
+    name = ctx.header("X-User")
+    if name is not None:
+        ctx.user = name
+
+def show(ctx):
+    seconds = {"leader": 0, "follower": 0.02}[ctx.route["how"]]
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+    return {"user": ctx.user}
+
+def create(config: Config) -> App:
+    return App(config, lambda r: r.get("/{how}", show, guard=log_in), context=Ctx)
+"""
+
+
+def test_nothing_is_left_on_a_connection_and_a_thread_that_takes_over_shares_nothing(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SITE)
+    with RunningServer(tmp_path, "--workers", "1") as server, ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server.port)) for _ in range(4)]
+        for how in ("leader", "follower", "leader"):
+            for number, wire in enumerate(wires):
+                wire.send(f"GET /{how} HTTP/1.1\r\nHost: x\r\nX-User: user{number}\r\n\r\n".encode())
+            assert [wire.answer().body for wire in wires] == [b'{"user":"user%d"}' % n for n in range(4)]
+            assert {wire.get(f"/{how}").body for wire in wires} == {b'{"user":null}'}
 
 
 class Overriding(Context):

@@ -56,6 +56,15 @@ def test_a_name_sent_several_times_has_all_its_values(serve: ServeApp) -> None:
     assert client.post("/1?t=q", json={}).json() == ["q", ["q"], [1], []]
 
 
+def test_what_url_for_writes_into_a_query_is_read_again(serve: ServeApp) -> None:
+    def routes(r: Routes) -> None:
+        r.get("/url", lambda ctx: ctx.text(ctx.url_for("here", id=1, tag=["a", "é&=", ""], q=None, on=True)))
+        r.get("/{id:int}", lambda ctx: [ctx.params.all("tag"), ctx.params.all("q"), ctx.params["on"]], name="here")
+
+    client = serve(routes)
+    assert client.get(client.get("/url").text).json() == [["a", "é&=", ""], [], "true"]
+
+
 def test_a_missing_parameter_is_400_and_get_has_a_default(serve: ServeApp) -> None:
     client = serve(asking(lambda ctx: [ctx.params.get("x", "default"), "x" in ctx.params, ctx.params["y"]]))
     answer = client.get("/1")

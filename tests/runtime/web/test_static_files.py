@@ -168,6 +168,17 @@ def test_an_asset_is_read_once_and_in_development_after_each_change(serve: Serve
         assert [client.get(address).text != before[0] for address in ("/", "/app.css")] == [is_read_again] * 2
 
 
+def test_outside_development_a_page_opens_no_asset(serve: ServeApp, tmp_path: Path) -> None:
+    path = tmp_path / "public" / "app.css"
+    path.parent.mkdir()
+    path.write_text("body {}")
+    client = serve(
+        lambda r: r.get("/", lambda ctx: ctx.render("page.html")), templates={"page.html": "{{ asset('app.css') }}"}
+    )
+    path.unlink()
+    assert client.get("/").text.startswith("/static/app.css?")
+
+
 def test_the_addresses_of_assets_that_do_not_exist_are_not_remembered(tmp_path: Path) -> None:
     (tmp_path / "public").mkdir()
     (tmp_path / "public" / "app.css").write_text("body {}")

@@ -180,7 +180,6 @@ FAILING = f"{__file__}:{failing.__code__.co_firstlineno}: App(jinja={__name__}.f
                 "App(filters=): the name 'csrf_field' is Arlen's own: use another one",
             ],
         ),
-        ({"templates": "pages"}, ["App(templates=) must be a Path or a mapping of name to source, not 'pages'"]),
         ({"configure": 3}, ["App(jinja=) must be a function of the environment, not int"]),
         (
             {"configure": failing},
@@ -191,8 +190,14 @@ FAILING = f"{__file__}:{failing.__code__.co_firstlineno}: App(jinja={__name__}.f
 )
 def test_what_templates_cannot_use_fails_the_boot(options: dict[str, Any], messages: list[str]) -> None:
     with pytest.raises(BootError) as raised:
-        Views(**{"templates": {}, "helpers": {}, "reload": False, **options})
+        Views({}, **{"helpers": {}, "reload": False, **options})
     assert raised.value.detail.splitlines() == messages
+
+
+@pytest.mark.parametrize("templates", ["templates", ["page.html"]])
+def test_what_is_no_folder_and_no_mapping_fails_the_boot(templates: Any) -> None:  # noqa: ANN401 - any value
+    with pytest.raises(BootError, match=r"^App\(templates=\) must be a Path, or a mapping .*, not (str|list)$"):
+        Views(templates, {}, reload=False)
 
 
 def test_a_loader_that_cannot_list_its_templates_compiles_them_when_they_are_used() -> None:

@@ -17,8 +17,10 @@ from arlen_runtime.testing.wire import Wire
 from tests.fixtures import Exhaust, Rewrite, Serve
 
 
-def test_a_generation_that_never_becomes_ready_is_discarded(serve: Serve, rewrite: Rewrite) -> None:
-    server = serve("--boot-timeout-seconds", "5")
+def test_a_generation_that_never_becomes_ready_is_discarded(serve: Serve, site: Path, rewrite: Rewrite) -> None:
+    server = serve()
+    (site / "config").mkdir()
+    (site / "config" / "app.toml").write_text("[propane_accessories]\nboot_timeout_seconds = 1\n")
     rewrite("two", more="\ntime.sleep(60)\n")
     server.send(signal.SIGHUP)
 
@@ -214,7 +216,7 @@ def create(config: Config) -> App:
 
 @pytest.mark.parametrize("also", ["a worker", "nothing"])
 def test_a_manager_that_waits_for_code_that_can_serve_is_idle(serve: Serve, rewrite: Rewrite, also: str) -> None:
-    server = serve(ARLEN_PROPANE_RESPAWN_DELAY_MS="1000", workers=2)
+    server = serve(ARLEN_PROPANE_RESPAWN_DELAY_MS="500", workers=2)
     workers = server.workers()
     rewrite("two", more="\nraise RuntimeError('half a deploy')\n")
     os.kill(_parent(workers[0]), signal.SIGKILL)

@@ -144,7 +144,7 @@ def create(config: Config) -> App:
 
 @pytest.mark.parametrize("sig", [signal.SIGTTIN, signal.SIGKILL])
 def test_a_generation_that_neither_forks_nor_reaps_is_replaced(serve: Serve, sig: signal.Signals) -> None:
-    server = serve("--boot-timeout-seconds", "10", "--worker-timeout-seconds", "3", workers=2)
+    server = serve("--boot-timeout-seconds", "7", "--worker-timeout-seconds", "2", workers=2)
     worker = server.workers()[1]
     generation = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(generation, signal.SIGSTOP)

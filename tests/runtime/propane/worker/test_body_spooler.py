@@ -6,6 +6,7 @@ import select
 
 import pytest
 
+from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 from tests.fixtures import Rewrite, Serve
 
@@ -61,14 +62,16 @@ def test_a_slow_disk_delays_only_the_connection_whose_body_it_writes(serve: Serv
         assert len(wire.answer().body) == 64
 
 
-@pytest.mark.parametrize("threads", ["0", "4"])
+@pytest.fixture(scope="module", params=["0", "4"])
+def server(serve_shared: Serve, request: pytest.FixtureRequest) -> RunningServer:
+    """Serve with so many threads."""
+    return serve_shared("--threads", request.param, more=SLOW_DISK)
+
+
 @pytest.mark.parametrize("size", [262_144, 262_145, 524_288, 524_289, len(BODY)])
-def test_a_body_that_was_written_to_disk_is_what_was_sent(
-    serve: Serve, rewrite: Rewrite, size: int, threads: str
-) -> None:
-    rewrite(more=SLOW_DISK)
+def test_a_body_that_was_written_to_disk_is_what_was_sent(server: RunningServer, size: int) -> None:
     body = BODY[:size]
-    with Wire(serve("--threads", threads).port) as wire:
+    with Wire(server.port) as wire:
         wire.send(_post(body) + _post(body[:-1]) + _post(body))
         first, second, third = (wire.answer().body for _ in range(3))
         assert first == third != second

@@ -14,14 +14,15 @@ from arlen_runtime.http.origin import IdSource, Origin, TrustedProxies
 from arlen_runtime.http.parser import RequestParser
 from arlen_runtime.http.serializer import CONTINUE, Serialized
 from arlen_runtime.propane.worker.connection import Connection
+from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 from tests.fixtures import Serve
 
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
 
 
-def test_a_body_with_a_length_arrives_complete_in_pieces(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_a_body_with_a_length_arrives_complete_in_pieces(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         wire.send(POST + b"Content-Length: 300000\r\n\r\n")
         for _ in range(30):
             wire.send(b"x" * 10_000)
@@ -30,37 +31,37 @@ def test_a_body_with_a_length_arrives_complete_in_pieces(serve: Serve) -> None:
         assert wire.get("/").body == b"one"
 
 
-def test_a_chunked_body_is_complete_and_separate_from_the_next_request(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_a_chunked_body_is_complete_and_separate_from_the_next_request(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         wire.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
         wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 
         assert [wire.answer().body, wire.answer().body] == [b"11", b"one"]
 
 
-def test_100_continue_is_sent_only_for_a_body_that_will_be_read(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_100_continue_is_sent_only_for_a_body_that_will_be_read(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         wire.send(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         assert wire.answer().status == 100
         wire.send(b"hello")
         assert wire.answer().body == b"5"
 
     for path, status in ((b"/none", 404), (b"/echo", 413)):
-        with Wire(serve().port) as wire:
+        with Wire(shared.port) as wire:
             wire.send(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\nExpect: 100-continue\r\n\r\n" % path)
             assert wire.answer().status == status, "and no 100 before it"
             assert wire.ends()
 
 
-def test_an_unwanted_body_is_read_and_discarded(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_an_unwanted_body_is_read_and_discarded(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         wire.send(b"GET /length HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
         assert wire.answer().body == b"0"
         assert wire.get("/").body == b"one"
 
 
-def test_a_body_that_is_too_large_is_refused_before_it_is_read(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         wire.send(POST + b"Accept: application/json\r\nContent-Length: 5000001\r\n\r\n")
 
         answer = wire.answer()
@@ -69,18 +70,17 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(serve: Serve) -> 
         assert answer.headers["connection"] == "close"
 
 
-def test_a_client_can_read_the_refusal_of_its_upload(serve: Serve) -> None:
+def test_a_client_can_read_the_refusal_of_its_upload(shared: RunningServer) -> None:
     """Closing at once would reset the connection under the client's bytes and lose the answer."""
-    with Wire(serve().port) as wire:
+    with Wire(shared.port) as wire:
         wire.send(b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000)
 
         assert wire.answer().status == 404
 
 
-def test_a_client_can_read_the_refusal_of_a_streamed_upload(serve: Serve) -> None:
-    server = serve()
+def test_a_client_can_read_the_refusal_of_a_streamed_upload(shared: RunningServer) -> None:
     for _ in range(3):
-        with Wire(server.port) as wire:
+        with Wire(shared.port) as wire:
             wire.send(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n")
             for _ in range(30):
                 wire.send(b"x" * 100_000)
@@ -94,8 +94,8 @@ def test_a_large_body_is_the_same_from_disk(serve: Serve) -> None:
         assert wire.answer().body == b"4000000"
 
 
-def test_a_malformed_request_gets_the_standard_error_and_is_closed(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_a_malformed_request_gets_the_standard_error_and_is_closed(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nContent-Length: 1, 2\r\n\r\n")
 
         answer = wire.answer()

@@ -26,11 +26,13 @@ BINARY = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11" + len(_ADDRESSES + _TLS).to_bytes(2, 
 LOCAL = b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
 
 
-@pytest.fixture
-def server(serve: Serve, rewrite: Rewrite) -> RunningServer:
+BEHIND = {"ARLEN_PROXY_PROTOCOL": "true", "ARLEN_TRUSTED_PROXIES": "127.0.0.0/8"}
+
+
+@pytest.fixture(scope="module")
+def server(serve_shared: Serve) -> RunningServer:
     """Serve behind such a load balancer."""
-    rewrite(more=WHO)
-    return serve(ARLEN_PROXY_PROTOCOL="true", ARLEN_TRUSTED_PROXIES="127.0.0.0/8")
+    return serve_shared(more=WHO, **BEHIND)
 
 
 def _client(wire: Wire, *lines: str) -> tuple[str, str]:
@@ -85,7 +87,11 @@ def test_a_second_header_is_a_bad_request(server: RunningServer) -> None:
         assert wire.ends()
 
 
-def test_a_reload_keeps_the_clients_that_headers_have_named_and_incomplete_headers(server: RunningServer) -> None:
+def test_a_reload_keeps_the_clients_that_headers_have_named_and_incomplete_headers(
+    serve: Serve, rewrite: Rewrite
+) -> None:
+    rewrite(more=WHO)
+    server = serve(**BEHIND)
     with Wire(server.port) as named, Wire(server.port) as half, Wire(server.port) as silent:
         named.send(BINARY)
         half.send(TEXT[:20])

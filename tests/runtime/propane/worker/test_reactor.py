@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from arlen_runtime.testing.server import RunningServer
 from arlen_runtime.testing.wire import Wire
 from tests.fixtures import Rewrite, Serve
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def test_a_connection_serves_one_request_after_the_other(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_a_connection_serves_one_request_after_the_other(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         answers = [wire.get("/") for _ in range(20)]
 
     assert {(answer.status, answer.body) for answer in answers} == {(200, b"one")}
@@ -61,8 +62,8 @@ def test_a_client_that_resets_while_its_handler_runs_affects_no_other(serve: Ser
         assert other.get("/sleep/0").body.startswith(b"slept ")
 
 
-def test_a_head_that_arrives_byte_by_byte_is_understood(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_a_head_that_arrives_byte_by_byte_is_understood(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         for byte in GET % b"/":
             wire.send(bytes([byte]))
 
@@ -120,9 +121,9 @@ def routes(r):
 
 @pytest.mark.parametrize("shutdown", [socket.SHUT_WR, None])
 def test_a_thousand_requests_at_once_are_all_answered_even_if_their_client_half_closes(
-    serve: Serve, shutdown: int | None
+    shared: RunningServer, shutdown: int | None
 ) -> None:
-    with Wire(serve().port) as wire:
+    with Wire(shared.port) as wire:
         wire.send(GET % b"/" * 1000)
         if shutdown is not None:
             wire.socket.shutdown(shutdown)

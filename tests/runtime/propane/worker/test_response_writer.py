@@ -18,9 +18,9 @@ from arlen_runtime.testing.wire import Wire
 from tests.fixtures import Rewrite, Serve
 
 
-def test_a_stream_arrives_complete_in_chunks_and_the_connection_stays_open(serve: Serve) -> None:
+def test_a_stream_arrives_complete_in_chunks_and_the_connection_stays_open(shared: RunningServer) -> None:
     whole = b"".join(b"%06d," % number * 1000 for number in range(200))
-    with Wire(serve().port) as wire:
+    with Wire(shared.port) as wire:
         for _ in range(40):  # the client's next request races with the end of the stream
             answer = wire.get("/stream/200")
 
@@ -61,8 +61,8 @@ def _server_lines(server: RunningServer, path: str) -> list[bytes]:
     return [line for line in data.split(b"\r\n") if line.lower().startswith(b"server:")]
 
 
-def test_a_stream_to_an_old_client_ends_with_the_connection(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_a_stream_to_an_old_client_ends_with_the_connection(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         wire.send(b"GET /stream/3 HTTP/1.0\r\nHost: x\r\n\r\n")
         answer = wire.answer()
 
@@ -70,8 +70,8 @@ def test_a_stream_to_an_old_client_ends_with_the_connection(serve: Serve) -> Non
     assert len(answer.body) == 21_000
 
 
-def test_a_file_is_sent_as_it_is(serve: Serve, site: Path) -> None:
-    with Wire(serve().port) as wire:
+def test_a_file_is_sent_as_it_is(shared: RunningServer, site: Path) -> None:
+    with Wire(shared.port) as wire:
         assert wire.get("/file").body.decode() == (site / "app.py").read_text()
         assert wire.get("/").body == b"one"
 
@@ -104,16 +104,17 @@ def test_a_reader_below_the_minimum_rate_is_cut_off(serve: Serve) -> None:
             wire.answer()
 
 
-@pytest.mark.parametrize("path", ["/sparse", "/big/50000000"])
-def test_a_slow_reader_above_the_minimum_rate_is_not_cut_off(serve: Serve, path: str) -> None:
-    """The kernel reports free space only after megabytes, but the client reads all the time."""
+def test_a_slow_reader_above_the_minimum_rate_is_not_cut_off(serve: Serve) -> None:
+    """The kernel reports free space only after megabytes, but the clients read all the time."""
     server = serve(ARLEN_LIMITS_WRITE_SECONDS="2", ARLEN_LIMITS_WRITE_BYTES_PER_SECOND="1")
-    with Wire(server.port) as wire:
-        wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    with Wire(server.port) as file, Wire(server.port) as body:
+        file.send(b"GET /sparse HTTP/1.1\r\nHost: x\r\n\r\n")
+        body.send(b"GET /big/50000000 HTTP/1.1\r\nHost: x\r\n\r\n")
         end = time.monotonic() + 6
         while time.monotonic() < end:
-            assert wire.socket.recv(10_000)
-            time.sleep(0.05)  # the pace of the client
+            assert file.socket.recv(10_000)
+            assert body.socket.recv(10_000)
+            time.sleep(0.05)  # the pace of the clients
         assert not [event for event in server.events if event.get("aborted")]
 
 
@@ -133,28 +134,27 @@ def test_a_stream_that_fails_half_way_is_cut_and_logged_not_finished(serve: Serv
     assert "the source dried up" in str(server.wait_for("stream_failed")["message"])
 
 
-def test_a_failed_stream_to_an_http_1_0_client_ends_with_a_reset(serve: Serve) -> None:
-    with Wire(serve().port) as wire:
+def test_a_failed_stream_to_an_http_1_0_client_ends_with_a_reset(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         wire.send(b"GET /broken-stream HTTP/1.0\r\nHost: x\r\n\r\n")
         with pytest.raises(ConnectionResetError):
             wire.answer()
 
 
-def test_a_response_that_cannot_be_sent_is_an_error_of_the_application(serve: Serve) -> None:
-    server = serve()
-    with Wire(server.port) as wire:
+def test_a_response_that_cannot_be_sent_is_an_error_of_the_application(shared: RunningServer) -> None:
+    at = len(shared.events)
+    with Wire(shared.port) as wire:
         assert wire.get("/forged").status == 500
         assert wire.get("/").status == 200
 
-    server.wait_for("response_invalid")
+    shared.wait_for("response_invalid", after=at)
 
 
-def test_every_answer_has_an_access_line_after_its_last_byte(serve: Serve) -> None:
-    server = serve()
-    with Wire(server.port) as wire:
+def test_every_answer_has_an_access_line_after_its_last_byte(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         answer = wire.get("/?q=%0Aforged")
 
-    line = server.wait_for("request", target="/?q=%0Aforged")
+    line = shared.wait_for("request", target="/?q=%0Aforged")
     assert line["status"] == 200
     assert line["request_id"] == answer.headers["x-request-id"]
 
@@ -245,12 +245,12 @@ def _until(source: socket.socket, end: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_body_whose_close_raises_affects_no_other_request(serve: Serve, method: str) -> None:
-    server = serve()
-    with Wire(server.port) as wire:
+def test_a_body_whose_close_raises_affects_no_other_request(shared: RunningServer, method: str) -> None:
+    at = len(shared.events)
+    with Wire(shared.port) as wire:
         wire.send(b"%s /closing/raises HTTP/1.1\r\nHost: x\r\n\r\n" % method.encode())
         assert wire.answer(to_head=method == "HEAD").status == 200
-        assert "ZeroDivisionError" in str(server.wait_for("close_failed"))
+        assert "ZeroDivisionError" in str(shared.wait_for("close_failed", after=at))
         assert wire.get("/").status == 200
         assert wire.get("/closed-on").body.startswith(b"pool")
 
@@ -267,22 +267,21 @@ def test_a_body_that_is_slow_to_close_delays_no_request_and_is_closed_before_the
     assert time.monotonic() - began > 2, "the worker has"
 
 
-def test_a_body_that_cannot_be_iterated_over_is_an_error_of_the_application(serve: Serve) -> None:
-    server = serve()
-    with Wire(server.port) as wire:
+def test_a_body_that_cannot_be_iterated_over_is_an_error_of_the_application(shared: RunningServer) -> None:
+    at = len(shared.events)
+    with Wire(shared.port) as wire:
         assert wire.get("/not-iterable").status == 500
         assert wire.get("/").status == 200
 
-    assert "nothing to iterate over" in str(server.wait_for("response_invalid"))
+    assert "nothing to iterate over" in str(shared.wait_for("response_invalid", after=at))
 
 
-@pytest.mark.parametrize("path", ["/stream/3", "/file", "/big/3000000"])
-def test_a_complete_answer_that_closes_is_not_logged_as_aborted(serve: Serve, path: str) -> None:
-    server = serve()
-    with Wire(server.port) as wire:
+@pytest.mark.parametrize("path", ["/stream/3?closes", "/file?closes", "/big/3000000?closes"])
+def test_a_complete_answer_that_closes_is_not_logged_as_aborted(shared: RunningServer, path: str) -> None:
+    with Wire(shared.port) as wire:
         assert wire.get(path, "Connection: close").status == 200
         assert wire.ends()
-        assert "aborted" not in server.wait_for("request", target=path), (
+        assert "aborted" not in shared.wait_for("request", target=path), (
             "and it has its line before its client disconnects"
         )
 
@@ -304,14 +303,13 @@ def test_a_client_that_sends_something_and_stops_reading_a_file_is_cut_off(serve
             wire.socket.close()
 
 
-def test_a_request_that_arrives_while_an_answer_is_written_is_answered_after_it(serve: Serve) -> None:
-    server = serve()
-    with Wire(server.port) as wire:
+def test_a_request_that_arrives_while_an_answer_is_written_is_answered_after_it(shared: RunningServer) -> None:
+    with Wire(shared.port) as wire:
         for _ in range(3):
             assert wire.get("/sleep/20").status == 200
         get = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
         wire.send(get % b"/big/20000000" + get % b"/sleep/20")
-        with Wire(server.port) as other:  # the first answer is being written, its client does not read
+        with Wire(shared.port) as other:  # the first answer is being written, its client does not read
             assert other.get("/sleep/200").status == 200
             wire.send(get % b"/")
             assert other.get("/sleep/200").status == 200

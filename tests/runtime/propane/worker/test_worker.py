@@ -109,3 +109,39 @@ def test_a_worker_that_gets_two_pause_signals_pauses(serve: Serve) -> None:
         assert wire.get("/").status == 200
 
     assert not [event for event in server.events if event["event"] == "reactor_failed"]
+
+
+FAILING = """
+from pathlib import Path
+
+def refuse_to_start(app: App) -> None:
+    if Path("refuses").exists():
+        raise LookupError("no queue")
+
+def refuse_to_stop() -> None:
+    raise LookupError("no end")
+
+def stop_after() -> None:
+    Path("stopped").touch()
+
+def create(config: Config) -> App:
+    hooks = [refuse_to_stop, stop_after]
+    return App(config, routes, on_worker_start=[refuse_to_start], on_worker_stop=hooks)
+"""
+
+
+def test_a_hook_that_fails_is_named_and_stops_no_other_one(serve: Serve, rewrite: Rewrite, site: Path) -> None:
+    rewrite(more=FAILING)
+    server = serve()
+    (site / "refuses").touch()
+    server.send(signal.SIGHUP)
+    failed = server.wait_for("worker_failed", error="LookupError", message="no queue")
+    assert "in refuse_to_start" in failed["traceback"]
+    server.wait_for("reload_failed", generation=2)
+    with Wire(server.port) as wire:
+        assert wire.get("/").body == b"one"
+
+    server.send(signal.SIGTERM)
+    assert server.process.wait(10) == 0
+    assert "in refuse_to_stop" in server.wait_for("stop_hook_failed", message="no end")["traceback"]
+    assert (site / "stopped").exists()
