@@ -1,9 +1,9 @@
 """Pages from templates: Jinja2 with autoescape and errors for undefined values.
 
-Outside development, every template is compiled when the application is built and is not reloaded,
-so a broken template fails at boot. In development, changes on disk are reloaded. Templates see
-`url_for`, `asset`, `csrf_field` and `csp_nonce`, the helpers of the application, and the values of
-`render`.
+Outside development, every template that the loader can list is compiled when the application is
+built and is not reloaded, so a broken template fails at boot. In development, changes on disk are
+reloaded. Templates see `url_for`, `asset`, `csrf_field` and `csp_nonce`, the helpers of the
+application, and the values of `render`.
 """
 
 from __future__ import annotations
