@@ -16,9 +16,9 @@ def reject_websocket(head: Head) -> None:
 
     A proxy may have dropped Upgrade, which is for its own connection (RFC 9110 section 7.6.1); the
     key, which every handshake has and no script can set, is left. Upgrade to other protocols is
-    optional for a server: it is ignored (section 7.8).
+    optional for a server: it is ignored, and in HTTP/1.0 it must be (section 7.8).
     """
-    protocols = head.headers.get_list("upgrade").lower().split(",")
+    protocols = head.headers.get_list("upgrade").lower().split(",") if head.minor else ()
     is_handshake = "sec-websocket-key" in head.headers or any(name.strip() == "websocket" for name in protocols)
     if head.method == "GET" and is_handshake:
         raise NotImplementedByServer(_WEBSOCKETS)

@@ -250,7 +250,7 @@ def test_a_weight_of_0_is_never_served(site_server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0", "HTTP/2.0"])
+@pytest.mark.parametrize("protocol", ["h2c", "TLS/1.0", "HTTP/2.0"])
 def test_no_upgrade_is_made(site_server: RunningServer, protocol: str, version: str) -> None:
     with Wire(site_server.port) as wire:
         options = "Connection: Upgrade, HTTP2-Settings, keep-alive"
@@ -258,6 +258,15 @@ def test_no_upgrade_is_made(site_server: RunningServer, protocol: str, version: 
         answer = ask(wire, "GET", "/", *fields, version=version)
         assert (answer.status, "upgrade" in answer.headers) == (200, False)
         assert ask(wire, "GET", "/").status == 200
+
+
+@pytest.mark.parametrize(("version", "status"), [("1.0", 200), ("1.1", 501)])
+def test_a_websocket_handshake_is_refused_and_ignored_in_http_1_0(
+    site_server: RunningServer, version: str, status: int
+) -> None:
+    with Wire(site_server.port) as wire:
+        answer = ask(wire, "GET", "/", "Connection: Upgrade, keep-alive", "Upgrade: websocket", version=version)
+        assert (answer.status, "upgrade" in answer.headers) == (status, False)
 
 
 def test_trailers_are_not_merged_into_the_head(echo_server: RunningServer) -> None:

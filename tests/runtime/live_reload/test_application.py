@@ -235,8 +235,8 @@ def test_changes_of_files_are_events_and_new_code_ends_the_stream(site: Path) ->
         assert (second_page != page, second_styles) == (True, styles)
 
         (site / "public" / "app.css").write_text("p { color: green }")
-        assert _read_event(wire)[0] == second_page
         server.wait_for("generation_ended", generation=1)
+        # An event may come before the end: that depends on how fast the next generation starts.
         assert wire._read_until(b"0\r\n\r\n").rpartition(b"retry: ")[1]
         third_page, third_styles = _listen(wire)
         assert (third_page, third_styles != styles) == (second_page, True), "a style sheet is no code"

@@ -221,10 +221,9 @@ def test_on_a_shared_server_nothing_is_dropped(database_server: Databases) -> No
 
 
 def test_a_template_whose_name_postgresql_would_cut_is_not_built(database_server: Databases) -> None:
-    before = names(database_server)
     with pytest.raises(ConfigError, match="has a name of 64 bytes"):
         database_server.template("f" * 45, fill)
-    assert names(database_server) == before
+    assert not any("fff" in name for name in names(database_server))
 
 
 @pytest.mark.parametrize("dsn", ["mysql://me:hidden@host/x", f"postgresql://host/{'d' * 64}"])
