@@ -9,7 +9,7 @@ An application with services of its own writes a class: `class Shop(App)`, with 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -37,6 +37,7 @@ from arlen_runtime.web.action import innermost
 from arlen_runtime.web.boot_check import BootCheck
 from arlen_runtime.web.built_in import built_in_endpoints, reject_shadowed_routes
 from arlen_runtime.web.checks import Check
+from arlen_runtime.web.code_references import Classes
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.context_class import problems_of_context_class
 from arlen_runtime.web.followed_channels import FollowedChannels
@@ -115,7 +116,7 @@ class App:
         self._context, self._followed = context, FollowedChannels(self.services)
         if hasattr(pg, "report_to"):
             pg.report_to(self.log.warning)
-        problems.attempt(self._check_names, routes, helpers or ())
+        problems.attempt(self._check_names, routes)
         self._assemble(problems)
 
     def _build_views(
@@ -125,14 +126,22 @@ class App:
         **options: Any,  # noqa: ANN401 - those of Views
     ) -> Views:
         """Build the views, with Arlen's helpers and those of the application."""
-        all_helpers: Functions = {"url_for": self.url_for, "asset": self.static_files.asset, **helpers}
+        all_helpers: Functions = {**self._own_helpers(), **helpers}
         folder = _templates_of(self.config) if templates is None else templates
         return Views(folder, all_helpers, reload=self.config.environment == "development", **options)
 
-    def _check_names(self, routes: Callable[[Routes], None], helpers: Collection[str]) -> None:
+    def _own_helpers(self) -> Functions:
+        return {"url_for": self.url_for, "asset": self.static_files.asset}
+
+    def _check_names(self, routes: Callable[[Routes], None]) -> None:
         """Compile the templates and check constant names. In development, the request finds out."""
-        if self.config.environment != "development":
-            BootCheck(self.router, self.views, self.static_files, helpers).run(self.config, routes)
+        if self.config.environment == "development":
+            return
+        classes = Classes(_names_of(self._context, Context), _names_of(type(self), App))
+        unchanged = (
+            name for name, own in self._own_helpers().items() if self.views.environment.globals.get(name) == own
+        )
+        BootCheck(self.router, self.views, self.static_files, classes, frozenset(unchanged)).run(self.config, routes)
 
     def _build_router(self, endpoints: list[Endpoint]) -> Router:
         """Build the router: built-in endpoints match first, static files last."""
@@ -273,6 +282,11 @@ def _collect_routes(
     problems.attempt_all(checked_form, middleware)
     problems.raise_any()
     return collected.endpoints
+
+
+def _names_of(kind: type, base: type) -> frozenset[str]:
+    """Return the names of a class of the application, and of its bases up to Arlen's."""
+    return frozenset(parent.__name__ for parent in kind.__mro__ if issubclass(parent, base))
 
 
 def _templates_of(config: Config) -> Templates:

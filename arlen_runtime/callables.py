@@ -1,19 +1,26 @@
 """Functions that an application passes in: their names, places and forms, for messages at boot.
 
-An object that stands for a function of the application has it in an attribute `made_from`.
+An object that stands for a function of the application has it in its attribute `made_from`.
 """
 
 from __future__ import annotations
 
 import inspect
 from functools import partial
+from types import CodeType
 
 
 def name_of(value: object) -> str:
-    """Return the name of a function or class with its module; for an object, that of its class."""
-    value = _original(value)
-    named = value if hasattr(value, "__qualname__") else type(value)
-    return f"{named.__module__}.{named.__qualname__}"
+    """Return the name of a function or class with its module: `shop.posts.show`.
+
+    Functions inside functions are named without the word `<locals>`. An object has the name of its
+    class; one that can be called has its own text if its class defines one, as a redirect does.
+    """
+    original = _original(value)
+    named = original if hasattr(original, "__qualname__") else type(original)
+    if named is not original and callable(original) and "__str__" in vars(named):
+        return str(original)
+    return f"{named.__module__}.{named.__qualname__}".replace(".<locals>", "")
 
 
 def place_of(value: object) -> str:
@@ -21,21 +28,28 @@ def place_of(value: object) -> str:
 
     If there is no source, return the module.
     """
-    value = _original(value)
-    code = getattr(value, "__code__", None)
+    original = _original(value)
+    code = code_of(original)
     if code is not None:
         return f"{code.co_filename}:{code.co_firstlineno}"
-    kind = value if isinstance(value, type) else type(value)
+    kind = original if isinstance(original, type) else type(original)
     try:
         return f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}"
     except (OSError, TypeError):
         return kind.__module__
 
 
+def code_of(value: object) -> CodeType | None:
+    """Return the code of the function that the application wrote, None if it is not in Python."""
+    code = getattr(_original(value), "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
 def _original(value: object) -> object:
     """Return the function that the application wrote."""
-    while isinstance(value, partial) or hasattr(value, "made_from"):
-        value = value.func if isinstance(value, partial) else value.made_from
+    # Not hasattr: an object that has every attribute, such as a Mock, would have one without end.
+    while isinstance(value, partial) or "made_from" in getattr(value, "__dict__", ()):
+        value = value.func if isinstance(value, partial) else vars(value)["made_from"]
     return inspect.unwrap(value) if callable(value) else value
 
 

@@ -28,6 +28,7 @@ PACKAGES = ("arlen_runtime", "arlen_cli")
 FLOORS = {
     "errors": 0,
     "callables": 0,
+    "nearest_words": 0,
     "scope": 0,
     "start_state": 0,
     "version": 0,

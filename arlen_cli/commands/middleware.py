@@ -13,7 +13,7 @@ import typer
 from arlen_cli import console
 from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.project import find_application, load_configuration
-from arlen_runtime.callables import module_place_of
+from arlen_runtime.callables import module_place_of, name_of
 
 HEADINGS = {"layer": "LAYER", "place": "PLACE", "state": "STATE"}
 
@@ -21,11 +21,11 @@ HEADINGS = {"layer": "LAYER", "place": "PLACE", "state": "STATE"}
 def middleware(
     *,
     method: Annotated[str, typer.Argument(help="the method of a request, such as GET")] = "",
-    path: Annotated[str, typer.Argument(help="its path, such as /users/3")] = "",
+    path: Annotated[str, typer.Argument(help="its path, such as /users/3 or host.example/users/3")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Print the layers around a route, and why one is absent; without a route, count them."""
-    if method and not path.startswith("/"):
+    if method and "/" not in path:
         raise UsageError("METHOD needs a PATH that begins with a slash, for example: arlen middleware GET /users/3")
     application = _build()
     with redirect_stdout(sys.stderr):  # a converter of the application may print
@@ -50,16 +50,18 @@ def _build() -> Any:  # noqa: ANN401 - importing the type would load the applica
 
 
 def _chain(application: Any, method: str, path: str) -> list[dict[str, str]]:  # noqa: ANN401 - as above
-    """Return what a request runs through, down to the action."""
-    endpoint = application.router.match(method, path.partition("?")[0]).endpoint
+    """Return what a request runs through, down to the action. A host may stand before the path."""
+    host, _, below = path.partition("?")[0].partition("/")
+    match = application.router.find_route(method, f"/{below}", host)
+    endpoint = (match or application.router.match(method, f"/{below}")).endpoint
     rows = [
         _row(placed.name, placed.place, f"absent: {placed.reason}" if placed.layer is None else "")
         for placed in application.order.layers(endpoint)
     ]
     return [
         *rows,
-        *(_row(f"guard {guard.__qualname__}", module_place_of(guard), "") for guard in endpoint.guards),
-        _row(f"action {endpoint.action.__qualname__}", module_place_of(endpoint.action), endpoint.key),
+        *(_row(f"guard {name_of(guard)}", module_place_of(guard), "") for guard in endpoint.guards),
+        _row(f"action {name_of(endpoint.action)}", module_place_of(endpoint.action), endpoint.key),
     ]
 
 

@@ -13,6 +13,7 @@ import typer
 from arlen_cli import console
 from arlen_cli.errors import ToolError, UsageError
 from arlen_cli.project import find_application, load_configuration
+from arlen_runtime.callables import name_of
 from arlen_runtime.config.sections import Config
 
 HEADINGS = {
@@ -82,27 +83,14 @@ def _row(endpoint: Any, root: Path) -> dict[str, Any]:  # noqa: ANN401 - as `_ro
         "methods": " ".join(endpoint.methods),
         "path": endpoint.pattern.text,
         "name": endpoint.name or "",
-        "action": _function_name(endpoint.action) if endpoint.site.line else "built in",
-        "guards": [_function_name(guard) for guard in endpoint.guards],
+        "action": name_of(endpoint.action) if endpoint.site.line else "built in",
+        "guards": [name_of(guard) for guard in endpoint.guards],
         "host": None if endpoint.host is None else endpoint.host.text,
         "formats": list(endpoint.formats),
         "body": endpoint.body,
         "limit": endpoint.limit,
         "site": _site(endpoint.site, root) if endpoint.site.line else "built in",
     }
-
-
-def _function_name(function: Any) -> str:  # noqa: ANN401 - anything that can be called
-    """Return the dotted name of an action or guard.
-
-    An object is named by its own text if it has one, as a redirect has, else by its class.
-    """
-    function = getattr(function, "func", function)  # of a functools.partial
-    name = getattr(function, "__qualname__", None)
-    if name is not None:
-        return f"{function.__module__}.{name}".replace(".<locals>", "")
-    kind = type(function)
-    return str(function) if "__str__" in vars(kind) else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _site(site: Any, root: Path) -> str:  # noqa: ANN401 - as `_router`

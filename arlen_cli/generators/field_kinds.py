@@ -6,9 +6,10 @@ validation of the form, a sample value for the tests, and the sentence for the h
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import NamedTuple
+
+from arlen_runtime.nearest_words import nearest_words
 
 
 class FieldKind(NamedTuple):
@@ -138,4 +139,4 @@ def nearest_kind(raw_kind: str) -> str:
     kind = word[0] if word else ""
     if kind in KINDS:
         return kind
-    return _OTHER_NAMES.get(kind) or next(iter(difflib.get_close_matches(kind, KINDS, 1, 0.75)), "")
+    return _OTHER_NAMES.get(kind) or next(iter(nearest_words(kind, KINDS, cutoff=0.75)), "")

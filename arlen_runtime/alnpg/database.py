@@ -270,7 +270,7 @@ class ALNPg:
         return shortage_warning(self.query(LIMITS, into=Limits)[0], workers, settings.pool_size)
 
     def pending_migrations(self, root: Path) -> PendingMigrations | None:
-        """Return what lists those migrations in `root` that are not applied; None without files."""
+        """Return a function that lists the migrations in `root` that are not applied, if any."""
         versions = versions_of_files(root)
         return PendingMigrations(self.query, versions) if versions else None
 

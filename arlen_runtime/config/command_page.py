@@ -7,13 +7,14 @@ NO_COLOR (no-color.org) is set or TERM is "dumb".
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TextIO
+
+from arlen_runtime.nearest_words import suggestion
 
 HELP = "Show this help."
 HELP_ALL = "Show the help with every option."
@@ -105,12 +106,6 @@ def print_usage_error(program: str, message: str) -> None:
     """Print what is wrong with a command line, and where the right one is described."""
     print_error(program, message)
     sys.stderr.write(f"Details: {program} --help\n")
-
-
-def suggestion(word: str, words: Iterable[str]) -> str:
-    """Return `; did you mean X?` for the most similar of `words`, or ""."""
-    matches = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def sentence(text: str) -> str:

@@ -15,7 +15,6 @@ from glob import glob
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from arlen_runtime.config.command_page import suggestion
 from arlen_runtime.config.env_file import read_env_file
 from arlen_runtime.config.free import read_settings_value, settings_path, value_at
 from arlen_runtime.config.masks import mask_text
@@ -28,6 +27,7 @@ from arlen_runtime.config.sources import Sources, VariableText
 from arlen_runtime.config.text_file import read_value
 from arlen_runtime.config.toml_file import TomlFile
 from arlen_runtime.errors import ConfigError
+from arlen_runtime.nearest_words import suggestion
 
 ENVIRONMENTS = ("development", "test", "production")
 """The environments that need no file of their own."""

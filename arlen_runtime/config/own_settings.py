@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, TypeVar, get_origin, get_type_hints
 
-from arlen_runtime.config.command_page import suggestion
 from arlen_runtime.config.masks import is_secret_name
 from arlen_runtime.config.setting import Setting, declared_settings
 from arlen_runtime.config.setting_reader import SettingReader
 from arlen_runtime.config.sources import Sources
 from arlen_runtime.errors import BootError, ConfigError
+from arlen_runtime.nearest_words import suggestion
 
 PREFIX = "ARLEN_SETTINGS_"
 """The variables of [settings] start with this."""

@@ -20,9 +20,9 @@ from arlen_runtime.config.command_page import (
     CommandPage,
     Entry,
     print_usage_error,
-    suggestion,
 )
 from arlen_runtime.config.target import find_root
+from arlen_runtime.nearest_words import suggestion
 
 _REPHRASED = (
     (r"the following arguments are required: ([^,]*).*", r"missing argument: \1"),

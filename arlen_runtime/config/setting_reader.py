@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from arlen_runtime.config.command_page import suggestion
 from arlen_runtime.config.setting import Setting, Value
+from arlen_runtime.nearest_words import suggestion
 
 
 class SettingReader:

@@ -7,6 +7,8 @@ is not one of the application, the response shows only what it would show in pro
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from arlen_runtime.config.sections import Config
 from arlen_runtime.error_pages.development import DevelopmentPage, ErrorContext, secret_values
 from arlen_runtime.error_pages.error_value import ErrorDocument, document_for
@@ -30,13 +32,21 @@ class ErrorPages:
 
     def __init__(self, config: Config, endpoints: tuple[Endpoint, ...]) -> None:
         """Read from the configuration what may be shown."""
+        self._config = config
+        self._endpoints = endpoints
         self._internal = not config.production
         self._api_only = config.app.api_only
         self._hosts = AllowedHosts(config)
-        self._redactor = Redactor(secret_values(config))
-        self._development = (
-            DevelopmentPage(config, endpoints, self._redactor) if config.environment == "development" else None
-        )
+
+    @cached_property
+    def _redactor(self) -> Redactor:
+        """Made at the first error: settings may be read after the App was built."""
+        return Redactor(secret_values(self._config))
+
+    @cached_property
+    def _development(self) -> DevelopmentPage | None:
+        is_development = self._config.environment == "development"
+        return DevelopmentPage(self._config, self._endpoints, self._redactor) if is_development else None
 
     def respond(self, error: BaseException, context: ErrorContext) -> Response:
         """Return the response for an error.

@@ -148,11 +148,9 @@ class Response:
     """Status, fields, body.
 
     `prepared` is a block of field lines built at boot; `log` adds fields to the access line.
-    `error` is the exception that the response was made from: a middleware of the application sees
-    errors as responses.
     """
 
-    __slots__ = ("_fields", "body", "error", "log", "prepared", "status")
+    __slots__ = ("_errors", "_fields", "body", "log", "prepared", "status")
 
     def __init__(
         self,
@@ -170,7 +168,7 @@ class Response:
         self.status = status if type(status) is int and 200 <= status <= 599 else _checked_status(status)  # noqa: PLR2004 - final ones
         self.prepared = b""
         self.log: dict[str, object] | None = None
-        self.error: BaseException | None = None
+        self._errors: list[BaseException] | None = None
         self._fields: list[tuple[str, str]] = []
         if content_type is not None:
             if content_type not in _checked_types:
@@ -193,9 +191,27 @@ class Response:
         copy.status = self.status
         copy.prepared = self.prepared
         copy.log = self.log
-        copy.error = self.error
+        copy._errors = self._errors  # noqa: SLF001 - of the same class
         copy._fields = self._fields[:]
         return copy
+
+    @property
+    def error(self) -> BaseException | None:
+        """The exception that the response was made from: a middleware sees errors as responses."""
+        return self._errors[0] if self._errors else None
+
+    def keep_error(self, error: BaseException) -> None:
+        """Set `error` until `drop_error` is called for this response or a copy.
+
+        The traceback of the exception leads to frames that hold copies of the response: a reference
+        cycle for each error, unless somebody ends it.
+        """
+        self._errors = [error]
+
+    def drop_error(self) -> None:
+        """Forget `error`, in all copies."""
+        if self._errors:
+            self._errors.clear()
 
     @property
     def headers(self) -> Sequence[tuple[str, str]]:

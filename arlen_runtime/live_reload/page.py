@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 
 from arlen_runtime.error_pages.style import POLICY
-from arlen_runtime.http.response import Response
+from arlen_runtime.http.events import EventStream
+from arlen_runtime.http.response import FileBody, Response, close_body
 
 CHANGES_PATH = "/_arlen/changes"
 SCRIPT_PATH = "/_arlen/changes.js"
@@ -60,6 +61,7 @@ SCRIPT = """\
 _VERSION = hashlib.sha256(SCRIPT.encode()).hexdigest()[:12]
 _POLICY_FIELD = "content-security-policy"
 _NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_=-]+)'", re.IGNORECASE)  # CSP 3, section 2.3.1
+_MOST_BYTES = 1 << 20
 _HANDS_OFF = frozenset({"content-encoding", "content-range", "content-disposition"})
 """Fields of a body that is not the text of a page that will be shown."""
 _ERROR_PAGE_POLICY = f"{POLICY}; script-src 'self'; connect-src 'self'"
@@ -70,11 +72,13 @@ def add_script(response: Response, code: str) -> None:
 
     `code` is the version of the code that wrote the page.
     """
-    body = response.body
-    if type(body) is not bytes or not (response.get("Content-Type") or "").lower().startswith("text/html"):
+    if not (response.get("Content-Type") or "").lower().startswith("text/html"):
         return
+    if not _HANDS_OFF.isdisjoint(name.lower() for name, _ in response.headers):
+        return
+    body = _whole_body(response)
     end = body.lower().rfind(b"</body>")
-    if end < 0 or not _HANDS_OFF.isdisjoint(name.lower() for name, _ in response.headers):
+    if end < 0:
         return
     if response.get(_POLICY_FIELD) == POLICY:  # an error page of Arlen
         response.set("Content-Security-Policy", _ERROR_PAGE_POLICY)
@@ -84,6 +88,27 @@ def add_script(response: Response, code: str) -> None:
     attribute = f' nonce="{nonce}"' if nonce else ""
     tag = f'<script src="{SCRIPT_PATH}?v={_VERSION}"{attribute} data-code="{code}" async></script>\n'
     response.body = body[:end] + tag.encode("latin-1") + body[end:]
+
+
+def _whole_body(response: Response) -> bytes:
+    """Return the body, b"" if it cannot be changed.
+
+    WSGI frameworks return an iterator of a page whose length they declare: it is read here. A
+    stream declares none.
+    """
+    body = response.body
+    length = response.get("Content-Length") or ""
+    if isinstance(body, bytes) or not length.isdecimal() or int(length) > _MOST_BYTES:
+        return body if isinstance(body, bytes) else b""
+    if isinstance(body, (FileBody, EventStream)):
+        return b""
+    try:
+        whole = b"".join(body)
+    finally:
+        close_body(body)
+    is_complete = len(whole) == int(length)
+    response.body = whole if is_complete else iter((whole,))  # the serializer reports what is missing
+    return whole if is_complete else b""
 
 
 def _policies(response: Response) -> Iterator[str]:

@@ -123,7 +123,7 @@ class JsonLines:
         try:
             return _encode_ascii(record) + "\n"
         except Exception:  # noqa: BLE001 - any error of a field's __str__; NaN, cycles, keys that JSON lacks
-            return _encode_ascii({_plain(key): _plain(value) for key, value in record.items()} | head) + "\n"
+            return _encode_ascii({_plain(key): _member(value) for key, value in record.items()} | head) + "\n"
 
     def accesses(self, time: str, requests: Sequence[Access]) -> list[str]:
         """Format access lines."""
@@ -196,6 +196,15 @@ def _word(value: object) -> str:
     """Write a harmless single word as it is, other values in quotes with escapes."""
     text = _plain(value)
     return text if _BARE.fullmatch(text) else _printable(_encode(text))
+
+
+def _member(value: object) -> object:
+    """Return a value that has a form in JSON as it is, another one as text."""
+    try:
+        _encode_ascii(value)
+    except Exception:  # noqa: BLE001 - as in `event`
+        return _plain(value)
+    return value
 
 
 def _plain(value: object) -> str:

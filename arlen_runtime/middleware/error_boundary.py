@@ -34,25 +34,37 @@ class ErrorBoundary:
 
     def __call__(self, _endpoint: Endpoint) -> Layer:
         """Return the layer."""
-        return self._with_statements if self._keep_statements else self.inner
+        return self._with_statements if self._keep_statements else self._outer
 
     def inner(self, context: Context, proceed: Proceed) -> Response:
-        """Answer what is raised inside. Ctrl-C is for the process, so it is raised on."""
+        """Answer what is raised inside, and keep the error for the layers around."""
         try:
             return proceed(context)
         except KeyboardInterrupt:
             raise
+        except BaseException as error:  # noqa: BLE001 - as in `_outer`
+            response = self._respond(context, error)
+            response.keep_error(error)
+            return response
+
+    def _outer(self, context: Context, proceed: Proceed) -> Response:
+        """Answer what is raised inside. Ctrl-C is for the process, so it is raised on."""
+        try:
+            response = proceed(context)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # noqa: BLE001 - an exit or a cancellation in a handler ends the request, not the worker
             return self._respond(context, error)
+        response.drop_error()
+        return response
 
     def _with_statements(self, context: Context, proceed: Proceed) -> Response:
         scope.statements.set([])
-        return self.inner(context, proceed)
+        return self._outer(context, proceed)
 
     def _respond(self, context: Context, error: BaseException) -> Response:
         """Log the error unless it was raised for the client, and return the response."""
         response = self._pages.respond(error, ErrorContext(context.request.head, context.endpoint, context.route))
-        response.error = error
         if not isinstance(error, HTTPError) or error.status >= _SERVER_ERROR:
             response.log = {"error": type(error).__qualname__, "code": _code(error)}
             fields = {**context.request.head.ids, "route": context.endpoint.key}

@@ -16,7 +16,7 @@ from arlen_runtime.middleware.compression import Compression
 from arlen_runtime.middleware.conditions import conditions
 from arlen_runtime.middleware.error_boundary import ErrorBoundary
 from arlen_runtime.middleware.hosts import Hosts
-from arlen_runtime.middleware.own_middleware import own_layer
+from arlen_runtime.middleware.own_middleware import options_of, own_layer
 from arlen_runtime.middleware.request_id import request_id
 from arlen_runtime.middleware.security_headers import SecurityHeaders
 from arlen_runtime.routing.routes import Endpoint
@@ -104,7 +104,7 @@ def declared_options(own: Sequence[Middleware]) -> frozenset[str]:
 
     Those of a layer that is switched off count too.
     """
-    return Compression.options.union(*(getattr(middleware, "options", ()) for middleware in own))
+    return Compression.options.union(*(options_of(middleware) or () for middleware in own))
 
 
 def _place(entry: _Entry, endpoint: Endpoint) -> PlacedLayer:

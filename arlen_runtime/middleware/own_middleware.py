@@ -5,6 +5,8 @@ A layer of the application gets every answer of its routes, errors too, as a Res
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from arlen_runtime.callables import accepts, is_async, name_of, place_of
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.http.response import Response
@@ -20,11 +22,20 @@ def checked_form(middleware: Middleware) -> Middleware:
     """Return the middleware. Raise BootError, with its name and line, if it is none."""
     if is_async(middleware):
         raise BootError(f"{_subject(middleware)} is async: {_FORM}, and may block")
+    if options_of(middleware) is None:
+        raise BootError(f'{_subject(middleware)}: options must be a set of names, such as frozenset({{"roles"}})')
     if accepts(middleware, 1):
         return middleware
     if accepts(middleware, 2) and not isinstance(middleware, type):
         raise BootError(f"{_subject(middleware)} is a layer: {_FORM}; pass lambda endpoint: layer")
     raise BootError(f"{_subject(middleware)} does not accept an endpoint: {_FORM}")
+
+
+def options_of(middleware: object) -> Collection[str] | None:
+    """Return the options of routes that a middleware reads; None if they are of another form."""
+    options = getattr(middleware, "options", ())
+    is_collection = isinstance(options, (frozenset, set, tuple, list))
+    return options if is_collection and all(isinstance(name, str) for name in options) else None
 
 
 def own_layer(middleware: Middleware, endpoint: Endpoint) -> Layer | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
 
+from arlen_runtime.nearest_words import suggestion
 from arlen_runtime.routing.routes import ROUTE_PARAMETERS, Endpoint
 
 
@@ -14,6 +14,5 @@ def unread_options(endpoints: Iterable[Endpoint], declared: Collection[str]) -> 
     for endpoint in endpoints:
         for option in endpoint.options:
             if option not in declared:
-                nearest = get_close_matches(option, words, 1)
-                hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(words)}"
-                yield f"{endpoint.site}: {endpoint.key}: nothing reads the option {option!r}; {hint}"
+                hint = suggestion(option, words) or f"; there are {', '.join(words)}"
+                yield f"{endpoint.site}: {endpoint.key}: nothing reads the option {option!r}{hint}"

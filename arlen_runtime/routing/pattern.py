@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
-from arlen_runtime.config.command_page import suggestion
 from arlen_runtime.errors import ArlenError, BootError
+from arlen_runtime.nearest_words import suggestion
 from arlen_runtime.routing.converters import CONVERTERS, Convert, Converter, check_encodable
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from arlen_runtime.config.command_page import suggestion
 from arlen_runtime.errors import ArlenError, BootError, NotFound
 from arlen_runtime.http.response import Response
+from arlen_runtime.nearest_words import suggestion
 from arlen_runtime.routing.answers import RoutedContext, redirect_to
 from arlen_runtime.routing.converters import Converter
 from arlen_runtime.routing.endpoint import Endpoint
@@ -26,7 +26,8 @@ class Redirect:
         """Raise BootError for a status or a target that no redirect can have."""
         if status not in _STATUSES:
             raise BootError(f"the status of a redirect must be 301, 302, 303, 307 or 308, not {status!r}")
-        if "://" in to or "?" in to or "#" in to:
+        target: object = to  # of any type: an action is passed by mistake
+        if not isinstance(target, str) or any(mark in target for mark in ("://", "?", "#")):
             raise BootError(f"a redirect leads to a path without query or to the name of a route, not to {to!r}")
         self.to = to
         self.status = status

@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from arlen_runtime.config.command_page import suggestion
+from arlen_runtime.callables import accepts, is_async, name_of
 from arlen_runtime.errors import BootError
 from arlen_runtime.http import media_types
 from arlen_runtime.http.application import BodyPolicy
+from arlen_runtime.nearest_words import suggestion
 from arlen_runtime.routing.conditions import HostPattern, media_types_of
 from arlen_runtime.routing.converters import Converter
 from arlen_runtime.routing.endpoint import METHODS, Action
@@ -39,34 +40,26 @@ def as_guards(guard: Action | Sequence[Action] | None) -> tuple[Action, ...]:
     """Return the guards of a route or group as a tuple."""
     if guard is None:
         return ()
-    guards = guard if isinstance(guard, Sequence) else (guard,)
+    guards = guard if isinstance(guard, Sequence) and not isinstance(guard, str) else (guard,)
     return tuple(checked_callable(item, "guard") for item in guards)
 
 
 def checked_callable(action: Action, role: str) -> Action:
     """Return the action or guard if it can be called with a context alone."""
-    name = getattr(action, "__qualname__", repr(action))
     if not callable(action):
-        raise BootError(f"the {role} {name} cannot be called")
-    if inspect.iscoroutinefunction(action) or inspect.isasyncgenfunction(action):
-        raise BootError(f"the {role} {name} is async: write a plain function, it may block")
-    try:
-        signature = inspect.signature(action)
-    except ValueError:
-        return action  # a callable written in C without a signature
-    try:
-        signature.bind(object())
-    except TypeError as error:
-        raise BootError(
-            f"the {role} {name}{signature} must accept exactly one argument, the context: {error}"
-        ) from None
+        raise BootError(f"the {role} {action!r} cannot be called")
+    if is_async(action):
+        raise BootError(f"the {role} {name_of(action)} is async: write a plain function, it may block")
+    if not accepts(action, 1):
+        form = f"{name_of(action)}{inspect.signature(action)}"
+        raise BootError(f"the {role} {form} must accept exactly one argument, the context")
     return action
 
 
 def checked_methods(methods: Sequence[str]) -> tuple[str, ...]:
     """Return the methods of a route, each once."""
-    if not methods:
-        raise BootError(f"the route has no method; possible are {', '.join(METHODS)}")
+    if not methods or isinstance(methods, str):
+        raise BootError(f'methods must list methods, such as ("GET", "POST"), not {methods!r}')
     for method in methods:
         if method not in METHODS:
             raise BootError(f"the method {method!r} is not one of {', '.join(METHODS)}")

@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from arlen_runtime.config.command_page import suggestion
 from arlen_runtime.errors import ArlenError, BadRequest
 from arlen_runtime.http.percent import split_path
+from arlen_runtime.nearest_words import suggestion
 from arlen_runtime.routing.answers import (
     ANSWERS,
     BAD_PATH,

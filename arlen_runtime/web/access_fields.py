@@ -5,8 +5,7 @@ Made at boot, from the program alone: nothing of it comes from a client.
 
 from __future__ import annotations
 
-from functools import partial
-
+from arlen_runtime.callables import name_of
 from arlen_runtime.log.lines import EndpointFields
 from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.routes import Endpoint
@@ -20,15 +19,4 @@ def access_fields(endpoint: Endpoint) -> EndpointFields:
     route = endpoint.pattern.text
     if endpoint in ANSWERS:
         return EndpointFields.of(route=route.strip("/()").replace(" ", "_"))
-    return EndpointFields.of(route=route, action=action_name(endpoint.action))
-
-
-def action_name(action: object) -> str:
-    """Return the name of an action with its module: `shop.posts.show`.
-
-    Functions inside functions are named without the word `<locals>`, objects by their class.
-    """
-    while isinstance(action, partial):
-        action = action.func
-    source = action if hasattr(action, "__qualname__") else type(action)
-    return f"{source.__module__}.{source.__qualname__}".replace(".<locals>", "")
+    return EndpointFields.of(route=route, action=name_of(endpoint.action))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 
+from arlen_runtime.callables import name_of
 from arlen_runtime.errors import ArlenError
 from arlen_runtime.http.response import Response
 from arlen_runtime.routing.routes import Action, Endpoint
@@ -68,9 +69,8 @@ def _to_response(result: object, endpoint: Endpoint) -> Response:
         return Response(status=204)
     if isinstance(result, (dict, list)) or (is_dataclass(result) and not isinstance(result, type)):
         return json(result)
-    name = getattr(endpoint.action, "__qualname__", repr(endpoint.action))
     raise ArlenError(
-        f"the action {name} ({endpoint.site}) returned {type(result).__qualname__}: "
+        f"the action {name_of(endpoint.action)} ({endpoint.site}) returned {type(result).__qualname__}: "
         "return a Response, a dict, a list or a dataclass (JSON), or None (204)"
     )
 
@@ -82,8 +82,7 @@ def _guard_response(result: object, guard: Action, endpoint: Endpoint) -> Respon
     """
     if isinstance(result, Response):
         return result.copy()
-    name = getattr(guard, "__qualname__", repr(guard))
     raise ArlenError(
-        f"the guard {name} of {endpoint.key} ({endpoint.site}) returned {type(result).__qualname__}: "
+        f"the guard {name_of(guard)} of {endpoint.key} ({endpoint.site}) returned {type(result).__qualname__}: "
         "return None to let the request pass or a Response to stop it, or raise Forbidden()"
     )

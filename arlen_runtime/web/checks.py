@@ -10,7 +10,6 @@ Invariant: a check never runs twice at the same time, and at most one request wa
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 import threading
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from arlen_runtime import scope
+from arlen_runtime.callables import accepts, is_async, name_of
 from arlen_runtime.errors import BootError
 from arlen_runtime.log.logger import Log
 
@@ -84,18 +84,11 @@ def _mistake(name: object, check: object) -> str:
 
 
 def _function_mistake(function: object) -> str:
-    name = getattr(function, "__qualname__", repr(function))
     if not callable(function):
-        return f"{name} cannot be called"
-    if inspect.iscoroutinefunction(function):
-        return f"{name} is async: write a plain function, it may block"
-    try:
-        inspect.signature(function).bind()
-    except ValueError:
-        return ""  # a callable written in C without a signature
-    except TypeError as error:
-        return f"{name} must need no argument: {error}"
-    return ""
+        return f"{function!r} cannot be called"
+    if is_async(function):
+        return f"{name_of(function)} is async: write a plain function, it may block"
+    return "" if accepts(function, 0) else f"{name_of(function)} must need no argument"
 
 
 class ChangeLog:

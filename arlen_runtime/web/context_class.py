@@ -29,7 +29,7 @@ def problems_of_context_class(kind: object) -> Iterator[str]:
         for name, value in vars(base).items():
             if name in _RESERVED:
                 yield f"{place_of(base)}: {name_of(base)}.{name} would replace Context.{name}: choose another name"
-            elif isinstance(value, _SHARED) and not name.startswith("__"):
+            elif isinstance(value, _SHARED) and not name.startswith("__") and not name.isupper():  # no constant
                 yield (
                     f"{place_of(base)}: all requests would share the {type(value).__name__} {name_of(base)}.{name}: "
                     "use None, and set it in a guard or middleware"

@@ -19,7 +19,7 @@ from arlen_runtime.web.context import Context
 
 PATH = "/metrics"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
-_PROXIED = ("x-forwarded-for", "forwarded", "via", "x-real-ip")
+_PROXIED = ("x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host", "x-forwarded-proto")
 
 
 def metrics_endpoints(networks: Sequence[str], read_metrics: Callable[[], str]) -> list[Endpoint]:

@@ -7,7 +7,6 @@ cache it for a year.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from itertools import islice
@@ -19,6 +18,7 @@ from arlen_runtime.http import media_types
 from arlen_runtime.http.negotiation import best_encoding
 from arlen_runtime.http.request import Head
 from arlen_runtime.http.response import FileBody, Response
+from arlen_runtime.nearest_words import NAMES_OF_FILES, suggestion
 from arlen_runtime.routing.pattern import Pattern
 from arlen_runtime.routing.routes import Endpoint
 from arlen_runtime.web.context import Context
@@ -29,7 +29,7 @@ from arlen_runtime.web.files import OpenedFile, open_below
 _FINGERPRINT = re.compile(r".*[.-](?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\.[^/]+")
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _DIGITS = 12
-_COMPARED = 100
+_LONGEST = 100
 _MOST_COMPARED = 1000
 _EXTENSIONS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
@@ -63,9 +63,8 @@ class StaticFiles:
             return url
         opened = open_below(self._folder, name.split("/"))
         if opened is None:
-            similar = difflib.get_close_matches(name[:_COMPARED], self._names(), 1, 0.75)
-            hint = f"; did you mean {similar[0]}?" if similar else ""
-            raise ArlenError(f"there is no asset {name[:_COMPARED]!r} in {self._folder}{hint}")
+            hint = suggestion(name, self._names(), NAMES_OF_FILES)
+            raise ArlenError(f"there is no asset {name[:_LONGEST]!r} in {self._folder}{hint}")
         with opened.file:
             url = f"{self._prefix}{name}?v={self._digest(name, opened)}"
         if not self._reload:

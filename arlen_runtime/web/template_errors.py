@@ -6,7 +6,6 @@ of a value is false in a test, and an error in every other use.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from types import TracebackType
@@ -18,9 +17,9 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.utils import internal_code, missing
 
 from arlen_runtime.errors import ArlenError
+from arlen_runtime.nearest_words import nearest_words
 
 _MOST_NAMES = 12
-_COMPARED = 100
 _LONGEST = 200
 _MOST_TEMPLATES = 50
 
@@ -103,18 +102,9 @@ def explain(error: Exception) -> Exception:
     return error
 
 
-def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """Return at most twelve of the names, the most similar first."""
-    return difflib.get_close_matches(name[:_COMPARED], sorted(names), _MOST_NAMES, 0.0)
-
-
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return the end of a message that names the most similar name, "" if none is similar.
-
-    The limit is high, because all names of templates end alike.
-    """
-    similar = difflib.get_close_matches(name[:_COMPARED], sorted(names), 1, 0.75)
-    return f"; did you mean {similar[0]}?" if similar else ""
+def there_are(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message that lists at most twelve names, the most similar first."""
+    return f"; there are: {', '.join(nearest_words(name, names, _MOST_NAMES, 0)) or 'none'}"
 
 
 def shortened(text: str) -> str:
@@ -136,7 +126,7 @@ def _undefined(error: UndefinedError, frames: list[_TemplateFrame]) -> str:
     if not isinstance(error, UndefinedName):
         return message
     names = innermost.names.union(*(frame.values for frame in frames if frame.template is innermost.template))
-    return f"{message}; there are: {', '.join(nearest(error.name, names - DEFAULT_NAMESPACE.keys()))}"
+    return f"{message}{there_are(error.name, names - DEFAULT_NAMESPACE.keys())}"
 
 
 def _called(trace: TracebackType) -> str:

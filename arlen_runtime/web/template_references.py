@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
 from jinja2 import Environment, nodes
@@ -23,22 +23,27 @@ class Reference(NamedTuple):
     line: int
 
 
-_FUNCTIONS: dict[str, Kind] = {"url_for": "route", "asset": "asset"}
+_FUNCTIONS: dict[str, Kind] = {"url_for": "route", "ctx.url_for": "route", "asset": "asset"}
 _IMPORTS = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 _READ = (*_IMPORTS, nodes.Call, nodes.Name, nodes.Macro)
 
 
-def template_references(environment: Environment, name: str) -> Iterator[Reference]:
-    """Yield the constant names in a template that can be compiled."""
+def template_references(environment: Environment, name: str, helpers: Collection[str]) -> Iterator[Reference]:
+    """Yield the constant names in a template that can be compiled.
+
+    Calls of `url_for` and `asset` are read only if these names are among `helpers`.
+    """
     assert environment.loader is not None, "the environment of Views has one"  # noqa: S101 - for mypy
     source, filename, _ = environment.loader.get_source(environment, name)
     tree = environment.parse(source, name, filename)
     read = list(tree.find_all(_READ))  # one walk: it is half of the cost
     own = {own_name for node in read for own_name in _own_names(node)}
+    checked = {name for name in (*helpers, "ctx.url_for") if name.partition(".")[0] not in own}
     for node in read:
         reference = _read_call(node) if isinstance(node, nodes.Call) else _read_import(node)
-        if reference is not None and not (isinstance(node, nodes.Call) and _function(node.node) in own):
-            yield reference._replace(file=filename or name)
+        if reference is None or (isinstance(node, nodes.Call) and _function(node.node) not in checked):
+            continue
+        yield reference._replace(file=filename or name)
 
 
 def _read_import(node: nodes.Node) -> Reference | None:
@@ -71,9 +76,9 @@ def _constants(expressions: list[nodes.Expr]) -> tuple[str, ...]:
 
 
 def _function(node: nodes.Expr) -> str:
-    """Return the name of a function that is called as itself or as a method of `ctx`."""
+    """Return the name of a function that is called as itself, or of `ctx.url_for`."""
     if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "ctx":
-        return node.attr
+        return f"ctx.{node.attr}"
     return node.name if isinstance(node, nodes.Name) else ""
 
 

@@ -1,14 +1,13 @@
 """Pages from templates: Jinja2 with autoescape and errors for undefined values.
 
-Outside development, every template is compiled when the application is built and is not reloaded,
-so a broken template fails at boot. In development, changes on disk are reloaded. Templates see
-`url_for`, `asset`, `csrf_field` and `csp_nonce`, the helpers of the application, and the values of
-`render`.
+Outside development, every template that the loader can list is compiled when the application is
+built and is not reloaded, so a broken template fails at boot. In development, changes on disk are
+reloaded. Templates see `url_for`, `asset`, `csrf_field` and `csp_nonce`, the helpers of the
+application, and the values of `render`.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -26,12 +25,14 @@ from jinja2 import (
 from jinja2.runtime import Context as TemplateContext
 
 from arlen_runtime import scope
+from arlen_runtime.callables import name_of, place_of
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.http import media_types
+from arlen_runtime.nearest_words import NAMES_OF_FILES, suggestion
 from arlen_runtime.scope import PageRequest
 from arlen_runtime.web.json_text import dumps_for_scripts
 from arlen_runtime.web.template_compiler import PageEnvironment
-from arlen_runtime.web.template_errors import MissingValue, did_you_mean, explain, nearest, shortened
+from arlen_runtime.web.template_errors import MissingValue, explain, shortened, there_are
 
 Templates = Path | Mapping[str, str]
 """A folder, or a mapping of name to source (for one-file applications and tests)."""
@@ -50,6 +51,7 @@ CONTENT_TYPES = {
 """Suffixes of templates. The last one in a name that is known decides: `feed.xml.j2` is XML."""
 
 _PLAIN = frozenset({"txt", "md", "csv", "json"})
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _RESERVED = frozenset({"ctx", "csrf_field", "csp_nonce"})
 
 
@@ -101,24 +103,32 @@ class Views:
     def compile(self) -> list[str]:
         """Compile all templates, for an application whose files do not change.
 
-        Return what is wrong with them, a line for each broken template.
+        Return what is wrong with them, a line for each broken template. One of an installed package
+        is left to the pages that use it. So are all if the loader cannot list them.
         """
         mistakes = []
-        for name in self.names():
+        for name in self.names() or ():
             try:
                 self._compiled[name] = self.environment.get_template(name)
             except TemplateSyntaxError as error:
-                mistakes.append(f"{error.filename or error.name or name}:{error.lineno}: {error.message}")
-            except (TemplateNotFound, UnicodeDecodeError) as error:
+                if self._is_own(error.filename):
+                    mistakes.append(f"{error.filename or error.name or name}:{error.lineno}: {error.message}")
+            except UnicodeDecodeError as error:
+                if _suffix(name):  # else it is no template but, for example, an image
+                    mistakes.append(f"the template {name} cannot be read: {error}")
+            except TemplateNotFound as error:
                 mistakes.append(f"the template {name} cannot be read: {error}")
         return mistakes
 
-    def names(self) -> list[str]:
-        """Return the names of all templates, without backup and hidden files."""
+    def names(self) -> list[str] | None:
+        """Return the names of all templates, without backup and hidden files.
+
+        None if the loader cannot list them: a function, or a database.
+        """
         try:
             return self.environment.list_templates(filter_func=_is_ours)
-        except TypeError as error:
-            raise BootError(f"the loader of the templates cannot list them: {error}") from error
+        except TypeError:
+            return None
 
     def exists(self, name: str) -> bool:
         """Return True if a template has this name, also in a spelling that is not listed."""
@@ -131,9 +141,13 @@ class Views:
         return True
 
     @property
-    def compiled(self) -> list[str]:
-        """Return the names of the templates that were compiled."""
-        return list(self._compiled)
+    def own_templates(self) -> list[str]:
+        """The names of the templates that were compiled, without those of installed packages."""
+        return [name for name, template in self._compiled.items() if self._is_own(template.filename)]
+
+    def _is_own(self, filename: str | None) -> bool:
+        path = Path(filename or "")
+        return _INSTALLED.isdisjoint(path.parts) or any(path.is_relative_to(folder) for folder in self.folders)
 
     def render(self, name: str, values: dict[str, Any], request: PageRequest | None = None) -> str:
         """Return the page.
@@ -155,8 +169,7 @@ class Views:
         def block_function(context: TemplateContext) -> Iterator[str]:
             blocks = _blocks(template, context)
             if block not in blocks:
-                there_are = ", ".join(nearest(block, blocks)) or "none"
-                raise ArlenError(f"the template {name} has no block {block!r}; there are: {there_are}")
+                raise ArlenError(f"the template {name} has no block {block!r}{there_are(block, blocks)}")
             return blocks[block][0](context)
 
         return self._run(template, block_function, values, request)
@@ -185,7 +198,7 @@ class Views:
         try:
             return self.environment.get_template(name)
         except TemplateNotFound:
-            hint = did_you_mean(name, self._compiled or self.names())
+            hint = suggestion(name, self._compiled or self.names() or (), NAMES_OF_FILES)
             raise TemplateNotFound(name, f"there is no template {shortened(name)!r}{hint}") from None
 
 
@@ -258,11 +271,8 @@ def _configure(configure: Configure, environment: Environment) -> None:
     try:
         configure(environment)
     except Exception as error:
-        function = inspect.unwrap(configure)
-        name = getattr(function, "__qualname__", type(function).__qualname__)
-        code = getattr(function, "__code__", None)
-        place = f"{code.co_filename}:{code.co_firstlineno}: " if code else ""
-        raise BootError(f"{place}App(jinja={name}) raised {type(error).__qualname__}: {error}") from error
+        subject = f"{place_of(configure)}: App(jinja={name_of(configure)})"
+        raise BootError(f"{subject} raised {type(error).__qualname__}: {error}") from error
 
 
 @lru_cache(1024)  # Jinja2 calls it for every page

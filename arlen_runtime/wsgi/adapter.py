@@ -31,7 +31,7 @@ from arlen_runtime.wsgi.file_wrapper import FileWrapper
 
 # A path segment that is not a plain word: a number, an id, a title.
 _VARIABLE_SEGMENT = re.compile(r"(?<=/)[a-z_.]*[^/a-z_.][^/]*")
-_STATUS = re.compile(r"([2-9][0-9]{2})(?: .*)?")  # only the server sends 1xx (RFC 9110 section 15.2)
+_STATUS = re.compile(r"([2-5][0-9]{2})(?: .*)?")  # only the server sends 1xx (RFC 9110 section 15.2)
 _SEQUENCES = frozenset({list, tuple})
 _PORTS = {"http": 80, "https": 443}
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial, wraps
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from arlen_runtime.callables import accepts, is_async, name_of, place_of
+from arlen_runtime.callables import accepts, code_of, is_async, name_of, place_of
 
 
 def plain(_one: object) -> None:
@@ -43,6 +44,26 @@ async def generator() -> AsyncIterator[int]:
     yield 1
 
 
+def make() -> object:
+    """Return a function that is defined inside another one."""
+
+    def inner() -> None:
+        """Do nothing."""
+
+    return inner
+
+
+class Titled:
+    """An object with a text of its own."""
+
+    def __call__(self) -> None:
+        """Do nothing."""
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return "titled"
+
+
 LINE = plain.__code__.co_firstlineno
 
 
@@ -55,6 +76,8 @@ LINE = plain.__code__.co_firstlineno
         (Callable().__call__, "Callable.__call__", None),
         (Callable(), "Callable", None),
         (Callable, "Callable", None),
+        (partial(partial(plain)), "plain", LINE),
+        (make(), "make.inner", None),
     ],
 )
 def test_a_value_has_the_name_and_line_of_its_function_or_class(value: object, name: str, line: int | None) -> None:
@@ -67,6 +90,16 @@ def test_a_value_has_the_name_and_line_of_its_function_or_class(value: object, n
 def test_what_has_no_source_is_named_by_its_module() -> None:
     assert (name_of(3), place_of(3)) == ("builtins.int", "builtins")
     assert name_of([].append).endswith(".list.append")
+
+
+def test_an_object_with_a_text_of_its_own_is_named_by_it() -> None:
+    assert name_of(Titled()) == "titled"
+
+
+def test_an_object_that_has_every_attribute_is_named_by_its_class() -> None:
+    mock = Mock()
+    assert name_of(mock) == "unittest.mock.Mock"
+    assert code_of(mock) is None
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ ordinary comments, they would make a `down` run as part of the `up` above it.
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
 from arlen_runtime.alnpg import sql_text
+from arlen_runtime.nearest_words import nearest_words
 
 DIRECTIVES = ("up", "down", "no-transaction")
 
@@ -150,7 +150,7 @@ def _annotation(content: str) -> tuple[str, str]:
 def _is_misspelt(words: str) -> bool:
     """Return True for `migrate` or a word like it, and a directive's word, without the colon."""
     prefix = re.match(r"[a-z]*", words)
-    return bool(prefix and get_close_matches(prefix[0], _PREFIXES, 1, 0.7) and _remedy(words))
+    return bool(prefix and nearest_words(prefix[0], _PREFIXES, cutoff=0.7) and _remedy(words))
 
 
 def _remedy(content: str) -> str:
@@ -161,7 +161,7 @@ def _remedy(content: str) -> str:
 
 
 def _nearest(word: str) -> str:
-    near = get_close_matches(word.strip().lower(), DIRECTIVES, 1)
+    near = nearest_words(word.strip().lower(), DIRECTIVES)
     return f'write "-- migrate:{near[0]}"' if near else f"write one of {UP}, {DOWN} and {NO_TRANSACTION}"
 
 

@@ -29,6 +29,8 @@ def show(ctx):
 def routes(r: Routes) -> None:
     r.get("/", show, name="plain")
     r.post("/notes/{id:int}", show, guard=require_user, compress=False)
+    r.redirect("/old", "/")
+    r.get("/", show, host="api.example.org", name="api")
 
 def create(config):
     print("loading")
@@ -63,24 +65,28 @@ def test_the_chain_of_a_route_is_listed_outermost_first_with_the_reason_of_each_
         "compression",
         "app.Timing app:5",
         "inner boundary",
-        "guard require_user app:12",
+        "guard app.require_user app:12",
     ]
     assert "absent" not in rows[4]  # in development, only loopback hosts are answered
     assert rows[5].endswith("absent: the route does not answer GET")
     assert rows[6].endswith("absent: compress=False")
-    assert rows[10] == "action show app:15 POST /notes/{id:int}"
+    assert rows[10] == "action app.show app:15 POST /notes/{id:int}"
     assert "loading" in done.stderr
 
 
 def test_without_a_route_each_layer_is_counted(folder: Path) -> None:
     rows = {row["layer"]: row["state"] for row in json.loads(middleware(folder, "--json").stdout)}
-    assert rows["request id"] == "2 of 2 routes"
-    assert rows["app.Timing"] == rows["inner boundary"] == rows["compression"] == "1 of 2 routes"
+    assert rows["request id"] == "4 of 4 routes"
+    assert rows["app.Timing"] == rows["inner boundary"] == rows["compression"] == "3 of 4 routes"
 
 
-def test_a_request_that_no_route_answers_and_a_bare_one_have_their_chains_too(folder: Path) -> None:
+def test_a_request_that_no_route_answers_a_bare_one_and_a_redirect_have_their_chains_too(folder: Path) -> None:
     missing = json.loads(middleware(folder, "GET", "/nothing", "--json").stdout)
     assert missing[-1]["state"] == "* /(not found)"
+    redirect = json.loads(middleware(folder, "GET", "/old", "--json").stdout)
+    assert redirect[-1]["layer"] == "action redirect 308 to /"
+    of_host = json.loads(middleware(folder, "GET", "api.example.org/", "--json").stdout)
+    assert "app.Timing" in [row["layer"] for row in of_host if not row["state"]], "its route is not the plain one"
     health = json.loads(middleware(folder, "GET", "/livez", "--json").stdout)
     absent = [row["layer"] for row in health if "three outer layers only" in row["state"]]
     assert absent == ["hosts", "conditions", "compression", "app.Timing"]

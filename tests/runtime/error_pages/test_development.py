@@ -165,3 +165,14 @@ def test_secrets_of_a_class_and_settings_from_a_file_are_hidden(tmp_path: Path) 
     assert secret_values(config) == {"from-a-file"}
     config.read(Till)
     assert secret_values(config) == {"from-a-file", "opensesame"}
+
+
+def test_secrets_that_are_read_after_the_app_was_built_are_hidden_too(serve: ServeApp, tmp_path: Path) -> None:
+    config = load(tmp_path, "development", {"ARLEN_SETTINGS_PIN": "opensesame"})
+
+    def fail(_ctx: Context) -> None:
+        raise RuntimeError(f"the till refuses {config.settings['pin']}")
+
+    client = serve(lambda r: r.get("/", fail), config=config)
+    config.read(Till)
+    assert "opensesame" not in client.get("/", headers={"Accept": "text/html"}).text

@@ -6,7 +6,7 @@ import pytest
 
 from arlen_runtime.error_pages.style import POLICY
 from arlen_runtime.http.events import EventStream
-from arlen_runtime.http.response import Response
+from arlen_runtime.http.response import FileBody, Response
 from arlen_runtime.live_reload.page import SCRIPT_PATH, add_script
 
 PAGE = b"<html><body>x</body></html>"
@@ -122,3 +122,40 @@ def test_the_policy_of_an_error_page_is_extended_by_what_the_script_needs() -> N
     response = Response(PAGE, 500, [("Content-Security-Policy", POLICY)], HTML)
     assert tag_in(response)
     assert response.get("Content-Security-Policy") == f"{POLICY}; script-src 'self'; connect-src 'self'"
+
+
+class Pieces:
+    """The body of a WSGI framework: pieces that are closed at the end."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = iter(pieces)
+        self.closed = 0
+
+    def __iter__(self) -> Pieces:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Count the calls."""
+        self.closed += 1
+
+
+def test_a_page_in_pieces_is_read_if_its_length_is_declared() -> None:
+    pieces = Pieces(PAGE[:20], PAGE[20:])
+    response = Response(pieces, 200, [("Content-Length", str(len(PAGE)))], HTML)
+    add_script(response, "c0de")
+    assert isinstance(response.body, bytes)
+    assert SCRIPT_PATH.encode() in response.body
+    assert pieces.closed == 1
+
+
+@pytest.mark.parametrize("length", ["26", "28", "10000000", "x", ""])
+def test_a_page_in_pieces_of_another_length_keeps_its_pieces(length: str) -> None:
+    pieces = Pieces(PAGE)
+    response = Response(pieces, 200, [("Content-Length", length)], HTML)
+    add_script(response, "c0de")
+    assert not isinstance(response.body, (bytes, FileBody, EventStream))
+    assert list(response.body) == [PAGE]
+    assert pieces.closed == (length in {"26", "28"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -208,3 +209,21 @@ def test_the_development_page_under_an_own_layer_shows_the_frames_of_the_action(
     page = client.get("/", headers={"Accept": "text/html"})
     assert page.headers["x-stamp"] == "RuntimeError"
     assert "broken_action" in page.text
+
+
+@pytest.mark.parametrize("path", ["/400", "/422", "/missing"])
+@pytest.mark.parametrize("middleware", [(), (_Stamp(),)], ids=["no middleware", "middleware"])
+def test_an_error_leaves_no_reference_cycle(
+    serve: ServeApp, config: Config, path: str, middleware: tuple[_Stamp, ...]
+) -> None:
+    """A cycle would hold the frames of each error with their values until the collector runs."""
+    client = serve(_many_ways, config=config, middleware=middleware)
+    client.get(path)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            client.get(path)
+        assert gc.collect() < 10
+    finally:
+        gc.enable()

@@ -48,6 +48,23 @@ class Nothing:
     """A class whose instances cannot be called."""
 
 
+class Roles:
+    """A middleware that names its options as one text."""
+
+    options: Any = "roles"
+
+    def __call__(self, _endpoint: Endpoint) -> None:
+        """Leave every route alone."""
+
+
+class RolesByMethod(Roles):
+    """A middleware with another thing of that name."""
+
+    def options(self) -> set[str]:
+        """Return the options."""
+        return {"roles"}
+
+
 def failing(_endpoint: Endpoint) -> Layer:
     """Fail."""
     raise KeyError("missing")
@@ -58,6 +75,8 @@ def failing(_endpoint: Endpoint) -> Layer:
     [
         (layer, "layer is a layer: a middleware is a function of an endpoint that returns a layer or None"),
         (lambda ctx, proceed: proceed(ctx), "is a layer: a middleware is"),
+        (Roles(), "Roles: options must be a set of names, such as"),
+        (RolesByMethod(), "RolesByMethod: options must be a set of names, such as"),
         (Nothing(), "Nothing does not accept an endpoint"),
         (Nothing, "Nothing does not accept an endpoint"),
         (asynchronous, "asynchronous is async"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial, wraps
 from pathlib import Path
 
 import pytest
@@ -13,51 +11,11 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.http.headers import Headers
 from arlen_runtime.http.request import Head
 from arlen_runtime.routing.routes import Routes
-from arlen_runtime.web.access_fields import action_name
 from arlen_runtime.web.context import Context
 
 
 def show(ctx: Context) -> dict[str, object]:
     return {"id": ctx.route["id"]}
-
-
-def make() -> Callable[[Context], None]:
-    def inner(_ctx: Context) -> None:
-        """Do nothing."""
-
-    return inner
-
-
-@wraps(show)
-def wrapped(ctx: Context) -> dict[str, object]:
-    return show(ctx)
-
-
-class Shop:
-    """Actions as methods, and as an object."""
-
-    def index(self, _ctx: Context) -> None:
-        """Do nothing."""
-
-    def __call__(self, _ctx: Context) -> None:
-        """Do nothing."""
-
-
-@pytest.mark.parametrize(
-    ("action", "name"),
-    [
-        (show, "show"),
-        (wrapped, "show"),
-        (make(), "make.inner"),
-        (lambda _ctx: None, "<lambda>"),
-        (partial(partial(show)), "show"),
-        (Shop().index, "Shop.index"),
-        (Shop(), "Shop"),
-        (Shop, "Shop"),
-    ],
-)
-def test_an_action_is_named_by_its_module_and_its_function(action: object, name: str) -> None:
-    assert action_name(action) == f"{__name__}.{name}"
 
 
 def head(method: str, path: str) -> Head:

@@ -6,14 +6,17 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, PrefixLoader
 
 from arlen_runtime.app import App
 from arlen_runtime.config.sections import AppSection, Config
 from arlen_runtime.errors import BootError
 from arlen_runtime.routing.routes import Routes
+from arlen_runtime.web.context import Context
 from tests.fixtures import ServeApp
 
 
@@ -89,6 +92,103 @@ def test_another_spelling_of_a_path_that_the_loader_takes_is_no_mistake(serve: S
 def test_a_function_of_the_application_with_that_name_is_not_checked(serve: ServeApp) -> None:
     templates = {"page.html": '{{ url_for("hme") }}{{ asset("x") }}'}
     assert serve(routes, templates=templates, helpers={"url_for": str, "asset": str}).get("/livez").status == 200
+
+
+def test_a_function_that_jinja_replaces_is_not_checked(serve: ServeApp) -> None:
+    def configure(environment: Environment) -> None:
+        environment.globals.update(asset=str.upper)
+        del environment.globals["url_for"]
+
+    templates = {"page.html": '{{ asset("x") }}{{ url_for("hme") }}'}
+    assert serve(routes, templates=templates, jinja=configure).get("/livez").status == 200
+
+
+def test_templates_of_an_installed_package_are_not_checked(serve: ServeApp, tmp_path: Path) -> None:
+    library = tmp_path / "site-packages" / "forms" / "templates"
+    library.mkdir(parents=True)
+    (library / "field.html").write_text('{% macro field(name) %}<input name="{{ name }}">{% endmacro %}')
+    (library / "admin.html").write_text('{% include "absent.html" %}{{ url_for("admin.static") }}')
+    (library / "broken.html").write_text('{{ "x" | filter_of_another_framework }}{% trans %}')
+
+    def configure(environment: Environment) -> None:
+        own = environment.loader
+        assert own is not None
+        environment.loader = ChoiceLoader([own, PrefixLoader({"forms": FileSystemLoader(library)})])
+
+    page = '{% from "forms/field.html" import field %}{{ field("a") }}'
+    with_page: Callable[[Routes], None] = lambda r: r.get("/", lambda ctx: ctx.render("page.html"))  # noqa: E731 - a value
+    assert serve(with_page, templates={"page.html": page}, jinja=configure).get("/").text == '<input name="a">'
+    with pytest.raises(
+        BootError, match=r"page\.html:1: there is no template 'forms/feld\.html'; did you mean forms/field"
+    ):
+        serve(with_page, templates={"page.html": page.replace("field", "feld", 1)}, jinja=configure)
+
+
+def test_templates_in_the_folder_of_an_installed_application_are_checked(serve: ServeApp, tmp_path: Path) -> None:
+    folder = tmp_path / "site-packages" / "shop" / "templates"
+    folder.mkdir(parents=True)
+    (folder / "page.html").write_text('{{ url_for("hme") }}')
+    assert mistakes_of(lambda: serve(routes, templates=folder)) == [
+        f"{folder}/page.html:1: there is no route named 'hme'; did you mean home?"
+    ]
+
+
+def test_names_that_only_the_loader_knows_are_not_checked(serve: ServeApp) -> None:
+    def configure(environment: Environment) -> None:
+        def from_database(name: str) -> str:
+            raise ConnectionError(f"{name} cannot be read at boot")
+
+        environment.loader = FunctionLoader(from_database)
+
+    def with_page(r: Routes) -> None:
+        r.get("/", lambda ctx: ctx.render("page.html"))
+        r.get("/other", lambda ctx: ctx.redirect_to("hme"))
+
+    assert [line.partition(": ")[2] for line in mistakes_of(lambda: serve(with_page, jinja=configure))] == [
+        "there is no route named 'hme'"
+    ]
+
+
+class ShopContext(Context):
+    """The application's own context."""
+
+
+class MailContext:
+    """Something else."""
+
+    def render(self, name: str) -> str:
+        """Return the name."""
+        return name
+
+
+def test_a_parameter_is_known_by_the_class_of_the_application(serve: ServeApp) -> None:
+    def own(shop: ShopContext) -> object:
+        return shop.render("absent.html")
+
+    def of_another_class(_ctx: ShopContext) -> object:
+        def write(ctx: MailContext) -> str:
+            return ctx.render("mail.html")
+
+        return write(MailContext())
+
+    def with_actions(r: Routes) -> None:
+        r.get("/own", own)
+        r.get("/other", of_another_class)
+
+    (line,) = mistakes_of(lambda: serve(with_actions, context=ShopContext, templates={}))
+    assert line.endswith("there is no template 'absent.html'")
+
+
+def test_a_module_that_loads_lazily_is_not_touched(
+    serve: ServeApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Lazy(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise ImportError(name)
+
+    monkeypatch.setitem(sys.modules, "lazy_module", Lazy("lazy_module"))
+    config = Config("production", tmp_path, app=AppSection(target=f"{__name__}:create"))
+    assert serve(routes, config=config).get("/livez").status == 200
 
 
 @pytest.mark.parametrize(

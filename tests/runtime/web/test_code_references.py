@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from arlen_runtime.web.code_references import code_references
+from arlen_runtime.web.code_references import Classes, code_references
+
+CLASSES = Classes(frozenset({"Context", "Ctx"}), frozenset({"App", "Shop"}))
 
 
 def references(folder: Path, text: str) -> list[tuple[object, ...]]:
@@ -15,7 +17,7 @@ def references(folder: Path, text: str) -> list[tuple[object, ...]]:
     path.write_text(text)
     return [
         (item.kind, item.names[0], None if item.values is None else sorted(item.values), item.line)
-        for item, _ in code_references(path)
+        for item, _ in code_references(path, CLASSES)
     ]
 
 
@@ -29,8 +31,12 @@ def references(folder: Path, text: str) -> list[tuple[object, ...]]:
         ("def a(ctx): return ctx.redirect_to('home', **values)", ("route", "home", None, 1)),
         ("def a(request: Context): request.absolute_url_for('home')", ("route", "home", [], 1)),
         ("def a(x: 'shop.Ctx'): x.url_for('home')", ("route", "home", [], 1)),
-        ("def a(x: ShopContext | None = None): x and x.url_for('home')", ("route", "home", [], 1)),
+        ("def a(x: Ctx | None = None): x and x.url_for('home')", ("route", "home", [], 1)),
         ("def a(app: App): app.url_for('home')", ("route", "home", [], 1)),
+        ("def a(x: shop.Shop): x.absolute_url_for('home')", ("route", "home", [], 1)),
+        ("def a(ctx):\r\n return ctx.url_for('home')\r\n", ("route", "home", [], 2)),
+        ("def a(ctx):\n try: ctx.url_for('home')\n except UniqueViolated: 1", ("route", "home", [], 2)),
+        ("def a(ctx):\n try: 1\n except Exception: ctx.url_for('home')", ("route", "home", [], 3)),
         ("def a(ctx): ctx.app.url_for('home')", ("route", "home", [], 1)),
         ("def a(ctx):\n def b():\n  return ctx.url_for('home')", ("route", "home", [], 3)),
         ("a = lambda ctx: ctx.url_for('home')", ("route", "home", [], 1)),
@@ -56,6 +62,17 @@ def test_a_constant_name_is_read(tmp_path: Path, code: str, expected: tuple[obje
         "def a(ctx):\n return lambda ctx: 1, [lambda ctx: Click: ctx]",
         "def a(ctx):\n def b(ctx: Click): ctx.render('x')",
         "ctx.render('x')",
+        "def a(ctx: MailContext): ctx.render('x')",
+        "def a(ctx: Context.Other): ctx.render('x')",
+        "def a(app): app.render('x')",
+        "def a(ctx): ctx.app.render('x')",
+        "def a(ctx): ctx.app.asset('x'), ctx.asset('x')",
+        "def a(ctx):\n ctx = other(ctx)\n return ctx.render('x')",
+        "def a(ctx): return [ctx.render('x') for ctx in mails]",
+        "def a(ctx):\n with canvas() as ctx: ctx.render('x')",
+        "def a(ctx):\n try: ctx.render('x')\n except TemplateNotFound: 1",
+        "def a(ctx):\n try: ctx.render('x')\n except (KeyError, jinja2.TemplateNotFound) as e: 1",
+        "def a(ctx):\n try:\n  if y: return ctx.url_for('x')\n except: 1",
         "def a(ctx): ctx.environment.render('x')",
         "def a(self): self.ctx.render('x')",
         "def a(ctx): ctx.render('x'",
@@ -69,9 +86,8 @@ def test_other_calls_are_left_alone(tmp_path: Path, code: str) -> None:
 
 def test_a_file_that_cannot_be_read_has_none(tmp_path: Path) -> None:
     (tmp_path / "latin.py").write_bytes(b"def a(ctx): ctx.render('\xff')")
-    assert code_references(tmp_path / "latin.py") == ()
-    assert code_references(tmp_path / "missing.py") == ()
-    assert code_references(tmp_path) == ()
+    for path in (tmp_path / "latin.py", tmp_path / "missing.py", tmp_path):
+        assert code_references(path, CLASSES) == ()
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
@@ -83,7 +99,7 @@ def test_the_functions_around_a_call_are_those_of_their_code_objects(tmp_path: P
     (tmp_path / "code.py").write_text(
         "\n@decorated\n@again(\n 1)\ndef a(ctx):\n  return (\n   lambda: ctx.url_for('x'))\n"
     )
-    ((_, functions),) = code_references(tmp_path / "code.py")
+    ((_, functions),) = code_references(tmp_path / "code.py", CLASSES)
     assert functions == (2, 7)
 
 
@@ -98,5 +114,5 @@ def test_a_hundred_files_are_read_in_a_moment(tmp_path: Path) -> None:
     for path in paths:
         path.write_text(text)
     before = time.thread_time()
-    assert sum(len(code_references(path)) for path in paths) == 20 * 37
+    assert sum(len(code_references(path, CLASSES)) for path in paths) == 20 * 37
     assert time.thread_time() - before < 0.2

@@ -32,6 +32,7 @@ class Ctx(Context):
 
     user: str | None = None
     visits = 0
+    LEVELS = {"guest": 0}  # noqa: RUF012 - a constant
     app: Shop
 
     @property

@@ -36,7 +36,9 @@ def test_an_address_outside_of_the_networks_gets_404(tmp_path: Path) -> None:
     assert _client(tmp_path, "10.0.0.0/8").get("/metrics").status == 404
 
 
-@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"])
+@pytest.mark.parametrize(
+    "name", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto"]
+)
 def test_a_request_through_a_proxy_gets_404(tmp_path: Path, name: str) -> None:
     assert _client(tmp_path, "127.0.0.0/8").get("/metrics", headers={name: "127.0.0.1"}).status == 404
 

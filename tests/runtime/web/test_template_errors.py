@@ -9,7 +9,7 @@ import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
 from arlen_runtime.errors import ArlenError, NotFound
-from arlen_runtime.web.template_errors import nearest
+from arlen_runtime.web.template_errors import there_are
 from arlen_runtime.web.views import Views
 
 
@@ -121,7 +121,7 @@ def test_at_most_twelve_names_are_listed_and_none_of_those_of_jinja() -> None:
         render({"page.html": "{{ value }}"}, {f"value{number}": 1 for number in range(100)})
     names = str(raised.value).partition("there are: ")[2].split(", ")
     assert len(names) == 12
-    assert nearest("range", ["x"]) == ["x"]
+    assert there_are("range", ["x"]) == "; there are: x"
     with pytest.raises(UndefinedError) as raised:
         render({"page.html": "{{ rage }}"})
     assert str(raised.value) == "page.html:1: 'rage' is undefined; there are: csrf_field, csp_nonce"

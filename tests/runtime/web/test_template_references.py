@@ -8,11 +8,11 @@ from jinja2 import DictLoader, Environment
 from arlen_runtime.web.template_references import template_references
 
 
-def references(source: str) -> list[tuple[object, ...]]:
+def references(source: str, helpers: tuple[str, ...] = ("url_for", "asset")) -> list[tuple[object, ...]]:
     environment = Environment(loader=DictLoader({"page.html": source}), autoescape=True)
     return [
         (item.kind, item.names, None if item.values is None else sorted(item.values), item.line)
-        for item in template_references(environment, "page.html")
+        for item in template_references(environment, "page.html", helpers)
     ]
 
 
@@ -54,10 +54,15 @@ def test_a_constant_name_is_read(source: str, expected: tuple[object, ...]) -> N
         '{% set url_for = other %}{{ url_for("x") }}',
         '{% macro m(asset) %}{{ asset("x") }}{% endmacro %}',
         '{% macro asset(x) %}{% endmacro %}{{ asset("x") }}',
+        '{{ ctx.asset("x") }}{% macro m(ctx) %}{{ ctx.url_for("x") }}{% endmacro %}',
     ],
 )
 def test_a_name_that_is_computed_or_of_another_function_is_left_alone(source: str) -> None:
     assert references(source) == []
+
+
+def test_a_function_that_is_not_arlens_is_left_alone() -> None:
+    assert references('{{ url_for("x") }}{{ asset("y") }}', ("asset",)) == [("asset", ("y",), [], 1)]
 
 
 def test_a_function_that_is_imported_is_another_one() -> None:

@@ -163,6 +163,9 @@ def failing(_environment: Environment) -> None:
     raise ZeroDivisionError("by mistake")
 
 
+FAILING = f"{__file__}:{failing.__code__.co_firstlineno}: App(jinja={__name__}.failing)"
+
+
 @pytest.mark.parametrize(
     ("options", "messages"),
     [
@@ -180,9 +183,9 @@ def failing(_environment: Environment) -> None:
         ({"configure": 3}, ["App(jinja=) must be a function of the environment, not int"]),
         (
             {"configure": failing},
-            [f"{__file__}:{failing.__code__.co_firstlineno}: App(jinja=failing) raised ZeroDivisionError: by mistake"],
+            [f"{FAILING} raised ZeroDivisionError: by mistake"],
         ),
-        ({"configure": partial(failing)}, ["App(jinja=partial) raised ZeroDivisionError: by mistake"]),
+        ({"configure": partial(failing)}, [f"{FAILING} raised ZeroDivisionError: by mistake"]),
     ],
 )
 def test_what_templates_cannot_use_fails_the_boot(options: dict[str, Any], messages: list[str]) -> None:
@@ -197,12 +200,22 @@ def test_what_is_no_folder_and_no_mapping_fails_the_boot(templates: Any) -> None
         Views(templates, {}, reload=False)
 
 
-def test_a_loader_that_cannot_list_its_templates_fails_the_boot() -> None:
+def test_a_loader_that_cannot_list_its_templates_compiles_them_when_they_are_used() -> None:
     def configure(environment: Environment) -> None:
-        environment.loader = FunctionLoader(str)
+        environment.loader = FunctionLoader({"page.html": "{{ shout('a') }}"}.get)
 
-    with pytest.raises(BootError, match="the loader of the templates cannot list them"):
-        Views({}, {}, reload=False, configure=configure).compile()
+    made = Views({}, {"shout": str.upper}, reload=False, configure=configure)
+    assert (made.names(), made.compile(), made.own_templates) == (None, [], [])
+    assert made.render("page.html", {}) == "A"
+    with pytest.raises(TemplateNotFound, match=r"^there is no template 'pgae.html'$"):
+        made.render("pgae.html", {})
+
+
+def test_a_file_that_is_no_template_may_lie_among_them(tmp_path: Path) -> None:
+    (tmp_path / "logo.png").write_bytes(b"\x89PNG\xff{{")
+    (tmp_path / "page.html").write_bytes(b"\xff")
+    (mistake,) = Views(tmp_path, {}, reload=False).compile()
+    assert mistake.startswith("the template page.html cannot be read: ")
 
 
 def test_json_in_a_page_is_that_of_responses_escaped_for_html() -> None:
