@@ -202,16 +202,7 @@ class App:
         if methods is not None and (admission := methods.get(head.method)) is not None:
             return admission
         match = self.router.match(head.method, head.path, head)
-        shared = self._admissions[match.endpoint]
-        return Admission(
-            shared.key,
-            shared.policy,
-            shared.limit,
-            shared.endpoint,
-            match.params,
-            immediate=shared.immediate,
-            log_fields=shared.log_fields,
-        )
+        return self._admissions[match.endpoint].with_params(match.params)
 
     def run(self, admission: Admission, request: Request) -> Response:
         """Run the chain of the admitted endpoint."""

@@ -55,7 +55,8 @@ class ErrorBoundary:
             raise
         except BaseException as error:  # noqa: BLE001 - an exit or a cancellation in a handler ends the request, not the worker
             return self._respond(context, error)
-        response.drop_error()
+        if response._errors is not None:  # noqa: SLF001 - a call for each request would take longer
+            response.drop_error()
         return response
 
     def _with_statements(self, context: Context, proceed: Proceed) -> Response:
