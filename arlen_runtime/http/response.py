@@ -204,7 +204,7 @@ class Response:
         """Set `error` until `drop_error` is called for this response or a copy.
 
         The traceback of the exception leads to frames that hold copies of the response: a reference
-        cycle for each error, unless somebody ends it.
+        cycle for each error until `drop_error` ends it.
         """
         self._errors = [error]
 

@@ -16,11 +16,11 @@ from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.nearest_words import NAMES_OF_FILES, suggestion
 from arlen_runtime.routing.router import Router
 from arlen_runtime.routing.routes import Routes
+from arlen_runtime.templates.errors import shortened
+from arlen_runtime.templates.references import Kind, Reference, template_references
+from arlen_runtime.templates.views import Views
 from arlen_runtime.web.code_references import Classes, code_references
 from arlen_runtime.web.static_files import StaticFiles
-from arlen_runtime.web.template_errors import shortened
-from arlen_runtime.web.template_references import Kind, Reference, template_references
-from arlen_runtime.web.views import Views
 
 _TEST_MODULES = ("test_", "conftest")
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from arlen_runtime.web.template_references import Kind, Reference
+from arlen_runtime.templates.references import Kind, Reference
 
 _METHODS: dict[str, Kind] = {
     "render": "template",

@@ -30,6 +30,7 @@ from arlen_runtime.http.request import Request
 from arlen_runtime.http.response import Response
 from arlen_runtime.log.logger import Log
 from arlen_runtime.routing.routes import Endpoint
+from arlen_runtime.templates.views import content_type
 from arlen_runtime.web import responses
 from arlen_runtime.web.events import Topics
 from arlen_runtime.web.format_answers import answer_as, media_type_of
@@ -39,7 +40,6 @@ from arlen_runtime.web.services import Services
 from arlen_runtime.web.site_url import site_url
 from arlen_runtime.web.trace import outgoing_traceparent
 from arlen_runtime.web.validation import Fields, build
-from arlen_runtime.web.views import content_type
 
 D = TypeVar("D")
 T = TypeVar("T")

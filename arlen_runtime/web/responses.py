@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from arlen_runtime.errors import ArlenError, BadRequest, NotFound
 from arlen_runtime.http import media_types
+from arlen_runtime.http.json_text import dumps
 from arlen_runtime.http.response import FileBody, Response, WrappedBody
 from arlen_runtime.routing.location import is_local
 from arlen_runtime.web.files import open_plain
-from arlen_runtime.web.json_text import dumps
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from arlen_runtime.config.sections import Config
 from arlen_runtime.log.logger import Log
 from arlen_runtime.routing.router import Router
+from arlen_runtime.templates.views import Views
 from arlen_runtime.web.events import Topics
-from arlen_runtime.web.views import Views
 
 
 class Database(Protocol):

@@ -23,8 +23,8 @@ from arlen_cli.generators.fields import (
     shortened_notes,
 )
 from arlen_runtime.alnpg import identifier
+from arlen_runtime.templates.views import Views
 from arlen_runtime.web.validation import Fields
-from arlen_runtime.web.views import Views
 
 
 class Sent:

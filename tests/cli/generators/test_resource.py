@@ -15,7 +15,7 @@ import pytest
 from arlen_cli.errors import UsageError
 from arlen_cli.generators.plan import Create, Inject, Note, Project
 from arlen_cli.generators.resource import RESERVED_NAMES, ROUTES, plan_resource
-from arlen_runtime.web.views import Views
+from arlen_runtime.templates.views import Views
 
 RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
 

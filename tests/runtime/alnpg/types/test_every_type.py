@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from arlen_runtime.alnpg import ALNPg
-from arlen_runtime.web.json_text import dumps
+from arlen_runtime.http.json_text import dumps
 
 SAMPLES: dict[str, tuple[str, ...]] = {
     "bool": ("true", "false"),

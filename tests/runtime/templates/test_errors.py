@@ -9,8 +9,8 @@ import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
 from arlen_runtime.errors import ArlenError, NotFound
-from arlen_runtime.web.template_errors import there_are
-from arlen_runtime.web.views import Views
+from arlen_runtime.templates.errors import there_are
+from arlen_runtime.templates.views import Views
 
 
 def render(templates: Mapping[str, str], values: dict[str, Any] | None = None, **functions: Any) -> str:  # noqa: ANN401 - functions of any shape

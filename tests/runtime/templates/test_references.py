@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from jinja2 import DictLoader, Environment
 
-from arlen_runtime.web.template_references import template_references
+from arlen_runtime.templates.references import template_references
 
 
 def references(source: str, helpers: tuple[str, ...] = ("url_for", "asset")) -> list[tuple[object, ...]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
-from arlen_runtime.web.template_compiler import PageEnvironment, printed
+from arlen_runtime.templates.compiler import PageEnvironment, printed
 
 
 @dataclasses.dataclass

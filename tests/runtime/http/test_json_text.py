@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arlen_runtime.web.json_text import _forms, dumps, dumps_for_scripts
+from arlen_runtime.http.json_text import _forms, dumps, dumps_for_scripts
 
 ID = uuid.UUID(int=1)
 

@@ -28,11 +28,11 @@ from arlen_runtime import scope
 from arlen_runtime.callables import name_of, place_of
 from arlen_runtime.errors import ArlenError, BootError
 from arlen_runtime.http import media_types
+from arlen_runtime.http.json_text import dumps_for_scripts
 from arlen_runtime.nearest_words import NAMES_OF_FILES, suggestion
 from arlen_runtime.scope import PageRequest
-from arlen_runtime.web.json_text import dumps_for_scripts
-from arlen_runtime.web.template_compiler import PageEnvironment
-from arlen_runtime.web.template_errors import MissingValue, explain, shortened, there_are
+from arlen_runtime.templates.compiler import PageEnvironment
+from arlen_runtime.templates.errors import MissingValue, explain, shortened, there_are
 
 Templates = Path | Mapping[str, str]
 """A folder, or a mapping of name to source (for one-file applications and tests)."""

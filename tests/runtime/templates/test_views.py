@@ -17,7 +17,7 @@ from babel.support import Translations
 from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateNotFound, UndefinedError
 
 from arlen_runtime.errors import ArlenError, BootError
-from arlen_runtime.web.views import Templates, Views, content_type
+from arlen_runtime.templates.views import Templates, Views, content_type
 
 
 def views(templates: Templates, *, reload: bool = False) -> Views:

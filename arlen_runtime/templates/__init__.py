@@ -1,0 +1,1 @@
+"""Pages from Jinja2 templates; knows nothing of HTTP but media types and JSON."""
