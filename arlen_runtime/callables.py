@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from types import CodeType
+from types import CodeType, FunctionType
 
 
 def name_of(value: object) -> str:
@@ -61,10 +61,24 @@ def module_place_of(value: object) -> str:
     return f"{module}:{line}" if line.isdigit() else module
 
 
+def _plain_code(function: object) -> CodeType | None:
+    """Return the code of a function that says all about its form; None if `inspect` must be asked.
+
+    Nearly all actions are such functions, and a signature takes ten times as long.
+    """
+    if type(function) is not FunctionType or function.__dict__ or function.__code__.co_kwonlyargcount:
+        return None
+    return function.__code__
+
+
 def accepts(function: object, count: int) -> bool:
     """Return True if the function can be called with so many arguments, by position."""
     if not callable(function):
         return False
+    code = _plain_code(function)
+    if code is not None:
+        least = code.co_argcount - len(function.__defaults__ or ())  # type: ignore[attr-defined] # it is a function
+        return least <= count and (count <= code.co_argcount or bool(code.co_flags & inspect.CO_VARARGS))
     try:
         inspect.signature(function).bind(*range(count))
     except ValueError:  # a callable written in C without a signature
@@ -76,5 +90,8 @@ def accepts(function: object, count: int) -> bool:
 
 def is_async(function: object) -> bool:
     """Return True if a call returns a coroutine or an asynchronous generator."""
+    code = _plain_code(function)
+    if code is not None:
+        return bool(code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
     call = None if inspect.isroutine(function) else getattr(type(function), "__call__", None)  # noqa: B004 - the method of an object
     return any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in (function, call))

@@ -138,7 +138,7 @@ def _checked_body(body: object) -> Body:
 
 
 def _checked_status(status: object) -> int:
-    """Return a status that is not exactly an int in range, such as HTTPStatus.OK."""
+    """Return a final status as an int; it may be one of http.HTTPStatus."""
     if isinstance(status, int) and 200 <= status <= 599:  # noqa: PLR2004 - final ones (RFC 9110 section 15)
         return int(status)
     raise ValueError(f"{status!r} is not the status of a response: it is a number from 200 to 599")
@@ -165,7 +165,7 @@ class Response:
         for a field that could split the response.
         """
         self.body = body if type(body) is bytes else _checked_body(body)
-        self.status = status if type(status) is int and 200 <= status <= 599 else _checked_status(status)  # noqa: PLR2004 - final ones
+        self.status = 200 if status == 200 else _checked_status(status)  # noqa: PLR2004 - nearly always
         self.prepared = b""
         self.log: dict[str, object] | None = None
         self._errors: list[BaseException] | None = None

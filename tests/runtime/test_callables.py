@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator
 from functools import partial, wraps
 from typing import Any
@@ -107,6 +108,33 @@ def test_an_object_that_has_every_attribute_is_named_by_its_class() -> None:
 )
 def test_a_function_accepts_as_many_arguments_as_its_signature_says(function: Any, counts: set[int]) -> None:  # noqa: ANN401 - any value
     assert {count for count in range(3) if accepts(function, count)} == counts
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: None,
+        lambda _a: None,
+        lambda _a, _b=1: None,
+        lambda _a=1, _b=2: None,
+        lambda *_all: None,
+        lambda _a, *_all: None,
+        lambda **_named: None,
+        lambda _a, *, b=1: b,
+        lambda _a, *, b: b,
+        lambda _a, _b, /: None,
+        plain,
+        wrapping,
+    ],
+)
+def test_the_form_of_a_function_is_that_of_its_signature(function: Any) -> None:  # noqa: ANN401 - any function
+    for count in range(4):
+        try:
+            inspect.signature(function).bind(*range(count))
+        except TypeError:
+            assert not accepts(function, count)
+        else:
+            assert accepts(function, count)
 
 
 def test_a_function_without_a_signature_accepts_anything() -> None:

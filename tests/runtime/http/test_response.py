@@ -121,7 +121,7 @@ def test_a_piece_that_is_not_bytes_names_the_remedy() -> None:
         check_piece("a")
 
 
-@pytest.mark.parametrize("status", [999, 600, 199, 100, 0, -1, "200", None, 200.0, True, {"X-A": "1"}])
+@pytest.mark.parametrize("status", [999, 600, 199, 100, 0, -1, "200", None, 201.0, True, {"X-A": "1"}])
 def test_a_status_that_is_not_final_is_refused_where_it_is_built(status: Any) -> None:  # noqa: ANN401 - a mistake
     with pytest.raises(ValueError, match="a number from 200 to 599"):
         Response(b"", status)
