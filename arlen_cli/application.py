@@ -7,6 +7,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import MutableMapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +87,19 @@ def build(config: Config) -> Application:
         raise
     except (Exception, SystemExit) as error:
         raise ToolError(f"the application does not load: {locate(error, config.root)[0]}") from error
+
+
+def build_app(config: Config, theirs: str) -> App:
+    """Build an application of Arlen, for a command that prints parts of it.
+
+    What the application prints goes to standard error: it is not part of the result. Raises
+    ToolError as `build`, and for a WSGI application, whose parts are `theirs`.
+    """
+    with redirect_stdout(sys.stderr):
+        built = build(config)
+    if not isinstance(built, App):
+        raise ToolError(f"this is a WSGI application: {theirs}")
+    return built
 
 
 def _read_config(options: Namespace, environ: MutableMapping[str, str]) -> Config:

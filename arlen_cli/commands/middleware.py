@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from arlen_cli import console
-from arlen_cli.errors import ToolError, UsageError
+from arlen_cli.errors import UsageError
 from arlen_cli.project import find_application, load_configuration
 from arlen_runtime.callables import module_place_of, name_of
 
@@ -39,14 +39,10 @@ def middleware(
 
 def _build() -> Any:  # noqa: ANN401 - importing the type would load the application's packages
     """Build the application without a database."""
-    from arlen_cli.application import build  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+    from arlen_cli.application import build_app  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
     config = load_configuration(find_application(Path.cwd()).root)
-    with redirect_stdout(sys.stderr):  # the application's own output is not part of the result
-        application: Any = build(config)
-    if not hasattr(application, "order"):
-        raise ToolError("this is a WSGI application: its middleware is its own, and Arlen cannot list it")
-    return application
+    return build_app(config, "its middleware is its own, and Arlen cannot list it")
 
 
 def _chain(application: Any, method: str, path: str) -> list[dict[str, str]]:  # noqa: ANN401 - as above

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from arlen_cli import console
-from arlen_cli.errors import ToolError, UsageError
+from arlen_cli.errors import UsageError
 from arlen_cli.project import find_application, load_configuration
 from arlen_runtime.callables import name_of
 from arlen_runtime.config.sections import Config
@@ -61,14 +59,9 @@ def routes(
 
 def _router(config: Config) -> Any:  # noqa: ANN401 - importing the type would load the application's packages
     """Build the application, without a database, and return its router."""
-    from arlen_cli.application import build  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
+    from arlen_cli.application import build_app  # noqa: PLC0415 - LAZY in arlen_cli/__init__.py
 
-    with redirect_stdout(sys.stderr):  # the application's own output is not part of the result
-        application: Any = build(config)
-    router = getattr(application, "router", None)
-    if router is None:
-        raise ToolError("this is a WSGI application: its routes are its own, and Arlen cannot list them")
-    return router
+    return build_app(config, "its routes are its own, and Arlen cannot list them").router
 
 
 def _rows(router: Any, root: Path, *, every: bool) -> list[dict[str, Any]]:  # noqa: ANN401 - as `_router`
