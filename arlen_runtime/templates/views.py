@@ -150,7 +150,7 @@ class Views:
         return _INSTALLED.isdisjoint(path.parts) or any(path.is_relative_to(folder) for folder in self.folders)
 
     def render(self, name: str, values: dict[str, Any], request: PageRequest | None = None) -> str:
-        """Return the page.
+        """Return the page. `request` is in it as `ctx`.
 
         Raise TemplateNotFound, UndefinedError, or what the values and helpers raise, with the
         template and the line.
@@ -181,7 +181,14 @@ class Views:
         values: dict[str, Any],
         request: PageRequest | None,
     ) -> str:
-        """Return the text that a function of a template makes."""
+        """Return the text that a function of a template makes.
+
+        Raise TypeError for a value that would replace what every page of a request has.
+        """
+        if request is not None:
+            if "ctx" in values or "csrf_field" in values:
+                raise _reserved_name_error(values)
+            values["ctx"] = request
         token = scope.page_request.set(request)
         try:
             return "".join(function(template.new_context(values)))
@@ -200,6 +207,11 @@ class Views:
         except TemplateNotFound:
             hint = suggestion(name, self._compiled or self.names() or (), NAMES_OF_FILES)
             raise TemplateNotFound(name, f"there is no template {shortened(name)!r}{hint}") from None
+
+
+def _reserved_name_error(values: Mapping[str, Any]) -> TypeError:
+    name = "ctx" if "ctx" in values else "csrf_field"
+    return TypeError(f"every template has {name} already: render the value under another name")
 
 
 class _PausedBlocks(Blocks):

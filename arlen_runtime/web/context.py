@@ -227,9 +227,6 @@ class Context:
         The template sees `values`, `ctx`, `csrf_field`, `csp_nonce` and the helpers. The suffix of
         its name decides the content type: `feed.xml` and `feed.xml.j2` are application/xml.
         """
-        if "ctx" in values or "csrf_field" in values:
-            raise _reserved(values)
-        values["ctx"] = self
         page = self.services.views.render(template, values, self)
         return Response(page.encode(), status, (), content_type(template))
 
@@ -238,17 +235,11 @@ class Context:
 
         The block may be one of a parent template. Raise ArlenError if there is no such block.
         """
-        if "ctx" in values or "csrf_field" in values:
-            raise _reserved(values)
-        values["ctx"] = self
         part = self.services.views.render_block(template, block, values, self)
         return Response(part.encode(), 200, (), content_type(template))
 
     def render_text(self, template: str, /, **values: Any) -> str:  # noqa: ANN401 - values of any type
         """Return the text of a template, for example for a mail."""
-        if "ctx" in values or "csrf_field" in values:
-            raise _reserved(values)
-        values["ctx"] = self
         return self.services.views.render(template, values, self)
 
     def json(self, value: object, status: int = 200) -> Response:
@@ -334,9 +325,3 @@ class Context:
         # X-Accel-Buffering: a proxy that buffers the response would never forward an event.
         headers = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
         return Response(stream, 200, headers, content_type="text/event-stream")
-
-
-def _reserved(values: dict[str, Any]) -> TypeError:
-    """Return the error for a value that would replace what every template has."""
-    name = "ctx" if "ctx" in values else "csrf_field"
-    return TypeError(f"every template has {name} already: render the value under another name")
