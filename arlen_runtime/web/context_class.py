@@ -7,14 +7,7 @@ from collections.abc import Iterator
 from arlen_runtime.callables import name_of, place_of
 from arlen_runtime.web.context import Context
 
-_RESERVED = frozenset(vars(Context)) - {
-    "__module__",
-    "__doc__",
-    "__slots__",
-    "__annotations__",
-    "__static_attributes__",
-}
-_RESERVED -= {"__firstlineno__", "__weakref__", "__dict__"}
+_RESERVED = {"__init__", *(name for name in vars(Context) if not name.startswith("__"))}
 _SHARED = (list, dict, set, bytearray)
 
 
