@@ -24,6 +24,7 @@ from arlen_runtime.testing.client import TestClient
 from arlen_runtime.web.context import Context
 from arlen_runtime.web.responses import text
 from tests.fixtures import ServeApp
+from tests.worker_handle import Worker
 
 
 def head(method: str, path: str, accept: str = "*/*", scheme: str = "http") -> Head:
@@ -41,29 +42,6 @@ def hello_routes(r: Routes) -> None:
     r.get("/users/{id:int}", lambda ctx: {"id": ctx.params["id"]}, name="user")
     r.post("/upload", hello, limit=10)
     r.post("/form", hello)
-
-
-class Worker:
-    """What the server passes to the application."""
-
-    number = 0
-    generation = 3
-
-    def __init__(self) -> None:
-        self.stopping = False
-        self.hooks: list[Callable[[], None]] = []
-
-    def draining(self) -> bool:
-        return self.stopping
-
-    def metrics(self) -> str:
-        return ""
-
-    def shared(self, name: str, size: int) -> memoryview:  # noqa: ARG002 - WorkerHandle's signature
-        return memoryview(bytearray(size))
-
-    def on_stop(self, hook: Callable[[], None]) -> None:
-        self.hooks.append(hook)
 
 
 def test_a_request_is_answered_by_admit_and_run(tmp_path: Path) -> None:

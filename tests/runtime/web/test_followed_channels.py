@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,32 +14,7 @@ from arlen_runtime.config.sections import Config
 from arlen_runtime.errors import BootError
 from arlen_runtime.http.events import EventStream
 from arlen_runtime.routing.routes import Routes
-
-
-class Worker:
-    """What the server passes to the application."""
-
-    number = 1
-    generation = 1
-
-    def __init__(self) -> None:
-        self.hooks: list[Callable[[], None]] = []
-
-    def draining(self) -> bool:
-        """Serve on."""
-        return False
-
-    def metrics(self) -> str:
-        """Count nothing."""
-        return ""
-
-    def shared(self, name: str, size: int) -> memoryview:  # noqa: ARG002 - WorkerHandle's signature
-        """Share nothing."""
-        return memoryview(bytearray(size))
-
-    def on_stop(self, hook: Callable[[], None]) -> None:
-        """Keep the hook."""
-        self.hooks.append(hook)
+from tests.worker_handle import Worker
 
 
 @pytest.fixture
@@ -67,7 +42,7 @@ def _next(stream: EventStream) -> bytes:
 def test_a_notification_reaches_the_topic_until_the_worker_stops(tmp_path: Path, pg: ALNPg) -> None:
     app = App(Config("test", tmp_path), routes, pg=pg)
     app.follow("orders", "news")
-    worker = Worker()
+    worker = Worker(1)
     stream = app.services.topics.subscribe("news")
     app.start(worker)
     assert _next(stream) == b"event: gap\ndata: orders\n\n"
@@ -82,7 +57,7 @@ def test_after_a_lost_connection_the_topic_gets_a_gap_event(tmp_path: Path, pg: 
     app = App(Config("test", tmp_path), routes, pg=pg)
     app.follow("lost")
     stream = app.services.topics.subscribe("lost")
-    worker = Worker()
+    worker = Worker(1)
     app.start(worker)
     assert b"event: gap" in _next(stream)
     pg.query_value("select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen%lost%'")
