@@ -11,12 +11,11 @@ from arlen_runtime.nearest_words import suggestion
 from arlen_runtime.routing.answers import RoutedContext, redirect_to
 from arlen_runtime.routing.converters import Converter
 from arlen_runtime.routing.endpoint import Endpoint
+from arlen_runtime.routing.location import REDIRECTS
 from arlen_runtime.routing.pattern import Pattern
 
 KEEPING_METHOD = frozenset({307, 308})
 """Statuses with which the client repeats method and body (RFC 9110 sections 15.4.8 and 15.4.9)."""
-
-_STATUSES = frozenset({301, 302, 303}) | KEEPING_METHOD
 
 
 class Redirect:
@@ -24,7 +23,7 @@ class Redirect:
 
     def __init__(self, to: str, status: int) -> None:
         """Raise BootError for a status or a target that no redirect can have."""
-        if status not in _STATUSES:
+        if status not in REDIRECTS:
             raise BootError(f"the status of a redirect must be 301, 302, 303, 307 or 308, not {status!r}")
         target: object = to  # of any type: an action is passed by mistake
         if not isinstance(target, str) or any(mark in target for mark in ("://", "?", "#")):

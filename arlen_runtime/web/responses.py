@@ -14,10 +14,8 @@ from arlen_runtime.errors import ArlenError, BadRequest, NotFound
 from arlen_runtime.http import media_types
 from arlen_runtime.http.json_text import dumps
 from arlen_runtime.http.response import FileBody, Response, WrappedBody
-from arlen_runtime.routing.location import is_local
+from arlen_runtime.routing.location import REDIRECTS, is_local
 from arlen_runtime.web.files import open_plain
-
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -51,7 +49,7 @@ def redirect(location: str, status: int = 303, *, external: bool = False) -> Res
     is safe. With `external`, any absolute http or https URL is allowed: use it only for URLs that
     the application wrote itself. Raise ValueError for a status that does not redirect.
     """
-    if status not in _REDIRECTS:
+    if status not in REDIRECTS:
         raise ValueError(f"{status} does not redirect: use 301, 302, 303, 307 or 308")
     if external and not location.startswith(("http://", "https://")) and not is_local(location):
         raise ArlenError(f"redirect needs a path or an http(s) address, not {location!r}")
