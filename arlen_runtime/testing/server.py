@@ -122,9 +122,12 @@ class RunningServer:
         deadline = time.monotonic() + patience
         with self._changed:
             while True:
+                # Each event is looked at once: a server under load logs thousands while this waits,
+                # and the reader needs the lock to go on.
                 for logged in self.events[after:]:
                     if expected.items() <= logged.items():
                         return logged
+                after = len(self.events)
                 remaining = deadline - time.monotonic()
                 if self._log_ended or remaining <= 0:
                     log = "\n".join(map(str, self.events[-40:]))
